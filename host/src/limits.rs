@@ -282,7 +282,22 @@ pub const SQL_PARAMETERS_MAX: usize = 100;
 pub const SQL_NODES_MAX: usize = 5_000;
 /// Levels of nesting of one statement: the parser recurses.
 pub const SQL_DEPTH_MAX: usize = 40;
-/// References to common table expressions: each level of doubling doubles the planner's work.
+/// Levels that the SQL parser may recurse: a level of nesting takes two or three. What it and the walk of its tree need
+/// must fit on what is left of a fiber's stack.
+pub const SQL_PARSER_DEPTH_MAX: usize = 128;
+/// Calls of functions in one statement. PostgreSQL does not look for a cancel between the parts of one expression, and
+/// each call can take its argument of megabytes.
+pub const SQL_CALLS_MAX: usize = 128;
+/// Products in one statement: operations whose time grows with the product of two lengths. One of two numerics of
+/// 65,000 digits takes 0.15 s that no timeout interrupts.
+pub const SQL_PRODUCTS_MAX: usize = 32;
+/// Bytes of a number in SQL text. Longer ones go as parameters.
+pub const SQL_NUMBER_BYTES_MAX: usize = 64;
+/// Bytes of a text or pattern that a function repeats, such as a separator.
+pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 64;
+/// Bytes of one migration.
+pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
+/// References to common table expressions, spelled out: each level of doubling doubles the planner's work.
 pub const SQL_CTE_REFERENCES_MAX: usize = 32;
 /// Grouping sets, with CUBE and ROLLUP spelled out.
 pub const SQL_GROUPING_SETS_MAX: usize = 64;
