@@ -282,9 +282,13 @@ pub const SQL_PARAMETERS_MAX: usize = 100;
 pub const SQL_NODES_MAX: usize = 5_000;
 /// Levels of nesting of one statement: the parser recurses.
 pub const SQL_DEPTH_MAX: usize = 40;
-/// Levels that the SQL parser may recurse: a level of nesting takes two or three. What it and the walk of its tree need
-/// must fit on what is left of a fiber's stack.
+/// Levels that the SQL parser may recurse: a level of nesting takes two or three, and each of these up to 40 KiB.
 pub const SQL_PARSER_DEPTH_MAX: usize = 128;
+/// Words `position` in one statement: the parser tries each nested one in two ways, which doubles its time.
+pub const SQL_POSITIONS_MAX: usize = 8;
+/// Stack of the thread that parses SQL, in bytes: twice what the deepest statement within the limits needs. Only what is
+/// used of it takes memory.
+pub const SQL_STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Calls of functions in one statement. PostgreSQL does not look for a cancel between the parts of one expression, and
 /// each call can take its argument of megabytes.
 pub const SQL_CALLS_MAX: usize = 128;

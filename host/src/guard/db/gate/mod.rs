@@ -4,13 +4,14 @@
 //! way. [`ReadStatement::text`] and [`WriteStatement::text`] are all that is ever sent. It is not a planner: types and
 //! ambiguous names are left to the server, as are rights, which the plugin's role has of its own.
 //!
-//! Order to read: `lex.rs` (before the parser), `printer.rs` (the walk), `scope.rs` (names), `query.rs`, `select.rs`,
+//! Order to read: `lex.rs` (before the parser), `stack.rs`, `printer.rs` (the walk), `scope.rs` (names), `query.rs`, `select.rs`,
 //! `relation.rs`, `expression.rs`, `call.rs`, then the lists: `functions.rs`, `operators.rs`, `types.rs`. The
 //! contract is `wit/db.wit`; the tests are in `tests/`, hostile rows first.
 
 pub(in crate::guard::db) mod lex;
 pub(in crate::guard::db) mod printer;
 pub(in crate::guard::db) mod scope;
+pub(in crate::guard::db) mod stack;
 
 mod query;
 mod select;
@@ -48,13 +49,18 @@ impl ReadStatement {
         if !catalogue.query() {
             return Err(Refusal::Denied);
         }
+        Ok(stack::with_room(|| Self::checked(catalogue, sql))?)
+    }
+
+    fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
+        const RULE: &str = "SELECT, VALUES, or WITH of these read";
         let tokens = one(sql)?;
         match lex::first_word(&tokens) {
             (Keyword::SELECT | Keyword::VALUES | Keyword::WITH, ..) => {}
-            (_, word, at) => return Err(Fault::invalid(at, word, "SELECT, VALUES, or WITH of these read").into()),
+            (_, word, at) => return Err(Fault::invalid(at, word, RULE)),
         }
         let Statement::Query(query) = lex::parse(tokens)? else {
-            return Err(Fault::invalid(START, "statement", "SELECT, VALUES, or WITH of these read").into());
+            return Err(Fault::invalid(START, "statement", RULE));
         };
         let mut printer = Printer::new(Names::Granted(catalogue));
         printer.query(&query)?;
@@ -86,10 +92,14 @@ impl WriteStatement {
         if !catalogue.execute() {
             return Err(Refusal::Denied);
         }
+        Ok(stack::with_room(|| Self::checked(catalogue, sql))?)
+    }
+
+    fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
         let tokens = one(sql)?;
         match lex::first_word(&tokens) {
             (Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::WITH, ..) => {}
-            (_, word, at) => return Err(Fault::invalid(at, word, "INSERT, UPDATE and DELETE write").into()),
+            (_, word, at) => return Err(Fault::invalid(at, word, "INSERT, UPDATE and DELETE write")),
         }
         let statement = lex::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue));

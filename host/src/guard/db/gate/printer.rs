@@ -99,6 +99,24 @@ impl<'a> Printer<'a> {
         }
     }
 
+    pub(in crate::guard::db) fn names(&self) -> Names<'a> {
+        self.names
+    }
+
+    pub(in crate::guard::db) fn has_parameters(&self) -> bool {
+        !self.parameters.is_empty()
+    }
+
+    /// Begins a level of names.
+    pub(in crate::guard::db) fn enter(&mut self, scope: Scope) {
+        self.scopes.push(scope);
+    }
+
+    /// Ends the innermost level of names.
+    pub(in crate::guard::db) fn leave(&mut self) {
+        self.scopes.pop();
+    }
+
     pub(in crate::guard::db) fn text(self) -> String {
         self.out
     }

@@ -93,6 +93,9 @@ impl Printer<'_> {
             relations: self.count.relations.saturating_sub(before.relations),
             references: self.count.cte_references.saturating_sub(before.cte_references),
         });
+        // The planner meets it where it is referenced, as often as that is; there it is counted.
+        self.count.relations = before.relations;
+        self.count.cte_references = before.cte_references;
         Ok(())
     }
 
@@ -220,27 +223,32 @@ impl Printer<'_> {
     }
 
     /// Prints what follows ORDER BY; the outermost one of a query may name result columns.
-    pub(super) fn order(&mut self, expressions: &[OrderByExpr], may_name_output: bool) -> Checked {
+    pub(in crate::guard::db) fn order(&mut self, expressions: &[OrderByExpr], may_name_output: bool) -> Checked {
         self.list(expressions, |printer, OrderByExpr { expr, options, with_fill }| {
             printer.absent(with_fill.is_some(), "WITH FILL")?;
             match expr {
                 Expr::Identifier(ident) if may_name_output && printer.output(ident)? => {}
                 other => printer.expr(other)?,
             }
-            let OrderByOptions { sort, nulls_first } = options;
-            printer.put(match sort {
-                None => "",
-                Some(OrderBySort::Asc) => " ASC",
-                Some(OrderBySort::Desc) => " DESC",
-                Some(OrderBySort::Using(_)) => return printer.refuse("ORDER BY USING", "write ASC or DESC"),
-            });
-            printer.put(match nulls_first {
-                None => "",
-                Some(true) => " NULLS FIRST",
-                Some(false) => " NULLS LAST",
-            });
-            Ok(())
+            printer.order_options(options)
         })
+    }
+
+    /// Prints a direction and where nulls go.
+    pub(in crate::guard::db) fn order_options(&mut self, options: &OrderByOptions) -> Checked {
+        let OrderByOptions { sort, nulls_first } = options;
+        self.put(match sort {
+            None => "",
+            Some(OrderBySort::Asc) => " ASC",
+            Some(OrderBySort::Desc) => " DESC",
+            Some(OrderBySort::Using(_)) => return self.refuse("ORDER BY USING", "write ASC or DESC"),
+        });
+        self.put(match nulls_first {
+            None => "",
+            Some(true) => " NULLS FIRST",
+            Some(false) => " NULLS LAST",
+        });
+        Ok(())
     }
 
     /// The columns of something under an alias that renames some of them.

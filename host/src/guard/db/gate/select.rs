@@ -176,7 +176,7 @@ impl Printer<'_> {
         }
     }
 
-    pub(super) fn filter(&mut self, keyword: &str, condition: Option<&Expr>) -> Checked {
+    pub(in crate::guard::db) fn filter(&mut self, keyword: &str, condition: Option<&Expr>) -> Checked {
         let Some(condition) = condition else { return Ok(()) };
         self.put(keyword);
         self.expr(condition)
