@@ -297,8 +297,11 @@ pub const SQL_CALLS_MAX: usize = 128;
 pub const SQL_PRODUCTS_MAX: usize = 32;
 /// Bytes of a number in SQL text. Longer ones go as parameters.
 pub const SQL_NUMBER_BYTES_MAX: usize = 64;
-/// Bytes of a text or pattern that a function repeats, such as a separator.
-pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 64;
+/// Bytes of a pattern, a separator, or a text that is searched for. PostgreSQL compares it at every position of the other
+/// text, without a look for a cancel: 256 bytes against 16 MiB take seconds, 8 MiB take hours.
+pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
+/// Parts that such a text may be put together from: a parameter between two `%` has five, with the operators.
+pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
 /// Bytes of one migration.
 pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
 /// References to common table expressions, spelled out: each level of doubling doubles the planner's work.

@@ -17,7 +17,11 @@ use crate::limits::{SQL_DEPTH_MAX, SQL_NODES_MAX, SQL_PARSER_DEPTH_MAX, SQL_POSI
 pub(in crate::guard::db) fn statements(text: &str, bytes_max: usize) -> Checked<Vec<Vec<TokenWithSpan>>> {
     let start = Location { line: 1, column: 1 };
     if text.len() > bytes_max {
-        return Err(Fault::invalid(start, format!("text of {} bytes", text.len()), format!("at most {bytes_max} bytes")));
+        return Err(Fault::invalid(
+            start,
+            format!("text of {} bytes", text.len()),
+            format!("at most {bytes_max} bytes"),
+        ));
     }
     if text.contains('\0') {
         return Err(Fault::invalid(start, "NUL", "PostgreSQL's text has none"));
@@ -58,7 +62,11 @@ fn bounded(tokens: &[TokenWithSpan]) -> Checked {
             return Err(Fault::invalid(span.start, "position", rule));
         }
         if index >= SQL_NODES_MAX {
-            return Err(Fault::invalid(span.start, "statement", format!("at most {SQL_NODES_MAX} words and signs")));
+            return Err(Fault::invalid(
+                span.start,
+                "statement",
+                format!("at most {SQL_NODES_MAX} words and signs"),
+            ));
         }
     }
     Ok(())

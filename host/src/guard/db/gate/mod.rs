@@ -13,18 +13,22 @@ pub(in crate::guard::db) mod printer;
 pub(in crate::guard::db) mod scope;
 pub(in crate::guard::db) mod stack;
 
-mod query;
-mod select;
-mod relation;
-mod expression;
 mod call;
-mod literal;
+mod expression;
 mod functions;
+mod insert;
+mod literal;
+mod operation;
 mod operators;
-mod types;
-mod write;
+mod query;
+mod relation;
+mod select;
+mod short;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod types;
+mod write;
 
 use sqlparser::ast::Statement;
 use sqlparser::keywords::Keyword;
@@ -41,6 +45,7 @@ use crate::limits;
 pub struct ReadStatement {
     text: String,
     parameters: usize,
+    short_parameters: Vec<usize>,
 }
 
 impl ReadStatement {
@@ -64,8 +69,9 @@ impl ReadStatement {
         };
         let mut printer = Printer::new(Names::Granted(catalogue));
         printer.query(&query)?;
+        let short_parameters = printer.short.iter().copied().collect();
         let (text, parameters) = finished(printer)?;
-        Ok(Self { text, parameters })
+        Ok(Self { text, parameters, short_parameters })
     }
 
     /// The text to send: printed from the checked tree.
@@ -77,6 +83,12 @@ impl ReadStatement {
     pub fn parameters(&self) -> usize {
         self.parameters
     }
+
+    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must refuse a value of more
+    /// than [`limits::SQL_SHORT_TEXT_BYTES_MAX`] bytes for them.
+    pub fn short_parameters(&self) -> &[usize] {
+        &self.short_parameters
+    }
 }
 
 /// One statement that writes, checked and printed.
@@ -84,6 +96,7 @@ impl ReadStatement {
 pub struct WriteStatement {
     text: String,
     parameters: usize,
+    short_parameters: Vec<usize>,
 }
 
 impl WriteStatement {
@@ -104,8 +117,9 @@ impl WriteStatement {
         let statement = lex::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue));
         printer.write(&statement)?;
+        let short_parameters = printer.short.iter().copied().collect();
         let (text, parameters) = finished(printer)?;
-        Ok(Self { text, parameters })
+        Ok(Self { text, parameters, short_parameters })
     }
 
     /// The text to send: printed from the checked tree.
@@ -116,6 +130,12 @@ impl WriteStatement {
     /// How many parameters it takes: `$1` to `$n`, each used.
     pub fn parameters(&self) -> usize {
         self.parameters
+    }
+
+    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must refuse a value of more
+    /// than [`limits::SQL_SHORT_TEXT_BYTES_MAX`] bytes for them.
+    pub fn short_parameters(&self) -> &[usize] {
+        &self.short_parameters
     }
 }
 

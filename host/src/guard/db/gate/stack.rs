@@ -13,7 +13,11 @@ use crate::limits::SQL_STACK_BYTES;
 pub(in crate::guard::db) fn with_room<T: Send>(step: impl FnOnce() -> Checked<T> + Send) -> Checked<T> {
     let refused = |rule| Err(Fault::invalid(Location { line: 1, column: 1 }, "statement", rule));
     std::thread::scope(|scope| {
-        match std::thread::Builder::new().name("sql".to_owned()).stack_size(SQL_STACK_BYTES).spawn_scoped(scope, step) {
+        match std::thread::Builder::new()
+            .name("sql".to_owned())
+            .stack_size(SQL_STACK_BYTES)
+            .spawn_scoped(scope, step)
+        {
             Ok(thread) => thread.join().unwrap_or_else(|_| refused("could not be parsed")),
             Err(_) => refused("the host has no room to parse it now"),
         }

@@ -81,6 +81,11 @@ const HOSTILE: &[&str] = &[
     "CREATE TABLE t (a bigserial PRIMARY KEY)",
     "CREATE TABLE t (a text COLLATE evil)",
     "CREATE TABLE t (a int AUTO_INCREMENT)",
+    "CREATE TABLE t (a int IDENTITY)",
+    "CREATE TABLE t (a int PRIMARY KEY DESC)",
+    "CREATE TABLE t (a int ON UPDATE now())",
+    "CREATE TABLE t (a int AS (b) STORED)",
+    "ALTER TABLE t ADD COLUMN a int autoincrement",
     "CREATE TABLE t (a int COMMENT 'x')",
     "CREATE TABLE t (a int) -- '\nSECURITY",
     "CREATE INDEX ON t (a)",
@@ -168,6 +173,7 @@ pub(super) const LEGITIMATE: &[(&str, &str)] = &[
             FOREIGN KEY (author) REFERENCES authors (id) DEFERRABLE INITIALLY DEFERRED)",
         "",
     ),
+    ("CREATE TABLE names (identity text, srid int, \"desc\" int); DROP TABLE names", ""),
     ("CREATE INDEX posts_title ON posts (title)", "CREATE INDEX \"posts_title\" ON \"plugin_blog\".\"posts\" ((\"title\"))"),
     ("CREATE UNIQUE INDEX IF NOT EXISTS posts_lower ON posts (lower(title), created DESC NULLS LAST) WHERE state = 'live'", ""),
     ("CREATE INDEX posts_data ON posts USING gin (data jsonb_path_ops)", ""),
@@ -185,7 +191,7 @@ pub(super) const LEGITIMATE: &[(&str, &str)] = &[
     ("COMMENT ON TABLE posts IS 'What it''s about'", "COMMENT ON TABLE \"plugin_blog\".\"posts\" IS 'What it''s about'"),
     ("COMMENT ON COLUMN posts.title IS 'Its title'", "COMMENT ON COLUMN \"plugin_blog\".\"posts\".\"title\" IS 'Its title'"),
     ("INSERT INTO authors (name) VALUES ('a'), ('b')", ""),
-    ("INSERT INTO posts (author, title) SELECT id, 'Hello ' || name FROM authors WHERE id = 1", ""),
+    ("INSERT INTO posts (author, title, reads) SELECT id, 'Hello ' || name, 1 FROM authors WHERE id = 1", ""),
     ("UPDATE posts SET price = 3, data = data || '{\"a\": 1}' WHERE author = 1", ""),
     ("DELETE FROM posts WHERE reads < 0", ""),
     ("ALTER TABLE posts RENAME TO articles", "ALTER TABLE \"plugin_blog\".\"posts\" RENAME TO \"articles\""),
@@ -213,7 +219,8 @@ fn legitimate_statement_passes_and_is_printed_the_same_again() {
 
 #[test]
 fn statements_are_cut_at_semicolons_outside_of_text_and_comments() {
-    let text = parse("-- one; two\nINSERT INTO t (a) VALUES ('x;y'), ($$;$$);;\n/* ; */ DELETE FROM t;").unwrap();
+    let text =
+        parse("-- one; two\nINSERT INTO t (a) VALUES ('x;y'), ($$;$$);;\n/* ; */ DELETE FROM t;").unwrap();
     assert_eq!(text.len(), 2);
 }
 

@@ -15,7 +15,8 @@ fn on_half_the_stack(step: impl FnOnce() + Send + 'static) {
 /// Both gates on the thread of the caller.
 fn gates(sql: &str) {
     let read = ReadStatement::checked(&catalogue(), sql);
-    let written = WriteStatement::checked(&catalogue(), &sql.replacen("SELECT", "DELETE FROM drafts WHERE", 1));
+    let written =
+        WriteStatement::checked(&catalogue(), &sql.replacen("SELECT", "DELETE FROM drafts WHERE", 1));
     assert!(read.is_err() || !sql.is_empty(), "nothing is no statement");
     assert!(written.is_err() || sql.len() <= limits::SQL_BYTES_MAX, "a text too long is no statement");
 }
@@ -28,21 +29,74 @@ fn nested_and_chained_text_is_refused_or_passes_on_half_the_stack() {
     let mut rows = Vec::new();
     for times in [10, 20, 39, 40, 41, 100, 2_000] {
         for (before, after) in [
-            ("(", ")"), ("((", "))"), ("(SELECT ", ")"), ("NOT ", ""), ("- ", ""), ("+ ", ""), ("~ ", ""),
-            ("CASE WHEN ", " THEN 1 END"), ("CASE ", " WHEN 1 THEN 1 END"), ("CASE WHEN 1 THEN 1 ELSE ", " END"),
-            ("ARRAY[", "]"), ("[", "]"), ("lower(", ")"), ("coalesce(1, ", ")"), ("CAST(", " AS text)"),
-            ("EXISTS (SELECT ", ")"), ("ARRAY(SELECT ", ")"), ("1 IN (", ")"), ("1 IN (SELECT ", ")"),
-            ("1 + (", ")"), ("1 = ANY (", ")"), ("1 BETWEEN 1 AND ", ""), ("1 BETWEEN ", " AND 1"),
-            ("extract(year FROM ", ")"), ("position('a' IN ", ")"), ("substring(", ", 1)"), ("trim(", ")"),
-            ("(VALUES (", "))"), ("(WITH x AS (SELECT 1) SELECT ", ")"), ("(SELECT 1 UNION SELECT ", ")"),
-            ("* FROM (SELECT ", ") x"), ("1 FROM drafts WHERE (SELECT ", ") = 1"), ("INTERVAL ", ""), ("{", "}"),
-            ("1 + ", ""), ("1 AND ", ""), ("1 OR NOT ", ""), ("'a' || ", ""), ("1 = ", ""), ("1 - ", ""),
-            ("", " + 1"), ("", " AND 1"), ("", "::text"), ("", " IS NULL"), ("", "[1]"), ("", " COLLATE \"C\""),
-            ("", " AT TIME ZONE 'UTC'"), ("", " UNION SELECT 1"), ("", " UNION ALL (SELECT 1"), ("", ".a"),
-            ("", " BETWEEN 1 AND 1"), ("", " LIKE 'a'"), ("", " -> 'a'"), ("", ", 1"), ("", " IN (1)"),
-            ("1 WHERE EXISTS (SELECT ", ")"), ("1 FROM (", ")"), ("count(*) OVER (PARTITION BY ", ")"),
-            ("CASE-", ""), ("case-case-", ""), ("if(current_time(", ""), ("-case ", " end"), ("(1, ", ")"),
-            ("1::text[", "]"), ("cast(1 as array<", ">)"), ("a.", ""), ("x(", ""), ("(a)(", ")"),
+            ("(", ")"),
+            ("((", "))"),
+            ("(SELECT ", ")"),
+            ("NOT ", ""),
+            ("- ", ""),
+            ("+ ", ""),
+            ("~ ", ""),
+            ("CASE WHEN ", " THEN 1 END"),
+            ("CASE ", " WHEN 1 THEN 1 END"),
+            ("CASE WHEN 1 THEN 1 ELSE ", " END"),
+            ("ARRAY[", "]"),
+            ("[", "]"),
+            ("lower(", ")"),
+            ("coalesce(1, ", ")"),
+            ("CAST(", " AS text)"),
+            ("EXISTS (SELECT ", ")"),
+            ("ARRAY(SELECT ", ")"),
+            ("1 IN (", ")"),
+            ("1 IN (SELECT ", ")"),
+            ("1 + (", ")"),
+            ("1 = ANY (", ")"),
+            ("1 BETWEEN 1 AND ", ""),
+            ("1 BETWEEN ", " AND 1"),
+            ("extract(year FROM ", ")"),
+            ("position('a' IN ", ")"),
+            ("substring(", ", 1)"),
+            ("trim(", ")"),
+            ("(VALUES (", "))"),
+            ("(WITH x AS (SELECT 1) SELECT ", ")"),
+            ("(SELECT 1 UNION SELECT ", ")"),
+            ("* FROM (SELECT ", ") x"),
+            ("1 FROM drafts WHERE (SELECT ", ") = 1"),
+            ("INTERVAL ", ""),
+            ("{", "}"),
+            ("1 + ", ""),
+            ("1 AND ", ""),
+            ("1 OR NOT ", ""),
+            ("'a' || ", ""),
+            ("1 = ", ""),
+            ("1 - ", ""),
+            ("", " + 1"),
+            ("", " AND 1"),
+            ("", "::text"),
+            ("", " IS NULL"),
+            ("", "[1]"),
+            ("", " COLLATE \"C\""),
+            ("", " AT TIME ZONE 'UTC'"),
+            ("", " UNION SELECT 1"),
+            ("", " UNION ALL (SELECT 1"),
+            ("", ".a"),
+            ("", " BETWEEN 1 AND 1"),
+            ("", " LIKE 'a'"),
+            ("", " -> 'a'"),
+            ("", ", 1"),
+            ("", " IN (1)"),
+            ("1 WHERE EXISTS (SELECT ", ")"),
+            ("1 FROM (", ")"),
+            ("count(*) OVER (PARTITION BY ", ")"),
+            ("CASE-", ""),
+            ("case-case-", ""),
+            ("if(current_time(", ""),
+            ("-case ", " end"),
+            ("(1, ", ")"),
+            ("1::text[", "]"),
+            ("cast(1 as array<", ">)"),
+            ("a.", ""),
+            ("x(", ""),
+            ("(a)(", ")"),
         ] {
             rows.push(repeated(before, "", after, times));
             rows.push(repeated(before, "", "", times));
@@ -50,7 +104,11 @@ fn nested_and_chained_text_is_refused_or_passes_on_half_the_stack() {
         rows.push(format!("SELECT 1 FROM {}drafts{}", "(".repeat(times), ")".repeat(times)));
         rows.push(format!("SELECT 1 FROM {}drafts", "drafts JOIN ".repeat(times)));
         rows.push(format!("SELECT 1 FROM drafts {}", "JOIN drafts ON true ".repeat(times)));
-        rows.push(format!("SELECT 1 FROM {}drafts {}", "(drafts JOIN ".repeat(times), ") ON true ".repeat(times)));
+        rows.push(format!(
+            "SELECT 1 FROM {}drafts {}",
+            "(drafts JOIN ".repeat(times),
+            ") ON true ".repeat(times)
+        ));
         rows.push(format!("SELECT {}", "1".repeat(times)));
         rows.push(format!("SELECT 1 {}", "/*".repeat(times)));
         rows.push(format!("SELECT 1 {}{}", "/*".repeat(times), "*/".repeat(times)));
@@ -77,7 +135,11 @@ fn every_keyword_repeated_is_refused_or_passes_on_half_the_stack() {
                 let read = ReadStatement::checked(&catalogue, &row);
                 assert!(read.is_err() || row.contains(keyword), "{keyword}");
             }
-            let text = format!("CREATE {}; ALTER TABLE x {}", format!("{keyword} ").repeat(1_000), format!("{keyword} ").repeat(1_000));
+            let text = format!(
+                "CREATE {}; ALTER TABLE x {}",
+                format!("{keyword} ").repeat(1_000),
+                format!("{keyword} ").repeat(1_000)
+            );
             assert!(Migration::checked("plugin_blog", "1.sql", &text).is_err(), "{keyword}");
         }
     });
@@ -96,7 +158,8 @@ fn doubling_references_to_common_table_expressions_are_counted_spelled_out() {
         let mut sql = "WITH c0 AS (SELECT 1 AS x)".to_owned();
         for level in 1..=levels {
             let last = level - 1;
-            sql += &format!(", c{level} AS NOT MATERIALIZED (SELECT a.x FROM c{last} a, c{last} b)");
+            let next = format!(", c{level} AS NOT MATERIALIZED (SELECT a.x FROM c{last} a, c{last} b)");
+            sql.push_str(&next);
         }
         sql + &format!(" SELECT x FROM c{levels}")
     };
@@ -109,17 +172,28 @@ fn doubling_references_to_common_table_expressions_are_counted_spelled_out() {
 #[test]
 fn grouping_sets_are_counted_spelled_out() {
     assert!(read("SELECT 1 FROM drafts GROUP BY CUBE (id, title, body, price, owner, created)").is_ok());
-    refused_with("SELECT 1 FROM drafts GROUP BY CUBE (id, title, body, price, owner, created, data)", "at most 64");
+    refused_with(
+        "SELECT 1 FROM drafts GROUP BY CUBE (id, title, body, price, owner, created, data)",
+        "at most 64",
+    );
     refused_with("SELECT 1 FROM drafts GROUP BY CUBE (1,2,3,4,5,6,7,8,9,10,11,12)", "at most 64");
-    refused_with("SELECT 1 FROM drafts GROUP BY CUBE (id, title, body), CUBE (id, title, body), id, ROLLUP (id)", "at most 64");
-    refused_with(&format!("SELECT 1 FROM drafts GROUP BY CUBE ({})", vec!["1"; 200].join(", ")), "at most 64");
+    refused_with(
+        "SELECT 1 FROM drafts GROUP BY CUBE (id, title, body), CUBE (id, title, body), id, ROLLUP (id)",
+        "at most 64",
+    );
+    refused_with(
+        &format!("SELECT 1 FROM drafts GROUP BY CUBE ({})", vec!["1"; 200].join(", ")),
+        "at most 64",
+    );
 }
 
 /// One row for each number: what is at the limit, what is over it.
 #[test]
 fn each_limit_admits_its_number_and_refuses_one_more() {
     let list = |item: &str, times: usize| vec![item; times].join(", ");
-    let joined = |times: usize| format!("SELECT 1 FROM {}", (0..times).map(|n| format!("drafts d{n}")).collect::<Vec<_>>().join(", "));
+    let joined = |times: usize| {
+        format!("SELECT 1 FROM {}", (0..times).map(|n| format!("drafts d{n}")).collect::<Vec<_>>().join(", "))
+    };
     let nested = |times: usize| format!("SELECT {}1{}", "(".repeat(times), ")".repeat(times));
     let ored = |times: usize| format!("SELECT 1 WHERE {}", vec!["true"; times].join(" OR "));
     let bytes = |times: usize| format!("SELECT '{}'", "x".repeat(times - 9));
@@ -129,7 +203,9 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
         (limits::SQL_CALLS_MAX, &|times| format!("SELECT {}", list("lower('x')", times))),
         (limits::SQL_PRODUCTS_MAX, &|times| format!("SELECT 1{}", " * 1".repeat(times))),
         (limits::SQL_NUMBER_BYTES_MAX, &|times| format!("SELECT {}", "1".repeat(times))),
-        (limits::SQL_SHORT_TEXT_BYTES_MAX, &|times| format!("SELECT replace('a', 'a', '{}')", "x".repeat(times))),
+        (limits::SQL_SHORT_TEXT_BYTES_MAX, &|times| {
+            format!("SELECT replace('a', 'a', '{}')", "x".repeat(times))
+        }),
         (limits::IDENTIFIER_BYTES_MAX, &|times| format!("SELECT 1 AS {}", "x".repeat(times))),
         (limits::SQL_PARAMETERS_MAX, &|times| {
             format!("SELECT {}", (1..=times).map(|n| format!("${n}::text")).collect::<Vec<_>>().join(", "))
@@ -154,7 +230,10 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
 #[test]
 fn long_text_is_refused_before_it_is_read() {
     let huge = "(".repeat(10 * limits::SQL_BYTES_MAX);
-    assert!(matches!(super::ReadStatement::parse(&Catalogue::new("s", true, true), &huge), Err(Refusal::Invalid(_))));
+    assert!(matches!(
+        super::ReadStatement::parse(&Catalogue::new("s", true, true), &huge),
+        Err(Refusal::Invalid(_))
+    ));
 }
 
 #[test]

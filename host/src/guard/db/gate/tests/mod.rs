@@ -1,8 +1,10 @@
 //! Tests of the gate: what is refused, what passes, what is printed, and what would exhaust the parser.
 
-mod hostile;
-mod legitimate;
 mod bombs;
+mod hostile;
+mod hostile_calls;
+mod hostile_reads;
+mod legitimate;
 mod round_trip;
 
 use std::collections::BTreeSet;
@@ -40,7 +42,8 @@ pub(super) fn catalogue() -> Catalogue {
     let events = vec![column("id", Type::INT8), column("what", Type::TEXT)];
     let people = vec![column("id", Type::INT8), column("name", Type::TEXT), column("secret", Type::TEXT)];
     let all = Operations { select: true, insert: true, update: true, delete: true };
-    let some = |names: &[&str]| ColumnSet::Some(names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>());
+    let some =
+        |names: &[&str]| ColumnSet::Some(names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>());
     Catalogue::new("plugin_blog", true, true)
         .with_table(Table::new("drafts", drafts, all))
         .with_table(Table::new("comments", comments, Operations { select: true, ..Operations::default() }))

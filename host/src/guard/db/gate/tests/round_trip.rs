@@ -14,15 +14,46 @@ use super::{hostile, legitimate, read, write};
 fn expression() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         prop::sample::select(vec![
-            "\"id\"", "\"title\"", "\"d\".\"body\"", "1", "- 2.5", "NULL", "TRUE", "'it''s'", "$1", "'back\\slash'",
+            "\"id\"",
+            "\"title\"",
+            "\"d\".\"body\"",
+            "1",
+            "- 2.5",
+            "NULL",
+            "TRUE",
+            "'it''s'",
+            "$1",
+            "'back\\slash'",
         ])
         .prop_map(str::to_owned),
         "[a-z'\\\\\n\u{e9}\u{1f600}]{0,8}".prop_map(|text| format!("'{}'", text.replace('\'', "''"))),
     ];
     leaf.prop_recursive(5, 40, 3, |inner| {
         let operator = prop::sample::select(vec![
-            "=", "<>", "<", "<=", ">", ">=", "AND", "OR", "+", "-", "*", "/", "%", "||", "->", "->>", "#>", "@>", "&",
-            "|", "<<", "IS DISTINCT FROM", "LIKE", "NOT ILIKE",
+            "=",
+            "<>",
+            "<",
+            "<=",
+            ">",
+            ">=",
+            "AND",
+            "OR",
+            "+",
+            "-",
+            "*",
+            "/",
+            "%",
+            "||",
+            "->",
+            "->>",
+            "#>",
+            "@>",
+            "&",
+            "|",
+            "<<",
+            "IS DISTINCT FROM",
+            "LIKE",
+            "NOT ILIKE",
         ]);
         prop_oneof![
             (inner.clone(), operator, inner.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
@@ -32,7 +63,8 @@ fn expression() -> impl Strategy<Value = String> {
             inner.clone().prop_map(|a| format!("{a} IS NOT NULL")),
             inner.clone().prop_map(|a| format!("{a}::text")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} IN ({b}, 1)")),
-            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("{a} BETWEEN {b} AND {c}")),
+            (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(a, b, c)| format!("{a} BETWEEN {b} AND {c}")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("CASE WHEN {a} THEN {b} END")),
             inner.clone().prop_map(|a| format!("lower({a})")),
             inner.clone().prop_map(|a| format!("substring({a}, 2, 3)")),
@@ -90,9 +122,11 @@ fn plain(expr: Expr) -> Option<Expr> {
         Expr::ILike { negated, any, expr, pattern, escape_char } => {
             Expr::ILike { negated, any, expr: boxed(expr)?, pattern: boxed(pattern)?, escape_char }
         }
-        Expr::InList { expr, list, negated } => {
-            Expr::InList { expr: boxed(expr)?, list: list.into_iter().map(plain).collect::<Option<_>>()?, negated }
-        }
+        Expr::InList { expr, list, negated } => Expr::InList {
+            expr: boxed(expr)?,
+            list: list.into_iter().map(plain).collect::<Option<_>>()?,
+            negated,
+        },
         Expr::Case { case_token, end_token, operand: None, conditions, else_result: None } => {
             let conditions = conditions.into_iter().map(|CaseWhen { condition, result }| {
                 Some(CaseWhen { condition: plain(condition)?, result: plain(result)? })
@@ -126,7 +160,8 @@ fn calls_only_listed_functions(text: &str) -> bool {
             // A quoted name before a parenthesis is a call, or a table with its columns.
             functions::kind(&name.value).is_some()
                 || functions::rows(&name.value).is_some()
-                || text.contains(&format!("AS {name} (")) || text.contains(&format!("{name} (\""))
+                || text.contains(&format!("AS {name} ("))
+                || text.contains(&format!("{name} (\""))
         }
         _ => true,
     })
