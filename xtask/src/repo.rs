@@ -6,7 +6,8 @@ use std::process::Command;
 
 /// The repository's root: the folder above our crate's, as the cargo that runs us says, not as the one that built us.
 pub fn root() -> PathBuf {
-    let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let own =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     own.parent().map_or_else(|| own.clone(), Path::to_path_buf)
 }
 

@@ -15,7 +15,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 pub const RED: &str = "31";
 pub const GREEN: &str = "32";
-pub const BOLD: &str = "1";
 
 /// Colours a text, on a terminal only.
 pub fn paint(colour: &str, text: &str) -> String {

@@ -50,11 +50,6 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Whether it is the toolchain that builds the host too, so that its clippy knows the target.
-    pub fn is_active(&self) -> bool {
-        self.rustc.is_none() && self.sysroot.is_none()
-    }
-
     /// Makes cargo use it for its target. Flags meant for the host would hide the target's, so they are taken away.
     pub fn apply(&self, command: &mut Command) {
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -85,12 +80,17 @@ pub fn find(target: Target) -> Result<Toolchain> {
     if let Some(named) = from_environment(target)? {
         return Ok(named);
     }
-    if has_core(&active_rustc(), None, target) {
+    if active_has(target) {
         return Ok(Toolchain { target, rustc: None, sysroot: None });
     }
     let rustc = debian::rustc(target)?;
     let sysroot = sysroot::ensure(&rustc, target)?;
     Ok(Toolchain { target, rustc: Some(rustc), sysroot: Some(sysroot) })
+}
+
+/// Whether the toolchain that builds the host has the target, and so its clippy too.
+pub fn active_has(target: Target) -> bool {
+    has_core(&active_rustc(), None, target)
 }
 
 /// Prints shell exports, for building guests by hand.
@@ -142,9 +142,13 @@ fn cache() -> Result<PathBuf> {
         .or_else(|| path("HOME").map(|home| home.join(".cache/palisade")))
         .context("neither HOME nor XDG_CACHE_HOME is set; set PALISADE_CACHE to a folder for the guests' toolchain")?;
     if folder.to_string_lossy().contains(char::is_whitespace) {
-        bail!("{} has a space, which RUSTFLAGS cannot hold; set PALISADE_CACHE to another folder", folder.display());
+        bail!(
+            "{} has a space, which RUSTFLAGS cannot hold; set PALISADE_CACHE to another folder",
+            folder.display()
+        );
     }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}; set PALISADE_CACHE", folder.display()))?;
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}; set PALISADE_CACHE", folder.display()))?;
     Ok(fs::canonicalize(folder)?)
 }
 

@@ -134,7 +134,8 @@ fn add_libc(to: &Path) -> Result<()> {
 /// The linker, and what build scripts and macros need, are the compiler's own.
 fn link_host(rustc: &Path, sysroot: &Path) -> Result<()> {
     let version = step::ask(Command::new(rustc).arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?;
+    let host =
+        version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?;
     let own = own_sysroot(rustc)?.join("lib/rustlib").join(host);
     std::os::unix::fs::symlink(own, sysroot.join("lib/rustlib").join(host))?;
     Ok(())
@@ -148,7 +149,9 @@ fn own_sysroot(rustc: &Path) -> Result<PathBuf> {
 fn settle(built: &Path, place: &Path) -> Result<()> {
     match fs::rename(built, place) {
         Ok(()) => Ok(()),
-        Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
+            Ok(())
+        }
         Err(error) => bail!("cannot move the sysroot to {}: {error}", place.display()),
     }
 }
@@ -160,7 +163,8 @@ mod tests {
     #[test]
     fn sysroot_built_twice_at_once_keeps_the_first() {
         let cache = tempfile::tempdir().expect("a folder");
-        let (first, second, place) = (cache.path().join("a"), cache.path().join("b"), cache.path().join("sysroot"));
+        let (first, second, place) =
+            (cache.path().join("a"), cache.path().join("b"), cache.path().join("sysroot"));
         for (folder, text) in [(&first, "first"), (&second, "second")] {
             fs::create_dir(folder).expect("a folder");
             fs::write(folder.join("lib"), text).expect("a file");
@@ -173,7 +177,8 @@ mod tests {
     #[test]
     fn sysroot_without_a_place_says_where_it_should_be() {
         let cache = tempfile::tempdir().expect("a folder");
-        let error = settle(&cache.path().join("absent"), &cache.path().join("sysroot")).expect_err("nothing to move");
+        let error =
+            settle(&cache.path().join("absent"), &cache.path().join("sysroot")).expect_err("nothing to move");
         assert!(error.to_string().contains("cannot move the sysroot to"), "{error}");
     }
 }
