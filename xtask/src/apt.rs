@@ -18,29 +18,29 @@ pub fn line(packages: &[String]) -> String {
     format!("apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
-/// Installs packages. The package lists are fetched once per run, because a fresh machine has none.
+/// Installs packages. It removes none: what the developer chose stays, and apt then says what stands in the way.
 pub fn install(packages: &[String], why: &str) -> Result<()> {
     refresh();
     let names = packages.join(" ");
     step::say(&format!("installing {names}: {why}"));
     let mut command = Command::new("apt-get");
     command
-        .args(["install", "--yes", "--no-install-recommends"])
+        .args(["install", "--yes", "--no-remove", "--no-install-recommends"])
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive");
     step::quiet("apt-get install", &mut command)?;
     Ok(())
 }
 
-/// The packages that a package depends on by name, alternatives left out.
+/// The packages that a package depends on by name, alternatives left out; none where there is no apt.
 pub fn dependencies(package: &str) -> Vec<String> {
-    refresh();
     let shown = step::ask(Command::new("apt-cache").args(["depends", package])).unwrap_or_default();
     shown.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).map(str::to_owned).collect()
 }
 
-/// Fetches the package lists. A failure is told but not final: lists that are there may do.
-fn refresh() {
+/// Fetches the package lists, once per run, because a fresh machine has none. A failure is told but not final: lists
+/// that are there may do.
+pub fn refresh() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
         let mut update = Command::new("apt-get");

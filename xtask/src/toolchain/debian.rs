@@ -20,13 +20,15 @@ const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 /// Debian's rustc, installed if need be.
 pub fn rustc(target: Target) -> Result<PathBuf> {
     let rustc = PathBuf::from(RUSTC);
-    if is_usable(&rustc) && sysroot::cached(&rustc, target)?.is_some() {
+    if is_usable(&rustc) && has_linker() && sysroot::cached(&rustc, target)?.is_some() {
         return Ok(rustc);
     }
     if !is_complete(&rustc, target) {
         if !apt::can_install() {
-            bail!(both_ways(target, &packages(target)));
+            bail!(both_ways(target, &with_linker(target)));
         }
+        // The linker's release is in the package lists, so they come first.
+        apt::refresh();
         let why = format!("no toolchain here has {}", target.triple());
         apt::install(&with_linker(target), &why)?;
     }
@@ -60,9 +62,13 @@ fn with_linker(target: Target) -> Vec<String> {
 }
 
 fn is_complete(rustc: &Path, target: Target) -> bool {
-    let linker = fs::metadata("/usr/bin/rust-lld").is_ok();
     let libc = target == Target::Wasm || (wasi_libc().join("libc.a").exists() && wasi_builtins().is_some());
-    is_usable(rustc) && linker && libc && Path::new(CARGO).exists() && sysroot::sources(rustc).is_some()
+    is_usable(rustc) && has_linker() && libc && Path::new(CARGO).exists() && sysroot::sources(rustc).is_some()
+}
+
+/// A link to a linker that is gone does not count.
+fn has_linker() -> bool {
+    fs::metadata("/usr/bin/rust-lld").is_ok()
 }
 
 fn is_usable(rustc: &Path) -> bool {
