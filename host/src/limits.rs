@@ -63,7 +63,7 @@ limits! {
     /// Elements in all tables together. A Rust plugin has a few hundred; each costs the host 16 bytes.
     TableElements, "table-elements", Count, 100_000;
     /// Core instances of one component. One from Rust has 3; a nested bomb has thousands.
-    Instances, "instances", Count, 100;
+    Instances, "instances", Count, 200;
     /// Milliseconds that guest code runs; host calls do not count. Seeds: 10 s.
     GuestTime, "guest-time", Milliseconds, 10_000;
     /// Milliseconds from start to end of a query or mutation, host calls included. Seeds: 30 s.
@@ -120,6 +120,11 @@ impl Limits {
         Self([0; Limit::COUNT])
     }
 
+    /// No maximum anywhere: what a manifest that says nothing asks for.
+    pub fn unlimited() -> Self {
+        Self([u64::MAX; Limit::COUNT])
+    }
+
     /// The maximum of one limit, in its unit.
     pub fn get(&self, limit: Limit) -> u64 {
         self.0.get(limit as usize).copied().unwrap_or(0)
@@ -167,6 +172,12 @@ pub const COMPONENT_BYTES_MAX: u64 = 32 * MIB;
 /// Core instances of a component, nested ones included, before it is compiled: 1.5 KiB of valid component can name
 /// millions of them and takes gigabytes to compile.
 pub const COMPONENT_INSTANCES_MAX: usize = 200;
+/// Core instances that the pool keeps for each running component: one from Rust has 3.
+pub const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+/// Linear memories of a component. Each takes a slot of the pool; a component of 3 KiB can ask for 900.
+pub const COMPONENT_MEMORIES_MAX: u32 = 4;
+/// Tables of a component.
+pub const COMPONENT_TABLES_MAX: u32 = 16;
 /// Bytes of one function's body. Compilation is worse than linear in it: 992 KiB took 20 s.
 pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
 /// Locals of one function, for the same reason.

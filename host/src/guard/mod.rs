@@ -6,3 +6,13 @@
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
+
+pub mod cache;
+pub mod clock;
+pub mod item;
+pub mod logging;
+pub mod name;
+pub mod random;
+pub mod request_context;
+pub mod user;
+pub mod variables;
