@@ -325,3 +325,10 @@ pub const HTTP_READ_BYTES_MAX: u32 = 64 * 1024;
 pub const HTTP_REDIRECTS_MAX: usize = 5;
 /// Milliseconds of an exchange when the plugin names no time.
 pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
+/// Headers of a response. 64 KiB of them are short ones of a hostile server long before they are anyone's real ones.
+pub const HTTP_RESPONSE_HEADERS_MAX: usize = 256;
+/// Times that a path is percent-decoded in search of hidden dot segments. A server behind a proxy decodes twice; a path
+/// that still changes after this is nobody's.
+pub const HTTP_PATH_DECODINGS_MAX: usize = 3;
+/// Name look-ups at once on a host. Each holds a thread for as long as the name's server likes.
+pub const HTTP_LOOKUPS_MAX: usize = 64;

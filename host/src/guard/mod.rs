@@ -13,3 +13,4 @@
 )]
 
 pub mod address;
+pub mod http;
