@@ -1,5 +1,6 @@
 //! Palisade: an embeddable host for server-side plugins built as WebAssembly components.
 
+pub mod backend;
 pub mod guard;
 pub mod ledger;
 pub mod limits;
