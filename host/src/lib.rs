@@ -3,3 +3,4 @@
 pub mod guard;
 pub mod ledger;
 pub mod limits;
+pub mod value;

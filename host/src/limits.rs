@@ -191,8 +191,23 @@ pub const MUTATION_BACKOFF_MAX_MS: u64 = 50;
 
 /// Bytes of JSON arguments or results of one call.
 pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Levels of nesting in JSON arguments. Deeper ones would need stack in proportion.
+/// Levels of nesting in JSON arguments, and of the types they are checked against. Deeper ones would need stack in
+/// proportion.
 pub const JSON_DEPTH_MAX: usize = 64;
+/// Values in JSON arguments, nested ones and absent options included. Two bytes of text can cost the host 160 bytes of
+/// memory, or far more where they stand for a record of options.
+pub const JSON_VALUES_MAX: usize = 250_000;
+/// Bytes of all `list<u8>` arguments of one call together. Each takes 40 in memory until the call has begun.
+pub const JSON_BINARY_BYTES_MAX: usize = 1024 * 1024;
+/// Largest magnitude of an integer that is written as a JSON number: 2^53. JavaScript rounds larger ones.
+pub const JSON_INTEGER_MAX: u64 = 1 << 53;
+/// Types that one function's signature may consist of. Types can be shared, so that 40 declarations spell a
+/// tree of 2^40.
+pub const SIGNATURE_TYPES_MAX: usize = 2_000;
+/// Bytes of a type's text in an error.
+pub const TYPE_TEXT_BYTES_MAX: usize = 200;
+/// Characters of a caller's string that an error repeats.
+pub const QUOTED_CHARS_MAX: usize = 40;
 /// Bytes of a request's body over HTTP.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Milliseconds that running requests get to finish when the server stops.
