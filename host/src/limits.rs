@@ -325,3 +325,20 @@ pub const HTTP_READ_BYTES_MAX: u32 = 64 * 1024;
 pub const HTTP_REDIRECTS_MAX: usize = 5;
 /// Milliseconds of an exchange when the plugin names no time.
 pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
+
+/// Connections of a private PostgreSQL: what the host may open in all, and as much again for people who look at it.
+pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
+/// Milliseconds that a private PostgreSQL gets to start: recovery after a crash reads its whole log.
+pub const PRIVATE_START_MS: u64 = 60_000;
+/// Milliseconds between two looks at whether it has started or ended. It starts in about 50.
+pub const PRIVATE_POLL_MS: u64 = 5;
+/// Milliseconds that it gets to stop by itself before it is stopped at once.
+pub const PRIVATE_STOP_MS: u64 = 10_000;
+/// Milliseconds that dropping it may block the thread. An immediate stop takes about 50.
+pub const PRIVATE_DROP_MS: u64 = 2_000;
+/// Lines of its log that are kept to explain why it did not start.
+pub const PRIVATE_LOG_LINES_MAX: usize = 20;
+/// Bytes of one such line.
+pub const PRIVATE_LOG_LINE_BYTES_MAX: u64 = 2 * KIB;
+/// Bytes of a Unix socket's path, which the kernel sets: 108 with the closing zero.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
