@@ -304,6 +304,17 @@ pub const DB_ARRAY_ELEMENTS_MAX: usize = 100_000;
 pub const NUMERIC_INTEGER_DIGITS_MAX: usize = 131_072;
 /// Digits of a `numeric` after the point, which PostgreSQL sets.
 pub const NUMERIC_FRACTION_DIGITS_MAX: usize = 16_383;
+/// First day that a `date` can be, in days since 1970, which PostgreSQL sets: 4714-11-24 BC.
+pub const DATE_DAYS_MIN: i32 = -2_440_588;
+/// Last such day, which PostgreSQL sets: 5874897-12-31.
+pub const DATE_DAYS_MAX: i32 = 2_145_042_905;
+/// Most microseconds of a `time`, which PostgreSQL sets: 24:00:00 itself is one.
+pub const TIME_US_MAX: i64 = 86_400_000_000;
+/// First `timestamp`, in microseconds since 1970, which PostgreSQL sets: 4714-11-24 BC.
+pub const TIMESTAMP_US_MIN: i64 = -210_866_803_200_000_000;
+/// Last `timestamp` that fits the contract, which counts from 1970: in January 294247. PostgreSQL counts from 2000 and
+/// has 29 years more. The next number means infinity.
+pub const TIMESTAMP_US_MAX: i64 = i64::MAX - 1;
 /// Bytes of an identifier, which PostgreSQL sets: it cuts longer ones, and two of them could meet.
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
 

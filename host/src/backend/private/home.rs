@@ -34,10 +34,9 @@ pub(super) struct Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        if self.temporary {
-            if let Err(error) = fs::remove_dir_all(&self.path) {
-                tracing::warn!("cannot remove {}: {error}", self.path.display());
-            }
+        let removed = if self.temporary { fs::remove_dir_all(&self.path) } else { Ok(()) };
+        if let Err(error) = removed {
+            tracing::warn!("cannot remove {}: {error}", self.path.display());
         }
     }
 }
