@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use palisade_sdk::cache::{self, Retention};
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, html};
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 /// The HTML of an item's text, from the cache when it is there.
 pub fn render_cached(id: &str, revision: u32, body: &str) -> String {
@@ -49,6 +49,8 @@ pub fn plain_text(body: &str, chars_max: usize) -> String {
     for event in Parser::new(body) {
         match event {
             Event::Text(part) | Event::Code(part) => text.push_str(&part),
+            // Within a line, markup ends where the next word may go on.
+            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link | TagEnd::Image) => {}
             Event::SoftBreak | Event::HardBreak | Event::End(_) => text.push(' '),
             _ => {}
         }

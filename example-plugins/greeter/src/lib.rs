@@ -1,12 +1,10 @@
-palisade_sdk::plugin!(
-    "
+palisade_sdk::plugin! { "
     package acme:greeter;
     interface greeting {
         greet: func(name: string) -> result<string, string>;
     }
     world greeter { include palisade:plugin/plugin@0.1.0; export greeting; }
-"
-);
+" }
 
 struct Greeter;
 impl exports::acme::greeter::greeting::Guest for Greeter {

@@ -121,9 +121,11 @@ impl Sources {
         let mut generator = options.build();
         generator.generate(&mut self.resolve, world, &mut files).map_err(|error| format!("{error:#}"))?;
         let (_, code) = files.iter().next().ok_or("the generator wrote no file")?;
-        let mut code = String::from_utf8(code.to_vec()).map_err(|error| error.to_string())?;
+        let code = String::from_utf8(code.to_vec()).map_err(|error| error.to_string())?;
+        // The generator allows what clippy has by default; an author may have turned on more, which is not about them.
+        let mut code = code.replace("clippy::all", "clippy::all, clippy::pedantic, unused_qualifications");
         // Cargo rebuilds the plugin when one of these changes; nothing of them ends up in it.
-        for file in &self.files {
+        for file in self.files.iter().map(|file| file.to_string_lossy()) {
             write!(code, "\nconst _: &[u8] = include_bytes!({file:?});")
                 .map_err(|error| error.to_string())?;
         }

@@ -13,7 +13,7 @@ use proc_macro::TokenStream;
 /// Generates the bindings of a plugin's world: a trait `Guest` for each exported interface, in `exports`, and the macro
 /// `export!` that makes a type which implements them the plugin.
 ///
-/// The world is given as text, `plugin!("package acme:greeter; …")`; or as `world: "name"`, `path: "folder"`, each of
+/// The world is given as text, `plugin! { "package acme:greeter; …" }`; or as `world: "name"`, `path: "folder"`, each of
 /// which may be left out: `path` is `wit` beside the author's `Cargo.toml`, and a package with one world needs no name.
 /// The package `palisade:plugin` is there already.
 #[proc_macro]

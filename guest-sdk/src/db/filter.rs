@@ -21,7 +21,8 @@ pub fn col(column: impl Into<String>) -> ColumnName {
 impl Filter {
     /// Both must hold. The contract has no nested conditions, so alternatives on both sides are multiplied out.
     pub fn and(self, other: Self) -> Self {
-        let pairs = self.0.iter().flat_map(|left| other.0.iter().map(move |right| (left, right)));
+        let Self(others) = other;
+        let pairs = self.0.iter().flat_map(|left| others.iter().map(move |right| (left, right)));
         Self(pairs.map(|(left, right)| [left.as_slice(), right].concat()).collect())
     }
 
@@ -93,7 +94,7 @@ impl ColumnName {
         self.test(Test::IsNotNull)
     }
 
-    /// A `jsonb` that contains this JSON, in PostgreSQL's sense of `@>`.
+    /// A `jsonb` that contains this JSON, as `@>` means it.
     pub fn contains(self, json: impl Into<String>) -> Filter {
         self.test(Test::Contains(json.into()))
     }

@@ -46,7 +46,7 @@ impl Row {
 /// The rows of a result, read in batches. Drop it early to free what it holds.
 #[derive(Debug)]
 pub struct Rows {
-    rows: raw::Rows,
+    source: raw::Rows,
     columns: Rc<[String]>,
     batch: std::vec::IntoIter<raw::Row>,
     ended: bool,
@@ -55,12 +55,12 @@ pub struct Rows {
 impl Rows {
     pub(super) fn new(rows: raw::Rows) -> Self {
         let columns = rows.columns().into_iter().map(|column| column.name).collect();
-        Self { rows, columns, batch: Vec::new().into_iter(), ended: false }
+        Self { source: rows, columns, batch: Vec::new().into_iter(), ended: false }
     }
 
     /// Returns the columns, in order.
     pub fn columns(&self) -> Vec<Column> {
-        self.rows.columns()
+        self.source.columns()
     }
 
     /// All rows that are left.
@@ -74,7 +74,7 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.batch.len() == 0 && !self.ended {
-            match self.rows.next(BATCH_ROWS) {
+            match self.source.next(BATCH_ROWS) {
                 Ok(batch) => self.batch = batch.into_iter(),
                 Err(error) => {
                     self.ended = true;
@@ -91,7 +91,7 @@ impl Iterator for Rows {
 /// A type that a value can be read as. It is not `TryFrom<Value>` because the standard library has that one for
 /// `Option` already, where it never sees a null.
 pub trait FromValue: Sized {
-    /// PostgreSQL's name of the type.
+    /// The database's name of the type.
     const TYPE: &'static str;
     /// The value, or `None` when it is no `Self`.
     fn from_value(value: Value) -> Option<Self>;

@@ -87,7 +87,7 @@ impl Value {
         Self::Scalar(Scalar::Null)
     }
 
-    /// PostgreSQL's name of the kind of value.
+    /// The database's name of the kind of value.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Array(_) => "array",
