@@ -9,8 +9,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 
-/// Size of the arena in bytes: with a stack of 64 KiB and little static data a guest's first memory stays under
-/// 256 KiB, which a pooling host keeps resident between calls.
+/// Size of the arena in bytes: with a stack of 64 KiB and little static data a guest's first memory is 256 KiB, which a
+/// pooling host can keep resident between calls.
 #[cfg(all(feature = "arena", target_arch = "wasm32", not(target_feature = "atomics")))]
 const ARENA_BYTES: usize = 128 * 1024;
 

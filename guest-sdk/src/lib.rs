@@ -24,8 +24,8 @@
 //! `Error`; [`Error`] takes all of them, and each becomes a `String` or a [`taps::Refusal`] by `?`.
 //!
 //! What this crate is not: a second contract. [`raw`] is what it stands on, and whatever is missing here can be called
-//! there. Tests: `tests/sentences.rs` compares the documentation with the contract, `tests/guests` of the repository
-//! calls every function.
+//! there. Tests: `tests/sentences.rs` compares the documentation with the contract; the example plugins call the wrappers,
+//! and the guests under `tests/guests` of the repository call the contract.
 
 pub use error::{Error, Result};
 pub use palisade_sdk_macros::plugin;

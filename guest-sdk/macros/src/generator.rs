@@ -25,10 +25,9 @@ type Result<T> = std::result::Result<T, String>;
 
 /// The bindings of an author's world, as Rust code.
 pub fn plugin(input: &Input) -> Result<String> {
-    let mut sources = Sources::with_contract()?;
-    let package = match &input.source {
-        Source::Inline(text) => sources.push_text("plugin.wit", text)?,
-        Source::Path(path) => sources.push_path(&author_folder()?.join(path))?,
+    let (sources, package) = match &input.source {
+        Source::Inline(text) => with_contract(|sources| sources.push_text("plugin.wit", text))?,
+        Source::Path(path) => author_sources(&author_folder()?.join(path))?,
     };
     let world = sources.world(package, input.world.as_deref())?;
     let options = Opts {
@@ -42,8 +41,7 @@ pub fn plugin(input: &Input) -> Result<String> {
 
 /// The bindings of the contract itself, as Rust code for `palisade-sdk`.
 pub fn contract() -> Result<String> {
-    let mut sources = Sources::with_contract()?;
-    let package = sources.push_text("sdk.wit", SDK_WORLD)?;
+    let (sources, package) = with_contract(|sources| sources.push_text("sdk.wit", SDK_WORLD))?;
     let world = sources.world(package, None)?;
     let errors = INTERFACES_WITH_ERRORS.iter().map(|interface| {
         let module = interface.replace('-', "_");
@@ -88,19 +86,32 @@ fn author_folder() -> Result<PathBuf> {
         .ok_or_else(|| "CARGO_MANIFEST_DIR is not set: build the plugin with cargo".to_owned())
 }
 
+/// A folder that has all it needs in `deps` is taken as it is: other tools put a copy of the contract there, and a
+/// package must not be defined twice.
+fn author_sources(folder: &Path) -> Result<(Sources, PackageId)> {
+    let mut alone = Sources::default();
+    match alone.push_path(folder) {
+        Ok(package) => Ok((alone, package)),
+        Err(_) => with_contract(|sources| sources.push_path(folder)),
+    }
+}
+
+/// The contract, and one package more.
+fn with_contract(push: impl FnOnce(&mut Sources) -> Result<PackageId>) -> Result<(Sources, PackageId)> {
+    let mut sources = Sources::default();
+    sources.push_path(Path::new(CONTRACT))?;
+    let package = push(&mut sources)?;
+    Ok((sources, package))
+}
+
 /// WIT packages, and the files they came from.
+#[derive(Default)]
 struct Sources {
     resolve: Resolve,
     files: Vec<PathBuf>,
 }
 
 impl Sources {
-    fn with_contract() -> Result<Self> {
-        let mut sources = Self { resolve: Resolve::default(), files: Vec::new() };
-        sources.push_path(Path::new(CONTRACT))?;
-        Ok(sources)
-    }
-
     fn push_path(&mut self, path: &Path) -> Result<PackageId> {
         let path = path.canonicalize().map_err(|error| format!("no WIT at {}: {error}", path.display()))?;
         let (package, map) = self.resolve.push_path(path).map_err(|error| format!("{error:#}"))?;
