@@ -4,11 +4,19 @@
 //! do no I/O. A backend takes only what a guard made, so skipping a guard does not compile.
 #![cfg_attr(
     not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
 )]
 
+pub mod address;
 pub mod cache;
 pub mod clock;
+pub mod db;
+pub mod http;
 pub mod item;
 pub mod logging;
 pub mod name;
