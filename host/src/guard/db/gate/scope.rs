@@ -1,0 +1,168 @@
+//! Which names are visible at a point of a statement, and what columns they have.
+//!
+//! A reference is accepted only when it is a column in this model. What is left out on purpose: whole rows (`t` as a
+//! value) and attribute notation (`t.f` for `f(t)`), because PostgreSQL calls functions by them.
+
+use sqlparser::ast::{Ident, ObjectName};
+
+use super::printer::{Checked, Fault, Printer};
+use crate::guard::db::catalogue::{Catalogue, Operation, TableName};
+use crate::guard::db::{quoted, shown};
+
+/// Where tables come from.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::guard::db) enum Names<'a> {
+    /// A plugin's statement: from what it is granted.
+    Granted(&'a Catalogue),
+    /// A migration: whatever its own schema holds. The columns are not known here.
+    Own(&'a str),
+}
+
+/// The columns of something that can be selected from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::guard::db) struct Shape {
+    pub columns: Vec<String>,
+    /// Whether there may be columns that are not listed: only in migrations.
+    pub open: bool,
+}
+
+impl Shape {
+    /// Columns that nobody knows.
+    pub(in crate::guard::db) fn open() -> Self {
+        Self { columns: Vec::new(), open: true }
+    }
+
+    fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|known| known == column) || (self.open && !is_system(column))
+    }
+}
+
+/// A table, subquery or function in FROM, under its alias.
+#[derive(Clone, Debug)]
+pub(in crate::guard::db) struct Relation {
+    pub alias: String,
+    pub shape: Shape,
+}
+
+/// What one level of a query sees.
+#[derive(Clone, Debug, Default)]
+pub(in crate::guard::db) struct Scope {
+    pub relations: Vec<Relation>,
+    /// Names of result columns: ORDER BY and GROUP BY may use them alone.
+    pub outputs: Shape,
+}
+
+/// A common table expression, with what one reference to it costs.
+#[derive(Clone, Debug)]
+pub(super) struct Cte {
+    pub name: String,
+    pub printed: String,
+    pub shape: Shape,
+    pub relations: usize,
+    pub references: usize,
+}
+
+/// Columns that every table has and no plugin may read.
+pub(in crate::guard::db) fn is_system(column: &str) -> bool {
+    matches!(column, "ctid" | "oid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax")
+}
+
+impl Printer<'_> {
+    /// Prints a reference to a column by its name alone.
+    pub(super) fn column(&mut self, ident: &Ident) -> Checked {
+        let name = self.name(ident)?;
+        let is_known = self
+            .scopes
+            .iter()
+            .flat_map(|scope| &scope.relations)
+            .any(|relation| relation.shape.has(&name) && !(relation.shape.open && relation.alias == name));
+        if !is_known {
+            return Err(Fault::Denied);
+        }
+        self.put(&quoted(&name));
+        Ok(())
+    }
+
+    /// Prints a column of ORDER BY or GROUP BY that may be a result column; false if it is none.
+    pub(super) fn output(&mut self, ident: &Ident) -> Checked<bool> {
+        let name = self.name(ident)?;
+        let is_output = self.scopes.last().is_some_and(|scope| scope.outputs.has(&name));
+        if is_output {
+            self.put(&quoted(&name));
+        }
+        Ok(is_output)
+    }
+
+    /// Prints `alias.column`. The innermost alias decides, as in PostgreSQL.
+    pub(super) fn qualified_column(&mut self, alias: &Ident, column: &Ident) -> Checked {
+        let (alias, column) = (self.name(alias)?, self.name(column)?);
+        if !self.relation(&alias)?.shape.has(&column) {
+            return Err(Fault::Denied);
+        }
+        self.put(&format!("{}.{}", quoted(&alias), quoted(&column)));
+        Ok(())
+    }
+
+    /// Finds what an alias stands for.
+    pub(super) fn relation(&self, alias: &str) -> Checked<&Relation> {
+        let relations = self.scopes.iter().rev().flat_map(|scope| &scope.relations);
+        relations.into_iter().find(|relation| relation.alias == alias).ok_or(Fault::Denied)
+    }
+
+    /// Adds a relation to the current level.
+    pub(in crate::guard::db) fn bring(&mut self, alias: String, shape: Shape) -> Checked {
+        let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
+        if scope.relations.iter().any(|relation| relation.alias == alias) {
+            return self.refuse(shown(&alias), "each table of a FROM needs an alias of its own");
+        }
+        scope.relations.push(Relation { alias, shape });
+        Ok(())
+    }
+
+    /// Finds a granted table and prints its name.
+    pub(in crate::guard::db) fn table(
+        &mut self,
+        name: &ObjectName,
+        operation: Operation,
+    ) -> Checked<(String, Shape)> {
+        let (schema, name) = self.dotted(name)?;
+        let own = match self.names {
+            Names::Granted(catalogue) => catalogue.schema(),
+            Names::Own(own) => own,
+        };
+        if schema.is_some_and(|schema| schema != own) {
+            return Err(Fault::Denied);
+        }
+        match self.names {
+            Names::Granted(catalogue) => {
+                let table = catalogue.table(&name, operation)?;
+                self.put(&table.sql());
+                Ok((name, readable(table)))
+            }
+            Names::Own(own) => {
+                let sql = format!("{}.{}", quoted(own), quoted(&name));
+                self.put(&sql);
+                Ok((name, Shape::open()))
+            }
+        }
+    }
+
+    /// Checks that columns of a table may be filled or changed, and returns the name.
+    pub(super) fn writable(&self, table: &str, column: &str, operation: Operation) -> Checked {
+        match self.names {
+            Names::Granted(catalogue) => {
+                catalogue.table(table, operation)?.column(column, operation)?;
+                Ok(())
+            }
+            Names::Own(_) if is_system(column) => Err(Fault::Denied),
+            Names::Own(_) => Ok(()),
+        }
+    }
+}
+
+fn readable(table: TableName<'_>) -> Shape {
+    Shape {
+        columns: table.columns(Operation::Select).map(|column| column.name().to_owned()).collect(),
+        open: false,
+    }
+}

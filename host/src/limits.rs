@@ -1,0 +1,412 @@
+//! Every number that the host enforces, each with its unit and its reason.
+//!
+//! Two kinds live here: [`Limit`]s, which are counted per invocation in the [ledger](crate::ledger) and which an operator
+//! or a manifest can lower, and constants, which bound one argument or one shared resource. Units come last in a
+//! name (`_BYTES_MAX`, `_MS`). No other file of the host holds a number that a plugin could run into.
+
+use std::fmt;
+
+/// 1 KiB in bytes.
+pub const KIB: u64 = 1024;
+/// 1 MiB in bytes.
+pub const MIB: u64 = 1024 * KIB;
+
+/// Declares the limits: variant, manifest name, unit, default, reason.
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal, $unit:ident, $default:expr;)+) => {
+        /// A resource that one invocation can use up.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Limit { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Limit {
+            /// Every limit, in the order of the reference page.
+            pub const ALL: &[Limit] = &[$(Limit::$variant,)+];
+            const COUNT: usize = Self::ALL.len();
+
+            /// The name that manifests, errors and metrics use.
+            pub const fn name(self) -> &'static str { match self { $(Limit::$variant => $name,)+ } }
+
+            /// What is counted.
+            pub const fn unit(self) -> Unit { match self { $(Limit::$variant => Unit::$unit,)+ } }
+
+            /// What an invocation may use unless an operator or a manifest says less.
+            pub const fn default_max(self) -> u64 { match self { $(Limit::$variant => $default,)+ } }
+        }
+    };
+}
+
+/// What a [`Limit`] is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A plain count.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Milliseconds.
+    Milliseconds,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unit::Count => "allowed",
+            Unit::Bytes => "bytes",
+            Unit::Milliseconds => "ms",
+        })
+    }
+}
+
+limits! {
+    /// Bytes of linear memory of all the component's instances together. 64 MiB holds a page of content and its
+    /// rendering many times over; without it one guest takes the machine.
+    Memory, "memory", Bytes, 64 * MIB;
+    /// Elements in all tables together. A Rust plugin has a few hundred; each costs the host 16 bytes.
+    TableElements, "table-elements", Count, 100_000;
+    /// Core instances of one component. One from Rust has 3; a nested bomb has thousands.
+    Instances, "instances", Count, 200;
+    /// Bytes of stack of guest code. Deep recursion ends here.
+    Stack, "stack", Bytes, WASM_STACK_BYTES as u64;
+    /// Milliseconds that guest code runs; host calls do not count. Seeds: 10 s.
+    GuestTime, "guest-time", Milliseconds, 10_000;
+    /// Milliseconds from start to end of a query or mutation, host calls included. Seeds: 30 s.
+    WallTime, "wall-time", Milliseconds, 30_000;
+    /// The same for an action, which waits for other servers. Seeds: 5 min.
+    ActionTime, "action-time", Milliseconds, 300_000;
+    /// Calls into the host. Each is cheap, and a million of them are not.
+    HostCalls, "host-calls", Count, 100_000;
+    /// Resources (rows, bodies) open at once. wasmtime's own default is 1,000,000.
+    Handles, "handles", Count, 1_000;
+    /// Statements sent to the database.
+    DbStatements, "db-statements", Count, 1_000;
+    /// Rows read and written.
+    DbRows, "db-rows", Count, 10_000;
+    /// Bytes of rows and parameters read and written.
+    DbBytes, "db-bytes", Bytes, 16 * MIB;
+    /// Log records.
+    LogRecords, "log-records", Count, 256;
+    /// Bytes of log text.
+    LogBytes, "log-bytes", Bytes, 256 * KIB;
+    /// Bytes written to the cache.
+    CacheBytes, "cache-bytes", Bytes, 16 * MIB;
+    /// Entries of one plugin's context in one request.
+    ContextEntries, "context-entries", Count, 64;
+    /// Bytes of one plugin's keys and values in one request's context.
+    ContextBytes, "context-bytes", Bytes, 64 * KIB;
+    /// Bytes of random data.
+    RandomBytes, "random-bytes", Bytes, MIB;
+    /// HTTP requests, redirects included.
+    HttpRequests, "http-requests", Count, 50;
+    /// Bytes of HTTP bodies sent and received.
+    HttpBytes, "http-bytes", Bytes, 16 * MIB;
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A maximum for each [`Limit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits([u64; Limit::COUNT]);
+
+impl Default for Limits {
+    fn default() -> Self {
+        let mut max = [0; Limit::COUNT];
+        for &limit in Limit::ALL {
+            max[limit as usize] = limit.default_max();
+        }
+        Self(max)
+    }
+}
+
+impl Limits {
+    /// Nothing of anything: where an account begins.
+    pub(crate) const fn zero() -> Self {
+        Self([0; Limit::COUNT])
+    }
+
+    /// No maximum anywhere: what a manifest that says nothing asks for.
+    pub fn unlimited() -> Self {
+        Self([u64::MAX; Limit::COUNT])
+    }
+
+    /// The maximum of one limit, in its unit.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0.get(limit as usize).copied().unwrap_or(0)
+    }
+
+    /// These limits with one of them set.
+    pub fn with(mut self, limit: Limit, max: u64) -> Self {
+        self.set(limit, max);
+        self
+    }
+
+    pub(crate) fn set(&mut self, limit: Limit, max: u64) {
+        if let Some(slot) = self.0.get_mut(limit as usize) {
+            *slot = max;
+        }
+    }
+
+    /// The smaller of both, for each limit: whoever asks last can lower a limit and never raise it.
+    pub fn lowered_to(mut self, other: &Self) -> Self {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = (*mine).min(theirs);
+        }
+        self
+    }
+}
+
+/// Most memory that an operator can grant, in bytes: it sizes the slots of the instance pool.
+pub const MEMORY_CEILING_BYTES: u64 = 256 * MIB;
+/// Instances alive at once on a host. Seeds: 1,000.
+pub const INSTANCES_TOTAL_MAX: u32 = 1_000;
+/// Memory that stays mapped in an idle pool slot, in bytes: most calls of a small guest touch no more, and more would
+/// have to be cleared for each call.
+pub const POOL_KEEP_RESIDENT_BYTES: usize = 128 * 1024;
+/// Stack of guest code, in bytes.
+pub const WASM_STACK_BYTES: usize = 1024 * 1024;
+/// Stack of an invocation, in bytes: the guest's and what host functions need on top of it.
+pub const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
+/// Milliseconds between two epoch ticks: the longest that a spinning guest keeps its thread.
+pub const EPOCH_TICK_MS: u64 = 10;
+/// Bytes that one host call may make the host allocate while it lifts arguments. 320 KiB of a guest's memory can
+/// name 2 GiB by aliased pointers.
+pub const HOSTCALL_FUEL: usize = 4 * 1024 * 1024;
+/// Bytes of a component. Compilation takes time in proportion.
+pub const COMPONENT_BYTES_MAX: u64 = 32 * MIB;
+/// Core instances of a component, nested ones included, before it is compiled: 1.5 KiB of valid component can name
+/// millions of them and takes gigabytes to compile.
+pub const COMPONENT_INSTANCES_MAX: usize = 200;
+/// Core instances that the pool keeps for each running component: one from Rust has 3.
+pub const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+/// Linear memories of a component. Each takes a slot of the pool; a component of 3 KiB can ask for 900.
+pub const COMPONENT_MEMORIES_MAX: u32 = 4;
+/// Tables of a component.
+pub const COMPONENT_TABLES_MAX: u32 = 16;
+/// Bytes of one function's body. Compilation is worse than linear in it: 992 KiB took 20 s.
+pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
+/// Locals of one function, for the same reason.
+pub const FUNCTION_LOCALS_MAX: u32 = 5_000;
+/// Components nested in one another. The pre-pass walks them.
+pub const COMPONENT_NESTING_MAX: usize = 20;
+/// Bytes of a manifest.
+pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
+/// Bytes of a plugin's name. It becomes part of a role's and a schema's name, which PostgreSQL cuts at 63.
+pub const PLUGIN_NAME_BYTES_MAX: usize = 40;
+
+/// Invocations of one plugin at once.
+pub const PLUGIN_CONCURRENCY_MAX: usize = 128;
+/// Milliseconds that an invocation waits for a permit before it is `overloaded`.
+pub const ADMISSION_WAIT_MS: u64 = 2_000;
+/// Runs of a mutation that keeps losing serialization races, the first included.
+pub const MUTATION_ATTEMPTS_MAX: u32 = 5;
+/// Milliseconds before the first of these runs again; doubles each time.
+pub const MUTATION_BACKOFF_MS: u64 = 2;
+/// Most milliseconds between two runs of a mutation.
+pub const MUTATION_BACKOFF_MAX_MS: u64 = 50;
+
+/// Seconds between two rounds of what a host does by itself: closing idle connections, starting cron taps.
+pub const MAINTENANCE_S: u64 = 1;
+
+/// Bytes of JSON arguments or results of one call.
+pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Levels of nesting in JSON arguments, and of the types they are checked against. Deeper ones would need stack in
+/// proportion.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Values in JSON arguments, nested ones and absent options included. Two bytes of text can cost the host 160 bytes of
+/// memory, or far more where they stand for a record of options.
+pub const JSON_VALUES_MAX: usize = 250_000;
+/// Bytes of all `list<u8>` arguments of one call together. Each takes 40 in memory until the call has begun.
+pub const JSON_BINARY_BYTES_MAX: usize = 1024 * 1024;
+/// Largest magnitude of an integer that is written as a JSON number: 2^53. JavaScript rounds larger ones.
+pub const JSON_INTEGER_MAX: u64 = 1 << 53;
+/// Types that one function's signature may consist of. Types can be shared, so that 40 declarations spell a
+/// tree of 2^40.
+pub const SIGNATURE_TYPES_MAX: usize = 2_000;
+/// Bytes of a type's text in an error.
+pub const TYPE_TEXT_BYTES_MAX: usize = 200;
+/// Characters of a caller's string that an error repeats.
+pub const QUOTED_CHARS_MAX: usize = 40;
+/// Bytes of a request's body over HTTP.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Milliseconds that running requests get to finish when the server stops.
+pub const DRAIN_MS: u64 = 10_000;
+
+/// Bytes of one call for random data.
+pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
+/// Bytes of a log record's text, fields included.
+pub const LOG_RECORD_BYTES_MAX: usize = 4 * 1024;
+/// Fields of a log record.
+pub const LOG_FIELDS_MAX: usize = 32;
+/// Bytes of a log field's name.
+pub const LOG_FIELD_NAME_BYTES_MAX: usize = 64;
+
+/// Bytes of a cache key.
+pub const CACHE_KEY_BYTES_MAX: usize = 512;
+/// Bytes of a cache tag.
+pub const CACHE_TAG_BYTES_MAX: usize = 128;
+/// Tags of a cache entry.
+pub const CACHE_TAGS_MAX: usize = 16;
+/// Bytes of a cached value.
+pub const CACHE_VALUE_BYTES_MAX: u64 = MIB;
+/// Bytes that one plugin's entries may take together.
+pub const CACHE_PLUGIN_BYTES_MAX: u64 = 16 * MIB;
+/// What an entry costs beyond its key, tags and value, in bytes: so that empty values are not free.
+pub const CACHE_ENTRY_OVERHEAD_BYTES: u64 = 128;
+/// Milliseconds that an entry is kept when the plugin names no time: 1 hour.
+pub const CACHE_TTL_DEFAULT_MS: u64 = 3_600_000;
+/// Milliseconds that an entry may be kept: 30 days.
+pub const CACHE_TTL_MAX_MS: u64 = 30 * 24 * 3_600_000;
+
+/// Bytes of a context key.
+pub const CONTEXT_KEY_BYTES_MAX: usize = 128;
+/// Bytes of one plugin's context in one request.
+pub const CONTEXT_BYTES_MAX: u64 = 64 * KIB;
+/// Entries of one plugin's context in one request.
+pub const CONTEXT_ENTRIES_MAX: u64 = 64;
+/// Bytes of a request id.
+pub const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Bytes of a variable's name.
+pub const VARIABLE_NAME_BYTES_MAX: usize = 64;
+/// Bytes of a variable's text.
+pub const VARIABLE_TEXT_BYTES_MAX: u64 = 64 * KIB;
+
+/// Bytes of a permission's name.
+pub const PERMISSION_BYTES_MAX: usize = 128;
+/// Bytes of a user's display name.
+pub const USER_NAME_BYTES_MAX: usize = 200;
+
+/// Bytes of an item's title.
+pub const ITEM_TITLE_BYTES_MAX: usize = 500;
+/// Bytes of an item type's name.
+pub const ITEM_TYPE_BYTES_MAX: usize = 40;
+/// Bytes of an item's fields as JSON text.
+pub const ITEM_FIELDS_BYTES_MAX: u64 = MIB;
+/// Levels of nesting in an item's fields.
+pub const ITEM_FIELDS_DEPTH_MAX: usize = 32;
+/// Items of one page, and ids of one `get-many`.
+pub const ITEM_PAGE_MAX: usize = 100;
+/// Bytes of a tap's refusal.
+pub const REFUSAL_BYTES_MAX: usize = 1024;
+/// Seconds between two runs of a cron tap, at least.
+pub const CRON_INTERVAL_MIN_S: u64 = 1;
+
+/// Milliseconds that one statement may take. Seeds: 5 s.
+pub const STATEMENT_MS: u64 = 5_000;
+/// Milliseconds that a statement may wait for a lock.
+pub const LOCK_MS: u64 = 2_000;
+/// Milliseconds that a transaction may idle between two statements: a guest's time, then some.
+pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
+/// Connections of one plugin's pool.
+pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
+/// Connections of the host's own pool.
+pub const HOST_CONNECTIONS_MAX: usize = 16;
+/// Connections to the database in all. PostgreSQL's own default maximum is 100.
+pub const CONNECTIONS_TOTAL_MAX: usize = 80;
+/// Milliseconds that an invocation waits for a connection.
+pub const CONNECTION_WAIT_MS: u64 = 5_000;
+/// Seconds after which an idle connection is closed.
+pub const CONNECTION_IDLE_S: u64 = 60;
+/// Bytes of one SQL text.
+pub const SQL_BYTES_MAX: usize = 64 * 1024;
+/// Parameters of one SQL text.
+pub const SQL_PARAMETERS_MAX: usize = 100;
+/// Nodes of one statement's syntax tree.
+pub const SQL_NODES_MAX: usize = 5_000;
+/// Levels of nesting of one statement: the parser recurses.
+pub const SQL_DEPTH_MAX: usize = 40;
+/// Levels that the SQL parser may recurse: a level of nesting takes two or three. What it and the walk of its tree need
+/// must fit on what is left of a fiber's stack.
+pub const SQL_PARSER_DEPTH_MAX: usize = 128;
+/// Calls of functions in one statement. PostgreSQL does not look for a cancel between the parts of one expression, and
+/// each call can take its argument of megabytes.
+pub const SQL_CALLS_MAX: usize = 128;
+/// Products in one statement: operations whose time grows with the product of two lengths. One of two numerics of
+/// 65,000 digits takes 0.15 s that no timeout interrupts.
+pub const SQL_PRODUCTS_MAX: usize = 32;
+/// Bytes of a number in SQL text. Longer ones go as parameters.
+pub const SQL_NUMBER_BYTES_MAX: usize = 64;
+/// Bytes of a text or pattern that a function repeats, such as a separator.
+pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 64;
+/// Bytes of one migration.
+pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
+/// References to common table expressions: each level of doubling doubles the planner's work.
+pub const SQL_CTE_REFERENCES_MAX: usize = 32;
+/// Grouping sets, with CUBE and ROLLUP spelled out.
+pub const SQL_GROUPING_SETS_MAX: usize = 64;
+/// Relations in one statement.
+pub const SQL_RELATIONS_MAX: usize = 32;
+/// Conditions of one structured call.
+pub const DB_CONDITIONS_MAX: usize = 64;
+/// Values of one `one-of`.
+pub const DB_ONE_OF_MAX: usize = 1_000;
+/// Rows of one structured insert.
+pub const DB_INSERT_ROWS_MAX: usize = 1_000;
+/// Parameters that PostgreSQL's protocol can number in one statement.
+pub const DB_PARAMETERS_MAX: usize = 65_535;
+/// Rows of one batch.
+pub const DB_BATCH_ROWS_MAX: u32 = 1_000;
+/// Elements of one array.
+pub const DB_ARRAY_ELEMENTS_MAX: usize = 100_000;
+/// Digits of a `numeric` before the point, which PostgreSQL sets.
+pub const NUMERIC_INTEGER_DIGITS_MAX: usize = 131_072;
+/// Digits of a `numeric` after the point, which PostgreSQL sets.
+pub const NUMERIC_FRACTION_DIGITS_MAX: usize = 16_383;
+/// First day that a `date` can be, in days since 1970, which PostgreSQL sets: 4714-11-24 BC.
+pub const DATE_DAYS_MIN: i32 = -2_440_588;
+/// Last such day, which PostgreSQL sets: 5874897-12-31.
+pub const DATE_DAYS_MAX: i32 = 2_145_042_905;
+/// Most microseconds of a `time`, which PostgreSQL sets: 24:00:00 itself is one.
+pub const TIME_US_MAX: i64 = 86_400_000_000;
+/// First `timestamp`, in microseconds since 1970, which PostgreSQL sets: 4714-11-24 BC.
+pub const TIMESTAMP_US_MIN: i64 = -210_866_803_200_000_000;
+/// Last `timestamp` that fits the contract, which counts from 1970: in January 294247. PostgreSQL counts from 2000 and
+/// has 29 years more. The next number means infinity.
+pub const TIMESTAMP_US_MAX: i64 = i64::MAX - 1;
+/// Bytes of an identifier, which PostgreSQL sets: it cuts longer ones, and two of them could meet.
+pub const IDENTIFIER_BYTES_MAX: usize = 63;
+
+/// Bytes of a URL.
+pub const HTTP_URL_BYTES_MAX: usize = 8 * 1024;
+/// Headers of a request.
+pub const HTTP_HEADERS_MAX: usize = 64;
+/// Bytes of a header's name.
+pub const HTTP_HEADER_NAME_BYTES_MAX: usize = 128;
+/// Bytes of a header's value.
+pub const HTTP_HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a response's headers together.
+pub const HTTP_RESPONSE_HEADERS_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a request's body.
+pub const HTTP_BODY_BYTES_MAX: u64 = MIB;
+/// Bytes of one read of a response's body.
+pub const HTTP_READ_BYTES_MAX: u32 = 64 * 1024;
+/// Redirects of one request.
+pub const HTTP_REDIRECTS_MAX: usize = 5;
+/// Milliseconds of an exchange when the plugin names no time.
+pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
+
+/// Connections of a private PostgreSQL: what the host may open in all, and as much again for people who look at it.
+pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
+/// Milliseconds that a private PostgreSQL gets to start: recovery after a crash reads its whole log.
+pub const PRIVATE_START_MS: u64 = 60_000;
+/// Milliseconds between two looks at whether it has started or ended. It starts in about 50.
+pub const PRIVATE_POLL_MS: u64 = 5;
+/// Milliseconds that it gets to stop by itself before it is stopped at once.
+pub const PRIVATE_STOP_MS: u64 = 10_000;
+/// Milliseconds that dropping it may block the thread. An immediate stop takes about 50.
+pub const PRIVATE_DROP_MS: u64 = 2_000;
+/// Lines of its log that are kept to explain why it did not start.
+pub const PRIVATE_LOG_LINES_MAX: usize = 20;
+/// Bytes of one such line.
+pub const PRIVATE_LOG_LINE_BYTES_MAX: u64 = 2 * KIB;
+/// Bytes of a Unix socket's path, which the kernel sets: 108 with the closing zero.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Headers of a response. 64 KiB of them are short ones of a hostile server long before they are anyone's real ones.
+pub const HTTP_RESPONSE_HEADERS_MAX: usize = 256;
+/// Times that a path is percent-decoded in search of hidden dot segments. A server behind a proxy decodes twice; a path
+/// that still changes after this is nobody's.
+pub const HTTP_PATH_DECODINGS_MAX: usize = 3;
+/// Name look-ups at once on a host. Each holds a thread for as long as the name's server likes.
+pub const HTTP_LOOKUPS_MAX: usize = 64;
