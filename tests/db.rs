@@ -1,0 +1,1 @@
+//! `wit/db.wit` through a component.

@@ -1,0 +1,1 @@
+//! `wit/item.wit` through a component.

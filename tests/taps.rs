@@ -1,0 +1,1 @@
+//! `wit/taps.wit` through a component.
