@@ -1,61 +1,24 @@
-//! The public face: build a host, call its plugins, deal in its items.
+//! The public face: call plugins, deal in items, see what is loaded.
 
-use crate::backend::http::{DefaultClient, HttpClient, SecretStore, Secrets};
-use crate::backend::log::TracingLog;
-use crate::backend::postgres::Database;
-use crate::backend::postgres::items::PostgresItems;
-use crate::backend::postgres::session::Session;
+use crate::backend::Item;
 use crate::backend::postgres::users::Users;
-use crate::backend::postgres::variables::PostgresVariables;
-use crate::backend::private::{PrivateOptions, PrivateServer};
-use crate::backend::{CacheStore, Item, ItemStore, LogSink, UserStore, VariableStore};
-use crate::backend::cache::InProcessCache;
+use crate::backend::private::PrivateServer;
+use crate::builder::HostBuilder;
+use crate::call;
 use crate::caller::Caller;
-use crate::engine::Engine;
-use crate::error::{CallError, LoadError, Refusal};
+use crate::core::Core;
+use crate::error::{CallError, LoadError};
 use crate::grant::Policy;
-use crate::guard::address::AddressPolicy;
 use crate::guard::item::{Criteria, Draft, ItemId, Patch};
 use crate::guard::request_context::RequestId;
-use crate::invocation::{self, Ended, Setting};
 use crate::items::{Items, Page, Write};
-use crate::kind::{Kind, Linkers};
+use crate::kind::Kind;
 use crate::ledger::Exceeded;
-use crate::limits::{
-    ADMISSION_WAIT_MS, INSTANCES_TOTAL_MAX, Limit, MUTATION_ATTEMPTS_MAX, MUTATION_BACKOFF_MAX_MS, MUTATION_BACKOFF_MS,
-};
-use crate::plugin::artifact::Artifacts;
-use crate::plugin::{Entry, Function, Loader, Plugin, Reply, Source};
-use crate::registry::Registry;
+use crate::plugin::{Function, Plugin, Source};
 use crate::request::Request;
-use crate::tap;
-use crate::value::Outcome as Lifted;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// What stands behind the interfaces.
-pub(crate) struct Backends {
-    pub(crate) users: Arc<dyn UserStore>,
-    pub(crate) cache: Arc<dyn CacheStore>,
-    pub(crate) log: Arc<dyn LogSink>,
-    pub(crate) variables: Arc<dyn VariableStore>,
-    pub(crate) items: Arc<dyn ItemStore>,
-    pub(crate) http: Arc<dyn HttpClient>,
-    pub(crate) secrets: Arc<dyn SecretStore>,
-}
-
-/// What a host is made of.
-pub(crate) struct Core {
-    pub(crate) engine: Engine,
-    pub(crate) backends: Arc<Backends>,
-    pub(crate) registry: Registry,
-    pub(crate) database: Database,
-    loader: Loader,
-    admission: Arc<Semaphore>,
-}
 
 /// A host with its plugins. Cheap to clone; all clones are the same host.
 #[derive(Clone)]
@@ -94,24 +57,7 @@ impl Host {
         caller: Caller,
         request: RequestId,
     ) -> Result<Outcome, CallError> {
-        let (plugin, Function { kind, signature, .. }) = &self.core.find(plugin, function)?;
-        let lowered = signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
-        let _permit = self.core.admit(plugin).await?;
-        let setting = Setting::new(Arc::new(Request::new(request, caller)), *kind, &plugin.limits);
-        let mut usage = Vec::new();
-        let value = self
-            .core
-            .transact(&setting, async || {
-                setting.request.restart();
-                let entry = Entry::Function { path: function.to_owned(), arguments: lowered.clone() };
-                let session = plugin.session(*kind);
-                let Ended { session, ledger, reply } =
-                    invocation::run(&self.core, plugin, *kind, &setting, session, entry).await;
-                usage = Limit::ALL.iter().map(|limit| ledger.usage(*limit)).collect();
-                (session, reply.and_then(|reply| lift(plugin, signature, reply)))
-            })
-            .await?;
-        Ok(Outcome { value, usage })
+        call::call(&self.core, (plugin, function), arguments, caller, request).await
     }
 
     /// One item, as the caller may see it, through every access and view tap.
@@ -182,8 +128,11 @@ impl Host {
         }
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
-        &self.core
+    /// A host of these parts, with its maintenance under way.
+    pub(crate) fn start(core: Arc<Core>, private: Option<PrivateServer>) -> Self {
+        let maintenance = tokio::spawn(crate::maintenance::run(Arc::downgrade(&core)));
+        let maintenance = Arc::new(tokio_util::task::AbortOnDropHandle::new(maintenance));
+        Self { core, private: private.map(Arc::new), maintenance }
     }
 
     fn items(&self, caller: Caller, request: RequestId) -> Items<'_> {
@@ -252,258 +201,4 @@ impl PluginInfo {
             functions: functions.collect(),
         }
     }
-}
-
-/// The guest's own `ok` or `err`.
-fn lift(plugin: &Plugin, signature: &crate::value::Signature, reply: Reply) -> Result<Value, CallError> {
-    let Reply::Values(values) = reply else {
-        return Err(CallError::internal(anyhow::anyhow!("a function gave a tap's answer")));
-    };
-    match signature.lift(values) {
-        Ok(Lifted::Ok(value)) => Ok(value),
-        Ok(Lifted::Err(value)) => Err(CallError::Returned(value)),
-        Err(error) => Err(CallError::Trapped { plugin: plugin.name.to_string(), reason: error.to_string() }),
-    }
-}
-
-impl Core {
-    /// Finds a function, or says what there is instead.
-    fn find(&self, plugin: &str, function: &str) -> Result<(Arc<Plugin>, Function), CallError> {
-        let Some(found) = self.registry.find(plugin) else {
-            let names: Vec<String> = self.registry.all().iter().map(|plugin| plugin.name.to_string()).collect();
-            let hint = if names.is_empty() { "none is loaded".into() } else { format!("loaded are {}", names.join(", ")) };
-            return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
-        };
-        match found.function(function).cloned() {
-            Some(known) => Ok((found, known)),
-            None => {
-                let paths: Vec<String> = found.paths().collect();
-                let hint = format!("it has {}", paths.join(", "));
-                Err(CallError::NoFunction { plugin: plugin.to_owned(), function: function.to_owned(), hint })
-            }
-        }
-    }
-
-    /// A permit of the plugin's own and one of the host's, within a bounded wait.
-    pub(crate) async fn admit(&self, plugin: &Plugin) -> Result<[OwnedSemaphorePermit; 2], CallError> {
-        let permits = async {
-            // The plugin's own first: one that takes everything waits for itself, not for the others.
-            let own = Arc::clone(&plugin.admission).acquire_owned().await;
-            let host = Arc::clone(&self.admission).acquire_owned().await;
-            Ok::<_, tokio::sync::AcquireError>([own?, host?])
-        };
-        match tokio::time::timeout(Duration::from_millis(ADMISSION_WAIT_MS), permits).await {
-            Ok(permits) => permits.map_err(CallError::internal),
-            Err(_) => Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS }),
-        }
-    }
-
-    /// Runs a unit of work and commits it; runs it again when it loses a race. Whatever fails is rolled back.
-    pub(crate) async fn transact<T>(
-        &self,
-        setting: &Setting,
-        mut attempt: impl AsyncFnMut() -> (Option<Session>, Result<T, CallError>),
-    ) -> Result<T, CallError> {
-        let mut wait = Duration::from_millis(MUTATION_BACKOFF_MS);
-        for _ in 0..MUTATION_ATTEMPTS_MAX {
-            match settle(attempt().await).await {
-                Err(Lost) => {}
-                Ok(result) => return result,
-            }
-            tokio::time::sleep_until(setting.deadline.min(tokio::time::Instant::now() + wait)).await;
-            wait = wait.saturating_mul(2).min(Duration::from_millis(MUTATION_BACKOFF_MAX_MS));
-        }
-        Err(CallError::Contended { attempts: MUTATION_ATTEMPTS_MAX })
-    }
-
-    /// Runs the cron taps that are due; each plugin alone.
-    pub(crate) async fn cron(&self, plugin: &Arc<Plugin>, scheduled: i64) {
-        let request = Arc::new(Request::new(RequestId::random(), Caller::Host));
-        let setting = Setting::new(request, Kind::Action, &plugin.limits);
-        if let Err(error) = tap::cron(self, plugin, &setting, scheduled).await {
-            tracing::error!(plugin = plugin.name.as_str(), %error, "a cron tap failed");
-        }
-    }
-}
-
-/// The attempt lost a race and left nothing behind.
-struct Lost;
-
-async fn settle<T>(attempt: (Option<Session>, Result<T, CallError>)) -> Result<Result<T, CallError>, Lost> {
-    match attempt {
-        (Some(session), _) if session.lost_race() => {
-            session.rollback().await;
-            Err(Lost)
-        }
-        (Some(session), Ok(value)) => match session.commit().await {
-            Ok(()) => Ok(Ok(value)),
-            Err(Refusal::Serialization) => Err(Lost),
-            Err(refusal) => Ok(Err(refusal.into())),
-        },
-        (Some(session), Err(error)) => {
-            session.rollback().await;
-            Ok(Err(error))
-        }
-        (None, Err(error)) => Ok(Err(error)),
-        (None, Ok(_)) => Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction")))),
-    }
-}
-
-/// Builds a [`Host`]. What is not set has a default that works.
-#[derive(Default)]
-pub struct HostBuilder {
-    database: Option<String>,
-    private: Option<PrivateOptions>,
-    plugins: Vec<(PathBuf, Policy)>,
-    compiled: Option<PathBuf>,
-    users: Option<Arc<dyn UserStore>>,
-    cache: Option<Arc<dyn CacheStore>>,
-    log: Option<Arc<dyn LogSink>>,
-    variables: Option<Arc<dyn VariableStore>>,
-    items: Option<Arc<dyn ItemStore>>,
-    http: Option<Arc<dyn HttpClient>>,
-    secrets: Option<Arc<dyn SecretStore>>,
-    addresses: AddressPolicy,
-}
-
-impl HostBuilder {
-    /// The database, as a URL or a list of `key=value`. Unless given, `DATABASE_URL` is used; unless that is set, a private
-    /// server is started.
-    pub fn database(mut self, url: impl Into<String>) -> Self {
-        self.database = Some(url.into());
-        self
-    }
-
-    /// A private server with these options, whatever `DATABASE_URL` says.
-    pub fn private_database(mut self, options: PrivateOptions) -> Self {
-        self.private = Some(options);
-        self
-    }
-
-    /// A plugin: its folder or its `palisade.toml`, and what it may have.
-    pub fn plugin(mut self, path: impl Into<PathBuf>, policy: Policy) -> Self {
-        self.plugins.push((path.into(), policy));
-        self
-    }
-
-    /// Keeps compiled code in a folder that belongs to this host alone. Unless given, each start compiles.
-    pub fn compiled_code(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.compiled = Some(folder.into());
-        self
-    }
-
-    /// Who stands behind `user` and bearer tokens.
-    pub fn users(mut self, users: Arc<dyn UserStore>) -> Self {
-        self.users = Some(users);
-        self
-    }
-
-    /// What stands behind `cache`.
-    pub fn cache(mut self, cache: Arc<dyn CacheStore>) -> Self {
-        self.cache = Some(cache);
-        self
-    }
-
-    /// Where log records of plugins go.
-    pub fn log(mut self, log: Arc<dyn LogSink>) -> Self {
-        self.log = Some(log);
-        self
-    }
-
-    /// What stands behind `variables`.
-    pub fn variables(mut self, variables: Arc<dyn VariableStore>) -> Self {
-        self.variables = Some(variables);
-        self
-    }
-
-    /// What stands behind `item`.
-    pub fn items(mut self, items: Arc<dyn ItemStore>) -> Self {
-        self.items = Some(items);
-        self
-    }
-
-    /// What sends the requests of `http`, one hop at a time.
-    pub fn http_client(mut self, http: Arc<dyn HttpClient>) -> Self {
-        self.http = Some(http);
-        self
-    }
-
-    /// Secrets that plugins name and never see.
-    pub fn secrets(mut self, secrets: Secrets) -> Self {
-        self.secrets = Some(Arc::new(secrets));
-        self
-    }
-
-    /// Addresses that are reached although they are not public, or not although they are.
-    pub fn addresses(mut self, addresses: AddressPolicy) -> Self {
-        self.addresses = addresses;
-        self
-    }
-
-    /// Starts what is missing, connects, migrates, and loads the plugins.
-    pub async fn build(self) -> Result<Host, LoadError> {
-        let (config, private) = database(self.database, self.private).await?;
-        let database = Database::connect(config).await?;
-        let engine = Engine::new().map_err(|error| LoadError::Engine(error.to_string()))?;
-        let linkers = Linkers::new(&engine).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let artifacts = match &self.compiled {
-            Some(folder) => Some(Artifacts::open(folder).map_err(|source| LoadError::File {
-                path: folder.display().to_string(),
-                source,
-            })?),
-            None => None,
-        };
-        let http = match self.http {
-            Some(http) => http,
-            None => Arc::new(DefaultClient::new(self.addresses.clone()).map_err(|error| LoadError::Engine(format!("{error:?}")))?),
-        };
-        let backends = Backends {
-            users: self.users.unwrap_or_else(|| Arc::new(Users::new(database.clone()))),
-            cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::default())),
-            log: self.log.unwrap_or_else(|| Arc::new(TracingLog)),
-            variables: self.variables.unwrap_or_else(|| Arc::new(PostgresVariables)),
-            items: self.items.unwrap_or_else(|| Arc::new(PostgresItems)),
-            secrets: self.secrets.unwrap_or_else(|| Arc::new(Secrets::default())),
-            http,
-        };
-        let loader = Loader { engine: engine.clone(), linkers, artifacts, database: database.clone(), addresses: self.addresses };
-        let core = Arc::new(Core {
-            engine,
-            backends: Arc::new(backends),
-            registry: Registry::default(),
-            database,
-            loader,
-            admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
-        });
-        let maintenance = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(crate::maintenance::run(Arc::downgrade(&core))));
-        let host = Host { core, private: private.map(Arc::new), maintenance: Arc::new(maintenance) };
-        for (path, policy) in &self.plugins {
-            host.load(path, policy).await?;
-        }
-        Ok(host)
-    }
-}
-
-/// The database that is named, by the caller or by the environment, or a private one.
-async fn database(
-    url: Option<String>,
-    private: Option<PrivateOptions>,
-) -> Result<(tokio_postgres::Config, Option<PrivateServer>), LoadError> {
-    let named = url.or_else(|| std::env::var("DATABASE_URL").ok().filter(|_| private.is_none()));
-    if let Some(url) = named {
-        let config = url.parse().map_err(|error| LoadError::Database {
-            sentence: "DATABASE_URL is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE".to_owned(),
-            source: anyhow::Error::new(error),
-        })?;
-        return Ok((config, None));
-    }
-    let options = match private {
-        Some(options) => Ok(options),
-        None => std::env::current_dir().map_err(anyhow::Error::new).and_then(|folder| {
-            Ok(PrivateOptions::of_project(&folder)?)
-        }),
-    };
-    let refused = |source: anyhow::Error| LoadError::Database { sentence: source.to_string(), source };
-    let server = PrivateServer::start(options.map_err(refused)?).await.map_err(|error| refused(error.into()))?;
-    Ok((server.config(), Some(server)))
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything a guest can touch while it runs hangs off [`State`], and dies with the store. Guest time is measured at
 //! the border: the clock of the guest stops while the host works. Which transaction the invocation is part of is the
-//! caller's to say; see [`crate::host`] for functions and [`crate::tap`] for taps.
+//! caller's to say; see [`crate::call`] for functions and [`crate::tap`] for taps.
 
 use crate::backend::At;
 use crate::content::Content;
@@ -10,7 +10,7 @@ use crate::error::CallError;
 use crate::guard::clock::Clock;
 use crate::guard::item::ItemScope;
 use crate::guard::logging::LogRecord;
-use crate::host::Core;
+use crate::core::Core;
 use crate::kind::{Kind, OutOfKind};
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit};
@@ -31,7 +31,7 @@ use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
 /// What one invocation has: all of it, and nothing that outlives it.
 pub(crate) struct State {
     pub(crate) plugin: Arc<Plugin>,
-    pub(crate) backends: Arc<crate::host::Backends>,
+    pub(crate) backends: Arc<crate::core::Backends>,
     pub(crate) request: Arc<Request>,
     pub(crate) kind: Kind,
     pub(crate) ledger: Ledger,

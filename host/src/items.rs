@@ -9,7 +9,7 @@ use crate::backend::{At, Item, Viewer};
 use crate::content::{Change, Content};
 use crate::error::{CallError, Refusal};
 use crate::guard::item::{Criteria, Draft, ItemId, ItemScope, Patch};
-use crate::host::Core;
+use crate::core::Core;
 use crate::invocation::Setting;
 use crate::kind::Kind;
 use crate::ledger::Ledger;
@@ -19,6 +19,7 @@ use crate::random::Random;
 use crate::registry::Current;
 use crate::request::Request;
 use crate::tap::{self, Verdict};
+use crate::transaction::{Ran, Unit, transact};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -86,14 +87,7 @@ impl<'a> Items<'a> {
 
     /// Writes; the item as the caller may see it, or `None` when it is deleted.
     pub(crate) async fn write(&self, write: &Write) -> Result<Option<Item>, CallError> {
-        let written = self
-            .core
-            .transact(&self.setting, async || {
-                self.setting.request.restart();
-                let session = self.core.database.session(Kind::Mutation);
-                self.attempt(write, session).await
-            })
-            .await?;
+        let written = transact(&self.setting, Writing { items: self, write }).await?;
         match written {
             Written::Item(item) => self.show(item).await.map(Some),
             Written::Deleted => Ok(None),
@@ -101,7 +95,7 @@ impl<'a> Items<'a> {
     }
 
     /// Runs the whole write once, up to and without the commit.
-    async fn attempt(&self, write: &Write, session: Session) -> (Option<Session>, Result<Written, CallError>) {
+    async fn attempt(&self, write: &Write, session: Session) -> Ran<Written> {
         let mut work = Work::new(self, session);
         let planned = self.plan(write, &mut work).await;
         let Work { session, ledger, random } = work;
@@ -199,6 +193,20 @@ impl<'a> Items<'a> {
 
     async fn show(&self, item: Item) -> Result<Item, CallError> {
         tap::view(self.core, self.plugins.view(), &self.setting, item).await
+    }
+}
+
+/// One write as a unit of work.
+struct Writing<'a> {
+    items: &'a Items<'a>,
+    write: &'a Write,
+}
+
+impl Unit for Writing<'_> {
+    type Output = Written;
+
+    async fn run(&mut self) -> Ran<Written> {
+        self.items.attempt(self.write, self.items.core.database.session(Kind::Mutation)).await
     }
 }
 

@@ -3,8 +3,11 @@
 mod api;
 pub mod backend;
 mod bindings;
+mod builder;
+mod call;
 mod caller;
 mod content;
+mod core;
 mod engine;
 mod error;
 pub mod grant;
@@ -24,13 +27,15 @@ mod random;
 mod registry;
 mod request;
 mod tap;
+mod transaction;
 mod value;
 mod wasi;
 
 pub use caller::{ANONYMOUS_ROLE, Caller, User};
 pub use error::{Blame, CallError, Constraint, LoadError, Refusal, Violation};
 pub use grant::Policy;
-pub use host::{FunctionInfo, Host, HostBuilder, Outcome, PluginInfo};
+pub use builder::HostBuilder;
+pub use host::{FunctionInfo, Host, Outcome, PluginInfo};
 pub use items::Page;
 pub use kind::Kind;
 pub use ledger::{Exceeded, Ledger};

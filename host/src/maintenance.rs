@@ -1,6 +1,6 @@
 //! What a host does while nobody calls: closes idle connections, and runs cron taps when they are due.
 
-use crate::host::Core;
+use crate::core::Core;
 use crate::limits::MAINTENANCE_S;
 use std::collections::HashMap;
 use std::sync::Weak;

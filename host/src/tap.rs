@@ -8,7 +8,7 @@ use crate::backend::Item;
 use crate::backend::postgres::session::Session;
 use crate::error::CallError;
 use crate::guard::item::{Draft, Fields, ItemScope};
-use crate::host::Core;
+use crate::core::Core;
 use crate::invocation::{self, Setting};
 use crate::kind::Kind;
 use crate::limits::Limit;

@@ -4,7 +4,7 @@ use crate::backend::http::{Exchange, FetchError, InboundBody, InboundResponse};
 use crate::bindings::palisade::plugin::http as wit;
 use crate::error::Refusal;
 use crate::guard::http::{Method, OutboundRequest, RawRequest, ReadSize};
-use crate::host::Backends;
+use crate::core::Backends;
 use crate::invocation::State;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::Limit;

@@ -13,7 +13,7 @@ pub fn names(tree: &Tree) -> Vec<Finding> {
     for interface in tree.interfaces() {
         let name = interface.replace('-', "_");
         for (folder, what) in
-            [("host/src/api", "host side"), ("host/src/guard", "guard"), ("tests/tests", "test file")]
+            [("host/src/api", "host side"), ("host/src/guard", "guard"), ("tests", "test file")]
         {
             let file = format!("{folder}/{name}.rs");
             let module = [format!("{folder}/{name}/mod.rs"), format!("{folder}/{name}/main.rs")];
@@ -55,7 +55,7 @@ mod tests {
         let missing = [
             "host/src/api/request_context.rs",
             "host/src/guard/request_context.rs",
-            "tests/tests/request_context.rs",
+            "tests/request_context.rs",
         ];
         assert_eq!(found.len(), missing.len());
         for path in missing {
@@ -69,7 +69,7 @@ mod tests {
             ("wit/db.wit", ""),
             ("host/src/api/db/mod.rs", ""),
             ("host/src/guard/db.rs", ""),
-            ("tests/tests/db/main.rs", ""),
+            ("tests/db/main.rs", ""),
         ];
         assert!(findings(names, &files).is_empty());
     }
@@ -95,6 +95,6 @@ mod tests {
     fn tests_do_not_count_as_lines() {
         let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "fn a() {}\n".repeat(RUST_LINES_MAX));
         allows(lengths, "host/src/a.rs", &tests);
-        allows(lengths, "tests/tests/a.rs", &"fn a() {}\n".repeat(RUST_LINES_MAX + 1));
+        allows(lengths, "tests/a.rs", &"fn a() {}\n".repeat(RUST_LINES_MAX + 1));
     }
 }

@@ -145,7 +145,7 @@ mod tests {
     fn test_that_does_not_run_is_found() {
         finds(
             reasons,
-            "tests/tests/a.rs",
+            "tests/a.rs",
             "#[test]\n#[ignore = \"slow\"]\nfn a() {}",
             "a.rs:2: a test that does not run",
         );
