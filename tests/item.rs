@@ -1,6 +1,6 @@
 //! `wit/item.wit` through a component: items, revisions, pages, and who may see and change which.
 
-use crate::harness::{World, altered, call, call_as, guest, returned};
+use crate::harness::{World, altered, call, call_as, returned};
 use palisade::guard::user::Permission;
 use palisade::{Caller, Host, Policy};
 use serde_json::{Value, json};
@@ -191,5 +191,4 @@ async fn plugin_granted_read_alone_cannot_load_what_writes() {
     let reader = altered("probe", |manifest| manifest.replace("note = [\"read\", \"write\"]", "note = [\"read\"]"));
     let error = world.builder().plugin(reader.path(), Policy::as_asked()).build().await.err().unwrap();
     assert!(error.to_string().contains("item = { types = { TYPE = [\"write\"] } }"), "{error}");
-    let _unused = guest("probe");
 }

@@ -161,3 +161,40 @@ fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<State>> {
     crate::wasi::add_to_linker(to)?;
     Ok(linker)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use wit_parser::{Resolve, WorldItem};
+
+    /// The interfaces that each world of the contract imports.
+    fn worlds() -> BTreeMap<String, Vec<String>> {
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
+        let worlds = resolve.packages[package].worlds.iter().map(|(name, world)| {
+            let imports = resolve.worlds[*world].imports.values().filter_map(|item| match item {
+                WorldItem::Interface { id, .. } => resolve.interfaces[*id].name.clone(),
+                _ => None,
+            });
+            (name.clone(), imports.collect())
+        });
+        worlds.collect()
+    }
+
+    #[test]
+    fn kind_of_each_interface_is_the_lowest_world_that_imports_it() {
+        let worlds = worlds();
+        for kind in Kind::ALL {
+            for interface in &worlds[&kind.to_string()] {
+                assert!(lowest(interface).is_some_and(|lowest| lowest <= kind), "{interface} in {kind}");
+            }
+        }
+        for (interface, lowest) in INTERFACES.iter().filter(|(name, _)| *name != "tap-types") {
+            for kind in Kind::ALL {
+                let imported = worlds[&kind.to_string()].iter().any(|import| import == interface);
+                assert_eq!(imported, kind >= *lowest, "{interface} in {kind}");
+            }
+        }
+    }
+}
