@@ -98,20 +98,18 @@ impl Host {
         let lowered = signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
         let _permit = self.core.admit(plugin).await?;
         let setting = Setting::new(Arc::new(Request::new(request, caller)), *kind, &plugin.limits);
-        let mut usage = Vec::new();
-        let value = self
-            .core
-            .transact(&setting, async || {
-                setting.request.restart();
-                let entry = Entry::Function { path: function.to_owned(), arguments: lowered.clone() };
-                let session = plugin.session(*kind);
-                let Ended { session, ledger, reply } =
-                    invocation::run(&self.core, plugin, *kind, &setting, session, entry).await;
-                usage = Limit::ALL.iter().map(|limit| ledger.usage(*limit)).collect();
-                (session, reply.and_then(|reply| lift(plugin, signature, reply)))
-            })
-            .await?;
-        Ok(Outcome { value, usage })
+        let mut attempts = Attempts::new(&setting);
+        loop {
+            setting.request.restart();
+            let entry = Entry::Function { path: function.to_owned(), arguments: lowered.clone() };
+            let session = plugin.session(*kind);
+            let Ended { session, ledger, reply } = invocation::run(&self.core, plugin, *kind, &setting, session, entry).await;
+            let value = reply.and_then(|reply| lift(plugin, signature, reply));
+            if let Some(value) = attempts.settle(session, value).await {
+                let usage = Limit::ALL.iter().map(|limit| ledger.usage(*limit)).collect();
+                return Ok(Outcome { value: value?, usage });
+            }
+        }
     }
 
     /// One item, as the caller may see it, through every access and view tap.
@@ -298,24 +296,6 @@ impl Core {
         }
     }
 
-    /// Runs a unit of work and commits it; runs it again when it loses a race. Whatever fails is rolled back.
-    pub(crate) async fn transact<T>(
-        &self,
-        setting: &Setting,
-        mut attempt: impl AsyncFnMut() -> (Option<Session>, Result<T, CallError>),
-    ) -> Result<T, CallError> {
-        let mut wait = Duration::from_millis(MUTATION_BACKOFF_MS);
-        for _ in 0..MUTATION_ATTEMPTS_MAX {
-            match settle(attempt().await).await {
-                Err(Lost) => {}
-                Ok(result) => return result,
-            }
-            tokio::time::sleep_until(setting.deadline.min(tokio::time::Instant::now() + wait)).await;
-            wait = wait.saturating_mul(2).min(Duration::from_millis(MUTATION_BACKOFF_MAX_MS));
-        }
-        Err(CallError::Contended { attempts: MUTATION_ATTEMPTS_MAX })
-    }
-
     /// Runs the cron taps that are due; each plugin alone.
     pub(crate) async fn cron(&self, plugin: &Arc<Plugin>, scheduled: i64) {
         let request = Arc::new(Request::new(RequestId::random(), Caller::Host));
@@ -323,6 +303,34 @@ impl Core {
         if let Err(error) = tap::cron(self, plugin, &setting, scheduled).await {
             tracing::error!(plugin = plugin.name.as_str(), %error, "a cron tap failed");
         }
+    }
+}
+
+/// A unit of work that runs again while it loses races, for a bounded number of times.
+pub(crate) struct Attempts {
+    left: u32,
+    wait: Duration,
+    deadline: tokio::time::Instant,
+}
+
+impl Attempts {
+    pub(crate) fn new(setting: &Setting) -> Self {
+        Self { left: MUTATION_ATTEMPTS_MAX, wait: Duration::from_millis(MUTATION_BACKOFF_MS), deadline: setting.deadline }
+    }
+
+    /// Commits what succeeded and rolls back what failed. `None` when the attempt lost a race: it left nothing behind and
+    /// is to run again.
+    pub(crate) async fn settle<T>(&mut self, session: Option<Session>, result: Result<T, CallError>) -> Option<Result<T, CallError>> {
+        if let Ok(result) = settle((session, result)).await {
+            return Some(result);
+        }
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            return Some(Err(CallError::Contended { attempts: MUTATION_ATTEMPTS_MAX }));
+        }
+        tokio::time::sleep_until(self.deadline.min(tokio::time::Instant::now() + self.wait)).await;
+        self.wait = self.wait.saturating_mul(2).min(Duration::from_millis(MUTATION_BACKOFF_MAX_MS));
+        None
     }
 }
 

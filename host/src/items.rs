@@ -9,7 +9,7 @@ use crate::backend::{At, Item, Viewer};
 use crate::content::{Change, Content};
 use crate::error::{CallError, Refusal};
 use crate::guard::item::{Criteria, Draft, ItemId, ItemScope, Patch};
-use crate::host::Core;
+use crate::host::{Attempts, Core};
 use crate::invocation::Setting;
 use crate::kind::Kind;
 use crate::ledger::Ledger;
@@ -86,14 +86,14 @@ impl<'a> Items<'a> {
 
     /// Writes; the item as the caller may see it, or `None` when it is deleted.
     pub(crate) async fn write(&self, write: &Write) -> Result<Option<Item>, CallError> {
-        let written = self
-            .core
-            .transact(&self.setting, async || {
-                self.setting.request.restart();
-                let session = self.core.database.session(Kind::Mutation);
-                self.attempt(write, session).await
-            })
-            .await?;
+        let mut attempts = Attempts::new(&self.setting);
+        let written = loop {
+            self.setting.request.restart();
+            let (session, written) = self.attempt(write, self.core.database.session(Kind::Mutation)).await;
+            if let Some(written) = attempts.settle(session, written).await {
+                break written?;
+            }
+        };
         match written {
             Written::Item(item) => self.show(item).await.map(Some),
             Written::Deleted => Ok(None),
