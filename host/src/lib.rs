@@ -4,6 +4,9 @@ mod api;
 pub mod backend;
 mod bindings;
 mod caller;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod content;
 mod engine;
 mod error;
@@ -23,6 +26,8 @@ mod plugin;
 mod random;
 mod registry;
 mod request;
+#[cfg(feature = "server")]
+pub mod server;
 mod tap;
 mod value;
 mod wasi;
