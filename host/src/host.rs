@@ -135,6 +135,11 @@ impl Host {
         Self { core, private: private.map(Arc::new), maintenance }
     }
 
+    #[cfg(feature = "server")]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     fn items(&self, caller: Caller, request: RequestId) -> Items<'_> {
         Items::new(&self.core, Arc::new(Request::new(request, caller)))
     }

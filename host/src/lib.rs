@@ -39,6 +39,9 @@ mod bindings;
 mod builder;
 mod call;
 mod caller;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod content;
 mod core;
 mod engine;
@@ -59,6 +62,8 @@ mod plugin;
 mod random;
 mod registry;
 mod request;
+#[cfg(feature = "server")]
+pub mod server;
 mod tap;
 mod transaction;
 mod value;

@@ -230,6 +230,20 @@ pub const TYPE_TEXT_BYTES_MAX: usize = 200;
 pub const QUOTED_CHARS_MAX: usize = 40;
 /// Bytes of a request's body over HTTP.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes beyond that which are read and thrown away, so that a caller who sends first and reads later gets its answer.
+pub const BODY_DISCARD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Milliseconds that a request's head may take to arrive, and that a connection may idle between two requests.
+pub const HEAD_READ_MS: u64 = 30_000;
+/// Milliseconds that a request's body may take to arrive.
+pub const BODY_READ_MS: u64 = 30_000;
+/// Connections to the server at once. Each costs a file and some memory; beyond them callers wait in the kernel.
+pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
+/// Milliseconds that the server waits when the system has no more files for connections.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
+/// Seconds after which a caller is told to try again what failed for a passing reason.
+pub const RETRY_AFTER_S: u64 = 1;
+/// Items of one page when the caller names no number.
+pub const ITEM_PAGE_DEFAULT: u32 = 20;
 /// Milliseconds that running requests get to finish when the server stops.
 pub const DRAIN_MS: u64 = 10_000;
 
@@ -275,6 +289,8 @@ pub const VARIABLE_TEXT_BYTES_MAX: u64 = 64 * KIB;
 
 /// Bytes of a permission's name.
 pub const PERMISSION_BYTES_MAX: usize = 128;
+/// Seconds of a day, which tokens' lifetimes are counted in.
+pub const DAY_S: u64 = 24 * 3_600;
 /// Bytes of a user's display name.
 pub const USER_NAME_BYTES_MAX: usize = 200;
 

@@ -112,7 +112,7 @@ impl Manifest {
 }
 
 /// `file:line:column: what is wrong`, in one line.
-fn sentence(text: &str, path: &Path, error: &toml::de::Error) -> String {
+pub(crate) fn sentence(text: &str, path: &Path, error: &toml::de::Error) -> String {
     let at = error.span().map_or(0, |span| span.start);
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count().saturating_add(1);

@@ -35,12 +35,7 @@ impl DefaultClient {
     /// A client with another resolver. What it answers is checked all the same.
     pub fn with_names(addresses: AddressPolicy, names: Arc<dyn Names>) -> Result<Self, FetchError> {
         let addresses = Arc::new(addresses);
-        // The provider is named here: an embedded library must not choose one for the whole process.
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .and_then(BuilderVerifierExt::with_platform_verifier)
-            .map_err(|error| FetchError::Other(error.to_string()))?
-            .with_no_client_auth();
+        let tls = tls().map_err(FetchError::Other)?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .dns_resolver(CheckedNames { names, addresses: Arc::clone(&addresses) })
@@ -68,6 +63,15 @@ impl DefaultClient {
             .map(drop)
             .map_err(|refused| FetchError::Denied(refused.to_string()))
     }
+}
+
+/// TLS with the platform's certificates.
+pub(crate) fn tls() -> Result<ClientConfig, String> {
+    // The provider is named here: an embedded library must not choose one for the whole process.
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier);
+    builder.map(|config| config.with_no_client_auth()).map_err(|error| error.to_string())
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@
 //! Not an allow-list: that is [`crate::guard::http`], whose [`OutboundRequest`] is all a client can be given. Contract:
 //! `wit/http.wit`; tests: `tests.rs` beside this file.
 
-mod client;
+pub(crate) mod client;
 mod exchange;
 mod resolver;
 mod secret;
