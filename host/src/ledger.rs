@@ -26,6 +26,14 @@ impl fmt::Display for Exceeded {
 
 impl std::error::Error for Exceeded {}
 
+impl Limits {
+    /// Refuses an amount over a limit's maximum: for what is held rather than spent.
+    pub(crate) fn check(&self, limit: Limit, used: u64) -> Result<(), Exceeded> {
+        let max = self.get(limit);
+        if used > max { Err(Exceeded { limit, used, max }) } else { Ok(()) }
+    }
+}
+
 /// The account of one invocation.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -68,6 +76,16 @@ impl Ledger {
     /// What may be used.
     pub fn max(&self, limit: Limit) -> u64 {
         self.max.get(limit)
+    }
+
+    /// All maxima.
+    pub fn limits(&self) -> &Limits {
+        &self.max
+    }
+
+    /// The state of one limit.
+    pub fn usage(&self, limit: Limit) -> Exceeded {
+        Exceeded { limit, used: self.used(limit), max: self.max(limit) }
     }
 
     /// What is left.

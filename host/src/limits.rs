@@ -63,7 +63,9 @@ limits! {
     /// Elements in all tables together. A Rust plugin has a few hundred; each costs the host 16 bytes.
     TableElements, "table-elements", Count, 100_000;
     /// Core instances of one component. One from Rust has 3; a nested bomb has thousands.
-    Instances, "instances", Count, 100;
+    Instances, "instances", Count, 200;
+    /// Bytes of stack of guest code. Deep recursion ends here.
+    Stack, "stack", Bytes, WASM_STACK_BYTES as u64;
     /// Milliseconds that guest code runs; host calls do not count. Seeds: 10 s.
     GuestTime, "guest-time", Milliseconds, 10_000;
     /// Milliseconds from start to end of a query or mutation, host calls included. Seeds: 30 s.
@@ -86,6 +88,10 @@ limits! {
     LogBytes, "log-bytes", Bytes, 256 * KIB;
     /// Bytes written to the cache.
     CacheBytes, "cache-bytes", Bytes, 16 * MIB;
+    /// Entries of one plugin's context in one request.
+    ContextEntries, "context-entries", Count, 64;
+    /// Bytes of one plugin's keys and values in one request's context.
+    ContextBytes, "context-bytes", Bytes, 64 * KIB;
     /// Bytes of random data.
     RandomBytes, "random-bytes", Bytes, MIB;
     /// HTTP requests, redirects included.
@@ -118,6 +124,11 @@ impl Limits {
     /// Nothing of anything: where an account begins.
     pub(crate) const fn zero() -> Self {
         Self([0; Limit::COUNT])
+    }
+
+    /// No maximum anywhere: what a manifest that says nothing asks for.
+    pub fn unlimited() -> Self {
+        Self([u64::MAX; Limit::COUNT])
     }
 
     /// The maximum of one limit, in its unit.
@@ -167,6 +178,12 @@ pub const COMPONENT_BYTES_MAX: u64 = 32 * MIB;
 /// Core instances of a component, nested ones included, before it is compiled: 1.5 KiB of valid component can name
 /// millions of them and takes gigabytes to compile.
 pub const COMPONENT_INSTANCES_MAX: usize = 200;
+/// Core instances that the pool keeps for each running component: one from Rust has 3.
+pub const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+/// Linear memories of a component. Each takes a slot of the pool; a component of 3 KiB can ask for 900.
+pub const COMPONENT_MEMORIES_MAX: u32 = 4;
+/// Tables of a component.
+pub const COMPONENT_TABLES_MAX: u32 = 16;
 /// Bytes of one function's body. Compilation is worse than linear in it: 992 KiB took 20 s.
 pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
 /// Locals of one function, for the same reason.
@@ -189,12 +206,44 @@ pub const MUTATION_BACKOFF_MS: u64 = 2;
 /// Most milliseconds between two runs of a mutation.
 pub const MUTATION_BACKOFF_MAX_MS: u64 = 50;
 
+/// Seconds between two rounds of what a host does by itself: closing idle connections, starting cron taps.
+pub const MAINTENANCE_S: u64 = 1;
+
 /// Bytes of JSON arguments or results of one call.
 pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Levels of nesting in JSON arguments. Deeper ones would need stack in proportion.
+/// Levels of nesting in JSON arguments, and of the types they are checked against. Deeper ones would need stack in
+/// proportion.
 pub const JSON_DEPTH_MAX: usize = 64;
+/// Values in JSON arguments, nested ones and absent options included. Two bytes of text can cost the host 160 bytes of
+/// memory, or far more where they stand for a record of options.
+pub const JSON_VALUES_MAX: usize = 250_000;
+/// Bytes of all `list<u8>` arguments of one call together. Each takes 40 in memory until the call has begun.
+pub const JSON_BINARY_BYTES_MAX: usize = 1024 * 1024;
+/// Largest magnitude of an integer that is written as a JSON number: 2^53. JavaScript rounds larger ones.
+pub const JSON_INTEGER_MAX: u64 = 1 << 53;
+/// Types that one function's signature may consist of. Types can be shared, so that 40 declarations spell a
+/// tree of 2^40.
+pub const SIGNATURE_TYPES_MAX: usize = 2_000;
+/// Bytes of a type's text in an error.
+pub const TYPE_TEXT_BYTES_MAX: usize = 200;
+/// Characters of a caller's string that an error repeats.
+pub const QUOTED_CHARS_MAX: usize = 40;
 /// Bytes of a request's body over HTTP.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes beyond that which are read and thrown away, so that a caller who sends first and reads later gets its answer.
+pub const BODY_DISCARD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Milliseconds that a request's head may take to arrive, and that a connection may idle between two requests.
+pub const HEAD_READ_MS: u64 = 30_000;
+/// Milliseconds that a request's body may take to arrive.
+pub const BODY_READ_MS: u64 = 30_000;
+/// Connections to the server at once. Each costs a file and some memory; beyond them callers wait in the kernel.
+pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
+/// Milliseconds that the server waits when the system has no more files for connections.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
+/// Seconds after which a caller is told to try again what failed for a passing reason.
+pub const RETRY_AFTER_S: u64 = 1;
+/// Items of one page when the caller names no number.
+pub const ITEM_PAGE_DEFAULT: u32 = 20;
 /// Milliseconds that running requests get to finish when the server stops.
 pub const DRAIN_MS: u64 = 10_000;
 
@@ -240,6 +289,8 @@ pub const VARIABLE_TEXT_BYTES_MAX: u64 = 64 * KIB;
 
 /// Bytes of a permission's name.
 pub const PERMISSION_BYTES_MAX: usize = 128;
+/// Seconds of a day, which tokens' lifetimes are counted in.
+pub const DAY_S: u64 = 24 * 3_600;
 /// Bytes of a user's display name.
 pub const USER_NAME_BYTES_MAX: usize = 200;
 
@@ -326,6 +377,17 @@ pub const DB_ARRAY_ELEMENTS_MAX: usize = 100_000;
 pub const NUMERIC_INTEGER_DIGITS_MAX: usize = 131_072;
 /// Digits of a `numeric` after the point, which PostgreSQL sets.
 pub const NUMERIC_FRACTION_DIGITS_MAX: usize = 16_383;
+/// First day that a `date` can be, in days since 1970, which PostgreSQL sets: 4714-11-24 BC.
+pub const DATE_DAYS_MIN: i32 = -2_440_588;
+/// Last such day, which PostgreSQL sets: 5874897-12-31.
+pub const DATE_DAYS_MAX: i32 = 2_145_042_905;
+/// Most microseconds of a `time`, which PostgreSQL sets: 24:00:00 itself is one.
+pub const TIME_US_MAX: i64 = 86_400_000_000;
+/// First `timestamp`, in microseconds since 1970, which PostgreSQL sets: 4714-11-24 BC.
+pub const TIMESTAMP_US_MIN: i64 = -210_866_803_200_000_000;
+/// Last `timestamp` that fits the contract, which counts from 1970: in January 294247. PostgreSQL counts from 2000 and
+/// has 29 years more. The next number means infinity.
+pub const TIMESTAMP_US_MAX: i64 = i64::MAX - 1;
 /// Bytes of an identifier, which PostgreSQL sets: it cuts longer ones, and two of them could meet.
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
 
@@ -347,3 +409,27 @@ pub const HTTP_READ_BYTES_MAX: u32 = 64 * 1024;
 pub const HTTP_REDIRECTS_MAX: usize = 5;
 /// Milliseconds of an exchange when the plugin names no time.
 pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
+
+/// Connections of a private PostgreSQL: what the host may open in all, and as much again for people who look at it.
+pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
+/// Milliseconds that a private PostgreSQL gets to start: recovery after a crash reads its whole log.
+pub const PRIVATE_START_MS: u64 = 60_000;
+/// Milliseconds between two looks at whether it has started or ended. It starts in about 50.
+pub const PRIVATE_POLL_MS: u64 = 5;
+/// Milliseconds that it gets to stop by itself before it is stopped at once.
+pub const PRIVATE_STOP_MS: u64 = 10_000;
+/// Milliseconds that dropping it may block the thread. An immediate stop takes about 50.
+pub const PRIVATE_DROP_MS: u64 = 2_000;
+/// Lines of its log that are kept to explain why it did not start.
+pub const PRIVATE_LOG_LINES_MAX: usize = 20;
+/// Bytes of one such line.
+pub const PRIVATE_LOG_LINE_BYTES_MAX: u64 = 2 * KIB;
+/// Bytes of a Unix socket's path, which the kernel sets: 108 with the closing zero.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Headers of a response. 64 KiB of them are short ones of a hostile server long before they are anyone's real ones.
+pub const HTTP_RESPONSE_HEADERS_MAX: usize = 256;
+/// Times that a path is percent-decoded in search of hidden dot segments. A server behind a proxy decodes twice; a path
+/// that still changes after this is nobody's.
+pub const HTTP_PATH_DECODINGS_MAX: usize = 3;
+/// Name look-ups at once on a host. Each holds a thread for as long as the name's server likes.
+pub const HTTP_LOOKUPS_MAX: usize = 64;

@@ -1,1 +1,84 @@
-fn main(){}
+//! Everything a developer of this repository types: `cargo xtask help` lists it.
+//!
+//! It only orchestrates: it finds or installs what a machine lacks, calls cargo, and checks the repository's own rules.
+//! It is not the product. Running plugins, importing items and making components are the `palisade` binary's
+//! (`host/src/cli/`), and nothing here knows wasmtime, so that the first call on a fresh clone compiles in seconds.
+
+mod repo;
+mod step;
+
+mod demo;
+mod test;
+
+mod guests;
+mod toolchain;
+
+mod lint;
+mod tidy;
+
+mod apt;
+mod postgres;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Works on the Palisade repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Serve the example plugins, with the repository's own documents as content
+    ///
+    /// Finds or installs what is missing, builds the host and the example plugins, starts a private database unless
+    /// `DATABASE_URL` is set, imports the Markdown, and serves until Ctrl-C.
+    Demo {
+        /// Send the three requests, print them and their answers, stop the server, and exit
+        #[arg(long)]
+        once: bool,
+        /// Where to listen [default: 127.0.0.1:8080; with --once a free port]
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<SocketAddr>,
+    },
+    /// Build the guests and run every test
+    Test {
+        /// Run only the tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Build the example plugins and the test guests into components, in target/guests
+    Guests,
+    /// Check formatting, clippy, rustdoc, the repository's own rules, and the dependencies
+    Lint,
+    /// Check the repository's own rules: names, imports, the contract's docs, numbers, lengths
+    Tidy,
+    /// Print what a shell needs to build guests by hand: `eval "$(cargo xtask toolchain)"`
+    Toolchain {
+        /// The target to build for
+        #[arg(long, value_enum, default_value_t = toolchain::Target::Wasm)]
+        target: toolchain::Target,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Demo { once, listen } => demo::run(once, listen),
+        Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Guests => guests::run(),
+        Task::Lint => lint::run(),
+        Task::Tidy => tidy::run(),
+        Task::Toolchain { target } => toolchain::print(target),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{} {error:#}", step::paint(step::RED, "error:"));
+            ExitCode::FAILURE
+        }
+    }
+}

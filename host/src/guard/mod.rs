@@ -12,4 +12,15 @@
     )
 )]
 
+pub mod address;
+pub mod cache;
+pub mod clock;
 pub mod db;
+pub mod http;
+pub mod item;
+pub mod logging;
+pub mod name;
+pub mod random;
+pub mod request_context;
+pub mod user;
+pub mod variables;

@@ -84,8 +84,8 @@ impl ReadStatement {
         self.parameters
     }
 
-    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must refuse a value of more
-    /// than [`limits::SQL_SHORT_TEXT_BYTES_MAX`] bytes for them.
+    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must check their
+    /// values with [`short`](super::short).
     pub fn short_parameters(&self) -> &[usize] {
         &self.short_parameters
     }
@@ -132,8 +132,8 @@ impl WriteStatement {
         self.parameters
     }
 
-    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must refuse a value of more
-    /// than [`limits::SQL_SHORT_TEXT_BYTES_MAX`] bytes for them.
+    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must check their
+    /// values with [`short`](super::short).
     pub fn short_parameters(&self) -> &[usize] {
         &self.short_parameters
     }

@@ -143,8 +143,7 @@ pub struct Removal<V> {
 pub enum Argument<V> {
     /// A value of the guest's.
     Value(V),
-    /// A pattern of the guest's: whoever sends it must refuse more than
-    /// [`limits::SQL_SHORT_TEXT_BYTES_MAX`] bytes.
+    /// A pattern of the guest's: whoever sends it must check it with [`short`](super::short).
     Pattern(V),
     /// Values of the guest's, as one array.
     List(Vec<V>),

@@ -1,0 +1,71 @@
+//! A cache of bytes, private to the plugin.
+//!
+//! ```
+//! # fn f() -> Result<(), palisade_sdk::Error> {
+//! use palisade_sdk::cache::{self, Retention};
+//! use std::time::Duration;
+//!
+//! let keep = Retention::default().ttl(Duration::from_secs(60)).tag("post:1");
+//! cache::set("html:1", "<p>…</p>", &keep)?;
+//! let html: Option<Vec<u8>> = cache::get("html:1")?;
+//! cache::invalidate_tag("post:1")?;
+//! # Ok(()) }
+//! ```
+
+use std::time::Duration;
+
+pub use crate::raw::cache::Retention;
+
+use crate::error::interface_error;
+use crate::raw::cache as raw;
+use crate::raw::limits::Usage;
+
+interface_error! { "cache",
+    /// A key or tag is not of the form this interface asks for.
+    InvalidArgument(rule: String),
+    /// The value is over 1 MiB, or the plugin's share of the cache could not hold it.
+    LimitExceeded(usage: Usage),
+    /// The cache is out of reach.
+    Other(detail: String),
+}
+
+impl Default for Retention {
+    /// One hour, without tags.
+    fn default() -> Self {
+        Self { ttl_ms: None, tags: Vec::new() }
+    }
+}
+
+impl Retention {
+    /// Until the entry expires: 1 ms to 30 days.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl_ms = Some(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// A name under which the entry can be invalidated together with others.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+}
+
+/// Returns the value stored under `key`, or `none` when there is none or it has expired.
+pub fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {
+    raw::get(key)
+}
+
+/// Stores `value`, at most 1 MiB, under `key` and replaces what was there.
+pub fn set(key: &str, value: impl AsRef<[u8]>, retention: &Retention) -> Result<(), Error> {
+    raw::set(key, value.as_ref(), retention)
+}
+
+/// Removes the entry stored under `key`. Removing an absent entry is `ok`.
+pub fn delete(key: &str) -> Result<(), Error> {
+    raw::delete(key)
+}
+
+/// Removes every entry of this plugin that carries `tag`, before it returns.
+pub fn invalidate_tag(tag: &str) -> Result<(), Error> {
+    raw::invalidate_tag(tag)
+}

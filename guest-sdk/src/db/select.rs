@@ -1,0 +1,94 @@
+//! Builds a `selection`.
+
+use super::{Error, Filter, Row, Rows, Value, names};
+use crate::raw::db::{self as raw, Direction, Ordering, Selection};
+
+/// What to select; [`super::select`] begins one.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "nothing is read until `fetch`, `first` or `rows`"]
+pub struct Select(Selection);
+
+impl Select {
+    pub(super) fn new(table: String) -> Self {
+        let (columns, filter, order_by, after) = Default::default();
+        Self(Selection { table, columns, filter, order_by, limit: None, after })
+    }
+
+    /// The columns to return, at least 1.
+    pub fn columns<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.0.columns.extend(names(columns));
+        self
+    }
+
+    /// Which rows. A second filter must hold as well.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.0.filter = filter.within(self.0.filter);
+        self
+    }
+
+    /// Orders by a column, smallest first and nulls last; a second one decides between equals.
+    pub fn order_by(self, column: impl Into<String>) -> Self {
+        self.order(column.into(), Direction::Ascending)
+    }
+
+    /// Orders by a column, largest first and nulls last.
+    pub fn order_by_descending(self, column: impl Into<String>) -> Self {
+        self.order(column.into(), Direction::Descending)
+    }
+
+    /// At most this many rows.
+    pub fn limit(mut self, rows: u32) -> Self {
+        self.0.limit = Some(rows);
+        self
+    }
+
+    /// Only rows after these values of the ordering columns: the next page of a keyset.
+    pub fn after(mut self, values: impl Into<Vec<Value>>) -> Self {
+        self.0.after = values.into();
+        self
+    }
+
+    /// All the rows.
+    pub fn fetch(&self) -> Result<Vec<Row>, Error> {
+        self.rows()?.all()
+    }
+
+    /// The first row, if there is one.
+    pub fn first(self) -> Result<Option<Row>, Error> {
+        self.limit(1).rows()?.next().transpose()
+    }
+
+    /// The rows, read in batches while they are iterated.
+    pub fn rows(&self) -> Result<Rows, Error> {
+        raw::select(&self.0).map(Rows::new)
+    }
+
+    fn order(mut self, column: String, direction: Direction) -> Self {
+        self.0.order_by.push(Ordering { column, direction });
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{col, select};
+    use crate::params;
+
+    #[test]
+    fn select_says_what_the_builder_was_told() {
+        let built = select("drafts")
+            .columns(["id", "title"])
+            .filter(col("id").equals(5))
+            .filter(col("title").is_null().or(col("title").like("a%")))
+            .order_by_descending("id")
+            .limit(10)
+            .after(params![7]);
+        let Select(selection) = built;
+        assert_eq!(selection.columns, ["id", "title"]);
+        assert_eq!(selection.filter.len(), 2);
+        assert!(selection.filter.iter().all(|all| all.len() == 2));
+        assert_eq!(selection.order_by[0].direction, Direction::Descending);
+        assert_eq!((selection.limit, selection.after), (Some(10), vec![Value::from(7)]));
+    }
+}

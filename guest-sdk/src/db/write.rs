@@ -1,0 +1,163 @@
+//! Builds insertions, modifications and removals.
+
+use std::rc::Rc;
+
+use super::{Error, Filter, Row, Value, names};
+use crate::raw::db_write::{self as raw, Assignment, Insertion, Modification, Outcome, Removal};
+
+/// What a change did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// How many rows it changed.
+    pub count: u64,
+    /// The columns asked for with `returning`, of these rows; empty when none were asked for.
+    pub rows: Vec<Row>,
+}
+
+impl Changed {
+    fn new(outcome: Outcome, columns: &[String]) -> Self {
+        let columns: Rc<[String]> = columns.into();
+        let rows = outcome.rows.into_iter().map(|values| Row::new(Rc::clone(&columns), values));
+        Self { count: outcome.count, rows: rows.collect() }
+    }
+
+    /// The first row, for changes that must meet one.
+    fn one(self) -> Result<Row, Error> {
+        let none = || {
+            Error::InvalidArgument("no row to return: none was changed, or `returning` is missing".to_owned())
+        };
+        self.rows.into_iter().next().ok_or_else(none)
+    }
+}
+
+/// Rows to insert; [`super::insert`] begins one.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "nothing is written until `run` or `one`"]
+pub struct Insert(Insertion);
+
+/// Rows to change; [`super::update`] begins one.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "nothing is written until `run` or `one`"]
+pub struct Update(Modification);
+
+/// Rows to delete; [`super::delete`] begins one.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "nothing is written until `run` or `one`"]
+pub struct Delete(Removal);
+
+/// Defines what all changes share.
+macro_rules! change {
+    ($($builder:ident => $function:path,)*) => {$(
+        impl $builder {
+            /// Columns to return of each row.
+            pub fn returning<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
+                self.0.returning.extend(names(columns));
+                self
+            }
+
+            /// Makes the change.
+            pub fn run(&self) -> Result<Changed, Error> {
+                $function(&self.0).map(|outcome| Changed::new(outcome, &self.0.returning))
+            }
+
+            /// Makes the change and returns the first row of what `returning` asks for. None is `InvalidArgument`.
+            pub fn one(&self) -> Result<Row, Error> {
+                self.run()?.one()
+            }
+        }
+    )*};
+}
+
+change! {
+    Insert => raw::insert,
+    Update => raw::update,
+    Delete => raw::delete,
+}
+
+impl Insert {
+    pub(super) fn new(table: String) -> Self {
+        let (columns, rows, returning) = Default::default();
+        Self(Insertion { table, columns, rows, returning })
+    }
+
+    /// The columns to fill, at least 1; the others get their defaults.
+    pub fn columns<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.0.columns.extend(names(columns));
+        self
+    }
+
+    /// Adds a row, with a value for each of the columns.
+    pub fn row(mut self, values: impl Into<Vec<Value>>) -> Self {
+        self.0.rows.push(values.into());
+        self
+    }
+}
+
+impl Update {
+    pub(super) fn new(table: String) -> Self {
+        let (assignments, filter, returning) = Default::default();
+        Self(Modification { table, assignments, filter, returning })
+    }
+
+    /// A column and its new value.
+    pub fn set(mut self, column: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.0.assignments.push(Assignment { column: column.into(), value: value.into() });
+        self
+    }
+
+    /// Which rows; a second filter must hold as well.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.0.filter = filter.within(self.0.filter);
+        self
+    }
+}
+
+impl Delete {
+    pub(super) fn new(table: String) -> Self {
+        let (filter, returning) = Default::default();
+        Self(Removal { table, filter, returning })
+    }
+
+    /// Which rows; a second filter must hold as well.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.0.filter = filter.within(self.0.filter);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{col, delete, insert, update};
+    use crate::params;
+
+    #[test]
+    fn insert_says_what_the_builder_was_told() {
+        let Insert(insertion) =
+            insert("t").columns(["a", "b"]).row(params![1, "x"]).row(params![2, None::<&str>]);
+        assert_eq!(insertion.columns, ["a", "b"]);
+        assert_eq!(insertion.rows, [params![1, "x"], vec![Value::from(2), Value::null()]]);
+    }
+
+    #[test]
+    fn update_and_delete_say_what_the_builder_was_told() {
+        let Update(modification) = update("t").set("a", 1).filter(col("id").equals(5)).returning(["a"]);
+        assert_eq!(modification.assignments, [Assignment { column: "a".to_owned(), value: 1.into() }]);
+        assert_eq!((modification.filter.len(), modification.returning.len()), (1, 1));
+        let Delete(removal) = delete("t").filter(col("id").equals(5));
+        assert_eq!(removal.filter.len(), 1);
+    }
+
+    #[test]
+    fn changed_names_the_columns_of_its_rows() {
+        let outcome = Outcome { count: 1, rows: vec![params![7]] };
+        let changed = Changed::new(outcome, &["id".to_owned()]);
+        assert_eq!(changed.one().and_then(|row| row.get("id")), Ok(7_i64));
+    }
+
+    #[test]
+    fn one_without_a_returned_row_is_invalid_argument() {
+        let changed = Changed::new(Outcome { count: 1, rows: Vec::new() }, &[]);
+        assert!(matches!(changed.one(), Err(Error::InvalidArgument(_))));
+    }
+}

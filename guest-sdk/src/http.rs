@@ -1,0 +1,124 @@
+//! Requests to servers outside.
+//!
+//! ```
+//! # fn f() -> Result<(), palisade_sdk::Error> {
+//! use palisade_sdk::http;
+//!
+//! let response = http::get("https://api.example.com/v1/rates").secret("api-key").send()?;
+//! if response.status == 200 {
+//!     let text = response.bytes(64 * 1024)?;
+//! }
+//! # Ok(()) }
+//! ```
+
+use std::time::Duration;
+
+pub use crate::raw::http::{Body, Header, Method, Request, Response};
+
+use crate::error::interface_error;
+use crate::raw::http as raw;
+use crate::raw::limits::Usage;
+
+interface_error! { "http",
+    /// The grants do not cover the URL, method or secret, or the name leads to an address that is not public.
+    AccessDenied,
+    /// The request is not of the form this interface asks for.
+    InvalidArgument(rule: String),
+    /// A budget is used up: requests, or bytes of a body.
+    LimitExceeded(usage: Usage),
+    /// The exchange took longer than allowed.
+    Timeout,
+    /// No connection: name not found, refused, TLS failed.
+    ConnectionFailed,
+    /// Anything else.
+    Other(detail: String),
+}
+
+/// The most bytes that one read of a body may ask for.
+const READ_BYTES_MAX: u32 = 65_536;
+
+/// Sends a request and returns the response as soon as its headers are there. At most 5 redirects are followed.
+pub fn fetch(request: &Request) -> Result<Response, Error> {
+    raw::fetch(request)
+}
+
+/// A GET request for `url`.
+pub fn get(url: impl Into<String>) -> Request {
+    Request::new(Method::Get, url)
+}
+
+/// A POST request of `body` to `url`.
+pub fn post(url: impl Into<String>, body: impl Into<Vec<u8>>) -> Request {
+    Request::new(Method::Post, url).body(body)
+}
+
+impl Request {
+    /// A request without headers or body.
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
+        let url = url.into();
+        Self { method, url, headers: Vec::new(), body: None, secret: None, timeout_ms: None }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push(Header { name: name.into(), value: value.into() });
+        self
+    }
+
+    /// The body, at most 1 MiB.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Name of a secret that the grant allows for this URL: the host adds it, the plugin never sees it.
+    pub fn secret(mut self, name: impl Into<String>) -> Self {
+        self.secret = Some(name.into());
+        self
+    }
+
+    /// The time for the whole exchange, body included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Sends it, as [`fetch`] does.
+    pub fn send(&self) -> Result<Response, Error> {
+        fetch(self)
+    }
+}
+
+impl Response {
+    /// The first value of the header `name`, which is lower case.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|header| header.name == name).map(|header| header.value.as_slice())
+    }
+
+    /// Reads the body to its end. One that is longer than `bytes_max` is `LimitExceeded`.
+    pub fn bytes(&self, bytes_max: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        loop {
+            let piece = self.body.read(READ_BYTES_MAX)?;
+            if piece.is_empty() {
+                return Ok(bytes);
+            }
+            bytes.extend(piece);
+            if bytes.len() > bytes_max {
+                let (used, max) = (bytes.len() as u64, bytes_max as u64);
+                return Err(Error::LimitExceeded(Usage { which: "plugin.body.bytes".to_owned(), used, max }));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_takes_a_timeout_longer_than_the_contracts_number() {
+        let request = get("https://example.com/").timeout(Duration::MAX);
+        assert_eq!(request.timeout_ms, Some(u32::MAX));
+    }
+}

@@ -1,0 +1,49 @@
+//! Write Palisade plugins in Rust: one dependency, one macro.
+//!
+//! ```
+//! palisade_sdk::plugin! { "
+//!     package acme:greeter;
+//!     interface greeting {
+//!         greet: func(name: string) -> result<string, string>;
+//!     }
+//!     world greeter { include palisade:plugin/plugin@0.1.0; export greeting; }
+//! " }
+//!
+//! struct Greeter;
+//! impl exports::acme::greeter::greeting::Guest for Greeter {
+//!     fn greet(name: String) -> Result<String, String> {
+//!         if name.is_empty() { Err("a name is needed".into()) } else { Ok(format!("Hello, {name}!")) }
+//!     }
+//! }
+//! export!(Greeter);
+//! # fn main() {}
+//! ```
+//!
+//! Each module wraps the interface of the contract that has its name; the first sentence of each item is the
+//! contract's own, and the contract (`wit/`) says the rest. A call that the host refuses returns that interface's
+//! `Error`; [`Error`] takes all of them, and each becomes a `String` or a [`taps::Refusal`] by `?`.
+//!
+//! What this crate is not: a second contract. [`raw`] is what it stands on, and whatever is missing here can be called
+//! there. Tests: `tests/sentences.rs` compares the documentation with the contract; the example plugins call the wrappers,
+//! and the guests under `tests/guests` of the repository call the contract.
+
+pub use error::{Error, Result};
+pub use palisade_sdk_macros::plugin;
+
+mod arena;
+pub mod cache;
+pub mod clock;
+pub mod db;
+mod error;
+pub mod http;
+pub mod item;
+pub mod logging;
+mod panic_hook;
+pub mod random;
+pub mod raw;
+pub mod request_context;
+#[doc(hidden)]
+pub mod rt;
+pub mod taps;
+pub mod user;
+pub mod variables;

@@ -1,0 +1,24 @@
+//! Random bytes.
+
+use crate::error::interface_error;
+use crate::raw::limits::Usage;
+use crate::raw::random as raw;
+
+interface_error! { "random",
+    /// More than 64 KiB were asked for in one call, or the invocation's budget of random bytes is used up.
+    LimitExceeded(usage: Usage),
+    /// The generator failed.
+    Other(detail: String),
+}
+
+/// Returns `length` random bytes; 0 gives an empty list. In a query or mutation they must not be used for secrets.
+pub fn bytes(length: u32) -> Result<Vec<u8>, Error> {
+    raw::bytes(length)
+}
+
+/// Returns `N` random bytes as an array.
+pub fn array<const N: usize>() -> Result<[u8; N], Error> {
+    let length = u32::try_from(N).unwrap_or(u32::MAX);
+    let short = |bytes: Vec<u8>| Error::Other(format!("{} bytes instead of {N}", bytes.len()));
+    bytes(length)?.try_into().map_err(short)
+}

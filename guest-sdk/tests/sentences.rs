@@ -1,0 +1,140 @@
+//! The wrappers say what the contract says: the first sentence of each function, error case and interface is compared
+//! with the WIT, and a function of the contract that has no wrapper fails too. Read as text, so that nothing that the
+//! generator leaves out goes unnoticed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Which of the contract's interfaces each module wraps.
+const MODULES: [(&str, &[&str]); 10] = [
+    ("db", &["db", "db-write"]),
+    ("item", &["item", "item-write"]),
+    ("user", &["user"]),
+    ("cache", &["cache"]),
+    ("variables", &["variables", "variables-write"]),
+    ("logging", &["logging"]),
+    ("request_context", &["request-context"]),
+    ("clock", &["clock"]),
+    ("random", &["random"]),
+    ("http", &["http"]),
+];
+
+/// What a text documents: the first sentence for each name.
+type Sentences = BTreeMap<String, String>;
+
+#[test]
+fn wrappers_say_what_the_contract_says_of_each_function() {
+    for (module, interfaces) in MODULES {
+        let wrappers = documented(&source(module), "///", wrapper_name);
+        for interface in interfaces {
+            let functions = documented(&contract(interface), "///", function_name);
+            assert!(!functions.is_empty(), "{interface} has functions");
+            for (function, sentence) in functions {
+                let name = function.replace('-', "_");
+                let wrapper = wrappers.get(&name).unwrap_or_else(|| panic!("{module}::{name} wraps nothing"));
+                assert_eq!(*wrapper, sentence, "{module}::{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_say_what_the_contract_says_of_each_case() {
+    let mut compared = 0;
+    for (module, interfaces) in MODULES {
+        let contract = contract(interfaces[0]);
+        let Some((_, error)) = contract.split_once("variant error {") else { continue };
+        let error = error.split_once('}').map_or(error, |(cases, _)| cases);
+        let wrappers = documented(&source(module), "///", case_name);
+        for (case, sentence) in documented(error, "///", wit_case_name) {
+            assert_eq!(wrappers.get(&case), Some(&sentence), "{module}::Error::{case}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 30, "only {compared} cases were found");
+}
+
+#[test]
+fn modules_say_what_the_contract_says_of_each_interface() {
+    for (module, interfaces) in MODULES {
+        let head = documented(&format!("{}\nend", source(module)), "//!", |_| Some("head".to_owned()));
+        let heads = documented(&contract(interfaces[0]), "///", |line| {
+            line.strip_prefix("interface ").map(|_| "head".to_owned())
+        });
+        assert_eq!(head.get("head"), heads.get("head"), "{module}");
+    }
+}
+
+/// The part of the WIT that is one interface, with the documentation before it and without its resources.
+fn contract(interface: &str) -> String {
+    let file = interface.strip_suffix("-write").unwrap_or(interface);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../wit/{file}.wit"));
+    let text = fs::read_to_string(path).expect("the contract has a file for the interface");
+    let opening = format!("interface {interface} {{");
+    let start = text.find(&opening).expect("the file has the interface");
+    let documentation = text[..start].rfind("\n\n").unwrap_or_default();
+    let end = text[start..].find("\n}").map_or(text.len(), |end| start + end);
+    without_resources(&text[documentation..end])
+}
+
+/// Methods of resources are generated with their documentation: there is nothing to compare.
+fn without_resources(text: &str) -> String {
+    let mut kept = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        inside |= line.trim_start().starts_with("resource ");
+        if !inside {
+            kept.push(line);
+        }
+        inside &= line != "    }";
+    }
+    kept.join("\n")
+}
+
+fn source(module: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/{module}.rs"));
+    fs::read_to_string(path).expect("the SDK has a file for the module")
+}
+
+/// The first sentence of the documentation before each line that `name` finds a name in.
+fn documented(text: &str, mark: &str, name: impl Fn(&str) -> Option<String>) -> Sentences {
+    let mut found = Sentences::new();
+    let mut documentation = String::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(part) = line.strip_prefix(mark) {
+            documentation.push_str(part);
+        } else if !line.starts_with('@') && !line.starts_with("#[") && !documentation.is_empty() {
+            if let Some(name) = name(line) {
+                found.entry(name).or_insert_with(|| first_sentence(&documentation));
+            }
+            documentation.clear();
+        }
+    }
+    found
+}
+
+fn first_sentence(documentation: &str) -> String {
+    let words = documentation.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.split_once(". ").map_or(words.trim_end_matches('.'), |(sentence, _)| sentence).to_owned()
+}
+
+fn wrapper_name(line: &str) -> Option<String> {
+    let name = line.strip_prefix("pub fn ")?.split(['(', '<']).next()?;
+    Some(name.to_owned())
+}
+
+fn function_name(line: &str) -> Option<String> {
+    line.split_once(": func(").map(|(name, _)| name.to_owned())
+}
+
+fn case_name(line: &str) -> Option<String> {
+    let name = line.trim_end_matches(',').split('(').next()?;
+    name.chars().all(char::is_alphanumeric).then(|| name.to_owned())
+}
+
+fn wit_case_name(line: &str) -> Option<String> {
+    let name = line.trim_end_matches(',').split('(').next()?;
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    Some(name.split('-').map(capital).collect())
+}

@@ -1,0 +1,152 @@
+//! `wit/item.wit`: content items. Guard: [`crate::guard::item`]; rules: [`crate::content`]; store: [`crate::backend::ItemStore`].
+
+use crate::bindings::palisade::plugin::item as wit;
+use crate::bindings::palisade::plugin::item_write::{Alteration, Host as HostWrite};
+use crate::backend::Item;
+use crate::content::Content;
+use crate::error::Refusal;
+use crate::grant::ItemPower;
+use crate::guard::item::{Criteria, Draft, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title};
+use crate::invocation::State;
+use uuid::Uuid;
+use wasmtime::component::HasData;
+
+pub(crate) struct View<'a> {
+    scope: ItemScope<'a>,
+    content: Content<'a>,
+}
+
+pub(crate) struct Face;
+
+impl HasData for Face {
+    type Data<'a> = View<'a>;
+}
+
+pub(crate) fn view(state: &mut State) -> View<'_> {
+    let (scope, content) = state.content();
+    View { scope, content }
+}
+
+impl wit::Host for View<'_> {
+    async fn get(&mut self, id: String) -> Result<Option<wit::Item>, Refusal> {
+        let id = ItemId::parse(&id)?;
+        Ok(self.content.get(id).await?.map(wit::Item::from))
+    }
+
+    async fn get_many(&mut self, ids: Vec<String>) -> Result<Vec<wit::Item>, Refusal> {
+        let ids = ItemId::parse_many(&ids)?;
+        Ok(self.content.get_many(&ids).await?.into_iter().map(wit::Item::from).collect())
+    }
+
+    async fn find(&mut self, criteria: wit::Criteria) -> Result<Vec<wit::Item>, Refusal> {
+        let criteria = Criteria {
+            item_type: ItemType::parse(&criteria.item_type, self.scope, ItemPower::Read)?,
+            status: criteria.status.map(Status::from),
+            fields: criteria.fields.as_deref().map(Fields::parse).transpose()?,
+            order: criteria.order.into(),
+            limit: PageSize::parse(criteria.limit)?,
+            after: criteria.after.as_deref().map(ItemId::parse).transpose()?,
+        };
+        Ok(self.content.find(&criteria).await?.into_iter().map(wit::Item::from).collect())
+    }
+
+    fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
+        Ok(match refusal {
+            Refusal::Denied => wit::Error::AccessDenied,
+            Refusal::Invalid(sentence) => wit::Error::InvalidArgument(sentence),
+            Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(exceeded.into()),
+            Refusal::NotFound => wit::Error::NotFound,
+            Refusal::Conflict(revision) => wit::Error::Conflict(revision),
+            Refusal::Serialization => wit::Error::Serialization,
+            Refusal::Timeout => wit::Error::Timeout,
+            other => wit::Error::Other(other.into_other()),
+        })
+    }
+}
+
+impl HostWrite for View<'_> {
+    async fn insert(&mut self, draft: wit::Draft) -> Result<wit::Item, Refusal> {
+        let draft = parse_draft(draft, self.scope)?;
+        Ok(self.content.insert(&draft).await?.into())
+    }
+
+    async fn patch(&mut self, id: String, alteration: Alteration) -> Result<wit::Item, Refusal> {
+        let id = ItemId::parse(&id)?;
+        let patch = Patch {
+            title: alteration.title.as_deref().map(Title::parse).transpose()?,
+            status: alteration.status.map(Status::from),
+            fields: alteration.fields.as_deref().map(Fields::parse).transpose()?,
+            revision: alteration.revision,
+        };
+        Ok(self.content.patch(id, &patch).await?.into())
+    }
+
+    async fn delete(&mut self, id: String, revision: Option<u32>) -> Result<(), Refusal> {
+        let id = ItemId::parse(&id)?;
+        self.content.delete(id, revision).await
+    }
+}
+
+/// Checks a draft that a guest made; taps make them too.
+pub(crate) fn parse_draft(draft: wit::Draft, scope: ItemScope<'_>) -> Result<Draft, Refusal> {
+    Ok(Draft {
+        item_type: ItemType::parse(&draft.item_type, scope, ItemPower::Write)?,
+        title: Title::parse(&draft.title)?,
+        status: draft.status.into(),
+        fields: Fields::parse(&draft.fields)?,
+    })
+}
+
+impl From<Item> for wit::Item {
+    fn from(item: Item) -> Self {
+        Self {
+            id: item.id.to_string(),
+            item_type: item.item_type,
+            title: item.title,
+            status: item.status.into(),
+            fields: item.fields.to_value().to_string(),
+            revision: item.revision,
+            author: item.author.as_ref().map(Uuid::to_string),
+            created_at: item.created_at,
+            updated_at: item.updated_at,
+        }
+    }
+}
+
+impl From<Draft> for wit::Draft {
+    fn from(draft: Draft) -> Self {
+        Self {
+            item_type: draft.item_type.as_str().to_owned(),
+            title: draft.title.as_str().to_owned(),
+            status: draft.status.into(),
+            fields: draft.fields.to_value().to_string(),
+        }
+    }
+}
+
+impl From<Status> for wit::Status {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Draft => Self::Draft,
+            Status::Published => Self::Published,
+        }
+    }
+}
+
+impl From<wit::Status> for Status {
+    fn from(status: wit::Status) -> Self {
+        match status {
+            wit::Status::Draft => Self::Draft,
+            wit::Status::Published => Self::Published,
+        }
+    }
+}
+
+impl From<wit::Order> for Order {
+    fn from(order: wit::Order) -> Self {
+        match order {
+            wit::Order::Newest => Self::Newest,
+            wit::Order::Oldest => Self::Oldest,
+        }
+    }
+}

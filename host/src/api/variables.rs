@@ -1,0 +1,80 @@
+//! `wit/variables.wit`: typed settings. Guard: [`crate::guard::variables`]; store: [`crate::backend::VariableStore`].
+
+use crate::backend::{At, VariableStore};
+use crate::bindings::palisade::plugin::variables::{Error, Host, Value as WitValue};
+use crate::bindings::palisade::plugin::variables_write::Host as HostWrite;
+use crate::error::Refusal;
+use crate::guard::variables::{Declarations, Value};
+use crate::invocation::State;
+use wasmtime::component::HasData;
+
+pub(crate) struct View<'a> {
+    declared: &'a Declarations,
+    store: &'a dyn VariableStore,
+    at: At<'a>,
+}
+
+pub(crate) struct Face;
+
+impl HasData for Face {
+    type Data<'a> = View<'a>;
+}
+
+pub(crate) fn view(state: &mut State) -> View<'_> {
+    let State { plugin, backends, session, ledger, clock, .. } = state;
+    View {
+        declared: &plugin.variables,
+        store: &*backends.variables,
+        at: At { session, ledger, plugin: Some(&plugin.name), now: clock.now() },
+    }
+}
+
+impl Host for View<'_> {
+    async fn get(&mut self, name: String) -> Result<WitValue, Refusal> {
+        let variable = self.declared.find(&name)?;
+        let stored = self.store.get(&mut self.at, variable).await?;
+        Ok(variable.stored(stored).into())
+    }
+
+    fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
+        Ok(match refusal {
+            Refusal::Invalid(sentence) => Error::InvalidArgument(sentence),
+            Refusal::Exceeded(exceeded) => Error::LimitExceeded(exceeded.into()),
+            other => Error::Other(other.into_other()),
+        })
+    }
+}
+
+impl HostWrite for View<'_> {
+    async fn set(&mut self, name: String, value: WitValue) -> Result<(), Refusal> {
+        let setting = self.declared.find(&name)?.set(value.into())?;
+        self.store.set(&mut self.at, &setting).await
+    }
+
+    async fn unset(&mut self, name: String) -> Result<(), Refusal> {
+        let variable = self.declared.find(&name)?;
+        self.store.unset(&mut self.at, variable).await
+    }
+}
+
+impl From<Value> for WitValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Boolean(value) => Self::Boolean(value),
+            Value::Integer(value) => Self::Integer(value),
+            Value::Number(value) => Self::Number(value),
+            Value::Text(value) => Self::Text(value),
+        }
+    }
+}
+
+impl From<WitValue> for Value {
+    fn from(value: WitValue) -> Self {
+        match value {
+            WitValue::Boolean(value) => Self::Boolean(value),
+            WitValue::Integer(value) => Self::Integer(value),
+            WitValue::Number(value) => Self::Number(value),
+            WitValue::Text(value) => Self::Text(value),
+        }
+    }
+}

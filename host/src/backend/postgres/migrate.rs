@@ -1,0 +1,95 @@
+//! The host's own tables: versioned, applied in order, under a lock that keeps two hosts from doing it at once.
+
+use super::pool::Connection;
+use crate::error::LoadError;
+use sha2::{Digest, Sha256};
+use tokio_postgres::error::SqlState;
+
+/// The host's migrations. A released one never changes: its checksum is in every database.
+const MIGRATIONS: &[(i32, &str, &str)] = &[(1, "base", include_str!("base.sql"))];
+
+/// The advisory lock of everything that changes the shape of a database: the first bytes of "palisade".
+pub(super) const LOCK: i64 = 0x7061_6c69;
+
+/// Brings the database up to date and returns the secret that roles' passwords are derived from.
+pub(super) async fn run(connection: &Connection) -> Result<Vec<u8>, LoadError> {
+    let seed: [u8; 32] = rand::random();
+    apply(connection, &seed).await.map_err(|error| match error {
+        Fault::Server(error) => failed(&error),
+        Fault::Drift(sentence) => LoadError::Database { sentence, source: anyhow::anyhow!("checksum mismatch") },
+    })
+}
+
+enum Fault {
+    Server(tokio_postgres::Error),
+    Drift(String),
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+async fn apply(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {
+    let client = connection.client();
+    client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    let result = apply_locked(connection, seed).await;
+    let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    client.batch_execute(end).await?;
+    result
+}
+
+async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {
+    let client = connection.client();
+    client
+        .batch_execute(
+            "CREATE SCHEMA IF NOT EXISTS palisade; CREATE TABLE IF NOT EXISTS palisade.migrations (version integer PRIMARY \
+             KEY, name text NOT NULL, checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+        )
+        .await?;
+    let newest = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
+    let known: i32 = client.query_one("SELECT coalesce(max(version), 0) FROM palisade.migrations", &[]).await?.get(0);
+    if known > newest {
+        return Err(Fault::Drift(format!(
+            "the database is at version {known} and this host knows {newest}: start a newer host"
+        )));
+    }
+    for (version, name, text) in MIGRATIONS {
+        let checksum = Sha256::digest(text.as_bytes()).to_vec();
+        let row = client.query_opt("SELECT checksum FROM palisade.migrations WHERE version = $1", &[version]).await?;
+        match row.map(|row| row.get::<_, Vec<u8>>(0)) {
+            Some(applied) if applied == checksum => {}
+            Some(_) => {
+                return Err(Fault::Drift(format!(
+                    "migration {version} ({name}) of the database is another one than this host's: use the host that made it"
+                )));
+            }
+            None => {
+                client.batch_execute(text).await?;
+                let insert = "INSERT INTO palisade.migrations (version, name, checksum) VALUES ($1, $2, $3)";
+                client.execute(insert, &[version, name, &checksum]).await?;
+            }
+        }
+    }
+    let keep = "INSERT INTO palisade.secrets VALUES ('role-passwords', $1) ON CONFLICT DO NOTHING";
+    client.execute(keep, &[&seed]).await?;
+    let secret = client.query_one("SELECT value FROM palisade.secrets WHERE name = 'role-passwords'", &[]).await?;
+    Ok(secret.get(0))
+}
+
+/// What an operator hears when the host's tables cannot be made.
+pub(super) fn failed(error: &tokio_postgres::Error) -> LoadError {
+    let sentence = match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            "the host's login may not do what it must: give it CREATE on the database and CREATEROLE".to_owned()
+        }
+        _ => "the database refused the host's own tables; the cause is below".to_owned(),
+    };
+    LoadError::Database { sentence, source: anyhow::anyhow!("{}", describe(error)) }
+}
+
+/// The server's text, for operators.
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |server| format!("{} ({})", server.message(), server.code().code()))
+}

@@ -1,0 +1,96 @@
+//! PostgreSQL: the boundary. One login role and one schema for each plugin, and the host's own tables.
+//!
+//! [`Database`] is what a host holds of it. Statements go through [`session`], rights are made in [`role`], what the
+//! server's errors mean is in [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree
+//! that `guard/db` has checked.
+
+pub(crate) mod failure;
+pub(crate) mod items;
+mod migrate;
+pub(crate) mod pool;
+pub(crate) mod role;
+pub mod session;
+pub mod users;
+pub(crate) mod variables;
+
+use crate::error::{LoadError, Refusal};
+use crate::kind::Kind;
+use crate::limits::{HOST_CONNECTIONS_MAX, LOCK_MS, STATEMENT_MS};
+use pool::{Connection, Pool};
+use session::Session;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tokio_postgres::Config;
+
+/// The host's side of a database.
+#[derive(Clone)]
+pub struct Database {
+    config: Config,
+    host: Arc<Pool>,
+    secret: Arc<Vec<u8>>,
+    /// Begins the name of every role made for this database: roles are shared by all databases of a server.
+    tag: String,
+}
+
+impl Database {
+    /// Connects as the host, and makes or upgrades the host's tables.
+    pub async fn connect(config: Config) -> Result<Self, LoadError> {
+        let mut host_config = config.clone();
+        host_config
+            .application_name("palisade")
+            .options(format!("-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS}"));
+        let host = Arc::new(Pool::new(host_config, HOST_CONNECTIONS_MAX).map_err(|error| unreachable_at(&config, error))?);
+        let connection = host.get().await.map_err(|failure| unreachable_at(&config, failure.into_refusal()))?;
+        let secret = migrate::run(&connection).await?;
+        let database = connection.client().query_one("SELECT current_database()", &[]).await;
+        let database: String = database.map_err(|error| migrate::failed(&error))?.get(0);
+        let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
+        Ok(Self { config, host, secret: Arc::new(secret), tag })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Refusal> {
+        let connection = self.connection().await?;
+        connection.batch(Some("SELECT 1")).await.map_err(|error| failure::of(error).into_refusal())
+    }
+
+    /// A transaction of the host's own.
+    pub(crate) fn session(&self, kind: Kind) -> Session {
+        Session::of_host(Arc::clone(&self.host), kind)
+    }
+
+    pub(crate) async fn connection(&self) -> Result<Connection, Refusal> {
+        self.host.get().await.map_err(failure::Failure::into_refusal)
+    }
+
+    /// Closes idle connections of the host.
+    pub(crate) fn reap(&self) {
+        self.host.reap();
+    }
+
+    /// Closes the host's connections; running calls keep theirs.
+    pub(crate) fn close(&self) {
+        self.host.close();
+    }
+}
+
+/// Characters of a database's tag in its roles' names.
+const TAG_CHARS: usize = 8;
+
+fn unreachable_at(config: &Config, error: impl std::fmt::Display) -> LoadError {
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .map(|host| match host {
+            tokio_postgres::config::Host::Tcp(name) => name.clone(),
+            tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+        })
+        .collect();
+    LoadError::Database {
+        sentence: format!(
+            "the database at {} does not answer: start it, correct DATABASE_URL, or unset it for a private server",
+            hosts.join(", ")
+        ),
+        source: anyhow::anyhow!("{error}"),
+    }
+}

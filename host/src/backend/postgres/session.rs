@@ -1,0 +1,331 @@
+//! One invocation's work in the database: at most one connection, and the transaction its kind asks for.
+//!
+//! The transaction opens with the first statement and in the same round trip: `BEGIN` and the statement are sent together.
+//! Each statement of a mutation stands behind a savepoint, so that one that fails does not take the transaction with
+//! it. A connection that saw a timeout, a dropped call or an unknown error is closed and never pooled again.
+//!
+//! Not here: what a statement says. That is made by `guard/db` and by the stores beside this file.
+
+use super::failure::{self, Failure};
+use super::pool::{Connection, Pool};
+use crate::error::Refusal;
+use crate::kind::Kind;
+use crate::ledger::{Exceeded, Ledger};
+use crate::limits::Limit;
+use futures_util::TryStreamExt;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, RowStream, Statement};
+
+/// How statements become transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// One read-only snapshot for all.
+    Snapshot,
+    /// One serializable transaction for all.
+    Serializable,
+    /// One transaction for each.
+    Each,
+}
+
+/// The database side of one invocation.
+#[derive(Debug)]
+pub struct Session {
+    pool: Arc<Pool>,
+    mode: Mode,
+    connection: Option<Connection>,
+    begun: bool,
+    /// A statement is on its way: dropping the session now must cancel it.
+    in_flight: bool,
+    broken: bool,
+    lost_race: bool,
+    /// Raw SQL ran: the connection is cleaned before anybody else gets it.
+    soiled: bool,
+    /// The transaction is the host's own, and several plugins take part in it.
+    shared: bool,
+    /// A statement has run as a plugin's role since the transaction began.
+    assumed: bool,
+    /// The budget that ended the transaction, if one did.
+    exceeded: Option<Exceeded>,
+}
+
+/// A statement to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Sql<'a> {
+    pub text: &'a str,
+    pub parameters: &'a [&'a (dyn ToSql + Sync)],
+    /// Types of the parameters, where they are known; the server says otherwise.
+    pub types: &'a [Type],
+    /// In a shared transaction, the role to run it as: the plugin's for its own tables. Only for texts that the host
+    /// wrote, because a guest's could put the role off.
+    pub role: Option<&'a str>,
+}
+
+/// Rows of a result, and how many the statement changed.
+pub(crate) struct Answer {
+    pub rows: Vec<Row>,
+    pub affected: u64,
+}
+
+impl Session {
+    /// The transaction of one plugin's invocation, as that plugin's login role.
+    pub(crate) fn of_plugin(pool: Arc<Pool>, kind: Kind) -> Self {
+        Self::new(pool, kind, false)
+    }
+
+    /// A transaction of the host, in which plugins may take part.
+    pub(crate) fn of_host(pool: Arc<Pool>, kind: Kind) -> Self {
+        Self::new(pool, kind, true)
+    }
+
+    fn new(pool: Arc<Pool>, kind: Kind, shared: bool) -> Self {
+        let mode = match kind {
+            Kind::Query => Mode::Snapshot,
+            Kind::Mutation => Mode::Serializable,
+            Kind::Action => Mode::Each,
+        };
+        Self {
+            pool,
+            mode,
+            connection: None,
+            begun: false,
+            in_flight: false,
+            broken: false,
+            lost_race: false,
+            soiled: false,
+            shared,
+            assumed: false,
+            exceeded: None,
+        }
+    }
+
+    /// Whether a statement lost a serialization race: the whole invocation must run again.
+    pub(crate) fn lost_race(&self) -> bool {
+        self.lost_race
+    }
+
+    /// Whether this is a transaction that several plugins share.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Runs a statement whose text the host wrote, prepared once for each connection.
+    pub(crate) async fn run(&mut self, sql: Sql<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
+        ledger.spend(Limit::DbStatements, 1)?;
+        let first = self.connection.is_none();
+        match self.attempt(sql, ledger, None).await {
+            // An idle connection that died in the pool is no reason to fail: nothing has happened yet.
+            Err(Failure::Disconnected(_)) if first => {
+                self.discard();
+                self.attempt(sql, ledger, None).await
+            }
+            other => other,
+        }
+        .map_err(|failure| self.refuse(failure))
+    }
+
+    /// Runs the printed text of a checked tree, as the plugin's own role.
+    pub(crate) async fn run_text(
+        &mut self,
+        text: &str,
+        bind: impl FnOnce(&[Type]) -> Result<Vec<Box<dyn ToSql + Sync + Send>>, Refusal>,
+        ledger: &mut Ledger,
+    ) -> Result<(Answer, Statement), Refusal> {
+        ledger.spend(Limit::DbStatements, 1)?;
+        self.soiled = true;
+        let prepared = self.prepare(text).await;
+        let statement = prepared.map_err(|failure| self.refuse(failure))?;
+        let bound = bind(statement.params())?;
+        let parameters: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+        let sql = Sql { text, parameters: &parameters, types: &[], role: None };
+        let result = self.attempt(sql, ledger, Some(&statement)).await;
+        result.map(|answer| (answer, statement)).map_err(|failure| self.refuse(failure))
+    }
+
+    /// Opens the connection, and the transaction before the statement is even parsed.
+    async fn prepare(&mut self, text: &str) -> Result<Statement, Failure> {
+        self.connect().await?;
+        let prefix = self.prefix(None);
+        self.in_flight = true;
+        let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
+        let (opened, statement) = tokio::join!(client.batch(prefix.as_deref()), client.prepare(text));
+        self.in_flight = false;
+        self.begun |= opened.is_ok() && prefix.is_some();
+        opened.map_err(failure::of)?;
+        match statement {
+            Ok(statement) => Ok(statement),
+            Err(error) => Err(self.undo(failure::of(error)).await),
+        }
+    }
+
+    async fn attempt(&mut self, sql: Sql<'_>, ledger: &mut Ledger, ready: Option<&Statement>) -> Result<Answer, Failure> {
+        self.connect().await?;
+        let prefix = if ready.is_some() { None } else { self.prefix(sql.role) };
+        self.assumed |= self.shared && sql.role.is_some();
+        self.in_flight = true;
+        let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
+        let run = async {
+            let statement = match ready {
+                Some(statement) => statement.clone(),
+                None => client.prepare_cached(sql.text, sql.types).await.map_err(failure::of)?,
+            };
+            let stream = client.query_raw(&statement, sql.parameters).await.map_err(failure::of)?;
+            collect(stream, ledger).await
+        };
+        let (opened, answer) = tokio::join!(client.batch(prefix.as_deref()), run);
+        self.begun |= opened.is_ok() && prefix.is_some();
+        let answer = match (opened.map_err(failure::of), answer) {
+            (Err(failure), _) => Err(failure),
+            (Ok(()), Err(failure)) => Err(self.undo(failure).await),
+            (Ok(()), Ok(answer)) if self.mode == Mode::Each => {
+                let committed = self.end("COMMIT").await;
+                committed.map(|()| answer)
+            }
+            (Ok(()), Ok(answer)) => Ok(answer),
+        };
+        self.in_flight = false;
+        answer
+    }
+
+    async fn connect(&mut self) -> Result<(), Failure> {
+        if self.broken {
+            return Err(Failure::NoConnection);
+        }
+        if self.connection.is_none() {
+            self.connection = Some(self.pool.get().await?);
+        }
+        Ok(())
+    }
+
+    /// What goes before a statement, in the same round trip. The savepoint also fixes READ ONLY: after it, no
+    /// statement can make the transaction writable again.
+    fn prefix(&self, role: Option<&str>) -> Option<String> {
+        let role = match role.filter(|_| self.shared) {
+            Some(role) => format!("; SET LOCAL ROLE \"{role}\""),
+            None => String::new(),
+        };
+        match (self.mode, self.begun) {
+            (Mode::Snapshot, false) => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s".into()),
+            (Mode::Snapshot, true) => None,
+            (Mode::Serializable, false) => Some(format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s{role}")),
+            (Mode::Serializable, true) => {
+                let reset = if self.assumed { "SET LOCAL ROLE NONE; " } else { "" };
+                Some(format!("{reset}RELEASE SAVEPOINT s; SAVEPOINT s{role}"))
+            }
+            (Mode::Each, _) => Some(format!("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s{role}")),
+        }
+    }
+
+    /// After a failed statement: back to the savepoint, so that the transaction can go on.
+    async fn undo(&mut self, failure: Failure) -> Failure {
+        if !failure.leaves_connection() {
+            self.broken = true;
+            return failure;
+        }
+        let back = if self.mode == Mode::Each { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT s" };
+        if self.end(back).await.is_err() {
+            self.broken = true;
+        }
+        failure
+    }
+
+    async fn end(&mut self, statement: &str) -> Result<(), Failure> {
+        let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
+        client.batch(Some(statement)).await.map_err(failure::of)?;
+        if self.mode == Mode::Each {
+            self.begun = false;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, failure: Failure) -> Refusal {
+        if let Failure::Exceeded(exceeded) = &failure {
+            self.exceeded = Some(*exceeded);
+        }
+        self.broken |= !failure.leaves_connection();
+        let refusal = failure.into_refusal();
+        self.lost_race |= matches!(refusal, Refusal::Serialization);
+        refusal
+    }
+
+    fn discard(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close();
+        }
+        self.begun = false;
+        self.broken = false;
+        self.in_flight = false;
+    }
+
+    /// Commits what the invocation did. A deferred constraint or a lost race can still refuse it.
+    pub(crate) async fn commit(mut self) -> Result<(), Refusal> {
+        if self.mode != Mode::Serializable {
+            self.finish();
+            return Ok(());
+        }
+        if self.lost_race {
+            return Err(Refusal::Serialization);
+        }
+        if let Some(exceeded) = self.exceeded {
+            return Err(Refusal::Exceeded(exceeded));
+        }
+        if !self.begun && !self.broken {
+            return Ok(());
+        }
+        if self.broken {
+            return Err(Refusal::Unavailable("the transaction's connection is gone".into()));
+        }
+        self.in_flight = true;
+        let committed = self.end("COMMIT").await;
+        self.in_flight = false;
+        self.begun = false;
+        let committed = committed.map_err(|failure| self.refuse(failure));
+        self.finish();
+        committed
+    }
+
+    /// Ends the transaction off the caller's path, whatever it did: a query has nothing to wait for.
+    pub(crate) fn finish(mut self) {
+        self.release();
+    }
+
+    /// Gives up what the invocation did, and says so to PostgreSQL before anything else happens.
+    pub(crate) async fn rollback(mut self) {
+        if self.begun && !self.broken {
+            self.in_flight = true;
+            self.broken |= self.end("ROLLBACK").await.is_err();
+            self.in_flight = false;
+            self.begun = false;
+        }
+        self.release();
+    }
+
+    fn release(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if self.in_flight || self.broken {
+            connection.cancel_and_close();
+        } else if self.begun || self.soiled {
+            connection.clean_and_return(self.soiled);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// Reads a result within the budgets, counting as the rows arrive.
+async fn collect(stream: RowStream, ledger: &mut Ledger) -> Result<Answer, Failure> {
+    let mut stream = pin!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await.map_err(failure::of)? {
+        ledger.spend(Limit::DbRows, 1).map_err(Failure::Exceeded)?;
+        ledger.spend(Limit::DbBytes, row.raw_size_bytes() as u64).map_err(Failure::Exceeded)?;
+        rows.push(row);
+    }
+    let affected = stream.rows_affected().unwrap_or_default();
+    Ok(Answer { rows, affected })
+}

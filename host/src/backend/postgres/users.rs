@@ -1,0 +1,126 @@
+//! Users, roles and tokens in the host's own tables. No plugin's role can read them.
+
+use super::Database;
+use crate::backend::UserStore;
+use crate::caller::User;
+use crate::error::Refusal;
+use crate::guard::user::{Permission, UserId};
+use crate::limits::USER_NAME_BYTES_MAX;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, Row};
+use uuid::Uuid;
+
+/// The default [`UserStore`], and what an operator does with users.
+#[derive(Clone)]
+pub struct Users {
+    database: Database,
+}
+
+const COLUMNS: &str = "u.id, u.name, array(SELECT r.role FROM palisade.user_roles r WHERE r.user_id = u.id ORDER BY 1)";
+
+impl Users {
+    /// The users of a database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Adds a user with these roles.
+    pub async fn add(&self, name: &str, roles: &[String]) -> Result<User, Refusal> {
+        if name.is_empty() || name.len() > USER_NAME_BYTES_MAX {
+            return Err(Refusal::Invalid(format!("a user's name is 1 to {USER_NAME_BYTES_MAX} bytes")));
+        }
+        for role in roles {
+            Permission::parse(role)?;
+        }
+        let id = Uuid::now_v7();
+        let text = "WITH added AS (INSERT INTO palisade.users (id, name) VALUES ($1, $2) RETURNING id), \
+            given AS (INSERT INTO palisade.user_roles SELECT added.id, role FROM added, unnest($3::text[]) role) SELECT id FROM added";
+        self.query(text, &[Type::UUID, Type::TEXT, Type::TEXT_ARRAY], &[&id, &name, &roles]).await?;
+        let user = self.by_id(UserId::from(id)).await?;
+        user.ok_or_else(|| Refusal::internal("the user is gone again"))
+    }
+
+    /// Gives a role permissions. The role need not have been named before.
+    pub async fn permit(&self, role: &str, permissions: &[Permission]) -> Result<(), Refusal> {
+        Permission::parse(role)?;
+        let permissions: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+        let text = "INSERT INTO palisade.role_permissions SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING";
+        self.query(text, &[Type::TEXT, Type::TEXT_ARRAY], &[&role, &permissions]).await.map(drop)
+    }
+
+    /// Makes a bearer token for a user. It is shown once: only its hash is kept.
+    pub async fn token(&self, id: UserId, lifetime: Option<Duration>) -> Result<String, Refusal> {
+        let secret: [u8; 32] = rand::random();
+        let token = format!("pal_{}", hex::encode(secret));
+        let seconds = lifetime.map(|lifetime| lifetime.as_secs_f64());
+        let text = "INSERT INTO palisade.tokens (hash, user_id, expires_at) VALUES ($1, $2, now() + $3 * interval '1 second')";
+        let types = [Type::BYTEA, Type::UUID, Type::FLOAT8];
+        self.query(text, &types, &[&hash(&token), &id.uuid(), &seconds]).await?;
+        Ok(token)
+    }
+
+    async fn query(&self, text: &str, types: &[Type], values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Refusal> {
+        // A connection that died while it idled is no reason to fail: one more try finds a fresh one.
+        for _ in 0..2 {
+            let connection = self.database.connection().await?;
+            match run(&connection, text, types, values).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) if connection.client().is_closed() => {
+                    tracing::warn!(%error, "a connection to the database was lost");
+                    connection.close();
+                }
+                Err(error) => return Err(super::failure::of(error).into_refusal()),
+            }
+        }
+        Err(Refusal::Unavailable("the connection was lost twice".into()))
+    }
+}
+
+async fn run(
+    connection: &super::pool::Connection,
+    text: &str,
+    types: &[Type],
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Error> {
+    let statement = connection.prepare_cached(text, types).await?;
+    connection.client().query(&statement, values).await
+}
+
+#[async_trait::async_trait]
+impl UserStore for Users {
+    async fn by_id(&self, id: UserId) -> Result<Option<User>, Refusal> {
+        let text = format!("SELECT {COLUMNS} FROM palisade.users u WHERE u.id = $1");
+        let rows = self.query(&text, &[Type::UUID], &[&id.uuid()]).await?;
+        rows.first().map(user).transpose()
+    }
+
+    async fn by_token(&self, token: &str) -> Result<Option<User>, Refusal> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM palisade.tokens t JOIN palisade.users u ON u.id = t.user_id \
+             WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now())"
+        );
+        let rows = self.query(&text, &[Type::BYTEA], &[&hash(token)]).await?;
+        rows.first().map(user).transpose()
+    }
+
+    async fn permissions(&self, roles: &[String]) -> Result<BTreeSet<String>, Refusal> {
+        let text = "SELECT permission FROM palisade.role_permissions WHERE role = ANY($1)";
+        let rows = self.query(text, &[Type::TEXT_ARRAY], &[&roles]).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(Refusal::internal)).collect()
+    }
+}
+
+fn user(row: &Row) -> Result<User, Refusal> {
+    Ok(User {
+        id: row.try_get(0).map_err(Refusal::internal)?,
+        name: row.try_get(1).map_err(Refusal::internal)?,
+        roles: row.try_get(2).map_err(Refusal::internal)?,
+    })
+}
+
+fn hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}

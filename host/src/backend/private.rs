@@ -1,0 +1,263 @@
+//! A private PostgreSQL: a child process of the host, for when `DATABASE_URL` is not set.
+//!
+//! It is found among the installed server programs, initialised on first use, reached through a Unix socket in a folder
+//! that only the host and the server can enter, and gone when the host is gone, even when the host is killed. It
+//! deliberately downloads nothing, listens on no network, and never runs as root. The parts are in the order in which
+//! a start needs them: [`programs`], [`account`], [`home`], [`process`]. Tests: `host/tests/private_postgres.rs`.
+
+mod account;
+mod home;
+mod process;
+mod programs;
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
+
+use self::account::Account;
+use self::home::Home;
+use self::process::Postgres;
+use crate::limits::{PRIVATE_CONNECTIONS_MAX, PRIVATE_POLL_MS, PRIVATE_START_MS};
+
+/// The superuser that the host connects as. No other role gets in without a password.
+pub const SUPERUSER: &str = "palisade";
+
+/// Where the data of a private server lives.
+#[derive(Clone, Debug)]
+pub enum DataDir {
+    /// In this folder, which is made when it is missing; it stays when the server stops.
+    Persistent(PathBuf),
+    /// In a folder of its own, which goes when the server stops or, if the host was killed, when the next one starts.
+    Temporary,
+}
+
+impl DataDir {
+    /// The folder in which this project's data is kept when nobody names one: for root, whose home no unprivileged
+    /// process can enter, in `/var/tmp`; for others in `$XDG_STATE_HOME/palisade` or `~/.local/state/palisade`.
+    pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
+        let project = project.canonicalize().map_err(PrivateError::io("read", project))?;
+        let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
+        let mut name = String::new();
+        for byte in digest.iter().take(8) {
+            let _ = write!(name, "{byte:02x}");
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(Self::Persistent(Path::new("/var/tmp").join(format!("palisade-{name}"))));
+        }
+        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state =
+            absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+        state.map(|state| Self::Persistent(state.join("palisade").join(name))).ok_or(PrivateError::NoHome)
+    }
+}
+
+/// How to start a private server.
+#[derive(Clone, Debug)]
+pub struct PrivateOptions {
+    /// Where its data lives.
+    pub data: DataDir,
+    /// Whether a commit survives a crash of the machine. `false` is for tests: it is several times as fast.
+    pub durable: bool,
+    /// Settings of PostgreSQL, name and value, that override the host's own.
+    pub settings: Vec<(String, String)>,
+}
+
+impl PrivateOptions {
+    /// A server for one test: temporary and not durable.
+    pub fn temporary() -> Self {
+        Self { data: DataDir::Temporary, durable: false, settings: Vec::new() }
+    }
+
+    /// A durable server for this project, in the place of [`DataDir::of_project`].
+    pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
+        Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new() })
+    }
+
+    /// A server whose data stays in `folder`.
+    pub fn persistent(folder: impl Into<PathBuf>) -> Self {
+        Self { data: DataDir::Persistent(folder.into()), durable: true, settings: Vec::new() }
+    }
+}
+
+/// Why there is no private server. Each sentence names what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateError {
+    /// No server programs.
+    #[error(
+        "PostgreSQL's server programs are not installed: install them (`apt-get install postgresql`), or set \
+         DATABASE_URL to a running server"
+    )]
+    NotInstalled,
+    /// Programs of another major version than the data.
+    #[error(
+        "the database in {} was made by PostgreSQL {major}, which is not installed: install it (`apt-get install \
+         postgresql-{major}`), or remove the folder to begin with an empty database", data.display()
+    )]
+    WrongVersion {
+        /// The folder of the data.
+        data: PathBuf,
+        /// The version that made it.
+        major: u32,
+    },
+    /// No `setpriv`.
+    #[error("the program `setpriv` is missing: install util-linux, or set DATABASE_URL to a running server")]
+    NoSetpriv,
+    /// Root has nobody to run the server as.
+    #[error(
+        "PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody` to run it as: make one \
+         (`useradd --system postgres`), or set DATABASE_URL to a running server"
+    )]
+    NoAccount,
+    /// No home folder to keep data in.
+    #[error("no folder to keep the database in: set HOME or XDG_STATE_HOME, or name a folder")]
+    NoHome,
+    /// A folder that cannot be trusted or used.
+    #[error("the folder {} cannot hold the database: {why}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// Another host has it.
+    #[error(
+        "another host is using the database in {}: stop it, give this one a folder of its own, or set DATABASE_URL \
+         to a server for both", .0.display()
+    )]
+    InUse(PathBuf),
+    /// The operating system refused.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A program ended with an error.
+    #[error("PostgreSQL's `{program}` failed; it says: {text}")]
+    Failed {
+        /// Which program.
+        program: &'static str,
+        /// The end of what it wrote.
+        text: String,
+    },
+    /// It neither started nor ended.
+    #[error("PostgreSQL was not ready within {} s; it says: {text}", PRIVATE_START_MS / 1000)]
+    NotReady {
+        /// The end of what it wrote.
+        text: String,
+    },
+}
+
+impl PrivateError {
+    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+/// A running private server. Dropping it stops it at once; [`stop`](Self::stop) lets it write a checkpoint.
+pub struct PrivateServer {
+    postgres: Postgres,
+    sockets: PathBuf,
+}
+
+impl PrivateServer {
+    /// Starts a server and returns when it takes connections.
+    pub async fn start(options: PrivateOptions) -> Result<Self, PrivateError> {
+        let durable = options.durable;
+        let prepared = tokio::task::spawn_blocking(move || prepare(&options));
+        let (home, command) = prepared.await.map_err(|e| PrivateError::Failed {
+            program: "initdb",
+            text: format!("its thread ended: {e}"),
+        })??;
+        let (sockets, data) = (home.sockets(), home.data());
+        let postgres = Postgres::spawn(command, home, durable).await?;
+        let server = Self { postgres, sockets };
+        let deadline = Instant::now() + Duration::from_millis(PRIVATE_START_MS);
+        while !home::is_ready(&data, server.postgres.id()) {
+            if server.postgres.has_ended() {
+                return Err(PrivateError::Failed { program: "postgres", text: server.postgres.log() });
+            }
+            if Instant::now() >= deadline {
+                return Err(PrivateError::NotReady { text: server.postgres.log() });
+            }
+            sleep(Duration::from_millis(PRIVATE_POLL_MS)).await;
+        }
+        Ok(server)
+    }
+
+    /// How to connect to it, as its superuser.
+    pub fn config(&self) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(&self.sockets).user(SUPERUSER).dbname("postgres");
+        config
+    }
+
+    /// The same as text, in the form that `DATABASE_URL` takes.
+    pub fn url(&self) -> String {
+        let sockets = self.sockets.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
+        format!("host='{sockets}' user={SUPERUSER} dbname=postgres")
+    }
+
+    /// The process id of the server.
+    pub fn id(&self) -> u32 {
+        self.postgres.id()
+    }
+
+    /// Closes all connections, writes a checkpoint and returns when the server has ended.
+    pub async fn stop(self) {
+        self.postgres.stop().await;
+    }
+}
+
+/// Everything before the server itself, which blocks for as long as `initdb` takes.
+fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), PrivateError> {
+    let account = Account::find()?;
+    let home = Home::open(&options.data, &account)?;
+    let programs = programs::find(home.version()?, &home.data())?;
+    home.settle()?;
+    home.fill(&account, &programs, options.durable)?;
+    let mut command = account.command(&programs.join("postgres"), "INT");
+    command.arg("-D").arg(home.data());
+    let mut set = |name: &str, value: OsString| {
+        let mut pair = OsString::from(format!("{name}="));
+        pair.push(value);
+        command.arg("-c").arg(pair);
+    };
+    set("listen_addresses", "".into());
+    set("unix_socket_directories", quoted(&home.sockets()));
+    set("unix_socket_permissions", "0700".into());
+    set("hba_file", home.access_rules().into());
+    set("max_connections", PRIVATE_CONNECTIONS_MAX.to_string().into());
+    set("cluster_name", "palisade".into());
+    set("timezone", "UTC".into());
+    set("log_timezone", "UTC".into());
+    // A plugin's failing statements, and the values in them, are for the plugin: they would fill this log.
+    set("log_min_messages", "log".into());
+    if !options.durable {
+        for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+            set(name, "off".into());
+        }
+    }
+    for (name, value) in &options.settings {
+        set(name, value.into());
+    }
+    Ok((home, command))
+}
+
+/// `unix_socket_directories` is a list of identifiers. The home has refused paths that hold a quote.
+fn quoted(path: &Path) -> OsString {
+    let mut text = OsString::from("\"");
+    text.push(path);
+    text.push("\"");
+    text
+}

@@ -1,0 +1,183 @@
+//! Building a host: what is not set has a default that works.
+
+use crate::backend::cache::InProcessCache;
+use crate::backend::http::{DefaultClient, HttpClient, SecretStore, Secrets};
+use crate::backend::log::TracingLog;
+use crate::backend::postgres::Database;
+use crate::backend::postgres::items::PostgresItems;
+use crate::backend::postgres::users::Users;
+use crate::backend::postgres::variables::PostgresVariables;
+use crate::backend::private::{PrivateOptions, PrivateServer};
+use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
+use crate::core::{Backends, Core};
+use crate::engine::Engine;
+use crate::error::LoadError;
+use crate::grant::Policy;
+use crate::guard::address::AddressPolicy;
+use crate::host::Host;
+use crate::kind::Linkers;
+use crate::limits::INSTANCES_TOTAL_MAX;
+use crate::plugin::Loader;
+use crate::plugin::artifact::Artifacts;
+use crate::registry::Registry;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Builds a [`Host`]. What is not set has a default that works.
+#[derive(Default)]
+pub struct HostBuilder {
+    database: Option<String>,
+    private: Option<PrivateOptions>,
+    plugins: Vec<(PathBuf, Policy)>,
+    compiled: Option<PathBuf>,
+    users: Option<Arc<dyn UserStore>>,
+    cache: Option<Arc<dyn CacheStore>>,
+    log: Option<Arc<dyn LogSink>>,
+    variables: Option<Arc<dyn VariableStore>>,
+    items: Option<Arc<dyn ItemStore>>,
+    http: Option<Arc<dyn HttpClient>>,
+    secrets: Option<Arc<dyn SecretStore>>,
+    addresses: AddressPolicy,
+}
+
+impl HostBuilder {
+    /// The database, as a URL or a list of `key=value`. Unless given, `DATABASE_URL` is used; unless that is set, a private
+    /// server is started.
+    pub fn database(mut self, url: impl Into<String>) -> Self {
+        self.database = Some(url.into());
+        self
+    }
+
+    /// A private server with these options, whatever `DATABASE_URL` says.
+    pub fn private_database(mut self, options: PrivateOptions) -> Self {
+        self.private = Some(options);
+        self
+    }
+
+    /// A plugin: its folder or its `palisade.toml`, and what it may have.
+    pub fn plugin(mut self, path: impl Into<PathBuf>, policy: Policy) -> Self {
+        self.plugins.push((path.into(), policy));
+        self
+    }
+
+    /// Keeps compiled code in a folder that belongs to this host alone. Unless given, each start compiles.
+    pub fn compiled_code(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.compiled = Some(folder.into());
+        self
+    }
+
+    /// Who stands behind `user` and bearer tokens.
+    pub fn users(mut self, users: Arc<dyn UserStore>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// What stands behind `cache`.
+    pub fn cache(mut self, cache: Arc<dyn CacheStore>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Where log records of plugins go.
+    pub fn log(mut self, log: Arc<dyn LogSink>) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// What stands behind `variables`.
+    pub fn variables(mut self, variables: Arc<dyn VariableStore>) -> Self {
+        self.variables = Some(variables);
+        self
+    }
+
+    /// What stands behind `item`.
+    pub fn items(mut self, items: Arc<dyn ItemStore>) -> Self {
+        self.items = Some(items);
+        self
+    }
+
+    /// What sends the requests of `http`, one hop at a time.
+    pub fn http_client(mut self, http: Arc<dyn HttpClient>) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Secrets that plugins name and never see.
+    pub fn secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = Some(Arc::new(secrets));
+        self
+    }
+
+    /// Addresses that are reached although they are not public, or not although they are.
+    pub fn addresses(mut self, addresses: AddressPolicy) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// Starts what is missing, connects, migrates, and loads the plugins.
+    pub async fn build(self) -> Result<Host, LoadError> {
+        let (config, private) = database(self.database, self.private).await?;
+        let database = Database::connect(config).await?;
+        let engine = Engine::new().map_err(|error| LoadError::Engine(error.to_string()))?;
+        let linkers = Linkers::new(&engine).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let artifacts = match &self.compiled {
+            Some(folder) => Some(Artifacts::open(folder).map_err(|source| LoadError::File {
+                path: folder.display().to_string(),
+                source,
+            })?),
+            None => None,
+        };
+        let http = match self.http {
+            Some(http) => http,
+            None => Arc::new(DefaultClient::new(self.addresses.clone()).map_err(|error| LoadError::Engine(format!("{error:?}")))?),
+        };
+        let backends = Backends {
+            users: self.users.unwrap_or_else(|| Arc::new(Users::new(database.clone()))),
+            cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::default())),
+            log: self.log.unwrap_or_else(|| Arc::new(TracingLog)),
+            variables: self.variables.unwrap_or_else(|| Arc::new(PostgresVariables)),
+            items: self.items.unwrap_or_else(|| Arc::new(PostgresItems)),
+            secrets: self.secrets.unwrap_or_else(|| Arc::new(Secrets::default())),
+            http,
+        };
+        let loader = Loader { engine: engine.clone(), linkers, artifacts, database: database.clone(), addresses: self.addresses };
+        let core = Arc::new(Core {
+            engine,
+            backends: Arc::new(backends),
+            registry: Registry::default(),
+            database,
+            loader,
+            admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
+        });
+        let host = Host::start(core, private);
+        for (path, policy) in &self.plugins {
+            host.load(path, policy).await?;
+        }
+        Ok(host)
+    }
+}
+
+/// The database that is named, by the caller or by the environment, or a private one.
+async fn database(
+    url: Option<String>,
+    private: Option<PrivateOptions>,
+) -> Result<(tokio_postgres::Config, Option<PrivateServer>), LoadError> {
+    let named = url.or_else(|| std::env::var("DATABASE_URL").ok().filter(|_| private.is_none()));
+    if let Some(url) = named {
+        let config = url.parse().map_err(|error| LoadError::Database {
+            sentence: "DATABASE_URL is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE".to_owned(),
+            source: anyhow::Error::new(error),
+        })?;
+        return Ok((config, None));
+    }
+    let options = match private {
+        Some(options) => Ok(options),
+        None => std::env::current_dir().map_err(anyhow::Error::new).and_then(|folder| {
+            Ok(PrivateOptions::of_project(&folder)?)
+        }),
+    };
+    let refused = |source: anyhow::Error| LoadError::Database { sentence: source.to_string(), source };
+    let server = PrivateServer::start(options.map_err(refused)?).await.map_err(|error| refused(error.into()))?;
+    Ok((server.config(), Some(server)))
+}

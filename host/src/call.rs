@@ -1,0 +1,69 @@
+//! One call of a plugin's function: JSON in, JSON out, one transaction.
+
+use crate::caller::Caller;
+use crate::core::Core;
+use crate::error::CallError;
+use crate::guard::request_context::RequestId;
+use crate::host::Outcome;
+use crate::invocation::{self, Ended, Setting};
+use crate::ledger::Exceeded;
+use crate::limits::Limit;
+use crate::plugin::{Entry, Function, Plugin, Reply};
+use crate::request::Request;
+use crate::transaction::{Ran, Unit, transact};
+use crate::value::{Outcome as Lifted, Signature};
+use serde_json::Value;
+use std::sync::Arc;
+use wasmtime::component::Val;
+
+/// Calls `interface/function` of a plugin.
+pub(crate) async fn call(
+    core: &Core,
+    (plugin, path): (&str, &str),
+    arguments: Value,
+    caller: Caller,
+    request: RequestId,
+) -> Result<Outcome, CallError> {
+    let (plugin, function) = core.find(plugin, path)?;
+    let lowered = function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
+    let _permit = core.admit(&plugin).await?;
+    let setting = Setting::new(Arc::new(Request::new(request, caller)), function.kind, &plugin.limits);
+    let unit = Call { core, plugin: &plugin, path, function: &function, arguments: lowered, setting: &setting };
+    let (value, usage) = transact(&setting, unit).await?;
+    Ok(Outcome { value, usage })
+}
+
+struct Call<'a> {
+    core: &'a Core,
+    plugin: &'a Arc<Plugin>,
+    path: &'a str,
+    function: &'a Function,
+    arguments: Vec<Val>,
+    setting: &'a Setting,
+}
+
+impl Unit for Call<'_> {
+    type Output = (Value, Vec<Exceeded>);
+
+    async fn run(&mut self) -> Ran<Self::Output> {
+        let Function { kind, signature, .. } = self.function;
+        let entry = Entry::Function { path: self.path.to_owned(), arguments: self.arguments.clone() };
+        let session = self.plugin.session(*kind);
+        let Ended { session, ledger, reply } =
+            invocation::run(self.core, self.plugin, *kind, self.setting, session, entry).await;
+        let usage = Limit::ALL.iter().map(|limit| ledger.usage(*limit)).collect();
+        (session, reply.and_then(|reply| lift(self.plugin, signature, reply)).map(|value| (value, usage)))
+    }
+}
+
+/// The guest's own `ok` or `err`.
+fn lift(plugin: &Plugin, signature: &Signature, reply: Reply) -> Result<Value, CallError> {
+    let Reply::Values(values) = reply else {
+        return Err(CallError::internal(anyhow::anyhow!("a function gave a tap's answer")));
+    };
+    match signature.lift(values) {
+        Ok(Lifted::Ok(value)) => Ok(value),
+        Ok(Lifted::Err(value)) => Err(CallError::Returned(value)),
+        Err(error) => Err(CallError::Trapped { plugin: plugin.name.to_string(), reason: error.to_string() }),
+    }
+}

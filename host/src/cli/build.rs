@@ -1,0 +1,173 @@
+//! `palisade build`: a core module, as cargo leaves it, becomes a component.
+//!
+//! It compiles nothing and checks no contract: whether a component fits this host is asked when it is loaded
+//! (`plugin.rs`). WASI imports are resolved only by an adapter the author names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use wasmparser::{Parser, Payload};
+use wit_component::ComponentEncoder;
+
+/// Where wit-bindgen, and so the SDK, leaves the types of a module's imports and exports.
+const TYPES_SECTION: &str = "component-type";
+/// The module that `std` for wasm32-wasip1 imports.
+const WASI_PREVIEW_1: &str = "wasi_snapshot_preview1";
+
+/// Makes a component from a core module
+///
+/// The module is what `cargo build --release --target wasm32-unknown-unknown` leaves in
+/// `target/wasm32-unknown-unknown/release`. The component imports only what the module uses of its world.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The core module
+    #[arg(value_name = "MODULE.wasm")]
+    module: PathBuf,
+    /// Where to write the component [default: MODULE.component.wasm, beside the module]
+    #[arg(long, value_name = "COMPONENT.wasm")]
+    out: Option<PathBuf>,
+    /// A module that adapts imports which are not components', as NAME=FILE; for wasm32-wasip1 the name is
+    /// `wasi_snapshot_preview1`
+    #[arg(long, value_name = "NAME=FILE")]
+    adapt: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &BuildArgs) -> Result<()> {
+    let module = read(&args.module)?;
+    let adapters = args.adapt.iter().map(|adapter| read_adapter(adapter)).collect::<Result<Vec<_>>>()?;
+    let component = encode(&module, &adapters).with_context(|| args.module.display().to_string())?;
+    let out = args.out.clone().unwrap_or_else(|| args.module.with_extension("component.wasm"));
+    write(&out, &component)?;
+    eprintln!("wrote {} ({} bytes)", out.display(), component.len());
+    Ok(())
+}
+
+/// Encodes a core module as a component and validates the result.
+fn encode(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
+    check(module, adapters)?;
+    let mut encoder = ComponentEncoder::default().validate(true).module(module)?;
+    for (name, bytes) in adapters {
+        encoder = encoder.adapter(name, bytes).with_context(|| format!("the adapter {name} does not fit"))?;
+    }
+    encoder.encode().context("the module does not fit the world it was built for; build it again")
+}
+
+/// Refuses what the encoder would refuse in words that do not help.
+fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
+    if Parser::is_component(module) {
+        bail!("this is a component already; name it in palisade.toml as it is");
+    }
+    if !Parser::is_core_wasm(module) {
+        bail!("this is not WebAssembly; pass the .wasm file that cargo built for a wasm32 target");
+    }
+    let (mut has_types, mut has_wasi) = (false, false);
+    for payload in Parser::new(0).parse_all(module) {
+        match payload.map_err(|error| anyhow!("the module is damaged, build it again: {error}"))? {
+            Payload::CustomSection(section) => has_types |= section.name().starts_with(TYPES_SECTION),
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    has_wasi |= import?.module == WASI_PREVIEW_1;
+                }
+            }
+            _ => {}
+        }
+    }
+    if !has_types {
+        bail!("the module does not say which world it was built for; build the plugin with palisade-sdk, or wit-bindgen");
+    }
+    if has_wasi && !adapters.iter().any(|(name, _)| name == WASI_PREVIEW_1) {
+        bail!(
+            "the module was built for wasm32-wasip1; pass `--adapt {WASI_PREVIEW_1}=FILE` with the reactor adapter, \
+             or build it for wasm32-unknown-unknown"
+        );
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}; build the module first, or correct the path", path.display()))
+}
+
+fn read_adapter(adapter: &str) -> Result<(String, Vec<u8>)> {
+    let (name, file) = adapter
+        .split_once('=')
+        .with_context(|| format!("`--adapt {adapter}` is not NAME=FILE; for example {WASI_PREVIEW_1}=adapter.wasm"))?;
+    Ok((name.to_owned(), read(Path::new(file))?))
+}
+
+/// Writes beside the place and renames, so that a host that watches the folder never reads half a component.
+fn write(out: &Path, component: &[u8]) -> Result<()> {
+    let unfinished = out.with_extension("wasm.unfinished");
+    let written = fs::write(&unfinished, component).and_then(|()| fs::rename(&unfinished, out));
+    written.with_context(|| format!("cannot write {}; does its folder exist?", out.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use wit_component::{StringEncoding, embed_component_metadata};
+    use wit_parser::Resolve;
+
+    use super::*;
+
+    const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    /// An import section with one function `wasi_snapshot_preview1` `f` of the type `func()`.
+    fn module_with_wasi() -> Vec<u8> {
+        let mut import = vec![1, 22];
+        import.extend_from_slice(WASI_PREVIEW_1.as_bytes());
+        import.extend_from_slice(&[1, b'f', 0, 0]);
+        let types = [1, 4, 1, 0x60, 0, 0];
+        let size = u8::try_from(import.len()).expect("a short section");
+        [EMPTY_MODULE, &types, &[2, size], &import].concat()
+    }
+
+    fn typed(mut module: Vec<u8>) -> Vec<u8> {
+        let mut resolve = Resolve::default();
+        let package = resolve.push_str("world.wit", "package a:b; world w {}").expect("a package");
+        let world = resolve.select_world(&[package], None).expect("its world");
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("types");
+        module
+    }
+
+    fn refusal(module: &[u8]) -> String {
+        format!("{:#}", encode(module, &[]).expect_err("a refusal"))
+    }
+
+    #[test]
+    fn file_that_is_not_a_module_is_refused_by_what_it_is() {
+        let damaged = [EMPTY_MODULE, &[1, 200]].concat();
+        let rows: [(&[u8], &str); 5] = [
+            (b"", "not WebAssembly"),
+            (b"#!/bin/sh", "not WebAssembly"),
+            (COMPONENT, "a component already"),
+            (&damaged, "damaged"),
+            (EMPTY_MODULE, "palisade-sdk, or wit-bindgen"),
+        ];
+        for (module, words) in rows {
+            let told = refusal(module);
+            assert!(told.contains(words), "{told}");
+        }
+    }
+
+    #[test]
+    fn module_for_wasip1_without_adapter_is_told_the_option() {
+        let told = refusal(&typed(module_with_wasi()));
+        assert!(told.contains("--adapt wasi_snapshot_preview1=FILE"), "{told}");
+    }
+
+    #[test]
+    fn adapter_without_a_name_is_refused() {
+        let told = read_adapter("adapter.wasm").expect_err("a refusal").to_string();
+        assert!(told.contains("NAME=FILE"), "{told}");
+    }
+
+    #[test]
+    fn module_with_types_becomes_a_component() {
+        let component = encode(&typed(EMPTY_MODULE.to_vec()), &[]).expect("a component");
+        assert!(Parser::is_component(&component));
+    }
+}

@@ -1,0 +1,104 @@
+//! `palisade call`.
+
+use super::place::PlaceArgs;
+use super::{open, remote, say};
+use crate::caller::Caller;
+use crate::error::CallError;
+use crate::host::Host;
+use crate::value;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use std::io::Read;
+
+/// Calls a function of a plugin and prints its result as JSON
+///
+/// Without --url the plugins are loaded for this one call.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  palisade call greeter greeting/greet '{\"name\": \"Ada\"}' --dir plugins\n  \
+    palisade call blog posts/list '{\"limit\": 3}' --url http://127.0.0.1:8080")]
+pub(super) struct CallArgs {
+    /// The plugin's name
+    plugin: String,
+    /// Its interface and function
+    #[arg(value_name = "INTERFACE/FUNCTION")]
+    function: String,
+    /// The arguments, an object of named parameters; `-` reads them from stdin
+    #[arg(value_name = "JSON", default_value = "{}")]
+    arguments: String,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Call through a server that is running, such as http://127.0.0.1:8080
+    #[arg(long, conflicts_with_all = ["dir", "policy", "secrets"])]
+    url: Option<url::Url>,
+    /// The bearer token of the user to call as; nobody in particular unless given
+    #[arg(long, env = "PALISADE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: CallArgs) -> Result<()> {
+    let arguments = read(&args.arguments)?;
+    let result = match &args.url {
+        Some(url) => remote::call(url, &args.plugin, &args.function, &arguments, args.token.as_deref()).await?,
+        None => here(&args, arguments).await?,
+    };
+    match result {
+        Ok(value) => {
+            say::json(&value);
+            Ok(())
+        }
+        Err(value) => {
+            say::json(&value);
+            Err(say::plugin_said_no("the plugin returned an error; stdout has its value"))
+        }
+    }
+}
+
+/// The function's own `ok` or `err`.
+async fn here(args: &CallArgs, arguments: Value) -> Result<Result<Value, Value>> {
+    let host = open::open(&args.place.find()?.with_plugins()?).await?;
+    let called = called(&host, args, arguments).await;
+    host.stop().await;
+    called
+}
+
+async fn called(host: &Host, args: &CallArgs, arguments: Value) -> Result<Result<Value, Value>> {
+    let caller = match &args.token {
+        None => Caller::Anonymous,
+        Some(token) => host.identify(token).await?.context("no user has this token; make one with `palisade user add`")?,
+    };
+    match host.call(&args.plugin, &args.function, arguments, caller).await {
+        Ok(outcome) => Ok(Ok(outcome.value)),
+        Err(CallError::Returned(value)) => Ok(Err(value)),
+        Err(error) => Err(say::of_call(error)),
+    }
+}
+
+fn read(text: &str) -> Result<Value> {
+    let mut piped = Vec::new();
+    let text = if text == "-" {
+        std::io::stdin().read_to_end(&mut piped).context("cannot read the arguments from stdin")?;
+        &piped
+    } else {
+        text.as_bytes()
+    };
+    if text.is_empty() {
+        return Ok(json!({}));
+    }
+    value::parse(text).map_err(|error| say::usage(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_are_not_json_are_refused() {
+        for text in ["{", "name=Ada", "{'name': 1}", "{\"a\":1,\"a\":2}"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert_eq!(read("").unwrap(), json!({}));
+        assert_eq!(read("{\"a\": [1]}").unwrap(), json!({"a": [1]}));
+    }
+}

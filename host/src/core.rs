@@ -1,0 +1,82 @@
+//! What a host is made of: shared by everything that a request does.
+
+use crate::backend::http::{HttpClient, SecretStore};
+use crate::backend::postgres::Database;
+use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
+use crate::caller::Caller;
+use crate::engine::Engine;
+use crate::error::CallError;
+use crate::guard::request_context::RequestId;
+use crate::invocation::Setting;
+use crate::kind::Kind;
+use crate::limits::ADMISSION_WAIT_MS;
+use crate::plugin::{Function, Loader, Plugin};
+use crate::registry::Registry;
+use crate::request::Request;
+use crate::tap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What stands behind the interfaces.
+pub(crate) struct Backends {
+    pub(crate) users: Arc<dyn UserStore>,
+    pub(crate) cache: Arc<dyn CacheStore>,
+    pub(crate) log: Arc<dyn LogSink>,
+    pub(crate) variables: Arc<dyn VariableStore>,
+    pub(crate) items: Arc<dyn ItemStore>,
+    pub(crate) http: Arc<dyn HttpClient>,
+    pub(crate) secrets: Arc<dyn SecretStore>,
+}
+
+/// What a host is made of.
+pub(crate) struct Core {
+    pub(crate) engine: Engine,
+    pub(crate) backends: Arc<Backends>,
+    pub(crate) registry: Registry,
+    pub(crate) database: Database,
+    pub(crate) loader: Loader,
+    pub(crate) admission: Arc<Semaphore>,
+}
+
+impl Core {
+    /// Finds a function, or says what there is instead.
+    pub(crate) fn find(&self, plugin: &str, function: &str) -> Result<(Arc<Plugin>, Function), CallError> {
+        let Some(found) = self.registry.find(plugin) else {
+            let names: Vec<String> = self.registry.all().iter().map(|plugin| plugin.name.to_string()).collect();
+            let hint = if names.is_empty() { "none is loaded".into() } else { format!("loaded are {}", names.join(", ")) };
+            return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
+        };
+        match found.function(function).cloned() {
+            Some(known) => Ok((found, known)),
+            None => {
+                let paths: Vec<String> = found.paths().collect();
+                let hint = format!("it has {}", paths.join(", "));
+                Err(CallError::NoFunction { plugin: plugin.to_owned(), function: function.to_owned(), hint })
+            }
+        }
+    }
+
+    /// A permit of the plugin's own and one of the host's, within a bounded wait.
+    pub(crate) async fn admit(&self, plugin: &Plugin) -> Result<[OwnedSemaphorePermit; 2], CallError> {
+        let permits = async {
+            // The plugin's own first: one that takes everything waits for itself, not for the others.
+            let own = Arc::clone(&plugin.admission).acquire_owned().await;
+            let host = Arc::clone(&self.admission).acquire_owned().await;
+            Ok::<_, tokio::sync::AcquireError>([own?, host?])
+        };
+        match tokio::time::timeout(Duration::from_millis(ADMISSION_WAIT_MS), permits).await {
+            Ok(permits) => permits.map_err(CallError::internal),
+            Err(_) => Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS }),
+        }
+    }
+
+    /// Runs the cron taps that are due; each plugin alone.
+    pub(crate) async fn cron(&self, plugin: &Arc<Plugin>, scheduled: i64) {
+        let request = Arc::new(Request::new(RequestId::random(), Caller::Host));
+        let setting = Setting::new(request, Kind::Action, &plugin.limits);
+        if let Err(error) = tap::cron(self, plugin, &setting, scheduled).await {
+            tracing::error!(plugin = plugin.name.as_str(), %error, "a cron tap failed");
+        }
+    }
+}

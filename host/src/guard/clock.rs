@@ -1,0 +1,74 @@
+//! Guard of `clock`: which time a kind may see.
+//!
+//! Contract: `wit/clock.wit`. Takes no guest input: what it guards is that a query or mutation cannot see real time.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// The clock of one invocation.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// Stands still.
+    Virtual {
+        /// Microseconds since 1970.
+        now: i64,
+    },
+    /// Runs.
+    Real {
+        /// When the invocation started.
+        started: Instant,
+    },
+}
+
+impl Clock {
+    /// A clock that stands at the present moment.
+    pub fn fixed() -> Self {
+        Self::Virtual { now: wall() }
+    }
+
+    /// A clock that runs.
+    pub fn running() -> Self {
+        Self::Real { started: Instant::now() }
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub fn now(&self) -> i64 {
+        match self {
+            Self::Virtual { now } => *now,
+            Self::Real { .. } => wall(),
+        }
+    }
+
+    /// Nanoseconds since the invocation started.
+    pub fn monotonic(&self) -> u64 {
+        match self {
+            Self::Virtual { .. } => 0,
+            Self::Real { started } => u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+fn wall() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn virtual_clock_stands_still() {
+        let clock = Clock::fixed();
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert_eq!((clock.now(), clock.monotonic()), (now, monotonic));
+    }
+
+    #[test]
+    fn real_clock_moves() {
+        let clock = Clock::running();
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert!(clock.now() > now && clock.monotonic() > monotonic);
+    }
+}

@@ -1,0 +1,116 @@
+//! Where a request goes: one parser for the guest's URL, the grant's URL and a redirect's location.
+//!
+//! Not a check of what is allowed: that is [`super::Allowance`].
+
+use crate::limits::{HTTP_PATH_DECODINGS_MAX, HTTP_URL_BYTES_MAX};
+use http::Uri;
+use percent_encoding::percent_decode;
+use std::net::IpAddr;
+use url::{Host, Url};
+
+/// An absolute `http` or `https` URL without user information and fragment, normalised, of which every decoding has the
+/// same segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target(Url);
+
+impl Target {
+    /// Parses an absolute URL. The error says which rule it breaks.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        check_length(text)?;
+        Self::check(Url::parse(text).map_err(|error| error.to_string())?)
+    }
+
+    /// Parses a URL or a reference relative to this one.
+    pub(super) fn join(&self, text: &str) -> Result<Self, String> {
+        check_length(text)?;
+        Self::check(self.0.join(text).map_err(|error| error.to_string())?)
+    }
+
+    fn check(mut url: Url) -> Result<Self, String> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("must be an absolute http or https URL".into());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must have no user information".into());
+        }
+        url.set_fragment(None);
+        check_length(url.as_str())?;
+        if hides_dot_segments(url.path()) {
+            return Err("must have no encoded dot segments in its path".into());
+        }
+        // The client reads the URL with another parser. Where the two disagree, one of them would dial what the other
+        // did not check.
+        let uri: Uri = url.as_str().parse().map_err(|_| "must be a URI of RFC 3986".to_owned())?;
+        if uri.host() != url.host_str() {
+            return Err("must be a URI of RFC 3986".into());
+        }
+        Ok(Self(url))
+    }
+
+    /// The URL.
+    pub(super) fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// The address, where the host is one. Decimal, octal and hexadecimal spellings have become addresses by now.
+    pub(super) fn literal(&self) -> Option<IpAddr> {
+        match self.0.host()? {
+            Host::Ipv4(ip) => Some(ip.into()),
+            Host::Ipv6(ip) => Some(ip.into()),
+            Host::Domain(_) => None,
+        }
+    }
+
+    /// Whether scheme, host and port are the same.
+    pub(super) fn has_origin_of(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.0, &other.0);
+        mine.scheme() == theirs.scheme()
+            && mine.host() == theirs.host()
+            && mine.port_or_known_default() == theirs.port_or_known_default()
+    }
+
+    /// Whether this URL is at or below the other one: same origin, and the path goes on at a segment's border.
+    pub(super) fn is_below(&self, base: &Self) -> bool {
+        let Some(rest) = self.0.path().strip_prefix(base.0.path()) else { return false };
+        self.has_origin_of(base) && (rest.is_empty() || rest.starts_with('/') || base.0.path().ends_with('/'))
+    }
+
+    /// Whether what is sent can be read on the way: plain `http` that leaves the machine.
+    pub(super) fn is_exposed(&self) -> bool {
+        let local = match self.0.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        self.0.scheme() == "http" && !local
+    }
+}
+
+fn check_length(text: &str) -> Result<(), String> {
+    if text.len() > HTTP_URL_BYTES_MAX {
+        return Err(format!("must have at most {HTTP_URL_BYTES_MAX} bytes"));
+    }
+    Ok(())
+}
+
+/// Whether a server that decodes the path before it splits it would find `.` or `..` in it. The URL parser has resolved
+/// those that it sees, `%2e%2e` included; `..%2f` and `%252e%252e` get past it.
+fn hides_dot_segments(path: &str) -> bool {
+    let mut path = path.as_bytes().to_vec();
+    for _ in 0..HTTP_PATH_DECODINGS_MAX {
+        let decoded: Vec<u8> = percent_decode(&path).collect();
+        // Some servers cut parameters off a segment (`..;x`) before they resolve it.
+        if decoded.split(|&byte| matches!(byte, b'/' | b'\\')).any(|segment| {
+            let name = segment.split(|&byte| byte == b';').next().unwrap_or(segment);
+            matches!(name, b"." | b"..")
+        }) {
+            return true;
+        }
+        if decoded == path {
+            return false;
+        }
+        path = decoded;
+    }
+    true
+}

@@ -1,0 +1,209 @@
+//! The public face: call plugins, deal in items, see what is loaded.
+
+use crate::backend::Item;
+use crate::backend::postgres::users::Users;
+use crate::backend::private::PrivateServer;
+use crate::builder::HostBuilder;
+use crate::call;
+use crate::caller::Caller;
+use crate::core::Core;
+use crate::error::{CallError, LoadError};
+use crate::grant::Policy;
+use crate::guard::item::{Criteria, Draft, ItemId, Patch};
+use crate::guard::request_context::RequestId;
+use crate::items::{Items, Page, Write};
+use crate::kind::Kind;
+use crate::ledger::Exceeded;
+use crate::plugin::{Function, Plugin, Source};
+use crate::request::Request;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A host with its plugins. Cheap to clone; all clones are the same host.
+#[derive(Clone)]
+pub struct Host {
+    core: Arc<Core>,
+    private: Option<Arc<PrivateServer>>,
+    maintenance: Arc<tokio_util::task::AbortOnDropHandle<()>>,
+}
+
+/// What a call gave, and what it took.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The function's result as JSON; `null` when it has none.
+    pub value: Value,
+    /// What the invocation used of each limit.
+    pub usage: Vec<Exceeded>,
+}
+
+impl Host {
+    /// Begins to build a host.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Calls `interface/function` of a plugin with JSON arguments, an object of named parameters.
+    pub async fn call(&self, plugin: &str, function: &str, arguments: Value, caller: Caller) -> Result<Outcome, CallError> {
+        self.call_in(plugin, function, arguments, caller, RequestId::random()).await
+    }
+
+    /// The same, as part of a request that has an id.
+    pub async fn call_in(
+        &self,
+        plugin: &str,
+        function: &str,
+        arguments: Value,
+        caller: Caller,
+        request: RequestId,
+    ) -> Result<Outcome, CallError> {
+        call::call(&self.core, (plugin, function), arguments, caller, request).await
+    }
+
+    /// One item, as the caller may see it, through every access and view tap.
+    pub async fn item(&self, id: &str, caller: Caller, request: RequestId) -> Result<Item, CallError> {
+        self.items(caller, request).get(ItemId::parse(id)?).await
+    }
+
+    /// A page of items.
+    pub async fn find_items(&self, criteria: &Criteria, caller: Caller, request: RequestId) -> Result<Page, CallError> {
+        self.items(caller, request).find(criteria).await
+    }
+
+    /// Inserts an item through every tap, and returns it as the caller may see it.
+    pub async fn create_item(&self, draft: Draft, caller: Caller, request: RequestId) -> Result<Item, CallError> {
+        self.written(Write::Create(draft), caller, request).await
+    }
+
+    /// Changes an item through every tap.
+    pub async fn patch_item(&self, id: &str, patch: Patch, caller: Caller, request: RequestId) -> Result<Item, CallError> {
+        self.written(Write::Patch(ItemId::parse(id)?, patch), caller, request).await
+    }
+
+    /// Deletes an item through every tap; only at this revision, where one is given.
+    pub async fn delete_item(
+        &self,
+        id: &str,
+        revision: Option<u32>,
+        caller: Caller,
+        request: RequestId,
+    ) -> Result<(), CallError> {
+        let write = Write::Delete(ItemId::parse(id)?, revision);
+        self.items(caller, request).write(&write).await.map(drop)
+    }
+
+    /// Loads a plugin, or a new version of one that is loaded; running calls finish on the old one.
+    pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
+        let plugin = Arc::new(self.core.loader.load(Source::read(path.as_ref())?, policy).await?);
+        self.core.registry.swap(&plugin);
+        Ok(PluginInfo::of(&plugin))
+    }
+
+    /// The plugins that are loaded, by name.
+    pub fn plugins(&self) -> Vec<PluginInfo> {
+        self.core.registry.all().iter().map(|plugin| PluginInfo::of(plugin)).collect()
+    }
+
+    /// The users of the host's own tables, whoever else may stand behind `user`.
+    pub fn users(&self) -> Users {
+        Users::new(self.core.database.clone())
+    }
+
+    /// Who a bearer token identifies.
+    pub async fn identify(&self, token: &str) -> Result<Option<Caller>, CallError> {
+        Ok(self.core.backends.users.by_token(token).await?.map(Caller::user))
+    }
+
+    /// Whether the host can serve: its database answers.
+    pub async fn ready(&self) -> Result<(), CallError> {
+        Ok(self.core.database.ping().await?)
+    }
+
+    /// Stops the host: connections are closed, and a private database with them.
+    pub async fn stop(self) {
+        self.maintenance.abort();
+        self.core.database.close();
+        if let Some(private) = self.private.and_then(Arc::into_inner) {
+            private.stop().await;
+        }
+    }
+
+    /// A host of these parts, with its maintenance under way.
+    pub(crate) fn start(core: Arc<Core>, private: Option<PrivateServer>) -> Self {
+        let maintenance = tokio::spawn(crate::maintenance::run(Arc::downgrade(&core)));
+        let maintenance = Arc::new(tokio_util::task::AbortOnDropHandle::new(maintenance));
+        Self { core, private: private.map(Arc::new), maintenance }
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    fn items(&self, caller: Caller, request: RequestId) -> Items<'_> {
+        Items::new(&self.core, Arc::new(Request::new(request, caller)))
+    }
+
+    async fn written(&self, write: Write, caller: Caller, request: RequestId) -> Result<Item, CallError> {
+        let written = self.items(caller, request).write(&write).await?;
+        written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a write left no item")))
+    }
+}
+
+/// What an operator or caller may know of a loaded plugin.
+#[derive(Clone, Debug)]
+pub struct PluginInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One line for people.
+    pub description: String,
+    /// What it can do.
+    pub passport: crate::passport::Passport,
+    /// What it was granted.
+    pub grants: crate::grant::Grants,
+    /// The functions that callers can name.
+    pub functions: Vec<FunctionInfo>,
+}
+
+/// A function that callers can name.
+#[derive(Clone, Debug)]
+pub struct FunctionInfo {
+    /// `interface/function`.
+    pub path: String,
+    /// What it may do.
+    pub kind: Kind,
+    /// Its type, in WIT.
+    pub signature: String,
+    /// JSON Schema of its arguments.
+    pub parameters: Value,
+    /// JSON Schema of its result.
+    pub result: Value,
+    /// JSON Schema of its error, if it can return one.
+    pub error: Option<Value>,
+}
+
+impl PluginInfo {
+    fn of(plugin: &Plugin) -> Self {
+        let functions = plugin.paths().filter_map(|path| {
+            let Function { kind, signature, .. } = plugin.function(&path)?;
+            Some(FunctionInfo {
+                kind: *kind,
+                signature: signature.to_string(),
+                parameters: signature.parameters_schema(),
+                result: signature.result_schema(),
+                error: signature.error_schema(),
+                path,
+            })
+        });
+        Self {
+            name: plugin.name.to_string(),
+            version: plugin.version.to_string(),
+            description: plugin.description.clone(),
+            passport: plugin.passport.clone(),
+            grants: plugin.grants.clone(),
+            functions: functions.collect(),
+        }
+    }
+}

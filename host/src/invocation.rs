@@ -1,0 +1,247 @@
+//! One invocation: a fresh store, its limits and deadline, the call, and what became of it.
+//!
+//! Everything a guest can touch while it runs hangs off [`State`], and dies with the store. Guest time is measured at
+//! the border: the clock of the guest stops while the host works. Which transaction the invocation is part of is the
+//! caller's to say; see [`crate::call`] for functions and [`crate::tap`] for taps.
+
+use crate::backend::At;
+use crate::content::Content;
+use crate::error::CallError;
+use crate::guard::clock::Clock;
+use crate::guard::item::ItemScope;
+use crate::guard::logging::LogRecord;
+use crate::core::Core;
+use crate::kind::{Kind, OutOfKind};
+use crate::ledger::{Exceeded, Ledger};
+use crate::limits::{self, Limit};
+use crate::meter::{Memory, Meter};
+use crate::plugin::{Entry, Plugin, Reply};
+use crate::random::{Random, Seed};
+use crate::request::Request;
+use crate::wasi::Closed;
+use crate::backend::postgres::session::Session;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
+
+/// What one invocation has: all of it, and nothing that outlives it.
+pub(crate) struct State {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) backends: Arc<crate::core::Backends>,
+    pub(crate) request: Arc<Request>,
+    pub(crate) kind: Kind,
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) session: Session,
+    pub(crate) table: ResourceTable,
+    pub(crate) memory: Memory,
+    pub(crate) meter: Meter,
+    pub(crate) wasi: Option<Box<Closed>>,
+    /// When the invocation must be over.
+    pub(crate) deadline: Instant,
+    dropped_records: u64,
+}
+
+/// What stays the same when an invocation runs again.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    pub(crate) request: Arc<Request>,
+    pub(crate) seed: Seed,
+    pub(crate) clock: Clock,
+    /// When it must be over, host calls included.
+    pub(crate) deadline: Instant,
+}
+
+impl Setting {
+    /// A setting that begins now.
+    pub(crate) fn new(request: Arc<Request>, kind: Kind, max: &limits::Limits) -> Self {
+        let (clock, limit) = match kind {
+            Kind::Query | Kind::Mutation => (Clock::fixed(), Limit::WallTime),
+            Kind::Action => (Clock::running(), Limit::ActionTime),
+        };
+        let deadline = Instant::now() + Duration::from_millis(max.get(limit).min(limit.default_max()));
+        Self { request, seed: Seed::draw(), clock, deadline }
+    }
+
+    /// The same with at most this many milliseconds left.
+    pub(crate) fn sooner(&self, wall_ms: u64) -> Self {
+        let deadline = self.deadline.min(Instant::now() + Duration::from_millis(wall_ms.min(Limit::ActionTime.default_max())));
+        Self { deadline, ..self.clone() }
+    }
+}
+
+/// An invocation that is over. The session is gone with a call that had to be cut off.
+pub(crate) struct Ended {
+    pub(crate) session: Option<Session>,
+    pub(crate) ledger: Ledger,
+    pub(crate) reply: Result<Reply, CallError>,
+}
+
+/// Runs one entry of a plugin in a fresh store.
+pub(crate) async fn run(
+    core: &Core,
+    plugin: &Arc<Plugin>,
+    kind: Kind,
+    setting: &Setting,
+    session: Session,
+    entry: Entry,
+) -> Ended {
+    let mut store = store(core, plugin, kind, setting, session);
+    let entered = AssertUnwindSafe(plugin.enter(&mut store, kind, entry)).catch_unwind();
+    let result = tokio::time::timeout_at(setting.deadline, entered).await;
+    let cut_off = result.is_err();
+    let reply = match result {
+        Ok(Ok(Ok(reply))) => Ok(reply),
+        Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
+        Ok(Err(panic)) => {
+            let text = panic.downcast_ref::<&str>().copied().unwrap_or("no message");
+            Err(CallError::internal(anyhow::anyhow!("a host function panicked: {text}")))
+        }
+        Err(_) => {
+            let limit = if kind == Kind::Action { Limit::ActionTime } else { Limit::WallTime };
+            let max = plugin.limits.get(limit);
+            let exceeded = Exceeded { limit, used: max.saturating_add(1), max };
+            Err(CallError::LimitExceeded { plugin: plugin.name.to_string(), exceeded })
+        }
+    };
+    let mut state = store.into_data();
+    state.close();
+    let State { session, ledger, .. } = state;
+    // A session whose call was cut off cancels its statement as it is dropped.
+    Ended { session: (!cut_off).then_some(session), ledger, reply }
+}
+
+fn store(core: &Core, plugin: &Arc<Plugin>, kind: Kind, setting: &Setting, session: Session) -> Store<State> {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
+    let state = State {
+        plugin: Arc::clone(plugin),
+        backends: Arc::clone(&core.backends),
+        request: Arc::clone(&setting.request),
+        kind,
+        ledger: Ledger::new(plugin.limits.clone()),
+        clock: setting.clock,
+        random: Random::new(kind, setting.seed),
+        session,
+        table,
+        memory: Memory::new(&plugin.limits),
+        meter: Meter::start(),
+        wasi: None,
+        deadline: setting.deadline,
+        dropped_records: 0,
+    };
+    let mut store = Store::new(core.engine.wasmtime(), state);
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
+    store.set_max_component_handles(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
+    store.call_hook(|mut context, hook| context.data_mut().cross(hook));
+    store.set_epoch_deadline(1);
+    // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+    store
+}
+
+impl State {
+    /// Called whenever the guest calls the host or comes back from it, ticks included.
+    fn cross(&mut self, hook: CallHook) -> wasmtime::Result<()> {
+        match hook {
+            CallHook::CallingHost => {
+                self.meter.leave_guest();
+                self.ledger.record(Limit::GuestTime, self.meter.guest_ms());
+                self.ledger.limits().check(Limit::GuestTime, self.meter.guest_ms())?;
+                Ok(self.ledger.spend(Limit::HostCalls, 1)?)
+            }
+            CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                self.meter.enter_guest();
+                Ok(())
+            }
+            CallHook::ReturningFromWasm => {
+                self.meter.leave_guest();
+                self.ledger.record(Limit::GuestTime, self.meter.guest_ms());
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a record within the budget, or counts that it was dropped.
+    pub(crate) fn write_log(&mut self, record: &LogRecord) {
+        let fits = self.ledger.left(Limit::LogRecords) >= 1 && self.ledger.left(Limit::LogBytes) >= record.bytes();
+        let spent = fits
+            && self.ledger.spend(Limit::LogRecords, 1).is_ok()
+            && self.ledger.spend(Limit::LogBytes, record.bytes()).is_ok();
+        if spent {
+            self.backends.log.log(&self.plugin.name, &self.request.id, record);
+        } else {
+            self.dropped_records = self.dropped_records.saturating_add(1);
+        }
+    }
+
+    /// Items, as this invocation's plugin and principal meet them.
+    pub(crate) fn content(&mut self) -> (ItemScope<'_>, Content<'_>) {
+        let State { plugin, backends, request, session, ledger, clock, random, .. } = self;
+        let scope = ItemScope::Granted(&plugin.grants.item);
+        let at = At { session, ledger, plugin: Some(&plugin.name), now: clock.now() };
+        (scope, Content { at, items: &*backends.items, users: &*backends.users, request, scope, random })
+    }
+
+    /// The limits that a plugin can act on. Times would make a query's result depend on the machine.
+    pub(crate) fn remaining(&self) -> Vec<Exceeded> {
+        let timed = self.kind == Kind::Action;
+        let shown = Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != limits::Unit::Milliseconds);
+        let mut usages: Vec<Exceeded> = shown
+            .map(|limit| Exceeded { limit, used: self.used(limit), max: self.ledger.max(limit) })
+            .collect();
+        usages.sort_by_key(|usage| usage.limit.name());
+        usages
+    }
+
+    fn used(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Memory => self.memory.bytes(),
+            other => self.ledger.used(other),
+        }
+    }
+
+    /// What is left to do when the guest has ended, however it did.
+    fn close(&mut self) {
+        let printed = self.wasi.take().map(|closed| closed.records()).unwrap_or_default();
+        for record in &printed {
+            self.write_log(record);
+        }
+        self.ledger.record(Limit::Memory, self.memory.bytes());
+        if self.dropped_records > 0 {
+            tracing::warn!(
+                target: "palisade::plugin", plugin = self.plugin.name.as_str(), request = self.request.id.as_str(),
+                dropped = self.dropped_records, "log records over the invocation's budget were dropped"
+            );
+        }
+    }
+}
+
+/// Whose fault a failed invocation is, in a sentence without addresses.
+fn blame(state: &State, error: &wasmtime::Error) -> CallError {
+    let plugin = state.plugin.name.to_string();
+    if let Some(exceeded) = error.downcast_ref::<Exceeded>().copied().or_else(|| state.memory.refused()) {
+        return CallError::LimitExceeded { plugin, exceeded };
+    }
+    if let Some(out) = error.downcast_ref::<OutOfKind>() {
+        return CallError::Trapped { plugin, reason: out.to_string() };
+    }
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            let exceeded =
+                Exceeded { limit: Limit::Stack, used: state.plugin.limits.get(Limit::Stack), max: state.plugin.limits.get(Limit::Stack) };
+            return CallError::LimitExceeded { plugin, exceeded };
+        }
+        Some(Trap::UnreachableCodeReached) => "it panicked or ran into `unreachable`; its log says where".to_owned(),
+        Some(trap) => trap.to_string(),
+        None => "it broke the rules of its interface".to_owned(),
+    };
+    tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
+    CallError::Trapped { plugin, reason }
+}

@@ -1,0 +1,7 @@
+//! The `palisade` command. All of it is in the library's `cli`, which tests reach as well.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    palisade::cli::main()
+}

@@ -1,0 +1,216 @@
+//! The passport: what a plugin can really do, as imports × manifest × policy.
+//!
+//! A component is loaded only when its passport explains everything: each import is of the contract (or closed WASI) and
+//! covered by a grant, each export has a kind or is a tap, and nothing is imported that no export's kind could use. Each
+//! refusal is a sentence that names the line to write.
+
+use crate::grant::{Grants, ItemPower, TableOperation, UserPower, VariablePower};
+use crate::kind::{self, Kind, PACKAGE, VERSION};
+use crate::manifest::{Manifest, Taps};
+use std::collections::{BTreeMap, BTreeSet};
+use wasmtime::component::types::{self, ComponentItem};
+
+/// The effective powers of a loaded plugin.
+#[derive(Clone, Debug, Default)]
+pub struct Passport {
+    /// Functions of the contract that the component imports, by interface.
+    pub imports: BTreeMap<String, BTreeSet<String>>,
+    /// WASI interfaces that it imports; they lead nowhere.
+    pub wasi: BTreeSet<String>,
+    /// Interfaces that callers can name, by full name, with their kinds.
+    pub exports: BTreeMap<String, Kind>,
+    /// Taps, with their kinds.
+    pub taps: BTreeMap<String, Kind>,
+}
+
+/// Taps of the contract: the interface, its kind, and whether a manifest lists it.
+type TapRow = (&'static str, Kind, fn(&Taps) -> bool);
+const TAPS: &[TapRow] = &[
+    ("tap-item-access", Kind::Query, |taps| taps.item_access.is_some()),
+    ("tap-item-view", Kind::Query, |taps| taps.item_view.is_some()),
+    ("tap-item-presave", Kind::Mutation, |taps| taps.item_presave.is_some()),
+    ("tap-item-changed", Kind::Mutation, |taps| taps.item_changed.is_some()),
+    ("tap-cron", Kind::Action, |taps| taps.cron.is_some()),
+];
+
+impl Passport {
+    /// Explains a component, or says what cannot be explained.
+    pub(crate) fn issue(
+        component: &types::Component,
+        engine: &wasmtime::Engine,
+        manifest: &Manifest,
+        granted: &Grants,
+    ) -> Result<Self, String> {
+        let mut passport = Self::default();
+        passport.exports(component, engine, manifest)?;
+        passport.imports(component, engine)?;
+        for (interface, functions) in &passport.imports {
+            for function in functions {
+                explain(interface, function, granted)?;
+            }
+        }
+        passport.kinds()?;
+        Ok(passport)
+    }
+
+    /// Every kind that some export runs as.
+    pub fn kinds_in_use(&self) -> BTreeSet<Kind> {
+        self.exports.values().chain(self.taps.values()).copied().collect()
+    }
+
+    fn exports(&mut self, component: &types::Component, engine: &wasmtime::Engine, manifest: &Manifest) -> Result<(), String> {
+        for (name, item) in component.exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentInstance(_) => self.export(name, manifest)?,
+                ComponentItem::ComponentFunc(_) => {
+                    return Err(format!("it exports the function `{name}` outside any interface: put it into one"));
+                }
+                _ => {}
+            }
+        }
+        for name in manifest.exports.keys() {
+            if !self.exports.contains_key(name) {
+                return Err(format!(
+                    "[exports] lists `{name}`, which the component does not export: export it from the world, or remove the line{}",
+                    nearest(name, component, engine)
+                ));
+            }
+        }
+        for (tap, _, listed) in TAPS {
+            if listed(&manifest.taps) && !self.taps.contains_key(*tap) {
+                return Err(format!(
+                    "[taps] lists `{}`, and the component does not export `{PACKAGE}/{tap}`: export it from the world, or \
+                     remove the line",
+                    tap.trim_start_matches("tap-")
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn export(&mut self, name: &str, manifest: &Manifest) -> Result<(), String> {
+        let plain = name.split('@').next().unwrap_or(name);
+        if let Some(tap) = plain.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) {
+            check_version(name)?;
+            let row = TAPS.iter().find(|(known, ..)| *known == tap);
+            let (tap, kind, listed) = row.ok_or_else(|| format!("it exports `{name}`, which is no tap of this host's contract"))?;
+            if !listed(&manifest.taps) {
+                let key = tap.trim_start_matches("tap-");
+                return Err(format!("it exports `{name}`: add `{key} = {{}}` to [taps] in palisade.toml"));
+            }
+            self.taps.insert((*tap).to_owned(), *kind);
+            return Ok(());
+        }
+        let kind = manifest.exports.get(plain).ok_or_else(|| {
+            format!("it exports `{plain}`: give it a kind, `\"{plain}\" = \"query\"`, in [exports] of palisade.toml")
+        })?;
+        self.exports.insert(plain.to_owned(), *kind);
+        Ok(())
+    }
+
+    fn imports(&mut self, component: &types::Component, engine: &wasmtime::Engine) -> Result<(), String> {
+        for (name, item) in component.imports(engine) {
+            let functions = match item.ty {
+                ComponentItem::ComponentInstance(instance) => {
+                    let functions = instance.exports(engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+                    functions.map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>()
+                }
+                ComponentItem::Type(_) => continue,
+                _ => return Err(format!("it imports `{name}`, which no world of this host has: remove the import")),
+            };
+            if name.starts_with("wasi:") && !name.starts_with("wasi:http/") {
+                self.wasi.insert(name.to_owned());
+                continue;
+            }
+            let Some(interface) = kind::interface_of(name) else {
+                return Err(format!(
+                    "it imports `{name}`, which no world of this host has: plugins reach {PACKAGE} and closed WASI only"
+                ));
+            };
+            check_version(name)?;
+            if kind::lowest(interface).is_none() {
+                return Err(format!("it imports `{name}`, which contract {VERSION} does not have: build it with this contract"));
+            }
+            if !functions.is_empty() {
+                self.imports.insert(interface.to_owned(), functions);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses an import that no export could ever use.
+    fn kinds(&self) -> Result<(), String> {
+        let highest = self.kinds_in_use().into_iter().max();
+        let highest = highest.ok_or("it exports nothing that could be called: export an interface or a tap")?;
+        for interface in self.imports.keys() {
+            let lowest = kind::lowest(interface).unwrap_or(Kind::Action);
+            if lowest > highest {
+                return Err(format!(
+                    "it imports `{interface}`, which only {article} {lowest} has, and none of its exports is more than {other} \
+                     {highest}: declare the interface that needs it as \"{lowest}\" in [exports], or remove the import",
+                    article = article(lowest),
+                    other = article(highest),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn article(kind: Kind) -> &'static str {
+    if kind == Kind::Action { "an" } else { "a" }
+}
+
+/// The contract's version must be one that this host speaks: the same first number that counts, and not a later one.
+fn check_version(name: &str) -> Result<(), String> {
+    let version = name.split('@').nth(1).and_then(|version| semver::Version::parse(version).ok());
+    let ours = semver::VersionReq::parse(&format!("^{VERSION}")).unwrap_or_default();
+    match version {
+        Some(version) if ours.matches(&version) => Ok(()),
+        Some(version) => Err(format!(
+            "it is built for contract {version}, and this host speaks {VERSION}: build it with palisade-sdk {VERSION}"
+        )),
+        None => Err(format!("it names `{name}` without a version: build it with palisade-sdk {VERSION}")),
+    }
+}
+
+/// Whether a grant covers a function; if not, the line that would.
+fn explain(interface: &str, function: &str, grants: &Grants) -> Result<(), String> {
+    let table = |operation: TableOperation| grants.db.tables.values().any(|operations| operations.contains(&operation));
+    let item = |power: ItemPower| grants.item.types.values().any(|powers| powers.contains(&power));
+    let (covered, line) = match (interface, function) {
+        ("db", "select") => (table(TableOperation::Select), "db = { tables = { TABLE = [\"select\"] } }"),
+        ("db", "query") => (grants.db.query, "db = { query = true }"),
+        ("db-write", "insert") => (table(TableOperation::Insert), "db = { tables = { TABLE = [\"insert\"] } }"),
+        ("db-write", "update") => (table(TableOperation::Update), "db = { tables = { TABLE = [\"update\"] } }"),
+        ("db-write", "delete") => (table(TableOperation::Delete), "db = { tables = { TABLE = [\"delete\"] } }"),
+        ("db-write", _) => (grants.db.execute, "db = { execute = true }"),
+        ("user", "get") => (grants.user.contains(&UserPower::Get), "user = [\"get\"]"),
+        ("user", "has-permission") => (grants.user.contains(&UserPower::HasPermission), "user = [\"has-permission\"]"),
+        ("variables-write", _) => (grants.variables.contains(&VariablePower::Write), "variables = [\"write\"]"),
+        ("item", _) => (item(ItemPower::Read), "item = { types = { TYPE = [\"read\"] } }"),
+        ("item-write", _) => (item(ItemPower::Write), "item = { types = { TYPE = [\"write\"] } }"),
+        ("http", _) => (!grants.http.is_empty(), "http = [{ url = \"https://HOST/\" }]"),
+        _ => (true, ""),
+    };
+    if covered {
+        return Ok(());
+    }
+    Err(format!(
+        "it imports `{interface}.{function}` without a grant: add `{line}` to [grants] in palisade.toml, and see that the \
+         operator's policy allows it"
+    ))
+}
+
+/// The export that a misspelt name may have meant.
+fn nearest(name: &str, component: &types::Component, engine: &wasmtime::Engine) -> String {
+    let names: Vec<&str> = component
+        .exports(engine)
+        .filter(|(export, _)| !export.starts_with(PACKAGE))
+        .map(|(export, _)| export.split('@').next().unwrap_or(export))
+        .collect();
+    if names.is_empty() {
+        return format!("; it exports nothing like `{name}`");
+    }
+    format!("; it exports {}", names.join(", "))
+}

@@ -1,0 +1,166 @@
+//! Compiled code, kept between starts: the only module with `unsafe`.
+//!
+//! Compiled code is native code: loading a forged file would run it with all the host's rights. So a file is used only
+//! when an HMAC over it, with a key that only the host's user can read, is right; anything else is compiled anew. Names
+//! hold the hash of the component and of the engine's settings, so a file of another engine is never asked for.
+
+use crate::engine::Engine;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use wasmtime::component::Component;
+
+/// Bytes of the authentication code that begins a file.
+const MAC_BYTES: usize = 32;
+
+/// A folder of compiled code.
+#[derive(Clone, Debug)]
+pub(crate) struct Artifacts {
+    folder: PathBuf,
+    key: Vec<u8>,
+}
+
+impl Artifacts {
+    /// Opens a folder of ours, or makes it.
+    pub(crate) fn open(folder: &Path) -> std::io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        // Somebody who can write here can replace files, and with the key in it forge them.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        let path = folder.join("key");
+        if !path.exists() {
+            let fresh: [u8; MAC_BYTES] = rand::random();
+            write_private(&path, &fresh)?;
+        }
+        let key = fs::read(&path)?;
+        if key.len() != MAC_BYTES {
+            fs::remove_file(&path)?;
+            return Err(std::io::Error::other(format!("{} was damaged and is removed: start again", path.display())));
+        }
+        Ok(Self { folder: folder.to_path_buf(), key })
+    }
+
+    /// The compiled component, from the folder or compiled now and put there.
+    pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let path = self.folder.join(name(engine, bytes));
+        if let Some(component) = self.read(engine, &path) {
+            return Ok(component);
+        }
+        let compiled = engine.wasmtime().precompile_component(bytes)?;
+        let mut file = self.mac(&path, &compiled);
+        file.extend_from_slice(&compiled);
+        if let Err(error) = write_private(&path, &file) {
+            tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
+        }
+        load(engine, &compiled)
+    }
+
+    fn read(&self, engine: &Engine, path: &Path) -> Option<Component> {
+        let file = fs::read(path).ok()?;
+        let (mac, compiled) = file.split_at_checked(MAC_BYTES)?;
+        if !self.is_ours(path, mac, compiled) {
+            tracing::error!(path = %path.display(), "compiled code was tampered with; it is compiled anew");
+            return None;
+        }
+        load(engine, compiled).inspect_err(|error| tracing::warn!(%error, "compiled code could not be loaded")).ok()
+    }
+
+    fn is_ours(&self, path: &Path, mac: &[u8], compiled: &[u8]) -> bool {
+        self.hmac(path, compiled).is_some_and(|ours| ours.verify_slice(mac).is_ok())
+    }
+
+    fn mac(&self, path: &Path, compiled: &[u8]) -> Vec<u8> {
+        self.hmac(path, compiled).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
+    }
+
+    /// Over name and code, so that a file cannot be passed off as another component's.
+    fn hmac(&self, path: &Path, compiled: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        mac.update(path.file_name()?.as_encoded_bytes());
+        mac.update(compiled);
+        Some(mac)
+    }
+}
+
+/// Compiles without keeping anything.
+pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    Component::from_binary(engine.wasmtime(), bytes)
+}
+
+fn name(engine: &Engine, bytes: &[u8]) -> String {
+    let mut hasher = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().build_hasher();
+    engine.wasmtime().precompile_compatibility_hash().hash(&mut hasher);
+    format!("{}-{:016x}.cwasm", hex::encode(Sha256::digest(bytes)), hasher.finish())
+}
+
+/// Writes a file that only we can read, whole or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
+
+#[allow(unsafe_code, reason = "loading compiled code is what this module is for")]
+fn load(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes come from this engine's own compiler: either just now, or from a file whose HMAC was right.
+    unsafe { Component::deserialize(engine.wasmtime(), compiled) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn file_of(folder: &Path) -> PathBuf {
+        let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|path| path.extension().is_some_and(|extension| extension == "cwasm")).unwrap()
+    }
+
+    #[test]
+    fn artifact_that_was_tampered_with_is_not_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::new().unwrap();
+        let artifacts = Artifacts::open(folder.path()).unwrap();
+        artifacts.component(&engine, EMPTY).unwrap();
+        let path = file_of(folder.path());
+        let good = fs::read(&path).unwrap();
+        for index in [0, MAC_BYTES, good.len() / 2, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[index] ^= 1;
+            fs::write(&path, &bad).unwrap();
+            assert!(artifacts.read(&engine, &path).is_none(), "byte {index}");
+        }
+        fs::write(&path, &good[..10]).unwrap();
+        assert!(artifacts.read(&engine, &path).is_none());
+        assert!(artifacts.component(&engine, EMPTY).is_ok(), "it is compiled anew");
+        assert!(artifacts.read(&engine, &path).is_some());
+    }
+
+    #[test]
+    fn artifact_under_another_name_or_key_is_not_loaded() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let engine = Engine::new().unwrap();
+        let artifacts = Artifacts::open(one.path()).unwrap();
+        artifacts.component(&engine, EMPTY).unwrap();
+        let path = file_of(one.path());
+        let other = one.path().join("other.cwasm");
+        fs::copy(&path, &other).unwrap();
+        assert!(artifacts.read(&engine, &other).is_none());
+        assert!(Artifacts::open(two.path()).unwrap().read(&engine, &path).is_none());
+    }
+
+    #[test]
+    fn artifact_folder_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        Artifacts::open(folder.path()).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(folder.path()), 0o700);
+        assert_eq!(mode(&folder.path().join("key")), 0o600);
+    }
+}

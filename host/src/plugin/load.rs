@@ -1,0 +1,208 @@
+//! Loading: manifest, component and migrations in, a [`Plugin`] out, or a sentence.
+//!
+//! In this order, so that nothing is done for a plugin that is refused: read, pre-pass, compile, passport, install in the
+//! database, link.
+
+use super::artifact::{self, Artifacts};
+use super::entry::TapIndices;
+use super::{Function, Plugin, prepass};
+use crate::backend::postgres::Database;
+use crate::backend::postgres::role::Plan;
+use crate::engine::Engine;
+use crate::error::LoadError;
+use crate::grant::{Grants, Policy};
+use crate::guard::address::AddressPolicy;
+use crate::guard::http::{Allowance, Egress};
+use crate::guard::variables::Declarations;
+use crate::invocation::State;
+use crate::kind::{Kind, Linkers, PACKAGE};
+use crate::limits::{COMPONENT_BYTES_MAX, MEMORY_CEILING_BYTES, Limit, PLUGIN_CONCURRENCY_MAX};
+use crate::manifest::Manifest;
+use crate::passport::Passport;
+use crate::value::Signature;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre};
+
+/// What a plugin is loaded from.
+pub(crate) struct Source {
+    manifest: Manifest,
+    component: Vec<u8>,
+    migrations: Vec<(String, String)>,
+}
+
+impl Source {
+    /// Reads a plugin's folder, or the folder of the manifest that is named.
+    pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
+        let manifest_path = if path.is_dir() { path.join("palisade.toml") } else { path.to_path_buf() };
+        let folder = manifest_path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let text = std::fs::read_to_string(&manifest_path).map_err(|source| file(&manifest_path, source))?;
+        let manifest = Manifest::parse(&text, &manifest_path).map_err(LoadError::Manifest)?;
+        let component = read_component(&folder.join(&manifest.plugin.component), &manifest)?;
+        let migrations = read_migrations(&folder.join(&manifest.plugin.migrations))?;
+        Ok(Self { manifest, component, migrations })
+    }
+}
+
+fn read_component(path: &Path, manifest: &Manifest) -> Result<Vec<u8>, LoadError> {
+    let size = std::fs::metadata(path).map_err(|source| file(path, source))?.len();
+    if size > COMPONENT_BYTES_MAX {
+        let sentence = format!("the component has {size} bytes: at most {COMPONENT_BYTES_MAX} are allowed");
+        return Err(LoadError::Component { plugin: manifest.plugin.name.to_string(), sentence });
+    }
+    std::fs::read(path).map_err(|source| file(path, source))
+}
+
+/// The `.sql` files of a folder, in the order of their names; none when there is no folder.
+fn read_migrations(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(file(folder, error)),
+    };
+    let mut migrations = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|source| file(folder, source))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            migrations.push((name, std::fs::read_to_string(&path).map_err(|source| file(&path, source))?));
+        }
+    }
+    migrations.sort();
+    Ok(migrations)
+}
+
+fn file(path: &Path, source: std::io::Error) -> LoadError {
+    LoadError::File { path: path.display().to_string(), source }
+}
+
+/// What loading needs of a host.
+pub(crate) struct Loader {
+    pub(crate) engine: Engine,
+    pub(crate) linkers: Linkers,
+    pub(crate) artifacts: Option<Artifacts>,
+    pub(crate) database: Database,
+    pub(crate) addresses: AddressPolicy,
+}
+
+impl Loader {
+    /// Loads one plugin.
+    pub(crate) async fn load(&self, source: Source, policy: &Policy) -> Result<Plugin, LoadError> {
+        let Source { manifest, component, migrations } = source;
+        let name = manifest.plugin.name.clone();
+        let refuse = |sentence: String| LoadError::Component { plugin: name.to_string(), sentence };
+        let component = self.compile(component).await.map_err(refuse)?;
+        let grants = policy.grant(&manifest.grants);
+        let types = component.component_type();
+        let passport = Passport::issue(&types, self.engine.wasmtime(), &manifest, &grants).map_err(refuse)?;
+        let functions = self.functions(&component, &passport).map_err(refuse)?;
+        let egress = self.egress(&grants).map_err(refuse)?;
+        let plan = Plan {
+            name: &name,
+            version: &manifest.plugin.version.to_string(),
+            grants: &grants,
+            migrations: &migrations,
+        };
+        let installed = self.database.install(&plan).await?;
+        let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;
+        let limits = policy.limits.clone().lowered_to(&manifest.limits);
+        let limits = limits.clone().with(Limit::Memory, limits.get(Limit::Memory).min(MEMORY_CEILING_BYTES));
+        Ok(Plugin {
+            version: manifest.plugin.version,
+            description: manifest.plugin.description,
+            variables: Declarations::new(manifest.variables),
+            taps: manifest.taps,
+            catalogue: installed.catalogue,
+            role: installed.role,
+            pool: installed.pool,
+            admission: Arc::new(Semaphore::new(PLUGIN_CONCURRENCY_MAX)),
+            name,
+            grants,
+            limits,
+            egress,
+            passport,
+            functions,
+            instances,
+            tap_indices,
+        })
+    }
+
+    /// The servers outside that the grants name.
+    fn egress(&self, grants: &Grants) -> Result<Egress, String> {
+        let allowances = grants.http.iter().map(|entry| {
+            let methods = (!entry.methods.is_empty()).then_some(entry.methods.as_slice());
+            Allowance::parse(&entry.url, methods, entry.secret.as_deref())
+        });
+        let allowances = allowances.collect::<Result<Vec<_>, _>>().map_err(|error| format!("[grants] http: {error}"))?;
+        Ok(Egress { allowances, addresses: self.addresses.clone() })
+    }
+
+    /// Pre-pass and compilation, off the threads that serve.
+    async fn compile(&self, bytes: Vec<u8>) -> Result<Component, String> {
+        let (engine, artifacts) = (self.engine.clone(), self.artifacts.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            prepass::check(&bytes)?;
+            let compiled = match &artifacts {
+                Some(artifacts) => artifacts.component(&engine, &bytes),
+                None => artifact::compile(&engine, &bytes),
+            };
+            compiled.map_err(|error| format!("the component is refused: {}", innermost(&error)))
+        });
+        work.await.map_err(|error| format!("compilation ended early: {error}"))?
+    }
+
+    /// The functions that callers can name, with their types mapped once and for all.
+    fn functions(&self, component: &Component, passport: &Passport) -> Result<Functions, String> {
+        let engine = self.engine.wasmtime();
+        let mut functions = Functions::new();
+        for (export, item) in component.component_type().exports(engine) {
+            let plain = export.split('@').next().unwrap_or(export);
+            let (Some(kind), ComponentItem::ComponentInstance(instance)) = (passport.exports.get(plain), item.ty) else {
+                continue;
+            };
+            let (_, parent) = component.get_export(None, export).ok_or("an export has no index")?;
+            let mut mapped = BTreeMap::new();
+            for (name, item) in instance.exports(engine) {
+                if let ComponentItem::ComponentFunc(function) = item.ty {
+                    let signature = Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
+                    let (_, index) = component.get_export(Some(&parent), name).ok_or("a function has no index")?;
+                    let function = Function { kind: *kind, interface: export.to_owned(), signature, export: index };
+                    mapped.insert(name.to_owned(), function);
+                }
+            }
+            let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
+            if functions.insert(short.clone(), mapped).is_some() {
+                return Err(format!("two of its interfaces are named `{short}`, which callers could not tell apart: rename one"));
+            }
+        }
+        Ok(functions)
+    }
+
+    /// An `InstancePre` for each kind in use, and where the taps are.
+    fn link(&self, component: &Component, passport: &Passport, manifest: &Manifest) -> Result<Linked, String> {
+        let mut instances = BTreeMap::new();
+        for kind in passport.kinds_in_use() {
+            let pre = self.linkers.of(kind, component).and_then(|linker| linker.instantiate_pre(component));
+            let pre = pre.map_err(|error| {
+                format!("it does not fit the contract {PACKAGE}: {}; build it with this contract", innermost(&error))
+            })?;
+            instances.insert(kind, pre);
+        }
+        let any = instances.values().next_back().ok_or("it exports nothing that could be called")?;
+        let taps = TapIndices::find(any, &manifest.taps)
+            .map_err(|error| format!("a tap does not fit the contract: {}; build it with this contract", innermost(&error)))?;
+        Ok((instances, taps))
+    }
+}
+
+type Functions = BTreeMap<String, BTreeMap<String, Function>>;
+type Linked = (BTreeMap<Kind, InstancePre<State>>, TapIndices);
+
+/// The cause that says most.
+fn innermost(error: &wasmtime::Error) -> String {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    chain.join(": ").replace('\n', " ")
+}

@@ -1,0 +1,162 @@
+//! Before compilation: what a component may look like at all.
+//!
+//! Valid components can be bombs: 1.5 KiB that take gigabytes to compile. Nothing in the compiler bounds that, so this
+//! walk does, over the binary, in time linear in its size. Numbers and reasons are in [`crate::limits`].
+
+use crate::limits::{
+    COMPONENT_BYTES_MAX, COMPONENT_INSTANCES_MAX, COMPONENT_NESTING_MAX, FUNCTION_BYTES_MAX, FUNCTION_LOCALS_MAX,
+};
+use wasmparser::{ComponentInstance, Encoding, Instance, Parser, Payload};
+
+/// What is counted on the way.
+#[derive(Default)]
+struct Component {
+    /// Transitive instances of each component defined or aliased here.
+    components: Vec<usize>,
+    /// Instances of its own and of those it instantiates.
+    instances: usize,
+}
+
+/// Refuses what must not reach the compiler.
+pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
+    if bytes.len() as u64 > COMPONENT_BYTES_MAX {
+        return Err(format!("the component has {} bytes: at most {COMPONENT_BYTES_MAX} are allowed", bytes.len()));
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err("this is no WebAssembly: build the plugin, then run `palisade build`".into());
+    }
+    let mut stack: Vec<Component> = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(|error| format!("the component is malformed: {}", error.message()))?;
+        visit(&mut stack, payload)?;
+    }
+    Ok(())
+}
+
+fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String> {
+    match payload {
+        Payload::Version { encoding: Encoding::Module, .. } if stack.is_empty() => {
+            return Err("this is a core module, not a component: run `palisade build FILE.wasm --out PLUGIN.wasm`".into());
+        }
+        Payload::Version { .. } => {
+            stack.push(Component::default());
+            if stack.len() > COMPONENT_NESTING_MAX {
+                return Err(format!("components nest deeper than {COMPONENT_NESTING_MAX}"));
+            }
+        }
+        Payload::End(_) => {
+            let ended = stack.pop().unwrap_or_default();
+            if let Some(outer) = stack.last_mut() {
+                outer.components.push(ended.instances);
+            }
+        }
+        Payload::InstanceSection(section) => {
+            for instance in section {
+                let instance = instance.map_err(|error| error.message().to_owned())?;
+                add(stack, usize::from(matches!(instance, Instance::Instantiate { .. })))?;
+            }
+        }
+        Payload::ComponentInstanceSection(section) => {
+            for instance in section {
+                let instance = instance.map_err(|error| error.message().to_owned())?;
+                if let ComponentInstance::Instantiate { component_index, .. } = instance {
+                    let known = stack.last().and_then(|outer| outer.components.get(component_index as usize)).copied();
+                    // Indices also count aliases and imports; the largest defined so far stands in for those.
+                    let largest = stack.iter().flat_map(|outer| outer.components.iter().copied()).max().unwrap_or(0);
+                    add(stack, known.unwrap_or(0).max(largest).saturating_add(1))?;
+                }
+            }
+        }
+        Payload::CodeSectionEntry(body) => function(&body)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn add(stack: &mut [Component], instances: usize) -> Result<(), String> {
+    let Some(current) = stack.last_mut() else { return Ok(()) };
+    current.instances = current.instances.saturating_add(instances);
+    if current.instances > COMPONENT_INSTANCES_MAX {
+        return Err(format!("the component makes more than {COMPONENT_INSTANCES_MAX} instances: build it as one module"));
+    }
+    Ok(())
+}
+
+fn function(body: &wasmparser::FunctionBody<'_>) -> Result<(), String> {
+    let bytes = body.range().len();
+    if bytes > FUNCTION_BYTES_MAX {
+        return Err(format!("a function has {bytes} bytes: at most {FUNCTION_BYTES_MAX} are allowed; split it"));
+    }
+    let locals = body.get_locals_reader().map_err(|error| error.message().to_owned())?;
+    let mut total = 0_u32;
+    for local in locals {
+        let (count, _) = local.map_err(|error| error.message().to_owned())?;
+        total = total.saturating_add(count);
+    }
+    if total > FUNCTION_LOCALS_MAX {
+        return Err(format!("a function has {total} locals: at most {FUNCTION_LOCALS_MAX} are allowed; split it"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        check(&wat::parse_str(text).unwrap()).unwrap_err()
+    }
+
+    fn locals(count: u32) -> String {
+        format!("(component (core module (func (local {}))))", "i32 ".repeat(count as usize))
+    }
+
+    fn large(bytes: usize) -> String {
+        // A `nop` is one byte; the body ends with one more and begins with a count of locals.
+        format!("(component (core module (func {})))", "nop ".repeat(bytes))
+    }
+
+    /// Each level instantiates the one below it twice.
+    fn doubling(levels: usize) -> String {
+        let mut text = "(component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
+        for level in 1..=levels {
+            let below = level - 1;
+            text = format!("(component $c{level} {text} (instance (instantiate $c{below})) (instance (instantiate $c{below})))");
+        }
+        text
+    }
+
+    #[test]
+    fn component_that_is_none_is_refused_with_the_command_that_makes_one() {
+        assert!(check(b"").unwrap_err().contains("palisade build"));
+        assert!(check(b"#!/bin/sh").unwrap_err().contains("no WebAssembly"));
+        assert!(refusal("(module)").contains("palisade build"));
+        assert!(check(b"\0asm\x0d\0\x01\0\xff\xff\xff").unwrap_err().contains("malformed"));
+    }
+
+    #[test]
+    fn component_over_a_bound_is_refused() {
+        assert!(refusal(&locals(FUNCTION_LOCALS_MAX + 1)).contains("locals"));
+        assert!(refusal(&large(FUNCTION_BYTES_MAX)).contains("bytes"));
+        assert!(refusal(&doubling(10)).contains("instances"));
+        let nested = format!("{}{}", "(component ".repeat(COMPONENT_NESTING_MAX + 1), ")".repeat(COMPONENT_NESTING_MAX + 1));
+        assert!(refusal(&nested).contains("nest"));
+        let modules = "(core instance (instantiate $m))".repeat(COMPONENT_INSTANCES_MAX + 1);
+        assert!(refusal(&format!("(component (core module $m) {modules})")).contains("instances"));
+    }
+
+    #[test]
+    fn component_at_the_bounds_is_accepted() {
+        let modules = "(core instance (instantiate $m))".repeat(COMPONENT_INSTANCES_MAX);
+        let nested = format!("{}{}", "(component ".repeat(COMPONENT_NESTING_MAX), ")".repeat(COMPONENT_NESTING_MAX));
+        for text in [
+            locals(FUNCTION_LOCALS_MAX),
+            large(FUNCTION_BYTES_MAX - 2),
+            doubling(5),
+            nested,
+            format!("(component (core module $m) {modules})"),
+        ] {
+            assert_eq!(check(&wat::parse_str(&text).unwrap()), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Randomness by kind: seeded in a query or mutation, the operating system's in an action.
+
+use crate::kind::Kind;
+use rand::rngs::SysRng;
+use rand::{Rng, SeedableRng, TryRng};
+use rand_chacha::ChaCha20Rng;
+
+/// 256 bits from the operating system, drawn once for an invocation and kept when it runs again.
+#[derive(Clone, Copy)]
+pub(crate) struct Seed([u8; 32]);
+
+impl Seed {
+    /// Draws a seed.
+    pub(crate) fn draw() -> Self {
+        Self(rand::random())
+    }
+}
+
+/// The generator of one invocation.
+pub(crate) enum Random {
+    /// The same bytes for the same seed.
+    Seeded(Box<ChaCha20Rng>),
+    /// The operating system's generator.
+    System,
+}
+
+impl Random {
+    pub(crate) fn new(kind: Kind, seed: Seed) -> Self {
+        match kind {
+            Kind::Query | Kind::Mutation => Self::Seeded(Box::new(ChaCha20Rng::from_seed(seed.0))),
+            Kind::Action => Self::System,
+        }
+    }
+
+    /// Fills a buffer.
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), String> {
+        match self {
+            Self::Seeded(generator) => {
+                generator.fill_bytes(bytes);
+                Ok(())
+            }
+            Self::System => SysRng.try_fill_bytes(bytes).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// A few bytes for the host's own use: identifiers.
+    pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
+        match self {
+            Self::Seeded(generator) => {
+                let mut bytes = [0; N];
+                generator.fill_bytes(&mut bytes);
+                bytes
+            }
+            Self::System => {
+                let mut bytes = [0; N];
+                rand::rng().fill_bytes(&mut bytes);
+                bytes
+            }
+        }
+    }
+
+    /// A generator for somebody else, which follows from this one.
+    pub(crate) fn fork(&mut self) -> ChaCha20Rng {
+        ChaCha20Rng::from_seed(self.array())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeded_bytes_repeat_with_the_seed_and_only_with_it() {
+        let draw = |seed| {
+            let mut bytes = [0; 64];
+            Random::new(Kind::Mutation, seed).fill(&mut bytes).unwrap();
+            bytes
+        };
+        assert_eq!(draw(Seed([1; 32])), draw(Seed([1; 32])));
+        assert_ne!(draw(Seed([1; 32])), draw(Seed([2; 32])));
+    }
+
+    #[test]
+    fn system_bytes_do_not_repeat() {
+        let mut random = Random::new(Kind::Action, Seed([1; 32]));
+        assert_ne!(random.array::<32>(), Random::new(Kind::Action, Seed([1; 32])).array::<32>());
+    }
+}

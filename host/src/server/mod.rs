@@ -1,0 +1,78 @@
+//! The HTTP server: calls and items over REST, described by `/openapi.json`.
+//!
+//! | route | what |
+//! |---|---|
+//! | `POST /call/{plugin}/{interface}/{function}` | calls a function with a JSON object of named arguments |
+//! | `GET /items`, `POST /items` | a page of items, a new item |
+//! | `GET`, `PATCH`, `DELETE /items/{id}` | one item; its revision is its `ETag` |
+//! | `GET /openapi.json` | all of this with the types of the loaded plugins |
+//! | `GET /livez`, `GET /readyz` | whether the process runs, whether it can serve |
+//!
+//! A caller is who its bearer token says, or explicitly nobody; a wrong token is refused and never nobody. Every answer
+//! names its request in `x-request-id`, and every error has one form, which `failure.rs` writes. There is no session,
+//! no cookie and no TLS here: a proxy in front ends TLS. The numbers are in [`crate::limits`].
+//!
+//! A service that has a server already nests [`router`]; [`serve`] is for those that have none:
+//!
+//! ```no_run
+//! # async fn example(host: palisade::Host) -> std::io::Result<()> {
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! palisade::server::serve(host.clone(), listener, async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await?;
+//! host.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod state;
+mod frame;
+mod failure;
+mod asked;
+mod body;
+mod call;
+mod items;
+mod criteria;
+mod health;
+mod openapi;
+mod listen;
+
+pub(crate) use state::Shared;
+
+use crate::host::Host;
+use axum::Router;
+use axum::routing::{get, post};
+use failure::Failure;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Every route of a host, for a server that exists already.
+pub fn router(host: Host) -> Router {
+    routes(&Arc::new(Shared::ready(host)))
+}
+
+/// Serves a host over HTTP/1.1 until `shutdown` completes. Then running requests get
+/// [`DRAIN_MS`](crate::limits::DRAIN_MS) to finish, while new ones and `/readyz` are answered 503; what still runs after
+/// that is cancelled. The host itself is not stopped.
+pub async fn serve(host: Host, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
+    listen::run(Arc::new(Shared::ready(host)), listener, shutdown).await;
+    Ok(())
+}
+
+/// Serves a host that may not be there yet: until it is, everything but `/livez` is answered 503.
+pub(crate) async fn serve_shared(shared: Arc<Shared>, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+    listen::run(shared, listener, shutdown).await;
+}
+
+fn routes(shared: &Arc<Shared>) -> Router {
+    Router::new()
+        .route("/call/{plugin}/{interface}/{function}", post(call::call))
+        .route("/items", get(items::list).post(items::create))
+        .route("/items/{id}", get(items::get).patch(items::patch).delete(items::delete))
+        .route("/openapi.json", get(openapi::get))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .fallback(async || Failure::no_route())
+        .method_not_allowed_fallback(async || Failure::wrong_method())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), frame::frame))
+        .with_state(Arc::clone(shared))
+}

@@ -1,0 +1,60 @@
+//! Units of work: run, committed, and run again when they lose a race.
+//!
+//! Whatever fails is rolled back before its error is heard. A unit that loses a serialization race (40001, 40P01) has left
+//! nothing behind and runs again from its start, with the same seed and clock, a few times.
+
+use crate::backend::postgres::session::Session;
+use crate::error::{CallError, Refusal};
+use crate::invocation::Setting;
+use crate::limits::{MUTATION_ATTEMPTS_MAX, MUTATION_BACKOFF_MAX_MS, MUTATION_BACKOFF_MS};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// What one run leaves: its transaction, unless it had to be cut off, and its result.
+pub(crate) type Ran<T> = (Option<Session>, Result<T, CallError>);
+
+/// Work that can be run again from its start.
+pub(crate) trait Unit: Send {
+    type Output: Send;
+
+    /// Runs it once, up to and without the commit.
+    fn run(&mut self) -> impl Future<Output = Ran<Self::Output>> + Send;
+}
+
+/// Runs a unit until it is committed or has failed for good.
+pub(crate) async fn transact<U: Unit>(setting: &Setting, mut unit: U) -> Result<U::Output, CallError> {
+    let mut wait = Duration::from_millis(MUTATION_BACKOFF_MS);
+    for _ in 0..MUTATION_ATTEMPTS_MAX {
+        setting.request.restart();
+        match settle(unit.run().await).await {
+            Err(Lost) => {}
+            Ok(result) => return result,
+        }
+        sleep_until(setting.deadline.min(Instant::now() + wait)).await;
+        wait = wait.saturating_mul(2).min(Duration::from_millis(MUTATION_BACKOFF_MAX_MS));
+    }
+    Err(CallError::Contended { attempts: MUTATION_ATTEMPTS_MAX })
+}
+
+/// The attempt lost a race and left nothing behind.
+struct Lost;
+
+async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
+    match ran {
+        (Some(session), _) if session.lost_race() => {
+            session.rollback().await;
+            Err(Lost)
+        }
+        (Some(session), Ok(value)) => match session.commit().await {
+            Ok(()) => Ok(Ok(value)),
+            Err(Refusal::Serialization) => Err(Lost),
+            Err(refusal) => Ok(Err(refusal.into())),
+        },
+        (Some(session), Err(error)) => {
+            session.rollback().await;
+            Ok(Err(error))
+        }
+        (None, Err(error)) => Ok(Err(error)),
+        (None, Ok(_)) => Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction")))),
+    }
+}

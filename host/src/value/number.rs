@@ -1,0 +1,170 @@
+//! Numbers, both ways: ranges of integers, and floats whose every bit survives.
+
+use super::Int;
+use crate::limits::JSON_INTEGER_MAX;
+use serde_json::{Number, Value};
+use wasmtime::component::Val;
+
+/// Longest decimal text of a 64-bit integer, sign included: also a bound on what is parsed.
+const INTEGER_CHARS: usize = "-9223372036854775808".len();
+
+impl Int {
+    /// The type's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Int::S8 => "s8",
+            Int::U8 => "u8",
+            Int::S16 => "s16",
+            Int::U16 => "u16",
+            Int::S32 => "s32",
+            Int::U32 => "u32",
+            Int::S64 => "s64",
+            Int::U64 => "u64",
+        }
+    }
+
+    /// Whether JSON numbers alone cannot carry it.
+    pub const fn is_wide(self) -> bool {
+        matches!(self, Int::S64 | Int::U64)
+    }
+
+    /// Its smallest and its largest value.
+    pub const fn range(self) -> (i64, u64) {
+        match self {
+            Int::S8 => (i8::MIN as i64, i8::MAX as u64),
+            Int::U8 => (0, u8::MAX as u64),
+            Int::S16 => (i16::MIN as i64, i16::MAX as u64),
+            Int::U16 => (0, u16::MAX as u64),
+            Int::S32 => (i32::MIN as i64, i32::MAX as u64),
+            Int::U32 => (0, u32::MAX as u64),
+            Int::S64 => (i64::MIN, i64::MAX as u64),
+            Int::U64 => (0, u64::MAX),
+        }
+    }
+
+    /// The component value of an integer in range.
+    pub(super) fn lower(self, json: &Value) -> Option<Val> {
+        let n = match json {
+            Value::Number(number) => integer(number)?,
+            Value::String(text) if self.is_wide() => canonical(text)?,
+            _ => return None,
+        };
+        Some(match self {
+            Int::S8 => Val::S8(n.try_into().ok()?),
+            Int::U8 => Val::U8(n.try_into().ok()?),
+            Int::S16 => Val::S16(n.try_into().ok()?),
+            Int::U16 => Val::U16(n.try_into().ok()?),
+            Int::S32 => Val::S32(n.try_into().ok()?),
+            Int::U32 => Val::U32(n.try_into().ok()?),
+            Int::S64 => Val::S64(n.try_into().ok()?),
+            Int::U64 => Val::U64(n.try_into().ok()?),
+        })
+    }
+
+    /// The integer in a component value of this type.
+    pub(super) fn of(self, val: &Val) -> Option<i128> {
+        match (self, val) {
+            (Int::S8, Val::S8(n)) => Some((*n).into()),
+            (Int::U8, Val::U8(n)) => Some((*n).into()),
+            (Int::S16, Val::S16(n)) => Some((*n).into()),
+            (Int::U16, Val::U16(n)) => Some((*n).into()),
+            (Int::S32, Val::S32(n)) => Some((*n).into()),
+            (Int::U32, Val::U32(n)) => Some((*n).into()),
+            (Int::S64, Val::S64(n)) => Some((*n).into()),
+            (Int::U64, Val::U64(n)) => Some((*n).into()),
+            _ => None,
+        }
+    }
+}
+
+/// The integer that a JSON number is. `1.0` and `1e2` are integers, too, up to where floats are exact.
+fn integer(number: &Number) -> Option<i128> {
+    if let Some(n) = number.as_i128() {
+        return Some(n);
+    }
+    let float = number.as_f64()?;
+    #[expect(clippy::cast_precision_loss, reason = "2^53 is exact")]
+    let exact = float.fract() == 0.0 && float.abs() <= JSON_INTEGER_MAX as f64;
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be an integer within 2^53")]
+    exact.then_some(float as i128)
+}
+
+/// An integer in the one text it has: no plus sign, leading zero or space, so that equal numbers are equal strings.
+fn canonical(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let leading_zero = digits.starts_with('0') && text != "0";
+    if text.len() > INTEGER_CHARS || !plain || leading_zero {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// An integer as JSON.
+pub(super) fn integer_json(n: i128) -> Value {
+    match i64::try_from(n) {
+        Ok(small) if small.unsigned_abs() <= JSON_INTEGER_MAX => Value::from(small),
+        _ => Value::String(n.to_string()),
+    }
+}
+
+/// Bytes of an integer's text.
+pub(super) fn integer_len(n: i128) -> usize {
+    let quotes = if n.unsigned_abs() > JSON_INTEGER_MAX.into() { 2 } else { 0 };
+    let digits = n.unsigned_abs().checked_ilog10().unwrap_or(0).saturating_add(1);
+    usize::from(n < 0).saturating_add(quotes).saturating_add(digits as usize)
+}
+
+/// A float from JSON: any finite number, rounded to the nearest, or the name of one that JSON has no number for.
+pub(super) fn double(json: &Value) -> Option<f64> {
+    match json {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => named(text),
+        _ => None,
+    }
+}
+
+/// The same for single precision. A number beyond its range is `None`, not infinity.
+pub(super) fn single(json: &Value) -> Option<f32> {
+    let double = double(json)?;
+    #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest; an overflow is checked below")]
+    let single = double as f32;
+    (single.is_finite() || !double.is_finite()).then_some(single)
+}
+
+fn named(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+/// A float as JSON.
+pub(super) fn double_json(float: f64) -> Value {
+    Number::from_f64(float).map_or_else(
+        || {
+            let name = if float.is_nan() {
+                "NaN"
+            } else if float > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            };
+            Value::String(name.into())
+        },
+        Value::Number,
+    )
+}
+
+/// A single-precision float as JSON: the double whose shortest text is the float's own, `0.1` and not
+/// `0.10000000149011612`.
+pub(super) fn single_json(float: f32) -> Value {
+    let exact = f64::from(float);
+    let short = format!("{float:e}").parse().unwrap_or(exact);
+    // Rounding twice, to a double and then back, could miss; then the long text is the right one.
+    #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest, as the way back will")]
+    let survives = (short as f32).to_bits() == float.to_bits();
+    double_json(if survives { short } else { exact })
+}

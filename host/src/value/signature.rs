@@ -1,0 +1,95 @@
+//! What a function takes and gives, and the two directions of a call.
+
+use super::lift::{self, BadResult, Outcome};
+use super::load::{self, Unmappable};
+use super::lower;
+use super::refusal::BadArgument;
+use super::{Field, Shape, schema};
+use serde_json::Value;
+use std::fmt;
+use wasmtime::component::{Val, types};
+
+/// The parameters and the result of one exported function, read once from its component.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signature {
+    parameters: Box<[Field]>,
+    result: Option<Shape>,
+}
+
+impl Signature {
+    /// Reads a function's types. The names of interface and function are for the refusal, which says what cannot be
+    /// JSON and what to do about it.
+    pub fn of(interface: &str, function: &str, ty: &types::ComponentFunc) -> Result<Self, Unmappable> {
+        let (parameters, result) = load::read(interface, function, ty)?;
+        Ok(Self { parameters, result })
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_shapes(parameters: Box<[Field]>, result: Option<Shape>) -> Self {
+        Self { parameters, result }
+    }
+
+    /// The parameters in their order.
+    pub fn parameters(&self) -> &[Field] {
+        &self.parameters
+    }
+
+    /// The type of the result, if the function has one.
+    pub fn result(&self) -> Option<&Shape> {
+        self.result.as_ref()
+    }
+
+    /// How many values a call of the function fills in: 0 or 1.
+    pub fn results_len(&self) -> usize {
+        usize::from(self.result.is_some())
+    }
+
+    /// Turns a JSON object of named arguments, such as `{"limit": 10}`, into the values to call the function with.
+    /// A key may be absent where the parameter is an `option`.
+    pub fn lower(&self, arguments: Value) -> Result<Vec<Val>, BadArgument> {
+        lower::arguments(&self.parameters, arguments)
+    }
+
+    /// Turns what the function returned into JSON of at most [`JSON_BYTES_MAX`](crate::limits::JSON_BYTES_MAX) bytes.
+    pub fn lift(&self, results: Vec<Val>) -> Result<Outcome, BadResult> {
+        lift::results(self.result.as_ref(), results)
+    }
+
+    /// JSON Schema of the object that [`lower`](Self::lower) takes.
+    pub fn parameters_schema(&self) -> Value {
+        schema::record(&self.parameters)
+    }
+
+    /// JSON Schema of [`Outcome::Ok`]: the `ok` side if the function returns a `result`. Only `null` fits a function
+    /// that returns nothing.
+    pub fn result_schema(&self) -> Value {
+        match &self.result {
+            Some(Shape::Result { ok, .. }) => schema::payload(ok.as_deref()),
+            other => schema::payload(other.as_ref()),
+        }
+    }
+
+    /// JSON Schema of [`Outcome::Err`], if the function returns a `result`.
+    pub fn error_schema(&self) -> Option<Value> {
+        match &self.result {
+            Some(Shape::Result { err, .. }) => Some(schema::payload(err.as_deref())),
+            _ => None,
+        }
+    }
+}
+
+/// The function's type as WIT writes it, in full.
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("func(")?;
+        for (i, field) in self.parameters.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{}: {}", field.name, field.shape)?;
+        }
+        f.write_str(")")?;
+        match &self.result {
+            Some(shape) => write!(f, " -> {shape}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Real components: what is read from their types, what is refused, and values that go through one and come back.
+
+use super::strategies::val;
+use crate::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
+use crate::value::{Outcome, Signature, Unmappable, parse};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker, Val};
+use wasmtime::{Engine, Store};
+
+/// The signature of the function `f` that a component imports: types need no code.
+fn imported(wat: &str) -> Result<Signature, Unmappable> {
+    let engine = Engine::default();
+    let component = Component::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
+    match component.component_type().get_import(&engine, "f").unwrap().ty {
+        ComponentItem::ComponentFunc(ty) => Signature::of("acme:x/files", "open", &ty),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_function_that_json_cannot_carry_is_refused_by_name() {
+    let end = "or keep the function out of the exported interface";
+    for (wat, sentence) in [
+        (
+            r#"(component (import "r" (type $r (sub resource))) (import "f" (func (param "handle" (borrow $r)))))"#,
+            format!(
+                "takes a resource in its parameter `handle`, which JSON cannot carry; pass an id, or the data itself, {end}"
+            ),
+        ),
+        (
+            r#"(component (import "r" (type $r (sub resource))) (import "f" (func (result (list (own $r))))))"#,
+            format!(
+                "returns a resource in its result, which JSON cannot carry; pass an id, or the data itself, {end}"
+            ),
+        ),
+        (
+            r#"(component (type $t' (record (field "a-1" u8) (field "a1" u8))) (import "t" (type $t (eq $t')))
+                (import "f" (func (param "x" $t))))"#,
+            "names `a-1` and `a1` in its parameter `x`, and both are `a1` in JSON; rename one of them".into(),
+        ),
+        (
+            r#"(component (import "f" (func (param "a-1" u8) (param "a1" u8))))"#,
+            "names `a-1` and `a1` in its parameters, and both are `a1` in JSON; rename one of them".into(),
+        ),
+    ] {
+        let refusal = imported(wat).unwrap_err();
+        assert_eq!(refusal.to_string(), format!("function `open` of `acme:x/files` {sentence}"));
+    }
+}
+
+/// A function whose parameter is a type of `levels` declarations, each of which refers to the one before.
+fn nested(levels: usize, each: impl Fn(usize) -> String) -> String {
+    let declarations: Vec<_> = (1..levels).map(|i| format!("(type $t{i} {})", each(i - 1))).collect();
+    let declarations = declarations.concat();
+    let last = levels - 1;
+    format!(r#"(component (type $t0 (list u32)) {declarations} (import "f" (func (param "x" $t{last}))))"#)
+}
+
+#[test]
+fn types_are_read_at_their_limits_and_refused_over_them() {
+    let deep = |levels| imported(&nested(levels, |i| format!("(list $t{i})")));
+    // The innermost level is the `u32` of the innermost list.
+    assert!(
+        deep(JSON_DEPTH_MAX).unwrap_err().to_string().contains("nested over 64 deep in its parameter `x`")
+    );
+    assert!(deep(JSON_DEPTH_MAX - 1).is_ok());
+
+    // 15 declarations that spell 49,151 types.
+    let bomb = imported(&nested(15, |i| format!("(tuple $t{i} $t{i})")));
+    assert!(bomb.unwrap_err().to_string().contains("over 2000 types"));
+
+    let wide = |cases: usize| {
+        let names = (0..cases).map(|i| format!("\"c{i}\"")).collect::<Vec<_>>().join(" ");
+        imported(&format!(
+            r#"(component (type $e' (enum {names})) (import "e" (type $e (eq $e'))) (import "f" (func (param "x" $e))))"#
+        ))
+    };
+    assert!(wide(SIGNATURE_TYPES_MAX).is_err());
+    assert!(wide(SIGNATURE_TYPES_MAX - 1).is_ok());
+}
+
+const EVERYTHING: &str = r"
+    package test:all;
+    world all {
+        flags access { read, write-all, HTTP-get }
+        enum colour { light-red, blue }
+        variant choice { nothing, text(string), many(list<tuple<u8, s64>>), maybe(option<option<u32>>) }
+        record inner { is-it: bool, name: string, choices: list<choice> }
+        record everything {
+            s1: s8, s2: s16, s3: s32, s4: s64, u1: u8, u2: u16, u3: u32, u4: u64, f1: f32, f2: f64, c: char,
+            bytes: list<u8>, access: access, colour: colour, inner: inner, maybe: option<inner>,
+            r0: result, r1: result<u32>, r2: result<_, string>, r3: result<inner, choice>, pair: tuple<char, string>,
+        }
+        export echo: func(all: everything) -> everything;
+    }
+";
+
+/// The arguments lie in memory in the same form as the result: the pointer to one is the pointer to the other.
+const ECHO: &str = r#"(module
+    (memory (export "memory") 16)
+    (global $next (mut i32) (i32.const 16))
+    (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32)
+        (local $at i32)
+        (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+        (global.set $next (i32.add (local.get $at) (local.get $size)))
+        (local.get $at))
+    (func (export "echo") (param i32) (result i32) (local.get 0)))"#;
+
+fn echo_component() -> Vec<u8> {
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("all.wit", EVERYTHING).unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut module = wat::parse_str(ECHO).unwrap();
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding).unwrap();
+    wit_component::ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+}
+
+#[test]
+fn every_type_goes_through_a_real_component_and_comes_back() {
+    let engine = Engine::default();
+    let component = Component::new(&engine, echo_component()).unwrap();
+    let linker = Linker::<()>::new(&engine).instantiate_pre(&component).unwrap();
+    let ComponentItem::ComponentFunc(ty) = component.component_type().get_export(&engine, "echo").unwrap().ty
+    else {
+        panic!("`echo` is a function")
+    };
+    let signature = Signature::of("test:all", "echo", &ty).unwrap();
+    assert_eq!((signature.parameters().len(), signature.results_len()), (1, 1));
+    assert!(signature.to_string().starts_with("func(all: record { s1: s8, s2: s16, "), "{signature}");
+
+    let any = val(&signature.parameters()[0].shape);
+    let mut runner =
+        TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() });
+    let through = |val: Val| {
+        let Outcome::Ok(json) = signature.lift(vec![val.clone()]).unwrap() else { panic!("not a `result`") };
+        let text = serde_json::to_vec(&json!({"all": json})).unwrap();
+        let arguments = signature.lower(parse(&text).unwrap()).unwrap();
+
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store).unwrap();
+        let echo = instance.get_func(&mut store, "echo").unwrap();
+        let mut results = vec![Val::Bool(false); signature.results_len()];
+        echo.call(&mut store, &arguments, &mut results).unwrap();
+        prop_assert_eq!(&results[0], &val);
+        prop_assert_eq!(signature.lift(results).unwrap(), Outcome::Ok(json));
+        Ok(())
+    };
+    runner.run(&any, through).unwrap();
+}

@@ -1,0 +1,59 @@
+//! Tests of the mapping: refusals first, then what survives both ways, then real components.
+
+mod components;
+mod outcomes;
+mod refusals;
+mod round_trips;
+mod strategies;
+mod texts;
+
+use super::name::camel;
+use super::{Case, Field, Flag, Int, Shape, Signature};
+
+fn field(name: &str, shape: Shape) -> Field {
+    Field { name: name.into(), key: camel(name), shape }
+}
+
+fn case(name: &str, shape: Option<Shape>) -> Case {
+    Case { name: name.into(), shape }
+}
+
+fn flags(names: &[&str]) -> Shape {
+    Shape::Flags(names.iter().map(|name| Flag { name: (*name).into(), key: camel(name) }).collect())
+}
+
+fn option(some: Shape) -> Shape {
+    Shape::Option(some.into())
+}
+
+fn list(element: Shape) -> Shape {
+    Shape::List(element.into())
+}
+
+fn result(ok: Option<Shape>, err: Option<Shape>) -> Shape {
+    Shape::Result { ok: ok.map(Into::into), err: err.map(Into::into) }
+}
+
+/// A function that takes one parameter `x` and returns it in a tuple, which keeps a `result` from being the outcome.
+fn echo(shape: Shape) -> Signature {
+    Signature::from_shapes([field("x", shape.clone())].into(), Some(Shape::Tuple([shape].into())))
+}
+
+fn u32() -> Shape {
+    Shape::Int(Int::U32)
+}
+
+fn record() -> Shape {
+    Shape::Record([field("page-size", u32()), field("tags", list(Shape::String))].into())
+}
+
+fn variant() -> Shape {
+    Shape::Variant(
+        [
+            case("none-at-all", None),
+            case("some-text", Some(Shape::String)),
+            case("maybe", Some(option(u32()))),
+        ]
+        .into(),
+    )
+}

@@ -1,0 +1,182 @@
+//! What a caller gets: the JSON form of results, its size, and the schemas that describe both ways.
+
+use super::{case, echo, field, flags, list, option, record, result, u32};
+use crate::limits::{JSON_BYTES_MAX, JSON_INTEGER_MAX};
+use crate::value::{BadResult, Int, Outcome, Shape, Signature};
+use serde_json::{Value, json};
+use wasmtime::component::Val;
+
+fn returns(shape: Shape) -> Signature {
+    Signature::from_shapes([].into(), Some(shape))
+}
+
+fn lifted(shape: Shape, val: Val) -> Value {
+    match returns(Shape::Tuple([shape].into())).lift(vec![Val::Tuple(vec![val])]) {
+        Ok(Outcome::Ok(mut json)) => json[0].take(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn some(val: Val) -> Val {
+    Val::Option(Some(val.into()))
+}
+
+#[test]
+fn a_result_over_the_limit_is_refused_and_one_at_it_is_not() {
+    // Not compared whole: a failure would print it all.
+    let too_large = |shape, val| returns(shape).lift(vec![val]) == Err(BadResult::TooLarge);
+    let text = |len| Val::String("a".repeat(len));
+    assert!(too_large(Shape::String, text(JSON_BYTES_MAX - 1)));
+    assert!(!too_large(Shape::String, text(JSON_BYTES_MAX - 2)));
+    // Escapes make a small string a large text.
+    assert!(too_large(Shape::String, Val::String("\0".repeat(JSON_BYTES_MAX / 6 + 1))));
+    assert!(too_large(Shape::Bytes, Val::List(vec![Val::U8(0); JSON_BYTES_MAX / 4 * 3])));
+    assert!(too_large(list(list(u32())), Val::List(vec![Val::List(vec![]); JSON_BYTES_MAX / 3 + 1])));
+}
+
+#[test]
+fn a_value_of_another_type_is_refused() {
+    for (shape, val) in [
+        (Shape::Bool, Val::U8(1)),
+        (u32(), Val::U64(1)),
+        (Shape::Bytes, Val::List(vec![Val::S8(0)])),
+        (Shape::Tuple([u32()].into()), Val::Tuple(vec![])),
+        (record(), Val::Record(vec![])),
+        (Shape::Variant([case("a", None)].into()), Val::Variant("b".into(), None)),
+        (Shape::Variant([case("a", None)].into()), Val::Variant("a".into(), Some(Val::U8(1).into()))),
+        (result(Some(u32()), None), Val::Result(Ok(None))),
+    ] {
+        let lifted = returns(shape).lift(vec![val]);
+        assert!(matches!(lifted, Err(BadResult::Mismatch { .. })), "{lifted:?}");
+    }
+    assert!(returns(u32()).lift(vec![]).is_err());
+    assert!(Signature::from_shapes([].into(), None).lift(vec![Val::Bool(true)]).is_err());
+}
+
+#[test]
+fn a_result_at_the_top_is_an_outcome() {
+    let both = returns(result(Some(u32()), Some(Shape::String)));
+    let ok = Val::Result(Ok(Some(Val::U32(7).into())));
+    let err = Val::Result(Err(Some(Val::String("no".into()).into())));
+    assert_eq!(both.lift(vec![err]), Ok(Outcome::Err(json!("no"))));
+    assert_eq!(both.lift(vec![ok]), Ok(Outcome::Ok(json!(7))));
+    let neither = returns(result(None, None));
+    assert_eq!(neither.lift(vec![Val::Result(Err(None))]), Ok(Outcome::Err(json!(null))));
+    assert_eq!(neither.lift(vec![Val::Result(Ok(None))]), Ok(Outcome::Ok(json!(null))));
+    assert_eq!(Signature::from_shapes([].into(), None).lift(vec![]), Ok(Outcome::Ok(json!(null))));
+    assert_eq!(returns(u32()).lift(vec![Val::U32(7)]), Ok(Outcome::Ok(json!(7))));
+}
+
+#[test]
+#[expect(clippy::cast_possible_wrap, reason = "2^53 is far from the end")]
+fn values_have_the_form_that_javascript_sees() {
+    let s64 = || Shape::Int(Int::S64);
+    let (safe, string) = (JSON_INTEGER_MAX as i64, |text: &str| Val::String(text.into()));
+    let variant = || Shape::Variant([case("an-id", Some(u32())), case("no-id", None)].into());
+    let nested = || option(option(u32()));
+    let record_val =
+        || vec![("page-size".into(), Val::U32(1)), ("tags".into(), Val::List(vec![string("a")]))];
+    for (shape, val, json) in [
+        (s64(), Val::S64(safe + 1), json!("9007199254740993")),
+        (s64(), Val::S64(-safe - 1), json!("-9007199254740993")),
+        (s64(), Val::S64(safe), json!(9_007_199_254_740_992_i64)),
+        (Shape::Int(Int::U64), Val::U64(u64::MAX), json!("18446744073709551615")),
+        (Shape::F32, Val::Float32(f32::NAN), json!("NaN")),
+        (Shape::F64, Val::Float64(f64::NEG_INFINITY), json!("-Infinity")),
+        (Shape::F64, Val::Float64(f64::INFINITY), json!("Infinity")),
+        (Shape::F32, Val::Float32(0.1), json!(0.1)),
+        (Shape::Char, Val::Char('🦀'), json!("🦀")),
+        (Shape::Bytes, Val::List(vec![Val::U8(255), Val::U8(0)]), json!("/wA=")),
+        (Shape::Bytes, Val::List(vec![]), json!("")),
+        (
+            Shape::Tuple([u32(), Shape::Bool].into()),
+            Val::Tuple(vec![Val::U32(1), Val::Bool(true)]),
+            json!([1, true]),
+        ),
+        (record(), Val::Record(record_val()), json!({"pageSize": 1, "tags": ["a"]})),
+        (
+            flags(&["read", "write-all"]),
+            Val::Flags(vec!["write-all".into()]),
+            json!({"read": false, "writeAll": true}),
+        ),
+        (Shape::Enum(["light-red".into()].into()), Val::Enum("light-red".into()), json!("light-red")),
+        (
+            variant(),
+            Val::Variant("an-id".into(), Some(Val::U32(1).into())),
+            json!({"tag": "an-id", "val": 1}),
+        ),
+        (variant(), Val::Variant("no-id".into(), None), json!({"tag": "no-id"})),
+        (option(u32()), Val::Option(None), json!(null)),
+        (option(u32()), some(Val::U32(1)), json!(1)),
+        (nested(), Val::Option(None), json!({"tag": "none"})),
+        (nested(), some(Val::Option(None)), json!({"tag": "some", "val": null})),
+        (nested(), some(some(Val::U32(1))), json!({"tag": "some", "val": 1})),
+        (result(None, Some(u32())), Val::Result(Ok(None)), json!({"tag": "ok"})),
+        (
+            result(None, Some(u32())),
+            Val::Result(Err(Some(Val::U32(1).into()))),
+            json!({"tag": "err", "val": 1}),
+        ),
+    ] {
+        assert_eq!(lifted(shape.clone(), val.clone()), json, "{shape}");
+        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap(), [val]);
+    }
+}
+
+#[test]
+fn what_javascript_leaves_out_is_none_or_false() {
+    let maybe = || Shape::Variant([case("maybe", Some(option(u32())))].into());
+    let sparse = || Shape::Record([field("a", option(u32())), field("b", option(option(u32())))].into());
+    let none = || Val::Option(None);
+    for (shape, json, val) in [
+        (option(option(u32())), json!(null), none()),
+        (option(option(u32())), json!({"tag": "some"}), some(none())),
+        (maybe(), json!({"tag": "maybe"}), Val::Variant("maybe".into(), Some(none().into()))),
+        (sparse(), json!({}), Val::Record(vec![("a".into(), none()), ("b".into(), none())])),
+        (flags(&["read"]), json!({}), Val::Flags(vec![])),
+    ] {
+        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap(), [val]);
+    }
+    assert_eq!(echo(option(u32())).lower(json!({})).unwrap(), [none()]);
+}
+
+#[test]
+fn a_schema_says_what_is_required_and_what_is_not() {
+    let signature = Signature::from_shapes(
+        [field("page-size", Shape::Int(Int::U8)), field("after", option(Shape::Bytes))].into(),
+        Some(result(
+            None,
+            Some(Shape::Variant([case("denied", None), case("at", Some(Shape::Char))].into())),
+        )),
+    );
+    assert_eq!(
+        signature.parameters_schema(),
+        json!({
+            "type": "object",
+            "properties": {
+                "pageSize": {"type": "integer", "minimum": 0, "maximum": 255},
+                "after": {"anyOf": [{"type": "string", "contentEncoding": "base64"}, {"type": "null"}]},
+            },
+            "required": ["pageSize"],
+            "additionalProperties": false,
+        })
+    );
+    assert_eq!(signature.result_schema(), json!({"type": "null"}));
+    let case = |tag, val: Option<Value>| {
+        let mut schema = json!({
+            "type": "object",
+            "properties": {"tag": {"type": "string", "const": tag}},
+            "required": ["tag"],
+            "additionalProperties": false,
+        });
+        if let Some(val) = val {
+            schema["properties"]["val"] = val;
+            schema["required"] = json!(["tag", "val"]);
+        }
+        schema
+    };
+    let character = json!({"type": "string", "minLength": 1, "maxLength": 1});
+    let error = signature.error_schema().unwrap();
+    assert_eq!(error, json!({"anyOf": [case("denied", None), case("at", Some(character))]}));
+    assert_eq!(returns(u32()).error_schema(), None);
+}

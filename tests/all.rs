@@ -1,0 +1,19 @@
+//! Integration tests: real components, built from source, on a real PostgreSQL.
+//!
+//! `tests/<x>.rs` is for `wit/<x>.wit`; the other files are named for what they hold. Each test has a database of its
+//! own on a server that all of them share and that goes with the last of them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod harness;
+
+mod cache;
+mod calls;
+mod clock;
+mod db;
+mod item;
+mod logging;
+mod random;
+mod request_context;
+mod taps;
+mod user;
+mod variables;

@@ -1,0 +1,1 @@
+//! `wit/cache.wit` through a component.

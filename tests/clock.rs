@@ -1,0 +1,1 @@
+//! `wit/clock.wit` through a component.

@@ -1,0 +1,32 @@
+//! Exports a function over a resource of its own. A resource cannot be JSON, so no host may load this.
+
+palisade_sdk::plugin! { "
+    package probe:resourceful;
+    interface tickets {
+        resource ticket { number: func() -> u32; }
+        issue: func() -> ticket;
+    }
+    world resourceful { include palisade:plugin/plugin@0.1.0; export tickets; }
+" }
+
+use exports::probe::resourceful::tickets::{Guest, GuestTicket, Ticket};
+
+struct Resourceful;
+
+struct Numbered(u32);
+
+impl GuestTicket for Numbered {
+    fn number(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Guest for Resourceful {
+    type Ticket = Numbered;
+
+    fn issue() -> Ticket {
+        Ticket::new(Numbered(1))
+    }
+}
+
+export!(Resourceful);

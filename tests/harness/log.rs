@@ -1,0 +1,47 @@
+//! A log sink that remembers.
+
+use palisade::backend::LogSink;
+use palisade::guard::logging::{Level, LogRecord};
+use palisade::guard::name::PluginName;
+use palisade::guard::request_context::RequestId;
+use std::sync::{Arc, Mutex};
+
+/// What plugins logged, in order.
+#[derive(Clone, Default)]
+pub struct Captured(Arc<Mutex<Vec<Entry>>>);
+
+/// One record, with what the host stamped on it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub plugin: String,
+    pub request: String,
+    pub level: Level,
+    pub message: String,
+    pub fields: Vec<(String, String)>,
+    pub is_cut: bool,
+}
+
+impl Captured {
+    /// All records so far.
+    pub fn all(&self) -> Vec<Entry> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The messages so far.
+    pub fn messages(&self) -> Vec<String> {
+        self.all().into_iter().map(|entry| entry.message).collect()
+    }
+}
+
+impl LogSink for Captured {
+    fn log(&self, plugin: &PluginName, request: &RequestId, record: &LogRecord) {
+        self.0.lock().unwrap().push(Entry {
+            plugin: plugin.to_string(),
+            request: request.as_str().to_owned(),
+            level: record.level(),
+            message: record.message().to_owned(),
+            fields: record.fields().to_vec(),
+            is_cut: record.is_cut(),
+        });
+    }
+}

@@ -1,0 +1,148 @@
+//! What every test needs: a database of its own, hosts on it, and a look at it from the other side.
+
+mod log;
+mod server;
+
+pub use log::Captured;
+
+use palisade::{CallError, Caller, Host, HostBuilder, Policy, User};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+/// A database, and what was logged by hosts on it.
+pub struct World {
+    server: Arc<server::Shared>,
+    database: String,
+    /// The superuser's own connection: the other side.
+    pub sql: Client,
+    /// What plugins logged.
+    pub log: Captured,
+}
+
+/// The folder of a built guest.
+pub fn guest(name: &str) -> PathBuf {
+    let folder = std::env::var_os("PALISADE_GUESTS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"),
+        PathBuf::from,
+    );
+    let found = ["tests", "example-plugins"].iter().map(|set| folder.join(set).join(name)).find(|path| path.is_dir());
+    found.unwrap_or_else(|| panic!("guest {name} is not built: run `cargo xtask guests`"))
+}
+
+/// A copy of a guest's folder whose manifest has been changed.
+pub fn altered(name: &str, change: impl FnOnce(String) -> String) -> tempfile::TempDir {
+    let (from, to) = (guest(name), tempfile::tempdir().unwrap());
+    copy(&from, to.path());
+    let manifest = to.path().join("palisade.toml");
+    std::fs::write(&manifest, change(std::fs::read_to_string(&manifest).unwrap())).unwrap();
+    to
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+impl World {
+    /// A fresh database.
+    pub async fn new() -> Self {
+        let server = server::shared().await;
+        let database = format!("t{}", Uuid::new_v4().simple());
+        let admin = server.connect("postgres").await;
+        admin.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE palisade_template STRATEGY file_copy")).await.unwrap();
+        let sql = server.connect(&database).await;
+        Self { server, database, sql, log: Captured::default() }
+    }
+
+    /// Where the database is.
+    pub fn url(&self) -> String {
+        self.server.url(&self.database)
+    }
+
+    /// A builder for hosts on this database, whose plugins' logs are captured.
+    pub fn builder(&self) -> HostBuilder {
+        Host::builder().database(self.url()).log(Arc::new(self.log.clone())).compiled_code(server::compiled_code())
+    }
+
+    /// A host with these guests, each with all that it asks for.
+    pub async fn host(&self, guests: &[&str]) -> Host {
+        let mut builder = self.builder();
+        for name in guests {
+            builder = builder.plugin(guest(name), Policy::as_asked());
+        }
+        builder.build().await.unwrap()
+    }
+
+    /// A user with these roles.
+    pub async fn user(&self, host: &Host, name: &str, roles: &[&str]) -> User {
+        let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
+        host.users().add(name, &roles).await.unwrap()
+    }
+
+    /// One number from the database.
+    pub async fn count(&self, query: &str) -> i64 {
+        self.sql.query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    /// A hash of every row of every table, schema by schema: equal before and after where nothing has changed.
+    pub async fn state(&self) -> String {
+        let tables = "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables \
+             WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
+        let mut state = String::new();
+        for row in self.sql.query(tables, &[]).await.unwrap() {
+            let table: String = row.get(0);
+            let text = format!("SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {table} t");
+            let hash: String = self.sql.query_one(&text, &[]).await.unwrap().get(0);
+            state.push_str(&format!("{table} {hash}\n"));
+        }
+        state
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.server.retire(&self.database);
+    }
+}
+
+/// Calls as nobody, and takes the value.
+pub async fn call(host: &Host, plugin: &str, function: &str, arguments: Value) -> Result<Value, CallError> {
+    call_as(host, plugin, function, arguments, Caller::Anonymous).await
+}
+
+/// Calls as somebody, and takes the value.
+pub async fn call_as(
+    host: &Host,
+    plugin: &str,
+    function: &str,
+    arguments: Value,
+    caller: Caller,
+) -> Result<Value, CallError> {
+    host.call(plugin, function, arguments, caller).await.map(|outcome| outcome.value)
+}
+
+/// The guest's own `err` of a call that must have returned one.
+pub fn returned(result: Result<Value, CallError>) -> Value {
+    match result {
+        Err(CallError::Returned(value)) => value,
+        other => panic!("expected the plugin's own error, got {other:?}"),
+    }
+}
+
+/// A connection to a database, driven in the background.
+pub async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}

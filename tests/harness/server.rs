@@ -1,0 +1,79 @@
+//! The server that all tests share: started by the first that needs it, stopped with the last that holds it.
+
+use palisade::backend::postgres::Database;
+use palisade::backend::private::{PrivateOptions, PrivateServer};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, Weak};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Mutex;
+use tokio_postgres::Client;
+
+/// A running server with a migrated template database.
+pub struct Shared {
+    server: Option<PrivateServer>,
+    url: String,
+}
+
+/// A runtime that outlives each test's own: the server's connections and the dropping of databases run on it.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap())
+}
+
+/// The running server, or a new one.
+pub async fn shared() -> Arc<Shared> {
+    static CURRENT: Mutex<Weak<Shared>> = Mutex::const_new(Weak::new());
+    let mut current = CURRENT.lock().await;
+    if let Some(shared) = current.upgrade() {
+        return shared;
+    }
+    let started = runtime().spawn(async { Arc::new(Shared::start().await) }).await.unwrap();
+    *current = Arc::downgrade(&started);
+    started
+}
+
+impl Shared {
+    async fn start() -> Self {
+        let mut options = PrivateOptions::temporary();
+        options.settings.push(("max_connections".into(), "300".into()));
+        let server = PrivateServer::start(options).await.unwrap();
+        let shared = Self { url: server.url(), server: Some(server) };
+        let admin = shared.connect("postgres").await;
+        admin.batch_execute("CREATE DATABASE palisade_template").await.unwrap();
+        let migrated = Database::connect(shared.url("palisade_template").parse().unwrap()).await.unwrap();
+        drop(migrated);
+        // A template cannot be copied while somebody is connected to it.
+        let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'palisade_template'";
+        while !admin.query(others, &[]).await.unwrap().is_empty() {}
+        admin.batch_execute("ALTER DATABASE palisade_template ALLOW_CONNECTIONS false").await.unwrap();
+        shared
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        self.url.replace("dbname=postgres", &format!("dbname={database}"))
+    }
+
+    pub async fn connect(&self, database: &str) -> Client {
+        super::connect(&self.url(database)).await
+    }
+
+    /// Drops a database and its plugins' roles, off the test's path.
+    pub fn retire(self: &Arc<Self>, database: &str) {
+        let (shared, database) = (Arc::clone(self), database.to_owned());
+        runtime().spawn(async move {
+            let admin = shared.connect("postgres").await;
+            let _dropped = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")).await;
+        });
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        drop(self.server.take());
+    }
+}
+
+/// Compiled guests, shared by all tests of a build.
+pub fn compiled_code() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}

@@ -1,0 +1,1 @@
+//! `wit/logging.wit` through a component.

@@ -1,0 +1,1 @@
+//! `wit/random.wit` through a component.

@@ -1,0 +1,1 @@
+//! `wit/request_context.wit` through a component.

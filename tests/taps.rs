@@ -1,0 +1,240 @@
+//! `wit/taps.wit`: who is asked, in which order, and what becomes of the answers. Items are written through the host's own
+//! API, as over HTTP.
+
+use crate::harness::{World, altered};
+use palisade::backend::Item;
+use palisade::grant::ItemPower;
+use palisade::guard::item::{Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title};
+use palisade::guard::request_context::RequestId;
+use palisade::guard::user::Permission;
+use palisade::{CallError, Caller, Host, Policy};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn draft(fields: Value) -> Draft {
+    Draft {
+        item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
+        title: Title::parse("A note").unwrap(),
+        status: Status::Published,
+        fields: Fields::from_value(fields).unwrap(),
+    }
+}
+
+async fn create(host: &Host, caller: &Caller, fields: Value) -> Result<Item, CallError> {
+    host.create_item(draft(fields), caller.clone(), RequestId::random()).await
+}
+
+async fn read(host: &Host, caller: &Caller, item: &Item) -> Result<Item, CallError> {
+    host.item(&item.id.to_string(), caller.clone(), RequestId::random()).await
+}
+
+/// The taps guest under another name and weight.
+fn taps(name: &str, weight: i32) -> tempfile::TempDir {
+    altered("taps", |manifest| {
+        let renamed = manifest.replace("name = \"taps\"", &format!("name = \"{name}\""));
+        renamed.replace("weight = 10", &format!("weight = {weight}"))
+    })
+}
+
+#[tokio::test]
+async fn access_tap_that_denies_traps_or_spins_hides_the_item() {
+    let world = World::new().await;
+    let impatient = altered("taps", |manifest| format!("{manifest}\n[limits]\nguest-time = \"100 ms\"\n"));
+    let host = world.builder().plugin(impatient.path(), Policy::as_asked()).build().await.unwrap();
+    let seen = create(&host, &Caller::Host, json!({})).await.unwrap();
+    for order in ["deny", "trap", "spin"] {
+        // The tap is asked before the write, too: the item is put there by hand.
+        let set = format!("UPDATE palisade.items SET fields = '{{\"access\": \"{order}\"}}'");
+        world.sql.batch_execute(&set).await.unwrap();
+        assert!(matches!(read(&host, &Caller::Host, &seen).await, Err(CallError::NotFound)), "{order}");
+        let criteria = Criteria {
+            item_type: ItemType::parse("note", ItemScope::All, ItemPower::Read).unwrap(),
+            status: None,
+            fields: None,
+            order: Order::Newest,
+            limit: PageSize::parse(10).unwrap(),
+            after: None,
+        };
+        let page = host.find_items(&criteria, Caller::Host, RequestId::random()).await.unwrap();
+        assert!(page.items.is_empty(), "{order}");
+        let denied = create(&host, &Caller::Host, json!({ "access": order })).await;
+        assert!(matches!(denied, Err(CallError::Denied)), "{order}: {denied:?}");
+    }
+    world.sql.batch_execute("UPDATE palisade.items SET fields = '{}'").await.unwrap();
+    assert!(read(&host, &Caller::Host, &seen).await.is_ok(), "the plugin is usable after all of it");
+}
+
+#[tokio::test]
+async fn access_tap_that_grants_stands_for_the_permission_and_one_that_denies_wins() {
+    let world = World::new().await;
+    let host = world.host(&["taps"]).await;
+    let neutral = create(&host, &Caller::Anonymous, json!({})).await;
+    assert!(matches!(neutral, Err(CallError::Denied)), "{neutral:?}");
+    assert!(create(&host, &Caller::Anonymous, json!({ "access": "grant" })).await.is_ok());
+    let (kind, stern) = (taps("kind", 1), altered("blog", |manifest| manifest.replace("weight = 10", "weight = 2")));
+    let both = world.builder().plugin(kind.path(), Policy::as_asked()).plugin(stern.path(), Policy::as_asked());
+    let both = both.build().await.unwrap();
+    let post = Draft {
+        item_type: ItemType::parse("post", ItemScope::All, ItemPower::Write).unwrap(),
+        ..draft(json!({ "access": "grant", "members-only": true, "body": "x" }))
+    };
+    let post = both.create_item(post, Caller::Host, RequestId::random()).await;
+    assert!(post.is_ok(), "{post:?}");
+    let id: String = world.sql.query_one("SELECT id::text FROM palisade.items WHERE item_type = 'post'", &[]).await.unwrap().get(0);
+    let read = |caller: Caller| both.item(id.as_str(), caller, RequestId::random());
+    assert!(matches!(read(Caller::Anonymous).await, Err(CallError::NotFound)), "one denies, and the other's grant does not count");
+    let member = Caller::user(world.user(&both, "Mia", &[]).await);
+    assert!(read(member).await.is_ok());
+}
+
+#[tokio::test]
+async fn presave_taps_fold_the_draft_in_the_order_of_weight_then_name() {
+    let world = World::new().await;
+    let (late, early, middle) = (taps("a-late", 20), taps("z-early", -5), taps("m-middle", 20));
+    let mut builder = world.builder();
+    for plugin in [&late, &early, &middle] {
+        builder = builder.plugin(plugin.path(), Policy::as_asked());
+    }
+    let host = builder.build().await.unwrap();
+    let item = create(&host, &Caller::Host, json!({ "presave": "append:x" })).await.unwrap();
+    let trail = item.fields.to_value()["trail"].clone();
+    assert_eq!(trail, json!(["x@z-early", "x@a-late", "x@m-middle"]));
+    let stored: String = world.sql.query_one("SELECT fields->>'trail' FROM palisade.items", &[]).await.unwrap().get(0);
+    assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), trail, "what presave made is what is stored");
+}
+
+#[tokio::test]
+async fn view_taps_fold_the_fields_and_leave_the_stored_item_alone() {
+    let world = World::new().await;
+    let (first, second) = (taps("first", 1), taps("second", 2));
+    let builder = world.builder().plugin(second.path(), Policy::as_asked()).plugin(first.path(), Policy::as_asked());
+    let host = builder.build().await.unwrap();
+    let item = create(&host, &Caller::Host, json!({ "view": "append:v" })).await.unwrap();
+    assert_eq!(item.fields.to_value()["trail"], json!(["v@first", "v@second"]));
+    let stored: String = world.sql.query_one("SELECT fields::text FROM palisade.items", &[]).await.unwrap().get(0);
+    assert_eq!(stored, r#"{"view": "append:v"}"#);
+    for order in ["trap", "garbage"] {
+        let set = format!("UPDATE palisade.items SET fields = '{{\"view\": \"{order}\"}}'");
+        world.sql.batch_execute(&set).await.unwrap();
+        let hidden = read(&host, &Caller::Host, &item).await;
+        assert!(matches!(hidden, Err(CallError::Trapped { .. })), "{order}: {hidden:?}");
+    }
+}
+
+#[tokio::test]
+async fn presave_or_changed_tap_that_refuses_or_fails_rolls_everything_back() {
+    let world = World::new().await;
+    let host = world.host(&["taps", "audit-trail"]).await;
+    let before = world.state().await;
+    for (fields, refused) in [
+        (json!({ "presave": "veto" }), true),
+        (json!({ "presave": "trap" }), false),
+        (json!({ "presave": "retype" }), false),
+        (json!({ "presave": "garbage" }), false),
+        (json!({ "changed": "veto" }), true),
+        (json!({ "changed": "trap" }), false),
+    ] {
+        let result = create(&host, &Caller::Host, fields.clone()).await;
+        match result {
+            Err(CallError::Refused { plugin, message }) => assert!(refused && plugin == "taps" && message.starts_with("vetoed")),
+            Err(CallError::Trapped { .. }) => assert!(!refused, "{fields}"),
+            other => panic!("{fields}: {other:?}"),
+        }
+        assert_eq!(world.state().await, before, "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn audit_trail_row_and_item_are_there_together_or_not_at_all() {
+    let world = World::new().await;
+    let host = world.host(&["audit-trail", "taps"]).await;
+    let item = create(&host, &Caller::Host, json!({})).await.unwrap();
+    let patch = Patch { title: Some(Title::parse("Changed").unwrap()), ..Patch::default() };
+    host.patch_item(&item.id.to_string(), patch, Caller::Host, RequestId::random()).await.unwrap();
+    // Audit-trail is told first here, writes its row, and the heavier veto takes it back.
+    let heavy = taps("heavy", 1000);
+    host.load(heavy.path(), &Policy::as_asked()).await.unwrap();
+    let vetoed = create(&host, &Caller::Host, json!({ "changed": "veto" })).await;
+    assert!(matches!(vetoed, Err(CallError::Refused { .. })));
+    host.delete_item(&item.id.to_string(), Some(2), Caller::Host, RequestId::random()).await.unwrap();
+    let rows = world.sql.query("SELECT item::text, action, revision FROM plugin_audit_trail.entries ORDER BY id", &[]).await.unwrap();
+    let rows: Vec<(String, String, i32)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let id = item.id.to_string();
+    assert_eq!(rows, [(id.clone(), "created".into(), 1), (id.clone(), "updated".into(), 2), (id, "deleted".into(), 2)]);
+    assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 0);
+}
+
+#[tokio::test]
+async fn tap_in_a_shared_transaction_has_its_own_plugins_rights_only() {
+    let world = World::new().await;
+    let host = world.host(&["audit-trail", "taps"]).await;
+    // Take audit-trail's right to its own table away behind the host's back: the host's login could still write there.
+    let role: String = world.sql.query_one("SELECT role FROM palisade.plugins WHERE name = 'audit-trail'", &[]).await.unwrap().get(0);
+    world.sql.batch_execute(&format!("REVOKE INSERT ON plugin_audit_trail.entries FROM {role}")).await.unwrap();
+    let before = world.state().await;
+    let refused = create(&host, &Caller::Host, json!({})).await;
+    assert!(matches!(refused, Err(CallError::Refused { .. } | CallError::Trapped { .. })), "{refused:?}");
+    assert_eq!(world.state().await, before);
+}
+
+#[tokio::test]
+async fn two_writes_of_one_item_at_once_both_count_or_say_so() {
+    let world = World::new().await;
+    let host = world.host(&["audit-trail"]).await;
+    let item = create(&host, &Caller::Host, json!({ "n": 0 })).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for index in 0..8 {
+        let (host, id) = (host.clone(), item.id.to_string());
+        tasks.spawn(async move {
+            let fields = Fields::from_value(json!({ format!("k{index}"): index })).unwrap();
+            let patch = Patch { fields: Some(fields), ..Patch::default() };
+            host.patch_item(&id, patch, Caller::Host, RequestId::random()).await
+        });
+    }
+    let mut written = 0;
+    while let Some(result) = tasks.join_next().await {
+        match result.unwrap() {
+            Ok(_) => written += 1,
+            Err(CallError::Contended { .. }) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(written >= 1);
+    let revision = world.count("SELECT revision::bigint FROM palisade.items").await;
+    assert_eq!(revision, 1 + written);
+    assert_eq!(world.count("SELECT count(*) FROM plugin_audit_trail.entries").await, 1 + written);
+    assert_eq!(world.count("SELECT count(*) FROM jsonb_object_keys((SELECT fields FROM palisade.items))").await, 1 + written);
+}
+
+#[tokio::test]
+async fn cron_tap_runs_at_its_interval_as_nobody() {
+    let world = World::new().await;
+    let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
+    let _host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
+    let ran = "SELECT count(*) FROM palisade.variables WHERE plugin = 'taps' AND name = 'last-run'";
+    for _ in 0..200 {
+        if world.count(ran).await == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the cron tap did not run within ten seconds");
+}
+
+#[tokio::test]
+async fn author_may_change_an_item_and_a_stranger_may_not() {
+    let world = World::new().await;
+    let host = world.host(&["taps"]).await;
+    host.users().permit("writer", &[Permission::parse("item:create:note").unwrap()]).await.unwrap();
+    let author = Caller::user(world.user(&host, "Ada", &["writer"]).await);
+    let stranger = Caller::user(world.user(&host, "Otto", &["writer"]).await);
+    let item = create(&host, &author, json!({})).await.unwrap();
+    let patch = Patch { title: Some(Title::parse("x").unwrap()), ..Patch::default() };
+    let id = item.id.to_string();
+    let denied = host.patch_item(&id, patch.clone(), stranger, RequestId::random()).await;
+    assert!(matches!(denied, Err(CallError::Denied)));
+    let stale = Patch { revision: Some(7), ..patch.clone() };
+    let conflict = host.patch_item(&id, stale, author.clone(), RequestId::random()).await;
+    assert!(matches!(conflict, Err(CallError::Conflict(1))));
+    assert_eq!(host.patch_item(&id, patch, author, RequestId::random()).await.unwrap().revision, 2);
+}

@@ -1,0 +1,1 @@
+//! `wit/user.wit` through a component.

@@ -1,0 +1,1 @@
+//! `wit/variables.wit` through a component.

@@ -1,0 +1,158 @@
+//! `cargo xtask demo`: from a clone to answered requests, with nothing else to do.
+//!
+//! It only starts the product: `palisade serve` brings its own database and imports the Markdown before it is ready.
+
+mod http;
+mod server;
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::guests::{self, Set};
+use crate::{postgres, repo};
+use server::Server;
+
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// The documents that become content.
+const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"];
+const REQUESTS: [Request; 3] = [
+    Request {
+        what: "Call a plugin",
+        method: "POST",
+        path: "/call/greeter/greeting/greet",
+        body: r#"{"name":"Ada"}"#,
+    },
+    Request { what: "List content", method: "GET", path: "/items?type=post", body: "" },
+    Request {
+        what: "Call a plugin that reads content",
+        method: "POST",
+        path: "/call/blog/posts/list",
+        body: r#"{"limit":3}"#,
+    },
+];
+
+struct Request {
+    what: &'static str,
+    method: &'static str,
+    path: &'static str,
+    body: &'static str,
+}
+
+/// Runs the demo; with `once` it sends the requests itself and ends.
+pub fn run(once: bool, listen: Option<SocketAddr>) -> Result<()> {
+    let wanted = listen.unwrap_or(if once { ANY_PORT } else { LISTEN });
+    // Asked before minutes of building, and again below, where it must be free.
+    free(wanted)?;
+    if std::env::var_os("DATABASE_URL").is_none() {
+        postgres::ensure()?;
+    }
+    guests::build_host()?;
+    guests::build(Set::Examples)?;
+    let listen = free(wanted)?;
+    let mut server = Server::start(listen, &content()?, once)?;
+    let done = server
+        .wait_until_ready()
+        .and_then(|()| if once { drive(listen) } else { invite(listen, &mut server) });
+    let stopped = server.stop();
+    done.and(stopped)
+}
+
+/// Copies the documents to a folder of their own: `serve` imports a folder, and the repository has much that is no
+/// content.
+fn content() -> Result<PathBuf> {
+    let folder = repo::target().join("demo/content");
+    // Absent is fine; anything else shows itself in the next line.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    for name in DOCUMENTS {
+        let document = repo::root().join(name);
+        if document.exists() {
+            fs::copy(&document, folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
+        }
+    }
+    Ok(folder)
+}
+
+/// Prints what to type, and waits for Ctrl-C.
+fn invite(listen: SocketAddr, server: &mut Server) -> Result<()> {
+    println!("\nPalisade serves on http://{listen}. In another terminal:\n");
+    for request in &REQUESTS {
+        println!("# {}\n{}\n", request.what, request.curl(listen));
+    }
+    println!("Ctrl-C stops it.");
+    server.wait_for_signal()
+}
+
+/// Sends the requests and prints them with their answers.
+fn drive(listen: SocketAddr) -> Result<()> {
+    let mut refused = Vec::new();
+    for request in &REQUESTS {
+        println!("\n$ {}", request.curl(listen));
+        let answer = http::send(listen, request.method, request.path, request.body)?;
+        println!("HTTP {}\n{}", answer.status, pretty(&answer.body));
+        if !answer.is_ok() {
+            refused.push(format!("{} answered {}", request.path, answer.status));
+        }
+    }
+    if !refused.is_empty() {
+        bail!("{}; the server's log is {}", refused.join(", "), server::log().display());
+    }
+    Ok(())
+}
+
+impl Request {
+    fn curl(&self, listen: SocketAddr) -> String {
+        let Self { method, path, body, .. } = self;
+        if body.is_empty() {
+            return format!("curl -s 'http://{listen}{path}'");
+        }
+        format!("curl -s -X {method} 'http://{listen}{path}' -H 'content-type: application/json' -d '{body}'")
+    }
+}
+
+fn pretty(body: &str) -> String {
+    let json = serde_json::from_str::<Value>(body).and_then(|value| serde_json::to_string_pretty(&value));
+    json.unwrap_or_else(|_| body.to_owned())
+}
+
+/// The address, if nobody listens there; port 0 becomes a free one. Another process may still take it before `serve`
+/// does, which then says so.
+fn free(listen: SocketAddr) -> Result<SocketAddr> {
+    let listener = TcpListener::bind(listen).with_context(|| {
+        format!("cannot listen on {listen}; stop what does, or pass --listen 127.0.0.1:PORT")
+    })?;
+    Ok(listener.local_addr()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_curl_line_is_the_request_that_is_sent() {
+        let [call, list, _] = &REQUESTS;
+        assert_eq!(
+            call.curl(LISTEN),
+            "curl -s -X POST 'http://127.0.0.1:8080/call/greeter/greeting/greet' \
+             -H 'content-type: application/json' -d '{\"name\":\"Ada\"}'"
+        );
+        assert_eq!(list.curl(LISTEN), "curl -s 'http://127.0.0.1:8080/items?type=post'");
+    }
+
+    #[test]
+    fn port_somebody_listens_on_is_refused_with_the_option() {
+        let taken = TcpListener::bind(ANY_PORT).expect("a port");
+        let error = free(taken.local_addr().expect("its address")).expect_err("a refusal");
+        assert!(error.to_string().contains("--listen"), "{error}");
+    }
+
+    #[test]
+    fn answer_that_is_no_json_is_shown_as_it_is() {
+        assert_eq!(pretty("<html>"), "<html>");
+    }
+}

@@ -1,0 +1,188 @@
+//! `cargo xtask tidy`: the repository's own rules.
+//!
+//! Each rule takes the repository's root and returns findings; each finding names the place and the fix. What rustc,
+//! clippy and rustfmt can say is not said here. A rule's tests are in its own file, on small bad trees.
+
+mod contract;
+mod imports;
+mod layout;
+mod numbers;
+mod rust;
+mod text;
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{repo, step};
+use rust::Source;
+
+/// A place that breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    file: String,
+    line: usize,
+    /// A sentence that names the fix.
+    fix: String,
+}
+
+impl Finding {
+    fn new(file: impl Into<String>, line: usize, fix: impl Into<String>) -> Self {
+        Self { file: file.into(), line, fix: fix.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}: {}", self.file, self.line, self.fix)
+    }
+}
+
+/// Prints what breaks the rules.
+pub fn run() -> Result<()> {
+    let findings = check(&Tree::read(&repo::root())?);
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if !findings.is_empty() {
+        bail!("tidy: {} findings", findings.len());
+    }
+    step::say("tidy: no findings");
+    Ok(())
+}
+
+fn check(tree: &Tree) -> Vec<Finding> {
+    let rules = [
+        layout::names,
+        layout::lengths,
+        imports::check,
+        numbers::check,
+        contract::check,
+        text::reasons,
+        text::words,
+    ];
+    let mut findings: Vec<_> = rules.iter().flat_map(|rule| rule(tree)).collect();
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// The repository's text files, and the Rust among them.
+pub struct Tree {
+    root: PathBuf,
+    /// Path from the root, with `/`, and content.
+    files: Vec<(String, String)>,
+    sources: Vec<Source>,
+}
+
+impl Tree {
+    /// Reads what git would commit: tracked files and new ones, not the ignored. Without git, every file.
+    fn read(root: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        for path in paths(root)? {
+            // Not UTF-8, or deleted but still tracked: nothing to read.
+            if let Ok(text) = fs::read_to_string(root.join(&path)) {
+                files.push((path, text));
+            }
+        }
+        let is_rust =
+            |(path, _): &&(String, String)| Path::new(path).extension().is_some_and(|kind| kind == "rs");
+        let sources = files.iter().filter(is_rust).map(|(path, text)| {
+            Source::read(path, text)
+                .with_context(|| format!("{path} is not Rust; run `cargo fmt` to see where"))
+        });
+        let sources = sources.collect::<Result<_>>()?;
+        Ok(Self { root: root.to_owned(), files, sources })
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.files.iter().any(|(known, _)| known == path)
+    }
+
+    /// The names of the contract's files that are an interface with a host side.
+    fn interfaces(&self) -> Vec<&str> {
+        let names = self.files.iter().filter_map(|(path, _)| path.strip_prefix("wit/")?.strip_suffix(".wit"));
+        names.filter(|name| !["world", "limits", "taps"].contains(name)).collect()
+    }
+}
+
+fn paths(root: &Path) -> Result<Vec<String>> {
+    let mut git = std::process::Command::new("git");
+    git.current_dir(root).args(["ls-files", "--cached", "--others", "--exclude-standard"]);
+    if root.join(".git").exists()
+        && let Ok(listed) = step::ask(&mut git)
+    {
+        return Ok(listed.lines().map(str::to_owned).collect());
+    }
+    let mut found = Vec::new();
+    walk(root, "", &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn walk(root: &Path, folder: &str, found: &mut Vec<String>) -> Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        if !entry.file_type()?.is_dir() {
+            found.push(path);
+        } else if name != "target" && name != ".git" {
+            walk(root, &path, found)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub mod fixture {
+    //! Small trees for the rules' tests.
+
+    use super::*;
+
+    /// What a rule finds in a tree of these files.
+    pub fn findings(rule: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)]) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        let tree = Tree::read(folder.path()).expect("a tree");
+        rule(&tree).iter().map(ToString::to_string).collect()
+    }
+
+    /// Asserts that a rule finds one thing, with these words in it.
+    #[track_caller]
+    pub fn finds(rule: fn(&Tree) -> Vec<Finding>, path: &str, text: &str, words: &str) {
+        let found = findings(rule, &[(path, text)]);
+        assert!(found.len() == 1 && found[0].contains(words), "{path}: {text}\nfound {found:#?}");
+    }
+
+    /// Asserts that a rule has nothing to say.
+    #[track_caller]
+    pub fn allows(rule: fn(&Tree) -> Vec<Finding>, path: &str, text: &str) {
+        let found = findings(rule, &[(path, text)]);
+        assert!(found.is_empty(), "{path}: {text}\nfound {found:#?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_is_not_rust_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("bad.rs"), "fn ( {").expect("a file");
+        let error = Tree::read(folder.path()).err().expect("an error");
+        assert!(format!("{error:#}").contains("bad.rs is not Rust"), "{error:#}");
+    }
+
+    #[test]
+    fn finding_reads_as_a_compiler_s_line() {
+        assert_eq!(Finding::new("host/src/kind.rs", 7, "Fix it.").to_string(), "host/src/kind.rs:7: Fix it.");
+    }
+}
