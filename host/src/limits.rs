@@ -275,6 +275,8 @@ pub const VARIABLE_TEXT_BYTES_MAX: u64 = 64 * KIB;
 
 /// Bytes of a permission's name.
 pub const PERMISSION_BYTES_MAX: usize = 128;
+/// Bytes of a role's name.
+pub const ROLE_BYTES_MAX: usize = 64;
 /// Bytes of a user's display name.
 pub const USER_NAME_BYTES_MAX: usize = 200;
 
