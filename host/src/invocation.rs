@@ -203,6 +203,8 @@ impl State {
     fn used(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Memory => self.memory.bytes(),
+            Limit::ContextEntries => self.request.context_use(&self.plugin.name).0,
+            Limit::ContextBytes => self.request.context_use(&self.plugin.name).1,
             other => self.ledger.used(other),
         }
     }
@@ -240,8 +242,14 @@ fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         }
         Some(Trap::UnreachableCodeReached) => "it panicked or ran into `unreachable`; its log says where".to_owned(),
         Some(trap) => trap.to_string(),
+        None if is_too_much(error) => "it handed the host more in one call than fits: pass less, or return it in pages".to_owned(),
         None => "it broke the rules of its interface".to_owned(),
     };
     tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
     CallError::Trapped { plugin, reason }
+}
+
+/// Whether the budget for lifting what a guest hands over ran out. wasmtime has no type for that error.
+fn is_too_much(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
 }

@@ -291,6 +291,8 @@ pub const VARIABLE_TEXT_BYTES_MAX: u64 = 64 * KIB;
 pub const PERMISSION_BYTES_MAX: usize = 128;
 /// Seconds of a day, which tokens' lifetimes are counted in.
 pub const DAY_S: u64 = 24 * 3_600;
+/// Bytes of a role's name.
+pub const ROLE_BYTES_MAX: usize = 64;
 /// Bytes of a user's display name.
 pub const USER_NAME_BYTES_MAX: usize = 200;
 

@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::error::Refusal;
 use crate::guard::request_context::{ContextKey, RequestId};
 use crate::guard::item::Status;
+use crate::guard::name::PluginName;
 use crate::guard::user::Permission;
 use crate::ledger::Exceeded;
 use crate::limits::{Limit, Limits};
@@ -72,6 +73,15 @@ impl Request {
         Ok(())
     }
 
+    /// How many entries and bytes of the context are a plugin's.
+    pub(crate) fn context_use(&self, plugin: &PluginName) -> (u64, u64) {
+        let context = self.context();
+        let own = context.iter().filter(|(key, _)| key.plugin() == plugin);
+        own.fold((0, 0), |(entries, bytes), (key, value)| {
+            (entries.saturating_add(1), bytes.saturating_add(key.bytes()).saturating_add(value.len() as u64))
+        })
+    }
+
     fn context(&self) -> MutexGuard<'_, HashMap<ContextKey, Vec<u8>>> {
         self.context.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,7 +100,6 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::name::PluginName;
 
     const BYTES: u64 = Limit::ContextBytes.default_max();
     const ENTRIES: u64 = Limit::ContextEntries.default_max();

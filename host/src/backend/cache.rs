@@ -9,6 +9,7 @@ use crate::guard::cache::{CacheEntry, CacheKey, CacheTag};
 use crate::guard::name::PluginName;
 use crate::limits::CACHE_PLUGIN_BYTES_MAX;
 use moka::notification::RemovalCause;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -44,6 +45,8 @@ impl Share {
         let index = Arc::clone(&tags);
         let entries = Cache::builder()
             .max_capacity(CACHE_PLUGIN_BYTES_MAX)
+            // moka's own policy turns new entries away that are asked for less often than old ones; the contract does not.
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(|key: &CacheKey, entry: &Arc<CacheEntry>| u32::try_from(entry.weight(key)).unwrap_or(u32::MAX))
             .expire_after(Lifetime)
             .eviction_listener(move |key: Arc<CacheKey>, entry: Arc<CacheEntry>, cause| {

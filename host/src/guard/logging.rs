@@ -101,11 +101,12 @@ fn is_unsafe(character: char) -> bool {
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A name of the contract's form: what it begins with counts towards its length, too.
 fn field_name(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
-    let name: String =
-        name.chars().take(LOG_FIELD_NAME_BYTES_MAX).map(|c| if allowed(c) { c } else { '_' }).collect();
-    if name.starts_with(|first: char| first.is_ascii_lowercase()) { name } else { format!("field_{name}") }
+    let beginning = if name.starts_with(|first: char| first.is_ascii_lowercase()) { "" } else { "field_" };
+    let rest = name.chars().map(|c| if allowed(c) { c } else { '_' });
+    beginning.chars().chain(rest).take(LOG_FIELD_NAME_BYTES_MAX).collect()
 }
 
 #[cfg(test)]
@@ -146,5 +147,7 @@ mod tests {
         let record = LogRecord::parse(Level::Info, "", &fields);
         assert_eq!(record.fields()[0].0, "plugin_");
         assert_eq!(record.fields()[1].0, "field___b");
+        let long = LogRecord::parse(Level::Info, "", &[("9".repeat(LOG_FIELD_NAME_BYTES_MAX), String::new())]);
+        assert_eq!(long.fields()[0].0.len(), LOG_FIELD_NAME_BYTES_MAX);
     }
 }

@@ -1,9 +1,10 @@
-//! Guard of `user`: identifiers and permissions.
+//! Guard of `user`: identifiers, permissions and roles.
 //!
 //! Contract: `wit/user.wit`.
 
 use crate::error::Refusal;
-use crate::limits::PERMISSION_BYTES_MAX;
+use crate::guard::name::is_kebab;
+use crate::limits::{PERMISSION_BYTES_MAX, ROLE_BYTES_MAX};
 use uuid::Uuid;
 
 /// A user's id.
@@ -51,6 +52,27 @@ impl Permission {
     }
 }
 
+/// A role's name. Operators give roles, and plugins read them in profiles.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Role(String);
+
+impl Role {
+    /// Parses a name: `[a-z][a-z0-9-]*`.
+    pub fn parse(name: &str) -> Result<Self, Refusal> {
+        if is_kebab(name) && name.len() <= ROLE_BYTES_MAX {
+            return Ok(Self(name.into()));
+        }
+        Err(Refusal::Invalid(format!(
+            "a role is lower-case letters, digits and `-`, begins with a letter and has at most {ROLE_BYTES_MAX} bytes"
+        )))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A UUID written as PostgreSQL and the contract write it; no braces, no upper case, no 32 digits.
 pub(crate) fn canonical(text: &str) -> Option<Uuid> {
     let id = Uuid::try_parse(text).ok()?;
@@ -85,6 +107,16 @@ mod tests {
         }
         for name in ["a", "item:edit:post", "x_y.z-1", &"a".repeat(PERMISSION_BYTES_MAX)] {
             assert!(Permission::parse(name).is_ok(), "{name:?}");
+        }
+    }
+    #[test]
+    fn role_of_another_form_is_refused() {
+        let long = "a".repeat(ROLE_BYTES_MAX + 1);
+        for name in ["", "A", "-a", "a:b", "a_b", "a.b", "a b", "a\0", "é", &long] {
+            assert!(Role::parse(name).is_err(), "{name:?}");
+        }
+        for name in ["a", "site-editor", &"a".repeat(ROLE_BYTES_MAX)] {
+            assert!(Role::parse(name).is_ok(), "{name:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Database;
 use crate::backend::UserStore;
 use crate::caller::User;
 use crate::error::Refusal;
-use crate::guard::user::{Permission, UserId};
+use crate::guard::user::{Permission, Role, UserId};
 use crate::limits::USER_NAME_BYTES_MAX;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -32,9 +32,8 @@ impl Users {
         if name.is_empty() || name.len() > USER_NAME_BYTES_MAX {
             return Err(Refusal::Invalid(format!("a user's name is 1 to {USER_NAME_BYTES_MAX} bytes")));
         }
-        for role in roles {
-            Permission::parse(role)?;
-        }
+        let roles = roles.iter().map(|role| Role::parse(role)).collect::<Result<Vec<_>, _>>()?;
+        let roles: Vec<&str> = roles.iter().map(Role::as_str).collect();
         let id = Uuid::now_v7();
         let text = "WITH added AS (INSERT INTO palisade.users (id, name) VALUES ($1, $2) RETURNING id), \
             given AS (INSERT INTO palisade.user_roles SELECT added.id, role FROM added, unnest($3::text[]) role) SELECT id FROM added";
@@ -45,10 +44,10 @@ impl Users {
 
     /// Gives a role permissions. The role need not have been named before.
     pub async fn permit(&self, role: &str, permissions: &[Permission]) -> Result<(), Refusal> {
-        Permission::parse(role)?;
+        let role = Role::parse(role)?;
         let permissions: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
         let text = "INSERT INTO palisade.role_permissions SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING";
-        self.query(text, &[Type::TEXT, Type::TEXT_ARRAY], &[&role, &permissions]).await.map(drop)
+        self.query(text, &[Type::TEXT, Type::TEXT_ARRAY], &[&role.as_str(), &permissions]).await.map(drop)
     }
 
     /// Makes a bearer token for a user. It is shown once: only its hash is kept.

@@ -1,0 +1,213 @@
+//! `wit/http.wit` through a component, against real servers on loopback.
+
+use crate::harness::{World, altered, call, returned};
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{any, get};
+use palisade::backend::http::{Secret, Secrets};
+use palisade::guard::address::AddressPolicy;
+use palisade::{Host, Policy};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A server on loopback that counts its requests.
+struct Server {
+    port: u16,
+    hits: Arc<AtomicUsize>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let hits = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&hits);
+        let echo = |headers: HeaderMap, body: String| async move {
+            let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+            format!("{body}|{}|{}", header("x-own"), header("authorization"))
+        };
+        let app = Router::new()
+            .route("/v1/echo", any(echo))
+            .route("/v1/large", get(|| async { "x".repeat(1_000_000) }))
+            .route("/v1/slow", get(|| async { tokio::time::sleep(Duration::from_secs(60)).await }))
+            .route("/v1/missing", get(|| async { (StatusCode::NOT_FOUND, "none") }))
+            .route("/v1/inside", get(|| async { redirect("/v1/echo") }))
+            .route("/v1/outside", get(|| async { redirect("/v2/secret") }))
+            .route("/v1/metadata", get(|| async { redirect("http://169.254.169.254/latest/meta-data") }))
+            .route("/v1/loop", get(|| async { redirect("/v1/loop") }))
+            .route("/v2/secret", get(|| async { "secret" }))
+            .layer(axum::middleware::from_fn(move |request, next: axum::middleware::Next| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                next.run(request)
+            }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { port, hits, task }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    fn hits(&self) -> usize {
+        self.hits.load(Ordering::SeqCst)
+    }
+
+    /// A host whose probe may reach `/v1/` here, and loopback at all.
+    async fn host(&self, world: &World, limits: &str) -> Host {
+        let grant = format!("http = [{{ url = \"{}\", methods = [\"GET\", \"POST\"], secret = \"key\" }}]", self.url("/v1/"));
+        let probe = altered("probe", |manifest| {
+            let old = "http = [{ url = \"https://api.example.com/v1/\", methods = [\"GET\", \"POST\"] }]";
+            assert!(manifest.contains(old));
+            format!("{}\n[limits]\n{limits}\n", manifest.replace(old, &grant))
+        });
+        let loopback = AddressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], ..AddressPolicy::default() };
+        let secrets = Secrets::default().with("probe", "key", Secret::new("authorization", "Bearer hidden").unwrap());
+        let builder = world.builder().addresses(loopback).secrets(secrets).plugin(probe.path(), Policy::as_asked());
+        builder.build().await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn redirect(to: &str) -> (StatusCode, [(&'static str, String); 1]) {
+    (StatusCode::FOUND, [("location", to.to_owned())])
+}
+
+fn request(method: &str, url: &str) -> Value {
+    json!({ "request": { "method": method, "url": url, "headers": [], "body": null, "secret": null, "timeoutMs": null } })
+}
+
+async fn fetch(host: &Host, request: Value) -> Result<Value, palisade::CallError> {
+    call(host, "probe", "effects/fetch", request).await
+}
+
+fn body(response: &Value) -> String {
+    use std::fmt::Write as _;
+    // Bytes come as base64: compared as such.
+    let mut text = String::new();
+    write!(text, "{}", response["body"].as_str().unwrap()).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn request_that_is_not_granted_opens_no_connection() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "").await;
+    for (method, url) in [
+        ("get", server.url("/v2/secret")),
+        ("get", server.url("/v1/../v2/secret")),
+        ("get", server.url("/v10/")),
+        ("delete", server.url("/v1/echo")),
+        ("get", format!("http://localhost:{}/v1/echo", server.port)),
+        ("get", "http://169.254.169.254/v1/echo".to_owned()),
+        ("get", "http://10.0.0.1/v1/echo".to_owned()),
+    ] {
+        let error = returned(fetch(&host, request(method, &url)).await);
+        assert_eq!(error, json!({ "tag": "access-denied" }), "{method} {url}");
+    }
+    for url in [format!("http://user@127.0.0.1:{}/v1/echo", server.port), "ftp://127.0.0.1/v1/".to_owned(), "v1".to_owned()] {
+        let error = returned(fetch(&host, request("get", &url)).await);
+        assert_eq!(error["tag"], "invalid-argument", "{url}");
+    }
+    assert_eq!(server.hits(), 0);
+}
+
+#[tokio::test]
+async fn private_address_is_denied_although_the_grant_names_it() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let probe = altered("probe", |manifest| manifest.replace("https://api.example.com/v1/", &server.url("/v1/")));
+    let host = world.builder().plugin(probe.path(), Policy::as_asked()).build().await.unwrap();
+    let error = returned(fetch(&host, request("get", &server.url("/v1/echo"))).await);
+    assert_eq!(error, json!({ "tag": "access-denied" }));
+    assert_eq!(server.hits(), 0);
+}
+
+#[tokio::test]
+async fn granted_request_reaches_the_server_with_method_headers_and_body() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "").await;
+    let mut post = request("post", &server.url("/v1/echo"));
+    post["request"]["headers"] = json!([{ "name": "x-own", "value": "b3du" }]);
+    post["request"]["body"] = json!("Ym9keQ==");
+    let response = fetch(&host, post).await.unwrap();
+    assert_eq!(response["status"], 200);
+    assert_eq!(body(&response), "Ym9keXxvd258LQ==", "body|own|-");
+    let missing = fetch(&host, request("get", &server.url("/v1/missing"))).await.unwrap();
+    assert_eq!(missing["status"], 404, "any status is an answer");
+}
+
+#[tokio::test]
+async fn secret_is_added_by_the_host_and_only_by_name() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "").await;
+    let mut get = request("get", &server.url("/v1/echo"));
+    get["request"]["secret"] = json!("key");
+    let response = fetch(&host, get.clone()).await.unwrap();
+    assert_eq!(body(&response), "fC18QmVhcmVyIGhpZGRlbg==", "|-|Bearer hidden");
+    get["request"]["secret"] = json!("other");
+    assert_eq!(returned(fetch(&host, get).await), json!({ "tag": "access-denied" }));
+}
+
+#[tokio::test]
+async fn redirect_is_checked_like_a_first_request() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "").await;
+    let inside = fetch(&host, request("get", &server.url("/v1/inside"))).await.unwrap();
+    assert_eq!(inside["status"], 200);
+    for path in ["/v1/outside", "/v1/metadata"] {
+        let error = returned(fetch(&host, request("get", &server.url(path))).await);
+        assert_eq!(error, json!({ "tag": "access-denied" }), "{path}");
+    }
+    let before = server.hits();
+    let endless = fetch(&host, request("get", &server.url("/v1/loop"))).await.unwrap();
+    assert_eq!(endless["status"], 302, "the sixth redirect is the answer");
+    assert_eq!(server.hits() - before, 6);
+}
+
+#[tokio::test]
+async fn body_over_the_budget_is_a_limit_and_at_the_budget_read() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let over = server.host(&world, "http-bytes = \"999999 B\"").await;
+    let error = returned(fetch(&over, request("get", &server.url("/v1/large"))).await);
+    assert_eq!((error["tag"].clone(), error["val"]["which"].clone()), (json!("limit-exceeded"), json!("http-bytes")));
+    let at = server.host(&world, "http-bytes = \"1000000 B\"").await;
+    // Only the first piece comes back: a whole megabyte is more than a result may carry.
+    let mut first = request("get", &server.url("/v1/large"));
+    first["max"] = json!(65_536);
+    assert!(call(&at, "probe", "effects/fetch-read", first).await.is_ok());
+}
+
+#[tokio::test]
+async fn requests_over_the_limit_are_refused() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "http-requests = 1").await;
+    assert!(fetch(&host, request("get", &server.url("/v1/echo"))).await.is_ok());
+    let error = returned(fetch(&host, request("get", &server.url("/v1/inside"))).await);
+    assert_eq!(error["val"], json!({ "which": "http-requests", "used": 2, "max": 1 }), "a redirect counts");
+}
+
+#[tokio::test]
+async fn slow_server_is_a_timeout() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "").await;
+    let mut slow = request("get", &server.url("/v1/slow"));
+    slow["request"]["timeoutMs"] = json!(100);
+    assert_eq!(returned(fetch(&host, slow).await), json!({ "tag": "timeout" }));
+}
+
+#[tokio::test]
+async fn server_that_is_not_there_is_a_failed_connection() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "").await;
+    let url = server.url("/v1/echo");
+    server.task.abort();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(returned(fetch(&host, request("get", &url)).await), json!({ "tag": "connection-failed" }));
+}

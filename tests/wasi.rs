@@ -1,0 +1,50 @@
+//! Components built with a real standard library: WASI is there, and leads nowhere.
+
+use crate::harness::{World, call};
+use serde_json::json;
+
+#[tokio::test]
+async fn std_guest_finds_nothing() {
+    let world = World::new().await;
+    let host = world.host(&["wasi"]).await;
+    let attempts =
+        ["file", "list", "write", "environment", "arguments", "stdin", "connect", "listen", "resolve", "process"];
+    for what in attempts {
+        let found = call(&host, "wasi", "attempts/reach", json!({ "what": what })).await;
+        assert!(matches!(found, Err(palisade::CallError::Returned(_))), "{what}: {found:?}");
+    }
+    assert!(!std::path::Path::new("/tmp/palisade-was-here").exists());
+}
+
+#[tokio::test]
+async fn std_guest_prints_into_the_log_within_its_budget() {
+    let world = World::new().await;
+    let host = world.host(&["wasi"]).await;
+    call(&host, "wasi", "attempts/print", json!({ "text": "one\ntwo \u{1b}[31m" })).await.unwrap();
+    let messages = world.log.messages();
+    assert!(messages.contains(&"one".to_owned()), "{messages:?}");
+    assert!(messages.contains(&"two \\u{1b}[31m".to_owned()), "{messages:?}");
+    assert!(world.log.all().iter().all(|entry| entry.plugin == "wasi"));
+}
+
+#[tokio::test]
+async fn std_guest_sees_virtual_time_in_a_query_and_real_time_in_an_action() {
+    let world = World::new().await;
+    let host = world.host(&["wasi"]).await;
+    let clocks = call(&host, "wasi", "attempts/clocks", json!({})).await.unwrap();
+    assert_eq!(clocks[1], 0, "time stands still in a query");
+    assert!(clocks[0].as_str().map_or(0, |text| text.parse().unwrap()) > 1_600_000_000_000_000_000_u64, "{clocks}");
+    let clocks = call(&host, "wasi", "actions/clocks", json!({})).await.unwrap();
+    assert!(clocks[1].as_u64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn std_guests_hash_order_follows_the_invocations_seed() {
+    let world = World::new().await;
+    let host = world.host(&["wasi"]).await;
+    let mut orders = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        orders.insert(call(&host, "wasi", "attempts/order", json!({})).await.unwrap().to_string());
+    }
+    assert!(orders.len() > 1, "each invocation has a seed of its own");
+}
