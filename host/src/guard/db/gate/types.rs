@@ -46,7 +46,7 @@ impl Printer<'_> {
         let is_own = match self.names {
             Names::Granted(catalogue) => catalogue.has_enum(&name),
             // A migration may use any type that its own schema has; PostgreSQL's own are all named above.
-            Names::Own(_) => schema.is_some() || !super::types::is_built_in(&name),
+            Names::Own(_) => schema.is_some() || !is_built_in(&name),
         };
         if schema.is_none_or(|schema| schema == own) && is_own {
             return Ok(format!("{}.{}", quoted(own), quoted(&name)));

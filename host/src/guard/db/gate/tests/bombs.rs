@@ -231,7 +231,7 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
 fn long_text_is_refused_before_it_is_read() {
     let huge = "(".repeat(10 * limits::SQL_BYTES_MAX);
     assert!(matches!(
-        super::ReadStatement::parse(&Catalogue::new("s", true, true), &huge),
+        ReadStatement::parse(&Catalogue::new("s", true, true), &huge),
         Err(Refusal::Invalid(_))
     ));
 }

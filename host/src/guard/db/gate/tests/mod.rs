@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use tokio_postgres::types::{Kind, Type};
 
 use super::super::catalogue::{Catalogue, Column, ColumnSet, Grant, Operations, Table};
-use super::super::{Refusal, gate};
+use super::super::Refusal;
 use super::{ReadStatement, WriteStatement};
 
 pub(super) fn column(name: &str, data_type: Type) -> Column {
@@ -67,7 +67,7 @@ pub(super) fn write(sql: &str) -> Result<String, Refusal> {
 fn sql_text_without_its_grant_is_denied() {
     let neither = Catalogue::new("plugin_blog", false, false);
     assert_eq!(ReadStatement::parse(&neither, "SELECT 1"), Err(Refusal::Denied));
-    assert_eq!(gate::WriteStatement::parse(&neither, "DELETE FROM drafts"), Err(Refusal::Denied));
+    assert_eq!(WriteStatement::parse(&neither, "DELETE FROM drafts"), Err(Refusal::Denied));
 }
 
 #[test]
