@@ -21,6 +21,7 @@ fn all_titles() -> Value {
     selection(json!([]))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
 fn selection(filter: Value) -> Value {
     let order = json!([{ "column": "id", "direction": "ascending" }]);
     json!({ "table": "notes", "columns": ["title"], "filter": filter, "orderBy": order, "limit": null, "after": [] })

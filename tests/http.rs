@@ -30,7 +30,7 @@ impl Server {
         let app = Router::new()
             .route("/v1/echo", any(echo))
             .route("/v1/large", get(|| async { "x".repeat(1_000_000) }))
-            .route("/v1/slow", get(|| async { tokio::time::sleep(Duration::from_secs(60)).await }))
+            .route("/v1/slow", get(|| async { tokio::time::sleep(Duration::from_mins(1)).await }))
             .route("/v1/missing", get(|| async { (StatusCode::NOT_FOUND, "none") }))
             .route("/v1/inside", get(|| async { redirect("/v1/echo") }))
             .route("/v1/outside", get(|| async { redirect("/v2/secret") }))

@@ -89,9 +89,6 @@ pub struct CronOptions {
     /// Time between two runs: `"30 s"`, `"5 min"`, `"1 h"`.
     #[serde(deserialize_with = "interval")]
     pub every: Duration,
-    /// As for the other taps.
-    #[serde(default)]
-    pub weight: i32,
 }
 
 impl Manifest {

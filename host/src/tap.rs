@@ -80,7 +80,7 @@ pub(crate) async fn presave(
         let entry = Entry::Presave { previous: previous.cloned().map(Into::into), draft: draft.clone().into() };
         let (returned, reply) = take_part(core, plugin, setting, session, entry).await;
         let next = reply.and_then(|reply| match reply {
-            Reply::Draft(Ok(next)) => checked(plugin, &draft, next),
+            Reply::Draft(Ok(next)) => checked(plugin, &draft, &next),
             Reply::Draft(Err(message)) => Err(refused(plugin, message)),
             _ => Err(mismatch(plugin)),
         });
@@ -157,7 +157,7 @@ fn own(setting: &Setting, plugin: &Plugin) -> Setting {
 }
 
 /// A presave tap may change everything but the type, within the bounds of any draft.
-fn checked(plugin: &Plugin, before: &Draft, after: crate::plugin::WitDraft) -> Result<Draft, CallError> {
+fn checked(plugin: &Plugin, before: &Draft, after: &crate::plugin::WitDraft) -> Result<Draft, CallError> {
     let draft = parse_draft(after, ItemScope::All).map_err(|refusal| CallError::Trapped {
         plugin: plugin.name.to_string(),
         reason: format!("its draft is not acceptable: {refusal}"),

@@ -104,7 +104,7 @@ impl World {
             let table: String = row.get(0);
             let text = format!("SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {table} t");
             let hash: String = self.sql.query_one(&text, &[]).await.unwrap().get(0);
-            state.push_str(&format!("{table} {hash}\n"));
+            state.extend([table.as_str(), " ", hash.as_str(), "\n"]);
         }
         state
     }

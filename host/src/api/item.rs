@@ -66,7 +66,7 @@ impl wit::Host for View<'_> {
 
 impl HostWrite for View<'_> {
     async fn insert(&mut self, draft: wit::Draft) -> Result<wit::Item, Refusal> {
-        let draft = parse_draft(draft, self.scope)?;
+        let draft = parse_draft(&draft, self.scope)?;
         Ok(self.content.insert(&draft).await?.into())
     }
 
@@ -88,7 +88,7 @@ impl HostWrite for View<'_> {
 }
 
 /// Checks a draft that a guest made; taps make them too.
-pub(crate) fn parse_draft(draft: wit::Draft, scope: ItemScope<'_>) -> Result<Draft, Refusal> {
+pub(crate) fn parse_draft(draft: &wit::Draft, scope: ItemScope<'_>) -> Result<Draft, Refusal> {
     Ok(Draft {
         item_type: ItemType::parse(&draft.item_type, scope, ItemPower::Write)?,
         title: Title::parse(&draft.title)?,

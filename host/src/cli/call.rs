@@ -28,7 +28,7 @@ pub(super) struct CallArgs {
     arguments: String,
     #[command(flatten)]
     place: PlaceArgs,
-    /// Call through a server that is running, such as http://127.0.0.1:8080
+    /// Call through a server that is running, such as `http://127.0.0.1:8080`
     #[arg(long, conflicts_with_all = ["dir", "policy", "secrets"])]
     url: Option<url::Url>,
     /// The bearer token of the user to call as; nobody in particular unless given

@@ -282,7 +282,7 @@ mod tests {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(ITEM_FIELDS_DEPTH_MAX), "]".repeat(ITEM_FIELDS_DEPTH_MAX));
         let very_deep = format!("{{\"a\":{}", "[".repeat(100_000));
         for text in ["", "[]", "1", "{", "{\"a\":\"\\u0000\"}", "{\"\\u0000\":1}", &deep, &very_deep] {
-            assert!(matches!(Fields::parse(text), Err(Refusal::Invalid(_))), "{:.40}", text);
+            assert!(matches!(Fields::parse(text), Err(Refusal::Invalid(_))), "{text:.40}");
         }
         let large = format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap()));
         assert!(matches!(Fields::parse(&large), Err(Refusal::Exceeded(_))));

@@ -97,6 +97,7 @@ impl Plugin {
 }
 
 /// A refusal's sentence, for a caller to read: one line, bounded.
+#[allow(clippy::needless_pass_by_value, reason = "it is the end of `map_err`")]
 fn sentence(refusal: tap_types::Refusal) -> String {
     let mut text: String = refusal.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let end = (0..=REFUSAL_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);

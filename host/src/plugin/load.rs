@@ -169,7 +169,7 @@ impl Loader {
                 if let ComponentItem::ComponentFunc(function) = item.ty {
                     let signature = Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
                     let (_, index) = component.get_export(Some(&parent), name).ok_or("a function has no index")?;
-                    let function = Function { kind: *kind, interface: export.to_owned(), signature, export: index };
+                    let function = Function { kind: *kind, signature, export: index };
                     mapped.insert(name.to_owned(), function);
                 }
             }

@@ -55,8 +55,6 @@ pub(crate) struct Plugin {
 #[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) kind: Kind,
-    /// The interface's full name, with version if it has one.
-    pub(crate) interface: String,
     pub(crate) signature: Signature,
     export: ComponentExportIndex,
 }

@@ -29,16 +29,6 @@ impl Signature {
         Self { parameters, result }
     }
 
-    /// The parameters in their order.
-    pub fn parameters(&self) -> &[Field] {
-        &self.parameters
-    }
-
-    /// The type of the result, if the function has one.
-    pub fn result(&self) -> Option<&Shape> {
-        self.result.as_ref()
-    }
-
     /// How many values a call of the function fills in: 0 or 1.
     pub fn results_len(&self) -> usize {
         usize::from(self.result.is_some())

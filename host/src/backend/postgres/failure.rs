@@ -26,6 +26,7 @@ pub(crate) enum Failure {
     Unknown(String),
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is the end of `map_err`")]
 pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
     if error.is_closed() {
         return Failure::Disconnected(error.to_string());
@@ -38,7 +39,7 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
         return Failure::Server(Box::new(server.clone()));
     }
     let text = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    if error.source().is_some_and(|source| source.is::<std::io::Error>()) {
+    if error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
         return Failure::Disconnected(text);
     }
     if error.to_string().starts_with("error serializing parameter") {

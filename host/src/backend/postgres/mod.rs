@@ -7,6 +7,7 @@
 pub(crate) mod failure;
 pub(crate) mod items;
 mod migrate;
+mod mode;
 pub(crate) mod pool;
 pub(crate) mod role;
 pub mod session;

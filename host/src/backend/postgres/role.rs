@@ -55,7 +55,7 @@ impl Database {
             Fault::Sentence(sentence) => refuse(sentence),
         })?;
         let mut config = self.config.clone();
-        config.user(&role).password(password).application_name(&format!("palisade/{}", plan.name));
+        config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
         let pool = Pool::new(config, PLUGIN_CONNECTIONS_MAX).map_err(|error| refuse(error.to_string()))?;
         Ok(Installed { role, pool: Arc::new(pool), catalogue })
     }
@@ -178,12 +178,13 @@ impl Work<'_> {
     /// Takes all rights away, then gives those that are granted.
     async fn rights(&self) -> Result<(), Fault> {
         let Self { role, schema, plan, .. } = self;
-        let mut text = format!(
-            "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}; REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}; \
-             REVOKE ALL ON ALL TABLES IN SCHEMA palisade FROM {role}; \
-             GRANT USAGE ON SCHEMA {schema}, palisade TO {role}; \
-             GRANT SELECT ON palisade.plugins, palisade.item_grants, palisade.variables TO {role}; "
-        );
+        let mut statements = vec![
+            format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}"),
+            format!("REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}"),
+            format!("REVOKE ALL ON ALL TABLES IN SCHEMA palisade FROM {role}"),
+            format!("GRANT USAGE ON SCHEMA {schema}, palisade TO {role}"),
+            format!("GRANT SELECT ON palisade.plugins, palisade.item_grants, palisade.variables TO {role}"),
+        ];
         let mut inserts = false;
         for (table, operations) in &plan.grants.db.tables {
             inserts |= operations.contains(&TableOperation::Insert);
@@ -194,15 +195,15 @@ impl Work<'_> {
                 )));
             }
             let rights: Vec<&str> = operations.iter().map(|operation| right(*operation)).collect();
-            text.push_str(&format!("GRANT {} ON {schema}.{} TO {role}; ", rights.join(", "), quoted(table)));
+            statements.push(format!("GRANT {} ON {schema}.{} TO {role}", rights.join(", "), quoted(table)));
         }
         if inserts {
-            text.push_str(&format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}; "));
+            statements.push(format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"));
         }
         if plan.grants.variables.contains(&VariablePower::Write) {
-            text.push_str(&format!("GRANT INSERT, UPDATE, DELETE ON palisade.variables TO {role}; "));
+            statements.push(format!("GRANT INSERT, UPDATE, DELETE ON palisade.variables TO {role}"));
         }
-        self.client.batch_execute(&text).await?;
+        self.client.batch_execute(&statements.join("; ")).await?;
         self.item_rights().await
     }
 
