@@ -1,9 +1,13 @@
 //! What every test needs: a database of its own, hosts on it, and a look at it from the other side.
 
 mod log;
+mod refused;
 mod server;
+mod variants;
 
 pub use log::Captured;
+pub use refused::{exceeded, invalid, trapped};
+pub use variants::limited;
 
 use palisade::{CallError, Caller, Host, HostBuilder, Policy, User};
 use serde_json::Value;
