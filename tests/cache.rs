@@ -8,15 +8,21 @@ use palisade::backend::cache::InProcessCache;
 use palisade::guard::cache::CacheKey;
 use palisade::guard::name::PluginName;
 use palisade::limits::{
-    CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_PLUGIN_BYTES_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX, CACHE_TTL_MAX_MS,
-    CACHE_VALUE_BYTES_MAX,
+    CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_PLUGIN_BYTES_MAX, CACHE_TAG_BYTES_MAX,
+    CACHE_TAGS_MAX, CACHE_TTL_MAX_MS, CACHE_VALUE_BYTES_MAX,
 };
 use palisade::{CallError, Host, Policy};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-async fn set(host: &Host, plugin: &str, key: &str, value: &[u8], retention: Value) -> Result<Value, CallError> {
+async fn set(
+    host: &Host,
+    plugin: &str,
+    key: &str,
+    value: &[u8],
+    retention: Value,
+) -> Result<Value, CallError> {
     let arguments = json!({ "key": key, "value": STANDARD.encode(value), "retention": retention });
     call(host, plugin, "reads/cache-set", arguments).await
 }
@@ -46,7 +52,10 @@ async fn key_of_another_form_is_invalid_argument() {
     for key in ["", "a\0b", "a\nb", "\u{1b}[0m", "\u{85}", &long] {
         let arguments = || json!({ "key": key });
         assert!(invalid(set(&host, "probe", key, b"v", tagged(&[])).await).contains("512 bytes"), "{key:?}");
-        assert!(invalid(call(&host, "probe", "reads/cache-get", arguments()).await).contains("control characters"));
+        assert!(
+            invalid(call(&host, "probe", "reads/cache-get", arguments()).await)
+                .contains("control characters")
+        );
         assert!(invalid(call(&host, "probe", "reads/cache-delete", arguments()).await).contains("cache key"));
     }
     let longest = "x".repeat(CACHE_KEY_BYTES_MAX);
@@ -72,7 +81,10 @@ async fn tag_of_another_form_is_invalid_argument_and_stores_nothing() {
     set(&host, "probe", "k", b"v", json!({ "tags": many[1..] })).await.unwrap();
     set(&host, "probe", "l", b"v", tagged(&[&longest])).await.unwrap();
     invalidate(&host, "probe", &longest).await;
-    assert_eq!((get(&host, "probe", "k").await.as_deref(), get(&host, "probe", "l").await), (Some(&b"v"[..]), None));
+    assert_eq!(
+        (get(&host, "probe", "k").await.as_deref(), get(&host, "probe", "l").await),
+        (Some(&b"v"[..]), None)
+    );
 }
 
 #[tokio::test]
@@ -80,7 +92,10 @@ async fn ttl_out_of_its_range_is_invalid_argument() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for ttl_ms in [0, CACHE_TTL_MAX_MS + 1, u64::MAX] {
-        assert!(invalid(set(&host, "probe", "k", b"v", lasting(ttl_ms)).await).contains("30 days"), "{ttl_ms}");
+        assert!(
+            invalid(set(&host, "probe", "k", b"v", lasting(ttl_ms)).await).contains("30 days"),
+            "{ttl_ms}"
+        );
     }
     assert_eq!(get(&host, "probe", "k").await, None);
     for ttl_ms in [1, CACHE_TTL_MAX_MS] {
@@ -107,7 +122,8 @@ async fn entry_after_its_ttl_is_gone_and_others_stay() {
 async fn value_over_1_mib_is_limit_exceeded_and_stores_nothing() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
-    let fill = |bytes: u64| call(&host, "steps", "sequences/cache-fill", json!({ "key": "k", "bytes": bytes }));
+    let fill =
+        |bytes: u64| call(&host, "steps", "sequences/cache-fill", json!({ "key": "k", "bytes": bytes }));
     let over = CACHE_VALUE_BYTES_MAX + 1;
     assert_eq!(exceeded(fill(over).await), ("cache-bytes".into(), over, CACHE_VALUE_BYTES_MAX));
     fill(CACHE_VALUE_BYTES_MAX).await.unwrap();
@@ -130,7 +146,13 @@ async fn cache_bytes_over_the_manifest_limit_are_limit_exceeded() {
 async fn full_share_gives_up_its_least_recently_used_entries_and_takes_every_new_one() {
     let world = World::new().await;
     let store = Arc::new(InProcessCache::default());
-    let shared = world.builder().cache(store.clone()).plugin(guest("steps"), Policy::as_asked()).build().await.unwrap();
+    let shared = world
+        .builder()
+        .cache(store.clone())
+        .plugin(guest("steps"), Policy::as_asked())
+        .build()
+        .await
+        .unwrap();
     let key = |index: u64| CacheKey::parse(&PluginName::parse("steps").unwrap(), index.to_string()).unwrap();
     let fill = |index: u64| {
         let arguments = json!({ "key": index.to_string(), "bytes": CACHE_VALUE_BYTES_MAX });
@@ -199,7 +221,13 @@ async fn key_of_another_plugin_is_never_met() {
 async fn entry_is_shared_by_invocations_replaced_and_removed() {
     let world = World::new().await;
     let store = Arc::new(InProcessCache::default());
-    let host = world.builder().cache(store.clone()).plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
+    let host = world
+        .builder()
+        .cache(store.clone())
+        .plugin(guest("probe"), Policy::as_asked())
+        .build()
+        .await
+        .unwrap();
     let key = CacheKey::parse(&PluginName::parse("probe").unwrap(), "k".into()).unwrap();
     for value in [&b"first"[..], b"", b"\0\xff"] {
         set(&host, "probe", "k", value, tagged(&[])).await.unwrap();
@@ -217,7 +245,13 @@ async fn entry_is_shared_by_invocations_replaced_and_removed() {
 async fn write_of_a_mutation_that_fails_stays() {
     let world = World::new().await;
     let store = Arc::new(InProcessCache::default());
-    let host = world.builder().cache(store.clone()).plugin(guest("steps"), Policy::as_asked()).build().await.unwrap();
+    let host = world
+        .builder()
+        .cache(store.clone())
+        .plugin(guest("steps"), Policy::as_asked())
+        .build()
+        .await
+        .unwrap();
     let failed = call(&host, "steps", "sequences/cache-then-fail", json!({ "key": "k" })).await;
     assert_eq!(returned(failed), json!("failed after the set"));
     let key = CacheKey::parse(&PluginName::parse("steps").unwrap(), "k".into()).unwrap();

@@ -49,7 +49,9 @@ async fn monotonic_in_a_query_or_mutation_is_always_0() {
 #[tokio::test]
 async fn now_in_an_action_is_the_hosts_real_time() {
     let world = World::new().await;
-    for (host, function) in [(host_of(&world, "query").await, "effects/now"), (host_of(&world, "action").await, "reads/now")] {
+    for (host, function) in
+        [(host_of(&world, "query").await, "effects/now"), (host_of(&world, "action").await, "reads/now")]
+    {
         let before = wall(&world).await;
         let (first, second) = twice(&host, function).await;
         let after = wall(&world).await;

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
 async fn log(host: &Host, plugin: &str, message: &str, fields: &[(&str, &str)]) {
-    let fields: Vec<Value> = fields.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    let fields: Vec<Value> =
+        fields.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     let arguments = json!({ "level": "info", "message": message, "fields": fields });
     assert_eq!(call(host, plugin, "reads/log", arguments).await.unwrap(), Value::Null);
 }
@@ -24,7 +25,11 @@ impl Lines {
     /// Everything that this thread logs from now on.
     fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
         let lines = Self::default();
-        let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(lines.clone()).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(lines.clone())
+            .finish();
         (lines, tracing::subscriber::set_default(subscriber))
     }
 
@@ -81,7 +86,9 @@ async fn record_is_stamped_with_plugin_and_request_that_no_field_replaces() {
     let forged = json!([{ "name": "plugin", "value": "other" }, { "name": "request", "value": "forged" }]);
     for (plugin, id) in [("probe", "request-1"), ("other", "request-2")] {
         let arguments = json!({ "level": "warn", "message": plugin, "fields": forged });
-        host.call_in(plugin, "reads/log", arguments, Caller::Anonymous, RequestId::parse(id).unwrap()).await.unwrap();
+        host.call_in(plugin, "reads/log", arguments, Caller::Anonymous, RequestId::parse(id).unwrap())
+            .await
+            .unwrap();
         let entry = world.log.all().pop().unwrap();
         assert_eq!((&*entry.plugin, &*entry.request, &*entry.message), (plugin, id, plugin));
         assert_eq!(entry.fields, [("plugin".into(), "other".into()), ("request".into(), "forged".into())]);
@@ -92,9 +99,15 @@ async fn record_is_stamped_with_plugin_and_request_that_no_field_replaces() {
 async fn record_in_the_hosts_own_log_cannot_be_forged() {
     let world = World::new().await;
     // Without a sink of ours, records go where the host's own do.
-    let host = Host::builder().database(world.url()).plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
+    let host = Host::builder()
+        .database(world.url())
+        .plugin(guest("probe"), Policy::as_asked())
+        .build()
+        .await
+        .unwrap();
     let (lines, _guard) = Lines::capture();
-    log(&host, "probe", "m\"}\n{\"target\":\"forged\"}", &[("plugin", "other\" plugin=\"third"), ("x", "1")]).await;
+    log(&host, "probe", "m\"}\n{\"target\":\"forged\"}", &[("plugin", "other\" plugin=\"third"), ("x", "1")])
+        .await;
     let events = lines.of_plugins();
     assert_eq!(events.len(), 1, "{events:?}");
     let fields = &events[0]["fields"];
@@ -112,7 +125,8 @@ async fn field_name_of_another_form_is_replaced_character_by_character() {
     let hostile = ["plugin\n", "Ab c", "é=1", "", "1st", &long, &"9".repeat(LOG_FIELD_NAME_BYTES_MAX)];
     let fields: Vec<(&str, &str)> = hostile.iter().map(|name| (*name, "v")).collect();
     log(&host, "probe", "m", &fields).await;
-    let names: Vec<String> = world.log.all().pop().unwrap().fields.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> =
+        world.log.all().pop().unwrap().fields.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), hostile.len());
     for name in &names {
         let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c));
@@ -121,7 +135,8 @@ async fn field_name_of_another_form_is_replaced_character_by_character() {
     }
     assert_eq!((&*names[0], &names[5]), ("plugin_", &longest));
     log(&host, "probe", "m", &[("a1_.-", "v"), (&longest, "v")]).await;
-    let names: Vec<String> = world.log.all().pop().unwrap().fields.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> =
+        world.log.all().pop().unwrap().fields.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["a1_.-".to_owned(), longest]);
 }
 
@@ -142,8 +157,12 @@ async fn record_over_4_kib_or_32_fields_is_cut_and_says_so() {
     for (message, fields) in over {
         log(&host, "probe", message, fields).await;
         let entry = world.log.all().pop().unwrap();
-        let bytes: usize = entry.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + entry.message.len();
-        assert!(entry.is_cut && bytes <= LOG_RECORD_BYTES_MAX && entry.fields.len() <= LOG_FIELDS_MAX, "{bytes}");
+        let bytes: usize = entry.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+            + entry.message.len();
+        assert!(
+            entry.is_cut && bytes <= LOG_RECORD_BYTES_MAX && entry.fields.len() <= LOG_FIELDS_MAX,
+            "{bytes}"
+        );
         assert!(!entry.message.is_empty());
     }
     let at: [(&str, &[(&str, &str)]); 3] = [(&text, &[]), (half, &[("n", &half[1..])]), ("m", &fields[1..])];
@@ -166,7 +185,8 @@ async fn records_over_256_are_dropped_and_the_host_logs_how_many() {
         drop(guard);
         assert_eq!(world.log.all().len() as u64 - before, max);
         assert_eq!(world.log.messages().pop().unwrap(), format!("line {}", max - 1));
-        let told: Vec<u64> = lines.of_plugins().iter().filter_map(|event| event["fields"]["dropped"].as_u64()).collect();
+        let told: Vec<u64> =
+            lines.of_plugins().iter().filter_map(|event| event["fields"]["dropped"].as_u64()).collect();
         assert_eq!(told, dropped.into_iter().collect::<Vec<_>>());
     }
 }
@@ -186,7 +206,13 @@ async fn log_text_over_the_manifest_limit_is_dropped() {
 async fn levels_arrive_as_they_were_sent() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
-    let levels = [("trace", Level::Trace), ("debug", Level::Debug), ("info", Level::Info), ("warn", Level::Warn), ("error", Level::Error)];
+    let levels = [
+        ("trace", Level::Trace),
+        ("debug", Level::Debug),
+        ("info", Level::Info),
+        ("warn", Level::Warn),
+        ("error", Level::Error),
+    ];
     for (name, level) in levels {
         let arguments = json!({ "level": name, "message": name, "fields": [] });
         call(&host, "probe", "reads/log", arguments).await.unwrap();
@@ -198,7 +224,8 @@ async fn levels_arrive_as_they_were_sent() {
 async fn record_of_a_mutation_that_fails_stays() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
-    let failed = call(&host, "steps", "sequences/log-then-fail", json!({ "message": "before the end" })).await;
+    let failed =
+        call(&host, "steps", "sequences/log-then-fail", json!({ "message": "before the end" })).await;
     assert_eq!(returned(failed), json!("failed after the record"));
     assert_eq!(world.log.messages(), ["before the end"]);
 }

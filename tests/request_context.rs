@@ -63,9 +63,15 @@ async fn context_over_64_kib_or_64_entries_is_limit_exceeded() {
     let host = world.host(&["steps"]).await;
     // Keys are of one byte, and count.
     let most = CONTEXT_BYTES_MAX / CONTEXT_ENTRIES_MAX - 1;
-    assert_eq!(exceeded(fill(&host, 1, CONTEXT_BYTES_MAX).await), ("context-bytes".into(), CONTEXT_BYTES_MAX + 1, CONTEXT_BYTES_MAX));
+    assert_eq!(
+        exceeded(fill(&host, 1, CONTEXT_BYTES_MAX).await),
+        ("context-bytes".into(), CONTEXT_BYTES_MAX + 1, CONTEXT_BYTES_MAX)
+    );
     assert_eq!(exceeded(fill(&host, 64, most + 1).await).0, "context-bytes");
-    assert_eq!(exceeded(fill(&host, 65, 0).await), ("context-entries".into(), CONTEXT_ENTRIES_MAX + 1, CONTEXT_ENTRIES_MAX));
+    assert_eq!(
+        exceeded(fill(&host, 65, 0).await),
+        ("context-entries".into(), CONTEXT_ENTRIES_MAX + 1, CONTEXT_ENTRIES_MAX)
+    );
     fill(&host, 1, CONTEXT_BYTES_MAX - 1).await.unwrap();
     fill(&host, 64, most).await.unwrap();
 }
@@ -96,7 +102,8 @@ async fn remaining_lists_limits_of_time_in_actions_only() {
     let query = call(&host, "probe", "reads/remaining", json!({})).await.unwrap();
     let action = call(&host, "probe", "effects/remaining", json!({})).await.unwrap();
     for remaining in [&query, &action] {
-        let names: Vec<&str> = remaining.as_array().unwrap().iter().map(|usage| usage["which"].as_str().unwrap()).collect();
+        let names: Vec<&str> =
+            remaining.as_array().unwrap().iter().map(|usage| usage["which"].as_str().unwrap()).collect();
         assert!(names.is_sorted() && names.iter().all(|name| name.len() <= 40), "{names:?}");
         assert_eq!(state(remaining, "db-rows"), Some((0, 5)));
         assert_eq!(state(remaining, "host-calls").unwrap().0, 1);
@@ -105,7 +112,11 @@ async fn remaining_lists_limits_of_time_in_actions_only() {
     assert!(times.iter().all(|time| state(&query, time).is_none()));
     assert_eq!(state(&action, "action-time").unwrap().1, 240_000);
     assert!(state(&action, "guest-time").is_some());
-    assert_eq!(call(&host, "probe", "reads/remaining", json!({})).await.unwrap(), query, "the same call gives the same bytes");
+    assert_eq!(
+        call(&host, "probe", "reads/remaining", json!({})).await.unwrap(),
+        query,
+        "the same call gives the same bytes"
+    );
 }
 
 #[tokio::test]
@@ -115,12 +126,18 @@ async fn request_names_itself_the_plugin_and_its_version() {
     let longest = "!".repeat(REQUEST_ID_BYTES_MAX);
     for (plugin, id) in [("probe", "request-1"), ("other", &longest)] {
         let request = RequestId::parse(id).unwrap();
-        let outcome = host.call_in(plugin, "reads/request", json!({}), Caller::Anonymous, request).await.unwrap();
+        let outcome =
+            host.call_in(plugin, "reads/request", json!({}), Caller::Anonymous, request).await.unwrap();
         assert_eq!(outcome.value, json!({ "id": id, "plugin": plugin, "version": "0.1.0" }));
     }
     let mut made = Vec::new();
     for _ in 0..2 {
-        made.push(call(&host, "probe", "reads/request", json!({})).await.unwrap()["id"].as_str().unwrap().to_owned());
+        made.push(
+            call(&host, "probe", "reads/request", json!({})).await.unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
     assert!(made[0] != made[1] && made.iter().all(|id| RequestId::parse(id).is_some()), "{made:?}");
 }
@@ -146,11 +163,16 @@ async fn key_of_another_plugin_in_the_same_request_is_never_met() {
     let world = World::new().await;
     let host = world.twins("steps").await;
     item(&host, "shared").await;
-    let mut found: Vec<(String, String)> = world.log.all().into_iter().map(|entry| (entry.plugin, entry.message)).collect();
+    let mut found: Vec<(String, String)> =
+        world.log.all().into_iter().map(|entry| (entry.plugin, entry.message)).collect();
     found.sort();
     let expected = |plugin: &str| {
-        [format!("changed found Some({plugin:?})"), "presave found None".into(), format!("view found Some({plugin:?})")]
-            .map(|message| (plugin.to_owned(), message))
+        [
+            format!("changed found Some({plugin:?})"),
+            "presave found None".into(),
+            format!("view found Some({plugin:?})"),
+        ]
+        .map(|message| (plugin.to_owned(), message))
     };
     assert_eq!(found, [expected("other"), expected("steps")].concat());
 }

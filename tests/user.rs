@@ -16,7 +16,8 @@ async fn holds(host: &Host, permission: &str, caller: Caller) -> bool {
 }
 
 async fn permit(host: &Host, role: &str, permissions: &[&str]) {
-    let permissions: Vec<Permission> = permissions.iter().map(|name| Permission::parse(name).unwrap()).collect();
+    let permissions: Vec<Permission> =
+        permissions.iter().map(|name| Permission::parse(name).unwrap()).collect();
     host.users().permit(role, &permissions).await.unwrap();
 }
 
@@ -91,7 +92,16 @@ async fn user_id_of_another_form_is_invalid_argument() {
     let host = world.host(&["probe"]).await;
     let user = world.user(&host, "Ada", &[]).await;
     let id = user.id.to_string();
-    for wrong in ["", "x", "' OR true --", &id[1..], &id.to_uppercase(), &format!("{{{id}}}"), &id.replace('-', ""), &format!("{id}\0")] {
+    for wrong in [
+        "",
+        "x",
+        "' OR true --",
+        &id[1..],
+        &id.to_uppercase(),
+        &format!("{{{id}}}"),
+        &id.replace('-', ""),
+        &format!("{id}\0"),
+    ] {
         let refused = call(&host, "probe", "reads/get-user", json!({ "id": wrong })).await;
         assert!(invalid(refused).contains("36 lower-case characters"), "{wrong:?}");
     }
@@ -114,7 +124,8 @@ async fn get_of_an_unknown_user_is_none_and_of_another_user_their_profile() {
 async fn calls_over_the_budget_of_statements_are_limit_exceeded() {
     let world = World::new().await;
     let id = "00000000-0000-0000-0000-000000000000";
-    let calls = [("reads/get-user", json!({ "id": id })), ("reads/has-permission", json!({ "permission": "p" }))];
+    let calls =
+        [("reads/get-user", json!({ "id": id })), ("reads/has-permission", json!({ "permission": "p" }))];
     let none = world.host_with("probe", limited("db-statements = 0")).await;
     for (function, arguments) in calls.clone() {
         assert_eq!(exceeded(call(&none, "probe", function, arguments).await), ("db-statements".into(), 1, 0));
@@ -131,7 +142,16 @@ async fn name_or_role_that_the_contract_rules_out_is_never_stored() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let (long_name, long_role) = ("n".repeat(USER_NAME_BYTES_MAX + 1), "r".repeat(ROLE_BYTES_MAX + 1));
-    for (name, role) in [("", "r"), (&*long_name, "r"), ("n", ""), ("n", "a:b"), ("n", "a_b"), ("n", "A"), ("n", "a.b"), ("n", &*long_role)] {
+    for (name, role) in [
+        ("", "r"),
+        (&*long_name, "r"),
+        ("n", ""),
+        ("n", "a:b"),
+        ("n", "a_b"),
+        ("n", "A"),
+        ("n", "a.b"),
+        ("n", &*long_role),
+    ] {
         let refused = host.users().add(name, &[role.to_owned()]).await;
         assert!(matches!(refused, Err(Refusal::Invalid(_))), "{name:?} {role:?}: {refused:?}");
     }

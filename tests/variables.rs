@@ -10,7 +10,13 @@ async fn get(host: &Host, plugin: &str, name: &str) -> Result<Value, CallError> 
     call(host, plugin, "reads/get-variable", json!({ "name": name })).await
 }
 
-async fn set(host: &Host, plugin: &str, name: &str, case: &str, value: impl Into<Value>) -> Result<Value, CallError> {
+async fn set(
+    host: &Host,
+    plugin: &str,
+    name: &str,
+    case: &str,
+    value: impl Into<Value>,
+) -> Result<Value, CallError> {
     let arguments = json!({ "name": name, "value": { "tag": case, "val": value.into() } });
     call(host, plugin, "writes/set-variable", arguments).await
 }
@@ -122,7 +128,12 @@ async fn value_that_was_set_comes_back_exactly_until_it_is_unset() {
         set(&host, "probe", name, case, value.clone()).await.unwrap();
         assert_eq!(get(&host, "probe", name).await.unwrap(), variable(case, value));
     }
-    let value: Value = world.sql.query_one("SELECT value FROM palisade.variables WHERE name = 'flag'", &[]).await.unwrap().get(0);
+    let value: Value = world
+        .sql
+        .query_one("SELECT value FROM palisade.variables WHERE name = 'flag'", &[])
+        .await
+        .unwrap()
+        .get(0);
     assert_eq!(value, json!(true));
     unset(&host, "flag").await.unwrap();
     assert_eq!(get(&host, "probe", "flag").await.unwrap(), variable("boolean", false));
@@ -167,7 +178,10 @@ async fn set_in_a_mutation_that_fails_or_traps_is_undone() {
     let host = world.host(&["steps"]).await;
     let before = world.state().await;
     let label = || json!({ "label": "lost" });
-    assert_eq!(returned(call(&host, "steps", "sequences/set-then-fail", label()).await), json!("failed after the set"));
+    assert_eq!(
+        returned(call(&host, "steps", "sequences/set-then-fail", label()).await),
+        json!("failed after the set")
+    );
     trapped(call(&host, "steps", "sequences/set-then-trap", label()).await);
     assert_eq!(world.state().await, before);
     // In an action each call is a transaction of its own: what was done before the failure stays.
@@ -189,7 +203,11 @@ async fn set_in_a_query_traps() {
 async fn calls_over_the_budget_of_statements_are_limit_exceeded() {
     let world = World::new().await;
     let none = world.host_with("probe", limited("db-statements = 0")).await;
-    for refused in [get(&none, "probe", "count").await, set(&none, "probe", "count", "integer", 1).await, unset(&none, "count").await] {
+    for refused in [
+        get(&none, "probe", "count").await,
+        set(&none, "probe", "count", "integer", 1).await,
+        unset(&none, "count").await,
+    ] {
         assert_eq!(exceeded(refused), ("db-statements".into(), 1, 0));
     }
     let one = world.host_with("probe", limited("db-statements = 1")).await;
@@ -204,7 +222,10 @@ async fn mutation_that_loses_a_race_runs_again_with_the_same_time_and_randomness
     world.sql.execute("INSERT INTO palisade.variables VALUES ('steps', 'count', '10')", &[]).await.unwrap();
     // Somebody else is about to change what the mutation has read; it waits for them at its own change.
     let rival = connect(&world.url()).await;
-    rival.batch_execute("BEGIN; UPDATE palisade.variables SET value = '20' WHERE plugin = 'steps'").await.unwrap();
+    rival
+        .batch_execute("BEGIN; UPDATE palisade.variables SET value = '20' WHERE plugin = 'steps'")
+        .await
+        .unwrap();
     let request = RequestId::parse("race").unwrap();
     let call = host.call_in("steps", "sequences/increment", json!({}), Caller::Anonymous, request);
     let rivalry = async {

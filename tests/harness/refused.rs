@@ -15,7 +15,11 @@ pub fn exceeded(result: Result<Value, CallError>) -> (String, u64, u64) {
     let refusal = super::returned(result);
     assert_eq!(refusal["tag"], "limit-exceeded", "{refusal}");
     let usage = &refusal["val"];
-    (usage["which"].as_str().unwrap().to_owned(), usage["used"].as_u64().unwrap(), usage["max"].as_u64().unwrap())
+    (
+        usage["which"].as_str().unwrap().to_owned(),
+        usage["used"].as_u64().unwrap(),
+        usage["max"].as_u64().unwrap(),
+    )
 }
 
 /// The reason of a call that must have trapped.
