@@ -1,7 +1,7 @@
 //! Loading: manifest, component and migrations in, a [`Plugin`] out, or a sentence.
 //!
-//! In this order, so that nothing is done for a plugin that is refused: read, pre-pass, compile, passport, install in the
-//! database, link.
+//! In this order, so that nothing is done for a plugin that is refused: read, pre-pass, compile, passport, link, install
+//! in the database.
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
@@ -100,6 +100,7 @@ impl Loader {
         let passport = Passport::issue(&types, self.engine.wasmtime(), &manifest, &grants).map_err(refuse)?;
         let functions = self.functions(&component, &passport).map_err(refuse)?;
         let egress = self.egress(&grants).map_err(refuse)?;
+        let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;
         let plan = Plan {
             name: &name,
             version: &manifest.plugin.version.to_string(),
@@ -107,7 +108,6 @@ impl Loader {
             migrations: &migrations,
         };
         let installed = self.database.install(&plan).await?;
-        let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;
         let limits = policy.limits.clone().lowered_to(&manifest.limits);
         let limits = limits.clone().with(Limit::Memory, limits.get(Limit::Memory).min(MEMORY_CEILING_BYTES));
         Ok(Plugin {
