@@ -18,15 +18,15 @@ pub(super) struct File {
 impl File {
     /// What is in it, or why that is no item.
     pub(super) fn text(&self) -> Result<String, String> {
-        let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+        let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
         let bytes = fs::metadata(&self.path).map_err(unreadable)?.len();
         // The fields around it need some room, too; the host checks them all together.
         if bytes > ITEM_FIELDS_BYTES_MAX {
-            return Err(format!("has {bytes} bytes: an item holds at most {ITEM_FIELDS_BYTES_MAX}"));
+            return Err(format!("it has {bytes} bytes: an item holds at most {ITEM_FIELDS_BYTES_MAX}"));
         }
         let bytes = fs::read(&self.path).map_err(unreadable)?;
         let text = String::from_utf8(bytes)
-            .map_err(|error| format!("is not UTF-8 from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to()))?;
+            .map_err(|error| format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to()))?;
         Ok(text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text))
     }
 }
