@@ -43,8 +43,13 @@ impl Core {
     /// Finds a function, or says what there is instead.
     pub(crate) fn find(&self, plugin: &str, function: &str) -> Result<(Arc<Plugin>, Function), CallError> {
         let Some(found) = self.registry.find(plugin) else {
-            let names: Vec<String> = self.registry.all().iter().map(|plugin| plugin.name.to_string()).collect();
-            let hint = if names.is_empty() { "none is loaded".into() } else { format!("loaded are {}", names.join(", ")) };
+            let names: Vec<String> =
+                self.registry.all().iter().map(|plugin| plugin.name.to_string()).collect();
+            let hint = if names.is_empty() {
+                "none is loaded".into()
+            } else {
+                format!("loaded are {}", names.join(", "))
+            };
             return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
         };
         if let Some(known) = found.function(function).cloned() {

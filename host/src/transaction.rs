@@ -55,6 +55,8 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
             Ok(Err(error))
         }
         (None, Err(error)) => Ok(Err(error)),
-        (None, Ok(_)) => Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction")))),
+        (None, Ok(_)) => {
+            Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction"))))
+        }
     }
 }

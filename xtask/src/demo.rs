@@ -120,7 +120,8 @@ impl Request {
 
 /// JSON for a reader: indented, with long texts cut. What is not JSON is printed as it is.
 fn pretty(body: &str) -> String {
-    let json = serde_json::from_str::<Value>(body).and_then(|value| serde_json::to_string_pretty(&brief(value)));
+    let json =
+        serde_json::from_str::<Value>(body).and_then(|value| serde_json::to_string_pretty(&brief(value)));
     json.unwrap_or_else(|_| body.to_owned())
 }
 
@@ -130,7 +131,9 @@ fn brief(value: Value) -> Value {
             Value::String(text.chars().take(TEXT_CHARS_MAX).chain(['…']).collect())
         }
         Value::Array(values) => Value::Array(values.into_iter().map(brief).collect()),
-        Value::Object(fields) => Value::Object(fields.into_iter().map(|(key, value)| (key, brief(value))).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(key, value)| (key, brief(value))).collect())
+        }
         other => other,
     }
 }

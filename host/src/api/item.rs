@@ -1,12 +1,14 @@
 //! `wit/item.wit`: content items. Guard: [`crate::guard::item`]; rules: [`crate::content`]; store: [`crate::backend::ItemStore`].
 
+use crate::backend::Item;
 use crate::bindings::palisade::plugin::item as wit;
 use crate::bindings::palisade::plugin::item_write::{Alteration, Host as HostWrite};
-use crate::backend::Item;
 use crate::content::Content;
 use crate::error::Refusal;
 use crate::grant::ItemPower;
-use crate::guard::item::{Criteria, Draft, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title};
+use crate::guard::item::{
+    Criteria, Draft, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+};
 use crate::invocation::State;
 use uuid::Uuid;
 use wasmtime::component::HasData;

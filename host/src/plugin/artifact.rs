@@ -38,7 +38,10 @@ impl Artifacts {
         let key = fs::read(&path)?;
         if key.len() != MAC_BYTES {
             fs::remove_file(&path)?;
-            return Err(std::io::Error::other(format!("{} was damaged and is removed: start again", path.display())));
+            return Err(std::io::Error::other(format!(
+                "{} was damaged and is removed: start again",
+                path.display()
+            )));
         }
         Ok(Self { folder: folder.to_path_buf(), key })
     }
@@ -65,7 +68,9 @@ impl Artifacts {
             tracing::error!(path = %path.display(), "compiled code was tampered with; it is compiled anew");
             return None;
         }
-        load(engine, compiled).inspect_err(|error| tracing::warn!(%error, "compiled code could not be loaded")).ok()
+        load(engine, compiled)
+            .inspect_err(|error| tracing::warn!(%error, "compiled code could not be loaded"))
+            .ok()
     }
 
     fn is_ours(&self, path: &Path, mac: &[u8], compiled: &[u8]) -> bool {

@@ -12,8 +12,8 @@ use wasmtime::component::{Val, types};
 /// The parameters and the result of one exported function, read once from its component.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signature {
-    parameters: Box<[Field]>,
-    result: Option<Shape>,
+    pub(super) parameters: Box<[Field]>,
+    pub(super) result: Option<Shape>,
 }
 
 impl Signature {

@@ -48,8 +48,10 @@ impl wit::Host for View<'_> {
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         let statement = ReadStatement::parse(&self.plugin.catalogue, &sql)?;
         let short = statement.short_parameters();
-        let (answer, prepared) = self.run_text(statement.text(), statement.parameters(), short, parameters).await?;
-        let columns = prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
+        let (answer, prepared) =
+            self.run_text(statement.text(), statement.parameters(), short, parameters).await?;
+        let columns =
+            prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
         self.rows(Rows::new(answer.rows, columns.collect()))
     }
 
@@ -72,7 +74,9 @@ impl wit::Host for View<'_> {
 impl wit::HostRows for View<'_> {
     fn columns(&mut self, rows: Resource<Rows>) -> wasmtime::Result<Vec<wit::Column>> {
         let columns = self.table.get(&rows)?.columns();
-        Ok(columns.map(|(name, kind)| wit::Column { name: name.to_owned(), type_name: kind.name().to_owned() }).collect())
+        Ok(columns
+            .map(|(name, kind)| wit::Column { name: name.to_owned(), type_name: kind.name().to_owned() })
+            .collect())
     }
 
     fn next(&mut self, rows: Resource<Rows>, max: u32) -> Result<Vec<wit::Row>, Refusal> {
@@ -145,7 +149,9 @@ impl View<'_> {
         }
         if values.len() != expected {
             let given = values.len();
-            return Err(Refusal::Invalid(format!("the statement has {expected} parameters, and {given} were given")));
+            return Err(Refusal::Invalid(format!(
+                "the statement has {expected} parameters, and {given} were given"
+            )));
         }
         let mut ledger = self.ledger.clone();
         let bind = |types: &[Type]| {
@@ -165,7 +171,8 @@ impl View<'_> {
     }
 
     fn rows(&mut self, rows: Rows) -> Result<Resource<Rows>, Refusal> {
-        let (used, max) = (self.ledger.max(Limit::Handles).saturating_add(1), self.ledger.max(Limit::Handles));
+        let (used, max) =
+            (self.ledger.max(Limit::Handles).saturating_add(1), self.ledger.max(Limit::Handles));
         let full = crate::ledger::Exceeded { limit: Limit::Handles, used, max };
         self.table.push(rows).map_err(|_| Refusal::Exceeded(full))
     }

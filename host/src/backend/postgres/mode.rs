@@ -27,9 +27,13 @@ impl Mode {
     pub(super) fn prefix(self, begun: bool, assumed: bool, role: Option<&str>) -> Option<String> {
         let role = role.map(|role| format!("; SET LOCAL ROLE \"{role}\"")).unwrap_or_default();
         match (self, begun) {
-            (Self::Snapshot, false) => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s".into()),
+            (Self::Snapshot, false) => {
+                Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s".into())
+            }
             (Self::Snapshot, true) => None,
-            (Self::Serializable, false) => Some(format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s{role}")),
+            (Self::Serializable, false) => {
+                Some(format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s{role}"))
+            }
             (Self::Serializable, true) => {
                 let reset = if assumed { "SET LOCAL ROLE NONE; " } else { "" };
                 Some(format!("{reset}RELEASE SAVEPOINT s; SAVEPOINT s{role}"))

@@ -3,9 +3,9 @@
 //! Everything happens in one transaction under a lock, so a plugin is installed whole or not at all. The role is made
 //! anew to the grants each time a host loads the plugin: what is no longer granted is revoked.
 
+use super::Database;
 use super::migrate::{self, LOCK};
 use super::pool::{Connection, Pool};
-use super::Database;
 use crate::error::LoadError;
 use crate::grant::{Grants, ItemPower, TableOperation, VariablePower};
 use crate::guard::db::catalogue::{Catalogue, Column, Operations, Table};
@@ -115,7 +115,8 @@ impl Work<'_> {
     /// The login: owns nothing, inherits nothing, and its defaults are the limits.
     async fn role(&self, password: &str) -> Result<(), Fault> {
         let Self { role, schema, .. } = self;
-        let exists = self.client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?.is_some();
+        let exists =
+            self.client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?.is_some();
         let verb = if exists { "ALTER" } else { "CREATE" };
         let text = format!(
             "{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS \
@@ -147,7 +148,9 @@ impl Work<'_> {
                     )));
                 }
                 None => {
-                    return Err(Fault::Sentence(format!("migrations/{name} ran here and is missing now: restore the file")));
+                    return Err(Fault::Sentence(format!(
+                        "migrations/{name} ran here and is missing now: restore the file"
+                    )));
                 }
             }
         }
@@ -165,11 +168,14 @@ impl Work<'_> {
 
     async fn run(&self, name: &str, text: &str) -> Result<(), Fault> {
         let file = format!("migrations/{name}");
-        let migration =
-            Migration::parse(&self.schema, &file, text).map_err(|refusal| Fault::Sentence(refusal.to_string()))?;
+        let migration = Migration::parse(&self.schema, &file, text)
+            .map_err(|refusal| Fault::Sentence(refusal.to_string()))?;
         for statement in migration.statements() {
             self.client.batch_execute(statement).await.map_err(|error| {
-                Fault::Sentence(format!("{file}: PostgreSQL refuses `{statement:.80}`: {}", migrate::describe(&error)))
+                Fault::Sentence(format!(
+                    "{file}: PostgreSQL refuses `{statement:.80}`: {}",
+                    migrate::describe(&error)
+                ))
             })?;
         }
         Ok(())

@@ -123,7 +123,8 @@ impl Session {
         let prepared = self.prepare(text).await;
         let statement = prepared.map_err(|failure| self.refuse(failure))?;
         let bound = bind(statement.params())?;
-        let parameters: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
         let sql = Sql { text, parameters: &parameters, types: &[], role: None };
         let result = self.attempt(sql, ledger, Some(&statement)).await;
         result.map(|answer| (answer, statement)).map_err(|failure| self.refuse(failure))
@@ -145,7 +146,12 @@ impl Session {
         }
     }
 
-    async fn attempt(&mut self, sql: Sql<'_>, ledger: &mut Ledger, ready: Option<&Statement>) -> Result<Answer, Failure> {
+    async fn attempt(
+        &mut self,
+        sql: Sql<'_>,
+        ledger: &mut Ledger,
+        ready: Option<&Statement>,
+    ) -> Result<Answer, Failure> {
         self.connect().await?;
         let prefix = if ready.is_some() { None } else { self.prefix(sql.role) };
         self.assumed |= self.shared && sql.role.is_some();

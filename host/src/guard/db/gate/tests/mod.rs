@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use tokio_postgres::types::{Kind, Type};
 
-use super::super::catalogue::{Catalogue, Column, ColumnSet, Grant, Operations, Table};
 use super::super::Refusal;
+use super::super::catalogue::{Catalogue, Column, ColumnSet, Grant, Operations, Table};
 use super::{ReadStatement, WriteStatement};
 
 pub(super) fn column(name: &str, data_type: Type) -> Column {
