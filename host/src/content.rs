@@ -9,6 +9,7 @@ use crate::error::Refusal;
 use crate::grant::ItemPower;
 use crate::guard::item::{Criteria, Draft, ItemId, ItemScope, Patch};
 use crate::guard::user::Permission;
+use crate::limits::{ITEM_ID_RANDOM_BYTES, US_PER_MS};
 use crate::random::Random;
 use crate::request::Request;
 use std::collections::HashMap;
@@ -117,11 +118,11 @@ impl Content<'_> {
     /// one invocation sort by creation.
     fn item_id(&mut self) -> Uuid {
         let sequence = self.request.next_item().to_be_bytes();
-        let mut tail: [u8; 10] = self.random.array();
+        let mut tail: [u8; ITEM_ID_RANDOM_BYTES] = self.random.array();
         if let Some(head) = tail.first_chunk_mut::<2>() {
             *head = sequence;
         }
-        let millis = u64::try_from(self.at.now.div_euclid(1000)).unwrap_or(0);
+        let millis = u64::try_from(self.at.now.div_euclid(US_PER_MS)).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
     }
 }

@@ -14,7 +14,7 @@ use crate::guard::item::ItemScope;
 use crate::guard::logging::LogRecord;
 use crate::kind::{Kind, OutOfKind};
 use crate::ledger::{Exceeded, Ledger};
-use crate::limits::{self, Limit};
+use crate::limits::{self, Limit, NS_PER_MS};
 use crate::meter::{Memory, Meter};
 use crate::plugin::{Entry, Plugin, Reply};
 use crate::random::{Random, Seed};
@@ -68,12 +68,12 @@ impl Setting {
         Self { request, seed: Seed::draw(), clock, deadline }
     }
 
-    /// The same with at most this many milliseconds left.
-    pub(crate) fn sooner(&self, wall_ms: u64) -> Self {
-        let deadline = self
-            .deadline
-            .min(Instant::now() + Duration::from_millis(wall_ms.min(Limit::ActionTime.default_max())));
-        Self { deadline, ..self.clone() }
+    /// The same for one plugin's part in a request: a seed of its own, and its own wall time where that is shorter.
+    pub(crate) fn for_plugin(&self, plugin: &Plugin) -> Self {
+        let wall =
+            Duration::from_millis(plugin.limits.get(Limit::WallTime).min(Limit::ActionTime.default_max()));
+        let deadline = self.deadline.min(Instant::now() + wall);
+        Self { deadline, seed: self.seed.of_plugin(&plugin.name), ..self.clone() }
     }
 }
 
@@ -207,6 +207,7 @@ impl State {
     fn used(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Memory => self.memory.bytes(),
+            Limit::ActionTime | Limit::WallTime => self.clock.monotonic() / NS_PER_MS,
             Limit::ContextEntries => self.request.context_use(&self.plugin.name).0,
             Limit::ContextBytes => self.request.context_use(&self.plugin.name).1,
             other => self.ledger.used(other),

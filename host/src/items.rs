@@ -4,24 +4,24 @@
 //! through view. The write and its presave and changed taps are one serializable transaction: all of it happens or
 //! nothing does, and when it loses a race all of it runs again.
 
+mod work;
+
+use crate::backend::Item;
 use crate::backend::postgres::session::Session;
-use crate::backend::{At, Item, Viewer};
-use crate::content::{Change, Content};
+use crate::content::Change;
 use crate::core::Core;
-use crate::error::{CallError, Refusal};
-use crate::guard::item::{Criteria, Draft, ItemId, ItemScope, Patch};
+use crate::error::CallError;
+use crate::guard::item::{Criteria, Draft, ItemId, Patch};
 use crate::invocation::Setting;
 use crate::kind::Kind;
-use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::plugin::{ItemChange, Operation, Update};
-use crate::random::Random;
 use crate::registry::Current;
 use crate::request::Request;
 use crate::tap::{self, Verdict};
 use crate::transaction::{Ran, Unit, transact};
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use work::Work;
 
 /// One page, and where the next begins.
 #[derive(Debug)]
@@ -221,55 +221,6 @@ impl Unit for Writing<'_> {
 
     async fn run(&mut self) -> Ran<Written> {
         self.items.attempt(self.write, self.items.core.database.session(Kind::Mutation)).await
-    }
-}
-
-/// What the statements of one request work with.
-struct Work {
-    session: Session,
-    ledger: Ledger,
-    random: Random,
-}
-
-impl Work {
-    fn new(items: &Items<'_>, session: Session) -> Self {
-        let random = Random::new(Kind::Mutation, items.setting.seed);
-        Self { session, ledger: Ledger::new(Limits::default()), random }
-    }
-
-    fn at<'a>(&'a mut self, items: &Items<'_>) -> At<'a> {
-        At {
-            session: &mut self.session,
-            ledger: &mut self.ledger,
-            plugin: None,
-            now: items.setting.clock.now(),
-        }
-    }
-
-    fn content<'a>(&'a mut self, items: &'a Items<'_>) -> Content<'a> {
-        let Self { session, ledger, random } = self;
-        let backends = &items.core.backends;
-        Content {
-            at: At { session, ledger, plugin: None, now: items.setting.clock.now() },
-            items: &*backends.items,
-            users: &*backends.users,
-            request: &items.setting.request,
-            scope: ItemScope::All,
-            random,
-        }
-    }
-
-    /// An item, whoever may see it.
-    async fn any(&mut self, items: &Items<'_>, id: ItemId) -> Result<Option<Item>, Refusal> {
-        let nothing = BTreeSet::new();
-        let viewer = Viewer { user: None, permissions: &nothing, is_host: true, scope: ItemScope::All };
-        let store = &items.core.backends.items;
-        Ok(store.get(&mut self.at(items), &[id], &viewer).await?.pop())
-    }
-
-    /// The host's own rule: published, one's own, or of a type that one edits.
-    async fn sees(&self, items: &Items<'_>, item: &Item) -> Result<bool, Refusal> {
-        items.setting.request.sees(item, &*items.core.backends.users).await
     }
 }
 

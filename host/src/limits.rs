@@ -435,3 +435,20 @@ pub const HTTP_RESPONSE_HEADERS_MAX: usize = 256;
 pub const HTTP_PATH_DECODINGS_MAX: usize = 3;
 /// Name look-ups at once on a host. Each holds a thread for as long as the name's server likes.
 pub const HTTP_LOOKUPS_MAX: usize = 64;
+
+/// Bytes of a secret that the host draws: 256 bits, which nobody guesses.
+pub const SECRET_BYTES: usize = 32;
+/// The advisory lock of everything that changes the shape of a database: "pali" in ASCII, so that it meets no other's.
+pub const DATABASE_LOCK: i64 = 0x7061_6c69;
+/// Bytes of an item id that the invocation's randomness fills: all of a version 7 UUID but its time.
+pub const ITEM_ID_RANDOM_BYTES: usize = 10;
+/// Microseconds in a millisecond.
+pub const US_PER_MS: i64 = 1_000;
+/// Nanoseconds in a millisecond.
+pub const NS_PER_MS: u64 = 1_000_000;
+/// Milliseconds in a second.
+pub const MS_PER_S: u64 = 1_000;
+/// Characters of a parser's own words that a refusal repeats.
+pub const SQL_MESSAGE_CHARS_MAX: usize = 200;
+/// Characters of a `varchar(n)` or `char(n)` in a cast.
+pub const SQL_TYPE_LENGTH_MAX: u64 = 10_000;

@@ -8,7 +8,7 @@ use crate::guard::name::{PluginName, is_kebab};
 use crate::guard::variables::Declaration;
 use crate::kind::Kind;
 use crate::limits::{
-    CRON_INTERVAL_MIN_S, KIB, Limit, Limits, MANIFEST_BYTES_MAX, MIB, Unit, VARIABLE_NAME_BYTES_MAX,
+    CRON_INTERVAL_MIN_S, KIB, Limit, Limits, MANIFEST_BYTES_MAX, MIB, MS_PER_S, Unit, VARIABLE_NAME_BYTES_MAX,
 };
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -200,9 +200,11 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
 }
 
 fn parse_milliseconds(text: &str) -> Result<u64, String> {
-    with_unit(text, &[("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)]).ok_or_else(|| {
-        format!("{text:?} is not a time: write a number and ms, s, min or h, such as \"30 s\"")
-    })
+    // wire: the calendar's
+    with_unit(text, &[("ms", 1), ("s", MS_PER_S), ("min", 60 * MS_PER_S), ("h", 3_600 * MS_PER_S)])
+        .ok_or_else(|| {
+            format!("{text:?} is not a time: write a number and ms, s, min or h, such as \"30 s\"")
+        })
 }
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {

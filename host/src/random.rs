@@ -1,18 +1,26 @@
 //! Randomness by kind: seeded in a query or mutation, the operating system's in an action.
 
+use crate::guard::name::PluginName;
 use crate::kind::Kind;
+use crate::limits::SECRET_BYTES;
 use rand::rngs::SysRng;
 use rand::{Rng, SeedableRng, TryRng};
 use rand_chacha::ChaCha20Rng;
+use sha2::{Digest, Sha256};
 
 /// 256 bits from the operating system, drawn once for an invocation and kept when it runs again.
 #[derive(Clone, Copy)]
-pub(crate) struct Seed([u8; 32]);
+pub(crate) struct Seed([u8; SECRET_BYTES]);
 
 impl Seed {
     /// Draws a seed.
     pub(crate) fn draw() -> Self {
         Self(rand::random())
+    }
+
+    /// The seed of one plugin within a request: no plugin can tell another's bytes from its own.
+    pub(crate) fn of_plugin(self, name: &PluginName) -> Self {
+        Self(Sha256::new().chain_update(self.0).chain_update(name.as_str()).finalize().into())
     }
 }
 
@@ -78,6 +86,16 @@ mod tests {
         };
         assert_eq!(draw(Seed([1; 32])), draw(Seed([1; 32])));
         assert_ne!(draw(Seed([1; 32])), draw(Seed([2; 32])));
+    }
+
+    #[test]
+    fn seeded_bytes_of_two_plugins_in_one_request_differ() {
+        let draw = |name| {
+            let seed = Seed([1; 32]).of_plugin(&PluginName::parse(name).unwrap());
+            Random::new(Kind::Query, seed).array::<32>()
+        };
+        assert_ne!(draw("a"), draw("b"));
+        assert_eq!(draw("a"), draw("a"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::error::CallError;
 use crate::guard::item::{Draft, Fields, ItemScope};
 use crate::invocation::{self, Setting};
 use crate::kind::Kind;
-use crate::limits::Limit;
+
 use crate::plugin::{Decision, Entry, ItemChange, Operation, Plugin, Reply};
 use std::sync::Arc;
 
@@ -162,7 +162,7 @@ async fn take_part(
 
 /// The request's setting, with the plugin's own wall time where that is shorter.
 fn own(setting: &Setting, plugin: &Plugin) -> Setting {
-    setting.sooner(plugin.limits.get(Limit::WallTime))
+    setting.for_plugin(plugin)
 }
 
 /// A presave tap may change everything but the type, within the bounds of any draft.

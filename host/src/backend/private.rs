@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep};
 use self::account::Account;
 use self::home::Home;
 use self::process::Postgres;
-use crate::limits::{PRIVATE_CONNECTIONS_MAX, PRIVATE_POLL_MS, PRIVATE_START_MS};
+use crate::limits::{MS_PER_S, PRIVATE_CONNECTIONS_MAX, PRIVATE_POLL_MS, PRIVATE_START_MS};
 
 /// The superuser that the host connects as. No other role gets in without a password.
 pub const SUPERUSER: &str = "palisade";
@@ -150,7 +150,7 @@ pub enum PrivateError {
         text: String,
     },
     /// It neither started nor ended.
-    #[error("PostgreSQL was not ready within {} s; it says: {text}", PRIVATE_START_MS / 1000)]
+    #[error("PostgreSQL was not ready within {} s; it says: {text}", PRIVATE_START_MS / MS_PER_S)]
     NotReady {
         /// The end of what it wrote.
         text: String,

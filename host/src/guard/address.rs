@@ -4,6 +4,7 @@
 //! allow-list of hosts: the first is [`crate::backend::http`], the second [`super::http::Allowance`]. Forms that carry
 //! an IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo) are refused whole, also where the inner address
 //! is public: unwrapping would need as many parsers as there are forms. Contract: `wit/http.wit`; tests: below.
+// tidy: numbers are IANA's, each beside its source in the table
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::fmt;

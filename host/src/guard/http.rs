@@ -134,6 +134,7 @@ impl OutboundRequest {
         status: u16,
         location: Option<&[u8]>,
     ) -> Result<Option<Self>, Refusal> {
+        // wire: RFC 9110, section 15.4
         let (301 | 302 | 303 | 307 | 308, Some(location)) = (status, location) else { return Ok(None) };
         if self.redirects >= HTTP_REDIRECTS_MAX {
             return Ok(None);
@@ -144,7 +145,9 @@ impl OutboundRequest {
             .ok_or(Refusal::Denied("a redirect leads to what is no URL of the contract"))?;
         let mut next = Self { redirects: self.redirects.saturating_add(1), ..self.clone() };
         // RFC 9110, 15.4: 303 makes everything a GET; 301 and 302 make POST one, by custom.
+        // wire: RFC 9110, section 15.4
         if (status == 303 && self.method != Method::Head)
+            // wire: RFC 9110, section 15.4
             || (matches!(status, 301 | 302) && self.method == Method::Post)
         {
             next.method = Method::Get;

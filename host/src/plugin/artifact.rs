@@ -5,6 +5,7 @@
 //! hold the hash of the component and of the engine's settings, so a file of another engine is never asked for.
 
 use crate::engine::Engine;
+use crate::limits::SECRET_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fs::{self, OpenOptions};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use wasmtime::component::Component;
 
 /// Bytes of the authentication code that begins a file.
-const MAC_BYTES: usize = 32;
+const MAC_BYTES: usize = SECRET_BYTES;
 
 /// A folder of compiled code.
 #[derive(Clone, Debug)]

@@ -204,7 +204,9 @@ fn mismatch(shape: &Shape) -> BadResult {
 /// Bytes of a string as JSON, quotes and escapes included.
 fn text_len(text: &str) -> usize {
     let escapes = text.bytes().map(|byte| match byte {
+        // wire: RFC 8259, section 7
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        // wire: RFC 8259, section 7
         0..0x20 => "\\u0000".len().saturating_sub(1),
         _ => 0,
     });

@@ -34,7 +34,10 @@ impl Source {
 
     /// Whether all of it is for tests: an integration test, or a module that only tests declare.
     pub fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.contains("/benches/") || self.path.ends_with("/tests.rs")
+        self.path.starts_with("tests/")
+            || self.path.contains("/tests/")
+            || self.path.contains("/benches/")
+            || self.path.ends_with("/tests.rs")
     }
 
     /// Whether a line belongs to a test.

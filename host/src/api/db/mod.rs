@@ -5,7 +5,8 @@ mod rows;
 
 pub use rows::Rows;
 
-use crate::backend::postgres::session::{Answer, Session, Sql};
+use crate::backend::postgres::session::Session;
+use crate::backend::postgres::statement::{Answer, Sql};
 use crate::bindings::palisade::plugin::db as wit;
 use crate::bindings::palisade::plugin::db_write as write;
 use crate::error::{Constraint, Refusal};

@@ -73,6 +73,7 @@ impl Exchange<'_> {
 }
 
 fn check(response: &InboundResponse) -> Result<(), FetchError> {
+    // wire: RFC 9110, section 15
     if !(200..=599).contains(&response.status) {
         return Err(FetchError::Other(format!("the server answered with the status {}", response.status)));
     }

@@ -3,7 +3,7 @@
 //! Row-level security keeps a plugin's session to the types it is granted; who may see which item is part of every
 //! statement here. Times come from the invocation, not from the server, so that a mutation run again writes the same.
 
-use super::session::{Answer, Sql};
+use super::statement::{Answer, Sql};
 use crate::backend::{At, Item, ItemStore, Viewer};
 use crate::error::Refusal;
 use crate::grant::ItemPower;

@@ -2,18 +2,16 @@
 
 use super::pool::Connection;
 use crate::error::LoadError;
+use crate::limits::{DATABASE_LOCK as LOCK, SECRET_BYTES};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
 
 /// The host's migrations. A released one never changes: its checksum is in every database.
 const MIGRATIONS: &[(i32, &str, &str)] = &[(1, "base", include_str!("base.sql"))];
 
-/// The advisory lock of everything that changes the shape of a database: the first bytes of "palisade".
-pub(super) const LOCK: i64 = 0x7061_6c69;
-
 /// Brings the database up to date and returns the secret that roles' passwords are derived from.
 pub(super) async fn run(connection: &Connection) -> Result<Vec<u8>, LoadError> {
-    let seed: [u8; 32] = rand::random();
+    let seed: [u8; SECRET_BYTES] = rand::random();
     apply(connection, &seed).await.map_err(|error| match error {
         Fault::Server(error) => failed(&error),
         Fault::Drift(sentence) => {

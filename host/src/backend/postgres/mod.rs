@@ -11,6 +11,7 @@ mod mode;
 pub(crate) mod pool;
 pub(crate) mod role;
 pub mod session;
+pub(crate) mod statement;
 pub mod users;
 pub(crate) mod variables;
 

@@ -4,14 +4,16 @@
 //! anew to the grants each time a host loads the plugin: what is no longer granted is revoked.
 
 use super::Database;
-use super::migrate::{self, LOCK};
+use super::migrate;
 use super::pool::{Connection, Pool};
 use crate::error::LoadError;
 use crate::grant::{Grants, ItemPower, TableOperation, VariablePower};
 use crate::guard::db::catalogue::{Catalogue, Column, Operations, Table};
 use crate::guard::db::migration::Migration;
 use crate::guard::name::PluginName;
-use crate::limits::{IDLE_IN_TRANSACTION_MS, LOCK_MS, PLUGIN_CONNECTIONS_MAX, STATEMENT_MS};
+use crate::limits::{
+    DATABASE_LOCK as LOCK, IDLE_IN_TRANSACTION_MS, LOCK_MS, PLUGIN_CONNECTIONS_MAX, STATEMENT_MS,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

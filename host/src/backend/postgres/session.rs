@@ -9,15 +9,14 @@
 use super::failure::{self, Failure};
 use super::mode::Mode;
 use super::pool::{Connection, Pool};
+use super::statement::{Answer, Sql, collect};
 use crate::error::Refusal;
 use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::Limit;
-use futures_util::TryStreamExt;
-use std::pin::pin;
 use std::sync::Arc;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, RowStream, Statement};
+use tokio_postgres::Statement;
 
 /// The database side of one invocation.
 #[derive(Debug)]
@@ -39,24 +38,7 @@ pub struct Session {
     assumed: bool,
     /// The budget that ended the transaction, if one did.
     exceeded: Option<Exceeded>,
-}
-
-/// A statement to run.
-#[derive(Clone, Copy)]
-pub(crate) struct Sql<'a> {
-    pub text: &'a str,
-    pub parameters: &'a [&'a (dyn ToSql + Sync)],
-    /// Types of the parameters, where they are known; the server says otherwise.
-    pub types: &'a [Type],
-    /// In a shared transaction, the role to run it as: the plugin's for its own tables. Only for texts that the host
-    /// wrote, because a guest's could put the role off.
-    pub role: Option<&'a str>,
-}
-
-/// Rows of a result, and how many the statement changed.
-pub(crate) struct Answer {
-    pub rows: Vec<Row>,
-    pub affected: u64,
+    unavailable: bool,
 }
 
 impl Session {
@@ -83,12 +65,18 @@ impl Session {
             shared,
             assumed: false,
             exceeded: None,
+            unavailable: false,
         }
     }
 
     /// Whether a statement lost a serialization race: the whole invocation must run again.
     pub(crate) fn lost_race(&self) -> bool {
         self.lost_race
+    }
+
+    /// Whether the database went out of reach in the middle: whatever the guest made of it, that is the reason.
+    pub(crate) fn lost_database(&self) -> bool {
+        self.unavailable
     }
 
     /// Whether this is a transaction that several plugins share.
@@ -223,6 +211,7 @@ impl Session {
         self.broken |= !failure.leaves_connection();
         let refusal = failure.into_refusal();
         self.lost_race |= matches!(refusal, Refusal::Serialization);
+        self.unavailable |= matches!(refusal, Refusal::Unavailable(_));
         refusal
     }
 
@@ -292,17 +281,4 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.release();
     }
-}
-
-/// Reads a result within the budgets, counting as the rows arrive.
-async fn collect(stream: RowStream, ledger: &mut Ledger) -> Result<Answer, Failure> {
-    let mut stream = pin!(stream);
-    let mut rows = Vec::new();
-    while let Some(row) = stream.try_next().await.map_err(failure::of)? {
-        ledger.spend(Limit::DbRows, 1).map_err(Failure::Exceeded)?;
-        ledger.spend(Limit::DbBytes, row.raw_size_bytes() as u64).map_err(Failure::Exceeded)?;
-        rows.push(row);
-    }
-    let affected = stream.rows_affected().unwrap_or_default();
-    Ok(Answer { rows, affected })
 }

@@ -5,7 +5,7 @@ use crate::backend::UserStore;
 use crate::caller::User;
 use crate::error::Refusal;
 use crate::guard::user::{Permission, Role, UserId};
-use crate::limits::USER_NAME_BYTES_MAX;
+use crate::limits::{SECRET_BYTES, USER_NAME_BYTES_MAX};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Users {
 
     /// Makes a bearer token for a user. It is shown once: only its hash is kept.
     pub async fn token(&self, id: UserId, lifetime: Option<Duration>) -> Result<String, Refusal> {
-        let secret: [u8; 32] = rand::random();
+        let secret: [u8; SECRET_BYTES] = rand::random();
         let token = format!("pal_{}", hex::encode(secret));
         let seconds = lifetime.map(|lifetime| lifetime.as_secs_f64());
         let text = "INSERT INTO palisade.tokens (hash, user_id, expires_at) VALUES ($1, $2, now() + $3 * interval '1 second')";

@@ -1,7 +1,7 @@
 //! Variables in `palisade.variables`. The plugin's rows are its own by row-level security; the host's transaction names
 //! the plugin in every statement.
 
-use super::session::Sql;
+use super::statement::Sql;
 use crate::backend::{At, VariableStore};
 use crate::error::Refusal;
 use crate::guard::variables::{Setting, Value, Variable};
@@ -31,6 +31,8 @@ impl VariableStore for PostgresVariables {
 
     async fn set(&self, at: &mut At<'_>, setting: &Setting<'_>) -> Result<(), Refusal> {
         let plugin = plugin(at)?;
+        // Before the statement: in an action it is committed when it returns.
+        at.ledger.spend(Limit::DbRows, 1)?;
         let value = Json(setting.value());
         let parameters: [&(dyn ToSql + Sync); 3] = [&plugin, &setting.name(), &value];
         let types = [Type::TEXT, Type::TEXT, Type::JSONB];
@@ -38,7 +40,7 @@ impl VariableStore for PostgresVariables {
             .session
             .run(Sql { text: SET, parameters: &parameters, types: &types, role: None }, at.ledger)
             .await?;
-        at.ledger.spend(Limit::DbRows, written.affected)?;
+        drop(written);
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 //! `numeric`: decimal text on one side, digits of base 10,000 with a weight and a scale on the other.
+// tidy: numbers are PostgreSQL's wire format and the texts it prints
 
 use super::wire::Wire;
 use crate::limits::{NUMERIC_FRACTION_DIGITS_MAX, NUMERIC_INTEGER_DIGITS_MAX};

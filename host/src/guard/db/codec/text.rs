@@ -1,4 +1,5 @@
 //! Types whose values are text in the contract: `text`, enums, `uuid`, `json`, `inet`.
+// tidy: numbers are PostgreSQL's wire format and the texts it prints
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
 //! Dates and times. The contract counts from 1970, PostgreSQL from 2000; both say infinity with the extreme numbers.
+// tidy: numbers are PostgreSQL's wire format and the texts it prints
 
 use super::super::value::Scalar;
 use super::wire::Wire;

@@ -11,7 +11,9 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::printer::{Checked, Fault};
 use crate::guard::db::shown;
-use crate::limits::{SQL_DEPTH_MAX, SQL_NODES_MAX, SQL_PARSER_DEPTH_MAX, SQL_POSITIONS_MAX};
+use crate::limits::{
+    SQL_DEPTH_MAX, SQL_MESSAGE_CHARS_MAX, SQL_NODES_MAX, SQL_PARSER_DEPTH_MAX, SQL_POSITIONS_MAX,
+};
 
 /// Cuts a text into statements, each within the limits; empty ones are dropped.
 pub(in crate::guard::db) fn statements(text: &str, bytes_max: usize) -> Checked<Vec<Vec<TokenWithSpan>>> {
@@ -102,7 +104,7 @@ pub(in crate::guard::db) fn parse(tokens: Vec<TokenWithSpan>) -> Checked<Stateme
 fn syntax(at: Location, error: ParserError) -> Fault {
     match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
-            let short: String = text.chars().take(200).collect();
+            let short: String = text.chars().take(SQL_MESSAGE_CHARS_MAX).collect();
             Fault::invalid(at, "syntax", short.escape_debug().to_string())
         }
         ParserError::RecursionLimitExceeded => {

@@ -10,6 +10,7 @@ use sqlparser::ast::{
 use super::printer::{Checked, Printer};
 use super::scope::Names;
 use crate::guard::db::{quoted, shown};
+use crate::limits::SQL_TYPE_LENGTH_MAX;
 
 impl Printer<'_> {
     /// A type as SQL.
@@ -115,7 +116,7 @@ fn size(length: Option<&CharacterLength>) -> Option<String> {
     match length {
         None => Some(String::new()),
         // `char(n)` pads: the length is a size, and a long one a bomb.
-        Some(CharacterLength::IntegerLength { length, unit: None }) if *length <= 10_000 => {
+        Some(CharacterLength::IntegerLength { length, unit: None }) if *length <= SQL_TYPE_LENGTH_MAX => {
             Some(format!("({length})"))
         }
         Some(_) => None,
