@@ -30,6 +30,8 @@ pub(super) fn start(format: Format, is_server: bool) {
         Format::Json => lines.json().init(),
     }
     if let Some(reason) = refused {
-        tracing::warn!("PALISADE_LOG is not understood ({reason}); write a level such as `debug`, or `palisade=debug`");
+        tracing::warn!(
+            "PALISADE_LOG is not understood ({reason}); write a level such as `debug`, or `palisade=debug`"
+        );
     }
 }

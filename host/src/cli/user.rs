@@ -53,7 +53,9 @@ enum UserCommand {
         place: PlaceArgs,
     },
     /// Gives a role permissions; the role `anonymous` is everybody without a token
-    #[command(after_help = "Example:\n  palisade user permit editor item:create:post item:edit:post item:delete:post")]
+    #[command(
+        after_help = "Example:\n  palisade user permit editor item:create:post item:edit:post item:delete:post"
+    )]
     Permit {
         /// The role
         role: String,
@@ -82,8 +84,8 @@ impl Lifetime {
 pub(super) async fn run(args: UserArgs) -> Result<()> {
     match args.command {
         UserCommand::Add { name, roles, token, lifetime, place, json } => {
-            let token = token.then(|| lifetime.get());
-            let (user, token) = with(&place, async |host| add(host, &name, &roles, token).await).await?;
+            let lifetime = token.then_some(lifetime);
+            let (user, token) = with(&place, async |host| add(host, &name, &roles, lifetime).await).await?;
             print(&user, token.as_deref(), json);
         }
         UserCommand::Token { id, lifetime, place } => {
@@ -92,7 +94,8 @@ pub(super) async fn run(args: UserArgs) -> Result<()> {
             anstream::println!("{token}");
         }
         UserCommand::Permit { role, permissions, place } => {
-            let permissions: Result<Vec<_>, _> = permissions.iter().map(|name| Permission::parse(name)).collect();
+            let permissions: Result<Vec<_>, _> =
+                permissions.iter().map(|name| Permission::parse(name)).collect();
             let permissions = permissions.map_err(refused)?;
             with(&place, async |host| host.users().permit(&role, &permissions).await).await?;
         }
@@ -104,11 +107,11 @@ async fn add(
     host: &Host,
     name: &str,
     roles: &[String],
-    token: Option<Option<Duration>>,
+    token: Option<Lifetime>,
 ) -> Result<(User, Option<String>), Refusal> {
     let user = host.users().add(name, roles).await?;
     let token = match token {
-        Some(lifetime) => Some(host.users().token(UserId::from(user.id), lifetime).await?),
+        Some(lifetime) => Some(host.users().token(UserId::from(user.id), lifetime.get()).await?),
         None => None,
     };
     Ok((user, token))
@@ -131,7 +134,9 @@ fn refused(refusal: Refusal) -> anyhow::Error {
 
 fn print(user: &User, token: Option<&str>, json: bool) {
     if json {
-        say::json(&json!({"id": user.id.to_string(), "name": user.name, "roles": user.roles, "token": token}));
+        say::json(
+            &json!({"id": user.id.to_string(), "name": user.name, "roles": user.roles, "token": token}),
+        );
         return;
     }
     anstream::println!("user {}", user.id);
