@@ -103,7 +103,7 @@ mod tests {
         let mut without = Vec::new();
         for command in Cli::command().get_subcommands_mut() {
             let name = command.get_name().to_owned();
-            if !command.render_long_help().to_string().contains("palisade ") {
+            if !command.render_long_help().to_string().contains("Example") {
                 without.push(name);
             }
         }

@@ -84,8 +84,8 @@ impl Lifetime {
 pub(super) async fn run(args: UserArgs) -> Result<()> {
     match args.command {
         UserCommand::Add { name, roles, token, lifetime, place, json } => {
-            let token = token.then(|| lifetime.get());
-            let (user, token) = with(&place, async |host| add(host, &name, &roles, token).await).await?;
+            let lifetime = token.then_some(lifetime);
+            let (user, token) = with(&place, async |host| add(host, &name, &roles, lifetime).await).await?;
             print(&user, token.as_deref(), json);
         }
         UserCommand::Token { id, lifetime, place } => {
@@ -108,11 +108,11 @@ async fn add(
     host: &Host,
     name: &str,
     roles: &[String],
-    token: Option<Option<Duration>>,
+    token: Option<Lifetime>,
 ) -> Result<(User, Option<String>), Refusal> {
     let user = host.users().add(name, roles).await?;
     let token = match token {
-        Some(lifetime) => Some(host.users().token(UserId::from(user.id), lifetime).await?),
+        Some(lifetime) => Some(host.users().token(UserId::from(user.id), lifetime.get()).await?),
         None => None,
     };
     Ok((user, token))
