@@ -54,7 +54,9 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
             let lost = session.lost_database();
             session.rollback().await;
             Ok(Err(match error {
-                CallError::Returned(_) if lost => Refusal::Unavailable("a statement found no database".into()).into(),
+                CallError::Returned(_) if lost => {
+                    Refusal::Unavailable("a statement found no database".into()).into()
+                }
                 error => error,
             }))
         }

@@ -15,8 +15,8 @@ use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::Limit;
 use std::sync::Arc;
-use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::Statement;
+use tokio_postgres::types::{ToSql, Type};
 
 /// The database side of one invocation.
 #[derive(Debug)]
