@@ -51,14 +51,8 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
             Err(refusal) => Ok(Err(refusal.into())),
         },
         (Some(session), Err(error)) => {
-            let lost = session.lost_database();
             session.rollback().await;
-            Ok(Err(match error {
-                CallError::Returned(_) if lost => {
-                    Refusal::Unavailable("a statement found no database".into()).into()
-                }
-                error => error,
-            }))
+            Ok(Err(error))
         }
         (None, Err(error)) => Ok(Err(error)),
         (None, Ok(_)) => {

@@ -38,7 +38,6 @@ pub struct Session {
     assumed: bool,
     /// The budget that ended the transaction, if one did.
     exceeded: Option<Exceeded>,
-    unavailable: bool,
 }
 
 impl Session {
@@ -65,18 +64,12 @@ impl Session {
             shared,
             assumed: false,
             exceeded: None,
-            unavailable: false,
         }
     }
 
     /// Whether a statement lost a serialization race: the whole invocation must run again.
     pub(crate) fn lost_race(&self) -> bool {
         self.lost_race
-    }
-
-    /// Whether the database went out of reach in the middle: whatever the guest made of it, that is the reason.
-    pub(crate) fn lost_database(&self) -> bool {
-        self.unavailable
     }
 
     /// Whether this is a transaction that several plugins share.
@@ -211,7 +204,6 @@ impl Session {
         self.broken |= !failure.leaves_connection();
         let refusal = failure.into_refusal();
         self.lost_race |= matches!(refusal, Refusal::Serialization);
-        self.unavailable |= matches!(refusal, Refusal::Unavailable(_));
         refusal
     }
 
