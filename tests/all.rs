@@ -17,6 +17,7 @@ mod logging;
 mod random;
 mod readme;
 mod request_context;
+mod server;
 mod taps;
 mod toolchains;
 mod user;
