@@ -1,7 +1,29 @@
-//! Calls: from JSON to a function of a component and back.
+//! Calls: what becomes of one that goes wrong, and of the host after it.
 
-use crate::harness::{World, call};
-use serde_json::json;
+use crate::harness::{CALLS, World, call, component, guest, limited, odd, returned, trapped};
+use palisade::guard::logging::Level;
+use palisade::limits::{Limit, MIB};
+use palisade::{Blame, CallError, Caller, Exceeded, Host, Policy};
+use serde_json::{Value, json};
+
+/// The limit that ended a call.
+fn ended(result: Result<Value, CallError>) -> Exceeded {
+    match result {
+        Err(error @ CallError::LimitExceeded { .. }) if error.blame() != Blame::Guest => {
+            panic!("{error} is the guest's doing")
+        }
+        Err(CallError::LimitExceeded { exceeded, .. }) => exceeded,
+        other => panic!("expected the end of a limit, got {other:?}"),
+    }
+}
+
+async fn is_usable(host: &Host) {
+    assert_eq!(call(host, "probe", "abuses/allocate", json!({ "bytes": 10 })).await.unwrap(), json!(10));
+}
+
+async fn produce(host: &Host, bytes: u64) -> Result<Value, CallError> {
+    call(host, "probe", "abuses/produce", json!({ "bytes": bytes })).await
+}
 
 #[tokio::test]
 async fn greeter_greets() {
@@ -9,4 +31,209 @@ async fn greeter_greets() {
     let host = world.host(&["greeter"]).await;
     let greeting = call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await.unwrap();
     assert_eq!(greeting, json!("Hello, Ada!"));
+}
+
+#[tokio::test]
+async fn plugin_that_is_not_there_is_refused_with_those_that_are() {
+    let world = World::new().await;
+    let none = world.host(&[]).await;
+    let error = call(&none, "blog", "posts/list", json!({})).await.unwrap_err();
+    assert_eq!(error.to_string(), "no plugin is named `blog`; none is loaded");
+    let host = world.host(&["greeter", "types"]).await;
+    for wrong in ["", "Greeter", "greeter ", "greet", "../greeter", "greeter\0"] {
+        let error = call(&host, wrong, "greeting/greet", json!({})).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("no plugin is named `{wrong}`; loaded are greeter, types"));
+        assert_eq!(error.blame(), Blame::Caller);
+    }
+}
+
+#[tokio::test]
+async fn function_that_is_not_there_is_refused_with_those_that_are() {
+    let world = World::new().await;
+    let host = world.host(&["greeter"]).await;
+    for wrong in [
+        "",
+        "greet",
+        "greeting",
+        "greeting/",
+        "/greet",
+        "greeting/greet/",
+        "Greeting/greet",
+        "acme:greeter/greeting/greet",
+    ] {
+        let error = call(&host, "greeter", wrong, json!({ "name": "Ada" })).await.unwrap_err();
+        let sentence = format!("plugin `greeter` has no function `{wrong}`; it has greeting/greet");
+        assert_eq!((error.to_string(), error.blame()), (sentence, Blame::Caller));
+    }
+}
+
+#[tokio::test]
+async fn tap_is_no_function_that_a_caller_can_name() {
+    let world = World::new().await;
+    let host = world.host(&["taps", "steps"]).await;
+    for (plugin, function) in [
+        ("taps", "tap-cron/run"),
+        ("steps", "tap-item-presave/presave"),
+        ("steps", "palisade:plugin/tap-item-view/view"),
+    ] {
+        let error = call(&host, plugin, function, json!({ "scheduled": 0 })).await.unwrap_err();
+        assert!(matches!(error, CallError::NoFunction { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn error_of_the_plugin_is_returned_as_its_own_value() {
+    let world = World::new().await;
+    let host = world.host(&["greeter"]).await;
+    let result = call(&host, "greeter", "greeting/greet", json!({ "name": "" })).await;
+    assert_eq!(result.as_ref().unwrap_err().blame(), Blame::Caller);
+    assert!(returned(result).is_string());
+}
+
+#[tokio::test]
+async fn panic_is_a_trap_and_its_message_with_file_and_line_is_in_the_log() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let result = call(&host, "probe", "abuses/panic", json!({ "message": "secret\nlevel=INFO" })).await;
+    assert_eq!(result.as_ref().unwrap_err().blame(), Blame::Guest);
+    let reason = trapped(result);
+    assert!(!reason.contains("secret") && !reason.contains("0x"), "{reason}");
+    let entry = world.log.all().pop().unwrap();
+    assert_eq!((&*entry.plugin, entry.level), ("probe", Level::Error));
+    assert!(
+        entry.message.starts_with("panicked at ") && entry.message.ends_with(": secret\\nlevel=INFO"),
+        "{}",
+        entry.message
+    );
+    let place = entry.message.split_once("abuses.rs:").unwrap().1;
+    assert!(place.split(':').take(2).all(|number| number.parse::<u32>().is_ok()), "{place}");
+    is_usable(&host).await;
+}
+
+#[tokio::test]
+async fn spinning_ends_with_the_guests_time() {
+    let world = World::new().await;
+    let host = world.host_with("probe", limited("guest-time = \"50 ms\"")).await;
+    for kind in ["first", "and again"] {
+        let exceeded = ended(call(&host, "probe", "abuses/spin", json!({})).await);
+        assert_eq!((exceeded.limit, exceeded.max), (Limit::GuestTime, 50), "{kind}");
+        assert!(exceeded.used > 50);
+    }
+    is_usable(&host).await;
+}
+
+#[tokio::test]
+async fn spinning_ends_with_the_wall_time_and_lets_others_run_meanwhile() {
+    let world = World::new().await;
+    let host = world.host_with("probe", limited("wall-time = \"300 ms\"")).await;
+    // One thread: what else runs on it, runs only when the spinning guest gives way.
+    let others = async {
+        for _ in 0..3 {
+            is_usable(&host).await;
+        }
+    };
+    let (result, ()) = tokio::join!(call(&host, "probe", "abuses/spin", json!({})), others);
+    let exceeded = ended(result);
+    assert_eq!((exceeded.limit, exceeded.max), (Limit::WallTime, 300));
+    let action = |manifest: String| {
+        limited("action-time = \"50 ms\"")(manifest.replace("abuses\" = \"query\"", "abuses\" = \"action\""))
+    };
+    let host = world.host_with("probe", action).await;
+    let exceeded = ended(call(&host, "probe", "abuses/spin", json!({})).await);
+    assert_eq!((exceeded.limit, exceeded.max), (Limit::ActionTime, 50));
+    is_usable(&host).await;
+}
+
+#[tokio::test]
+async fn recursion_without_end_ends_with_the_stack_or_a_trap() {
+    let world = World::new().await;
+    let folder = odd(&component("", "call $f"), CALLS);
+    let host = world
+        .builder()
+        .plugin(folder.path(), Policy::as_asked())
+        .plugin(guest("probe"), Policy::as_asked())
+        .build()
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let exceeded = ended(call(&host, "odd", "calls/f", json!({})).await);
+        assert_eq!((exceeded.limit, exceeded.max), (Limit::Stack, Limit::Stack.default_max()));
+        // What a Rust guest keeps in its memory runs out long before: 64 KiB, under which there is no memory.
+        let reason = trapped(call(&host, "probe", "abuses/recurse", json!({})).await);
+        assert!(reason.contains("out of bounds memory access"), "{reason}");
+    }
+    is_usable(&host).await;
+}
+
+#[tokio::test]
+async fn memory_over_the_limit_ends_the_call_and_at_the_limit_does_not() {
+    let world = World::new().await;
+    let allocate = |host: Host| async move {
+        host.call("probe", "abuses/allocate", json!({ "bytes": 2 * MIB }), Caller::Anonymous).await
+    };
+    let free = allocate(world.host_with("probe", limited("memory = \"4 MiB\"")).await).await.unwrap();
+    let usage = free.usage.iter().find(|usage| usage.limit == Limit::Memory).unwrap();
+    assert!(usage.used > 2 * MIB && usage.used <= 4 * MIB && usage.max == 4 * MIB, "{usage:?}");
+
+    let at = world.host_with("probe", limited(&format!("memory = \"{} B\"", usage.used))).await;
+    allocate(at.clone()).await.unwrap();
+    let host = world.host_with("probe", limited(&format!("memory = \"{} B\"", usage.used - 1))).await;
+    let exceeded = ended(allocate(host.clone()).await.map(|outcome| outcome.value));
+    assert_eq!((exceeded.limit, exceeded.used, exceeded.max), (Limit::Memory, usage.used, usage.used - 1));
+    is_usable(&host).await;
+
+    let four = world.host_with("probe", limited("memory = \"4 MiB\"")).await;
+    let exceeded = ended(call(&four, "probe", "abuses/allocate", json!({ "bytes": 64 * MIB })).await);
+    assert_eq!((exceeded.limit, exceeded.max), (Limit::Memory, 4 * MIB));
+    // What is freed can be taken again: 40 MiB in all, 1 MiB at once.
+    let churned = call(&four, "probe", "abuses/churn", json!({ "bytes": MIB, "rounds": 40 })).await.unwrap();
+    assert_eq!(churned, json!(40 * MIB));
+}
+
+#[tokio::test]
+async fn manifest_that_raises_a_limit_gets_the_hosts() {
+    let world = World::new().await;
+    let host = world.host_with("probe", limited("memory = \"4096 MiB\"\nhost-calls = 1000000000")).await;
+    let outcome = host.call("probe", "reads/now", json!({}), Caller::Anonymous).await.unwrap();
+    for usage in outcome.usage {
+        assert!(usage.max <= usage.limit.default_max(), "{usage:?}");
+    }
+}
+
+#[tokio::test]
+async fn host_calls_over_the_limit_end_the_call() {
+    let world = World::new().await;
+    let host = world.host_with("probe", limited("host-calls = 3")).await;
+    let exceeded = ended(call(&host, "probe", "reads/flood-log", json!({ "count": 4 })).await);
+    assert_eq!((exceeded.limit, exceeded.used, exceeded.max), (Limit::HostCalls, 4, 3));
+    call(&host, "probe", "reads/flood-log", json!({ "count": 3 })).await.unwrap();
+    assert_eq!(world.log.all().len(), 6);
+}
+
+#[tokio::test]
+async fn result_that_is_too_large_is_a_trap_that_says_so() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    for bytes in [MIB, 16 * MIB] {
+        let reason = trapped(produce(&host, bytes).await);
+        assert!(reason.contains("return it in pages"), "{reason}");
+        is_usable(&host).await;
+    }
+    produce(&host, 64 * 1024).await.unwrap();
+}
+
+#[tokio::test]
+async fn mutation_that_traps_or_fails_leaves_no_trace_and_an_action_keeps_what_it_did() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let insertion = json!({ "insertion": { "table": "notes", "columns": ["title"], "rows": [[{ "tag": "scalar", "val": { "tag": "text", "val": "t" } }]], "returning": [] } });
+    let before = world.state().await;
+    assert_eq!(
+        returned(call(&host, "probe", "writes/fail-after-insert", insertion.clone()).await),
+        json!("failed after the insert")
+    );
+    trapped(call(&host, "probe", "writes/trap-after-insert", insertion.clone()).await);
+    assert_eq!(world.state().await, before);
+    returned(call(&host, "probe", "effects/fail-after-insert", insertion).await);
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 1);
 }

@@ -21,6 +21,7 @@ fn all_titles() -> Value {
     selection(json!([]))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
 fn selection(filter: Value) -> Value {
     let order = json!([{ "column": "id", "direction": "ascending" }]);
     json!({ "table": "notes", "columns": ["title"], "filter": filter, "orderBy": order, "limit": null, "after": [] })
@@ -43,7 +44,10 @@ async fn insert_by_a_mutation_is_in_the_plugins_own_schema() {
     let insertion = json!({ "table": "notes", "columns": ["title", "rank"], "rows": [[text("a"), integer(1)]], "returning": ["id", "title"] });
     let outcome = call(&host, "probe", "writes/insert", json!({ "insertion": insertion })).await.unwrap();
     assert_eq!(outcome, json!({ "count": 1, "rows": [[integer(1), text("a")]] }));
-    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes WHERE title = 'a' AND rank = 1").await, 1);
+    assert_eq!(
+        world.count("SELECT count(*) FROM plugin_probe.notes WHERE title = 'a' AND rank = 1").await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -51,7 +55,8 @@ async fn select_by_conditions_returns_the_rows_that_meet_them() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["alpha", "beta", "gamma", "delta"]).await;
-    let condition = |tag: &str, val: Value| json!([[{ "column": "title", "test": { "tag": tag, "val": val } }]]);
+    let condition =
+        |tag: &str, val: Value| json!([[{ "column": "title", "test": { "tag": tag, "val": val } }]]);
     for (filter, expected) in [
         (json!([]), vec!["alpha", "beta", "gamma", "delta"]),
         (condition("equal", text("beta")), vec!["beta"]),
@@ -66,7 +71,9 @@ async fn select_by_conditions_returns_the_rows_that_meet_them() {
         (condition("like", json!("%lt%")), vec!["delta"]),
         (condition("ilike", json!("B%")), vec!["beta"]),
     ] {
-        let rows = call(&host, "probe", "reads/select", json!({ "selection": selection(filter.clone()) })).await.unwrap();
+        let rows = call(&host, "probe", "reads/select", json!({ "selection": selection(filter.clone()) }))
+            .await
+            .unwrap();
         assert_eq!(names(&rows), expected, "{filter}");
     }
     let either = json!([
@@ -82,7 +89,17 @@ async fn select_of_what_is_not_granted_is_denied() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["a"]).await;
-    for table in ["pg_settings", "pg_authid", "Notes", "notes\0", "notes ", "palisade.items", "items", "plugin_probe.notes", ""] {
+    for table in [
+        "pg_settings",
+        "pg_authid",
+        "Notes",
+        "notes\0",
+        "notes ",
+        "palisade.items",
+        "items",
+        "plugin_probe.notes",
+        "",
+    ] {
         let mut selection = all_titles();
         selection["table"] = json!(table);
         let error = returned(call(&host, "probe", "reads/select", json!({ "selection": selection })).await);
@@ -123,7 +140,8 @@ async fn update_and_delete_change_the_rows_that_meet_the_filter_and_no_others() 
     insert(&host, "probe", &["a", "b", "c"]).await;
     let is = |title: &str| json!([[{ "column": "title", "test": { "tag": "equal", "val": text(title) } }]]);
     let modification = json!({ "table": "notes", "assignments": [{ "column": "rank", "value": integer(7) }], "filter": is("b"), "returning": ["title"] });
-    let outcome = call(&host, "probe", "writes/update", json!({ "modification": modification })).await.unwrap();
+    let outcome =
+        call(&host, "probe", "writes/update", json!({ "modification": modification })).await.unwrap();
     assert_eq!(outcome, json!({ "count": 1, "rows": [[text("b")]] }));
     let removal = json!({ "table": "notes", "filter": is("a"), "returning": [] });
     let outcome = call(&host, "probe", "writes/delete", json!({ "removal": removal })).await.unwrap();
@@ -144,9 +162,15 @@ async fn query_text_reads_the_plugins_tables_with_parameters() {
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["a", "b", "c"]).await;
     let sql = "SELECT title FROM notes WHERE id >= $1 ORDER BY id DESC LIMIT 2";
-    let rows = call(&host, "probe", "reads/query", json!({ "sql": sql, "parameters": [integer(1)] })).await.unwrap();
+    let rows =
+        call(&host, "probe", "reads/query", json!({ "sql": sql, "parameters": [integer(1)] })).await.unwrap();
     assert_eq!(names(&rows), ["c", "b"]);
-    let count = call(&host, "probe", "writes/execute", json!({ "sql": "UPDATE notes SET rank = 1 WHERE title = $1", "parameters": [text("b")] }));
+    let count = call(
+        &host,
+        "probe",
+        "writes/execute",
+        json!({ "sql": "UPDATE notes SET rank = 1 WHERE title = $1", "parameters": [text("b")] }),
+    );
     assert_eq!(count.await.unwrap(), json!(1));
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes WHERE rank = 1").await, 1);
 }
@@ -179,7 +203,8 @@ async fn query_text_that_does_not_read_is_refused_and_changes_nothing() {
         "COPY notes TO PROGRAM 'sh'",
         "DO $$ BEGIN DELETE FROM notes; END $$",
     ] {
-        let error = returned(call(&host, "probe", "reads/query", json!({ "sql": sql, "parameters": [] })).await);
+        let error =
+            returned(call(&host, "probe", "reads/query", json!({ "sql": sql, "parameters": [] })).await);
         assert!(error["tag"] == "access-denied" || error["tag"] == "invalid-argument", "{sql}: {error}");
     }
     assert_eq!(world.state().await, before);
@@ -194,7 +219,9 @@ async fn parameter_of_another_type_or_number_is_refused() {
         ("SELECT title FROM notes WHERE id = $1", json!([])),
         ("SELECT title FROM notes WHERE id = $1", json!([integer(1), integer(2)])),
     ] {
-        let error = returned(call(&host, "probe", "reads/query", json!({ "sql": sql, "parameters": parameters })).await);
+        let error = returned(
+            call(&host, "probe", "reads/query", json!({ "sql": sql, "parameters": parameters })).await,
+        );
         assert_eq!(error["tag"], "invalid-argument", "{sql} {parameters}");
     }
 }
@@ -205,9 +232,11 @@ async fn mutation_that_returns_err_or_traps_leaves_no_trace() {
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["kept"]).await;
     let before = world.state().await;
-    let failed = call(&host, "probe", "writes/fail-after-insert", json!({ "insertion": titles(&["x"]) })).await;
+    let failed =
+        call(&host, "probe", "writes/fail-after-insert", json!({ "insertion": titles(&["x"]) })).await;
     assert!(returned(failed).is_string());
-    let trapped = call(&host, "probe", "writes/trap-after-insert", json!({ "insertion": titles(&["x"]) })).await;
+    let trapped =
+        call(&host, "probe", "writes/trap-after-insert", json!({ "insertion": titles(&["x"]) })).await;
     assert!(matches!(trapped, Err(palisade::CallError::Trapped { .. })), "{trapped:?}");
     assert_eq!(world.state().await, before);
 }
@@ -216,7 +245,8 @@ async fn mutation_that_returns_err_or_traps_leaves_no_trace() {
 async fn action_that_returns_err_keeps_what_its_calls_did() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
-    let failed = call(&host, "probe", "effects/fail-after-insert", json!({ "insertion": titles(&["kept"]) })).await;
+    let failed =
+        call(&host, "probe", "effects/fail-after-insert", json!({ "insertion": titles(&["kept"]) })).await;
     assert!(returned(failed).is_string());
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 1);
 }
@@ -240,7 +270,10 @@ async fn statement_that_violates_a_rule_is_undone_and_the_mutation_goes_on() {
     assert_eq!(error["val"]["kind"], "check");
     let missing = json!({ "table": "notes", "columns": ["rank"], "rows": [[integer(1)]], "returning": [] });
     let error = returned(call(&host, "probe", "writes/insert", json!({ "insertion": missing })).await);
-    assert_eq!(error, json!({ "tag": "constraint-violation", "val": { "kind": "not-null", "column": "title" } }));
+    assert_eq!(
+        error,
+        json!({ "tag": "constraint-violation", "val": { "kind": "not-null", "column": "title" } })
+    );
     let both = json!({ "first": bad, "second": titles(&["good"]) });
     call(&host, "probe", "writes/insert-despite", both).await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes WHERE title = 'good'").await, 1);
@@ -251,15 +284,18 @@ async fn statement_that_violates_a_rule_is_undone_and_the_mutation_goes_on() {
 async fn two_plugins_with_the_same_tables_do_not_see_each_other() {
     let world = World::new().await;
     let other = altered("probe", |manifest| manifest.replace("name = \"probe\"", "name = \"other\""));
-    let builder = world.builder().plugin(guest("probe"), Policy::as_asked()).plugin(other.path(), Policy::as_asked());
+    let builder =
+        world.builder().plugin(guest("probe"), Policy::as_asked()).plugin(other.path(), Policy::as_asked());
     let host = builder.build().await.unwrap();
     insert(&host, "probe", &["of probe"]).await;
     insert(&host, "other", &["of other"]).await;
     for plugin in ["probe", "other"] {
         let rows = call(&host, plugin, "reads/select", json!({ "selection": all_titles() })).await.unwrap();
         assert_eq!(names(&rows), [format!("of {plugin}")]);
-        let foreign = format!("SELECT title FROM plugin_{}.notes", if plugin == "probe" { "other" } else { "probe" });
-        let error = returned(call(&host, plugin, "reads/query", json!({ "sql": foreign, "parameters": [] })).await);
+        let foreign =
+            format!("SELECT title FROM plugin_{}.notes", if plugin == "probe" { "other" } else { "probe" });
+        let error =
+            returned(call(&host, plugin, "reads/query", json!({ "sql": foreign, "parameters": [] })).await);
         assert_eq!(error, json!({ "tag": "access-denied" }));
     }
 }
@@ -268,9 +304,15 @@ async fn two_plugins_with_the_same_tables_do_not_see_each_other() {
 async fn login_of_a_plugin_cannot_reach_another_plugins_schema_nor_the_hosts_tables() {
     let world = World::new().await;
     let other = altered("probe", |manifest| manifest.replace("name = \"probe\"", "name = \"other\""));
-    let builder = world.builder().plugin(guest("probe"), Policy::as_asked()).plugin(other.path(), Policy::as_asked());
+    let builder =
+        world.builder().plugin(guest("probe"), Policy::as_asked()).plugin(other.path(), Policy::as_asked());
     let _host = builder.build().await.unwrap();
-    let role: String = world.sql.query_one("SELECT role FROM palisade.plugins WHERE name = 'probe'", &[]).await.unwrap().get(0);
+    let role: String = world
+        .sql
+        .query_one("SELECT role FROM palisade.plugins WHERE name = 'probe'", &[])
+        .await
+        .unwrap()
+        .get(0);
     // What the role may do is asked of the server itself, as that role: no guard stands before it.
     world.sql.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).await.unwrap();
     for sql in [
@@ -303,7 +345,13 @@ async fn rows_over_the_limit_are_refused_and_at_the_limit_returned() {
     insert(&host, "probe", &["d"]).await;
     let error = returned(call(&host, "probe", "reads/select", json!({ "selection": all_titles() })).await);
     assert_eq!(error, json!({ "tag": "limit-exceeded", "val": { "which": "db-rows", "used": 4, "max": 3 } }));
-    let rows = call(&host, "probe", "reads/query", json!({ "sql": "SELECT title FROM notes LIMIT 3", "parameters": [] })).await;
+    let rows = call(
+        &host,
+        "probe",
+        "reads/query",
+        json!({ "sql": "SELECT title FROM notes LIMIT 3", "parameters": [] }),
+    )
+    .await;
     assert_eq!(names(&rows.unwrap()).len(), 3, "the plugin goes on with a fresh connection");
 }
 

@@ -24,13 +24,15 @@ impl Server {
         let hits = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&hits);
         let echo = |headers: HeaderMap, body: String| async move {
-            let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+            let header = |name: &str| {
+                headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned()
+            };
             format!("{body}|{}|{}", header("x-own"), header("authorization"))
         };
         let app = Router::new()
             .route("/v1/echo", any(echo))
             .route("/v1/large", get(|| async { "x".repeat(1_000_000) }))
-            .route("/v1/slow", get(|| async { tokio::time::sleep(Duration::from_secs(60)).await }))
+            .route("/v1/slow", get(|| async { tokio::time::sleep(Duration::from_mins(1)).await }))
             .route("/v1/missing", get(|| async { (StatusCode::NOT_FOUND, "none") }))
             .route("/v1/inside", get(|| async { redirect("/v1/echo") }))
             .route("/v1/outside", get(|| async { redirect("/v2/secret") }))
@@ -57,15 +59,21 @@ impl Server {
 
     /// A host whose probe may reach `/v1/` here, and loopback at all.
     async fn host(&self, world: &World, limits: &str) -> Host {
-        let grant = format!("http = [{{ url = \"{}\", methods = [\"GET\", \"POST\"], secret = \"key\" }}]", self.url("/v1/"));
+        let grant = format!(
+            "http = [{{ url = \"{}\", methods = [\"GET\", \"POST\"], secret = \"key\" }}]",
+            self.url("/v1/")
+        );
         let probe = altered("probe", |manifest| {
             let old = "http = [{ url = \"https://api.example.com/v1/\", methods = [\"GET\", \"POST\"] }]";
             assert!(manifest.contains(old));
             format!("{}\n[limits]\n{limits}\n", manifest.replace(old, &grant))
         });
-        let loopback = AddressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], ..AddressPolicy::default() };
-        let secrets = Secrets::default().with("probe", "key", Secret::new("authorization", "Bearer hidden").unwrap());
-        let builder = world.builder().addresses(loopback).secrets(secrets).plugin(probe.path(), Policy::as_asked());
+        let loopback =
+            AddressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], ..AddressPolicy::default() };
+        let secrets =
+            Secrets::default().with("probe", "key", Secret::new("authorization", "Bearer hidden").unwrap());
+        let builder =
+            world.builder().addresses(loopback).secrets(secrets).plugin(probe.path(), Policy::as_asked());
         builder.build().await.unwrap()
     }
 }
@@ -112,7 +120,11 @@ async fn request_that_is_not_granted_opens_no_connection() {
         let error = returned(fetch(&host, request(method, &url)).await);
         assert_eq!(error, json!({ "tag": "access-denied" }), "{method} {url}");
     }
-    for url in [format!("http://user@127.0.0.1:{}/v1/echo", server.port), "ftp://127.0.0.1/v1/".to_owned(), "v1".to_owned()] {
+    for url in [
+        format!("http://user@127.0.0.1:{}/v1/echo", server.port),
+        "ftp://127.0.0.1/v1/".to_owned(),
+        "v1".to_owned(),
+    ] {
         let error = returned(fetch(&host, request("get", &url)).await);
         assert_eq!(error["tag"], "invalid-argument", "{url}");
     }
@@ -122,7 +134,8 @@ async fn request_that_is_not_granted_opens_no_connection() {
 #[tokio::test]
 async fn private_address_is_denied_although_the_grant_names_it() {
     let (world, server) = (World::new().await, Server::start().await);
-    let probe = altered("probe", |manifest| manifest.replace("https://api.example.com/v1/", &server.url("/v1/")));
+    let probe =
+        altered("probe", |manifest| manifest.replace("https://api.example.com/v1/", &server.url("/v1/")));
     let host = world.builder().plugin(probe.path(), Policy::as_asked()).build().await.unwrap();
     let error = returned(fetch(&host, request("get", &server.url("/v1/echo"))).await);
     assert_eq!(error, json!({ "tag": "access-denied" }));
@@ -176,7 +189,10 @@ async fn body_over_the_budget_is_a_limit_and_at_the_budget_read() {
     let (world, server) = (World::new().await, Server::start().await);
     let over = server.host(&world, "http-bytes = \"999999 B\"").await;
     let error = returned(fetch(&over, request("get", &server.url("/v1/large"))).await);
-    assert_eq!((error["tag"].clone(), error["val"]["which"].clone()), (json!("limit-exceeded"), json!("http-bytes")));
+    assert_eq!(
+        (error["tag"].clone(), error["val"]["which"].clone()),
+        (json!("limit-exceeded"), json!("http-bytes"))
+    );
     let at = server.host(&world, "http-bytes = \"1000000 B\"").await;
     // Only the first piece comes back: a whole megabyte is more than a result may carry.
     let mut first = request("get", &server.url("/v1/large"));

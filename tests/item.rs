@@ -15,7 +15,8 @@ fn criteria(limit: u32, after: Option<&str>) -> Value {
 
 /// A user who may do everything with notes.
 async fn editor(world: &World, host: &Host) -> Caller {
-    let permissions = ["item:create:note", "item:edit:note", "item:delete:note"].map(|name| Permission::parse(name).unwrap());
+    let permissions = ["item:create:note", "item:edit:note", "item:delete:note"]
+        .map(|name| Permission::parse(name).unwrap());
     host.users().permit("editor", &permissions).await.unwrap();
     Caller::user(world.user(host, "Edda", &["editor"]).await)
 }
@@ -30,11 +31,21 @@ async fn item_that_a_mutation_inserts_is_in_the_database_as_revision_1() {
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
     let fields = r#"{"body":"text","tags":["a","b"],"n":1.5}"#;
-    let item = call_as(&host, "probe", "writes/item-insert", draft("One", "published", fields), caller.clone()).await.unwrap();
+    let item =
+        call_as(&host, "probe", "writes/item-insert", draft("One", "published", fields), caller.clone())
+            .await
+            .unwrap();
     assert_eq!(item["revision"], 1);
     assert_eq!(item["author"], caller.as_user().unwrap().id.to_string());
-    let row = world.sql.query_one("SELECT id::text, fields->>'body', status FROM palisade.items", &[]).await.unwrap();
-    assert_eq!((row.get::<_, String>(0), row.get::<_, String>(1)), (item["id"].as_str().unwrap().into(), "text".into()));
+    let row = world
+        .sql
+        .query_one("SELECT id::text, fields->>'body', status FROM palisade.items", &[])
+        .await
+        .unwrap();
+    assert_eq!(
+        (row.get::<_, String>(0), row.get::<_, String>(1)),
+        (item["id"].as_str().unwrap().into(), "text".into())
+    );
     let read = call(&host, "probe", "reads/item-get", json!({ "id": item["id"] })).await.unwrap();
     assert_eq!(read, item, "what is read is what was written");
 }
@@ -45,17 +56,25 @@ async fn patch_keeps_the_old_revision_and_refuses_a_change_made_for_another() {
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
     let item = insert(&host, &caller, "One", "draft").await;
-    let patch = |revision: Option<u32>, fields: &str| {
-        json!({ "id": item["id"], "alteration": { "title": null, "status": "published", "fields": fields, "revision": revision } })
-    };
-    let after = call_as(&host, "probe", "writes/item-patch", patch(Some(1), r#"{"a":1}"#), caller.clone()).await.unwrap();
-    assert_eq!((after["revision"].clone(), after["title"].clone(), after["status"].clone()), (json!(2), json!("One"), json!("published")));
+    let patch = |revision: Option<u32>, fields: &str| json!({ "id": item["id"], "alteration": { "title": null, "status": "published", "fields": fields, "revision": revision } });
+    let after = call_as(&host, "probe", "writes/item-patch", patch(Some(1), r#"{"a":1}"#), caller.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        (after["revision"].clone(), after["title"].clone(), after["status"].clone()),
+        (json!(2), json!("One"), json!("published"))
+    );
     let stale = call_as(&host, "probe", "writes/item-patch", patch(Some(1), "{}"), caller.clone()).await;
     assert_eq!(returned(stale), json!({ "tag": "conflict", "val": 2 }));
-    let merged = call_as(&host, "probe", "writes/item-patch", patch(None, r#"{"a":null,"b":2}"#), caller.clone()).await.unwrap();
+    let merged =
+        call_as(&host, "probe", "writes/item-patch", patch(None, r#"{"a":null,"b":2}"#), caller.clone())
+            .await
+            .unwrap();
     assert_eq!(merged["fields"], r#"{"b":2}"#);
     assert_eq!(world.count("SELECT count(*) FROM palisade.item_revisions").await, 2);
-    let gone = call_as(&host, "probe", "writes/item-delete", json!({ "id": item["id"], "revision": 3 }), caller).await;
+    let gone =
+        call_as(&host, "probe", "writes/item-delete", json!({ "id": item["id"], "revision": 3 }), caller)
+            .await;
     assert!(gone.is_ok(), "{gone:?}");
     assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 0);
     assert_eq!(world.count("SELECT count(*) FROM palisade.item_revisions").await, 3);
@@ -70,12 +89,19 @@ async fn draft_is_seen_by_its_author_and_editors_only() {
     let author = Caller::user(world.user(&host, "Ada", &["writer"]).await);
     let other = Caller::user(world.user(&host, "Otto", &["writer"]).await);
     let item = insert(&host, &author, "Secret", "draft").await;
-    for (caller, sees) in [(Caller::Anonymous, false), (other.clone(), false), (author, true), (editor, true)] {
-        let read = call_as(&host, "probe", "reads/item-get", json!({ "id": item["id"] }), caller.clone()).await.unwrap();
+    for (caller, sees) in [(Caller::Anonymous, false), (other.clone(), false), (author, true), (editor, true)]
+    {
+        let read = call_as(&host, "probe", "reads/item-get", json!({ "id": item["id"] }), caller.clone())
+            .await
+            .unwrap();
         assert_eq!(!read.is_null(), sees, "{caller:?}");
-        let many = call_as(&host, "probe", "reads/item-get-many", json!({ "ids": [item["id"]] }), caller.clone()).await.unwrap();
+        let many =
+            call_as(&host, "probe", "reads/item-get-many", json!({ "ids": [item["id"]] }), caller.clone())
+                .await
+                .unwrap();
         assert_eq!(many.as_array().unwrap().len(), usize::from(sees));
-        let found = call_as(&host, "probe", "reads/item-find", criteria(10, None), caller.clone()).await.unwrap();
+        let found =
+            call_as(&host, "probe", "reads/item-find", criteria(10, None), caller.clone()).await.unwrap();
         assert_eq!(found.as_array().unwrap().len(), usize::from(sees), "{caller:?}");
     }
     let delete = json!({ "id": item["id"], "revision": null });
@@ -96,7 +122,11 @@ async fn change_without_the_permission_is_denied() {
         ("writes/item-patch", patch),
         ("writes/item-delete", json!({ "id": item["id"], "revision": null })),
     ] {
-        assert_eq!(returned(call(&host, "probe", function, arguments).await), json!({ "tag": "access-denied" }), "{function}");
+        assert_eq!(
+            returned(call(&host, "probe", function, arguments).await),
+            json!({ "tag": "access-denied" }),
+            "{function}"
+        );
     }
     assert_eq!(world.state().await, before);
 }
@@ -107,14 +137,27 @@ async fn item_of_a_type_that_is_not_granted_is_as_if_absent() {
     let host = world.host(&["probe"]).await;
     let page = "INSERT INTO palisade.items VALUES ('0190a5f0-0000-7000-8000-000000000001', 'page', 'P', 'published', '{}', 1, NULL, now(), now())";
     world.sql.batch_execute(page).await.unwrap();
-    let read = call_as(&host, "probe", "reads/item-get", json!({ "id": "0190a5f0-0000-7000-8000-000000000001" }), Caller::Host).await;
+    let read = call_as(
+        &host,
+        "probe",
+        "reads/item-get",
+        json!({ "id": "0190a5f0-0000-7000-8000-000000000001" }),
+        Caller::Host,
+    )
+    .await;
     assert_eq!(read.unwrap(), Value::Null);
     let mut pages = criteria(10, None);
     pages["criteria"]["itemType"] = json!("page");
-    assert_eq!(returned(call_as(&host, "probe", "reads/item-find", pages, Caller::Host).await), json!({ "tag": "access-denied" }));
+    assert_eq!(
+        returned(call_as(&host, "probe", "reads/item-find", pages, Caller::Host).await),
+        json!({ "tag": "access-denied" })
+    );
     let mut insert = draft("x", "draft", "{}");
     insert["draft"]["itemType"] = json!("page");
-    assert_eq!(returned(call_as(&host, "probe", "writes/item-insert", insert, Caller::Host).await), json!({ "tag": "access-denied" }));
+    assert_eq!(
+        returned(call_as(&host, "probe", "writes/item-insert", insert, Caller::Host).await),
+        json!({ "tag": "access-denied" })
+    );
 }
 
 #[tokio::test]
@@ -162,7 +205,9 @@ async fn find_by_fields_returns_items_that_contain_them() {
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
     for (title, fields) in [("a", r#"{"tags":["x","y"]}"#), ("b", r#"{"tags":["y"]}"#), ("c", "{}")] {
-        call_as(&host, "probe", "writes/item-insert", draft(title, "published", fields), caller.clone()).await.unwrap();
+        call_as(&host, "probe", "writes/item-insert", draft(title, "published", fields), caller.clone())
+            .await
+            .unwrap();
     }
     let mut with = criteria(10, None);
     with["criteria"]["fields"] = json!(r#"{"tags":["x"]}"#);
@@ -175,8 +220,12 @@ async fn argument_of_another_form_is_refused() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
-    for (title, fields) in [("", "{}"), ("a\nb", "{}"), ("a", "[]"), ("a", "{"), ("a", "{\"a\":\"\\u0000\"}")] {
-        let error = returned(call_as(&host, "probe", "writes/item-insert", draft(title, "draft", fields), caller.clone()).await);
+    for (title, fields) in [("", "{}"), ("a\nb", "{}"), ("a", "[]"), ("a", "{"), ("a", "{\"a\":\"\\u0000\"}")]
+    {
+        let error = returned(
+            call_as(&host, "probe", "writes/item-insert", draft(title, "draft", fields), caller.clone())
+                .await,
+        );
         assert_eq!(error["tag"], "invalid-argument", "{title:?} {fields:?}");
     }
     for id in ["", "1", "0190A5F0-0000-7000-8000-000000000001"] {
@@ -188,7 +237,8 @@ async fn argument_of_another_form_is_refused() {
 #[tokio::test]
 async fn plugin_granted_read_alone_cannot_load_what_writes() {
     let world = World::new().await;
-    let reader = altered("probe", |manifest| manifest.replace("note = [\"read\", \"write\"]", "note = [\"read\"]"));
+    let reader =
+        altered("probe", |manifest| manifest.replace("note = [\"read\", \"write\"]", "note = [\"read\"]"));
     let error = world.builder().plugin(reader.path(), Policy::as_asked()).build().await.err().unwrap();
     assert!(error.to_string().contains("item = { types = { TYPE = [\"write\"] } }"), "{error}");
 }

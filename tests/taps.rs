@@ -4,7 +4,9 @@
 use crate::harness::{World, altered};
 use palisade::backend::Item;
 use palisade::grant::ItemPower;
-use palisade::guard::item::{Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title};
+use palisade::guard::item::{
+    Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+};
 use palisade::guard::request_context::RequestId;
 use palisade::guard::user::Permission;
 use palisade::{CallError, Caller, Host, Policy};
@@ -71,8 +73,10 @@ async fn access_tap_that_grants_stands_for_the_permission_and_one_that_denies_wi
     let neutral = create(&host, &Caller::Anonymous, json!({})).await;
     assert!(matches!(neutral, Err(CallError::Denied)), "{neutral:?}");
     assert!(create(&host, &Caller::Anonymous, json!({ "access": "grant" })).await.is_ok());
-    let (kind, stern) = (taps("kind", 1), altered("blog", |manifest| manifest.replace("weight = 10", "weight = 2")));
-    let both = world.builder().plugin(kind.path(), Policy::as_asked()).plugin(stern.path(), Policy::as_asked());
+    let (kind, stern) =
+        (taps("kind", 1), altered("blog", |manifest| manifest.replace("weight = 10", "weight = 2")));
+    let both =
+        world.builder().plugin(kind.path(), Policy::as_asked()).plugin(stern.path(), Policy::as_asked());
     let both = both.build().await.unwrap();
     let post = Draft {
         item_type: ItemType::parse("post", ItemScope::All, ItemPower::Write).unwrap(),
@@ -80,9 +84,17 @@ async fn access_tap_that_grants_stands_for_the_permission_and_one_that_denies_wi
     };
     let post = both.create_item(post, Caller::Host, RequestId::random()).await;
     assert!(post.is_ok(), "{post:?}");
-    let id: String = world.sql.query_one("SELECT id::text FROM palisade.items WHERE item_type = 'post'", &[]).await.unwrap().get(0);
+    let id: String = world
+        .sql
+        .query_one("SELECT id::text FROM palisade.items WHERE item_type = 'post'", &[])
+        .await
+        .unwrap()
+        .get(0);
     let read = |caller: Caller| both.item(id.as_str(), caller, RequestId::random());
-    assert!(matches!(read(Caller::Anonymous).await, Err(CallError::NotFound)), "one denies, and the other's grant does not count");
+    assert!(
+        matches!(read(Caller::Anonymous).await, Err(CallError::NotFound)),
+        "one denies, and the other's grant does not count"
+    );
     let member = Caller::user(world.user(&both, "Mia", &[]).await);
     assert!(read(member).await.is_ok());
 }
@@ -99,7 +111,8 @@ async fn presave_taps_fold_the_draft_in_the_order_of_weight_then_name() {
     let item = create(&host, &Caller::Host, json!({ "presave": "append:x" })).await.unwrap();
     let trail = item.fields.to_value()["trail"].clone();
     assert_eq!(trail, json!(["x@z-early", "x@a-late", "x@m-middle"]));
-    let stored: String = world.sql.query_one("SELECT fields->>'trail' FROM palisade.items", &[]).await.unwrap().get(0);
+    let stored: String =
+        world.sql.query_one("SELECT fields->>'trail' FROM palisade.items", &[]).await.unwrap().get(0);
     assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), trail, "what presave made is what is stored");
 }
 
@@ -107,11 +120,13 @@ async fn presave_taps_fold_the_draft_in_the_order_of_weight_then_name() {
 async fn view_taps_fold_the_fields_and_leave_the_stored_item_alone() {
     let world = World::new().await;
     let (first, second) = (taps("first", 1), taps("second", 2));
-    let builder = world.builder().plugin(second.path(), Policy::as_asked()).plugin(first.path(), Policy::as_asked());
+    let builder =
+        world.builder().plugin(second.path(), Policy::as_asked()).plugin(first.path(), Policy::as_asked());
     let host = builder.build().await.unwrap();
     let item = create(&host, &Caller::Host, json!({ "view": "append:v" })).await.unwrap();
     assert_eq!(item.fields.to_value()["trail"], json!(["v@first", "v@second"]));
-    let stored: String = world.sql.query_one("SELECT fields::text FROM palisade.items", &[]).await.unwrap().get(0);
+    let stored: String =
+        world.sql.query_one("SELECT fields::text FROM palisade.items", &[]).await.unwrap().get(0);
     assert_eq!(stored, r#"{"view": "append:v"}"#);
     for order in ["trap", "garbage"] {
         let set = format!("UPDATE palisade.items SET fields = '{{\"view\": \"{order}\"}}'");
@@ -136,7 +151,9 @@ async fn presave_or_changed_tap_that_refuses_or_fails_rolls_everything_back() {
     ] {
         let result = create(&host, &Caller::Host, fields.clone()).await;
         match result {
-            Err(CallError::Refused { plugin, message }) => assert!(refused && plugin == "taps" && message.starts_with("vetoed")),
+            Err(CallError::Refused { plugin, message }) => {
+                assert!(refused && plugin == "taps" && message.starts_with("vetoed"));
+            }
             Err(CallError::Trapped { .. }) => assert!(!refused, "{fields}"),
             other => panic!("{fields}: {other:?}"),
         }
@@ -157,10 +174,18 @@ async fn audit_trail_row_and_item_are_there_together_or_not_at_all() {
     let vetoed = create(&host, &Caller::Host, json!({ "changed": "veto" })).await;
     assert!(matches!(vetoed, Err(CallError::Refused { .. })));
     host.delete_item(&item.id.to_string(), Some(2), Caller::Host, RequestId::random()).await.unwrap();
-    let rows = world.sql.query("SELECT item::text, action, revision FROM plugin_audit_trail.entries ORDER BY id", &[]).await.unwrap();
-    let rows: Vec<(String, String, i32)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let rows = world
+        .sql
+        .query("SELECT item::text, action, revision FROM plugin_audit_trail.entries ORDER BY id", &[])
+        .await
+        .unwrap();
+    let rows: Vec<(String, String, i32)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     let id = item.id.to_string();
-    assert_eq!(rows, [(id.clone(), "created".into(), 1), (id.clone(), "updated".into(), 2), (id, "deleted".into(), 2)]);
+    assert_eq!(
+        rows,
+        [(id.clone(), "created".into(), 1), (id.clone(), "updated".into(), 2), (id, "deleted".into(), 2)]
+    );
     assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 0);
 }
 
@@ -169,8 +194,17 @@ async fn tap_in_a_shared_transaction_has_its_own_plugins_rights_only() {
     let world = World::new().await;
     let host = world.host(&["audit-trail", "taps"]).await;
     // Take audit-trail's right to its own table away behind the host's back: the host's login could still write there.
-    let role: String = world.sql.query_one("SELECT role FROM palisade.plugins WHERE name = 'audit-trail'", &[]).await.unwrap().get(0);
-    world.sql.batch_execute(&format!("REVOKE INSERT ON plugin_audit_trail.entries FROM {role}")).await.unwrap();
+    let role: String = world
+        .sql
+        .query_one("SELECT role FROM palisade.plugins WHERE name = 'audit-trail'", &[])
+        .await
+        .unwrap()
+        .get(0);
+    world
+        .sql
+        .batch_execute(&format!("REVOKE INSERT ON plugin_audit_trail.entries FROM {role}"))
+        .await
+        .unwrap();
     let before = world.state().await;
     let refused = create(&host, &Caller::Host, json!({})).await;
     assert!(matches!(refused, Err(CallError::Refused { .. } | CallError::Trapped { .. })), "{refused:?}");
@@ -203,7 +237,10 @@ async fn two_writes_of_one_item_at_once_both_count_or_say_so() {
     let revision = world.count("SELECT revision::bigint FROM palisade.items").await;
     assert_eq!(revision, 1 + written);
     assert_eq!(world.count("SELECT count(*) FROM plugin_audit_trail.entries").await, 1 + written);
-    assert_eq!(world.count("SELECT count(*) FROM jsonb_object_keys((SELECT fields FROM palisade.items))").await, 1 + written);
+    assert_eq!(
+        world.count("SELECT count(*) FROM jsonb_object_keys((SELECT fields FROM palisade.items))").await,
+        1 + written
+    );
 }
 
 #[tokio::test]

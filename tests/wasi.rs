@@ -7,8 +7,18 @@ use serde_json::json;
 async fn std_guest_finds_nothing() {
     let world = World::new().await;
     let host = world.host(&["wasi"]).await;
-    let attempts =
-        ["file", "list", "write", "environment", "arguments", "stdin", "connect", "listen", "resolve", "process"];
+    let attempts = [
+        "file",
+        "list",
+        "write",
+        "environment",
+        "arguments",
+        "stdin",
+        "connect",
+        "listen",
+        "resolve",
+        "process",
+    ];
     for what in attempts {
         let found = call(&host, "wasi", "attempts/reach", json!({ "what": what })).await;
         assert!(matches!(found, Err(palisade::CallError::Returned(_))), "{what}: {found:?}");
@@ -33,7 +43,10 @@ async fn std_guest_sees_virtual_time_in_a_query_and_real_time_in_an_action() {
     let host = world.host(&["wasi"]).await;
     let clocks = call(&host, "wasi", "attempts/clocks", json!({})).await.unwrap();
     assert_eq!(clocks[1], 0, "time stands still in a query");
-    assert!(clocks[0].as_str().map_or(0, |text| text.parse().unwrap()) > 1_600_000_000_000_000_000_u64, "{clocks}");
+    assert!(
+        clocks[0].as_str().map_or(0, |text| text.parse().unwrap()) > 1_600_000_000_000_000_000_u64,
+        "{clocks}"
+    );
     let clocks = call(&host, "wasi", "actions/clocks", json!({})).await.unwrap();
     assert!(clocks[1].as_u64().unwrap() > 0);
 }

@@ -122,15 +122,18 @@ impl HostBuilder {
         let engine = Engine::new().map_err(|error| LoadError::Engine(error.to_string()))?;
         let linkers = Linkers::new(&engine).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {
-            Some(folder) => Some(Artifacts::open(folder).map_err(|source| LoadError::File {
-                path: folder.display().to_string(),
-                source,
-            })?),
+            Some(folder) => Some(
+                Artifacts::open(folder)
+                    .map_err(|source| LoadError::File { path: folder.display().to_string(), source })?,
+            ),
             None => None,
         };
         let http = match self.http {
             Some(http) => http,
-            None => Arc::new(DefaultClient::new(self.addresses.clone()).map_err(|error| LoadError::Engine(format!("{error:?}")))?),
+            None => Arc::new(
+                DefaultClient::new(self.addresses.clone())
+                    .map_err(|error| LoadError::Engine(format!("{error:?}")))?,
+            ),
         };
         let backends = Backends {
             users: self.users.unwrap_or_else(|| Arc::new(Users::new(database.clone()))),
@@ -141,7 +144,13 @@ impl HostBuilder {
             secrets: self.secrets.unwrap_or_else(|| Arc::new(Secrets::default())),
             http,
         };
-        let loader = Loader { engine: engine.clone(), linkers, artifacts, database: database.clone(), addresses: self.addresses };
+        let loader = Loader {
+            engine: engine.clone(),
+            linkers,
+            artifacts,
+            database: database.clone(),
+            addresses: self.addresses,
+        };
         let core = Arc::new(Core {
             engine,
             backends: Arc::new(backends),
@@ -166,18 +175,20 @@ async fn database(
     let named = url.or_else(|| std::env::var("DATABASE_URL").ok().filter(|_| private.is_none()));
     if let Some(url) = named {
         let config = url.parse().map_err(|error| LoadError::Database {
-            sentence: "DATABASE_URL is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE".to_owned(),
+            sentence: "DATABASE_URL is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE"
+                .to_owned(),
             source: anyhow::Error::new(error),
         })?;
         return Ok((config, None));
     }
     let options = match private {
         Some(options) => Ok(options),
-        None => std::env::current_dir().map_err(anyhow::Error::new).and_then(|folder| {
-            Ok(PrivateOptions::of_project(&folder)?)
-        }),
+        None => std::env::current_dir()
+            .map_err(anyhow::Error::new)
+            .and_then(|folder| Ok(PrivateOptions::of_project(&folder)?)),
     };
     let refused = |source: anyhow::Error| LoadError::Database { sentence: source.to_string(), source };
-    let server = PrivateServer::start(options.map_err(refused)?).await.map_err(|error| refused(error.into()))?;
+    let server =
+        PrivateServer::start(options.map_err(refused)?).await.map_err(|error| refused(error.into()))?;
     Ok((server.config(), Some(server)))
 }

@@ -25,10 +25,12 @@ pub(crate) async fn call(
     request: RequestId,
 ) -> Result<Outcome, CallError> {
     let (plugin, function) = core.find(plugin, path)?;
-    let lowered = function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
+    let lowered =
+        function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
     let _permit = core.admit(&plugin).await?;
     let setting = Setting::new(Arc::new(Request::new(request, caller)), function.kind, &plugin.limits);
-    let unit = Call { core, plugin: &plugin, path, function: &function, arguments: lowered, setting: &setting };
+    let unit =
+        Call { core, plugin: &plugin, path, function: &function, arguments: lowered, setting: &setting };
     let (value, usage) = transact(&setting, unit).await?;
     Ok(Outcome { value, usage })
 }

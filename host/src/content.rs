@@ -96,7 +96,12 @@ impl Content<'_> {
     }
 
     /// Whether the grant and the principal's permissions cover a change.
-    pub(crate) async fn permit(&self, change: Change, item_type: &str, author: Option<Uuid>) -> Result<(), Refusal> {
+    pub(crate) async fn permit(
+        &self,
+        change: Change,
+        item_type: &str,
+        author: Option<Uuid>,
+    ) -> Result<(), Refusal> {
         if !self.scope.allows(item_type, ItemPower::Write) {
             return Err(Refusal::Denied);
         }

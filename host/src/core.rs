@@ -43,18 +43,21 @@ impl Core {
     /// Finds a function, or says what there is instead.
     pub(crate) fn find(&self, plugin: &str, function: &str) -> Result<(Arc<Plugin>, Function), CallError> {
         let Some(found) = self.registry.find(plugin) else {
-            let names: Vec<String> = self.registry.all().iter().map(|plugin| plugin.name.to_string()).collect();
-            let hint = if names.is_empty() { "none is loaded".into() } else { format!("loaded are {}", names.join(", ")) };
+            let names: Vec<String> =
+                self.registry.all().iter().map(|plugin| plugin.name.to_string()).collect();
+            let hint = if names.is_empty() {
+                "none is loaded".into()
+            } else {
+                format!("loaded are {}", names.join(", "))
+            };
             return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
         };
-        match found.function(function).cloned() {
-            Some(known) => Ok((found, known)),
-            None => {
-                let paths: Vec<String> = found.paths().collect();
-                let hint = format!("it has {}", paths.join(", "));
-                Err(CallError::NoFunction { plugin: plugin.to_owned(), function: function.to_owned(), hint })
-            }
+        if let Some(known) = found.function(function).cloned() {
+            return Ok((found, known));
         }
+        let paths: Vec<String> = found.paths().collect();
+        let hint = format!("it has {}", paths.join(", "));
+        Err(CallError::NoFunction { plugin: plugin.to_owned(), function: function.to_owned(), hint })
     }
 
     /// A permit of the plugin's own and one of the host's, within a bounded wait.

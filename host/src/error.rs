@@ -226,6 +226,8 @@ impl From<Refusal> for CallError {
             Refusal::Conflict(revision) => Self::Conflict(revision),
             Refusal::Serialization => Self::Contended { attempts: 1 },
             Refusal::Unavailable(reason) => Self::Unavailable { source: anyhow::anyhow!(reason) },
+            // Outside of a plugin only what a caller sends or asks for is counted.
+            Refusal::Exceeded(exceeded) => Self::BadArguments(exceeded.to_string()),
             Refusal::Timeout => Self::Unavailable { source: anyhow::anyhow!("a statement took too long") },
             other => Self::internal(other),
         }

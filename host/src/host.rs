@@ -44,7 +44,13 @@ impl Host {
     }
 
     /// Calls `interface/function` of a plugin with JSON arguments, an object of named parameters.
-    pub async fn call(&self, plugin: &str, function: &str, arguments: Value, caller: Caller) -> Result<Outcome, CallError> {
+    pub async fn call(
+        &self,
+        plugin: &str,
+        function: &str,
+        arguments: Value,
+        caller: Caller,
+    ) -> Result<Outcome, CallError> {
         self.call_in(plugin, function, arguments, caller, RequestId::random()).await
     }
 
@@ -66,17 +72,33 @@ impl Host {
     }
 
     /// A page of items.
-    pub async fn find_items(&self, criteria: &Criteria, caller: Caller, request: RequestId) -> Result<Page, CallError> {
+    pub async fn find_items(
+        &self,
+        criteria: &Criteria,
+        caller: Caller,
+        request: RequestId,
+    ) -> Result<Page, CallError> {
         self.items(caller, request).find(criteria).await
     }
 
     /// Inserts an item through every tap, and returns it as the caller may see it.
-    pub async fn create_item(&self, draft: Draft, caller: Caller, request: RequestId) -> Result<Item, CallError> {
+    pub async fn create_item(
+        &self,
+        draft: Draft,
+        caller: Caller,
+        request: RequestId,
+    ) -> Result<Item, CallError> {
         self.written(Write::Create(draft), caller, request).await
     }
 
     /// Changes an item through every tap.
-    pub async fn patch_item(&self, id: &str, patch: Patch, caller: Caller, request: RequestId) -> Result<Item, CallError> {
+    pub async fn patch_item(
+        &self,
+        id: &str,
+        patch: Patch,
+        caller: Caller,
+        request: RequestId,
+    ) -> Result<Item, CallError> {
         self.written(Write::Patch(ItemId::parse(id)?, patch), caller, request).await
     }
 

@@ -5,12 +5,13 @@
 //! caller's to say; see [`crate::call`] for functions and [`crate::tap`] for taps.
 
 use crate::backend::At;
+use crate::backend::postgres::session::Session;
 use crate::content::Content;
+use crate::core::Core;
 use crate::error::CallError;
 use crate::guard::clock::Clock;
 use crate::guard::item::ItemScope;
 use crate::guard::logging::LogRecord;
-use crate::core::Core;
 use crate::kind::{Kind, OutOfKind};
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit};
@@ -19,7 +20,6 @@ use crate::plugin::{Entry, Plugin, Reply};
 use crate::random::{Random, Seed};
 use crate::request::Request;
 use crate::wasi::Closed;
-use crate::backend::postgres::session::Session;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -70,7 +70,9 @@ impl Setting {
 
     /// The same with at most this many milliseconds left.
     pub(crate) fn sooner(&self, wall_ms: u64) -> Self {
-        let deadline = self.deadline.min(Instant::now() + Duration::from_millis(wall_ms.min(Limit::ActionTime.default_max())));
+        let deadline = self
+            .deadline
+            .min(Instant::now() + Duration::from_millis(wall_ms.min(Limit::ActionTime.default_max())));
         Self { deadline, ..self.clone() }
     }
 }
@@ -170,7 +172,8 @@ impl State {
 
     /// Writes a record within the budget, or counts that it was dropped.
     pub(crate) fn write_log(&mut self, record: &LogRecord) {
-        let fits = self.ledger.left(Limit::LogRecords) >= 1 && self.ledger.left(Limit::LogBytes) >= record.bytes();
+        let fits =
+            self.ledger.left(Limit::LogRecords) >= 1 && self.ledger.left(Limit::LogBytes) >= record.bytes();
         let spent = fits
             && self.ledger.spend(Limit::LogRecords, 1).is_ok()
             && self.ledger.spend(Limit::LogBytes, record.bytes()).is_ok();
@@ -192,7 +195,8 @@ impl State {
     /// The limits that a plugin can act on. Times would make a query's result depend on the machine.
     pub(crate) fn remaining(&self) -> Vec<Exceeded> {
         let timed = self.kind == Kind::Action;
-        let shown = Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != limits::Unit::Milliseconds);
+        let shown =
+            Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != limits::Unit::Milliseconds);
         let mut usages: Vec<Exceeded> = shown
             .map(|limit| Exceeded { limit, used: self.used(limit), max: self.ledger.max(limit) })
             .collect();
@@ -236,13 +240,20 @@ fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     }
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => {
-            let exceeded =
-                Exceeded { limit: Limit::Stack, used: state.plugin.limits.get(Limit::Stack), max: state.plugin.limits.get(Limit::Stack) };
+            let exceeded = Exceeded {
+                limit: Limit::Stack,
+                used: state.plugin.limits.get(Limit::Stack),
+                max: state.plugin.limits.get(Limit::Stack),
+            };
             return CallError::LimitExceeded { plugin, exceeded };
         }
-        Some(Trap::UnreachableCodeReached) => "it panicked or ran into `unreachable`; its log says where".to_owned(),
+        Some(Trap::UnreachableCodeReached) => {
+            "it panicked or ran into `unreachable`; its log says where".to_owned()
+        }
         Some(trap) => trap.to_string(),
-        None if is_too_much(error) => "it handed the host more in one call than fits: pass less, or return it in pages".to_owned(),
+        None if is_too_much(error) => {
+            "it handed the host more in one call than fits: pass less, or return it in pages".to_owned()
+        }
         None => "it broke the rules of its interface".to_owned(),
     };
     tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");

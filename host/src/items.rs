@@ -7,9 +7,9 @@
 use crate::backend::postgres::session::Session;
 use crate::backend::{At, Item, Viewer};
 use crate::content::{Change, Content};
+use crate::core::Core;
 use crate::error::{CallError, Refusal};
 use crate::guard::item::{Criteria, Draft, ItemId, ItemScope, Patch};
-use crate::core::Core;
 use crate::invocation::Setting;
 use crate::kind::Kind;
 use crate::ledger::Ledger;
@@ -77,7 +77,8 @@ impl<'a> Items<'a> {
         let next = if full { found.last().map(|item| item.id) } else { None };
         let mut items = Vec::with_capacity(found.len());
         for item in found {
-            let verdict = tap::access(self.core, self.plugins.access(), &self.setting, Operation::Read, &item).await?;
+            let verdict =
+                tap::access(self.core, self.plugins.access(), &self.setting, Operation::Read, &item).await?;
             if verdict != Verdict::Deny {
                 items.push(self.show(item).await?);
             }
@@ -107,7 +108,8 @@ impl<'a> Items<'a> {
             None => (Some(session), Ok(None)),
             Some(draft) => {
                 let taps = self.plugins.presave();
-                let (session, draft) = tap::presave(self.core, taps, &self.setting, session, before.as_ref(), draft).await;
+                let (session, draft) =
+                    tap::presave(self.core, taps, &self.setting, session, before.as_ref(), draft).await;
                 (session, draft.map(Some))
             }
         };
@@ -124,7 +126,8 @@ impl<'a> Items<'a> {
             Err(error) => return (Some(session), Err(error)),
         };
         let told = change.to_wit();
-        let (session, told) = tap::changed(self.core, self.plugins.changed(), &self.setting, session, &told).await;
+        let (session, told) =
+            tap::changed(self.core, self.plugins.changed(), &self.setting, session, &told).await;
         (session, told.map(|()| change.written()))
     }
 
@@ -153,7 +156,12 @@ impl<'a> Items<'a> {
         }
     }
 
-    async fn store(&self, work: &mut Work, before: Option<Item>, draft: Option<Draft>) -> Result<Changed, CallError> {
+    async fn store(
+        &self,
+        work: &mut Work,
+        before: Option<Item>,
+        draft: Option<Draft>,
+    ) -> Result<Changed, CallError> {
         let mut content = work.content(self);
         Ok(match (before, draft) {
             (None, Some(draft)) => Changed::Created(content.insert_permitted(&draft).await?),
@@ -183,7 +191,13 @@ impl<'a> Items<'a> {
         }
     }
 
-    async fn permit(&self, operation: Operation, change: Change, item: &Item, work: &mut Work) -> Result<(), CallError> {
+    async fn permit(
+        &self,
+        operation: Operation,
+        change: Change,
+        item: &Item,
+        work: &mut Work,
+    ) -> Result<(), CallError> {
         match tap::access(self.core, self.plugins.access(), &self.setting, operation, item).await? {
             Verdict::Deny => Err(CallError::Denied),
             Verdict::Grant => Ok(()),
@@ -224,7 +238,12 @@ impl Work {
     }
 
     fn at<'a>(&'a mut self, items: &Items<'_>) -> At<'a> {
-        At { session: &mut self.session, ledger: &mut self.ledger, plugin: None, now: items.setting.clock.now() }
+        At {
+            session: &mut self.session,
+            ledger: &mut self.ledger,
+            plugin: None,
+            now: items.setting.clock.now(),
+        }
     }
 
     fn content<'a>(&'a mut self, items: &'a Items<'_>) -> Content<'a> {

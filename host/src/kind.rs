@@ -92,7 +92,10 @@ impl Linkers {
         let engine = linker.engine().clone();
         for (import, item) in component.component_type().imports(&engine) {
             let Some(interface) = interface_of(import) else { continue };
-            let (Some(lowest), ComponentItem::ComponentInstance(instance)) = (lowest(interface), item.ty) else { continue };
+            let (Some(lowest), ComponentItem::ComponentInstance(instance)) = (lowest(interface), item.ty)
+            else {
+                continue;
+            };
             if lowest > kind {
                 trap(&mut linker.instance(import)?, &instance, &engine, interface, kind)?;
             }
@@ -108,7 +111,9 @@ pub(crate) fn interface_of(import: &str) -> Option<&str> {
 
 /// An import of a higher kind than the running one, called all the same.
 #[derive(Debug, thiserror::Error)]
-#[error("`{interface}.{function}` does not exist in a {kind}: declare the interface as a higher kind in palisade.toml")]
+#[error(
+    "`{interface}.{function}` does not exist in a {kind}: declare the interface as a higher kind in palisade.toml"
+)]
 pub(crate) struct OutOfKind {
     interface: String,
     function: String,
@@ -147,7 +152,10 @@ fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<State>> {
     contract::variables::add_to_linker::<State, api::variables::Face>(to, api::variables::view)?;
     contract::item::add_to_linker::<State, api::item::Face>(to, api::item::view)?;
     contract::logging::add_to_linker::<State, api::logging::Face>(to, api::logging::view)?;
-    contract::request_context::add_to_linker::<State, api::request_context::Face>(to, api::request_context::view)?;
+    contract::request_context::add_to_linker::<State, api::request_context::Face>(
+        to,
+        api::request_context::view,
+    )?;
     contract::clock::add_to_linker::<State, api::clock::Face>(to, api::clock::view)?;
     contract::random::add_to_linker::<State, api::random::Face>(to, api::random::view)?;
     if kind >= Kind::Mutation {

@@ -69,10 +69,10 @@ mod transaction;
 mod value;
 mod wasi;
 
+pub use builder::HostBuilder;
 pub use caller::{ANONYMOUS_ROLE, Caller, User};
 pub use error::{Blame, CallError, Constraint, LoadError, Refusal, Violation};
 pub use grant::Policy;
-pub use builder::HostBuilder;
 pub use host::{FunctionInfo, Host, Outcome, PluginInfo};
 pub use items::Page;
 pub use kind::Kind;

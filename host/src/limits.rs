@@ -335,9 +335,13 @@ pub const SQL_PARAMETERS_MAX: usize = 100;
 pub const SQL_NODES_MAX: usize = 5_000;
 /// Levels of nesting of one statement: the parser recurses.
 pub const SQL_DEPTH_MAX: usize = 40;
-/// Levels that the SQL parser may recurse: a level of nesting takes two or three. What it and the walk of its tree need
-/// must fit on what is left of a fiber's stack.
+/// Levels that the SQL parser may recurse: a level of nesting takes two or three, and each of these up to 40 KiB.
 pub const SQL_PARSER_DEPTH_MAX: usize = 128;
+/// Words `position` in one statement: the parser tries each nested one in two ways, which doubles its time.
+pub const SQL_POSITIONS_MAX: usize = 8;
+/// Stack of the thread that parses SQL, in bytes: twice what the deepest statement within the limits needs. Only what is
+/// used of it takes memory.
+pub const SQL_STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Calls of functions in one statement. PostgreSQL does not look for a cancel between the parts of one expression, and
 /// each call can take its argument of megabytes.
 pub const SQL_CALLS_MAX: usize = 128;
@@ -346,11 +350,14 @@ pub const SQL_CALLS_MAX: usize = 128;
 pub const SQL_PRODUCTS_MAX: usize = 32;
 /// Bytes of a number in SQL text. Longer ones go as parameters.
 pub const SQL_NUMBER_BYTES_MAX: usize = 64;
-/// Bytes of a text or pattern that a function repeats, such as a separator.
-pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 64;
+/// Bytes of a pattern, a separator, or a text that is searched for. PostgreSQL compares it at every position of the other
+/// text, without a look for a cancel: 256 bytes against 16 MiB take seconds, 8 MiB take hours.
+pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
+/// Parts that such a text may be put together from: a parameter between two `%` has five, with the operators.
+pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
 /// Bytes of one migration.
 pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
-/// References to common table expressions: each level of doubling doubles the planner's work.
+/// References to common table expressions, spelled out: each level of doubling doubles the planner's work.
 pub const SQL_CTE_REFERENCES_MAX: usize = 32;
 /// Grouping sets, with CUBE and ROLLUP spelled out.
 pub const SQL_GROUPING_SETS_MAX: usize = 64;

@@ -7,7 +7,9 @@ use crate::grant::Grants;
 use crate::guard::name::{PluginName, is_kebab};
 use crate::guard::variables::Declaration;
 use crate::kind::Kind;
-use crate::limits::{CRON_INTERVAL_MIN_S, KIB, Limit, Limits, MANIFEST_BYTES_MAX, MIB, Unit, VARIABLE_NAME_BYTES_MAX};
+use crate::limits::{
+    CRON_INTERVAL_MIN_S, KIB, Limit, Limits, MANIFEST_BYTES_MAX, MIB, Unit, VARIABLE_NAME_BYTES_MAX,
+};
 use serde::Deserialize;
 use serde::de::Error as _;
 use std::collections::BTreeMap;
@@ -89,9 +91,6 @@ pub struct CronOptions {
     /// Time between two runs: `"30 s"`, `"5 min"`, `"1 h"`.
     #[serde(deserialize_with = "interval")]
     pub every: Duration,
-    /// As for the other taps.
-    #[serde(default)]
-    pub weight: i32,
 }
 
 impl Manifest {
@@ -140,7 +139,10 @@ fn inner_path<'de, D: serde::Deserializer<'de>>(source: D) -> Result<PathBuf, D:
     if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Ok(path);
     }
-    Err(D::Error::custom(format!("{} leaves the plugin's folder: give a relative path without `..`", path.display())))
+    Err(D::Error::custom(format!(
+        "{} leaves the plugin's folder: give a relative path without `..`",
+        path.display()
+    )))
 }
 
 fn interval<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Duration, D::Error> {
@@ -192,13 +194,15 @@ fn parse_amount(limit: Limit, value: &toml::Value) -> Result<u64, String> {
 }
 
 fn parse_bytes(text: &str) -> Result<u64, String> {
-    with_unit(text, &[("B", 1), ("KiB", KIB), ("MiB", MIB)])
-        .ok_or_else(|| format!("{text:?} is not a size: write a number and B, KiB or MiB, such as \"32 MiB\""))
+    with_unit(text, &[("B", 1), ("KiB", KIB), ("MiB", MIB)]).ok_or_else(|| {
+        format!("{text:?} is not a size: write a number and B, KiB or MiB, such as \"32 MiB\"")
+    })
 }
 
 fn parse_milliseconds(text: &str) -> Result<u64, String> {
-    with_unit(text, &[("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)])
-        .ok_or_else(|| format!("{text:?} is not a time: write a number and ms, s, min or h, such as \"30 s\""))
+    with_unit(text, &[("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)]).ok_or_else(|| {
+        format!("{text:?} is not a time: write a number and ms, s, min or h, such as \"30 s\"")
+    })
 }
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -243,7 +247,9 @@ mod tests {
     fn manifest_with_a_path_outside_is_refused() {
         for path in ["../x.wasm", "/etc/passwd", "a/../../x"] {
             let text = HEAD.replace("blog.wasm", path);
-            assert!(Manifest::parse(&text, Path::new("m")).unwrap_err().contains("leaves the plugin's folder"));
+            assert!(
+                Manifest::parse(&text, Path::new("m")).unwrap_err().contains("leaves the plugin's folder")
+            );
         }
     }
 

@@ -58,12 +58,19 @@ impl Passport {
         self.exports.values().chain(self.taps.values()).copied().collect()
     }
 
-    fn exports(&mut self, component: &types::Component, engine: &wasmtime::Engine, manifest: &Manifest) -> Result<(), String> {
+    fn exports(
+        &mut self,
+        component: &types::Component,
+        engine: &wasmtime::Engine,
+        manifest: &Manifest,
+    ) -> Result<(), String> {
         for (name, item) in component.exports(engine) {
             match item.ty {
                 ComponentItem::ComponentInstance(_) => self.export(name, manifest)?,
                 ComponentItem::ComponentFunc(_) => {
-                    return Err(format!("it exports the function `{name}` outside any interface: put it into one"));
+                    return Err(format!(
+                        "it exports the function `{name}` outside any interface: put it into one"
+                    ));
                 }
                 _ => {}
             }
@@ -93,7 +100,8 @@ impl Passport {
         if let Some(tap) = plain.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) {
             check_version(name)?;
             let row = TAPS.iter().find(|(known, ..)| *known == tap);
-            let (tap, kind, listed) = row.ok_or_else(|| format!("it exports `{name}`, which is no tap of this host's contract"))?;
+            let (tap, kind, listed) =
+                row.ok_or_else(|| format!("it exports `{name}`, which is no tap of this host's contract"))?;
             if !listed(&manifest.taps) {
                 let key = tap.trim_start_matches("tap-");
                 return Err(format!("it exports `{name}`: add `{key} = {{}}` to [taps] in palisade.toml"));
@@ -112,11 +120,17 @@ impl Passport {
         for (name, item) in component.imports(engine) {
             let functions = match item.ty {
                 ComponentItem::ComponentInstance(instance) => {
-                    let functions = instance.exports(engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+                    let functions = instance
+                        .exports(engine)
+                        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
                     functions.map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>()
                 }
                 ComponentItem::Type(_) => continue,
-                _ => return Err(format!("it imports `{name}`, which no world of this host has: remove the import")),
+                _ => {
+                    return Err(format!(
+                        "it imports `{name}`, which no world of this host has: remove the import"
+                    ));
+                }
             };
             if name.starts_with("wasi:") && !name.starts_with("wasi:http/") {
                 self.wasi.insert(name.to_owned());
@@ -129,7 +143,9 @@ impl Passport {
             };
             check_version(name)?;
             if kind::lowest(interface).is_none() {
-                return Err(format!("it imports `{name}`, which contract {VERSION} does not have: build it with this contract"));
+                return Err(format!(
+                    "it imports `{name}`, which contract {VERSION} does not have: build it with this contract"
+                ));
             }
             if !functions.is_empty() {
                 self.imports.insert(interface.to_owned(), functions);
@@ -141,7 +157,8 @@ impl Passport {
     /// Refuses an import that no export could ever use.
     fn kinds(&self) -> Result<(), String> {
         let highest = self.kinds_in_use().into_iter().max();
-        let highest = highest.ok_or("it exports nothing that could be called: export an interface or a tap")?;
+        let highest =
+            highest.ok_or("it exports nothing that could be called: export an interface or a tap")?;
         for interface in self.imports.keys() {
             let lowest = kind::lowest(interface).unwrap_or(Kind::Action);
             if lowest > highest {
@@ -176,18 +193,30 @@ fn check_version(name: &str) -> Result<(), String> {
 
 /// Whether a grant covers a function; if not, the line that would.
 fn explain(interface: &str, function: &str, grants: &Grants) -> Result<(), String> {
-    let table = |operation: TableOperation| grants.db.tables.values().any(|operations| operations.contains(&operation));
+    let table = |operation: TableOperation| {
+        grants.db.tables.values().any(|operations| operations.contains(&operation))
+    };
     let item = |power: ItemPower| grants.item.types.values().any(|powers| powers.contains(&power));
     let (covered, line) = match (interface, function) {
         ("db", "select") => (table(TableOperation::Select), "db = { tables = { TABLE = [\"select\"] } }"),
         ("db", "query") => (grants.db.query, "db = { query = true }"),
-        ("db-write", "insert") => (table(TableOperation::Insert), "db = { tables = { TABLE = [\"insert\"] } }"),
-        ("db-write", "update") => (table(TableOperation::Update), "db = { tables = { TABLE = [\"update\"] } }"),
-        ("db-write", "delete") => (table(TableOperation::Delete), "db = { tables = { TABLE = [\"delete\"] } }"),
+        ("db-write", "insert") => {
+            (table(TableOperation::Insert), "db = { tables = { TABLE = [\"insert\"] } }")
+        }
+        ("db-write", "update") => {
+            (table(TableOperation::Update), "db = { tables = { TABLE = [\"update\"] } }")
+        }
+        ("db-write", "delete") => {
+            (table(TableOperation::Delete), "db = { tables = { TABLE = [\"delete\"] } }")
+        }
         ("db-write", _) => (grants.db.execute, "db = { execute = true }"),
         ("user", "get") => (grants.user.contains(&UserPower::Get), "user = [\"get\"]"),
-        ("user", "has-permission") => (grants.user.contains(&UserPower::HasPermission), "user = [\"has-permission\"]"),
-        ("variables-write", _) => (grants.variables.contains(&VariablePower::Write), "variables = [\"write\"]"),
+        ("user", "has-permission") => {
+            (grants.user.contains(&UserPower::HasPermission), "user = [\"has-permission\"]")
+        }
+        ("variables-write", _) => {
+            (grants.variables.contains(&VariablePower::Write), "variables = [\"write\"]")
+        }
         ("item", _) => (item(ItemPower::Read), "item = { types = { TYPE = [\"read\"] } }"),
         ("item-write", _) => (item(ItemPower::Write), "item = { types = { TYPE = [\"write\"] } }"),
         ("http", _) => (!grants.http.is_empty(), "http = [{ url = \"https://HOST/\" }]"),

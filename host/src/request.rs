@@ -3,9 +3,9 @@
 use crate::backend::{Item, UserStore};
 use crate::caller::Caller;
 use crate::error::Refusal;
-use crate::guard::request_context::{ContextKey, RequestId};
 use crate::guard::item::Status;
 use crate::guard::name::PluginName;
+use crate::guard::request_context::{ContextKey, RequestId};
 use crate::guard::user::Permission;
 use crate::ledger::Exceeded;
 use crate::limits::{Limit, Limits};
@@ -25,13 +25,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(id: RequestId, caller: Caller) -> Self {
-        Self {
-            id,
-            caller,
-            permissions: OnceCell::new(),
-            context: Mutex::default(),
-            items: AtomicU16::new(0),
-        }
+        Self { id, caller, permissions: OnceCell::new(), context: Mutex::default(), items: AtomicU16::new(0) }
     }
 
     /// What the caller's roles hold, asked for once and only when somebody needs it.
@@ -40,7 +34,11 @@ impl Request {
     }
 
     /// Whether the caller holds a permission. The host holds every one.
-    pub(crate) async fn holds(&self, permission: &Permission, users: &dyn UserStore) -> Result<bool, Refusal> {
+    pub(crate) async fn holds(
+        &self,
+        permission: &Permission,
+        users: &dyn UserStore,
+    ) -> Result<bool, Refusal> {
         if matches!(self.caller, Caller::Host) {
             return Ok(true);
         }
@@ -64,7 +62,10 @@ impl Request {
         let mut context = self.context();
         let others = context.iter().filter(|(other, _)| other.plugin() == key.plugin() && **other != key);
         let (entries, bytes) = others.fold((1_u64, key.bytes()), |(entries, bytes), (other, value)| {
-            (entries.saturating_add(1), bytes.saturating_add(other.bytes()).saturating_add(value.len() as u64))
+            (
+                entries.saturating_add(1),
+                bytes.saturating_add(other.bytes()).saturating_add(value.len() as u64),
+            )
         });
         let bytes = bytes.saturating_add(value.len() as u64);
         max.check(Limit::ContextEntries, entries)?;
@@ -116,14 +117,19 @@ mod tests {
         assert!(request.context_set(key("a", "k"), value(BYTES - 1), &Limits::default()).is_ok());
         assert!(request.context_set(key("a", "l"), value(0), &Limits::default()).is_err());
         assert!(request.context_set(key("b", "k"), value(BYTES - 1), &Limits::default()).is_ok());
-        assert!(request.context_set(key("a", "k"), value(1), &Limits::default()).is_ok(), "replacing frees what was there");
+        assert!(
+            request.context_set(key("a", "k"), value(1), &Limits::default()).is_ok(),
+            "replacing frees what was there"
+        );
     }
 
     #[test]
     fn context_over_its_entries_is_refused() {
         let request = Request::new(RequestId::random(), Caller::Anonymous);
         for index in 0..ENTRIES {
-            assert!(request.context_set(key("a", &index.to_string()), Vec::new(), &Limits::default()).is_ok());
+            assert!(
+                request.context_set(key("a", &index.to_string()), Vec::new(), &Limits::default()).is_ok()
+            );
         }
         assert!(request.context_set(key("a", "more"), Vec::new(), &Limits::default()).is_err());
         assert!(request.context_set(key("a", "0"), vec![1], &Limits::default()).is_ok());

@@ -6,9 +6,9 @@
 use crate::api::item::parse_draft;
 use crate::backend::Item;
 use crate::backend::postgres::session::Session;
+use crate::core::Core;
 use crate::error::CallError;
 use crate::guard::item::{Draft, Fields, ItemScope};
-use crate::core::Core;
 use crate::invocation::{self, Setting};
 use crate::kind::Kind;
 use crate::limits::Limit;
@@ -58,7 +58,9 @@ pub(crate) async fn view(
 ) -> Result<Item, CallError> {
     for plugin in plugins {
         let entry = Entry::View { item: item.clone().into() };
-        let Reply::View(fields) = ask(core, plugin, setting, entry).await? else { return Err(mismatch(plugin)) };
+        let Reply::View(fields) = ask(core, plugin, setting, entry).await? else {
+            return Err(mismatch(plugin));
+        };
         item.fields = Fields::parse(&fields).map_err(|refusal| CallError::Trapped {
             plugin: plugin.name.to_string(),
             reason: format!("its view is not acceptable: {refusal}"),
@@ -77,10 +79,11 @@ pub(crate) async fn presave(
     mut draft: Draft,
 ) -> (Option<Session>, Result<Draft, CallError>) {
     for plugin in plugins {
-        let entry = Entry::Presave { previous: previous.cloned().map(Into::into), draft: draft.clone().into() };
+        let entry =
+            Entry::Presave { previous: previous.cloned().map(Into::into), draft: draft.clone().into() };
         let (returned, reply) = take_part(core, plugin, setting, session, entry).await;
         let next = reply.and_then(|reply| match reply {
-            Reply::Draft(Ok(next)) => checked(plugin, &draft, next),
+            Reply::Draft(Ok(next)) => checked(plugin, &draft, &next),
             Reply::Draft(Err(message)) => Err(refused(plugin, message)),
             _ => Err(mismatch(plugin)),
         });
@@ -118,10 +121,16 @@ pub(crate) async fn changed(
 }
 
 /// Runs one plugin's cron tap, as nobody.
-pub(crate) async fn cron(core: &Core, plugin: &Arc<Plugin>, setting: &Setting, scheduled: i64) -> Result<(), CallError> {
+pub(crate) async fn cron(
+    core: &Core,
+    plugin: &Arc<Plugin>,
+    setting: &Setting,
+    scheduled: i64,
+) -> Result<(), CallError> {
     let _permit = core.admit(plugin).await?;
     let session = plugin.session(Kind::Action);
-    let ended = invocation::run(core, plugin, Kind::Action, setting, session, Entry::Cron { scheduled }).await;
+    let ended =
+        invocation::run(core, plugin, Kind::Action, setting, session, Entry::Cron { scheduled }).await;
     match ended.reply? {
         Reply::Done(result) => result.map_err(|message| refused(plugin, message)),
         _ => Err(mismatch(plugin)),
@@ -157,7 +166,7 @@ fn own(setting: &Setting, plugin: &Plugin) -> Setting {
 }
 
 /// A presave tap may change everything but the type, within the bounds of any draft.
-fn checked(plugin: &Plugin, before: &Draft, after: crate::plugin::WitDraft) -> Result<Draft, CallError> {
+fn checked(plugin: &Plugin, before: &Draft, after: &crate::plugin::WitDraft) -> Result<Draft, CallError> {
     let draft = parse_draft(after, ItemScope::All).map_err(|refusal| CallError::Trapped {
         plugin: plugin.name.to_string(),
         reason: format!("its draft is not acceptable: {refusal}"),
@@ -165,7 +174,10 @@ fn checked(plugin: &Plugin, before: &Draft, after: crate::plugin::WitDraft) -> R
     if draft.item_type == before.item_type {
         return Ok(draft);
     }
-    Err(CallError::Trapped { plugin: plugin.name.to_string(), reason: "it changed the item's type, which never changes".into() })
+    Err(CallError::Trapped {
+        plugin: plugin.name.to_string(),
+        reason: "it changed the item's type, which never changes".into(),
+    })
 }
 
 fn refused(plugin: &Plugin, message: String) -> CallError {

@@ -56,7 +56,9 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
             Ok(Err(error))
         }
         (None, Err(error)) => Ok(Err(error)),
-        (None, Ok(_)) => Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction")))),
+        (None, Ok(_)) => {
+            Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction"))))
+        }
     }
 }
 
@@ -64,7 +66,9 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
 fn unreached(error: CallError) -> CallError {
     match error {
         CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. } => {
-            CallError::Unavailable { source: anyhow::anyhow!("the database was out of reach; the plugin said: {error}") }
+            CallError::Unavailable {
+                source: anyhow::anyhow!("the database was out of reach; the plugin said: {error}"),
+            }
         }
         other => other,
     }

@@ -1,11 +1,15 @@
 //! What every test needs: a database of its own, hosts on it, and a look at it from the other side.
 
 mod log;
+mod refused;
 mod server;
+mod variants;
 mod web;
 
 pub use log::Captured;
+pub use refused::{exceeded, invalid, trapped};
 pub use server::compiled_code;
+pub use variants::{CALLS, component, limited, odd};
 pub use web::{Answer, Served, client};
 
 use palisade::{CallError, Caller, Host, HostBuilder, Policy, User};
@@ -27,11 +31,10 @@ pub struct World {
 
 /// The folder of a built guest.
 pub fn guest(name: &str) -> PathBuf {
-    let folder = std::env::var_os("PALISADE_GUESTS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"),
-        PathBuf::from,
-    );
-    let found = ["tests", "example-plugins"].iter().map(|set| folder.join(set).join(name)).find(|path| path.is_dir());
+    let folder = std::env::var_os("PALISADE_GUESTS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"), PathBuf::from);
+    let found =
+        ["tests", "example-plugins"].iter().map(|set| folder.join(set).join(name)).find(|path| path.is_dir());
     found.unwrap_or_else(|| panic!("guest {name} is not built: run `cargo xtask guests`"))
 }
 
@@ -64,7 +67,12 @@ impl World {
         let server = server::shared().await;
         let database = format!("t{}", Uuid::new_v4().simple());
         let admin = server.connect("postgres").await;
-        admin.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE palisade_template STRATEGY file_copy")).await.unwrap();
+        admin
+            .batch_execute(&format!(
+                "CREATE DATABASE {database} TEMPLATE palisade_template STRATEGY file_copy"
+            ))
+            .await
+            .unwrap();
         let sql = server.connect(&database).await;
         Self { server, database, sql, log: Captured::default() }
     }
@@ -106,9 +114,10 @@ impl World {
         let mut state = String::new();
         for row in self.sql.query(tables, &[]).await.unwrap() {
             let table: String = row.get(0);
-            let text = format!("SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {table} t");
+            let text =
+                format!("SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {table} t");
             let hash: String = self.sql.query_one(&text, &[]).await.unwrap().get(0);
-            state.push_str(&format!("{table} {hash}\n"));
+            state.extend([table.as_str(), " ", hash.as_str(), "\n"]);
         }
         state
     }

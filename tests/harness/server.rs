@@ -43,7 +43,8 @@ impl Shared {
         let migrated = Database::connect(shared.url("palisade_template").parse().unwrap()).await.unwrap();
         drop(migrated);
         // A template cannot be copied while somebody is connected to it.
-        let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'palisade_template'";
+        let others =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'palisade_template'";
         while !admin.query(others, &[]).await.unwrap().is_empty() {}
         admin.batch_execute("ALTER DATABASE palisade_template ALLOW_CONNECTIONS false").await.unwrap();
         shared
@@ -62,7 +63,8 @@ impl Shared {
         let (shared, database) = (Arc::clone(self), database.to_owned());
         runtime().spawn(async move {
             let admin = shared.connect("postgres").await;
-            let _dropped = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")).await;
+            let _dropped =
+                admin.batch_execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")).await;
         });
     }
 }

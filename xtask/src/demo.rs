@@ -27,7 +27,7 @@ const REQUESTS: [Request; 3] = [
         path: "/call/greeter/greeting/greet",
         body: r#"{"name":"Ada"}"#,
     },
-    Request { what: "List content", method: "GET", path: "/items?type=post", body: "" },
+    Request { what: "List content", method: "GET", path: "/items?type=post&limit=1", body: "" },
     Request {
         what: "Call a plugin that reads content",
         method: "POST",
@@ -78,6 +78,9 @@ fn content() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Characters of a text that the demo shows: whole documents would hide the answer's shape.
+const TEXT_CHARS_MAX: usize = 60;
+
 /// Prints what to type, and waits for Ctrl-C.
 fn invite(listen: SocketAddr, server: &mut Server) -> Result<()> {
     println!("\nPalisade serves on http://{listen}. In another terminal:\n");
@@ -115,9 +118,24 @@ impl Request {
     }
 }
 
+/// JSON for a reader: indented, with long texts cut. What is not JSON is printed as it is.
 fn pretty(body: &str) -> String {
-    let json = serde_json::from_str::<Value>(body).and_then(|value| serde_json::to_string_pretty(&value));
+    let json =
+        serde_json::from_str::<Value>(body).and_then(|value| serde_json::to_string_pretty(&brief(value)));
     json.unwrap_or_else(|_| body.to_owned())
+}
+
+fn brief(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > TEXT_CHARS_MAX => {
+            Value::String(text.chars().take(TEXT_CHARS_MAX).chain(['…']).collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(brief).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(key, value)| (key, brief(value))).collect())
+        }
+        other => other,
+    }
 }
 
 /// The address, if nobody listens there; port 0 becomes a free one. Another process may still take it before `serve`
@@ -141,7 +159,7 @@ mod tests {
             "curl -s -X POST 'http://127.0.0.1:8080/call/greeter/greeting/greet' \
              -H 'content-type: application/json' -d '{\"name\":\"Ada\"}'"
         );
-        assert_eq!(list.curl(LISTEN), "curl -s 'http://127.0.0.1:8080/items?type=post'");
+        assert_eq!(list.curl(LISTEN), "curl -s 'http://127.0.0.1:8080/items?type=post&limit=1'");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::backend::http::{Exchange, FetchError, InboundBody, InboundResponse};
 use crate::bindings::palisade::plugin::http as wit;
+use crate::core::Backends;
 use crate::error::Refusal;
 use crate::guard::http::{Method, OutboundRequest, RawRequest, ReadSize};
-use crate::core::Backends;
 use crate::invocation::State;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::Limit;
@@ -36,7 +36,8 @@ pub(crate) fn view(state: &mut State) -> View<'_> {
 
 impl wit::Host for View<'_> {
     async fn fetch(&mut self, request: wit::Request) -> Result<wit::Response, Refusal> {
-        let request = OutboundRequest::parse(&self.plugin.egress, request.into()).map_err(FetchError::from)?;
+        let request =
+            OutboundRequest::parse(&self.plugin.egress, request.into()).map_err(FetchError::from)?;
         let exchange = Exchange {
             client: &*self.backends.http,
             secrets: &*self.backends.secrets,

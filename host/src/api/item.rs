@@ -1,12 +1,14 @@
 //! `wit/item.wit`: content items. Guard: [`crate::guard::item`]; rules: [`crate::content`]; store: [`crate::backend::ItemStore`].
 
+use crate::backend::Item;
 use crate::bindings::palisade::plugin::item as wit;
 use crate::bindings::palisade::plugin::item_write::{Alteration, Host as HostWrite};
-use crate::backend::Item;
 use crate::content::Content;
 use crate::error::Refusal;
 use crate::grant::ItemPower;
-use crate::guard::item::{Criteria, Draft, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title};
+use crate::guard::item::{
+    Criteria, Draft, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+};
 use crate::invocation::State;
 use uuid::Uuid;
 use wasmtime::component::HasData;
@@ -66,7 +68,7 @@ impl wit::Host for View<'_> {
 
 impl HostWrite for View<'_> {
     async fn insert(&mut self, draft: wit::Draft) -> Result<wit::Item, Refusal> {
-        let draft = parse_draft(draft, self.scope)?;
+        let draft = parse_draft(&draft, self.scope)?;
         Ok(self.content.insert(&draft).await?.into())
     }
 
@@ -88,7 +90,7 @@ impl HostWrite for View<'_> {
 }
 
 /// Checks a draft that a guest made; taps make them too.
-pub(crate) fn parse_draft(draft: wit::Draft, scope: ItemScope<'_>) -> Result<Draft, Refusal> {
+pub(crate) fn parse_draft(draft: &wit::Draft, scope: ItemScope<'_>) -> Result<Draft, Refusal> {
     Ok(Draft {
         item_type: ItemType::parse(&draft.item_type, scope, ItemPower::Write)?,
         title: Title::parse(&draft.title)?,

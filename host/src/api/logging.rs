@@ -19,7 +19,8 @@ pub(crate) fn view(state: &mut State) -> View<'_> {
 
 impl Host for View<'_> {
     fn log(&mut self, level: WitLevel, message: String, fields: Vec<Field>) -> wasmtime::Result<()> {
-        let fields: Vec<(String, String)> = fields.into_iter().map(|field| (field.name, field.value)).collect();
+        let fields: Vec<(String, String)> =
+            fields.into_iter().map(|field| (field.name, field.value)).collect();
         self.0.write_log(&LogRecord::parse(level.into(), &message, &fields));
         Ok(())
     }

@@ -47,7 +47,9 @@ impl Share {
             .max_capacity(CACHE_PLUGIN_BYTES_MAX)
             // moka's own policy turns new entries away that are asked for less often than old ones; the contract does not.
             .eviction_policy(EvictionPolicy::lru())
-            .weigher(|key: &CacheKey, entry: &Arc<CacheEntry>| u32::try_from(entry.weight(key)).unwrap_or(u32::MAX))
+            .weigher(|key: &CacheKey, entry: &Arc<CacheEntry>| {
+                u32::try_from(entry.weight(key)).unwrap_or(u32::MAX)
+            })
             .expire_after(Lifetime)
             .eviction_listener(move |key: Arc<CacheKey>, entry: Arc<CacheEntry>, cause| {
                 if cause != RemovalCause::Replaced {
@@ -158,7 +160,10 @@ mod tests {
         let cache = InProcessCache::default();
         cache.set(key("a", "k"), entry("a", 1, None, &["t"])).await.unwrap();
         assert!(cache.get(&key("b", "k")).await.unwrap().is_none());
-        cache.invalidate(&CacheTag::parse(&PluginName::parse("b").unwrap(), "t".into()).unwrap()).await.unwrap();
+        cache
+            .invalidate(&CacheTag::parse(&PluginName::parse("b").unwrap(), "t".into()).unwrap())
+            .await
+            .unwrap();
         assert!(cache.get(&key("a", "k")).await.unwrap().is_some());
     }
 

@@ -14,7 +14,8 @@ pub struct TracingLog;
 
 impl LogSink for TracingLog {
     fn log(&self, plugin: &PluginName, request: &RequestId, record: &LogRecord) {
-        let (plugin, request, message, cut) = (plugin.as_str(), request.as_str(), record.message(), record.is_cut());
+        let (plugin, request, message, cut) =
+            (plugin.as_str(), request.as_str(), record.message(), record.is_cut());
         let fields = Fields(record);
         macro_rules! emit {
             ($level:ident) => {

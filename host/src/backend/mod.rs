@@ -73,9 +73,20 @@ pub trait ItemStore: Send + Sync {
     /// The items with these ids that the viewer may see, in any order.
     async fn get(&self, at: &mut At<'_>, ids: &[ItemId], viewer: &Viewer<'_>) -> Result<Vec<Item>, Refusal>;
     /// One page.
-    async fn find(&self, at: &mut At<'_>, criteria: &Criteria, viewer: &Viewer<'_>) -> Result<Vec<Item>, Refusal>;
+    async fn find(
+        &self,
+        at: &mut At<'_>,
+        criteria: &Criteria,
+        viewer: &Viewer<'_>,
+    ) -> Result<Vec<Item>, Refusal>;
     /// Inserts an item as revision 1, under an id that the host made.
-    async fn insert(&self, at: &mut At<'_>, id: Uuid, draft: &Draft, author: Option<Uuid>) -> Result<Item, Refusal>;
+    async fn insert(
+        &self,
+        at: &mut At<'_>,
+        id: Uuid,
+        draft: &Draft,
+        author: Option<Uuid>,
+    ) -> Result<Item, Refusal>;
     /// Replaces an item that has this revision, and keeps the old one.
     async fn update(&self, at: &mut At<'_>, old: &Item, new: &Draft) -> Result<Item, Refusal>;
     /// Deletes an item that has this revision, and keeps its last one.

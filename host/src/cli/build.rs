@@ -76,7 +76,9 @@ fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
         }
     }
     if !has_types {
-        bail!("the module does not say which world it was built for; build the plugin with palisade-sdk, or wit-bindgen");
+        bail!(
+            "the module does not say which world it was built for; build the plugin with palisade-sdk, or wit-bindgen"
+        );
     }
     if has_wasi && !adapters.iter().any(|(name, _)| name == WASI_PREVIEW_1) {
         bail!(
@@ -88,13 +90,15 @@ fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}; build the module first, or correct the path", path.display()))
+    fs::read(path).with_context(|| {
+        format!("cannot read {}; build the module first, or correct the path", path.display())
+    })
 }
 
 fn read_adapter(adapter: &str) -> Result<(String, Vec<u8>)> {
-    let (name, file) = adapter
-        .split_once('=')
-        .with_context(|| format!("`--adapt {adapter}` is not NAME=FILE; for example {WASI_PREVIEW_1}=adapter.wasm"))?;
+    let (name, file) = adapter.split_once('=').with_context(|| {
+        format!("`--adapt {adapter}` is not NAME=FILE; for example {WASI_PREVIEW_1}=adapter.wasm")
+    })?;
     Ok((name.to_owned(), read(Path::new(file))?))
 }
 

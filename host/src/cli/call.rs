@@ -15,8 +15,10 @@ use std::io::Read;
 ///
 /// Without --url the plugins are loaded for this one call.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  palisade call greeter greeting/greet '{\"name\": \"Ada\"}' --dir plugins\n  \
-    palisade call blog posts/list '{\"limit\": 3}' --url http://127.0.0.1:8080")]
+#[command(
+    after_help = "Examples:\n  palisade call greeter greeting/greet '{\"name\": \"Ada\"}' --dir plugins\n  \
+    palisade call blog posts/list '{\"limit\": 3}' --url http://127.0.0.1:8080"
+)]
 pub(super) struct CallArgs {
     /// The plugin's name
     plugin: String,
@@ -28,7 +30,7 @@ pub(super) struct CallArgs {
     arguments: String,
     #[command(flatten)]
     place: PlaceArgs,
-    /// Call through a server that is running, such as http://127.0.0.1:8080
+    /// Call through a server that is running, such as `http://127.0.0.1:8080`
     #[arg(long, conflicts_with_all = ["dir", "policy", "secrets"])]
     url: Option<url::Url>,
     /// The bearer token of the user to call as; nobody in particular unless given
@@ -40,7 +42,9 @@ pub(super) struct CallArgs {
 pub(super) async fn run(args: CallArgs) -> Result<()> {
     let arguments = read(&args.arguments)?;
     let result = match &args.url {
-        Some(url) => remote::call(url, &args.plugin, &args.function, &arguments, args.token.as_deref()).await?,
+        Some(url) => {
+            remote::call(url, &args.plugin, &args.function, &arguments, args.token.as_deref()).await?
+        }
         None => here(&args, arguments).await?,
     };
     match result {
@@ -66,7 +70,10 @@ async fn here(args: &CallArgs, arguments: Value) -> Result<Result<Value, Value>>
 async fn called(host: &Host, args: &CallArgs, arguments: Value) -> Result<Result<Value, Value>> {
     let caller = match &args.token {
         None => Caller::Anonymous,
-        Some(token) => host.identify(token).await?.context("no user has this token; make one with `palisade user add`")?,
+        Some(token) => host
+            .identify(token)
+            .await?
+            .context("no user has this token; make one with `palisade user add`")?,
     };
     match host.call(&args.plugin, &args.function, arguments, caller).await {
         Ok(outcome) => Ok(Ok(outcome.value)),

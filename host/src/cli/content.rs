@@ -7,7 +7,9 @@ use crate::backend::Item;
 use crate::caller::Caller;
 use crate::error::{CallError, Refusal};
 use crate::grant::ItemPower;
-use crate::guard::item::{Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title};
+use crate::guard::item::{
+    Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+};
 use crate::guard::request_context::RequestId;
 use crate::host::Host;
 use anyhow::Result;
@@ -45,7 +47,8 @@ impl fmt::Display for Report {
 /// Imports every Markdown file of a folder, as the host itself. A file that is refused does not stop the others; a
 /// database that is out of reach does.
 pub(super) async fn import(host: &Host, folder: &Path, item_type: &str) -> Result<Report> {
-    let item_type = ItemType::parse(item_type, ItemScope::All, ItemPower::Write).map_err(|refusal| super::say::usage(refusal.to_string()))?;
+    let item_type = ItemType::parse(item_type, ItemScope::All, ItemPower::Write)
+        .map_err(|refusal| super::say::usage(refusal.to_string()))?;
     let mut report = Report::default();
     for file in files::markdown(folder)? {
         let done = match file.text() {
@@ -56,7 +59,9 @@ pub(super) async fn import(host: &Host, folder: &Path, item_type: &str) -> Resul
             Ok(Written::Inserted) => report.imported += 1,
             Ok(Written::Updated) => report.updated += 1,
             Ok(Written::Unchanged) => report.unchanged += 1,
-            Err(error @ (CallError::Unavailable { .. } | CallError::Internal { .. })) => return Err(error.into()),
+            Err(error @ (CallError::Unavailable { .. } | CallError::Internal { .. })) => {
+                return Err(error.into());
+            }
             Err(error) => report.refused.push((file.source, error.to_string())),
         }
     }
@@ -78,8 +83,12 @@ async fn write(host: &Host, item_type: &ItemType, file: &File, text: &str) -> Re
     if old.fields.to_value().get(DIGEST) == draft.fields.to_value().get(DIGEST) {
         return Ok(Written::Unchanged);
     }
-    let patch =
-        Patch { title: Some(draft.title), status: None, fields: Some(draft.fields), revision: Some(old.revision) };
+    let patch = Patch {
+        title: Some(draft.title),
+        status: None,
+        fields: Some(draft.fields),
+        revision: Some(old.revision),
+    };
     host.patch_item(&old.id.to_string(), patch, Caller::Host, RequestId::random()).await?;
     Ok(Written::Updated)
 }
@@ -99,7 +108,8 @@ async fn find(host: &Host, item_type: &ItemType, source: &str) -> Result<Option<
 fn draft(item_type: &ItemType, file: &File, text: &str) -> Result<Draft, Refusal> {
     let title = markdown::title(text).unwrap_or_else(|| file.stem.clone());
     let digest = Sha256::new().chain_update(&title).chain_update([0]).chain_update(text).finalize();
-    let fields: Value = json!({ "body": text, "slug": file.stem, SOURCE: file.source, DIGEST: hex::encode(digest) });
+    let fields: Value =
+        json!({ "body": text, "slug": file.stem, SOURCE: file.source, DIGEST: hex::encode(digest) });
     Ok(Draft {
         item_type: item_type.clone(),
         title: Title::parse(&title)?,

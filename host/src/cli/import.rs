@@ -34,7 +34,8 @@ pub(super) async fn run(args: ImportArgs) -> Result<()> {
     host.stop().await;
     let report = imported?;
     if args.json {
-        let refused: Vec<_> = report.refused.iter().map(|(path, why)| json!({"source": path, "message": why})).collect();
+        let refused: Vec<_> =
+            report.refused.iter().map(|(path, why)| json!({"source": path, "message": why})).collect();
         say::json(&json!({
             "imported": report.imported, "updated": report.updated, "unchanged": report.unchanged, "refused": refused,
         }));

@@ -13,9 +13,12 @@ pub(super) enum Format {
     Json,
 }
 
+/// The database's notices, such as of what is there already, are nobody's news.
+const SERVER: &str = "info,tokio_postgres=warn";
+
 /// Begins to log what `PALISADE_LOG` names. Unless it is set: what happens, of a server; what goes wrong, of a command.
 pub(super) fn start(format: Format, is_server: bool) {
-    let unless_set = if is_server { "info" } else { "warn" };
+    let unless_set = if is_server { SERVER } else { "warn" };
     let named = std::env::var("PALISADE_LOG").ok().filter(|text| !text.is_empty());
     let filter = EnvFilter::try_new(named.as_deref().unwrap_or(unless_set));
     let refused = filter.as_ref().err().map(ToString::to_string);
@@ -27,6 +30,8 @@ pub(super) fn start(format: Format, is_server: bool) {
         Format::Json => lines.json().init(),
     }
     if let Some(reason) = refused {
-        tracing::warn!("PALISADE_LOG is not understood ({reason}); write a level such as `debug`, or `palisade=debug`");
+        tracing::warn!(
+            "PALISADE_LOG is not understood ({reason}); write a level such as `debug`, or `palisade=debug`"
+        );
     }
 }

@@ -53,7 +53,9 @@ enum Command {
     Plugins(plugins::PluginsArgs),
     Import(import::ImportArgs),
     User(user::UserArgs),
-    #[command(after_help = "Example:\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm")]
+    #[command(
+        after_help = "Example:\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
+    )]
     Build(build::BuildArgs),
 }
 

@@ -27,7 +27,8 @@ pub(super) async fn open(place: &Place) -> Result<Host> {
 /// Where compiled code is kept, if that can be written. Without it every start compiles.
 fn compiled_code() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?.join("palisade");
+    let cache =
+        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?.join("palisade");
     match std::fs::create_dir_all(&cache) {
         Ok(()) => Some(cache.join("compiled")),
         Err(error) => {

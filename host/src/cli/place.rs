@@ -65,7 +65,11 @@ impl Place {
         for path in candidates(&folder)? {
             let name = name(&path.join(MANIFEST))?;
             if let Some(other) = found.get(&name) {
-                bail!("{} and {} are both the plugin `{name}`: remove one, or rename it", other.display(), path.display());
+                bail!(
+                    "{} and {} are both the plugin `{name}`: remove one, or rename it",
+                    other.display(),
+                    path.display()
+                );
             }
             found.insert(name, path);
         }
@@ -88,10 +92,9 @@ impl Place {
 }
 
 fn folder(dir: &Path) -> Result<PathBuf> {
-    dir.canonicalize()
-        .ok()
-        .filter(|folder| folder.is_dir())
-        .ok_or_else(|| say::usage(format!("{} is not a folder: name the folder of your plugins", dir.display())))
+    dir.canonicalize().ok().filter(|folder| folder.is_dir()).ok_or_else(|| {
+        say::usage(format!("{} is not a folder: name the folder of your plugins", dir.display()))
+    })
 }
 
 fn candidates(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -48,7 +48,8 @@ impl Policies {
     }
 
     fn parse(text: &str, path: PathBuf) -> Result<Self> {
-        let tables = toml::from_str(text).map_err(|error| say::usage(manifest::sentence(text, &path, &error)))?;
+        let tables =
+            toml::from_str(text).map_err(|error| say::usage(manifest::sentence(text, &path, &error)))?;
         Ok(Self { path, named: Some(tables) })
     }
 

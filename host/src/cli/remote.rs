@@ -25,12 +25,17 @@ pub(super) async fn call(
         .no_proxy()
         .timeout(Duration::from_millis(Limit::ActionTime.default_max()))
         .build()?;
-    let mut request =
-        client.post(target).header(http::header::CONTENT_TYPE, "application/json").body(arguments.to_string());
+    let mut request = client
+        .post(target)
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .body(arguments.to_string());
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    let answer = request.send().await.with_context(|| format!("no answer from {url}: is `palisade serve` running there?"))?;
+    let answer = request
+        .send()
+        .await
+        .with_context(|| format!("no answer from {url}: is `palisade serve` running there?"))?;
     let status = answer.status();
     let body: Value = serde_json::from_slice(&read(answer).await?)
         .with_context(|| format!("{url} answers {status} without JSON: is it a `palisade serve`?"))?;

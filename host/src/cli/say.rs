@@ -1,7 +1,7 @@
 //! What commands say: failures with their exit code, and results.
 
-use crate::error::{CallError, LoadError};
 use crate::backend::private::PrivateError;
+use crate::error::{CallError, LoadError};
 use anstyle::AnsiColor;
 use serde_json::Value;
 use std::fmt;
@@ -40,7 +40,9 @@ pub(super) fn plugin_said_no(sentence: impl Into<String>) -> anyhow::Error {
 /// A failed call.
 pub(super) fn of_call(error: CallError) -> anyhow::Error {
     match error {
-        CallError::NoPlugin { .. } | CallError::NoFunction { .. } | CallError::BadArguments(_) => usage(error.to_string()),
+        CallError::NoPlugin { .. } | CallError::NoFunction { .. } | CallError::BadArguments(_) => {
+            usage(error.to_string())
+        }
         CallError::Returned(_) | CallError::Refused { .. } => plugin_said_no(error.to_string()),
         other => other.into(),
     }
@@ -91,18 +93,23 @@ mod tests {
 
     #[test]
     fn failure_has_the_exit_code_of_its_cause() {
-        let code = |error: CallError| of_call(error).downcast_ref::<Coded>().map_or(FAILED, |coded| coded.code);
+        let code =
+            |error: CallError| of_call(error).downcast_ref::<Coded>().map_or(FAILED, |coded| coded.code);
         assert_eq!(code(CallError::NoPlugin { plugin: String::new(), hint: String::new() }), ASKED_WRONGLY);
         assert_eq!(code(CallError::BadArguments(String::new())), ASKED_WRONGLY);
         assert_eq!(code(CallError::Returned(Value::Null)), PLUGIN_SAID_NO);
-        assert_eq!(code(CallError::Refused { plugin: String::new(), message: String::new() }), PLUGIN_SAID_NO);
+        assert_eq!(
+            code(CallError::Refused { plugin: String::new(), message: String::new() }),
+            PLUGIN_SAID_NO
+        );
         assert_eq!(code(CallError::Denied), FAILED);
         assert_eq!(code(CallError::Unavailable { source: anyhow::anyhow!("gone") }), FAILED);
     }
 
     #[test]
     fn causes_are_said_once() {
-        let error = anyhow::anyhow!("no such file").context("cannot read a: no such file").context("no policy");
+        let error =
+            anyhow::anyhow!("no such file").context("cannot read a: no such file").context("no policy");
         assert_eq!(sentence(&error), "no policy: cannot read a: no such file");
     }
 

@@ -34,9 +34,13 @@ pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Secrets> {
         return Ok(Secrets::default());
     }
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mode = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.permissions().mode();
+    let mode =
+        fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.permissions().mode();
     if mode & OTHERS != 0 {
-        return Err(anyhow!("others can read {0}: run `chmod 600 {0}`, and change the secrets", path.display()));
+        return Err(anyhow!(
+            "others can read {0}: run `chmod 600 {0}`, and change the secrets",
+            path.display()
+        ));
     }
     parse(&text).map_err(|sentence| say::usage(format!("{}: {sentence}", path.display())))
 }
@@ -71,7 +75,7 @@ mod tests {
             "[blog]\nkey = { header = \"authorization\", value = \"hush\\n\" }\n",
             "[blog]\nkey = \"hush\"\n",
         ] {
-            let told = parse(text).err().expect("a refusal");
+            let told = parse(text).expect_err("a refusal");
             assert!(!told.contains("hush"), "{told}");
         }
     }
@@ -82,7 +86,7 @@ mod tests {
         let path = folder.path().join(FILE);
         fs::write(&path, "[blog]\nkey = { header = \"authorization\", value = \"hush\" }\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(read(folder.path(), None).err().expect("a refusal").to_string().contains("chmod 600"));
+        assert!(read(folder.path(), None).expect_err("a refusal").to_string().contains("chmod 600"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let secrets = read(folder.path(), None).unwrap();
         assert!(secrets.get("blog", "key").is_some() && secrets.get("greeter", "key").is_none());

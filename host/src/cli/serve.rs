@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 ///
 /// SIGTERM and Ctrl-C let running requests finish; a second one does not wait. GET /openapi.json lists what is served.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  palisade serve plugins\n  palisade serve plugins --listen 127.0.0.1:9000 --import docs")]
+#[command(
+    after_help = "Examples:\n  palisade serve plugins\n  palisade serve plugins --listen 127.0.0.1:9000 --import docs"
+)]
 pub(super) struct ServeArgs {
     /// The folder of a plugin, or of several in subfolders
     #[arg(default_value = ".")]

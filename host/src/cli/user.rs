@@ -53,7 +53,9 @@ enum UserCommand {
         place: PlaceArgs,
     },
     /// Gives a role permissions; the role `anonymous` is everybody without a token
-    #[command(after_help = "Example:\n  palisade user permit editor item:create:post item:edit:post item:delete:post")]
+    #[command(
+        after_help = "Example:\n  palisade user permit editor item:create:post item:edit:post item:delete:post"
+    )]
     Permit {
         /// The role
         role: String,
@@ -92,7 +94,8 @@ pub(super) async fn run(args: UserArgs) -> Result<()> {
             anstream::println!("{token}");
         }
         UserCommand::Permit { role, permissions, place } => {
-            let permissions: Result<Vec<_>, _> = permissions.iter().map(|name| Permission::parse(name)).collect();
+            let permissions: Result<Vec<_>, _> =
+                permissions.iter().map(|name| Permission::parse(name)).collect();
             let permissions = permissions.map_err(refused)?;
             with(&place, async |host| host.users().permit(&role, &permissions).await).await?;
         }
@@ -100,6 +103,7 @@ pub(super) async fn run(args: UserArgs) -> Result<()> {
     Ok(())
 }
 
+#[allow(clippy::option_option, reason = "a token or none, and with it a lifetime or none")]
 async fn add(
     host: &Host,
     name: &str,
@@ -131,7 +135,9 @@ fn refused(refusal: Refusal) -> anyhow::Error {
 
 fn print(user: &User, token: Option<&str>, json: bool) {
     if json {
-        say::json(&json!({"id": user.id.to_string(), "name": user.name, "roles": user.roles, "token": token}));
+        say::json(
+            &json!({"id": user.id.to_string(), "name": user.name, "roles": user.roles, "token": token}),
+        );
         return;
     }
     anstream::println!("user {}", user.id);

@@ -6,8 +6,8 @@ use crate::error::Refusal;
 use crate::guard::name::{PluginName, is_plain};
 use crate::ledger::Exceeded;
 use crate::limits::{
-    CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX, CACHE_TTL_DEFAULT_MS,
-    CACHE_TTL_MAX_MS, CACHE_VALUE_BYTES_MAX, Limit,
+    CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX,
+    CACHE_TTL_DEFAULT_MS, CACHE_TTL_MAX_MS, CACHE_VALUE_BYTES_MAX, Limit,
 };
 use std::time::Duration;
 
@@ -39,7 +39,9 @@ impl CacheKey {
         if is_plain(&key, CACHE_KEY_BYTES_MAX) {
             return Ok(Self { plugin: plugin.clone(), key });
         }
-        Err(Refusal::Invalid(format!("a cache key is 1 to {CACHE_KEY_BYTES_MAX} bytes without control characters")))
+        Err(Refusal::Invalid(format!(
+            "a cache key is 1 to {CACHE_KEY_BYTES_MAX} bytes without control characters"
+        )))
     }
 
     /// Whose it is.
@@ -59,7 +61,9 @@ impl CacheTag {
         if is_plain(&tag, CACHE_TAG_BYTES_MAX) {
             return Ok(Self { plugin: plugin.clone(), tag });
         }
-        Err(Refusal::Invalid(format!("a cache tag is 1 to {CACHE_TAG_BYTES_MAX} bytes without control characters")))
+        Err(Refusal::Invalid(format!(
+            "a cache tag is 1 to {CACHE_TAG_BYTES_MAX} bytes without control characters"
+        )))
     }
 
     /// Whose it is.
@@ -70,14 +74,21 @@ impl CacheTag {
 
 impl CacheEntry {
     /// Parses a value and its retention.
-    pub fn parse(plugin: &PluginName, value: Vec<u8>, ttl_ms: Option<u64>, tags: Vec<String>) -> Result<Self, Refusal> {
+    pub fn parse(
+        plugin: &PluginName,
+        value: Vec<u8>,
+        ttl_ms: Option<u64>,
+        tags: Vec<String>,
+    ) -> Result<Self, Refusal> {
         let used = value.len() as u64;
         if used > CACHE_VALUE_BYTES_MAX {
             return Err(Exceeded { limit: Limit::CacheBytes, used, max: CACHE_VALUE_BYTES_MAX }.into());
         }
         let ttl = ttl_ms.unwrap_or(CACHE_TTL_DEFAULT_MS);
         if ttl == 0 || ttl > CACHE_TTL_MAX_MS {
-            return Err(Refusal::Invalid(format!("ttl-ms is 1 to {CACHE_TTL_MAX_MS} milliseconds (30 days)")));
+            return Err(Refusal::Invalid(format!(
+                "ttl-ms is 1 to {CACHE_TTL_MAX_MS} milliseconds (30 days)"
+            )));
         }
         if tags.len() > CACHE_TAGS_MAX {
             return Err(Refusal::Invalid(format!("an entry has at most {CACHE_TAGS_MAX} tags")));
@@ -119,7 +130,13 @@ mod tests {
 
     #[test]
     fn key_or_tag_of_another_form_is_refused() {
-        for key in [String::new(), "a\0".into(), "a\nb".into(), "\u{1b}[0m".into(), "x".repeat(CACHE_KEY_BYTES_MAX + 1)] {
+        for key in [
+            String::new(),
+            "a\0".into(),
+            "a\nb".into(),
+            "\u{1b}[0m".into(),
+            "x".repeat(CACHE_KEY_BYTES_MAX + 1),
+        ] {
             assert!(matches!(CacheKey::parse(&plugin(), key.clone()), Err(Refusal::Invalid(_))), "{key:?}");
             assert!(matches!(CacheTag::parse(&plugin(), key), Err(Refusal::Invalid(_))));
         }
@@ -137,7 +154,12 @@ mod tests {
     #[test]
     fn entry_over_a_bound_is_refused() {
         let entry = |bytes: u64, ttl, tags| {
-            CacheEntry::parse(&plugin(), vec![0; usize::try_from(bytes).unwrap()], ttl, vec!["t".to_owned(); tags])
+            CacheEntry::parse(
+                &plugin(),
+                vec![0; usize::try_from(bytes).unwrap()],
+                ttl,
+                vec!["t".to_owned(); tags],
+            )
         };
         assert!(matches!(entry(CACHE_VALUE_BYTES_MAX + 1, None, 0), Err(Refusal::Exceeded(_))));
         assert!(matches!(entry(0, Some(0), 0), Err(Refusal::Invalid(_))));

@@ -9,7 +9,8 @@ use crate::guard::name::{is_kebab, is_plain};
 use crate::guard::user::canonical;
 use crate::ledger::Exceeded;
 use crate::limits::{
-    ITEM_FIELDS_BYTES_MAX, ITEM_FIELDS_DEPTH_MAX, ITEM_PAGE_MAX, ITEM_TITLE_BYTES_MAX, ITEM_TYPE_BYTES_MAX, Limit,
+    ITEM_FIELDS_BYTES_MAX, ITEM_FIELDS_DEPTH_MAX, ITEM_PAGE_MAX, ITEM_TITLE_BYTES_MAX, ITEM_TYPE_BYTES_MAX,
+    Limit,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -46,9 +47,14 @@ impl ItemScope<'_> {
     pub fn types(self, power: ItemPower) -> Option<Vec<String>> {
         match self {
             Self::All => None,
-            Self::Granted(grant) => {
-                Some(grant.types.iter().filter(|(_, powers)| powers.contains(&power)).map(|(name, _)| name.clone()).collect())
-            }
+            Self::Granted(grant) => Some(
+                grant
+                    .types
+                    .iter()
+                    .filter(|(_, powers)| powers.contains(&power))
+                    .map(|(name, _)| name.clone())
+                    .collect(),
+            ),
         }
     }
 }
@@ -81,7 +87,9 @@ pub struct ItemId(Uuid);
 impl ItemId {
     /// Parses an id in its canonical form.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        canonical(text).map(Self).ok_or_else(|| Refusal::Invalid("an item id is a UUID of 36 lower-case characters".into()))
+        canonical(text)
+            .map(Self)
+            .ok_or_else(|| Refusal::Invalid("an item id is a UUID of 36 lower-case characters".into()))
     }
 
     /// Parses at most a page of ids.
@@ -110,7 +118,8 @@ impl Fields {
             return Err(Exceeded { limit: Limit::DbBytes, used, max: ITEM_FIELDS_BYTES_MAX }.into());
         }
         // serde_json stops at 128 levels by itself, so the recursion is bounded before ours is checked.
-        let value = serde_json::from_str(text).map_err(|error| Refusal::Invalid(format!("fields: {error}")))?;
+        let value =
+            serde_json::from_str(text).map_err(|error| Refusal::Invalid(format!("fields: {error}")))?;
         Self::from_value(value)
     }
 
@@ -150,12 +159,18 @@ fn check(value: &Value, depth: usize) -> Result<(), Refusal> {
         return Err(Refusal::Invalid(format!("fields: at most {ITEM_FIELDS_DEPTH_MAX} levels of nesting")));
     };
     let nul = |text: &str| {
-        if text.contains('\0') { Err(Refusal::Invalid("fields: no text may hold NUL".into())) } else { Ok(()) }
+        if text.contains('\0') {
+            Err(Refusal::Invalid("fields: no text may hold NUL".into()))
+        } else {
+            Ok(())
+        }
     };
     match value {
         Value::String(text) => nul(text),
         Value::Array(values) => values.iter().try_for_each(|value| check(value, deeper)),
-        Value::Object(map) => map.iter().try_for_each(|(key, value)| nul(key).and_then(|()| check(value, deeper))),
+        Value::Object(map) => {
+            map.iter().try_for_each(|(key, value)| nul(key).and_then(|()| check(value, deeper)))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
@@ -279,10 +294,11 @@ mod tests {
 
     #[test]
     fn fields_out_of_bounds_are_refused() {
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(ITEM_FIELDS_DEPTH_MAX), "]".repeat(ITEM_FIELDS_DEPTH_MAX));
+        let deep =
+            format!("{{\"a\":{}{}}}", "[".repeat(ITEM_FIELDS_DEPTH_MAX), "]".repeat(ITEM_FIELDS_DEPTH_MAX));
         let very_deep = format!("{{\"a\":{}", "[".repeat(100_000));
         for text in ["", "[]", "1", "{", "{\"a\":\"\\u0000\"}", "{\"\\u0000\":1}", &deep, &very_deep] {
-            assert!(matches!(Fields::parse(text), Err(Refusal::Invalid(_))), "{:.40}", text);
+            assert!(matches!(Fields::parse(text), Err(Refusal::Invalid(_))), "{text:.40}");
         }
         let large = format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap()));
         assert!(matches!(Fields::parse(&large), Err(Refusal::Exceeded(_))));
@@ -293,7 +309,8 @@ mod tests {
         let levels = ITEM_FIELDS_DEPTH_MAX - 1;
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         assert!(Fields::parse(&deep).is_ok());
-        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() - 8));
+        let large =
+            format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() - 8));
         assert!(Fields::parse(&large).is_ok());
     }
 

@@ -147,7 +147,8 @@ mod tests {
         let record = LogRecord::parse(Level::Info, "", &fields);
         assert_eq!(record.fields()[0].0, "plugin_");
         assert_eq!(record.fields()[1].0, "field___b");
-        let long = LogRecord::parse(Level::Info, "", &[("9".repeat(LOG_FIELD_NAME_BYTES_MAX), String::new())]);
+        let long =
+            LogRecord::parse(Level::Info, "", &[("9".repeat(LOG_FIELD_NAME_BYTES_MAX), String::new())]);
         assert_eq!(long.fields()[0].0.len(), LOG_FIELD_NAME_BYTES_MAX);
     }
 }

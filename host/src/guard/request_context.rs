@@ -19,7 +19,9 @@ impl ContextKey {
         if is_plain(&key, CONTEXT_KEY_BYTES_MAX) {
             return Ok(Self { plugin: plugin.clone(), key });
         }
-        Err(Refusal::Invalid(format!("a context key is 1 to {CONTEXT_KEY_BYTES_MAX} bytes without control characters")))
+        Err(Refusal::Invalid(format!(
+            "a context key is 1 to {CONTEXT_KEY_BYTES_MAX} bytes without control characters"
+        )))
     }
 
     /// Whose it is.
@@ -40,7 +42,9 @@ pub struct RequestId(String);
 impl RequestId {
     /// Takes the id that a caller gave, when it is of the right form.
     pub fn parse(id: &str) -> Option<Self> {
-        let form = !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let form = !id.is_empty()
+            && id.len() <= REQUEST_ID_BYTES_MAX
+            && id.bytes().all(|byte| byte.is_ascii_graphic());
         form.then(|| Self(id.into()))
     }
 

@@ -14,7 +14,9 @@ pub struct UserId(Uuid);
 impl UserId {
     /// Parses an id in its canonical form.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        canonical(text).map(Self).ok_or_else(|| Refusal::Invalid("a user id is a UUID of 36 lower-case characters".into()))
+        canonical(text)
+            .map(Self)
+            .ok_or_else(|| Refusal::Invalid("a user id is a UUID of 36 lower-case characters".into()))
     }
 
     /// The id as a UUID.
@@ -37,7 +39,9 @@ impl Permission {
     /// Parses a name: `[a-z][a-z0-9:._-]*`.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
         let form = name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b":._-".contains(&byte));
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b":._-".contains(&byte));
         if form && name.len() <= PERMISSION_BYTES_MAX {
             return Ok(Self(name.into()));
         }

@@ -136,7 +136,8 @@ fn fit(kind: VariableType, value: Value) -> Result<Value, Refusal> {
             Err(Refusal::Invalid("a text variable cannot hold NUL: remove it".into()))
         }
         (VariableType::Text, Value::Text(text)) if text.len() as u64 > VARIABLE_TEXT_BYTES_MAX => {
-            Err(Exceeded { limit: Limit::DbBytes, used: text.len() as u64, max: VARIABLE_TEXT_BYTES_MAX }.into())
+            Err(Exceeded { limit: Limit::DbBytes, used: text.len() as u64, max: VARIABLE_TEXT_BYTES_MAX }
+                .into())
         }
         (VariableType::Boolean, value @ Value::Boolean(_))
         | (VariableType::Integer, value @ Value::Integer(_))
@@ -145,7 +146,9 @@ fn fit(kind: VariableType, value: Value) -> Result<Value, Refusal> {
         // TOML writes 1.0 and 1 apart, JSON does not: a whole number is a number.
         #[allow(clippy::cast_precision_loss, reason = "a number is approximate by its type")]
         (VariableType::Number, Value::Integer(number)) => Ok(Value::Number(number as f64)),
-        (kind, _) => Err(Refusal::Invalid(format!("the variable is of type {}: give a value of it", word(kind)))),
+        (kind, _) => {
+            Err(Refusal::Invalid(format!("the variable is of type {}: give a value of it", word(kind))))
+        }
     }
 }
 

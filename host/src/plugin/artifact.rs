@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fs::{self, OpenOptions};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,10 @@ impl Artifacts {
         let key = fs::read(&path)?;
         if key.len() != MAC_BYTES {
             fs::remove_file(&path)?;
-            return Err(std::io::Error::other(format!("{} was damaged and is removed: start again", path.display())));
+            return Err(std::io::Error::other(format!(
+                "{} was damaged and is removed: start again",
+                path.display()
+            )));
         }
         Ok(Self { folder: folder.to_path_buf(), key })
     }
@@ -65,7 +68,9 @@ impl Artifacts {
             tracing::error!(path = %path.display(), "compiled code was tampered with; it is compiled anew");
             return None;
         }
-        load(engine, compiled).inspect_err(|error| tracing::warn!(%error, "compiled code could not be loaded")).ok()
+        load(engine, compiled)
+            .inspect_err(|error| tracing::warn!(%error, "compiled code could not be loaded"))
+            .ok()
     }
 
     fn is_ours(&self, path: &Path, mac: &[u8], compiled: &[u8]) -> bool {
@@ -91,9 +96,9 @@ pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Compone
 }
 
 fn name(engine: &Engine, bytes: &[u8]) -> String {
-    let mut hasher = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().build_hasher();
-    engine.wasmtime().precompile_compatibility_hash().hash(&mut hasher);
-    format!("{}-{:016x}.cwasm", hex::encode(Sha256::digest(bytes)), hasher.finish())
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let settings = hasher.hash_one(engine.wasmtime().precompile_compatibility_hash());
+    format!("{}-{settings:016x}.cwasm", hex::encode(Sha256::digest(bytes)))
 }
 
 /// Writes a file that only we can read, whole or not at all.

@@ -7,8 +7,8 @@ use crate::invocation::State;
 use crate::kind::Kind;
 use crate::limits::REFUSAL_BYTES_MAX;
 use crate::manifest::Taps;
-use wasmtime::component::{InstancePre, Val};
 use wasmtime::Store;
+use wasmtime::component::{InstancePre, Val};
 
 pub(crate) use crate::bindings::palisade::plugin::item::{Draft as WitDraft, Item};
 pub(crate) use taps::tap_item_access::{Decision, Operation};
@@ -50,8 +50,14 @@ impl TapIndices {
         Ok(Self {
             access: taps.item_access.map(|_| export::tap_item_access::GuestIndices::new(pre)).transpose()?,
             view: taps.item_view.map(|_| export::tap_item_view::GuestIndices::new(pre)).transpose()?,
-            presave: taps.item_presave.map(|_| export::tap_item_presave::GuestIndices::new(pre)).transpose()?,
-            changed: taps.item_changed.map(|_| export::tap_item_changed::GuestIndices::new(pre)).transpose()?,
+            presave: taps
+                .item_presave
+                .map(|_| export::tap_item_presave::GuestIndices::new(pre))
+                .transpose()?,
+            changed: taps
+                .item_changed
+                .map(|_| export::tap_item_changed::GuestIndices::new(pre))
+                .transpose()?,
             cron: taps.cron.map(|_| export::tap_cron::GuestIndices::new(pre)).transpose()?,
         })
     }
@@ -59,13 +65,19 @@ impl TapIndices {
 
 impl Plugin {
     /// Instantiates the component and calls it.
-    pub(crate) async fn enter(&self, store: &mut Store<State>, kind: Kind, entry: Entry) -> wasmtime::Result<Reply> {
+    pub(crate) async fn enter(
+        &self,
+        store: &mut Store<State>,
+        kind: Kind,
+        entry: Entry,
+    ) -> wasmtime::Result<Reply> {
         let pre = self.instances.get(&kind).ok_or_else(|| absent("instance"))?;
         let instance = pre.instantiate_async(&mut *store).await?;
         let taps = &self.tap_indices;
         Ok(match entry {
             Entry::Function { path, arguments } => {
-                let Function { export, signature, .. } = self.function(&path).ok_or_else(|| absent("function"))?;
+                let Function { export, signature, .. } =
+                    self.function(&path).ok_or_else(|| absent("function"))?;
                 let function = instance.get_func(&mut *store, *export).ok_or_else(|| absent("function"))?;
                 let mut results = vec![Val::Bool(false); signature.results_len()];
                 function.call_async(&mut *store, &arguments, &mut results).await?;
@@ -97,9 +109,11 @@ impl Plugin {
 }
 
 /// A refusal's sentence, for a caller to read: one line, bounded.
+#[allow(clippy::needless_pass_by_value, reason = "it is the end of `map_err`")]
 fn sentence(refusal: tap_types::Refusal) -> String {
     let mut text: String = refusal.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let end = (0..=REFUSAL_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end =
+        (0..=REFUSAL_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.truncate(end);
     text
 }

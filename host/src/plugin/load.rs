@@ -1,7 +1,7 @@
 //! Loading: manifest, component and migrations in, a [`Plugin`] out, or a sentence.
 //!
-//! In this order, so that nothing is done for a plugin that is refused: read, pre-pass, compile, passport, install in the
-//! database, link.
+//! In this order, so that nothing is done for a plugin that is refused: read, pre-pass, compile, passport, link, install
+//! in the database.
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
@@ -16,7 +16,7 @@ use crate::guard::http::{Allowance, Egress};
 use crate::guard::variables::Declarations;
 use crate::invocation::State;
 use crate::kind::{Kind, Linkers, PACKAGE};
-use crate::limits::{COMPONENT_BYTES_MAX, MEMORY_CEILING_BYTES, Limit, PLUGIN_CONCURRENCY_MAX};
+use crate::limits::{COMPONENT_BYTES_MAX, Limit, MEMORY_CEILING_BYTES, PLUGIN_CONCURRENCY_MAX};
 use crate::manifest::Manifest;
 use crate::passport::Passport;
 use crate::value::Signature;
@@ -100,6 +100,7 @@ impl Loader {
         let passport = Passport::issue(&types, self.engine.wasmtime(), &manifest, &grants).map_err(refuse)?;
         let functions = self.functions(&component, &passport).map_err(refuse)?;
         let egress = self.egress(&grants).map_err(refuse)?;
+        let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;
         let plan = Plan {
             name: &name,
             version: &manifest.plugin.version.to_string(),
@@ -107,7 +108,6 @@ impl Loader {
             migrations: &migrations,
         };
         let installed = self.database.install(&plan).await?;
-        let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;
         let limits = policy.limits.clone().lowered_to(&manifest.limits);
         let limits = limits.clone().with(Limit::Memory, limits.get(Limit::Memory).min(MEMORY_CEILING_BYTES));
         Ok(Plugin {
@@ -136,7 +136,8 @@ impl Loader {
             let methods = (!entry.methods.is_empty()).then_some(entry.methods.as_slice());
             Allowance::parse(&entry.url, methods, entry.secret.as_deref())
         });
-        let allowances = allowances.collect::<Result<Vec<_>, _>>().map_err(|error| format!("[grants] http: {error}"))?;
+        let allowances =
+            allowances.collect::<Result<Vec<_>, _>>().map_err(|error| format!("[grants] http: {error}"))?;
         Ok(Egress { allowances, addresses: self.addresses.clone() })
     }
 
@@ -160,40 +161,55 @@ impl Loader {
         let mut functions = Functions::new();
         for (export, item) in component.component_type().exports(engine) {
             let plain = export.split('@').next().unwrap_or(export);
-            let (Some(kind), ComponentItem::ComponentInstance(instance)) = (passport.exports.get(plain), item.ty) else {
+            let (Some(kind), ComponentItem::ComponentInstance(instance)) =
+                (passport.exports.get(plain), item.ty)
+            else {
                 continue;
             };
             let (_, parent) = component.get_export(None, export).ok_or("an export has no index")?;
             let mut mapped = BTreeMap::new();
             for (name, item) in instance.exports(engine) {
                 if let ComponentItem::ComponentFunc(function) = item.ty {
-                    let signature = Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
-                    let (_, index) = component.get_export(Some(&parent), name).ok_or("a function has no index")?;
-                    let function = Function { kind: *kind, interface: export.to_owned(), signature, export: index };
+                    let signature =
+                        Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
+                    let (_, index) =
+                        component.get_export(Some(&parent), name).ok_or("a function has no index")?;
+                    let function = Function { kind: *kind, signature, export: index };
                     mapped.insert(name.to_owned(), function);
                 }
             }
             let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
             if functions.insert(short.clone(), mapped).is_some() {
-                return Err(format!("two of its interfaces are named `{short}`, which callers could not tell apart: rename one"));
+                return Err(format!(
+                    "two of its interfaces are named `{short}`, which callers could not tell apart: rename one"
+                ));
             }
         }
         Ok(functions)
     }
 
     /// An `InstancePre` for each kind in use, and where the taps are.
-    fn link(&self, component: &Component, passport: &Passport, manifest: &Manifest) -> Result<Linked, String> {
+    fn link(
+        &self,
+        component: &Component,
+        passport: &Passport,
+        manifest: &Manifest,
+    ) -> Result<Linked, String> {
         let mut instances = BTreeMap::new();
         for kind in passport.kinds_in_use() {
             let pre = self.linkers.of(kind, component).and_then(|linker| linker.instantiate_pre(component));
             let pre = pre.map_err(|error| {
-                format!("it does not fit the contract {PACKAGE}: {}; build it with this contract", innermost(&error))
+                format!(
+                    "it does not fit the contract {PACKAGE}: {}; build it with this contract",
+                    innermost(&error)
+                )
             })?;
             instances.insert(kind, pre);
         }
         let any = instances.values().next_back().ok_or("it exports nothing that could be called")?;
-        let taps = TapIndices::find(any, &manifest.taps)
-            .map_err(|error| format!("a tap does not fit the contract: {}; build it with this contract", innermost(&error)))?;
+        let taps = TapIndices::find(any, &manifest.taps).map_err(|error| {
+            format!("a tap does not fit the contract: {}; build it with this contract", innermost(&error))
+        })?;
         Ok((instances, taps))
     }
 }

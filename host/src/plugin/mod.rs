@@ -11,14 +11,14 @@ mod prepass;
 pub(crate) use entry::{Decision, Entry, ItemChange, Operation, Reply, Update, WitDraft};
 pub(crate) use load::{Loader, Source};
 
+use crate::backend::postgres::pool::Pool;
+use crate::backend::postgres::session::Session;
 use crate::grant::Grants;
 use crate::guard::db::catalogue::Catalogue;
 use crate::guard::http::Egress;
 use crate::guard::name::PluginName;
 use crate::guard::variables::Declarations;
 use crate::invocation::State;
-use crate::backend::postgres::pool::Pool;
-use crate::backend::postgres::session::Session;
 use crate::kind::Kind;
 use crate::limits::Limits;
 use crate::manifest::Taps;
@@ -55,8 +55,6 @@ pub(crate) struct Plugin {
 #[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) kind: Kind,
-    /// The interface's full name, with version if it has one.
-    pub(crate) interface: String,
     pub(crate) signature: Signature,
     export: ComponentExportIndex,
 }
@@ -75,7 +73,10 @@ impl Plugin {
 
     /// Every function as `interface/function`, sorted.
     pub(crate) fn paths(&self) -> impl Iterator<Item = String> + '_ {
-        let pairs = self.functions.iter().flat_map(|(interface, functions)| functions.keys().map(move |name| (interface, name)));
+        let pairs = self
+            .functions
+            .iter()
+            .flat_map(|(interface, functions)| functions.keys().map(move |name| (interface, name)));
         pairs.map(|(interface, name)| format!("{interface}/{name}"))
     }
 

@@ -4,7 +4,8 @@
 //! walk does, over the binary, in time linear in its size. Numbers and reasons are in [`crate::limits`].
 
 use crate::limits::{
-    COMPONENT_BYTES_MAX, COMPONENT_INSTANCES_MAX, COMPONENT_NESTING_MAX, FUNCTION_BYTES_MAX, FUNCTION_LOCALS_MAX,
+    COMPONENT_BYTES_MAX, COMPONENT_INSTANCES_MAX, COMPONENT_NESTING_MAX, FUNCTION_BYTES_MAX,
+    FUNCTION_LOCALS_MAX,
 };
 use wasmparser::{ComponentInstance, Encoding, Instance, Parser, Payload};
 
@@ -20,7 +21,10 @@ struct Component {
 /// Refuses what must not reach the compiler.
 pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     if bytes.len() as u64 > COMPONENT_BYTES_MAX {
-        return Err(format!("the component has {} bytes: at most {COMPONENT_BYTES_MAX} are allowed", bytes.len()));
+        return Err(format!(
+            "the component has {} bytes: at most {COMPONENT_BYTES_MAX} are allowed",
+            bytes.len()
+        ));
     }
     if !bytes.starts_with(b"\0asm") {
         return Err("this is no WebAssembly: build the plugin, then run `palisade build`".into());
@@ -36,7 +40,10 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
 fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String> {
     match payload {
         Payload::Version { encoding: Encoding::Module, .. } if stack.is_empty() => {
-            return Err("this is a core module, not a component: run `palisade build FILE.wasm --out PLUGIN.wasm`".into());
+            return Err(
+                "this is a core module, not a component: run `palisade build FILE.wasm --out PLUGIN.wasm`"
+                    .into(),
+            );
         }
         Payload::Version { .. } => {
             stack.push(Component::default());
@@ -60,9 +67,13 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
             for instance in section {
                 let instance = instance.map_err(|error| error.message().to_owned())?;
                 if let ComponentInstance::Instantiate { component_index, .. } = instance {
-                    let known = stack.last().and_then(|outer| outer.components.get(component_index as usize)).copied();
+                    let known = stack
+                        .last()
+                        .and_then(|outer| outer.components.get(component_index as usize))
+                        .copied();
                     // Indices also count aliases and imports; the largest defined so far stands in for those.
-                    let largest = stack.iter().flat_map(|outer| outer.components.iter().copied()).max().unwrap_or(0);
+                    let largest =
+                        stack.iter().flat_map(|outer| outer.components.iter().copied()).max().unwrap_or(0);
                     add(stack, known.unwrap_or(0).max(largest).saturating_add(1))?;
                 }
             }
@@ -77,7 +88,9 @@ fn add(stack: &mut [Component], instances: usize) -> Result<(), String> {
     let Some(current) = stack.last_mut() else { return Ok(()) };
     current.instances = current.instances.saturating_add(instances);
     if current.instances > COMPONENT_INSTANCES_MAX {
-        return Err(format!("the component makes more than {COMPONENT_INSTANCES_MAX} instances: build it as one module"));
+        return Err(format!(
+            "the component makes more than {COMPONENT_INSTANCES_MAX} instances: build it as one module"
+        ));
     }
     Ok(())
 }
@@ -85,7 +98,9 @@ fn add(stack: &mut [Component], instances: usize) -> Result<(), String> {
 fn function(body: &wasmparser::FunctionBody<'_>) -> Result<(), String> {
     let bytes = body.range().len();
     if bytes > FUNCTION_BYTES_MAX {
-        return Err(format!("a function has {bytes} bytes: at most {FUNCTION_BYTES_MAX} are allowed; split it"));
+        return Err(format!(
+            "a function has {bytes} bytes: at most {FUNCTION_BYTES_MAX} are allowed; split it"
+        ));
     }
     let locals = body.get_locals_reader().map_err(|error| error.message().to_owned())?;
     let mut total = 0_u32;
@@ -94,7 +109,9 @@ fn function(body: &wasmparser::FunctionBody<'_>) -> Result<(), String> {
         total = total.saturating_add(count);
     }
     if total > FUNCTION_LOCALS_MAX {
-        return Err(format!("a function has {total} locals: at most {FUNCTION_LOCALS_MAX} are allowed; split it"));
+        return Err(format!(
+            "a function has {total} locals: at most {FUNCTION_LOCALS_MAX} are allowed; split it"
+        ));
     }
     Ok(())
 }
@@ -121,7 +138,9 @@ mod tests {
         let mut text = "(component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
         for level in 1..=levels {
             let below = level - 1;
-            text = format!("(component $c{level} {text} (instance (instantiate $c{below})) (instance (instantiate $c{below})))");
+            text = format!(
+                "(component $c{level} {text} (instance (instantiate $c{below})) (instance (instantiate $c{below})))"
+            );
         }
         text
     }
@@ -139,7 +158,11 @@ mod tests {
         assert!(refusal(&locals(FUNCTION_LOCALS_MAX + 1)).contains("locals"));
         assert!(refusal(&large(FUNCTION_BYTES_MAX)).contains("bytes"));
         assert!(refusal(&doubling(10)).contains("instances"));
-        let nested = format!("{}{}", "(component ".repeat(COMPONENT_NESTING_MAX + 1), ")".repeat(COMPONENT_NESTING_MAX + 1));
+        let nested = format!(
+            "{}{}",
+            "(component ".repeat(COMPONENT_NESTING_MAX + 1),
+            ")".repeat(COMPONENT_NESTING_MAX + 1)
+        );
         assert!(refusal(&nested).contains("nest"));
         let modules = "(core instance (instantiate $m))".repeat(COMPONENT_INSTANCES_MAX + 1);
         assert!(refusal(&format!("(component (core module $m) {modules})")).contains("instances"));
@@ -148,7 +171,8 @@ mod tests {
     #[test]
     fn component_at_the_bounds_is_accepted() {
         let modules = "(core instance (instantiate $m))".repeat(COMPONENT_INSTANCES_MAX);
-        let nested = format!("{}{}", "(component ".repeat(COMPONENT_NESTING_MAX), ")".repeat(COMPONENT_NESTING_MAX));
+        let nested =
+            format!("{}{}", "(component ".repeat(COMPONENT_NESTING_MAX), ")".repeat(COMPONENT_NESTING_MAX));
         for text in [
             locals(FUNCTION_LOCALS_MAX),
             large(FUNCTION_BYTES_MAX - 2),

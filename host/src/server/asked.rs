@@ -36,9 +36,12 @@ impl FromRequestParts<Arc<Shared>> for Asked {
 fn token(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = given.next() else { return Ok(None) };
-    let credentials = value.to_str().ok().filter(|_| given.next().is_none()).and_then(|text| text.split_once(' '));
+    let credentials =
+        value.to_str().ok().filter(|_| given.next().is_none()).and_then(|text| text.split_once(' '));
     match credentials {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => Ok(Some(token.trim())),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
+            Ok(Some(token.trim()))
+        }
         _ => Err(Failure::unauthorized()),
     }
 }
@@ -49,7 +52,8 @@ mod tests {
     use axum::http::HeaderValue;
 
     fn headers(values: &[&[u8]]) -> HeaderMap {
-        let values = values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap()));
+        let values =
+            values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap()));
         let mut headers = HeaderMap::new();
         for (name, value) in values {
             headers.append(name, value);
@@ -59,7 +63,16 @@ mod tests {
 
     #[test]
     fn authorization_that_is_no_bearer_token_is_refused_and_not_anonymous() {
-        for value in [&b""[..], b"Bearer", b"Bearer ", b"Bearer  ", b"Basic YTpi", b"pal_1", b"Bearer \xff", b"Bearer: a"] {
+        for value in [
+            &b""[..],
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer  ",
+            b"Basic YTpi",
+            b"pal_1",
+            b"Bearer \xff",
+            b"Bearer: a",
+        ] {
             assert!(token(&headers(&[value])).is_err(), "{value:?}");
         }
         assert!(token(&headers(&[b"Bearer a", b"Bearer b"])).is_err());

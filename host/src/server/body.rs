@@ -38,9 +38,11 @@ pub(super) async fn read_object(request: Request) -> Result<Map<String, Value>, 
 /// Whether the body is too large by its own account, and the caller either waits for our word before sending it, or
 /// sends so much that we would rather close the connection than read it.
 fn is_refused_unread(headers: &HeaderMap) -> bool {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     declared.is_some_and(|bytes| {
-        bytes > BODY_BYTES_MAX && (headers.contains_key(header::EXPECT) || bytes > BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX)
+        bytes > BODY_BYTES_MAX
+            && (headers.contains_key(header::EXPECT) || bytes > BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX)
     })
 }
 
@@ -48,7 +50,8 @@ async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
     let mut chunks = body.into_data_stream();
     let (mut text, mut bytes) = (Vec::new(), 0);
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| Failure::bad_request(format!("the body did not arrive whole: {error}")))?;
+        let chunk =
+            chunk.map_err(|error| Failure::bad_request(format!("the body did not arrive whole: {error}")))?;
         bytes += chunk.len();
         // What is too much is still read for a while: most callers look for an answer only when they have sent all.
         if bytes <= BODY_BYTES_MAX {
@@ -66,7 +69,8 @@ async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
 /// asking is never JSON.
 fn may_be_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence =
+        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
@@ -103,7 +107,12 @@ mod tests {
 
     #[tokio::test]
     async fn body_of_json_is_read_and_an_empty_one_is_an_object() {
-        for name in [None, Some("application/json"), Some("Application/JSON; charset=utf-8"), Some("application/merge-patch+json")] {
+        for name in [
+            None,
+            Some("application/json"),
+            Some("Application/JSON; charset=utf-8"),
+            Some("application/merge-patch+json"),
+        ] {
             assert_eq!(status(b"{}".to_vec(), name).await, Ok(serde_json::json!({})));
         }
         assert_eq!(status(Vec::new(), Some("text/plain")).await, Ok(serde_json::json!({})));

@@ -22,7 +22,8 @@ pub(super) async fn call(
     path: Result<Path<(String, String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let Path((plugin, interface, function)) = path.map_err(|error| Failure::bad_request(error.body_text()))?;
+    let Path((plugin, interface, function)) =
+        path.map_err(|error| Failure::bad_request(error.body_text()))?;
     let wants_usage = request.headers().get(USAGE).is_some_and(|value| value == "1");
     let arguments = body::read(request).await?;
     let Asked { host, caller, id } = asked;
@@ -37,7 +38,8 @@ pub(super) async fn call(
 /// What was used at all, by limit, as JSON.
 fn account(usage: &[Exceeded]) -> HeaderValue {
     let used = usage.iter().filter(|usage| usage.used > 0);
-    let object: Map<String, Value> = used.map(|usage| (usage.limit.name().to_owned(), usage.used.into())).collect();
+    let object: Map<String, Value> =
+        used.map(|usage| (usage.limit.name().to_owned(), usage.used.into())).collect();
     // Names of limits and digits are visible ASCII.
     HeaderValue::from_str(&Value::Object(object).to_string()).unwrap_or(HeaderValue::from_static("{}"))
 }

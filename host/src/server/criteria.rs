@@ -4,9 +4,9 @@
 
 use super::failure::Failure;
 use super::items::within_bounds;
+use crate::error::{CallError, Refusal};
 use crate::grant::ItemPower;
 use crate::guard::item::{Criteria, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Status};
-use crate::error::{CallError, Refusal};
 use crate::limits::ITEM_PAGE_DEFAULT;
 use std::collections::BTreeMap;
 use url::form_urlencoded;
@@ -17,7 +17,8 @@ const KNOWN: [&str; 6] = ["type", "status", "order", "limit", "after", "fields"]
 pub(super) fn parse(query: &str) -> Result<Criteria, Failure> {
     let given = pairs(query)?;
     let get = |name: &str| given.get(name).map(String::as_str);
-    let item_type = get("type").ok_or_else(|| Failure::bad_request("the parameter `type` is missing; add `?type=post`, say"))?;
+    let item_type = get("type")
+        .ok_or_else(|| Failure::bad_request("the parameter `type` is missing; add `?type=post`, say"))?;
     Ok(Criteria {
         item_type: ItemType::parse(item_type, ItemScope::All, ItemPower::Read).map_err(refused)?,
         status: get("status").map(status).transpose()?,
@@ -32,7 +33,10 @@ fn pairs(query: &str) -> Result<BTreeMap<String, String>, Failure> {
     let mut given = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if !KNOWN.contains(&&*name) {
-            return Err(Failure::bad_request(format!("there is no parameter {name:?}; there are {}", KNOWN.join(", "))));
+            return Err(Failure::bad_request(format!(
+                "there is no parameter {name:?}; there are {}",
+                KNOWN.join(", ")
+            )));
         }
         if given.insert(name.clone().into_owned(), value.into_owned()).is_some() {
             return Err(Failure::bad_request(format!("the parameter `{name}` is given twice; give it once")));
@@ -68,7 +72,8 @@ fn limit(text: Option<&str>) -> Result<PageSize, Failure> {
 }
 
 fn fields(text: &str) -> Result<Fields, Failure> {
-    let value = crate::value::parse(text.as_bytes()).map_err(|error| Failure::bad_request(format!("fields: {error}")))?;
+    let value = crate::value::parse(text.as_bytes())
+        .map_err(|error| Failure::bad_request(format!("fields: {error}")))?;
     within_bounds(value)
 }
 
@@ -84,9 +89,21 @@ mod tests {
     #[test]
     fn query_that_is_not_understood_is_refused() {
         for query in [
-            "", "status=draft", "type=", "type=Post", "type=post&type=page", "type=post&stauts=draft",
-            "type=post&status=Draft", "type=post&order=random", "type=post&limit=0", "type=post&limit=101",
-            "type=post&limit=x", "type=post&limit=-1", "type=post&after=1", "type=post&fields=1", "type=post&fields=%7B",
+            "",
+            "status=draft",
+            "type=",
+            "type=Post",
+            "type=post&type=page",
+            "type=post&stauts=draft",
+            "type=post&status=Draft",
+            "type=post&order=random",
+            "type=post&limit=0",
+            "type=post&limit=101",
+            "type=post&limit=x",
+            "type=post&limit=-1",
+            "type=post&after=1",
+            "type=post&fields=1",
+            "type=post&fields=%7B",
             "type=post&fields=%7B%22a%22:%22%5Cu0000%22%7D",
         ] {
             assert!(parse(query).is_err(), "{query}");

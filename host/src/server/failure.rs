@@ -85,7 +85,12 @@ impl Failure {
     }
 
     pub(super) fn panicked() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", Blame::Host, "the host failed; its log says why")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            Blame::Host,
+            "the host failed; its log says why",
+        )
     }
 
     /// The body, once the request's id is known.
@@ -132,14 +137,18 @@ impl From<CallError> for Failure {
                 message: "the plugin returned an error; `value` is what it says".to_owned(),
                 ..failure.detail("value", value)
             },
-            CallError::Refused { plugin, .. } | CallError::Trapped { plugin, .. } => failure.detail("plugin", plugin),
+            CallError::Refused { plugin, .. } | CallError::Trapped { plugin, .. } => {
+                failure.detail("plugin", plugin)
+            }
             CallError::LimitExceeded { plugin, exceeded } => failure
                 .detail("plugin", plugin)
                 .detail("limit", exceeded.limit.name())
                 .detail("used", exceeded.used)
                 .detail("max", exceeded.max),
             CallError::Conflict(revision) => failure.detail("revision", revision),
-            CallError::Overloaded { .. } | CallError::Contended { .. } | CallError::Unavailable { .. } => failure.retry(),
+            CallError::Overloaded { .. } | CallError::Contended { .. } | CallError::Unavailable { .. } => {
+                failure.retry()
+            }
             _ => failure,
         }
     }
@@ -206,7 +215,12 @@ mod tests {
         let name = || "blog".to_owned();
         let rows = [
             (CallError::NoPlugin { plugin: name(), hint: String::new() }, 404, "no-such-plugin", "caller"),
-            (CallError::NoFunction { plugin: name(), function: name(), hint: String::new() }, 404, "no-such-function", "caller"),
+            (
+                CallError::NoFunction { plugin: name(), function: name(), hint: String::new() },
+                404,
+                "no-such-function",
+                "caller",
+            ),
             (CallError::BadArguments(name()), 400, "bad-arguments", "caller"),
             (CallError::Returned(json!(1)), 422, "returned", "caller"),
             (CallError::Refused { plugin: name(), message: name() }, 422, "refused", "caller"),
@@ -247,6 +261,9 @@ mod tests {
         let exceeded = Exceeded { limit: Limit::DbRows, used: 11, max: 10 };
         let text = body(&CallError::LimitExceeded { plugin: "blog".into(), exceeded }.into());
         let error = &text["error"];
-        assert_eq!((&error["limit"], &error["used"], &error["max"]), (&json!("db-rows"), &json!(11), &json!(10)));
+        assert_eq!(
+            (&error["limit"], &error["used"], &error["max"]),
+            (&json!("db-rows"), &json!(11), &json!(10))
+        );
     }
 }

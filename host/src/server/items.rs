@@ -5,9 +5,9 @@
 mod form;
 
 use super::asked::Asked;
+use super::body;
 use super::criteria::{self, refused};
 use super::failure::Failure;
-use super::body;
 use crate::backend::Item;
 use crate::error::CallError;
 use axum::Json;
@@ -90,10 +90,14 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u32>, Failure> {
         return Ok(None);
     }
     let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let revision = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())).and_then(|digits| digits.parse().ok());
+    let revision = digits
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok());
     match revision {
         Some(revision) if given.next().is_none() => Ok(Some(revision)),
-        _ => Err(Failure::bad_request("if-match is one `etag` as it was given, such as \"3\" with its quotes, or *")),
+        _ => Err(Failure::bad_request(
+            "if-match is one `etag` as it was given, such as \"3\" with its quotes, or *",
+        )),
     }
 }
 
@@ -111,9 +115,17 @@ mod tests {
 
     #[test]
     fn if_match_of_another_form_is_refused() {
-        for values in [&["3"][..], &[""], &["\"\""], &["\"+3\""], &["W/\"3\""], &["\"3\", \"4\""], &["\"3\"", "\"4\""],
-            &["*", "\"3\""], &["\"4294967296\""]]
-        {
+        for values in [
+            &["3"][..],
+            &[""],
+            &["\"\""],
+            &["\"+3\""],
+            &["W/\"3\""],
+            &["\"3\", \"4\""],
+            &["\"3\"", "\"4\""],
+            &["*", "\"3\""],
+            &["\"4294967296\""],
+        ] {
             assert!(if_match(&headers(values)).is_err(), "{values:?}");
         }
     }

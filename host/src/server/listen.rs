@@ -20,7 +20,11 @@ use tokio::task::JoinSet;
 type Accepted = (TcpStream, OwnedSemaphorePermit);
 
 /// Serves until `shutdown` completes and the requests that ran then have ended, or had their time.
-pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let router = super::routes(&shared);
     let places = Arc::new(Semaphore::new(SERVER_CONNECTIONS_MAX));
     let mut connections = JoinSet::new();

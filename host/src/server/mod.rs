@@ -23,17 +23,17 @@
 //! # }
 //! ```
 
-mod state;
-mod frame;
-mod failure;
 mod asked;
 mod body;
 mod call;
-mod items;
 mod criteria;
+mod failure;
+mod frame;
 mod health;
-mod openapi;
+mod items;
 mod listen;
+mod openapi;
+mod state;
 
 pub(crate) use state::Shared;
 
@@ -53,13 +53,21 @@ pub fn router(host: Host) -> Router {
 /// Serves a host over HTTP/1.1 until `shutdown` completes. Then running requests get
 /// [`DRAIN_MS`](crate::limits::DRAIN_MS) to finish, while new ones and `/readyz` are answered 503; what still runs after
 /// that is cancelled. The host itself is not stopped.
-pub async fn serve(host: Host, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
+pub async fn serve(
+    host: Host,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     listen::run(Arc::new(Shared::ready(host)), listener, shutdown).await;
     Ok(())
 }
 
 /// Serves a host that may not be there yet: until it is, everything but `/livez` is answered 503.
-pub(crate) async fn serve_shared(shared: Arc<Shared>, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+pub(crate) async fn serve_shared(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) {
     listen::run(shared, listener, shutdown).await;
 }
 

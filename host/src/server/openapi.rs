@@ -23,13 +23,18 @@ fn document(plugins: &[PluginInfo]) -> Value {
     let mut paths = items::paths();
     for plugin in plugins {
         for function in &plugin.functions {
-            paths.insert(format!("/call/{}/{}", plugin.name, function.path), json!({"post": operation(plugin, function)}));
+            paths.insert(
+                format!("/call/{}/{}", plugin.name, function.path),
+                json!({"post": operation(plugin, function)}),
+            );
         }
     }
     paths.insert("/livez".into(), json!({"get": health("livez", "Whether the process runs")}));
     paths.insert("/readyz".into(), json!({"get": health("readyz", "Whether the host can serve")}));
-    let tags: Vec<Value> =
-        plugins.iter().map(|plugin| json!({"name": plugin.name, "description": plugin.description})).collect();
+    let tags: Vec<Value> = plugins
+        .iter()
+        .map(|plugin| json!({"name": plugin.name, "description": plugin.description}))
+        .collect();
     json!({
         "openapi": "3.1.0",
         "info": {"title": "Palisade", "version": env!("CARGO_PKG_VERSION")},

@@ -49,9 +49,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use lift::{BadResult, Outcome};
-pub use load::Unmappable;
+pub use lift::Outcome;
 pub use parse::parse;
-pub use refusal::BadArgument;
 pub use shape::{Case, Field, Flag, Int, Shape};
 pub use signature::Signature;

@@ -46,7 +46,6 @@ pub enum Shape {
 
 /// The integer types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are WIT's")]
 pub enum Int {
     S8,
     U8,

@@ -12,8 +12,8 @@ use wasmtime::component::{Val, types};
 /// The parameters and the result of one exported function, read once from its component.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signature {
-    parameters: Box<[Field]>,
-    result: Option<Shape>,
+    pub(super) parameters: Box<[Field]>,
+    pub(super) result: Option<Shape>,
 }
 
 impl Signature {
@@ -27,16 +27,6 @@ impl Signature {
     #[cfg(test)]
     pub(super) fn from_shapes(parameters: Box<[Field]>, result: Option<Shape>) -> Self {
         Self { parameters, result }
-    }
-
-    /// The parameters in their order.
-    pub fn parameters(&self) -> &[Field] {
-        &self.parameters
-    }
-
-    /// The type of the result, if the function has one.
-    pub fn result(&self) -> Option<&Shape> {
-        self.result.as_ref()
     }
 
     /// How many values a call of the function fills in: 0 or 1.

@@ -1,7 +1,9 @@
 //! The contract's types and the guard's, from one to the other; nothing is decided here.
 
 use crate::bindings::palisade::plugin::{db as wit, db_write as write};
-use crate::guard::db::structured::{Condition, Direction, Insertion, Modification, Ordering, Removal, Selection, Test};
+use crate::guard::db::structured::{
+    Condition, Direction, Insertion, Modification, Ordering, Removal, Selection, Test,
+};
 use crate::guard::db::value::{Scalar, Value};
 
 impl From<wit::Value> for Value {
@@ -55,7 +57,7 @@ scalars!(Boolean, Integer, Float, Numeric, Text, Bytes, Uuid, Date, Time, Timest
 
 impl From<wit::Test> for Test<Value> {
     fn from(test: wit::Test) -> Self {
-        let text = |pattern| Value::Scalar(Scalar::Text(pattern));
+        let words = |pattern| Value::Scalar(Scalar::Text(pattern));
         match test {
             wit::Test::Equal(value) => Self::Equal(value.into()),
             wit::Test::NotEqual(value) => Self::NotEqual(value.into()),
@@ -65,8 +67,8 @@ impl From<wit::Test> for Test<Value> {
             wit::Test::AtLeast(value) => Self::AtLeast(value.into()),
             wit::Test::Between((low, high)) => Self::Between(low.into(), high.into()),
             wit::Test::OneOf(values) => Self::OneOf(values.into_iter().map(Value::from).collect()),
-            wit::Test::Like(pattern) => Self::Like(text(pattern)),
-            wit::Test::Ilike(pattern) => Self::Ilike(text(pattern)),
+            wit::Test::Like(pattern) => Self::Like(words(pattern)),
+            wit::Test::Ilike(pattern) => Self::Ilike(words(pattern)),
             wit::Test::IsNull => Self::IsNull,
             wit::Test::IsNotNull => Self::IsNotNull,
             wit::Test::Contains(json) => Self::Contains(Value::Scalar(Scalar::Json(json))),
@@ -74,9 +76,9 @@ impl From<wit::Test> for Test<Value> {
     }
 }
 
-fn filter(filter: wit::Filter) -> Vec<Vec<Condition<Value>>> {
+fn filter(any: wit::Filter) -> Vec<Vec<Condition<Value>>> {
     let condition = |wit::Condition { column, test }| Condition { column, test: test.into() };
-    filter.into_iter().map(|all| all.into_iter().map(condition).collect()).collect()
+    any.into_iter().map(|all| all.into_iter().map(condition).collect()).collect()
 }
 
 fn values(values: Vec<wit::Value>) -> Vec<Value> {

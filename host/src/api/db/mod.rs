@@ -47,8 +47,11 @@ impl wit::Host for View<'_> {
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         let statement = ReadStatement::parse(&self.plugin.catalogue, &sql)?;
-        let (answer, prepared) = self.run_text(statement.text(), statement.parameters(), parameters).await?;
-        let columns = prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
+        let short = statement.short_parameters();
+        let (answer, prepared) =
+            self.run_text(statement.text(), statement.parameters(), short, parameters).await?;
+        let columns =
+            prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
         self.rows(Rows::new(answer.rows, columns.collect()))
     }
 
@@ -71,7 +74,9 @@ impl wit::Host for View<'_> {
 impl wit::HostRows for View<'_> {
     fn columns(&mut self, rows: Resource<Rows>) -> wasmtime::Result<Vec<wit::Column>> {
         let columns = self.table.get(&rows)?.columns();
-        Ok(columns.map(|(name, kind)| wit::Column { name: name.to_owned(), type_name: kind.name().to_owned() }).collect())
+        Ok(columns
+            .map(|(name, kind)| wit::Column { name: name.to_owned(), type_name: kind.name().to_owned() })
+            .collect())
     }
 
     fn next(&mut self, rows: Resource<Rows>, max: u32) -> Result<Vec<wit::Row>, Refusal> {
@@ -103,7 +108,8 @@ impl write::Host for View<'_> {
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<u64, Refusal> {
         let statement = WriteStatement::parse(&self.plugin.catalogue, &sql)?;
-        let (answer, _) = self.run_text(statement.text(), statement.parameters(), parameters).await?;
+        let short = statement.short_parameters();
+        let (answer, _) = self.run_text(statement.text(), statement.parameters(), short, parameters).await?;
         self.ledger.spend(Limit::DbRows, answer.affected)?;
         Ok(answer.affected)
     }
@@ -134,6 +140,7 @@ impl View<'_> {
         &mut self,
         text: &str,
         expected: usize,
+        short: &[usize],
         values: Vec<wit::Value>,
     ) -> Result<(Answer, tokio_postgres::Statement), Refusal> {
         if self.session.is_shared() {
@@ -142,12 +149,21 @@ impl View<'_> {
         }
         if values.len() != expected {
             let given = values.len();
-            return Err(Refusal::Invalid(format!("the statement has {expected} parameters, and {given} were given")));
+            return Err(Refusal::Invalid(format!(
+                "the statement has {expected} parameters, and {given} were given"
+            )));
         }
         let mut ledger = self.ledger.clone();
         let bind = |types: &[Type]| {
-            let pairs = values.into_iter().zip(types);
-            pairs.map(|(value, kind)| Ok(parameter(value.into(), kind, &mut ledger)?.boxed())).collect()
+            let numbered = (1..).zip(values.into_iter().zip(types));
+            let bound = numbered.map(|(number, (value, kind))| {
+                let parameter = parameter(value.into(), kind, &mut ledger)?;
+                if short.contains(&number) {
+                    crate::guard::db::short(&parameter)?;
+                }
+                Ok(parameter.boxed())
+            });
+            bound.collect()
         };
         let result = self.session.run_text(text, bind, self.ledger).await;
         self.ledger.record(Limit::DbBytes, ledger.used(Limit::DbBytes).max(self.ledger.used(Limit::DbBytes)));
@@ -155,7 +171,8 @@ impl View<'_> {
     }
 
     fn rows(&mut self, rows: Rows) -> Result<Resource<Rows>, Refusal> {
-        let (used, max) = (self.ledger.max(Limit::Handles).saturating_add(1), self.ledger.max(Limit::Handles));
+        let (used, max) =
+            (self.ledger.max(Limit::Handles).saturating_add(1), self.ledger.max(Limit::Handles));
         let full = crate::ledger::Exceeded { limit: Limit::Handles, used, max };
         self.table.push(rows).map_err(|_| Refusal::Exceeded(full))
     }
@@ -181,6 +198,11 @@ impl Bound {
 fn bind(argument: Argument<Value>, kind: &Type, ledger: &mut Ledger) -> Result<Bound, Refusal> {
     Ok(match argument {
         Argument::Value(value) => Bound::Value(parameter(value, kind, ledger)?),
+        Argument::Pattern(pattern) => {
+            let pattern = parameter(pattern, kind, ledger)?;
+            crate::guard::db::short(&pattern)?;
+            Bound::Value(pattern)
+        }
         Argument::List(values) => {
             let element = match kind.kind() {
                 tokio_postgres::types::Kind::Array(element) => element,

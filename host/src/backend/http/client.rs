@@ -71,7 +71,7 @@ pub(crate) fn tls() -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(BuilderVerifierExt::with_platform_verifier);
-    builder.map(|config| config.with_no_client_auth()).map_err(|error| error.to_string())
+    Ok(builder.map_err(|error| error.to_string())?.with_no_client_auth())
 }
 
 #[async_trait]

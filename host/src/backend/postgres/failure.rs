@@ -26,6 +26,7 @@ pub(crate) enum Failure {
     Unknown(String),
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is the end of `map_err`")]
 pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
     if error.is_closed() {
         return Failure::Disconnected(error.to_string());
@@ -38,7 +39,7 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
         return Failure::Server(Box::new(server.clone()));
     }
     let text = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    if error.source().is_some_and(|source| source.is::<std::io::Error>()) {
+    if error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
         return Failure::Disconnected(text);
     }
     if error.to_string().starts_with("error serializing parameter") {
@@ -51,7 +52,9 @@ impl Failure {
     /// Whether the connection can go on after it. Only an ordinary error of a statement says so.
     pub(crate) fn leaves_connection(&self) -> bool {
         match self {
-            Self::Server(error) => *error.code() != SqlState::QUERY_CANCELED && !error.code().code().starts_with("XX"),
+            Self::Server(error) => {
+                *error.code() != SqlState::QUERY_CANCELED && !error.code().code().starts_with("XX")
+            }
             Self::Encoding(_) | Self::Exhausted => true,
             Self::Disconnected(_) | Self::NoConnection | Self::Exceeded(_) | Self::Unknown(_) => false,
         }
@@ -74,7 +77,8 @@ fn server(error: &DbError) -> Refusal {
     tracing::debug!(
         target: "palisade::sql", sqlstate = code.code(), message = error.message(), detail = error.detail(), "statement refused"
     );
-    let violation = |kind| Refusal::Violation(Violation { kind, column: error.column().map(ToOwned::to_owned) });
+    let violation =
+        |kind| Refusal::Violation(Violation { kind, column: error.column().map(ToOwned::to_owned) });
     match code.code() {
         "23505" => violation(Constraint::Unique),
         "23503" => violation(Constraint::ForeignKey),
@@ -85,9 +89,13 @@ fn server(error: &DbError) -> Refusal {
         "57014" | "55P03" | "25P03" => Refusal::Timeout,
         // 42501 also when a table of somebody else is named: the same answer as for one that does not exist.
         "42501" | "42P01" => Refusal::Denied,
-        "25006" => Refusal::Invalid("a query cannot write: declare the interface as a mutation in palisade.toml".into()),
+        "25006" => Refusal::Invalid(
+            "a query cannot write: declare the interface as a mutation in palisade.toml".into(),
+        ),
         code if code.starts_with("22") => Refusal::Invalid(format!("a value does not fit (SQLSTATE {code})")),
-        code if code.starts_with("42") => Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})")),
+        code if code.starts_with("42") => {
+            Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
+        }
         code => Refusal::Other { guest: code.to_owned().into(), log: error.to_string() },
     }
 }

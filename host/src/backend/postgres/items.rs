@@ -62,7 +62,12 @@ impl ItemStore for PostgresItems {
         run(at, &text, &types, &parameters).await?.rows.iter().map(item).collect()
     }
 
-    async fn find(&self, at: &mut At<'_>, criteria: &Criteria, viewer: &Viewer<'_>) -> Result<Vec<Item>, Refusal> {
+    async fn find(
+        &self,
+        at: &mut At<'_>,
+        criteria: &Criteria,
+        viewer: &Viewer<'_>,
+    ) -> Result<Vec<Item>, Refusal> {
         // Version 7 ids sort by creation, so a page needs no other key.
         let (order, after) = match criteria.order {
             Order::Newest => ("DESC", "<"),
@@ -84,12 +89,19 @@ impl ItemStore for PostgresItems {
         run(at, &text, &types, &parameters).await?.rows.iter().map(item).collect()
     }
 
-    async fn insert(&self, at: &mut At<'_>, id: Uuid, draft: &Draft, author: Option<Uuid>) -> Result<Item, Refusal> {
+    async fn insert(
+        &self,
+        at: &mut At<'_>,
+        id: Uuid,
+        draft: &Draft,
+        author: Option<Uuid>,
+    ) -> Result<Item, Refusal> {
         let text = format!(
             "INSERT INTO palisade.items ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $7) RETURNING {COLUMNS}"
         );
         let (now, fields) = (timestamp(at.now)?, draft.fields.to_value());
-        let (item_type, title, status) = (draft.item_type.as_str(), draft.title.as_str(), status(draft.status));
+        let (item_type, title, status) =
+            (draft.item_type.as_str(), draft.title.as_str(), status(draft.status));
         let parameters: [&(dyn ToSql + Sync); 7] = [&id, &item_type, &title, &status, &fields, &author, &now];
         let types =
             [Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::JSONB, Type::UUID, Type::TIMESTAMPTZ];
@@ -123,7 +135,9 @@ impl ItemStore for PostgresItems {
 
 /// Keeps an item's revision before it changes.
 async fn keep(at: &mut At<'_>, old: &Item) -> Result<(), Refusal> {
-    let text = format!("INSERT INTO palisade.item_revisions ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    let text = format!(
+        "INSERT INTO palisade.item_revisions ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    );
     let (status, fields, revision) = (status(old.status), old.fields.to_value(), revision(old)?);
     let (created, updated) = (timestamp(old.created_at)?, timestamp(old.updated_at)?);
     let parameters: [&(dyn ToSql + Sync); 9] =
@@ -146,7 +160,12 @@ async fn keep(at: &mut At<'_>, old: &Item) -> Result<(), Refusal> {
     }
 }
 
-async fn run(at: &mut At<'_>, text: &str, types: &[Type], parameters: &[&(dyn ToSql + Sync)]) -> Result<Answer, Refusal> {
+async fn run(
+    at: &mut At<'_>,
+    text: &str,
+    types: &[Type],
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Answer, Refusal> {
     let answer = at.session.run(Sql { text, parameters, types, role: None }, at.ledger).await?;
     // Rows that came back are counted already.
     at.ledger.spend(Limit::DbRows, answer.affected.saturating_sub(answer.rows.len() as u64))?;

@@ -16,7 +16,9 @@ pub(super) async fn run(connection: &Connection) -> Result<Vec<u8>, LoadError> {
     let seed: [u8; 32] = rand::random();
     apply(connection, &seed).await.map_err(|error| match error {
         Fault::Server(error) => failed(&error),
-        Fault::Drift(sentence) => LoadError::Database { sentence, source: anyhow::anyhow!("checksum mismatch") },
+        Fault::Drift(sentence) => {
+            LoadError::Database { sentence, source: anyhow::anyhow!("checksum mismatch") }
+        }
     })
 }
 
@@ -49,7 +51,8 @@ async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, F
         )
         .await?;
     let newest = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
-    let known: i32 = client.query_one("SELECT coalesce(max(version), 0) FROM palisade.migrations", &[]).await?.get(0);
+    let known: i32 =
+        client.query_one("SELECT coalesce(max(version), 0) FROM palisade.migrations", &[]).await?.get(0);
     if known > newest {
         return Err(Fault::Drift(format!(
             "the database is at version {known} and this host knows {newest}: start a newer host"
@@ -57,7 +60,9 @@ async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, F
     }
     for (version, name, text) in MIGRATIONS {
         let checksum = Sha256::digest(text.as_bytes()).to_vec();
-        let row = client.query_opt("SELECT checksum FROM palisade.migrations WHERE version = $1", &[version]).await?;
+        let row = client
+            .query_opt("SELECT checksum FROM palisade.migrations WHERE version = $1", &[version])
+            .await?;
         match row.map(|row| row.get::<_, Vec<u8>>(0)) {
             Some(applied) if applied == checksum => {}
             Some(_) => {
@@ -74,7 +79,8 @@ async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, F
     }
     let keep = "INSERT INTO palisade.secrets VALUES ('role-passwords', $1) ON CONFLICT DO NOTHING";
     client.execute(keep, &[&seed]).await?;
-    let secret = client.query_one("SELECT value FROM palisade.secrets WHERE name = 'role-passwords'", &[]).await?;
+    let secret =
+        client.query_one("SELECT value FROM palisade.secrets WHERE name = 'role-passwords'", &[]).await?;
     Ok(secret.get(0))
 }
 
@@ -82,7 +88,8 @@ async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, F
 pub(super) fn failed(error: &tokio_postgres::Error) -> LoadError {
     let sentence = match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            "the host's login may not do what it must: give it CREATE on the database and CREATEROLE".to_owned()
+            "the host's login may not do what it must: give it CREATE on the database and CREATEROLE"
+                .to_owned()
         }
         _ => "the database refused the host's own tables; the cause is below".to_owned(),
     };
@@ -91,5 +98,8 @@ pub(super) fn failed(error: &tokio_postgres::Error) -> LoadError {
 
 /// The server's text, for operators.
 pub(super) fn describe(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |server| format!("{} ({})", server.message(), server.code().code()))
+    error.as_db_error().map_or_else(
+        || error.to_string(),
+        |server| format!("{} ({})", server.message(), server.code().code()),
+    )
 }

@@ -7,6 +7,7 @@
 pub(crate) mod failure;
 pub(crate) mod items;
 mod migrate;
+mod mode;
 pub(crate) mod pool;
 pub(crate) mod role;
 pub mod session;
@@ -39,8 +40,11 @@ impl Database {
         host_config
             .application_name("palisade")
             .options(format!("-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS}"));
-        let host = Arc::new(Pool::new(host_config, HOST_CONNECTIONS_MAX).map_err(|error| unreachable_at(&config, error))?);
-        let connection = host.get().await.map_err(|failure| unreachable_at(&config, failure.into_refusal()))?;
+        let host = Arc::new(
+            Pool::new(host_config, HOST_CONNECTIONS_MAX).map_err(|error| unreachable_at(&config, error))?,
+        );
+        let connection =
+            host.get().await.map_err(|failure| unreachable_at(&config, failure.into_refusal()))?;
         let secret = migrate::run(&connection).await?;
         let database = connection.client().query_one("SELECT current_database()", &[]).await;
         let database: String = database.map_err(|error| migrate::failed(&error))?.get(0);

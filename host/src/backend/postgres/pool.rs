@@ -3,7 +3,7 @@
 //! A connection goes back clean or not at all. Which is which is the session's to say.
 
 use super::failure::{self, Failure};
-use crate::limits::{CONNECTION_WAIT_MS, CONNECTION_IDLE_S};
+use crate::limits::{CONNECTION_IDLE_S, CONNECTION_WAIT_MS};
 use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime};
 use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
@@ -25,7 +25,8 @@ pub(crate) struct Connection(Object);
 
 impl Pool {
     pub(crate) fn new(config: Config, connections_max: usize) -> Result<Self, deadpool_postgres::BuildError> {
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager =
+            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let wait = Some(Duration::from_millis(CONNECTION_WAIT_MS));
         let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(connections_max)

@@ -3,9 +3,9 @@
 //! Everything happens in one transaction under a lock, so a plugin is installed whole or not at all. The role is made
 //! anew to the grants each time a host loads the plugin: what is no longer granted is revoked.
 
+use super::Database;
 use super::migrate::{self, LOCK};
 use super::pool::{Connection, Pool};
-use super::Database;
 use crate::error::LoadError;
 use crate::grant::{Grants, ItemPower, TableOperation, VariablePower};
 use crate::guard::db::catalogue::{Catalogue, Column, Operations, Table};
@@ -55,7 +55,7 @@ impl Database {
             Fault::Sentence(sentence) => refuse(sentence),
         })?;
         let mut config = self.config.clone();
-        config.user(&role).password(password).application_name(&format!("palisade/{}", plan.name));
+        config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
         let pool = Pool::new(config, PLUGIN_CONNECTIONS_MAX).map_err(|error| refuse(error.to_string()))?;
         Ok(Installed { role, pool: Arc::new(pool), catalogue })
     }
@@ -115,7 +115,8 @@ impl Work<'_> {
     /// The login: owns nothing, inherits nothing, and its defaults are the limits.
     async fn role(&self, password: &str) -> Result<(), Fault> {
         let Self { role, schema, .. } = self;
-        let exists = self.client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?.is_some();
+        let exists =
+            self.client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?.is_some();
         let verb = if exists { "ALTER" } else { "CREATE" };
         let text = format!(
             "{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS \
@@ -147,7 +148,9 @@ impl Work<'_> {
                     )));
                 }
                 None => {
-                    return Err(Fault::Sentence(format!("migrations/{name} ran here and is missing now: restore the file")));
+                    return Err(Fault::Sentence(format!(
+                        "migrations/{name} ran here and is missing now: restore the file"
+                    )));
                 }
             }
         }
@@ -165,11 +168,14 @@ impl Work<'_> {
 
     async fn run(&self, name: &str, text: &str) -> Result<(), Fault> {
         let file = format!("migrations/{name}");
-        let migration =
-            Migration::parse(&self.schema, &file, text).map_err(|refusal| Fault::Sentence(refusal.to_string()))?;
+        let migration = Migration::parse(&self.schema, &file, text)
+            .map_err(|refusal| Fault::Sentence(refusal.to_string()))?;
         for statement in migration.statements() {
             self.client.batch_execute(statement).await.map_err(|error| {
-                Fault::Sentence(format!("{file}: PostgreSQL refuses `{statement:.80}`: {}", migrate::describe(&error)))
+                Fault::Sentence(format!(
+                    "{file}: PostgreSQL refuses `{statement:.80}`: {}",
+                    migrate::describe(&error)
+                ))
             })?;
         }
         Ok(())
@@ -178,12 +184,13 @@ impl Work<'_> {
     /// Takes all rights away, then gives those that are granted.
     async fn rights(&self) -> Result<(), Fault> {
         let Self { role, schema, plan, .. } = self;
-        let mut text = format!(
-            "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}; REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}; \
-             REVOKE ALL ON ALL TABLES IN SCHEMA palisade FROM {role}; \
-             GRANT USAGE ON SCHEMA {schema}, palisade TO {role}; \
-             GRANT SELECT ON palisade.plugins, palisade.item_grants, palisade.variables TO {role}; "
-        );
+        let mut statements = vec![
+            format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}"),
+            format!("REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}"),
+            format!("REVOKE ALL ON ALL TABLES IN SCHEMA palisade FROM {role}"),
+            format!("GRANT USAGE ON SCHEMA {schema}, palisade TO {role}"),
+            format!("GRANT SELECT ON palisade.plugins, palisade.item_grants, palisade.variables TO {role}"),
+        ];
         let mut inserts = false;
         for (table, operations) in &plan.grants.db.tables {
             inserts |= operations.contains(&TableOperation::Insert);
@@ -194,15 +201,15 @@ impl Work<'_> {
                 )));
             }
             let rights: Vec<&str> = operations.iter().map(|operation| right(*operation)).collect();
-            text.push_str(&format!("GRANT {} ON {schema}.{} TO {role}; ", rights.join(", "), quoted(table)));
+            statements.push(format!("GRANT {} ON {schema}.{} TO {role}", rights.join(", "), quoted(table)));
         }
         if inserts {
-            text.push_str(&format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}; "));
+            statements.push(format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"));
         }
         if plan.grants.variables.contains(&VariablePower::Write) {
-            text.push_str(&format!("GRANT INSERT, UPDATE, DELETE ON palisade.variables TO {role}; "));
+            statements.push(format!("GRANT INSERT, UPDATE, DELETE ON palisade.variables TO {role}"));
         }
-        self.client.batch_execute(&text).await?;
+        self.client.batch_execute(&statements.join("; ")).await?;
         self.item_rights().await
     }
 

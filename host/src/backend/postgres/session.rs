@@ -7,6 +7,7 @@
 //! Not here: what a statement says. That is made by `guard/db` and by the stores beside this file.
 
 use super::failure::{self, Failure};
+use super::mode::Mode;
 use super::pool::{Connection, Pool};
 use crate::error::Refusal;
 use crate::kind::Kind;
@@ -18,19 +19,9 @@ use std::sync::Arc;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream, Statement};
 
-/// How statements become transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// One read-only snapshot for all.
-    Snapshot,
-    /// One serializable transaction for all.
-    Serializable,
-    /// One transaction for each.
-    Each,
-}
-
 /// The database side of one invocation.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each says one thing that can be true beside any other")]
 pub struct Session {
     pool: Arc<Pool>,
     mode: Mode,
@@ -82,14 +73,9 @@ impl Session {
     }
 
     fn new(pool: Arc<Pool>, kind: Kind, shared: bool) -> Self {
-        let mode = match kind {
-            Kind::Query => Mode::Snapshot,
-            Kind::Mutation => Mode::Serializable,
-            Kind::Action => Mode::Each,
-        };
         Self {
             pool,
-            mode,
+            mode: Mode::of(kind),
             connection: None,
             begun: false,
             in_flight: false,
@@ -145,7 +131,8 @@ impl Session {
         let prepared = self.prepare(text).await;
         let statement = prepared.map_err(|failure| self.refuse(failure))?;
         let bound = bind(statement.params())?;
-        let parameters: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
         let sql = Sql { text, parameters: &parameters, types: &[], role: None };
         let result = self.attempt(sql, ledger, Some(&statement)).await;
         result.map(|answer| (answer, statement)).map_err(|failure| self.refuse(failure))
@@ -167,7 +154,12 @@ impl Session {
         }
     }
 
-    async fn attempt(&mut self, sql: Sql<'_>, ledger: &mut Ledger, ready: Option<&Statement>) -> Result<Answer, Failure> {
+    async fn attempt(
+        &mut self,
+        sql: Sql<'_>,
+        ledger: &mut Ledger,
+        ready: Option<&Statement>,
+    ) -> Result<Answer, Failure> {
         self.connect().await?;
         let prefix = if ready.is_some() { None } else { self.prefix(sql.role) };
         self.assumed |= self.shared && sql.role.is_some();
@@ -206,23 +198,8 @@ impl Session {
         Ok(())
     }
 
-    /// What goes before a statement, in the same round trip. The savepoint also fixes READ ONLY: after it, no
-    /// statement can make the transaction writable again.
     fn prefix(&self, role: Option<&str>) -> Option<String> {
-        let role = match role.filter(|_| self.shared) {
-            Some(role) => format!("; SET LOCAL ROLE \"{role}\""),
-            None => String::new(),
-        };
-        match (self.mode, self.begun) {
-            (Mode::Snapshot, false) => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s".into()),
-            (Mode::Snapshot, true) => None,
-            (Mode::Serializable, false) => Some(format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s{role}")),
-            (Mode::Serializable, true) => {
-                let reset = if self.assumed { "SET LOCAL ROLE NONE; " } else { "" };
-                Some(format!("{reset}RELEASE SAVEPOINT s; SAVEPOINT s{role}"))
-            }
-            (Mode::Each, _) => Some(format!("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s{role}")),
-        }
+        self.mode.prefix(self.begun, self.assumed, role.filter(|_| self.shared))
     }
 
     /// After a failed statement: back to the savepoint, so that the transaction can go on.

@@ -19,7 +19,8 @@ pub struct Users {
     database: Database,
 }
 
-const COLUMNS: &str = "u.id, u.name, array(SELECT r.role FROM palisade.user_roles r WHERE r.user_id = u.id ORDER BY 1)";
+const COLUMNS: &str =
+    "u.id, u.name, array(SELECT r.role FROM palisade.user_roles r WHERE r.user_id = u.id ORDER BY 1)";
 
 impl Users {
     /// The users of a database.
@@ -46,7 +47,8 @@ impl Users {
     pub async fn permit(&self, role: &str, permissions: &[Permission]) -> Result<(), Refusal> {
         let role = Role::parse(role)?;
         let permissions: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
-        let text = "INSERT INTO palisade.role_permissions SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING";
+        let text =
+            "INSERT INTO palisade.role_permissions SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING";
         self.query(text, &[Type::TEXT, Type::TEXT_ARRAY], &[&role.as_str(), &permissions]).await.map(drop)
     }
 
@@ -61,7 +63,12 @@ impl Users {
         Ok(token)
     }
 
-    async fn query(&self, text: &str, types: &[Type], values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Refusal> {
+    async fn query(
+        &self,
+        text: &str,
+        types: &[Type],
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Refusal> {
         // A connection that died while it idled is no reason to fail: one more try finds a fresh one.
         for _ in 0..2 {
             let connection = self.database.connection().await?;

@@ -34,7 +34,10 @@ impl VariableStore for PostgresVariables {
         let value = Json(setting.value());
         let parameters: [&(dyn ToSql + Sync); 3] = [&plugin, &setting.name(), &value];
         let types = [Type::TEXT, Type::TEXT, Type::JSONB];
-        let written = at.session.run(Sql { text: SET, parameters: &parameters, types: &types, role: None }, at.ledger).await?;
+        let written = at
+            .session
+            .run(Sql { text: SET, parameters: &parameters, types: &types, role: None }, at.ledger)
+            .await?;
         at.ledger.spend(Limit::DbRows, written.affected)?;
         Ok(())
     }

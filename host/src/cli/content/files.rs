@@ -18,26 +18,30 @@ pub(super) struct File {
 impl File {
     /// What is in it, or why that is no item.
     pub(super) fn text(&self) -> Result<String, String> {
-        let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+        let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
         let bytes = fs::metadata(&self.path).map_err(unreadable)?.len();
         // The fields around it need some room, too; the host checks them all together.
         if bytes > ITEM_FIELDS_BYTES_MAX {
-            return Err(format!("has {bytes} bytes: an item holds at most {ITEM_FIELDS_BYTES_MAX}"));
+            return Err(format!("it has {bytes} bytes: an item holds at most {ITEM_FIELDS_BYTES_MAX}"));
         }
         let bytes = fs::read(&self.path).map_err(unreadable)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|error| format!("is not UTF-8 from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to()))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
+        })?;
         Ok(text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text))
     }
 }
 
 /// Every `.md` file of a folder and the folders in it, sorted by path. Hidden ones are left out.
 pub(super) fn markdown(folder: &Path) -> Result<Vec<File>> {
-    let root = folder.canonicalize().with_context(|| format!("cannot read {}: name a folder of Markdown", folder.display()))?;
+    let root = folder
+        .canonicalize()
+        .with_context(|| format!("cannot read {}: name a folder of Markdown", folder.display()))?;
     let mut files = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}: name a folder of Markdown", folder.display()))?;
+        let entries = fs::read_dir(&folder)
+            .with_context(|| format!("cannot read {}: name a folder of Markdown", folder.display()))?;
         for entry in entries {
             let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
@@ -108,7 +112,11 @@ mod tests {
     fn file_that_is_no_text_or_too_large_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.md"), b"caf\xe9").unwrap();
-        fs::write(folder.path().join("b.md"), vec![b'x'; usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() + 1]).unwrap();
+        fs::write(
+            folder.path().join("b.md"),
+            vec![b'x'; usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() + 1],
+        )
+        .unwrap();
         fs::write(folder.path().join("c.md"), "\u{feff}# C").unwrap();
         let texts: Vec<_> = markdown(folder.path()).unwrap().iter().map(File::text).collect();
         assert!(texts[0].as_ref().is_err_and(|told| told.contains("not UTF-8 from byte 3 on")));

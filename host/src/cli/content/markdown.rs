@@ -39,7 +39,9 @@ fn heading(rest: &str) -> Option<String> {
 fn without_front_matter(text: &str) -> &str {
     let Some(rest) = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n")) else { return text };
     let end = rest.find("\n---\n").map(|at| at + "\n---\n".len());
-    end.or_else(|| rest.find("\n---\r\n").map(|at| at + "\n---\r\n".len())).and_then(|at| rest.get(at..)).unwrap_or(text)
+    end.or_else(|| rest.find("\n---\r\n").map(|at| at + "\n---\r\n".len()))
+        .and_then(|at| rest.get(at..))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -232,6 +232,16 @@ impl<'c> TableName<'c> {
             .filter(move |column| table.permits(operation, &column.name))
             .map(|column| ColumnName { column })
     }
+
+    /// Names of the columns that are not granted for an operation.
+    pub(in crate::guard::db) fn hidden(self, operation: Operation) -> impl Iterator<Item = &'c str> {
+        let table = self.table;
+        table
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .filter(move |name| !table.permits(operation, name))
+    }
 }
 
 /// A column that was found in the catalogue and is granted for what was asked.

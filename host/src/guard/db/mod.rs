@@ -26,6 +26,16 @@ pub enum Refusal {
     Invalid(String),
 }
 
+/// Refuses a long value for a parameter that is a pattern or a separator.
+pub fn short(parameter: &value::Parameter) -> Result<(), Refusal> {
+    let max = crate::limits::SQL_SHORT_TEXT_BYTES_MAX;
+    let length = u64::try_from(size_of::<i32>().saturating_add(max)).unwrap_or(0);
+    if parameter.wire_bytes() > length {
+        return Err(Refusal::Invalid(format!("a pattern or separator has at most {max} bytes")));
+    }
+    Ok(())
+}
+
 /// Quotes an identifier. The only way in which one enters SQL text.
 pub(in crate::guard::db) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
@@ -36,4 +46,23 @@ pub(in crate::guard::db) fn shown(text: &str) -> String {
     let short: String = text.chars().take(crate::limits::IDENTIFIER_BYTES_MAX).collect();
     let dots = if short.len() < text.len() { "…" } else { "" };
     format!("`{}{dots}`", short.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::types::Type;
+
+    use super::value::{Parameter, Scalar, Value};
+    use super::{Refusal, short};
+    use crate::limits::SQL_SHORT_TEXT_BYTES_MAX;
+
+    #[test]
+    fn pattern_is_admitted_at_its_limit_and_refused_over_it() {
+        let of = |bytes| {
+            let text = Value::Scalar(Scalar::Text("x".repeat(bytes)));
+            short(&Parameter::parse(text, &Type::TEXT).unwrap())
+        };
+        assert_eq!(of(SQL_SHORT_TEXT_BYTES_MAX), Ok(()));
+        assert!(matches!(of(SQL_SHORT_TEXT_BYTES_MAX + 1), Err(Refusal::Invalid(_))));
+    }
 }

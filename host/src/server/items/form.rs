@@ -85,7 +85,9 @@ fn missing(key: &str) -> Failure {
 fn nothing_else(object: &Map<String, Value>, known: &str) -> Result<(), Failure> {
     match object.keys().next() {
         None => Ok(()),
-        Some(key) => Err(Failure::bad_request(format!("there is no key {key:?} to write; there are {known}"))),
+        Some(key) => {
+            Err(Failure::bad_request(format!("there is no key {key:?} to write; there are {known}")))
+        }
     }
 }
 
@@ -151,6 +153,9 @@ mod tests {
         let json = json(&item);
         assert_eq!(json["createdAt"], "2023-11-14T22:13:20.000000Z");
         assert_eq!(json["updatedAt"], "1969-12-31T23:59:59.999999Z");
-        assert_eq!((&json["itemType"], &json["status"], &json["author"]), (&json!("post"), &json!("published"), &Value::Null));
+        assert_eq!(
+            (&json["itemType"], &json["status"], &json["author"]),
+            (&json!("post"), &json!("published"), &Value::Null)
+        );
     }
 }

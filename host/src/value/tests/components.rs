@@ -2,7 +2,8 @@
 
 use super::strategies::val;
 use crate::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
-use crate::value::{Outcome, Signature, Unmappable, parse};
+use crate::value::load::Unmappable;
+use crate::value::{Outcome, Signature, parse};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
@@ -129,10 +130,10 @@ fn every_type_goes_through_a_real_component_and_comes_back() {
         panic!("`echo` is a function")
     };
     let signature = Signature::of("test:all", "echo", &ty).unwrap();
-    assert_eq!((signature.parameters().len(), signature.results_len()), (1, 1));
+    assert_eq!((signature.parameters.len(), signature.results_len()), (1, 1));
     assert!(signature.to_string().starts_with("func(all: record { s1: s8, s2: s16, "), "{signature}");
 
-    let any = val(&signature.parameters()[0].shape);
+    let any = val(&signature.parameters[0].shape);
     let mut runner =
         TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() });
     let through = |val: Val| {

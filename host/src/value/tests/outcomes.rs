@@ -2,7 +2,8 @@
 
 use super::{case, echo, field, flags, list, option, record, result, u32};
 use crate::limits::{JSON_BYTES_MAX, JSON_INTEGER_MAX};
-use crate::value::{BadResult, Int, Outcome, Shape, Signature};
+use crate::value::lift::BadResult;
+use crate::value::{Int, Outcome, Shape, Signature};
 use serde_json::{Value, json};
 use wasmtime::component::Val;
 

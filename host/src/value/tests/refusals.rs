@@ -2,7 +2,8 @@
 
 use super::{echo, field, flags, list, option, record, result, u32, variant};
 use crate::limits::{JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX};
-use crate::value::{BadArgument, Int, Shape, Signature, parse};
+use crate::value::refusal::BadArgument;
+use crate::value::{Int, Shape, Signature, parse};
 use serde_json::{Value, json};
 
 fn refusal(shape: Shape, x: &Value) -> BadArgument {

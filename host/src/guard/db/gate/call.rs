@@ -1,13 +1,12 @@
 //! Calls of functions: by name from the list, always as `pg_catalog`'s.
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, ObjectName, OrderByExpr, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec,
-    WindowType,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, ObjectName, OrderByExpr, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use super::functions::{self, Kind};
-use super::literal::string;
 use super::printer::{Checked, Printer};
 use crate::guard::db::{quoted, shown};
 use crate::limits;
@@ -18,7 +17,9 @@ impl Printer<'_> {
         match self.dotted(name)? {
             (None, name) => Ok(name),
             (Some(schema), name) if schema == "pg_catalog" => Ok(name),
-            (Some(_), name) => self.refuse(format!("{} of a schema", shown(&name)), "not in the list of functions"),
+            (Some(_), name) => {
+                self.refuse(format!("{} of a schema", shown(&name)), "not in the list of functions")
+            }
         }
     }
 
@@ -59,7 +60,10 @@ impl Printer<'_> {
         let is_aggregate = matches!(kind, Kind::Aggregate | Kind::ShortAggregate(_) | Kind::OrderedSet);
         let is_window = kind == Kind::Window;
         self.absent(!is_aggregate && filter.is_some(), "FILTER after a function that is no aggregate")?;
-        self.absent(!is_aggregate && !is_window && over.is_some(), "OVER after a function that is no aggregate")?;
+        self.absent(
+            !is_aggregate && !is_window && over.is_some(),
+            "OVER after a function that is no aggregate",
+        )?;
         self.absent(is_window && over.is_none(), "a window function without OVER")?;
         self.absent((kind == Kind::OrderedSet) == within_group.is_empty(), "WITHIN GROUP in this place")?;
         self.call_start(&name, 1)?;
@@ -82,7 +86,8 @@ impl Printer<'_> {
         }
         self.list(args.iter().enumerate(), |printer, (index, arg)| match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
-                if matches!(kind, Kind::Short(short) | Kind::ShortAggregate(short) if short == index) {
+                if matches!(kind, Kind::Short(short) | Kind::ShortAggregate(short) if short.contains(&index))
+                {
                     printer.short(name, expr)?;
                 }
                 printer.expr(expr)
@@ -91,31 +96,18 @@ impl Printer<'_> {
                 printer.put("*");
                 Ok(())
             }
-            FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
-                printer.refuse(format!("this argument of {}", shown(name)), "arguments are values without names")
-            }
+            FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => printer
+                .refuse(format!("this argument of {}", shown(name)), "arguments are values without names"),
         })?;
         for clause in clauses {
             let FunctionArgumentClause::OrderBy(order) = clause else {
-                return self.refuse(format!("this clause in {}", shown(name)), "only ORDER BY can stand there");
+                return self
+                    .refuse(format!("this clause in {}", shown(name)), "only ORDER BY can stand there");
             };
             self.put(" ORDER BY ");
             self.order(order, false)?;
         }
         Ok(())
-    }
-
-    /// Checks that an argument is a literal of few bytes.
-    fn short(&self, name: &str, expr: &Expr) -> Checked {
-        let max = limits::SQL_SHORT_TEXT_BYTES_MAX;
-        let text = match expr {
-            Expr::Value(value) => string(&value.value),
-            _ => None,
-        };
-        if text.is_some_and(|text| text.len() <= max) {
-            return Ok(());
-        }
-        self.refuse(shown(name), format!("its repeated text or pattern must be a literal of at most {max} bytes"))
     }
 
     /// Prints the calls that a column's default may make besides the list.
@@ -125,7 +117,10 @@ impl Printer<'_> {
             FunctionArguments::List(list) => list.args.is_empty() && list.clauses.is_empty(),
             FunctionArguments::Subquery(_) => false,
         };
-        let is_plain = is_bare && function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
+        let is_plain = is_bare
+            && function.over.is_none()
+            && function.filter.is_none()
+            && function.within_group.is_empty();
         let text = match name {
             "now" => "\"pg_catalog\".\"now\"()",
             "gen_random_uuid" => "\"pg_catalog\".\"gen_random_uuid\"()",
@@ -139,7 +134,12 @@ impl Printer<'_> {
         is_plain
     }
 
-    fn after_call(&mut self, group: &[OrderByExpr], filter: Option<&Expr>, over: Option<&WindowType>) -> Checked {
+    fn after_call(
+        &mut self,
+        group: &[OrderByExpr],
+        filter: Option<&Expr>,
+        over: Option<&WindowType>,
+    ) -> Checked {
         if !group.is_empty() {
             self.put(" WITHIN GROUP (ORDER BY ");
             self.order(group, false)?;

@@ -16,12 +16,12 @@ pub(super) enum Kind {
     Pair,
     /// Where time grows with the product of the arguments' lengths.
     Product,
-    /// With a short literal as the argument of this index: its length multiplies the result.
-    Short(usize),
+    /// With short text as the arguments of these indexes: their length multiplies the time or the result.
+    Short(&'static [usize]),
     /// As an aggregate.
     Aggregate,
-    /// As an aggregate with a short literal as the argument of this index.
-    ShortAggregate(usize),
+    /// As an aggregate with short text as the arguments of these indexes.
+    ShortAggregate(&'static [usize]),
     /// As an aggregate with WITHIN GROUP.
     OrderedSet,
     /// With OVER only.
@@ -31,65 +31,82 @@ pub(super) enum Kind {
 }
 
 /// How a function may be called, if it may be.
+#[expect(clippy::match_same_arms, reason = "each arm is a family, with the reason why it is harmless")]
 pub(super) fn kind(name: &str) -> Option<Kind> {
     Some(match name {
         // Choosing among values. These are grammar, not functions.
         "coalesce" | "nullif" | "greatest" | "least" | "grouping" => Kind::Grammar,
         // One number for a set of rows. Memory: constant, or one value per distinct row.
         "count" | "sum" | "avg" | "min" | "max" | "bool_and" | "bool_or" | "every" | "bit_and" | "bit_or"
-        | "stddev" | "stddev_pop" | "stddev_samp" | "variance" | "var_pop" | "var_samp" | "corr" => Kind::Aggregate,
+        | "stddev" | "stddev_pop" | "stddev_samp" | "variance" | "var_pop" | "var_samp" | "corr" => {
+            Kind::Aggregate
+        }
         // Collecting rows into one value. Memory: what was collected, which the server bounds.
         "array_agg" | "json_agg" | "jsonb_agg" | "json_object_agg" | "jsonb_object_agg" => Kind::Aggregate,
         // The separator is repeated for each row.
-        "string_agg" => Kind::ShortAggregate(1),
+        "string_agg" => Kind::ShortAggregate(&[1]),
         "percentile_cont" | "percentile_disc" | "mode" => Kind::OrderedSet,
         // Positions and neighbours within a window.
         "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead"
         | "first_value" | "last_value" | "nth_value" => Kind::Window,
         // Text. The result is at most as long as the arguments together.
         "lower" | "upper" | "initcap" | "length" | "char_length" | "character_length" | "octet_length"
-        | "bit_length" | "substr" | "left" | "right" | "btrim" | "ltrim" | "rtrim" | "split_part" | "strpos"
-        | "starts_with" | "reverse" | "concat" | "translate" | "overlay" | "ascii" | "chr" | "md5" | "sha256"
-        | "encode" | "decode" | "to_hex" | "string_to_array" | "convert_to" => Kind::Plain,
-        // Text that is put in as often as something is found, or as there are elements.
-        "replace" => Kind::Short(2),
-        "concat_ws" => Kind::Short(0),
-        "array_to_string" => Kind::Short(1),
+        | "bit_length" | "substr" | "left" | "right" | "starts_with" | "reverse" | "concat" | "overlay"
+        | "ascii" | "chr" | "md5" | "sha256" | "encode" | "decode" | "to_hex" | "convert_to" => Kind::Plain,
+        // Text that is searched for: PostgreSQL compares it at every position and does not look for a cancel.
+        "btrim" | "ltrim" | "rtrim" | "split_part" | "strpos" | "string_to_array" => Kind::Short(&[1]),
+        "replace" | "translate" => Kind::Short(&[1, 2]),
+        // Text that is put between all others.
+        "concat_ws" => Kind::Short(&[0]),
+        "array_to_string" => Kind::Short(&[1]),
         // Text of numbers and times, by a pattern whose length decides.
-        "to_char" | "to_number" | "to_date" => Kind::Short(1),
+        "to_char" | "to_number" | "to_date" => Kind::Short(&[1]),
         // Numbers.
-        "abs" | "ceil" | "ceiling" | "floor" | "round" | "trunc" | "sign" | "width_bucket" | "num_nulls"
-        | "num_nonnulls" => Kind::Plain,
-        "mod" | "div" | "sqrt" => Kind::Product,
+        "abs" | "ceil" | "ceiling" | "floor" | "round" | "trunc" | "sign" | "num_nulls" | "num_nonnulls" => {
+            Kind::Plain
+        }
+        "mod" | "div" | "sqrt" | "width_bucket" => Kind::Product,
         // Dates and times that are given. `age` of one argument reads today's date.
         "date_trunc" | "date_part" | "date_bin" | "make_date" | "make_time" | "make_timestamp"
         | "make_timestamptz" | "make_interval" | "justify_days" | "justify_hours" | "justify_interval"
         | "isfinite" | "to_timestamp" | "timezone" => Kind::Plain,
         "age" => Kind::Pair,
         // JSON: reading and building.
-        "jsonb_typeof" | "json_typeof" | "jsonb_array_length" | "json_array_length" | "jsonb_extract_path"
-        | "jsonb_extract_path_text" | "json_extract_path" | "json_extract_path_text" | "jsonb_build_object"
-        | "jsonb_build_array" | "json_build_object" | "json_build_array" | "to_json" | "to_jsonb" | "jsonb_set"
-        | "jsonb_insert" | "jsonb_strip_nulls" => Kind::Plain,
+        "jsonb_typeof"
+        | "json_typeof"
+        | "jsonb_array_length"
+        | "json_array_length"
+        | "jsonb_extract_path"
+        | "jsonb_extract_path_text"
+        | "json_extract_path"
+        | "json_extract_path_text"
+        | "jsonb_build_object"
+        | "jsonb_build_array"
+        | "json_build_object"
+        | "json_build_array"
+        | "to_json"
+        | "to_jsonb"
+        | "jsonb_set"
+        | "jsonb_insert"
+        | "jsonb_strip_nulls" => Kind::Plain,
         // Arrays.
         "array_length" | "array_lower" | "array_upper" | "array_ndims" | "cardinality" | "array_position"
-        | "array_positions" | "array_append" | "array_prepend" | "array_cat" | "array_remove" | "array_replace" => {
-            Kind::Plain
-        }
+        | "array_positions" | "array_append" | "array_prepend" | "array_cat" | "array_remove"
+        | "array_replace" => Kind::Plain,
         // Network addresses.
         "host" | "masklen" | "family" | "network" | "broadcast" | "abbrev" => Kind::Plain,
         _ => return None,
     })
 }
 
-/// The columns of a function that may stand in FROM; one empty name where the alias names the column.
+/// The columns of a function that may stand in FROM; an empty name where PostgreSQL names the column after the alias.
 pub(super) fn rows(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
         "unnest" | "jsonb_object_keys" | "json_object_keys" => &[""],
-        // PostgreSQL names the column `value` only through an OUT parameter; an alias still wins for a single one.
-        "jsonb_array_elements" | "jsonb_array_elements_text" | "json_array_elements" | "json_array_elements_text" => {
-            &["value"]
-        }
+        "jsonb_array_elements"
+        | "jsonb_array_elements_text"
+        | "json_array_elements"
+        | "json_array_elements_text" => &["value"],
         "jsonb_each" | "jsonb_each_text" | "json_each" | "json_each_text" => &["key", "value"],
         _ => return None,
     })
@@ -98,10 +115,16 @@ pub(super) fn rows(name: &str) -> Option<&'static [&'static str]> {
 /// What to do instead, for functions that have a place elsewhere in the contract.
 pub(super) fn instead(name: &str) -> &'static str {
     match name {
-        "now" | "current_timestamp" | "current_date" | "current_time" | "localtime" | "localtimestamp"
-        | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp" | "timeofday" => {
-            "SQL has no clock here: pass `clock.now` as a parameter"
-        }
+        "now"
+        | "current_timestamp"
+        | "current_date"
+        | "current_time"
+        | "localtime"
+        | "localtimestamp"
+        | "clock_timestamp"
+        | "statement_timestamp"
+        | "transaction_timestamp"
+        | "timeofday" => "SQL has no clock here: pass `clock.now` as a parameter",
         "random" | "gen_random_uuid" | "setseed" | "random_normal" | "uuid_generate_v4" => {
             "SQL has no randomness here: pass what `random.bytes` gives as a parameter"
         }

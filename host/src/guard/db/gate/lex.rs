@@ -1,7 +1,7 @@
 //! What is checked before the parser runs: bytes, NUL, tokens, nesting, and which word a statement begins with.
 //!
-//! Parsers recurse, and so does dropping a tree. A guard runs on what is left of a fiber's stack, so these numbers come
-//! first; `tests/bombs.rs` feeds thousands of nested and repeated words to a thread with less stack than that.
+//! Parsers recurse, and so does dropping a tree. These numbers come first, and bound the stack that `stack.rs` gives;
+//! `tests/bombs.rs` feeds thousands of nested and repeated words to half of that stack.
 
 use sqlparser::ast::Statement;
 use sqlparser::dialect::PostgreSqlDialect;
@@ -11,13 +11,17 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::printer::{Checked, Fault};
 use crate::guard::db::shown;
-use crate::limits::{SQL_DEPTH_MAX, SQL_NODES_MAX, SQL_PARSER_DEPTH_MAX};
+use crate::limits::{SQL_DEPTH_MAX, SQL_NODES_MAX, SQL_PARSER_DEPTH_MAX, SQL_POSITIONS_MAX};
 
 /// Cuts a text into statements, each within the limits; empty ones are dropped.
 pub(in crate::guard::db) fn statements(text: &str, bytes_max: usize) -> Checked<Vec<Vec<TokenWithSpan>>> {
     let start = Location { line: 1, column: 1 };
     if text.len() > bytes_max {
-        return Err(Fault::invalid(start, format!("text of {} bytes", text.len()), format!("at most {bytes_max} bytes")));
+        return Err(Fault::invalid(
+            start,
+            format!("text of {} bytes", text.len()),
+            format!("at most {bytes_max} bytes"),
+        ));
     }
     if text.contains('\0') {
         return Err(Fault::invalid(start, "NUL", "PostgreSQL's text has none"));
@@ -42,18 +46,27 @@ pub(in crate::guard::db) fn statements(text: &str, bytes_max: usize) -> Checked<
 
 /// Refuses a statement that is too long or too deep to be parsed.
 fn bounded(tokens: &[TokenWithSpan]) -> Checked {
-    let mut open = 0_usize;
+    let (mut open, mut positions) = (0_usize, 0_usize);
     for (index, TokenWithSpan { token, span }) in tokens.iter().enumerate() {
         match token {
             Token::LParen | Token::LBracket | Token::LBrace => open = open.saturating_add(1),
             Token::RParen | Token::RBracket | Token::RBrace => open = open.saturating_sub(1),
+            Token::Word(word) if word.keyword == Keyword::POSITION => positions = positions.saturating_add(1),
             _ => {}
         }
         if open > SQL_DEPTH_MAX {
             return Err(Fault::invalid(span.start, "nesting", format!("at most {SQL_DEPTH_MAX} levels")));
         }
+        if positions > SQL_POSITIONS_MAX {
+            let rule = format!("at most {SQL_POSITIONS_MAX} in one statement; write strpos");
+            return Err(Fault::invalid(span.start, "position", rule));
+        }
         if index >= SQL_NODES_MAX {
-            return Err(Fault::invalid(span.start, "statement", format!("at most {SQL_NODES_MAX} words and signs")));
+            return Err(Fault::invalid(
+                span.start,
+                "statement",
+                format!("at most {SQL_NODES_MAX} words and signs"),
+            ));
         }
     }
     Ok(())

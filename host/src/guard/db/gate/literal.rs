@@ -1,7 +1,10 @@
 //! Literals and parameters, and the functions that have a syntax of their own.
 
-use sqlparser::ast::{DataType, DateTimeField, Expr, Interval, TrimWhereField, TypedString, Value, ValueWithSpan};
+use sqlparser::ast::{
+    DataType, DateTimeField, Expr, Interval, TrimWhereField, TypedString, Value, ValueWithSpan,
+};
 
+use super::functions::{self, Kind};
 use super::printer::{Checked, Printer};
 use crate::guard::db::shown;
 use crate::limits;
@@ -30,7 +33,11 @@ impl Printer<'_> {
     fn parameter(&mut self, name: &str) -> Checked {
         let digits = name.strip_prefix('$').unwrap_or_default();
         let number = match digits.parse::<usize>() {
-            Ok(number) if (1..=limits::SQL_PARAMETERS_MAX).contains(&number) && digits == number.to_string() => number,
+            Ok(number)
+                if (1..=limits::SQL_PARAMETERS_MAX).contains(&number) && digits == number.to_string() =>
+            {
+                number
+            }
             _ => {
                 let rule = format!("parameters are $1 to ${}", limits::SQL_PARAMETERS_MAX);
                 return self.refuse(shown(name), rule);
@@ -55,12 +62,15 @@ impl Printer<'_> {
         let TypedString { data_type, value, uses_odbc_syntax } = typed;
         self.see(value.span.start);
         self.absent(*uses_odbc_syntax, "{d '…'}")?;
-        let Some(text) = string(&value.value) else { return self.refuse("a type before a value", "write CAST") };
+        let Some(text) = string(&value.value) else {
+            return self.refuse("a type before a value", "write CAST");
+        };
         self.cast_text(text, data_type)
     }
 
     pub(super) fn interval(&mut self, interval: &Interval) -> Checked {
-        let Interval { value, leading_field, leading_precision, last_field, fractional_seconds_precision } = interval;
+        let Interval { value, leading_field, leading_precision, last_field, fractional_seconds_precision } =
+            interval;
         let is_plain = leading_field.is_none()
             && leading_precision.is_none()
             && last_field.is_none()
@@ -142,6 +152,11 @@ impl Printer<'_> {
 
     pub(super) fn plain_call(&mut self, name: &str, args: &[&Expr]) -> Checked {
         self.call_start(name, 1)?;
+        if let Some(Kind::Short(short)) = functions::kind(name) {
+            for arg in short.iter().filter_map(|&index| args.get(index)) {
+                self.short(name, arg)?;
+            }
+        }
         self.list(args, |printer, arg| printer.expr(arg))?;
         self.put(")");
         Ok(())
@@ -150,9 +165,28 @@ impl Printer<'_> {
 
 /// What EXTRACT can take from a date, time or interval.
 const FIELDS: &[&str] = &[
-    "century", "day", "decade", "dow", "doy", "epoch", "hour", "isodow", "isoyear", "julian", "microseconds",
-    "millennium", "milliseconds", "minute", "month", "quarter", "second", "timezone", "timezone_hour",
-    "timezone_minute", "week", "year",
+    "century",
+    "day",
+    "decade",
+    "dow",
+    "doy",
+    "epoch",
+    "hour",
+    "isodow",
+    "isoyear",
+    "julian",
+    "microseconds",
+    "millennium",
+    "milliseconds",
+    "minute",
+    "month",
+    "quarter",
+    "second",
+    "timezone",
+    "timezone_hour",
+    "timezone_minute",
+    "week",
+    "year",
 ];
 
 /// The text of a string literal in one of PostgreSQL's forms that mean text.

@@ -4,26 +4,31 @@
 //! way. [`ReadStatement::text`] and [`WriteStatement::text`] are all that is ever sent. It is not a planner: types and
 //! ambiguous names are left to the server, as are rights, which the plugin's role has of its own.
 //!
-//! Order to read: `lex.rs` (before the parser), `printer.rs` (the walk), `scope.rs` (names), `query.rs`, `select.rs`,
+//! Order to read: `lex.rs` (before the parser), `stack.rs`, `printer.rs` (the walk), `scope.rs` (names), `query.rs`, `select.rs`,
 //! `relation.rs`, `expression.rs`, `call.rs`, then the lists: `functions.rs`, `operators.rs`, `types.rs`. The
 //! contract is `wit/db.wit`; the tests are in `tests/`, hostile rows first.
 
 pub(in crate::guard::db) mod lex;
 pub(in crate::guard::db) mod printer;
 pub(in crate::guard::db) mod scope;
+pub(in crate::guard::db) mod stack;
 
-mod query;
-mod select;
-mod relation;
-mod expression;
 mod call;
-mod literal;
+mod expression;
 mod functions;
+mod insert;
+mod literal;
+mod operation;
 mod operators;
-mod types;
-mod write;
+mod query;
+mod relation;
+mod select;
+mod short;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod types;
+mod write;
 
 use sqlparser::ast::Statement;
 use sqlparser::keywords::Keyword;
@@ -40,6 +45,7 @@ use crate::limits;
 pub struct ReadStatement {
     text: String,
     parameters: usize,
+    short_parameters: Vec<usize>,
 }
 
 impl ReadStatement {
@@ -48,18 +54,24 @@ impl ReadStatement {
         if !catalogue.query() {
             return Err(Refusal::Denied);
         }
+        Ok(stack::with_room(|| Self::checked(catalogue, sql))?)
+    }
+
+    fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
+        const RULE: &str = "SELECT, VALUES, or WITH of these read";
         let tokens = one(sql)?;
         match lex::first_word(&tokens) {
             (Keyword::SELECT | Keyword::VALUES | Keyword::WITH, ..) => {}
-            (_, word, at) => return Err(Fault::invalid(at, word, "SELECT, VALUES, or WITH of these read").into()),
+            (_, word, at) => return Err(Fault::invalid(at, word, RULE)),
         }
         let Statement::Query(query) = lex::parse(tokens)? else {
-            return Err(Fault::invalid(START, "statement", "SELECT, VALUES, or WITH of these read").into());
+            return Err(Fault::invalid(START, "statement", RULE));
         };
         let mut printer = Printer::new(Names::Granted(catalogue));
         printer.query(&query)?;
+        let short_parameters = printer.short.iter().copied().collect();
         let (text, parameters) = finished(printer)?;
-        Ok(Self { text, parameters })
+        Ok(Self { text, parameters, short_parameters })
     }
 
     /// The text to send: printed from the checked tree.
@@ -70,6 +82,12 @@ impl ReadStatement {
     /// How many parameters it takes: `$1` to `$n`, each used.
     pub fn parameters(&self) -> usize {
         self.parameters
+    }
+
+    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must check their
+    /// values with [`short`](super::short).
+    pub fn short_parameters(&self) -> &[usize] {
+        &self.short_parameters
     }
 }
 
@@ -78,6 +96,7 @@ impl ReadStatement {
 pub struct WriteStatement {
     text: String,
     parameters: usize,
+    short_parameters: Vec<usize>,
 }
 
 impl WriteStatement {
@@ -86,16 +105,21 @@ impl WriteStatement {
         if !catalogue.execute() {
             return Err(Refusal::Denied);
         }
+        Ok(stack::with_room(|| Self::checked(catalogue, sql))?)
+    }
+
+    fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
         let tokens = one(sql)?;
         match lex::first_word(&tokens) {
             (Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::WITH, ..) => {}
-            (_, word, at) => return Err(Fault::invalid(at, word, "INSERT, UPDATE and DELETE write").into()),
+            (_, word, at) => return Err(Fault::invalid(at, word, "INSERT, UPDATE and DELETE write")),
         }
         let statement = lex::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue));
         printer.write(&statement)?;
+        let short_parameters = printer.short.iter().copied().collect();
         let (text, parameters) = finished(printer)?;
-        Ok(Self { text, parameters })
+        Ok(Self { text, parameters, short_parameters })
     }
 
     /// The text to send: printed from the checked tree.
@@ -106,6 +130,12 @@ impl WriteStatement {
     /// How many parameters it takes: `$1` to `$n`, each used.
     pub fn parameters(&self) -> usize {
         self.parameters
+    }
+
+    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must check their
+    /// values with [`short`](super::short).
+    pub fn short_parameters(&self) -> &[usize] {
+        &self.short_parameters
     }
 }
 

@@ -67,6 +67,8 @@ pub(in crate::guard::db) struct Printer<'a> {
     pub(super) cte_number: usize,
     pub(super) count: Count,
     pub(super) parameters: BTreeSet<usize>,
+    /// Those of them whose values must be short.
+    pub(super) short: BTreeSet<usize>,
     out: String,
     at: Location,
     depth: usize,
@@ -93,6 +95,7 @@ impl<'a> Printer<'a> {
             cte_number: 0,
             count: Count::default(),
             parameters: BTreeSet::new(),
+            short: BTreeSet::new(),
             out: String::new(),
             at: Location { line: 1, column: 1 },
             depth: 0,

@@ -67,9 +67,12 @@ impl Printer<'_> {
         let name = self.name(&alias.name)?;
         self.absent(from.is_some(), "FROM after a common table expression")?;
         self.absent(alias.at.is_some(), "AT after an alias")?;
-        if matches!(query.body.as_ref(), SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_))
-        {
-            return self.refuse("a statement that writes inside WITH", "a common table expression can only read");
+        if matches!(
+            query.body.as_ref(),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)
+        ) {
+            return self
+                .refuse("a statement that writes inside WITH", "a common table expression can only read");
         }
         self.cte_number = self.cte_number.saturating_add(1);
         let printed = quoted(&format!("cte {}", self.cte_number));
@@ -93,6 +96,9 @@ impl Printer<'_> {
             relations: self.count.relations.saturating_sub(before.relations),
             references: self.count.cte_references.saturating_sub(before.cte_references),
         });
+        // The planner meets it where it is referenced, as often as that is; there it is counted.
+        self.count.relations = before.relations;
+        self.count.cte_references = before.cte_references;
         Ok(())
     }
 
@@ -177,10 +183,15 @@ impl Printer<'_> {
         })?;
         let width = rows.first().map_or(0, |row| row.content.len());
         let columns = (1..=width).map(|number| format!("column{number}")).collect();
-        Ok(Shape { columns, open: false })
+        Ok(Shape::of(columns))
     }
 
-    fn tail(&mut self, order: Option<&OrderBy>, limit: Option<&LimitClause>, fetch: Option<&Fetch>) -> Checked {
+    fn tail(
+        &mut self,
+        order: Option<&OrderBy>,
+        limit: Option<&LimitClause>,
+        fetch: Option<&Fetch>,
+    ) -> Checked {
         if let Some(OrderBy { kind, interpolate }) = order {
             self.absent(interpolate.is_some(), "INTERPOLATE")?;
             match kind {
@@ -193,7 +204,7 @@ impl Printer<'_> {
         }
         match limit {
             None => {}
-            Some(LimitClause::OffsetCommaLimit { .. }) => return self.refuse("LIMIT with a comma", "write OFFSET"),
+            Some(LimitClause::OffsetCommaLimit { .. }) => return self.refuse("LIMIT n, m", "write OFFSET"),
             Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
                 self.absent(!limit_by.is_empty(), "LIMIT BY")?;
                 if let Some(limit) = limit {
@@ -220,7 +231,11 @@ impl Printer<'_> {
     }
 
     /// Prints what follows ORDER BY; the outermost one of a query may name result columns.
-    pub(in crate::guard::db) fn order(&mut self, expressions: &[OrderByExpr], may_name_output: bool) -> Checked {
+    pub(in crate::guard::db) fn order(
+        &mut self,
+        expressions: &[OrderByExpr],
+        may_name_output: bool,
+    ) -> Checked {
         self.list(expressions, |printer, OrderByExpr { expr, options, with_fill }| {
             printer.absent(with_fill.is_some(), "WITH FILL")?;
             match expr {

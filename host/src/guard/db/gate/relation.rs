@@ -23,19 +23,25 @@ impl Printer<'_> {
     }
 
     fn joined(&mut self, TableWithJoins { relation, joins }: &TableWithJoins) -> Checked {
+        let start = self.here().len();
         self.factor(relation)?;
         for Join { relation, global, join_operator } in joins {
             self.absent(*global, "GLOBAL JOIN")?;
-            self.join(join_operator, relation)?;
+            self.join(start, join_operator, relation)?;
         }
         Ok(())
     }
 
-    fn join(&mut self, operator: &JoinOperator, relation: &TableFactor) -> Checked {
+    /// Prints one join to what was joined since `start`.
+    fn join(&mut self, start: usize, operator: &JoinOperator, relation: &TableFactor) -> Checked {
         let (keyword, constraint) = match operator {
             JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (" JOIN ", constraint),
-            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (" LEFT JOIN ", constraint),
-            JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (" RIGHT JOIN ", constraint),
+            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
+                (" LEFT JOIN ", constraint)
+            }
+            JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
+                (" RIGHT JOIN ", constraint)
+            }
             JoinOperator::FullOuter(constraint) => (" FULL JOIN ", constraint),
             JoinOperator::CrossJoin(constraint) => {
                 self.absent(*constraint != JoinConstraint::None, "a condition of CROSS JOIN")?;
@@ -54,9 +60,12 @@ impl Printer<'_> {
             | JoinOperator::StraightJoin(_)
             | JoinOperator::ArrayJoin
             | JoinOperator::LeftArrayJoin
-            | JoinOperator::InnerArrayJoin => return self.refuse("this kind of JOIN", "not part of PostgreSQL's SQL"),
+            | JoinOperator::InnerArrayJoin => {
+                return self.refuse("this kind of JOIN", "not part of PostgreSQL's SQL");
+            }
         };
         self.put(keyword);
+        let middle = self.here().len();
         self.factor(relation)?;
         match constraint {
             JoinConstraint::On(condition) => {
@@ -67,12 +76,13 @@ impl Printer<'_> {
                 self.put(" USING (");
                 self.list(columns, |printer, column| {
                     let name = printer.undotted(column)?;
-                    let here = printer.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default();
-                    let is_known = here.iter().any(|relation| {
-                        relation.shape.open || relation.shape.columns.contains(&name)
-                    });
-                    if !is_known {
-                        return Err(Fault::Denied);
+                    // Both sides are read.
+                    let (left, right) = printer.here().split_at_checked(middle).unwrap_or_default();
+                    let left = left.get(start..).unwrap_or_default();
+                    for side in [left, right] {
+                        if !side.iter().any(|relation| relation.shape.has(&name)) {
+                            return Err(Fault::Denied);
+                        }
                     }
                     printer.put(&quoted(&name));
                     Ok(())
@@ -106,7 +116,9 @@ impl Printer<'_> {
                 printer.put(")");
                 Ok(())
             }
-            TableFactor::JsonTable { .. } | TableFactor::OpenJsonTable { .. } => printer.absent(true, "JSON_TABLE"),
+            TableFactor::JsonTable { .. } | TableFactor::OpenJsonTable { .. } => {
+                printer.absent(true, "JSON_TABLE")
+            }
             TableFactor::XmlTable { .. } => printer.absent(true, "XMLTABLE"),
             TableFactor::TableFunction { .. }
             | TableFactor::Pivot { .. }
@@ -223,14 +235,13 @@ impl Printer<'_> {
         self.list(args, Self::expr)?;
         self.put(if with_ordinality { ") WITH ORDINALITY" } else { ")" });
         let mut columns: Vec<String> = match own {
-            // A function with one result names its column after the alias.
-            [_] => vec![self.name(&alias.name)?],
+            [""] => vec![self.name(&alias.name)?],
             many => many.iter().map(|&column| column.to_owned()).collect(),
         };
         if with_ordinality {
             columns.push("ordinality".to_owned());
         }
-        self.alias(Some(alias), String::new(), Shape { columns, open: false })
+        self.alias(Some(alias), String::new(), Shape::of(columns))
     }
 
     /// Prints an alias and makes the relation visible under it. Without one a table gets its own name.

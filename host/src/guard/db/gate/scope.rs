@@ -22,6 +22,8 @@ pub(in crate::guard::db) enum Names<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::guard::db) struct Shape {
     pub columns: Vec<String>,
+    /// Columns of a table that are there and not granted. PostgreSQL would find them, so their names mean nothing else.
+    pub hidden: Vec<String>,
     /// Whether there may be columns that are not listed: only in migrations.
     pub open: bool,
 }
@@ -29,11 +31,27 @@ pub(in crate::guard::db) struct Shape {
 impl Shape {
     /// Columns that nobody knows.
     pub(in crate::guard::db) fn open() -> Self {
-        Self { columns: Vec::new(), open: true }
+        Self { open: true, ..Self::default() }
     }
 
-    fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|known| known == column) || (self.open && !is_system(column))
+    /// These columns and no others.
+    pub(super) fn of(columns: Vec<String>) -> Self {
+        Self { columns, ..Self::default() }
+    }
+
+    /// Adds all columns of a relation. With a hidden one among them, `*` is more than was granted.
+    pub(super) fn take_all(&mut self, relation: Relation) -> Checked {
+        let Shape { columns, hidden, open } = relation.shape;
+        if !hidden.is_empty() {
+            return Err(Fault::Denied);
+        }
+        self.columns.extend(columns);
+        self.open |= open;
+        Ok(())
+    }
+
+    pub(super) fn has(&self, column: &str) -> bool {
+        !is_system(column) && (self.open || self.columns.iter().any(|known| known == column))
     }
 }
 
@@ -68,29 +86,40 @@ pub(in crate::guard::db) fn is_system(column: &str) -> bool {
 }
 
 impl Printer<'_> {
-    /// Prints a reference to a column by its name alone.
+    /// Prints a reference to a column by its name alone. The innermost level that has such a column decides, as in
+    /// PostgreSQL, also when it has one that is not granted.
     pub(super) fn column(&mut self, ident: &Ident) -> Checked {
         let name = self.name(ident)?;
-        let is_known = self
-            .scopes
-            .iter()
-            .flat_map(|scope| &scope.relations)
-            .any(|relation| relation.shape.has(&name) && !(relation.shape.open && relation.alias == name));
-        if !is_known {
-            return Err(Fault::Denied);
+        for scope in self.scopes.iter().rev() {
+            if scope.relations.iter().any(|relation| relation.shape.hidden.contains(&name)) {
+                return Err(Fault::Denied);
+            }
+            let has = |relation: &Relation| {
+                relation.shape.has(&name) && !(relation.shape.open && relation.alias == name)
+            };
+            if scope.relations.iter().any(has) {
+                self.put(&quoted(&name));
+                return Ok(());
+            }
         }
-        self.put(&quoted(&name));
-        Ok(())
+        Err(Fault::Denied)
     }
 
-    /// Prints a column of ORDER BY or GROUP BY that may be a result column; false if it is none.
+    /// Prints a column of ORDER BY or GROUP BY that may be a result column; false if it is none. GROUP BY prefers a
+    /// table's column, so a name that is hidden there is none.
     pub(super) fn output(&mut self, ident: &Ident) -> Checked<bool> {
         let name = self.name(ident)?;
-        let is_output = self.scopes.last().is_some_and(|scope| scope.outputs.has(&name));
+        let is_hidden = self.here().iter().any(|relation| relation.shape.hidden.contains(&name));
+        let is_output = !is_hidden && self.scopes.last().is_some_and(|scope| scope.outputs.has(&name));
         if is_output {
             self.put(&quoted(&name));
         }
         Ok(is_output)
+    }
+
+    /// The relations of the current level.
+    pub(super) fn here(&self) -> &[Relation] {
+        self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default()
     }
 
     /// Prints `alias.column`. The innermost alias decides, as in PostgreSQL.
@@ -163,6 +192,7 @@ impl Printer<'_> {
 fn readable(table: TableName<'_>) -> Shape {
     Shape {
         columns: table.columns(Operation::Select).map(|column| column.name().to_owned()).collect(),
+        hidden: table.hidden(Operation::Select).map(str::to_owned).collect(),
         open: false,
     }
 }

@@ -1,8 +1,8 @@
 //! SELECT itself: the list, WHERE, GROUP BY, HAVING, WINDOW.
 
 use sqlparser::ast::{
-    Distinct, Expr, Function, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectNamePart, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
+    Distinct, Expr, Function, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectNamePart,
+    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
 };
 
 use super::printer::{Checked, Printer};
@@ -69,7 +69,10 @@ impl Printer<'_> {
         self.absent(!lateral_views.is_empty(), "LATERAL VIEW")?;
         self.absent(prewhere.is_some(), "PREWHERE")?;
         self.absent(!connect_by.is_empty(), "CONNECT BY")?;
-        self.absent(!cluster_by.is_empty() || !distribute_by.is_empty() || !sort_by.is_empty(), "CLUSTER BY")?;
+        self.absent(
+            !cluster_by.is_empty() || !distribute_by.is_empty() || !sort_by.is_empty(),
+            "CLUSTER BY",
+        )?;
         self.absent(qualify.is_some(), "QUALIFY")?;
         self.absent(value_table_mode.is_some(), "SELECT AS VALUE")?;
         self.absent(*flavor != SelectFlavor::Standard, "FROM before SELECT")
@@ -114,14 +117,15 @@ impl Printer<'_> {
                 let name = self.put_name(alias)?;
                 shape.columns.push(name);
             }
-            SelectItem::ExprWithAliases { .. } => return self.refuse("several aliases", "one alias for each result"),
+            SelectItem::ExprWithAliases { .. } => {
+                return self.refuse("several aliases", "one alias for each result");
+            }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                 self.plain_wildcard(options)?;
                 let alias = self.undotted(name)?;
-                let relation = self.relation(&alias)?.shape.clone();
+                let relation = self.relation(&alias)?.clone();
                 self.put(&format!("{}.*", quoted(&alias)));
-                shape.open |= relation.open;
-                shape.columns.extend(relation.columns);
+                shape.take_all(relation)?;
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) => {
                 return self.refuse("(…).*", "write alias.*");
@@ -129,11 +133,9 @@ impl Printer<'_> {
             SelectItem::Wildcard(options) => {
                 self.plain_wildcard(options)?;
                 self.put("*");
-                let here = self.scopes.last().map(|scope| scope.relations.clone()).unwrap_or_default();
-                self.absent(here.is_empty(), "* without FROM")?;
-                for relation in here {
-                    shape.open |= relation.shape.open;
-                    shape.columns.extend(relation.shape.columns);
+                self.absent(self.here().is_empty(), "* without FROM")?;
+                for relation in self.here() {
+                    shape.take_all(relation.clone())?;
                 }
             }
         }
@@ -252,7 +254,9 @@ fn refuse_named(printer: &mut Printer<'_>, name: &Ident) -> Checked {
 fn grouping_sets(expression: &Expr) -> usize {
     match expression {
         Expr::GroupingSets(sets) => sets.len().max(1),
-        Expr::Cube(sets) => u32::try_from(sets.len()).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX),
+        Expr::Cube(sets) => {
+            u32::try_from(sets.len()).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX)
+        }
         Expr::Rollup(sets) => sets.len().saturating_add(1),
         _ => 1,
     }

@@ -3,7 +3,9 @@
 //! A type name is a call of that type's input function. Left out: `regclass` and its kin, which look names up in the
 //! catalogue and tell what exists; `xml`, `tsvector`, `jsonpath`, `xid` and all else that no column can have.
 
-use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo};
+use sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
+};
 
 use super::printer::{Checked, Printer};
 use super::scope::Names;
@@ -37,13 +39,14 @@ impl Printer<'_> {
             Names::Granted(catalogue) => catalogue.schema(),
             Names::Own(own) => own,
         };
-        if matches!(schema.as_deref(), None | Some("pg_catalog")) && matches!(name.as_str(), "inet" | "cidr") {
+        if matches!(schema.as_deref(), None | Some("pg_catalog")) && matches!(name.as_str(), "inet" | "cidr")
+        {
             return Ok(name);
         }
         let is_own = match self.names {
             Names::Granted(catalogue) => catalogue.has_enum(&name),
             // A migration may use any type that its own schema has; PostgreSQL's own are all named above.
-            Names::Own(_) => schema.is_some() || !super::types::is_built_in(&name),
+            Names::Own(_) => schema.is_some() || !is_built_in(&name),
         };
         if schema.is_none_or(|schema| schema == own) && is_own {
             return Ok(format!("{}.{}", quoted(own), quoted(&name)));
@@ -54,7 +57,9 @@ impl Printer<'_> {
 
 /// Names that would be looked up in the plugin's schema and are better refused with a sentence.
 fn is_built_in(name: &str) -> bool {
-    name.starts_with("reg") || name.starts_with("pg_") || matches!(name, "name" | "oid" | "xml" | "money" | "hstore")
+    name.starts_with("reg")
+        || name.starts_with("pg_")
+        || matches!(name, "name" | "oid" | "xml" | "money" | "hstore")
 }
 
 fn plain(data_type: &DataType) -> Option<String> {
@@ -76,7 +81,9 @@ fn plain(data_type: &DataType) -> Option<String> {
         DataType::Varchar(length) | DataType::CharacterVarying(length) | DataType::CharVarying(length) => {
             format!("character varying{}", size(length.as_ref())?)
         }
-        DataType::Char(length) | DataType::Character(length) => format!("character{}", size(length.as_ref())?),
+        DataType::Char(length) | DataType::Character(length) => {
+            format!("character{}", size(length.as_ref())?)
+        }
         DataType::Bytea => "bytea".to_owned(),
         DataType::Uuid => "uuid".to_owned(),
         DataType::Date => "date".to_owned(),

@@ -8,8 +8,12 @@ use crate::guard::db::gate::printer::{Checked, Printer};
 
 impl Printer<'_> {
     pub(super) fn alter_table(&mut self, table: &AlterTable) -> Checked {
-        let AlterTable { name, if_exists, only, operations, location, on_cluster, table_type, end_token: _ } = table;
-        self.absent(location.is_some() || on_cluster.is_some() || table_type.is_some(), "another database's ALTER")?;
+        let AlterTable { name, if_exists, only, operations, location, on_cluster, table_type, end_token: _ } =
+            table;
+        self.absent(
+            location.is_some() || on_cluster.is_some() || table_type.is_some(),
+            "another database's ALTER",
+        )?;
         self.put("ALTER TABLE ");
         self.put(if *if_exists { "IF EXISTS " } else { "" });
         self.put(if *only { "ONLY " } else { "" });
@@ -20,7 +24,12 @@ impl Printer<'_> {
 
     fn table_operation(&mut self, operation: &AlterTableOperation) -> Checked {
         match operation {
-            AlterTableOperation::AddColumn { column_keyword: _, if_not_exists, column_def, column_position } => {
+            AlterTableOperation::AddColumn {
+                column_keyword: _,
+                if_not_exists,
+                column_def,
+                column_position,
+            } => {
                 self.absent(column_position.is_some(), "FIRST or AFTER")?;
                 self.put(if *if_not_exists { "ADD COLUMN IF NOT EXISTS " } else { "ADD COLUMN " });
                 self.column_def(column_def)
@@ -35,7 +44,12 @@ impl Printer<'_> {
                 self.put("VALIDATE CONSTRAINT ");
                 self.put_name(name).map(drop)
             }
-            AlterTableOperation::DropColumn { has_column_keyword: _, column_names, if_exists, drop_behavior } => {
+            AlterTableOperation::DropColumn {
+                has_column_keyword: _,
+                column_names,
+                if_exists,
+                drop_behavior,
+            } => {
                 let [name] = column_names.as_slice() else {
                     return self.refuse("DROP COLUMN", "one column at a time");
                 };

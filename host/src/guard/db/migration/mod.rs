@@ -5,21 +5,22 @@
 //! the plugin serves; it cannot make roles, grants, functions, triggers, views or extensions, nor touch row-level
 //! security, which the host sets itself. Columns are not known here: the server checks them. Tests are in `tests.rs`.
 
-mod table;
-mod column;
 mod alter;
+mod column;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use sqlparser::ast::{
-    AlterType, AlterTypeAddValue, AlterTypeAddValuePosition, AlterTypeOperation, CommentObject, Ident, ObjectName,
-    ObjectNamePart, ObjectType, Statement, UserDefinedTypeRepresentation,
+    AlterType, AlterTypeAddValue, AlterTypeAddValuePosition, AlterTypeOperation, CommentObject, Ident,
+    ObjectName, ObjectNamePart, ObjectType, Statement, UserDefinedTypeRepresentation,
 };
 use sqlparser::keywords::Keyword;
 
 use super::gate::lex;
 use super::gate::printer::{Checked, Fault, Printer};
 use super::gate::scope::Names;
+use super::gate::stack;
 use super::{Refusal, quoted};
 use crate::limits;
 
@@ -32,6 +33,26 @@ pub struct Migration {
 impl Migration {
     /// Parses the text of a migration for a plugin's schema. `name` is the file's, for refusals.
     pub fn parse(schema: &str, name: &str, text: &str) -> Result<Self, Refusal> {
+        // A migration is at most a file, parsed once: one thread for all of its statements.
+        let mut refusal = None;
+        let statements = stack::with_room(|| match Self::checked(schema, name, text) {
+            Ok(statements) => Ok(statements),
+            Err(why) => {
+                refusal = Some(why);
+                Err(Fault::Denied)
+            }
+        });
+        match (statements, refusal) {
+            (_, Some(why)) => Err(why),
+            (statements, None) => Ok(Self { statements: statements? }),
+        }
+    }
+
+    pub(in crate::guard::db) fn checked(
+        schema: &str,
+        name: &str,
+        text: &str,
+    ) -> Result<Vec<String>, Refusal> {
         let refused = |fault| match fault {
             Fault::Denied => Refusal::Invalid(format!("{name}: a name outside of the plugin's own schema")),
             Fault::Invalid { at, construct, rule } => {
@@ -55,6 +76,7 @@ impl Migration {
             if !is_known {
                 return Err(refused(Fault::invalid(at, word, RULE)));
             }
+            column::nothing_swallowed(&tokens).map_err(refused)?;
             let statement = lex::parse(tokens).map_err(refused)?;
             let mut printer = Printer::new(Names::Own(schema));
             printer.see(at);
@@ -64,11 +86,13 @@ impl Migration {
                 }
                 Ok(()) => statements.push(printer.text()),
                 // Inside a migration a denied name is the author's mistake and gets its line.
-                Err(Fault::Denied) => return Err(printer.outside().map_or_else(refused, |()| Refusal::Denied)),
+                Err(Fault::Denied) => {
+                    return Err(printer.outside().map_or_else(refused, |()| Refusal::Denied));
+                }
                 Err(fault) => return Err(refused(fault)),
             }
         }
-        Ok(Self { statements })
+        Ok(statements)
     }
 
     /// The statements to run, in order.
@@ -77,7 +101,8 @@ impl Migration {
     }
 }
 
-const RULE: &str = "a migration creates, alters, drops and comments tables, indexes and enum types, and changes rows";
+const RULE: &str =
+    "a migration creates, alters, drops and comments tables, indexes and enum types, and changes rows";
 
 impl Printer<'_> {
     fn outside(&self) -> Checked {
@@ -120,7 +145,8 @@ impl Printer<'_> {
     }
 
     fn drop_objects(&mut self, statement: &Statement) -> Checked {
-        let Statement::Drop { object_type, if_exists, names, cascade, restrict: _, purge, temporary, table } = statement
+        let Statement::Drop { object_type, if_exists, names, cascade, restrict: _, purge, temporary, table } =
+            statement
         else {
             return self.refuse("this statement", RULE);
         };
@@ -137,7 +163,11 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn create_type(&mut self, name: &ObjectName, representation: Option<&UserDefinedTypeRepresentation>) -> Checked {
+    fn create_type(
+        &mut self,
+        name: &ObjectName,
+        representation: Option<&UserDefinedTypeRepresentation>,
+    ) -> Checked {
         let Some(UserDefinedTypeRepresentation::Enum { labels }) = representation else {
             return self.refuse("this type", "a migration makes enum types");
         };
@@ -160,7 +190,8 @@ impl Printer<'_> {
     }
 
     fn alter_type(&mut self, name: &ObjectName, operation: &AlterTypeOperation) -> Checked {
-        let AlterTypeOperation::AddValue(AlterTypeAddValue { if_not_exists, value, position }) = operation else {
+        let AlterTypeOperation::AddValue(AlterTypeAddValue { if_not_exists, value, position }) = operation
+        else {
             return self.refuse("this change of a type", "a migration can add a value to an enum type");
         };
         self.put("ALTER TYPE ");
@@ -196,7 +227,10 @@ impl Printer<'_> {
                 self.put(&format!("COMMENT ON {object} "));
                 self.put_own(name)?;
             }
-            _ => return self.refuse("a comment on this", "tables, columns, indexes and types can have comments"),
+            _ => {
+                return self
+                    .refuse("a comment on this", "tables, columns, indexes and types can have comments");
+            }
         }
         self.put(" IS ");
         match comment {

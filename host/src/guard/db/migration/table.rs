@@ -2,9 +2,9 @@
 
 use sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use sqlparser::ast::{
-    CheckConstraint, ConstraintCharacteristics, CreateIndex, CreateTable, DeferrableInitial, ForeignKeyConstraint,
-    HiveDistributionStyle, Ident, IndexColumn, IndexType, NullsDistinctOption, ObjectName, OrderByExpr,
-    PrimaryKeyConstraint, ReferentialAction, TableConstraint, UniqueConstraint,
+    CheckConstraint, ConstraintCharacteristics, CreateIndex, CreateTable, DeferrableInitial,
+    ForeignKeyConstraint, HiveDistributionStyle, Ident, IndexColumn, IndexType, NullsDistinctOption,
+    ObjectName, OrderByExpr, PrimaryKeyConstraint, ReferentialAction, TableConstraint, UniqueConstraint,
 };
 
 use crate::guard::db::gate::printer::{Checked, Printer};
@@ -87,7 +87,10 @@ impl Printer<'_> {
             characteristics,
             nulls_distinct,
         } = unique;
-        self.absent(index_name.is_some() || index_type.is_some() || !index_options.is_empty(), "an index's option")?;
+        self.absent(
+            index_name.is_some() || index_type.is_some() || !index_options.is_empty(),
+            "an index's option",
+        )?;
         self.named(name.as_ref())?;
         self.put("UNIQUE");
         self.put(match nulls_distinct {
@@ -100,9 +103,19 @@ impl Printer<'_> {
     }
 
     pub(super) fn primary_key(&mut self, key: &PrimaryKeyConstraint) -> Checked {
-        let PrimaryKeyConstraint { name, index_name, index_type, columns, include, index_options, characteristics } =
-            key;
-        self.absent(index_name.is_some() || index_type.is_some() || !index_options.is_empty(), "an index's option")?;
+        let PrimaryKeyConstraint {
+            name,
+            index_name,
+            index_type,
+            columns,
+            include,
+            index_options,
+            characteristics,
+        } = key;
+        self.absent(
+            index_name.is_some() || index_type.is_some() || !index_options.is_empty(),
+            "an index's option",
+        )?;
         self.named(name.as_ref())?;
         self.put("PRIMARY KEY");
         self.key_columns(columns, include)?;
@@ -215,7 +228,9 @@ impl Printer<'_> {
         self.absent(has_more, "an index's option")?;
         self.put(if *unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
         self.put(if *if_not_exists { "IF NOT EXISTS " } else { "" });
-        let Some(name) = name else { return self.refuse("an index without a name", "give it one, to drop it by") };
+        let Some(name) = name else {
+            return self.refuse("an index without a name", "give it one, to drop it by");
+        };
         self.index_name(name)?;
         self.put(" ON ");
         let table = self.put_own(table_name)?;
@@ -250,14 +265,18 @@ impl Printer<'_> {
 
     fn index_column(&mut self, IndexColumn { column, operator_class }: &IndexColumn) -> Checked {
         let OrderByExpr { expr, options, with_fill } = column;
-        let bare = OrderByExpr { expr: expr.clone(), options: sqlparser::ast::OrderByOptions::default(), with_fill: with_fill.clone() };
+        let bare = OrderByExpr {
+            expr: expr.clone(),
+            options: sqlparser::ast::OrderByOptions::default(),
+            with_fill: with_fill.clone(),
+        };
         // An expression needs parentheses of its own here; around a column they do no harm.
         self.put("(");
         self.order(std::slice::from_ref(&bare), false)?;
         self.put(")");
         if let Some(class) = operator_class {
-            let name = self.undotted(class)?;
-            if !CLASSES.contains(&name.as_str()) {
+            let (schema, name) = self.dotted(class)?;
+            if !matches!(schema.as_deref(), None | Some("pg_catalog")) || !CLASSES.contains(&name.as_str()) {
                 return self.refuse(shown(&name), "not in the list of operator classes");
             }
             self.put(&format!(" \"pg_catalog\".\"{name}\""));

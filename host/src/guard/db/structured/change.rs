@@ -19,7 +19,8 @@ impl<V> Insertion<V> {
         for (index, row) in rows.into_iter().enumerate() {
             if row.len() != columns.len() {
                 let number = index.saturating_add(1);
-                let rule = format!("rows: row {number} has {} values for {} columns", row.len(), columns.len());
+                let rule =
+                    format!("rows: row {number} has {} values for {} columns", row.len(), columns.len());
                 return Err(Refusal::Invalid(rule));
             }
             writer.put(if index == 0 { "(" } else { ", (" });

@@ -73,25 +73,30 @@ impl<V> Writer<'_, V> {
                 if *column.data_type() != Type::JSONB {
                     return Err(unfit(column, "contains", "a column of type jsonb"));
                 }
-                self.operator(column, "@>", json, Type::JSONB)
+                self.operator(column, "@>", Argument::Value(json), Type::JSONB)
             }
         }
     }
 
-    pub(super) fn compare(&mut self, column: ColumnName<'_>, operator: &str, value: V) -> Result<(), Refusal> {
+    pub(super) fn compare(
+        &mut self,
+        column: ColumnName<'_>,
+        operator: &str,
+        value: V,
+    ) -> Result<(), Refusal> {
         comparable(column)?;
-        self.operator(column, operator, value, column.data_type().clone())
+        self.operator(column, operator, Argument::Value(value), column.data_type().clone())
     }
 
     fn operator(
         &mut self,
         column: ColumnName<'_>,
         operator: &str,
-        value: V,
+        argument: Argument<V>,
         data_type: Type,
     ) -> Result<(), Refusal> {
         self.put(&format!("{} {operator} ", column.sql()));
-        self.bind(Argument::Value(value), data_type)?;
+        self.bind(argument, data_type)?;
         Ok(())
     }
 
@@ -99,7 +104,7 @@ impl<V> Writer<'_, V> {
         if ![Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(column.data_type()) {
             return Err(unfit(column, "like and ilike", "a column of type text, varchar or char"));
         }
-        self.operator(column, operator, pattern, Type::TEXT)
+        self.operator(column, operator, Argument::Pattern(pattern), Type::TEXT)
     }
 
     /// One array where there is a type of it, so that the text does not depend on how many values there are.
@@ -133,7 +138,11 @@ impl<V> Writer<'_, V> {
 /// Refuses comparing what PostgreSQL cannot compare.
 pub(super) fn comparable(column: ColumnName<'_>) -> Result<(), Refusal> {
     if [Type::JSON, Type::JSON_ARRAY].contains(column.data_type()) {
-        return Err(unfit(column, "comparing and ordering", "a column of another type than json, such as jsonb"));
+        return Err(unfit(
+            column,
+            "comparing and ordering",
+            "a column of another type than json, such as jsonb",
+        ));
     }
     Ok(())
 }

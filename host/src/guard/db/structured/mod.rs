@@ -5,9 +5,9 @@
 //! read, and needs the right to be. It does not check values: `value.rs` and `codec.rs` do, against the types given
 //! here. Tests are in `tests.rs`.
 
+mod change;
 mod filter;
 mod select;
-mod change;
 #[cfg(test)]
 mod tests;
 
@@ -143,6 +143,8 @@ pub struct Removal<V> {
 pub enum Argument<V> {
     /// A value of the guest's.
     Value(V),
+    /// A pattern of the guest's: whoever sends it must check it with [`short`](super::short).
+    Pattern(V),
     /// Values of the guest's, as one array.
     List(Vec<V>),
     /// A number of rows.
@@ -210,7 +212,10 @@ impl<'c, V> Writer<'c, V> {
         self.parameters.push((argument, data_type));
         let number = self.parameters.len();
         if number > limits::DB_PARAMETERS_MAX {
-            return Err(Refusal::Invalid(format!("at most {} values in one call", limits::DB_PARAMETERS_MAX)));
+            return Err(Refusal::Invalid(format!(
+                "at most {} values in one call",
+                limits::DB_PARAMETERS_MAX
+            )));
         }
         self.put(&format!("${number}"));
         Ok(number)
@@ -242,7 +247,8 @@ impl<'c, V> Writer<'c, V> {
     fn result(&mut self, columns: &[ColumnName<'_>]) {
         let sql: Vec<String> = columns.iter().map(|column| column.sql()).collect();
         self.put(&sql.join(", "));
-        self.columns = columns.iter().map(|column| (column.name().to_owned(), column.data_type().clone())).collect();
+        self.columns =
+            columns.iter().map(|column| (column.name().to_owned(), column.data_type().clone())).collect();
     }
 
     fn returning(&mut self, returning: &[String]) -> Result<(), Refusal> {

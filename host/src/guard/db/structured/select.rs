@@ -21,7 +21,7 @@ impl<V: Nullable> Selection<V> {
             // The filter is an OR; what comes after the keyset's AND must not become a part of it.
             let before = writer.sql.len();
             writer.filter(filter, false)?;
-            writer.sql.insert_str(before.saturating_add(" WHERE ".len()), "(");
+            writer.sql.insert(before.saturating_add(" WHERE ".len()), '(');
             writer.put(")");
         } else {
             writer.filter(filter, false)?;
@@ -47,7 +47,8 @@ impl<'c, V: Nullable> Writer<'c, V> {
         if order_by.is_empty() {
             return Ok(Vec::new());
         }
-        let columns = self.lookup("order-by", order_by.iter().map(|ordering| &ordering.column), Operation::Select)?;
+        let columns =
+            self.lookup("order-by", order_by.iter().map(|ordering| &ordering.column), Operation::Select)?;
         for &column in &columns {
             comparable(column)?;
         }

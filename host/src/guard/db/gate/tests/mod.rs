@@ -1,1 +1,80 @@
-//! x
+//! Tests of the gate: what is refused, what passes, what is printed, and what would exhaust the parser.
+
+mod bombs;
+mod hostile;
+mod hostile_calls;
+mod hostile_reads;
+mod legitimate;
+mod round_trip;
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::types::{Kind, Type};
+
+use super::super::Refusal;
+use super::super::catalogue::{Catalogue, Column, ColumnSet, Grant, Operations, Table};
+use super::{ReadStatement, WriteStatement};
+
+pub(super) fn column(name: &str, data_type: Type) -> Column {
+    Column { name: name.to_owned(), data_type, nullable: true }
+}
+
+/// What a plugin `blog` could have: a table for everything, one to read, one to append to, and one with a secret.
+pub(super) fn catalogue() -> Catalogue {
+    let status = Type::new(
+        "status".to_owned(),
+        90_000,
+        Kind::Enum(vec!["draft".to_owned(), "live".to_owned()]),
+        "plugin_blog".to_owned(),
+    );
+    let drafts = vec![
+        column("id", Type::INT8),
+        column("title", Type::TEXT),
+        column("body", Type::TEXT),
+        column("status", status),
+        column("tags", Type::TEXT_ARRAY),
+        column("data", Type::JSONB),
+        column("price", Type::NUMERIC),
+        column("created", Type::TIMESTAMPTZ),
+        column("owner", Type::UUID),
+    ];
+    let comments = vec![column("id", Type::INT8), column("draft_id", Type::INT8), column("body", Type::TEXT)];
+    let events = vec![column("id", Type::INT8), column("what", Type::TEXT)];
+    let people = vec![column("id", Type::INT8), column("name", Type::TEXT), column("secret", Type::TEXT)];
+    let all = Operations { select: true, insert: true, update: true, delete: true };
+    let some =
+        |names: &[&str]| ColumnSet::Some(names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>());
+    Catalogue::new("plugin_blog", true, true)
+        .with_table(Table::new("drafts", drafts, all))
+        .with_table(Table::new("comments", comments, Operations { select: true, ..Operations::default() }))
+        .with_table(Table::new("events", events, Operations { insert: true, ..Operations::default() }))
+        .with_table(Table::new(
+            "people",
+            people,
+            Grant { select: some(&["id", "name"]), update: some(&["name"]), ..Grant::default() },
+        ))
+}
+
+pub(super) fn read(sql: &str) -> Result<String, Refusal> {
+    ReadStatement::parse(&catalogue(), sql).map(|statement| statement.text().to_owned())
+}
+
+pub(super) fn write(sql: &str) -> Result<String, Refusal> {
+    WriteStatement::parse(&catalogue(), sql).map(|statement| statement.text().to_owned())
+}
+
+#[test]
+fn sql_text_without_its_grant_is_denied() {
+    let neither = Catalogue::new("plugin_blog", false, false);
+    assert_eq!(ReadStatement::parse(&neither, "SELECT 1"), Err(Refusal::Denied));
+    assert_eq!(WriteStatement::parse(&neither, "DELETE FROM drafts"), Err(Refusal::Denied));
+}
+
+#[test]
+fn refusal_names_construct_position_and_rule() {
+    let refusal = read("SELECT title,\n       now() FROM drafts").unwrap_err().to_string();
+    assert_eq!(
+        refusal,
+        "`now` near line 2, column 8: SQL has no clock here: pass `clock.now` as a parameter"
+    );
+}
