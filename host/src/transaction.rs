@@ -51,6 +51,7 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
             Err(refusal) => Ok(Err(refusal.into())),
         },
         (Some(session), Err(error)) => {
+            let error = if session.is_out_of_reach() { unreached(error) } else { error };
             session.rollback().await;
             Ok(Err(error))
         }
@@ -58,5 +59,17 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
         (None, Ok(_)) => {
             Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction"))))
         }
+    }
+}
+
+/// A plugin that failed because the database was away is not to blame, and neither is its caller.
+fn unreached(error: CallError) -> CallError {
+    match error {
+        CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. } => {
+            CallError::Unavailable {
+                source: anyhow::anyhow!("the database was out of reach; the plugin said: {error}"),
+            }
+        }
+        other => other,
     }
 }

@@ -4,10 +4,13 @@ mod log;
 mod refused;
 mod server;
 mod variants;
+mod web;
 
 pub use log::Captured;
 pub use refused::{exceeded, invalid, trapped};
+pub use server::compiled_code;
 pub use variants::{CALLS, component, limited, odd};
+pub use web::{Answer, Served, client};
 
 use palisade::{CallError, Caller, Host, HostBuilder, Policy, User};
 use serde_json::Value;
@@ -44,7 +47,8 @@ pub fn altered(name: &str, change: impl FnOnce(String) -> String) -> tempfile::T
     to
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+/// Copies what is in a folder into another one.
+pub fn copy(from: &std::path::Path, to: &std::path::Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
@@ -80,10 +84,7 @@ impl World {
 
     /// A builder for hosts on this database, whose plugins' logs are captured.
     pub fn builder(&self) -> HostBuilder {
-        Host::builder()
-            .database(self.url())
-            .log(Arc::new(self.log.clone()))
-            .compiled_code(server::compiled_code())
+        Host::builder().database(self.url()).log(Arc::new(self.log.clone())).compiled_code(compiled_code())
     }
 
     /// A host with these guests, each with all that it asks for.

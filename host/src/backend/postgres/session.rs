@@ -30,6 +30,8 @@ pub struct Session {
     in_flight: bool,
     broken: bool,
     lost_race: bool,
+    /// The database could not be reached.
+    out_of_reach: bool,
     /// Raw SQL ran: the connection is cleaned before anybody else gets it.
     soiled: bool,
     /// The transaction is the host's own, and several plugins take part in it.
@@ -60,6 +62,7 @@ impl Session {
             in_flight: false,
             broken: false,
             lost_race: false,
+            out_of_reach: false,
             soiled: false,
             shared,
             assumed: false,
@@ -70,6 +73,11 @@ impl Session {
     /// Whether a statement lost a serialization race: the whole invocation must run again.
     pub(crate) fn lost_race(&self) -> bool {
         self.lost_race
+    }
+
+    /// Whether the database was out of reach: whatever the plugin made of that, its caller can only try again.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        self.out_of_reach
     }
 
     /// Whether this is a transaction that several plugins share.
@@ -202,6 +210,7 @@ impl Session {
             self.exceeded = Some(*exceeded);
         }
         self.broken |= !failure.leaves_connection();
+        self.out_of_reach |= matches!(failure, Failure::Disconnected(_) | Failure::Exhausted);
         let refusal = failure.into_refusal();
         self.lost_race |= matches!(refusal, Refusal::Serialization);
         refusal

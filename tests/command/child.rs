@@ -1,0 +1,119 @@
+//! The command as a process of its own, that ends with the test.
+
+use crate::harness::{World, guest};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// Longer than any of them takes.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What a command left.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Its stdout as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Its code, unless a pipe got what only a terminal understands.
+    pub fn code(&self) -> i32 {
+        assert!(!self.stdout.contains('\u{1b}') && !self.stderr.contains('\u{1b}'), "{self:?}");
+        self.code.unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
+    }
+}
+
+/// The folder of the example plugins.
+pub fn examples() -> PathBuf {
+    guest("greeter").parent().unwrap().to_owned()
+}
+
+/// The command with nothing of this process's own settings.
+pub fn palisade(arguments: &[&str]) -> Command {
+    let binary = std::env::var_os("PALISADE_BIN").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/debug/palisade"),
+        PathBuf::from,
+    );
+    assert!(binary.exists(), "{} is not built: run `cargo build --bin palisade`", binary.display());
+    let mut command = Command::new(binary.canonicalize().unwrap());
+    for name in ["DATABASE_URL", "PALISADE_LOG", "PALISADE_TOKEN", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    // Compiled code is shared by the tests of a build, as for the tests without a process.
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+pub async fn finish(mut command: Command) -> Ran {
+    let ended = tokio::time::timeout(PATIENCE, command.output()).await.expect("a command that ends").unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) }
+}
+
+/// Runs a command on the database of a test.
+pub async fn run(world: &World, arguments: &[&str]) -> Ran {
+    let mut command = palisade(arguments);
+    command.env("DATABASE_URL", world.url());
+    finish(command).await
+}
+
+/// A `palisade serve` that is ready.
+pub struct Serving {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// Its ready line.
+    pub ready: String,
+}
+
+impl Serving {
+    /// Serves the example plugins on a free port.
+    pub async fn start(world: &World, options: &[&str]) -> Self {
+        let examples = examples();
+        let mut command = palisade(&["serve", examples.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut ready = String::new();
+        let read = tokio::time::timeout(PATIENCE, stdout.read_line(&mut ready))
+            .await
+            .expect("a ready line")
+            .unwrap();
+        if read == 0 {
+            let ended = child.wait_with_output().await.unwrap();
+            panic!("it ended before it was ready: {}", String::from_utf8_lossy(&ended.stderr));
+        }
+        Self { child, stdout, ready }
+    }
+
+    /// Where it listens, from its ready line.
+    pub fn url(&self) -> &str {
+        self.ready.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
+    }
+
+    /// Sends SIGTERM and returns what it leaves.
+    pub async fn terminate(mut self) -> Ran {
+        let id = self.child.id().unwrap().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        assert!(told.success());
+        let mut rest = self.ready.clone();
+        self.stdout.read_to_string(&mut rest).await.unwrap();
+        let ended =
+            tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await.expect("it ends").unwrap();
+        Ran { code: ended.status.code(), stdout: rest, stderr: String::from_utf8(ended.stderr).unwrap() }
+    }
+}

@@ -1,0 +1,123 @@
+//! A host on a real listener, and a client that speaks to it.
+
+use palisade::Host;
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long to wait for what takes well under a second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A host that is served until this is dropped.
+pub struct Served {
+    pub address: SocketAddr,
+    client: Client,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Served {
+    /// Serves a host on a free port.
+    pub async fn new(host: Host) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(palisade::server::serve(host, listener, async {
+            let _ = stopped.await;
+        }));
+        Self { address, client: client(), stop: Some(stop), serving: Some(serving) }
+    }
+
+    /// A request to it.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// A GET and its answer.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::GET, path)).await
+    }
+
+    /// A POST of JSON and its answer.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::to(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Waits until a path answers with this status.
+    pub async fn until(&self, path: &str, status: u16) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(path).await;
+            if answer.status == status {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{path} never answers {status}: {answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Tells it to stop.
+    pub fn stop(&mut self) {
+        let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+
+    /// Returns when it has ended.
+    pub async fn ended(&mut self) {
+        self.serving.take().unwrap().await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(serving) = &self.serving {
+            serving.abort();
+        }
+    }
+}
+
+impl Answer {
+    /// Sends a request.
+    pub async fn to(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        Self { status, headers, body }
+    }
+
+    /// A header as text; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The kind of the failure that it is.
+    pub fn kind(&self) -> &str {
+        self.body["error"]["kind"].as_str().unwrap_or_default()
+    }
+
+    /// The sentence of the failure that it is.
+    pub fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().unwrap_or_default()
+    }
+}
+
+/// A client that takes no proxy from the environment.
+pub fn client() -> Client {
+    // reqwest asks for it also where no request is encrypted; the first test to come here sets it for all.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // No connection is kept: one that a server drains would be used once more and fail.
+    Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap()
+}
