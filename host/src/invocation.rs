@@ -144,7 +144,11 @@ fn store(core: &Core, plugin: &Arc<Plugin>, kind: Kind, setting: &Setting, sessi
     store.call_hook(|mut context, hook| context.data_mut().cross(hook));
     store.set_epoch_deadline(1);
     // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
-    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+    store.epoch_deadline_callback(|mut context| {
+        // A tick comes the way of a host call and is none.
+        context.data_mut().ledger.release(Limit::HostCalls, 1);
+        Ok(UpdateDeadline::Yield(1))
+    });
     store
 }
 
@@ -155,10 +159,15 @@ impl State {
             CallHook::CallingHost => {
                 self.meter.leave_guest();
                 self.ledger.record(Limit::GuestTime, self.meter.guest_ms());
-                self.ledger.limits().check(Limit::GuestTime, self.meter.guest_ms())?;
-                Ok(self.ledger.spend(Limit::HostCalls, 1)?)
+                self.ledger.record(Limit::HostCalls, self.ledger.used(Limit::HostCalls).saturating_add(1));
+                Ok(self.ledger.limits().check(Limit::GuestTime, self.meter.guest_ms())?)
             }
-            CallHook::CallingWasm | CallHook::ReturningFromHost => {
+            CallHook::ReturningFromHost => {
+                self.meter.enter_guest();
+                // Checked here because only here it is known that it was no tick. The guest never sees what the call gave.
+                Ok(self.ledger.limits().check(Limit::HostCalls, self.ledger.used(Limit::HostCalls))?)
+            }
+            CallHook::CallingWasm => {
                 self.meter.enter_guest();
                 Ok(())
             }
