@@ -1,12 +1,13 @@
 //! `wit/http.wit` through a component, against real servers on loopback.
 
-use crate::harness::{World, altered, call, returned};
+use crate::harness::{World, altered, call, guest, returned};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{any, get};
 use palisade::backend::http::{Secret, Secrets};
 use palisade::guard::address::AddressPolicy;
-use palisade::{Host, Policy};
+use palisade::limits::PLUGIN_CONCURRENCY_MAX;
+use palisade::{CallError, Host, Policy};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,7 +93,7 @@ fn request(method: &str, url: &str) -> Value {
     json!({ "request": { "method": method, "url": url, "headers": [], "body": null, "secret": null, "timeoutMs": null } })
 }
 
-async fn fetch(host: &Host, request: Value) -> Result<Value, palisade::CallError> {
+async fn fetch(host: &Host, request: Value) -> Result<Value, CallError> {
     call(host, "probe", "effects/fetch", request).await
 }
 
@@ -226,4 +227,30 @@ async fn server_that_is_not_there_is_a_failed_connection() {
     server.task.abort();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(returned(fetch(&host, request("get", &url)).await), json!({ "tag": "connection-failed" }));
+}
+
+#[tokio::test]
+async fn plugin_that_takes_every_permit_is_overloaded_and_its_neighbour_served() {
+    let (world, server) = (World::new().await, Server::start().await);
+    let host = server.host(&world, "").await;
+    host.load(guest("greeter"), &Policy::harmless()).await.unwrap();
+    let mut slow = request("get", &server.url("/v1/slow"));
+    slow["request"]["timeoutMs"] = json!(8_000);
+    let mut taken = tokio::task::JoinSet::new();
+    for _ in 0..PLUGIN_CONCURRENCY_MAX {
+        let (host, slow) = (host.clone(), slow.clone());
+        taken.spawn(async move { fetch(&host, slow).await });
+    }
+    while server.hits() < PLUGIN_CONCURRENCY_MAX {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let refused = call(&host, "probe", "reads/now", json!({})).await;
+    assert!(matches!(refused, Err(CallError::Overloaded { .. })), "{refused:?}");
+    let greeting = call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await.unwrap();
+    assert_eq!(greeting, json!("Hello, Ada!"));
+    taken.shutdown().await;
+    assert!(
+        call(&host, "probe", "reads/now", json!({})).await.is_ok(),
+        "permits come back with the calls that held them"
+    );
 }

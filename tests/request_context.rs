@@ -6,7 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use palisade::grant::ItemPower;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
 use palisade::guard::request_context::RequestId;
-use palisade::limits::{CONTEXT_BYTES_MAX, CONTEXT_ENTRIES_MAX, CONTEXT_KEY_BYTES_MAX, REQUEST_ID_BYTES_MAX};
+use palisade::limits::{CONTEXT_KEY_BYTES_MAX, Limit, REQUEST_ID_BYTES_MAX};
+
+const CONTEXT_BYTES_MAX: u64 = Limit::ContextBytes.default_max();
+const CONTEXT_ENTRIES_MAX: u64 = Limit::ContextEntries.default_max();
 use palisade::{CallError, Caller, Host};
 use serde_json::{Value, json};
 

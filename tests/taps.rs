@@ -1,7 +1,7 @@
 //! `wit/taps.wit`: who is asked, in which order, and what becomes of the answers. Items are written through the host's own
 //! API, as over HTTP.
 
-use crate::harness::{World, altered};
+use crate::harness::{World, altered, guest};
 use palisade::backend::Item;
 use palisade::grant::ItemPower;
 use palisade::guard::item::{
@@ -19,6 +19,18 @@ fn draft(fields: Value) -> Draft {
         title: Title::parse("A note").unwrap(),
         status: Status::Published,
         fields: Fields::from_value(fields).unwrap(),
+    }
+}
+
+/// The newest notes.
+fn notes() -> Criteria {
+    Criteria {
+        item_type: ItemType::parse("note", ItemScope::All, ItemPower::Read).unwrap(),
+        status: None,
+        fields: None,
+        order: Order::Newest,
+        limit: PageSize::parse(10).unwrap(),
+        after: None,
     }
 }
 
@@ -49,15 +61,7 @@ async fn access_tap_that_denies_traps_or_spins_hides_the_item() {
         let set = format!("UPDATE palisade.items SET fields = '{{\"access\": \"{order}\"}}'");
         world.sql.batch_execute(&set).await.unwrap();
         assert!(matches!(read(&host, &Caller::Host, &seen).await, Err(CallError::NotFound)), "{order}");
-        let criteria = Criteria {
-            item_type: ItemType::parse("note", ItemScope::All, ItemPower::Read).unwrap(),
-            status: None,
-            fields: None,
-            order: Order::Newest,
-            limit: PageSize::parse(10).unwrap(),
-            after: None,
-        };
-        let page = host.find_items(&criteria, Caller::Host, RequestId::random()).await.unwrap();
+        let page = host.find_items(&notes(), Caller::Host, RequestId::random()).await.unwrap();
         assert!(page.items.is_empty(), "{order}");
         let denied = create(&host, &Caller::Host, json!({ "access": order })).await;
         assert!(matches!(denied, Err(CallError::Denied)), "{order}: {denied:?}");
@@ -134,6 +138,15 @@ async fn view_taps_fold_the_fields_and_leave_the_stored_item_alone() {
         let hidden = read(&host, &Caller::Host, &item).await;
         assert!(matches!(hidden, Err(CallError::Trapped { .. })), "{order}: {hidden:?}");
     }
+    let other = create(&host, &Caller::Host, json!({})).await.unwrap();
+    let page = host.find_items(&notes(), Caller::Host, RequestId::random()).await.unwrap();
+    assert_eq!(
+        page.items.iter().map(|item| item.id).collect::<Vec<_>>(),
+        [other.id],
+        "one failing view hides one item"
+    );
+    let written = create(&host, &Caller::Host, json!({ "view": "trap" })).await.unwrap();
+    assert_eq!(written.fields.to_value(), json!({}), "the write is told, and nothing unviewed with it");
 }
 
 #[tokio::test]
@@ -274,4 +287,19 @@ async fn author_may_change_an_item_and_a_stranger_may_not() {
     let conflict = host.patch_item(&id, stale, author.clone(), RequestId::random()).await;
     assert!(matches!(conflict, Err(CallError::Conflict(1))));
     assert_eq!(host.patch_item(&id, patch, author, RequestId::random()).await.unwrap().revision, 2);
+}
+
+#[tokio::test]
+async fn tap_that_the_policy_does_not_name_refuses_the_plugin() {
+    let world = World::new().await;
+    let all = "db = { tables = { seen = [\"select\", \"insert\"] } }\nvariables = [\"write\"]\n";
+    let some = "taps = [\"item-access\", \"item-view\", \"item-presave\", \"item-changed\"]\n";
+    for (grants, missing) in [(all.to_owned(), "item-access"), (format!("{all}{some}"), "cron")] {
+        let policy = Policy::only(toml::from_str(&grants).unwrap());
+        let error = world.builder().plugin(guest("taps"), policy).build().await.err().unwrap().to_string();
+        assert!(error.contains(&format!("tap `{missing}`")), "{error}");
+    }
+    let every = format!("{all}{}", some.replace(']', ", \"cron\"]"));
+    let policy = Policy::only(toml::from_str(&every).unwrap());
+    assert!(world.builder().plugin(guest("taps"), policy).build().await.is_ok());
 }

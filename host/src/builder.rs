@@ -104,7 +104,7 @@ impl HostBuilder {
     }
 
     /// Secrets that plugins name and never see.
-    pub fn secrets(mut self, secrets: Secrets) -> Self {
+    pub fn secrets(mut self, secrets: impl SecretStore + 'static) -> Self {
         self.secrets = Some(Arc::new(secrets));
         self
     }

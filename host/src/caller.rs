@@ -11,7 +11,7 @@ pub enum Caller {
     Anonymous,
     /// A user.
     User(Arc<User>),
-    /// The host itself: cron taps, imports, an operator's command. Holds every permission; plugins see no user.
+    /// The host itself: imports and an operator's command. Holds every permission; plugins see no user.
     Host,
 }
 

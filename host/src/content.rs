@@ -54,8 +54,8 @@ impl Content<'_> {
         let permissions = self.request.permissions(self.users).await?;
         let viewer = viewer(self.request, permissions, self.scope);
         let found = self.items.get(&mut self.at, ids, &viewer).await?;
-        let mut by_id: HashMap<Uuid, Item> = found.into_iter().map(|item| (item.id, item)).collect();
-        Ok(ids.iter().filter_map(|id| by_id.remove(&id.uuid())).collect())
+        let by_id: HashMap<Uuid, Item> = found.into_iter().map(|item| (item.id, item)).collect();
+        Ok(ids.iter().filter_map(|id| by_id.get(&id.uuid()).cloned()).collect())
     }
 
     /// One page of what can be seen.

@@ -76,7 +76,7 @@ impl Core {
 
     /// Runs the cron taps that are due; each plugin alone.
     pub(crate) async fn cron(&self, plugin: &Arc<Plugin>, scheduled: i64) {
-        let request = Arc::new(Request::new(RequestId::random(), Caller::Host));
+        let request = Arc::new(Request::new(RequestId::random(), Caller::Anonymous));
         let setting = Setting::new(request, Kind::Action, &plugin.limits);
         if let Err(error) = tap::cron(self, plugin, &setting, scheduled).await {
             tracing::error!(plugin = plugin.name.as_str(), %error, "a cron tap failed");

@@ -26,6 +26,9 @@ pub struct Grants {
     /// Servers outside.
     #[serde(default)]
     pub http: Vec<HttpGrant>,
+    /// Taps, such as `item-view`, that a policy allows. A manifest asks for them in its `[taps]`.
+    #[serde(default)]
+    pub taps: BTreeSet<String>,
 }
 
 /// Powers over the plugin's own tables.
@@ -144,6 +147,14 @@ impl Policy {
         self
     }
 
+    /// Whether a plugin may have a tap. Taps see and shape what is not theirs, so they are powers like any other.
+    pub(crate) fn allows_tap(&self, tap: &str) -> bool {
+        match &self.allowed {
+            Allowed::Asked => true,
+            Allowed::Only(grants) => grants.taps.contains(tap),
+        }
+    }
+
     /// What a manifest that asks for this gets.
     pub(crate) fn grant(&self, asked: &Grants) -> Grants {
         match &self.allowed {
@@ -165,6 +176,7 @@ impl Grants {
             item: ItemGrant { types: shared(&self.item.types, &allowed.item.types) },
             user: self.user.intersection(&allowed.user).copied().collect(),
             variables: self.variables.intersection(&allowed.variables).copied().collect(),
+            taps: self.taps.intersection(&allowed.taps).cloned().collect(),
             http: self.http.iter().filter(|entry| allowed.http.contains(entry)).cloned().collect(),
         }
     }

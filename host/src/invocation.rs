@@ -101,7 +101,8 @@ pub(crate) async fn run(
         Ok(Ok(Ok(reply))) => Ok(reply),
         Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
         Ok(Err(panic)) => {
-            let text = panic.downcast_ref::<&str>().copied().unwrap_or("no message");
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
             Err(CallError::internal(anyhow::anyhow!("a host function panicked: {text}")))
         }
         Err(_) => {
@@ -206,6 +207,8 @@ impl State {
         let timed = self.kind == Kind::Action;
         let shown =
             Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != limits::Unit::Milliseconds);
+        // What is fixed when a component is loaded is nothing that it can act on.
+        let shown = shown.filter(|limit| !matches!(limit, Limit::Stack | Limit::Instances));
         let mut usages: Vec<Exceeded> = shown
             .map(|limit| Exceeded { limit, used: self.used(limit), max: self.ledger.max(limit) })
             .collect();
@@ -216,6 +219,7 @@ impl State {
     fn used(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Memory => self.memory.bytes(),
+            Limit::TableElements => self.memory.elements(),
             Limit::ActionTime | Limit::WallTime => self.clock.monotonic() / NS_PER_MS,
             Limit::ContextEntries => self.request.context_use(&self.plugin.name).0,
             Limit::ContextBytes => self.request.context_use(&self.plugin.name).1,
@@ -250,11 +254,8 @@ fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     }
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => {
-            let exceeded = Exceeded {
-                limit: Limit::Stack,
-                used: state.plugin.limits.get(Limit::Stack),
-                max: state.plugin.limits.get(Limit::Stack),
-            };
+            let max = Limit::Stack.default_max();
+            let exceeded = Exceeded { limit: Limit::Stack, used: max, max };
             return CallError::LimitExceeded { plugin, exceeded };
         }
         Some(Trap::UnreachableCodeReached) => {

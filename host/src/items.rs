@@ -10,8 +10,8 @@ use crate::backend::Item;
 use crate::backend::postgres::session::Session;
 use crate::content::Change;
 use crate::core::Core;
-use crate::error::CallError;
-use crate::guard::item::{Criteria, Draft, ItemId, Patch};
+use crate::error::{CallError, Refusal};
+use crate::guard::item::{Criteria, Draft, Fields, ItemId, Patch};
 use crate::invocation::Setting;
 use crate::kind::Kind;
 use crate::limits::Limits;
@@ -63,8 +63,8 @@ impl<'a> Items<'a> {
     pub(crate) async fn get(&self, id: ItemId) -> Result<Item, CallError> {
         let mut work = Work::new(self, self.core.database.session(Kind::Query));
         let item = work.any(self, id).await?.ok_or(CallError::NotFound)?;
-        let seen = self.may(Operation::Read, &item, &work).await?;
         drop(work);
+        let seen = self.may(Operation::Read, &item).await?;
         if seen { self.show(item).await } else { Err(CallError::NotFound) }
     }
 
@@ -80,7 +80,7 @@ impl<'a> Items<'a> {
             let verdict =
                 tap::access(self.core, self.plugins.access(), &self.setting, Operation::Read, &item).await?;
             if verdict != Verdict::Deny {
-                items.push(self.show(item).await?);
+                items.extend(self.shown(item).await?);
             }
         }
         Ok(Page { items, next })
@@ -90,7 +90,7 @@ impl<'a> Items<'a> {
     pub(crate) async fn write(&self, write: &Write) -> Result<Option<Item>, CallError> {
         let written = transact(&self.setting, Writing { items: self, write }).await?;
         match written {
-            Written::Item(item) => self.show(item).await.map(Some),
+            Written::Item(item) => self.written(item).await.map(Some),
             Written::Deleted => Ok(None),
         }
     }
@@ -180,15 +180,20 @@ impl<'a> Items<'a> {
     /// An item that the caller may see, before anything is said about changing it.
     async fn visible(&self, id: ItemId, work: &mut Work) -> Result<Item, CallError> {
         let item = work.any(self, id).await?.ok_or(CallError::NotFound)?;
-        if self.may(Operation::Read, &item, work).await? { Ok(item) } else { Err(CallError::NotFound) }
+        if self.may(Operation::Read, &item).await? { Ok(item) } else { Err(CallError::NotFound) }
     }
 
-    async fn may(&self, operation: Operation, item: &Item, work: &Work) -> Result<bool, CallError> {
+    async fn may(&self, operation: Operation, item: &Item) -> Result<bool, CallError> {
         match tap::access(self.core, self.plugins.access(), &self.setting, operation, item).await? {
             Verdict::Deny => Ok(false),
             Verdict::Grant => Ok(true),
-            Verdict::Neutral => Ok(work.sees(self, item).await?),
+            Verdict::Neutral => Ok(self.sees(item).await?),
         }
+    }
+
+    /// The host's own rule: published, one's own, or of a type that one edits.
+    async fn sees(&self, item: &Item) -> Result<bool, Refusal> {
+        self.setting.request.sees(item, &*self.core.backends.users).await
     }
 
     async fn permit(
@@ -202,6 +207,30 @@ impl<'a> Items<'a> {
             Verdict::Deny => Err(CallError::Denied),
             Verdict::Grant => Ok(()),
             Verdict::Neutral => Ok(work.content(self).permit(change, &item.item_type, item.author).await?),
+        }
+    }
+
+    /// An item of a page: one whose view fails is not shown, and takes no other with it.
+    async fn shown(&self, item: Item) -> Result<Option<Item>, CallError> {
+        match self.show(item).await {
+            Ok(item) => Ok(Some(item)),
+            Err(error @ (CallError::Unavailable { .. } | CallError::Overloaded { .. })) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "an item is left out of a page: its view failed");
+                Ok(None)
+            }
+        }
+    }
+
+    /// A written item. It is committed: when its view fails, the caller hears of the write and sees no fields.
+    async fn written(&self, item: Item) -> Result<Item, CallError> {
+        let bare = Item { fields: Fields::empty(), ..item.clone() };
+        match self.show(item).await {
+            Ok(item) => Ok(item),
+            Err(error) => {
+                tracing::warn!(%error, "a written item is shown without its fields: its view failed");
+                Ok(bare)
+            }
         }
     }
 

@@ -29,7 +29,8 @@
 //! Without `.database(…)` the host uses `DATABASE_URL`, and without that a private PostgreSQL. Nothing runs unless it is
 //! granted: [`Policy::harmless`] gives what needs no grant, [`Policy::as_asked`] what the manifest asks for,
 //! [`Policy::only`] the part of it that you name. Your own user store, cache, log, variables, items or HTTP client take the
-//! place of the default through one small trait each, in [`backend`].
+//! place of the default through one small trait each, in [`backend`]. `db` is PostgreSQL, `clock`, `random` and
+//! `request-context` are the host's own: they carry what a kind promises.
 //!
 //! Failures say who is to blame ([`CallError::blame`]) and are sentences that name the fix. Every limit is in [`limits`].
 

@@ -66,11 +66,11 @@ limits! {
     Instances, "instances", Count, 200;
     /// Bytes of stack of guest code. Deep recursion ends here.
     Stack, "stack", Bytes, WASM_STACK_BYTES as u64;
-    /// Milliseconds that guest code runs; host calls do not count. Seeds: 10 s.
+    /// Milliseconds that guest code runs; host calls do not count. 10 s is far beyond any page.
     GuestTime, "guest-time", Milliseconds, 10_000;
-    /// Milliseconds from start to end of a query or mutation, host calls included. Seeds: 30 s.
+    /// Milliseconds from start to end of a query or mutation, host calls included. Callers have given up by then.
     WallTime, "wall-time", Milliseconds, 30_000;
-    /// The same for an action, which waits for other servers. Seeds: 5 min.
+    /// The same for an action, which waits for other servers. Longer work belongs in several runs of a cron tap.
     ActionTime, "action-time", Milliseconds, 300_000;
     /// Calls into the host. Each is cheap, and a million of them are not.
     HostCalls, "host-calls", Count, 100_000;
@@ -159,7 +159,7 @@ impl Limits {
 
 /// Most memory that an operator can grant, in bytes: it sizes the slots of the instance pool.
 pub const MEMORY_CEILING_BYTES: u64 = 256 * MIB;
-/// Instances alive at once on a host. Seeds: 1,000.
+/// Instances alive at once on a host. Each takes a slot of address space, and memory when it runs.
 pub const INSTANCES_TOTAL_MAX: u32 = 1_000;
 /// Memory that stays mapped in an idle pool slot, in bytes: most calls of a small guest touch no more, and more would
 /// have to be cleared for each call.
@@ -275,10 +275,6 @@ pub const CACHE_TTL_MAX_MS: u64 = 30 * 24 * 3_600_000;
 
 /// Bytes of a context key.
 pub const CONTEXT_KEY_BYTES_MAX: usize = 128;
-/// Bytes of one plugin's context in one request.
-pub const CONTEXT_BYTES_MAX: u64 = 64 * KIB;
-/// Entries of one plugin's context in one request.
-pub const CONTEXT_ENTRIES_MAX: u64 = 64;
 /// Bytes of a request id.
 pub const REQUEST_ID_BYTES_MAX: usize = 64;
 
@@ -311,7 +307,7 @@ pub const REFUSAL_BYTES_MAX: usize = 1024;
 /// Seconds between two runs of a cron tap, at least.
 pub const CRON_INTERVAL_MIN_S: u64 = 1;
 
-/// Milliseconds that one statement may take. Seeds: 5 s.
+/// Milliseconds that one statement may take. A page cannot wait longer.
 pub const STATEMENT_MS: u64 = 5_000;
 /// Milliseconds that a statement may wait for a lock.
 pub const LOCK_MS: u64 = 2_000;
@@ -319,10 +315,16 @@ pub const LOCK_MS: u64 = 2_000;
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
 /// Connections of one plugin's pool.
 pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
-/// Connections of the host's own pool.
+/// Prepared statements that one connection keeps.
+pub const STATEMENTS_CACHED_MAX: usize = 200;
+/// Times that a login role may hold its pool's connections: a version that is being replaced, or a second host on the
+/// same database, has a pool of its own for a while.
+pub const ROLE_POOLS_MAX: usize = 4;
+/// Connections that only ever run one statement: for tokens, permissions and the like. A pool of their own, because
+/// whoever asks may hold a transaction's connection already, and must not wait for those who hold the others.
+pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
+/// Connections of the host's own transactions.
 pub const HOST_CONNECTIONS_MAX: usize = 16;
-/// Connections to the database in all. PostgreSQL's own default maximum is 100.
-pub const CONNECTIONS_TOTAL_MAX: usize = 80;
 /// Milliseconds that an invocation waits for a connection.
 pub const CONNECTION_WAIT_MS: u64 = 5_000;
 /// Seconds after which an idle connection is closed.
@@ -355,6 +357,9 @@ pub const SQL_NUMBER_BYTES_MAX: usize = 64;
 pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
 /// Parts that such a text may be put together from: a parameter between two `%` has five, with the operators.
 pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
+/// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min, enough to
+/// build an index on a large table.
+pub const MIGRATION_MS: u64 = 600_000;
 /// Bytes of one migration.
 pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
 /// References to common table expressions, spelled out: each level of doubling doubles the planner's work.
@@ -412,7 +417,7 @@ pub const HTTP_REDIRECTS_MAX: usize = 5;
 /// Milliseconds of an exchange when the plugin names no time.
 pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
 
-/// Connections of a private PostgreSQL: what the host may open in all, and as much again for people who look at it.
+/// Connections of a private PostgreSQL: the host's own, a dozen plugins' pools at their fullest, and people who look at it.
 pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
 /// Milliseconds that a private PostgreSQL gets to start: recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;

@@ -174,6 +174,9 @@ pub(crate) fn limits<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Limi
             let known: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
             D::Error::custom(format!("unknown limit `{name}`, expected one of {}", known.join(", ")))
         })?;
+        if limit == Limit::Stack {
+            return Err(D::Error::custom("limit `stack` is the same for every plugin: remove the line"));
+        }
         let max = parse_amount(limit, &value).map_err(D::Error::custom)?;
         limits.set(limit, max);
     }
@@ -231,6 +234,7 @@ mod tests {
             ("[exports]\n\"acme:blog/posts\" = \"read\"\n", "palisade.toml:6:21: unknown variant `read`"),
             ("[exports]\nposts = \"query\"\n", "`package:name/interface`"),
             ("[limits]\nmemroy = \"1 MiB\"\n", "unknown limit `memroy`"),
+            ("[limits]\nstack = \"1 MiB\"\n", "the same for every plugin"),
             ("[limits]\nmemory = 5\n", "write a text such as \"32 MiB\""),
             ("[limits]\nmemory = \"5 MB\"\n", "KiB or MiB"),
             ("[limits]\ndb-rows = -1\n", "cannot be negative"),
@@ -256,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn manifest_of_the_design_is_accepted() {
+    fn manifest_with_every_section_is_accepted() {
         let rest = "[exports]\n\"acme:blog/posts\" = \"query\"\n[taps]\nitem-view = { weight = 10 }\n[grants]\n\
              db = { tables = { drafts = [\"select\", \"insert\"] }, query = true }\n\
              item = { types = { post = [\"read\", \"write\"] } }\n\

@@ -53,6 +53,11 @@ impl Memory {
         self.bytes
     }
 
+    /// Elements of all tables.
+    pub(crate) fn elements(&self) -> u64 {
+        self.elements
+    }
+
     /// The growth that was refused, if one was: what a trap after it is due to.
     pub(crate) fn refused(&self) -> Option<Exceeded> {
         self.refused

@@ -95,6 +95,7 @@ impl Request {
     /// Starts counting anew, when everything is rolled back and run again.
     pub(crate) fn restart(&self) {
         self.items.store(0, Ordering::Relaxed);
+        self.context().clear();
     }
 }
 

@@ -13,6 +13,7 @@ use crate::invocation::{self, Setting};
 use crate::kind::Kind;
 
 use crate::plugin::{Decision, Entry, ItemChange, Operation, Plugin, Reply};
+use crate::transaction::unreached;
 use std::sync::Arc;
 
 /// What the access taps say together.
@@ -141,7 +142,11 @@ pub(crate) async fn cron(
 async fn ask(core: &Core, plugin: &Arc<Plugin>, setting: &Setting, entry: Entry) -> Result<Reply, CallError> {
     let _permit = core.admit(plugin).await?;
     let session = plugin.session(Kind::Query);
-    invocation::run(core, plugin, Kind::Query, &own(setting, plugin), session, entry).await.reply
+    let ended = invocation::run(core, plugin, Kind::Query, &own(setting, plugin), session, entry).await;
+    match (ended.session, ended.reply) {
+        (Some(session), Err(error)) if session.is_out_of_reach() => Err(unreached(error)),
+        (_, reply) => reply,
+    }
 }
 
 /// Enters a plugin as a mutation, within the transaction that is handed to it.

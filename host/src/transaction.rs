@@ -63,7 +63,7 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
 }
 
 /// A plugin that failed because the database was away is not to blame, and neither is its caller.
-fn unreached(error: CallError) -> CallError {
+pub(crate) fn unreached(error: CallError) -> CallError {
     match error {
         CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. } => {
             CallError::Unavailable {

@@ -7,7 +7,7 @@
 use crate::guard::clock::Clock;
 use crate::guard::logging::{Level, LogRecord};
 use crate::invocation::State;
-use crate::limits::{LOG_RECORD_BYTES_MAX, Limit};
+use crate::limits::{LOG_RECORD_BYTES_MAX, Limit, RANDOM_CALL_BYTES_MAX};
 use crate::random::Random;
 use std::time::Duration;
 use wasmtime::component::Linker;
@@ -35,6 +35,7 @@ impl Closed {
             .monotonic_clock(MonotonicClock(clock))
             .secure_random(random.fork())
             .insecure_random(random.fork())
+            .max_random_size(RANDOM_CALL_BYTES_MAX)
             .insecure_random_seed(u128::from_le_bytes(random.array()));
         Self { context: builder.build(), output }
     }

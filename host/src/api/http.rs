@@ -6,7 +6,7 @@ use crate::core::Backends;
 use crate::error::Refusal;
 use crate::guard::http::{Method, OutboundRequest, RawRequest, ReadSize};
 use crate::invocation::State;
-use crate::ledger::{Exceeded, Ledger};
+use crate::ledger::Ledger;
 use crate::limits::Limit;
 use crate::plugin::Plugin;
 use tokio::time::Instant;
@@ -72,6 +72,7 @@ impl wit::HostBody for View<'_> {
 
     async fn drop(&mut self, body: Resource<Body>) -> wasmtime::Result<()> {
         self.table.delete(body)?;
+        self.ledger.release(Limit::Handles, 1);
         Ok(())
     }
 }
@@ -84,9 +85,8 @@ impl View<'_> {
             value: value.as_bytes().to_vec(),
         });
         let headers = headers.collect();
-        let max = self.ledger.max(Limit::Handles);
-        let full = Exceeded { limit: Limit::Handles, used: max.saturating_add(1), max };
-        let body = self.table.push(Body(body)).map_err(|_| Refusal::Exceeded(full))?;
+        self.ledger.spend(Limit::Handles, 1)?;
+        let body = self.table.push(Body(body)).map_err(Refusal::internal)?;
         Ok(wit::Response { status, headers, body })
     }
 }

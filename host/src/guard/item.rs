@@ -111,6 +111,11 @@ impl ItemId {
 pub struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// No fields at all.
+    pub fn empty() -> Self {
+        Self(Map::new())
+    }
+
     /// Parses JSON text.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let used = text.len() as u64;

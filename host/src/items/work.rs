@@ -54,9 +54,4 @@ impl Work {
         let store = &items.core.backends.items;
         Ok(store.get(&mut self.at(items), &[id], &viewer).await?.pop())
     }
-
-    /// The host's own rule: published, one's own, or of a type that one edits.
-    pub(super) async fn sees(&self, items: &Items<'_>, item: &Item) -> Result<bool, Refusal> {
-        items.setting.request.sees(item, &*items.core.backends.users).await
-    }
 }

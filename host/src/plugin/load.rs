@@ -98,6 +98,12 @@ impl Loader {
         let grants = policy.grant(&manifest.grants);
         let types = component.component_type();
         let passport = Passport::issue(&types, self.engine.wasmtime(), &manifest, &grants).map_err(refuse)?;
+        let taps = passport.taps.keys().map(|tap| tap.trim_start_matches("tap-"));
+        if let Some(tap) = taps.into_iter().find(|tap| !policy.allows_tap(tap)) {
+            return Err(refuse(format!(
+                "the operator's policy does not let it tap `{tap}`: add `taps = [\"{tap}\"]` to its grants there"
+            )));
+        }
         let functions = self.functions(&component, &passport).map_err(refuse)?;
         let egress = self.egress(&grants).map_err(refuse)?;
         let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;

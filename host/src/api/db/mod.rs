@@ -87,6 +87,7 @@ impl wit::HostRows for View<'_> {
 
     async fn drop(&mut self, rows: Resource<Rows>) -> wasmtime::Result<()> {
         self.table.delete(rows)?;
+        self.ledger.release(Limit::Handles, 1);
         Ok(())
     }
 }
@@ -111,7 +112,6 @@ impl write::Host for View<'_> {
         let statement = WriteStatement::parse(&self.plugin.catalogue, &sql)?;
         let short = statement.short_parameters();
         let (answer, _) = self.run_text(statement.text(), statement.parameters(), short, parameters).await?;
-        self.ledger.spend(Limit::DbRows, answer.affected)?;
         Ok(answer.affected)
     }
 }
@@ -130,8 +130,6 @@ impl View<'_> {
 
     async fn change(&mut self, statement: Statement<Value>) -> Result<write::Outcome, Refusal> {
         let (answer, columns) = self.run(statement).await?;
-        // Rows that came back are counted already.
-        self.ledger.spend(Limit::DbRows, answer.affected.saturating_sub(answer.rows.len() as u64))?;
         let rows = Rows::new(answer.rows, columns).all()?;
         Ok(write::Outcome { count: answer.affected, rows })
     }
@@ -172,10 +170,8 @@ impl View<'_> {
     }
 
     fn rows(&mut self, rows: Rows) -> Result<Resource<Rows>, Refusal> {
-        let (used, max) =
-            (self.ledger.max(Limit::Handles).saturating_add(1), self.ledger.max(Limit::Handles));
-        let full = crate::ledger::Exceeded { limit: Limit::Handles, used, max };
-        self.table.push(rows).map_err(|_| Refusal::Exceeded(full))
+        self.ledger.spend(Limit::Handles, 1)?;
+        self.table.push(rows).map_err(Refusal::internal)
     }
 }
 

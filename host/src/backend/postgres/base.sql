@@ -98,5 +98,12 @@ CREATE POLICY granted_update ON palisade.items FOR UPDATE
     USING (item_type IN (SELECT g.item_type FROM palisade.item_grants g WHERE g.role = session_user AND g.can_write));
 CREATE POLICY granted_delete ON palisade.items FOR DELETE
     USING (item_type IN (SELECT g.item_type FROM palisade.item_grants g WHERE g.role = session_user AND g.can_write));
+-- Only what is there now can be kept as what was there: no history can be made up.
 CREATE POLICY granted_insert ON palisade.item_revisions FOR INSERT
-    WITH CHECK (item_type IN (SELECT g.item_type FROM palisade.item_grants g WHERE g.role = session_user AND g.can_write));
+    WITH CHECK (
+        item_type IN (SELECT g.item_type FROM palisade.item_grants g WHERE g.role = session_user AND g.can_write)
+        AND EXISTS (
+            SELECT FROM palisade.items i
+            WHERE i.id = item_revisions.id AND i.item_type = item_revisions.item_type AND i.revision = item_revisions.revision
+        )
+    );

@@ -5,7 +5,7 @@
 use crate::error::{Constraint, Refusal, Violation};
 use crate::ledger::Exceeded;
 use std::error::Error as _;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
 
 /// A failed statement, before it is known who hears of it.
 #[derive(Debug)]
@@ -52,8 +52,10 @@ impl Failure {
     /// Whether the connection can go on after it. Only an ordinary error of a statement says so.
     pub(crate) fn leaves_connection(&self) -> bool {
         match self {
+            // Cancelled, waited too long for a lock, idled too long; and whatever the server itself calls internal.
             Self::Server(error) => {
-                *error.code() != SqlState::QUERY_CANCELED && !error.code().code().starts_with("XX")
+                let code = error.code().code();
+                !matches!(code, "57014" | "55P03" | "25P03") && !code.starts_with("XX")
             }
             Self::Encoding(_) | Self::Exhausted => true,
             Self::Disconnected(_) | Self::NoConnection | Self::Exceeded(_) | Self::Unknown(_) => false,

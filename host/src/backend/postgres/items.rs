@@ -8,7 +8,6 @@ use crate::backend::{At, Item, ItemStore, Viewer};
 use crate::error::Refusal;
 use crate::grant::ItemPower;
 use crate::guard::item::{Criteria, Draft, Fields, ItemId, Order, Status};
-use crate::limits::Limit;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -120,7 +119,7 @@ impl ItemStore for PostgresItems {
         let parameters: [&(dyn ToSql + Sync); 6] = [&old.id, &revision, &title, &status, &fields, &now];
         let types = [Type::UUID, Type::INT4, Type::TEXT, Type::TEXT, Type::JSONB, Type::TIMESTAMPTZ];
         let answer = run(at, &text, &types, &parameters).await?;
-        one(&answer)
+        answer.rows.first().map_or_else(|| Err(at.session.lose_race()), item)
     }
 
     async fn delete(&self, at: &mut At<'_>, old: &Item) -> Result<(), Refusal> {
@@ -129,7 +128,7 @@ impl ItemStore for PostgresItems {
         let revision = revision(old)?;
         let parameters: [&(dyn ToSql + Sync); 2] = [&old.id, &revision];
         let answer = run(at, text, &[Type::UUID, Type::INT4], &parameters).await?;
-        if answer.affected == 1 { Ok(()) } else { Err(Refusal::Serialization) }
+        if answer.affected == 1 { Ok(()) } else { Err(at.session.lose_race()) }
     }
 }
 
@@ -155,7 +154,7 @@ async fn keep(at: &mut At<'_>, old: &Item) -> Result<(), Refusal> {
     ];
     match run(at, &text, &types, &parameters).await {
         // Somebody else has already replaced this revision.
-        Err(Refusal::Violation(_)) => Err(Refusal::Serialization),
+        Err(Refusal::Violation(_)) => Err(at.session.lose_race()),
         other => other.map(drop),
     }
 }
@@ -166,14 +165,11 @@ async fn run(
     types: &[Type],
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Answer, Refusal> {
-    let answer = at.session.run(Sql { text, parameters, types, role: None }, at.ledger).await?;
-    // Rows that came back are counted already.
-    at.ledger.spend(Limit::DbRows, answer.affected.saturating_sub(answer.rows.len() as u64))?;
-    Ok(answer)
+    at.session.run(Sql { text, parameters, types, role: None }, at.ledger).await
 }
 
 fn one(answer: &Answer) -> Result<Item, Refusal> {
-    answer.rows.first().map_or(Err(Refusal::Serialization), item)
+    answer.rows.first().map_or_else(|| Err(Refusal::internal("an insert returned no row")), item)
 }
 
 fn item(row: &Row) -> Result<Item, Refusal> {

@@ -2,7 +2,7 @@
 
 use super::pool::Connection;
 use crate::error::LoadError;
-use crate::limits::{DATABASE_LOCK as LOCK, SECRET_BYTES};
+use crate::limits::{DATABASE_LOCK, MIGRATION_MS, SECRET_BYTES};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
 
@@ -33,11 +33,19 @@ impl From<tokio_postgres::Error> for Fault {
 
 async fn apply(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {
     let client = connection.client();
-    client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    client.batch_execute(&begin()).await?;
     let result = apply_locked(connection, seed).await;
     let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
     client.batch_execute(end).await?;
     result
+}
+
+/// Begins a change to the shape of a database: alone, and with more time than a call has.
+pub(super) fn begin() -> String {
+    format!(
+        "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}; \
+         SELECT pg_advisory_xact_lock({DATABASE_LOCK})"
+    )
 }
 
 async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {

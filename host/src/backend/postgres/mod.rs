@@ -17,7 +17,9 @@ pub(crate) mod variables;
 
 use crate::error::{LoadError, Refusal};
 use crate::kind::Kind;
-use crate::limits::{HOST_CONNECTIONS_MAX, LOCK_MS, STATEMENT_MS};
+use crate::limits::{
+    HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, STATEMENT_MS,
+};
 use pool::{Connection, Pool};
 use session::Session;
 use sha2::{Digest, Sha256};
@@ -28,7 +30,10 @@ use tokio_postgres::Config;
 #[derive(Clone)]
 pub struct Database {
     config: Config,
-    host: Arc<Pool>,
+    /// For transactions, which may hold a connection while they wait for plugins.
+    transactions: Arc<Pool>,
+    /// For single statements, whose holders wait for nobody.
+    lookups: Arc<Pool>,
     secret: Arc<Vec<u8>>,
     /// Begins the name of every role made for this database: roles are shared by all databases of a server.
     tag: String,
@@ -38,19 +43,24 @@ impl Database {
     /// Connects as the host, and makes or upgrades the host's tables.
     pub async fn connect(config: Config) -> Result<Self, LoadError> {
         let mut host_config = config.clone();
-        host_config
-            .application_name("palisade")
-            .options(format!("-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS}"));
-        let host = Arc::new(
-            Pool::new(host_config, HOST_CONNECTIONS_MAX).map_err(|error| unreachable_at(&config, error))?,
-        );
+        host_config.application_name("palisade").options(format!(
+            "-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS} \
+             -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+        ));
+        let pool = |config: &Config, connections_max| {
+            Pool::new(config.clone(), connections_max)
+                .map(Arc::new)
+                .map_err(|error| unreachable_at(config, error))
+        };
+        let transactions = pool(&host_config, HOST_CONNECTIONS_MAX)?;
+        let lookups = pool(&host_config, LOOKUP_CONNECTIONS_MAX)?;
         let connection =
-            host.get().await.map_err(|failure| unreachable_at(&config, failure.into_refusal()))?;
+            lookups.get().await.map_err(|failure| unreachable_at(&config, failure.into_refusal()))?;
         let secret = migrate::run(&connection).await?;
         let database = connection.client().query_one("SELECT current_database()", &[]).await;
         let database: String = database.map_err(|error| migrate::failed(&error))?.get(0);
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
-        Ok(Self { config, host, secret: Arc::new(secret), tag })
+        Ok(Self { config, transactions, lookups, secret: Arc::new(secret), tag })
     }
 
     /// Whether the database answers.
@@ -61,21 +71,24 @@ impl Database {
 
     /// A transaction of the host's own.
     pub(crate) fn session(&self, kind: Kind) -> Session {
-        Session::of_host(Arc::clone(&self.host), kind)
+        Session::of_host(Arc::clone(&self.transactions), kind)
     }
 
+    /// A connection for single statements. Whoever holds one must not wait for another.
     pub(crate) async fn connection(&self) -> Result<Connection, Refusal> {
-        self.host.get().await.map_err(failure::Failure::into_refusal)
+        self.lookups.get().await.map_err(failure::Failure::into_refusal)
     }
 
     /// Closes idle connections of the host.
     pub(crate) fn reap(&self) {
-        self.host.reap();
+        self.transactions.reap();
+        self.lookups.reap();
     }
 
     /// Closes the host's connections; running calls keep theirs.
     pub(crate) fn close(&self) {
-        self.host.close();
+        self.transactions.close();
+        self.lookups.close();
     }
 }
 

@@ -3,7 +3,7 @@
 //! A connection goes back clean or not at all. Which is which is the session's to say.
 
 use super::failure::{self, Failure};
-use crate::limits::{CONNECTION_IDLE_S, CONNECTION_WAIT_MS};
+use crate::limits::{CONNECTION_IDLE_S, CONNECTION_WAIT_MS, STATEMENTS_CACHED_MAX};
 use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime};
 use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
@@ -79,6 +79,10 @@ impl Connection {
     }
 
     pub(crate) async fn prepare_cached(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
+        // The shape of a structured call is the guest's, so there are as many texts as it likes.
+        if self.0.statement_cache.size() >= STATEMENTS_CACHED_MAX {
+            self.0.statement_cache.clear();
+        }
         self.0.prepare_typed_cached(text, types).await
     }
 

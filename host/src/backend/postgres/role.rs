@@ -11,9 +11,7 @@ use crate::grant::{Grants, ItemPower, TableOperation, VariablePower};
 use crate::guard::db::catalogue::{Catalogue, Column, Operations, Table};
 use crate::guard::db::migration::Migration;
 use crate::guard::name::PluginName;
-use crate::limits::{
-    DATABASE_LOCK as LOCK, IDLE_IN_TRANSACTION_MS, LOCK_MS, PLUGIN_CONNECTIONS_MAX, STATEMENT_MS,
-};
+use crate::limits::{IDLE_IN_TRANSACTION_MS, LOCK_MS, PLUGIN_CONNECTIONS_MAX, ROLE_POOLS_MAX, STATEMENT_MS};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -43,9 +41,13 @@ impl Database {
         let refuse = |sentence: String| LoadError::Migration { plugin: plan.name.to_string(), sentence };
         let role = format!("pal_{}_{}", self.tag, plan.name.snake());
         let connection = self.connection().await.map_err(|refusal| refuse(refusal.to_string()))?;
-        let work = Work { client: connection.client(), plan, role: &role, schema: schema(plan.name) };
+        // Never pooled again: whoever drops this future leaves it in the middle of something.
+        let connection = Once(Some(connection));
+        let client =
+            connection.0.as_ref().map(Connection::client).ok_or_else(|| refuse("no connection".into()))?;
+        let work = Work { client, plan, role: &role, schema: schema(plan.name) };
         let password = self.password(&role);
-        work.transaction(&connection, &password).await.map_err(|fault| match fault {
+        work.transaction(&password).await.map_err(|fault| match fault {
             Fault::Server(error) => LoadError::Database {
                 sentence: format!("plugin `{}` could not be installed; the cause is below", plan.name),
                 source: anyhow::anyhow!("{}", migrate::describe(&error)),
@@ -70,6 +72,17 @@ impl Database {
                 hex::encode(mac.finalize().into_bytes())
             }
             Err(never) => unreachable!("HMAC takes keys of any length: {never}"),
+        }
+    }
+}
+
+/// A connection that is closed when it is done with.
+struct Once(Option<Connection>);
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            connection.close();
         }
     }
 }
@@ -99,10 +112,10 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn transaction(&self, connection: &Connection, password: &str) -> Result<(), Fault> {
-        connection.batch(Some(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})"))).await?;
+    async fn transaction(&self, password: &str) -> Result<(), Fault> {
+        self.client.batch_execute(&migrate::begin()).await?;
         let result = self.install(password).await;
-        connection.batch(Some(if result.is_ok() { "COMMIT" } else { "ROLLBACK" })).await?;
+        self.client.batch_execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
         result
     }
 
@@ -120,9 +133,10 @@ impl Work<'_> {
         let exists =
             self.client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?.is_some();
         let verb = if exists { "ALTER" } else { "CREATE" };
+        let connections = PLUGIN_CONNECTIONS_MAX.saturating_mul(ROLE_POOLS_MAX);
         let text = format!(
             "{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS \
-                 CONNECTION LIMIT {PLUGIN_CONNECTIONS_MAX} PASSWORD '{password}'; \
+                 CONNECTION LIMIT {connections} PASSWORD '{password}'; \
              ALTER ROLE {role} SET search_path = {schema}; \
              ALTER ROLE {role} SET statement_timeout = {STATEMENT_MS}; \
              ALTER ROLE {role} SET lock_timeout = {LOCK_MS}; \

@@ -90,8 +90,8 @@ impl Session {
         ledger.spend(Limit::DbStatements, 1)?;
         let first = self.connection.is_none();
         match self.attempt(sql, ledger, None).await {
-            // An idle connection that died in the pool is no reason to fail: nothing has happened yet.
-            Err(Failure::Disconnected(_)) if first => {
+            // An idle connection that died in the pool is no reason to fail: not even BEGIN was answered.
+            Err(Failure::Disconnected(_)) if first && !self.begun => {
                 self.discard();
                 self.attempt(sql, ledger, None).await
             }
@@ -111,7 +111,14 @@ impl Session {
         self.soiled = true;
         let prepared = self.prepare(text).await;
         let statement = prepared.map_err(|failure| self.refuse(failure))?;
-        let bound = bind(statement.params())?;
+        let bound = match bind(statement.params()) {
+            Ok(bound) => bound,
+            Err(refusal) => {
+                // In an action the transaction is this statement's own and ends with it.
+                self.broken |= self.mode == Mode::Each && self.end("ROLLBACK").await.is_err();
+                return Err(refusal);
+            }
+        };
         let parameters: Vec<&(dyn ToSql + Sync)> =
             bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
         let sql = Sql { text, parameters: &parameters, types: &[], role: None };
@@ -128,7 +135,10 @@ impl Session {
         let (opened, statement) = tokio::join!(client.batch(prefix.as_deref()), client.prepare(text));
         self.in_flight = false;
         self.begun |= opened.is_ok() && prefix.is_some();
-        opened.map_err(failure::of)?;
+        if let Err(error) = opened {
+            self.broken = true;
+            return Err(failure::of(error));
+        }
         match statement {
             Ok(statement) => Ok(statement),
             Err(error) => Err(self.undo(failure::of(error)).await),
@@ -157,7 +167,11 @@ impl Session {
         let (opened, answer) = tokio::join!(client.batch(prefix.as_deref()), run);
         self.begun |= opened.is_ok() && prefix.is_some();
         let answer = match (opened.map_err(failure::of), answer) {
-            (Err(failure), _) => Err(failure),
+            // Nobody knows what such a connection is in the middle of.
+            (Err(failure), _) => {
+                self.broken = true;
+                Err(failure)
+            }
             (Ok(()), Err(failure)) => Err(self.undo(failure).await),
             (Ok(()), Ok(answer)) if self.mode == Mode::Each => {
                 let committed = self.end("COMMIT").await;
@@ -212,8 +226,15 @@ impl Session {
         self.broken |= !failure.leaves_connection();
         self.out_of_reach |= matches!(failure, Failure::Disconnected(_) | Failure::Exhausted);
         let refusal = failure.into_refusal();
-        self.lost_race |= matches!(refusal, Refusal::Serialization);
+        // Only a mutation has left nothing behind: an action's earlier calls are committed.
+        self.lost_race |= self.mode == Mode::Serializable && matches!(refusal, Refusal::Serialization);
         refusal
+    }
+
+    /// Notes that a statement found its row changed by somebody else.
+    pub(crate) fn lose_race(&mut self) -> Refusal {
+        self.lost_race |= self.mode == Mode::Serializable;
+        Refusal::Serialization
     }
 
     fn discard(&mut self) {

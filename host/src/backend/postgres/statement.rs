@@ -36,5 +36,8 @@ pub(super) async fn collect(stream: RowStream, ledger: &mut Ledger) -> Result<An
         rows.push(row);
     }
     let affected = stream.rows_affected().unwrap_or_default();
+    // Rows that came back are counted already. Before any commit, so that the statement is undone.
+    let silent = affected.saturating_sub(rows.len() as u64);
+    ledger.spend(Limit::DbRows, silent).map_err(Failure::Exceeded)?;
     Ok(Answer { rows, affected })
 }

@@ -5,7 +5,6 @@ use super::statement::Sql;
 use crate::backend::{At, VariableStore};
 use crate::error::Refusal;
 use crate::guard::variables::{Setting, Value, Variable};
-use crate::limits::Limit;
 use tokio_postgres::types::{Json, ToSql, Type};
 
 /// The default [`VariableStore`].
@@ -31,17 +30,13 @@ impl VariableStore for PostgresVariables {
 
     async fn set(&self, at: &mut At<'_>, setting: &Setting<'_>) -> Result<(), Refusal> {
         let plugin = plugin(at)?;
-        // Before the statement: in an action it is committed when it returns.
-        at.ledger.spend(Limit::DbRows, 1)?;
         let value = Json(setting.value());
         let parameters: [&(dyn ToSql + Sync); 3] = [&plugin, &setting.name(), &value];
         let types = [Type::TEXT, Type::TEXT, Type::JSONB];
-        let written = at
-            .session
+        at.session
             .run(Sql { text: SET, parameters: &parameters, types: &types, role: None }, at.ledger)
-            .await?;
-        drop(written);
-        Ok(())
+            .await
+            .map(drop)
     }
 
     async fn unset(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<(), Refusal> {
