@@ -23,7 +23,7 @@ use crate::raw::limits::Usage;
 interface_error! { "cache",
     /// A key or tag is not of the form this interface asks for.
     InvalidArgument(rule: String),
-    /// The value is over 1 MiB, or the plugin's share of the cache could not hold it.
+    /// The value is over 1 MiB, or the invocation's budget of bytes written to the cache is used up.
     LimitExceeded(usage: Usage),
     /// The cache is out of reach.
     Other(detail: String),

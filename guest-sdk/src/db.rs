@@ -52,7 +52,7 @@ interface_error! { "db",
     Serialization,
     /// The statement took longer than allowed, or waited too long for a lock.
     Timeout,
-    /// Anything else: the five-character SQLSTATE, or `connection` when the database is out of reach.
+    /// Anything else: the five-character SQLSTATE, `connection` when the database is out of reach, or `internal`.
     Other(sqlstate: String),
 }
 

@@ -9,7 +9,7 @@ use crate::raw::user as raw;
 interface_error! { "user",
     /// An identifier or permission is not of the form this interface asks for.
     InvalidArgument(rule: String),
-    /// The invocation's budget of host calls or statements is used up.
+    /// The invocation's budget of statements is used up.
     LimitExceeded(usage: Usage),
     /// The user store is out of reach.
     Other(detail: String),

@@ -20,7 +20,7 @@ interface_error! { "variables",
     InvalidArgument(rule: String),
     /// The value is too large, or the invocation's budget of statements is used up.
     LimitExceeded(usage: Usage),
-    /// The store is out of reach.
+    /// The store is out of reach, too slow, or lost a race.
     Other(detail: String),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Scalar`] and [`Value`] are the contract's `scalar` and `value` with nothing checked yet. A [`Parameter`] is a value
 //! that fits a type of the server exactly, in the server's own form; the type comes from the prepared statement or the
-//! table, never from the value. What fits what is in [`codec`](super::codec). Tests: `host/tests/db_values.rs`.
+//! table, never from the value. What fits what is in [`codec`]. Tests: `host/tests/db_values.rs`.
 
 use std::error::Error;
 

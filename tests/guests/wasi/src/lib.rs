@@ -26,8 +26,12 @@ impl attempts::Guest for Wasi {
             }
             "connect" => TcpStream::connect("127.0.0.1:22").map(|_| "connected".into()).map_err(text),
             "listen" => TcpListener::bind("127.0.0.1:0").map(|_| "listening".into()).map_err(text),
-            "resolve" => "localhost:80".to_socket_addrs().map(|found| found.count().to_string()).map_err(text),
-            "process" => std::process::Command::new("/bin/true").spawn().map(|_| "spawned".into()).map_err(text),
+            "resolve" => {
+                "localhost:80".to_socket_addrs().map(|found| found.count().to_string()).map_err(text)
+            }
+            "process" => {
+                std::process::Command::new("/bin/true").spawn().map(|_| "spawned".into()).map_err(text)
+            }
             other => Err(format!("no attempt is named {other}")),
         }
     }
