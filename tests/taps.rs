@@ -294,7 +294,8 @@ async fn tap_that_the_policy_does_not_name_refuses_the_plugin() {
     let world = World::new().await;
     let all = "db = { tables = { seen = [\"select\", \"insert\"] } }\nvariables = [\"write\"]\n";
     let some = "taps = [\"item-access\", \"item-view\", \"item-presave\", \"item-changed\"]\n";
-    for (grants, missing) in [(all.to_owned(), "cron"), (format!("{all}taps = [\"cron\"]\n"), "item-access")] {
+    for (grants, missing) in [(all.to_owned(), "cron"), (format!("{all}taps = [\"cron\"]\n"), "item-access")]
+    {
         let policy = Policy::only(toml::from_str(&grants).unwrap());
         let error = world.builder().plugin(guest("taps"), policy).build().await.err().unwrap().to_string();
         assert!(error.contains(&format!("tap `{missing}`")), "{error}");

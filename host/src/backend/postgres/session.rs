@@ -249,7 +249,7 @@ impl Session {
     /// Commits what the invocation did. A deferred constraint or a lost race can still refuse it.
     pub(crate) async fn commit(mut self) -> Result<(), Refusal> {
         if self.mode != Mode::Serializable {
-            self.finish();
+            // Dropping the session ends what is left of it, off the caller's path: a query has nothing to wait for.
             return Ok(());
         }
         if self.lost_race {
@@ -268,14 +268,7 @@ impl Session {
         let committed = self.end("COMMIT").await;
         self.in_flight = false;
         self.begun = false;
-        let committed = committed.map_err(|failure| self.refuse(failure));
-        self.finish();
-        committed
-    }
-
-    /// Ends the transaction off the caller's path, whatever it did: a query has nothing to wait for.
-    pub(crate) fn finish(mut self) {
-        self.release();
+        committed.map_err(|failure| self.refuse(failure))
     }
 
     /// Gives up what the invocation did, and says so to PostgreSQL before anything else happens.
@@ -286,7 +279,6 @@ impl Session {
             self.in_flight = false;
             self.begun = false;
         }
-        self.release();
     }
 
     fn release(&mut self) {
