@@ -356,6 +356,18 @@ async fn rows_over_the_limit_are_refused_and_at_the_limit_returned() {
 }
 
 #[tokio::test]
+async fn rows_written_over_the_limit_are_undone_although_the_plugin_goes_on() {
+    let world = World::new().await;
+    let small = altered("probe", |manifest| format!("{manifest}\n[limits]\ndb-rows = 3\n"));
+    let host = world.builder().plugin(small.path(), Policy::as_asked()).build().await.unwrap();
+    let over = json!({ "first": titles(&["a", "b", "c", "d"]), "second": titles(&["e"]) });
+    assert!(call(&host, "probe", "writes/insert-despite", over).await.is_err());
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 0);
+    insert(&host, "probe", &["a", "b", "c"]).await;
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 3);
+}
+
+#[tokio::test]
 async fn counter_that_many_mutations_increment_loses_no_update() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
