@@ -8,11 +8,12 @@ use crate::engine::Engine;
 use crate::limits::SECRET_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 use wasmtime::component::Component;
 
 /// Bytes of the authentication code that begins a file.
@@ -34,7 +35,11 @@ impl Artifacts {
         let path = folder.join("key");
         if !path.exists() {
             let fresh: [u8; MAC_BYTES] = rand::random();
-            write_private(&path, &fresh)?;
+            // Of two hosts that start in a new folder at once, one gives its key to both.
+            match private_file(folder, &fresh)?.persist_noclobber(&path) {
+                Err(lost) if lost.error.kind() != ErrorKind::AlreadyExists => return Err(lost.error),
+                _ => {}
+            }
         }
         let key = fs::read(&path)?;
         if key.len() != MAC_BYTES {
@@ -56,7 +61,8 @@ impl Artifacts {
         let compiled = engine.wasmtime().precompile_component(bytes)?;
         let mut file = self.mac(&path, &compiled);
         file.extend_from_slice(&compiled);
-        if let Err(error) = write_private(&path, &file) {
+        let kept = private_file(&self.folder, &file).and_then(|file| Ok(file.persist(&path)?));
+        if let Err(error) = kept {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
         }
         load(engine, &compiled)
@@ -102,13 +108,12 @@ fn name(engine: &Engine, bytes: &[u8]) -> String {
     format!("{}-{settings:016x}.cwasm", hex::encode(Sha256::digest(bytes)))
 }
 
-/// Writes a file that only we can read, whole or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+/// A file with these bytes that only we can read, under no name yet: it gets its own whole or not at all.
+fn private_file(folder: &Path, bytes: &[u8]) -> std::io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 #[allow(unsafe_code, reason = "loading compiled code is what this module is for")]
@@ -159,6 +164,24 @@ mod tests {
         fs::copy(&path, &other).unwrap();
         assert!(artifacts.read(&engine, &other).is_none());
         assert!(Artifacts::open(two.path()).unwrap().read(&engine, &path).is_none());
+    }
+
+    #[test]
+    fn hosts_that_open_a_new_folder_at_once_share_one_key_and_each_others_code() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let gate = std::sync::Barrier::new(4);
+            let open = || {
+                gate.wait();
+                Artifacts::open(folder.path()).unwrap().key
+            };
+            let keys: Vec<Vec<u8>> = std::thread::scope(|scope| {
+                let opened: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                opened.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left but the key");
+        }
     }
 
     #[test]
