@@ -15,7 +15,6 @@ wasmtime::component::bindgen!({
         "palisade:plugin/request-context": trappable,
         "palisade:plugin/user.current": trappable,
         "palisade:plugin/db.[method]rows.columns": trappable,
-        "palisade:plugin/db.[method]rows.next": trappable,
         // All else may wait for a database, a cache or a server.
         default: async | trappable,
     },

@@ -5,6 +5,7 @@
 //! sentence for its reader; what only the log may know stays in `source`.
 
 use crate::ledger::Exceeded;
+use crate::limits::{MS_PER_S, RETRY_AFTER_S};
 use std::borrow::Cow;
 
 /// Why a host call did not do what a guest asked for. Private to the host: guests see their interface's own error.
@@ -40,6 +41,12 @@ pub enum Refusal {
     /// The database is out of reach.
     #[error("the database is out of reach: {0}")]
     Unavailable(String),
+    /// No connection to the database came free in time.
+    #[error("no connection to the database came free in time")]
+    Busy,
+    /// The database was lost while a change was committed.
+    #[error("the database was lost while a change was committed: {0}")]
+    InDoubt(String),
     /// Anything else: what the guest may know, and what only the log may know.
     #[error("{guest}: {log}")]
     Other {
@@ -61,7 +68,8 @@ impl Refusal {
         tracing::warn!(target: "palisade::refusal", reason = %self, "a host call failed");
         match self {
             Self::Other { guest, .. } => guest.into_owned(),
-            Self::Unavailable(_) => "connection".into(),
+            Self::Unavailable(_) | Self::Busy => "connection".into(),
+            Self::InDoubt(_) => "in-doubt".into(),
             _ => "internal".into(),
         }
     }
@@ -184,6 +192,13 @@ pub enum CallError {
         #[source]
         source: anyhow::Error,
     },
+    /// The database was lost while the change was committed.
+    #[error("the database was lost while the change was committed: it may have happened or not; look before you try again")]
+    InDoubt {
+        /// For the log.
+        #[source]
+        source: anyhow::Error,
+    },
     /// The host failed.
     #[error("the host failed; its log says why")]
     Internal {
@@ -207,7 +222,7 @@ impl CallError {
             | Self::Conflict(_)
             | Self::Contended { .. } => Blame::Caller,
             Self::Trapped { .. } | Self::LimitExceeded { .. } => Blame::Guest,
-            Self::Overloaded { .. } | Self::Unavailable { .. } => Blame::Operator,
+            Self::Overloaded { .. } | Self::Unavailable { .. } | Self::InDoubt { .. } => Blame::Operator,
             Self::Internal { .. } => Blame::Host,
         }
     }
@@ -226,6 +241,8 @@ impl From<Refusal> for CallError {
             Refusal::Conflict(revision) => Self::Conflict(revision),
             Refusal::Serialization => Self::Contended { attempts: 1 },
             Refusal::Unavailable(reason) => Self::Unavailable { source: anyhow::anyhow!(reason) },
+            Refusal::Busy => Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) },
+            Refusal::InDoubt(reason) => Self::InDoubt { source: anyhow::anyhow!(reason) },
             // Outside of a plugin only what a caller sends or asks for is counted.
             Refusal::Exceeded(exceeded) => Self::BadArguments(exceeded.to_string()),
             Refusal::Timeout => Self::Unavailable { source: anyhow::anyhow!("a statement took too long") },

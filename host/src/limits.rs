@@ -325,6 +325,17 @@ pub const ROLE_POOLS_MAX: usize = 4;
 pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
 /// Connections of the host's own transactions.
 pub const HOST_CONNECTIONS_MAX: usize = 16;
+/// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some itself.
+pub const PLUGIN_SEATS_MAX: usize = 64;
+/// Milliseconds after which whoever waits for one of these looks again for one that lies idle.
+pub const SEAT_POLL_MS: u64 = 20;
+/// Milliseconds that dialling a server may take where its URL does not say.
+pub const DIAL_MS: u64 = 5_000;
+/// Milliseconds that sent data may stay unacknowledged before a server counts as gone.
+pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
+/// Bytes that the server may send beyond the budget of rows before its connection is cut off: headers of rows, column
+/// descriptions, notices.
+pub const WIRE_SLACK_BYTES: u64 = MIB;
 /// Milliseconds that an invocation waits for a connection.
 pub const CONNECTION_WAIT_MS: u64 = 5_000;
 /// Seconds after which an idle connection is closed.
@@ -376,6 +387,9 @@ pub const DB_ONE_OF_MAX: usize = 1_000;
 pub const DB_INSERT_ROWS_MAX: usize = 1_000;
 /// Parameters that PostgreSQL's protocol can number in one statement.
 pub const DB_PARAMETERS_MAX: usize = 65_535;
+/// Rows that are fetched along with the statement that selects them. A result of more is read from a cursor, batch by
+/// batch, as the guest asks for it.
+pub const DB_FETCH_ROWS: u32 = 100;
 /// Rows of one batch.
 pub const DB_BATCH_ROWS_MAX: u32 = 1_000;
 /// Elements of one array.

@@ -144,7 +144,7 @@ async fn ask(core: &Core, plugin: &Arc<Plugin>, setting: &Setting, entry: Entry)
     let session = plugin.session(Kind::Query);
     let ended = invocation::run(core, plugin, Kind::Query, &own(setting, plugin), session, entry).await;
     match (ended.session, ended.reply) {
-        (Some(session), Err(error)) if session.is_out_of_reach() => Err(unreached(error)),
+        (Some(session), Err(error)) => Err(unreached(error, session.absence())),
         (_, reply) => reply,
     }
 }

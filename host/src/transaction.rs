@@ -3,6 +3,7 @@
 //! Whatever fails is rolled back before its error is heard. A unit that loses a serialization race (40001, 40P01) has left
 //! nothing behind and runs again from its start, with the same seed and clock, a few times.
 
+use crate::backend::postgres::failure::Absence;
 use crate::backend::postgres::session::Session;
 use crate::error::{CallError, Refusal};
 use crate::invocation::Setting;
@@ -51,7 +52,7 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
             Err(refusal) => Ok(Err(refusal.into())),
         },
         (Some(session), Err(error)) => {
-            let error = if session.is_out_of_reach() { unreached(error) } else { error };
+            let error = unreached(error, session.absence());
             session.rollback().await;
             Ok(Err(error))
         }
@@ -63,13 +64,15 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
 }
 
 /// A plugin that failed because the database was away is not to blame, and neither is its caller.
-pub(crate) fn unreached(error: CallError) -> CallError {
-    match error {
-        CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. } => {
-            CallError::Unavailable {
-                source: anyhow::anyhow!("the database was out of reach; the plugin said: {error}"),
-            }
-        }
-        other => other,
+pub(crate) fn unreached(error: CallError, absence: Option<Absence>) -> CallError {
+    let Some(absence) = absence else { return error };
+    if !matches!(error, CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. }) {
+        return error;
+    }
+    let source = anyhow::anyhow!("the database was out of reach; the plugin said: {error}");
+    match absence {
+        Absence::Away => CallError::Unavailable { source },
+        Absence::Busy => Refusal::Busy.into(),
+        Absence::InDoubt => CallError::InDoubt { source },
     }
 }

@@ -170,6 +170,8 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         CallError::Contended { .. } => (StatusCode::CONFLICT, "contended"),
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        // Whoever tries a 503 again by itself must not do so here.
+        CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
         CallError::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }
@@ -178,7 +180,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
 fn record(error: &CallError, kind: &'static str) {
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
-        CallError::Unavailable { source } => tracing::warn!(kind, "{source:#}"),
+        CallError::Unavailable { source } | CallError::InDoubt { source } => tracing::warn!(kind, "{source:#}"),
         CallError::Trapped { .. } | CallError::LimitExceeded { .. } | CallError::Overloaded { .. } => {
             tracing::warn!(kind, "{error}");
         }
@@ -232,6 +234,7 @@ mod tests {
             (CallError::Overloaded { retry_after_ms: 5 }, 503, "overloaded", "operator"),
             (CallError::Contended { attempts: 5 }, 409, "contended", "caller"),
             (CallError::Unavailable { source: source() }, 503, "unavailable", "operator"),
+            (CallError::InDoubt { source: source() }, 500, "in-doubt", "operator"),
             (CallError::Internal { source: source() }, 500, "internal", "host"),
         ];
         for (error, status, kind, blame) in rows {

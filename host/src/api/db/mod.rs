@@ -1,24 +1,26 @@
 //! `wit/db.wit`: the plugin's own tables. Guards: [`crate::guard::db`]; transactions: [`crate::backend::postgres::session`].
 
 mod convert;
+mod parameters;
 mod rows;
 
 pub use rows::Rows;
 
 use crate::backend::postgres::session::Session;
-use crate::backend::postgres::statement::{Answer, Sql};
+use crate::backend::postgres::reading::Reading;
 use crate::bindings::palisade::plugin::db as wit;
 use crate::bindings::palisade::plugin::db_write as write;
 use crate::error::{Constraint, Refusal};
 use crate::guard::db::gate::{ReadStatement, WriteStatement};
-use crate::guard::db::structured::{Argument, Insertion, Modification, Removal, Selection, Statement};
-use crate::guard::db::value::{Parameter, Value};
+use crate::guard::db::structured::{Insertion, Modification, Removal, Selection, Statement};
+use crate::guard::db::value::Value;
 use crate::invocation::State;
 use crate::ledger::Ledger;
-use crate::limits::Limit;
+use crate::limits::{DB_FETCH_ROWS, Limit};
 use crate::plugin::Plugin;
+use parameters::{Binder, Prepared};
 use rows::BatchSize;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
 pub(crate) struct View<'a> {
@@ -41,19 +43,30 @@ pub(crate) fn view(state: &mut State) -> View<'_> {
 
 impl wit::Host for View<'_> {
     async fn select(&mut self, selection: wit::Selection) -> Result<Resource<Rows>, Refusal> {
+        let is_small = selection.limit.is_some_and(|limit| limit <= DB_FETCH_ROWS);
         let statement = Selection::<Value>::from(selection).parse(&self.plugin.catalogue)?;
-        let (answer, columns) = self.run(statement).await?;
-        self.rows(Rows::new(answer.rows, columns))
+        let prepared = Prepared::parse(statement, self.ledger)?;
+        let parameters = prepared.parameters();
+        let sql = prepared.sql(&parameters, &self.plugin.role);
+        let reading = if is_small {
+            // It comes whole with the first fetch, so it needs no cursor.
+            let answer = self.session.run(sql, self.ledger).await?;
+            Reading { rows: answer.rows, cursor: None }
+        } else {
+            self.session.read(sql, self.ledger).await?
+        };
+        self.rows(Rows::new(reading, prepared.columns))
     }
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         let statement = ReadStatement::parse(&self.plugin.catalogue, &sql)?;
-        let short = statement.short_parameters();
-        let (answer, prepared) =
-            self.run_text(statement.text(), statement.parameters(), short, parameters).await?;
+        self.may_run_text()?;
+        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), parameters)?;
+        let bind = |types: &[Type], ledger: &mut Ledger| binder.bind(types, ledger);
+        let (reading, prepared) = self.session.read_text(statement.text(), bind, self.ledger).await?;
         let columns =
             prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
-        self.rows(Rows::new(answer.rows, columns.collect()))
+        self.rows(Rows::new(reading, columns.collect()))
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
@@ -80,13 +93,16 @@ impl wit::HostRows for View<'_> {
             .collect())
     }
 
-    fn next(&mut self, rows: Resource<Rows>, max: u32) -> Result<Vec<wit::Row>, Refusal> {
+    async fn next(&mut self, rows: Resource<Rows>, max: u32) -> Result<Vec<wit::Row>, Refusal> {
         let max = BatchSize::parse(max)?;
-        self.table.get_mut(&rows).map_err(Refusal::internal)?.next(max)
+        let rows = self.table.get_mut(&rows).map_err(Refusal::internal)?;
+        rows.next(max, self.session, &self.plugin.role, self.ledger).await
     }
 
     async fn drop(&mut self, rows: Resource<Rows>) -> wasmtime::Result<()> {
-        self.table.delete(rows)?;
+        if let Some(cursor) = self.table.delete(rows)?.cursor() {
+            self.session.close(cursor);
+        }
         self.ledger.release(Limit::Handles, 1);
         Ok(())
     }
@@ -110,117 +126,35 @@ impl write::Host for View<'_> {
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<u64, Refusal> {
         let statement = WriteStatement::parse(&self.plugin.catalogue, &sql)?;
-        let short = statement.short_parameters();
-        let (answer, _) = self.run_text(statement.text(), statement.parameters(), short, parameters).await?;
-        Ok(answer.affected)
+        self.may_run_text()?;
+        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), parameters)?;
+        let bind = |types: &[Type], ledger: &mut Ledger| binder.bind(types, ledger);
+        self.session.run_text(statement.text(), bind, self.ledger).await
     }
 }
 
 impl View<'_> {
-    /// Runs a structured statement; in a shared transaction, with the plugin's own rights.
-    async fn run(&mut self, statement: Statement<Value>) -> Result<(Answer, Vec<(String, Type)>), Refusal> {
-        let (text, arguments, columns) = statement.into_parts();
-        let types: Vec<Type> = arguments.iter().map(|(_, kind)| kind.clone()).collect();
-        let bound = arguments.into_iter().map(|(argument, kind)| bind(argument, &kind, self.ledger));
-        let bound = bound.collect::<Result<Vec<Bound>, Refusal>>()?;
-        let parameters: Vec<&(dyn ToSql + Sync)> = bound.iter().map(Bound::as_sql).collect();
-        let sql = Sql { text: &text, parameters: &parameters, types: &types, role: Some(&self.plugin.role) };
-        Ok((self.session.run(sql, self.ledger).await?, columns))
-    }
-
+    /// Runs a structured statement that writes; in a shared transaction, with the plugin's own rights.
     async fn change(&mut self, statement: Statement<Value>) -> Result<write::Outcome, Refusal> {
-        let (answer, columns) = self.run(statement).await?;
-        let rows = Rows::new(answer.rows, columns).all()?;
+        let prepared = Prepared::parse(statement, self.ledger)?;
+        let parameters = prepared.parameters();
+        let answer = self.session.run(prepared.sql(&parameters, &self.plugin.role), self.ledger).await?;
+        let rows = rows::decode_all(&answer.rows, &prepared.columns)?;
         Ok(write::Outcome { count: answer.affected, rows })
     }
 
-    /// Runs SQL text. The plugin's login is its boundary, so there is none in a transaction of the host's.
-    async fn run_text(
-        &mut self,
-        text: &str,
-        expected: usize,
-        short: &[usize],
-        values: Vec<wit::Value>,
-    ) -> Result<(Answer, tokio_postgres::Statement), Refusal> {
+    /// The plugin's login is the boundary of SQL text, so there is none in a transaction of the host's.
+    fn may_run_text(&self) -> Result<(), Refusal> {
         if self.session.is_shared() {
             let rule = "SQL text does not run in a tap's transaction, which several plugins share: use a structured call";
             return Err(Refusal::Invalid(rule.into()));
         }
-        if values.len() != expected {
-            let given = values.len();
-            return Err(Refusal::Invalid(format!(
-                "the statement has {expected} parameters, and {given} were given"
-            )));
-        }
-        let mut ledger = self.ledger.clone();
-        let bind = |types: &[Type]| {
-            let numbered = (1..).zip(values.into_iter().zip(types));
-            let bound = numbered.map(|(number, (value, kind))| {
-                let parameter = parameter(value.into(), kind, &mut ledger)?;
-                if short.contains(&number) {
-                    crate::guard::db::short(&parameter)?;
-                }
-                Ok(parameter.boxed())
-            });
-            bound.collect()
-        };
-        let result = self.session.run_text(text, bind, self.ledger).await;
-        self.ledger.record(Limit::DbBytes, ledger.used(Limit::DbBytes).max(self.ledger.used(Limit::DbBytes)));
-        result
+        Ok(())
     }
 
     fn rows(&mut self, rows: Rows) -> Result<Resource<Rows>, Refusal> {
         self.ledger.spend(Limit::Handles, 1)?;
         self.table.push(rows).map_err(Refusal::internal)
-    }
-}
-
-/// A value on its way to the server.
-enum Bound {
-    Value(Parameter),
-    List(Vec<Parameter>),
-    Count(i64),
-}
-
-impl Bound {
-    fn as_sql(&self) -> &(dyn ToSql + Sync) {
-        match self {
-            Self::Value(value) => value,
-            Self::List(values) => values,
-            Self::Count(count) => count,
-        }
-    }
-}
-
-fn bind(argument: Argument<Value>, kind: &Type, ledger: &mut Ledger) -> Result<Bound, Refusal> {
-    Ok(match argument {
-        Argument::Value(value) => Bound::Value(parameter(value, kind, ledger)?),
-        Argument::Pattern(pattern) => {
-            let pattern = parameter(pattern, kind, ledger)?;
-            crate::guard::db::short(&pattern)?;
-            Bound::Value(pattern)
-        }
-        Argument::List(values) => {
-            let element = match kind.kind() {
-                tokio_postgres::types::Kind::Array(element) => element,
-                _ => kind,
-            };
-            let values = values.into_iter().map(|value| parameter(value, element, ledger));
-            Bound::List(values.collect::<Result<_, _>>()?)
-        }
-        Argument::Count(count) => Bound::Count(count),
-    })
-}
-
-fn parameter(value: Value, kind: &Type, ledger: &mut Ledger) -> Result<Parameter, Refusal> {
-    let parameter = Parameter::parse(value, kind).map_err(Refusal::Invalid)?;
-    ledger.spend(Limit::DbBytes, parameter.wire_bytes())?;
-    Ok(parameter)
-}
-
-impl Parameter {
-    fn boxed(self) -> Box<dyn ToSql + Sync + Send> {
-        Box::new(self)
     }
 }
 

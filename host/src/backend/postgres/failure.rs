@@ -7,6 +7,17 @@ use crate::ledger::Exceeded;
 use std::error::Error as _;
 use tokio_postgres::error::DbError;
 
+/// Why the database could not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// It is away.
+    Away,
+    /// No connection came free in time.
+    Busy,
+    /// It was lost while it committed.
+    InDoubt,
+}
+
 /// A failed statement, before it is known who hears of it.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -16,6 +27,8 @@ pub(crate) enum Failure {
     Encoding(String),
     /// The connection is gone.
     Disconnected(String),
+    /// It was lost while it committed.
+    InDoubt(String),
     /// No connection came free in time.
     Exhausted,
     /// The session has already lost its connection.
@@ -58,7 +71,21 @@ impl Failure {
                 !matches!(code, "57014" | "55P03" | "25P03") && !code.starts_with("XX")
             }
             Self::Encoding(_) | Self::Exhausted => true,
-            Self::Disconnected(_) | Self::NoConnection | Self::Exceeded(_) | Self::Unknown(_) => false,
+            Self::Disconnected(_)
+            | Self::InDoubt(_)
+            | Self::NoConnection
+            | Self::Exceeded(_)
+            | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Why the database was out of reach, if that is what it was.
+    pub(crate) fn absence(&self) -> Option<Absence> {
+        match self {
+            Self::Disconnected(_) => Some(Absence::Away),
+            Self::Exhausted => Some(Absence::Busy),
+            Self::InDoubt(_) => Some(Absence::InDoubt),
+            Self::Server(_) | Self::Encoding(_) | Self::NoConnection | Self::Exceeded(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -68,7 +95,8 @@ impl Failure {
             Self::Encoding(text) => Refusal::internal(text),
             Self::Disconnected(text) | Self::Unknown(text) => Refusal::Unavailable(text),
             Self::NoConnection => Refusal::Unavailable("the transaction's connection is gone".into()),
-            Self::Exhausted => Refusal::Unavailable("no connection came free in time".into()),
+            Self::InDoubt(text) => Refusal::InDoubt(text),
+            Self::Exhausted => Refusal::Busy,
             Self::Exceeded(exceeded) => Refusal::Exceeded(exceeded),
         }
     }

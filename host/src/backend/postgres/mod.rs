@@ -9,18 +9,23 @@ pub(crate) mod items;
 mod migrate;
 mod mode;
 pub(crate) mod pool;
+pub(crate) mod reading;
 pub(crate) mod role;
+mod seats;
 pub mod session;
 pub(crate) mod statement;
+mod text;
 pub mod users;
 pub(crate) mod variables;
+mod wire;
 
 use crate::error::{LoadError, Refusal};
 use crate::kind::Kind;
 use crate::limits::{
-    HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, STATEMENT_MS,
+    HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, PLUGIN_SEATS_MAX, STATEMENT_MS,
 };
 use pool::{Connection, Pool};
+use seats::Seats;
 use session::Session;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -34,6 +39,8 @@ pub struct Database {
     transactions: Arc<Pool>,
     /// For single statements, whose holders wait for nobody.
     lookups: Arc<Pool>,
+    /// What the connections of all plugins share.
+    seats: Arc<Seats>,
     secret: Arc<Vec<u8>>,
     /// Begins the name of every role made for this database: roles are shared by all databases of a server.
     tag: String,
@@ -47,20 +54,16 @@ impl Database {
             "-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS} \
              -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
         ));
-        let pool = |config: &Config, connections_max| {
-            Pool::new(config.clone(), connections_max)
-                .map(Arc::new)
-                .map_err(|error| unreachable_at(config, error))
-        };
-        let transactions = pool(&host_config, HOST_CONNECTIONS_MAX)?;
-        let lookups = pool(&host_config, LOOKUP_CONNECTIONS_MAX)?;
+        let transactions = Pool::new(host_config.clone(), HOST_CONNECTIONS_MAX);
+        let lookups = Pool::new(host_config, LOOKUP_CONNECTIONS_MAX);
         let connection =
             lookups.get().await.map_err(|failure| unreachable_at(&config, failure.into_refusal()))?;
         let secret = migrate::run(&connection).await?;
         let database = connection.client().query_one("SELECT current_database()", &[]).await;
         let database: String = database.map_err(|error| migrate::failed(&error))?.get(0);
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
-        Ok(Self { config, transactions, lookups, secret: Arc::new(secret), tag })
+        let seats = Seats::new(PLUGIN_SEATS_MAX);
+        Ok(Self { config, transactions, lookups, seats, secret: Arc::new(secret), tag })
     }
 
     /// Whether the database answers.

@@ -1,6 +1,8 @@
-//! How statements become transactions, by kind: what is sent before each of them.
+//! How statements become transactions, by kind: what is sent before each of them, and how each of them ends.
 
+use super::statement::Cursor;
 use crate::kind::Kind;
+use std::fmt::Write as _;
 
 /// How statements become transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,21 @@ pub(super) enum Mode {
     Each,
 }
 
+/// Where a transaction is when the next statement comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing<'a> {
+    /// It has begun.
+    pub begun: bool,
+    /// An earlier statement ran as a plugin's role.
+    pub assumed: bool,
+    /// Cursors are open, which a statement that fails must not take with it.
+    pub keeps_cursors: bool,
+    /// Cursors that nobody needs any more.
+    pub closing: &'a [Cursor],
+    /// The role to take.
+    pub role: Option<&'a str>,
+}
+
 impl Mode {
     pub(super) fn of(kind: Kind) -> Self {
         match kind {
@@ -23,22 +40,39 @@ impl Mode {
     }
 
     /// What goes before a statement, in the same round trip. The savepoint also fixes READ ONLY: after it, no statement
-    /// can make the transaction writable again. `assumed` says that an earlier statement ran as a plugin's role.
-    pub(super) fn prefix(self, begun: bool, assumed: bool, role: Option<&str>) -> Option<String> {
-        let role = role.map(|role| format!("; SET LOCAL ROLE \"{role}\"")).unwrap_or_default();
-        match (self, begun) {
+    /// can make the transaction writable again.
+    pub(super) fn prefix(self, standing: Standing<'_>) -> Option<String> {
+        let mut text = String::new();
+        for cursor in standing.closing {
+            // Writing to a string cannot fail.
+            let _written = write!(text, "CLOSE {cursor}; ");
+        }
+        match (self, standing.begun) {
             (Self::Snapshot, false) => {
-                Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s".into())
+                text.push_str("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s");
             }
-            (Self::Snapshot, true) => None,
-            (Self::Serializable, false) => {
-                Some(format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s{role}"))
+            (Self::Snapshot, true) if standing.keeps_cursors => {
+                text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
+            (Self::Snapshot, true) => {}
+            (Self::Serializable, false) => text.push_str("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s"),
             (Self::Serializable, true) => {
-                let reset = if assumed { "SET LOCAL ROLE NONE; " } else { "" };
-                Some(format!("{reset}RELEASE SAVEPOINT s; SAVEPOINT s{role}"))
+                text.push_str(if standing.assumed { "SET LOCAL ROLE NONE; " } else { "" });
+                text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
-            (Self::Each, _) => Some(format!("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s{role}")),
+            (Self::Each, _) => text.push_str("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s"),
+        }
+        if let Some(role) = standing.role {
+            let _written = write!(text, "; SET LOCAL ROLE \"{role}\"");
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// What takes a failed statement back.
+    pub(super) fn undo(self) -> &'static str {
+        match self {
+            Self::Snapshot | Self::Serializable => "ROLLBACK TO SAVEPOINT s",
+            Self::Each => "ROLLBACK",
         }
     }
 }

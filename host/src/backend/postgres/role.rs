@@ -60,8 +60,8 @@ impl Database {
         })?;
         let mut config = self.config.clone();
         config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
-        let pool = Pool::new(config, PLUGIN_CONNECTIONS_MAX).map_err(|error| refuse(error.to_string()))?;
-        Ok(Installed { role, pool: Arc::new(pool), catalogue })
+        let pool = Pool::seated(config, PLUGIN_CONNECTIONS_MAX, &self.seats);
+        Ok(Installed { role, pool, catalogue })
     }
 
     /// A role's password: every host of this database derives the same, and nobody stores it.

@@ -2,44 +2,49 @@
 //!
 //! The transaction opens with the first statement and in the same round trip: `BEGIN` and the statement are sent together.
 //! Each statement of a mutation stands behind a savepoint, so that one that fails does not take the transaction with
-//! it. A connection that saw a timeout, a dropped call or an unknown error is closed and never pooled again.
+//! it. An action's connection goes back after each of its calls. A connection that saw a timeout, a dropped call or an
+//! unknown error is closed and never pooled again.
 //!
-//! Not here: what a statement says. That is made by `guard/db` and by the stores beside this file.
+//! Not here: what a statement says, which is made by `guard/db` and by the stores beside this file; SQL text of a
+//! guest's, see [`text`](super::text); and results that are read batch by batch, see [`reading`](super::reading).
 
-use super::failure::{self, Failure};
-use super::mode::Mode;
+use super::failure::{self, Absence, Failure};
+use super::mode::{Mode, Standing};
 use super::pool::{Connection, Pool};
-use super::statement::{Answer, Sql, collect};
+use super::statement::{Answer, Cursor, Sql, Step};
 use crate::error::Refusal;
 use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::Limit;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio_postgres::Statement;
-use tokio_postgres::types::{ToSql, Type};
 
 /// The database side of one invocation.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each says one thing that can be true beside any other")]
 pub struct Session {
     pool: Arc<Pool>,
-    mode: Mode,
-    connection: Option<Connection>,
-    begun: bool,
+    pub(super) mode: Mode,
+    pub(super) connection: Option<Connection>,
+    pub(super) begun: bool,
     /// A statement is on its way: dropping the session now must cancel it.
-    in_flight: bool,
-    broken: bool,
+    pub(super) in_flight: bool,
+    pub(super) broken: bool,
     lost_race: bool,
-    /// The database could not be reached.
-    out_of_reach: bool,
-    /// Raw SQL ran: the connection is cleaned before anybody else gets it.
-    soiled: bool,
+    /// Why the database could not be reached, if it could not.
+    absence: Option<Absence>,
+    /// Raw SQL ran, or a cursor outlived its transaction: the connection is cleaned before anybody else gets it.
+    pub(super) soiled: bool,
     /// The transaction is the host's own, and several plugins take part in it.
     shared: bool,
     /// A statement has run as a plugin's role since the transaction began.
     assumed: bool,
     /// The budget that ended the transaction, if one did.
     exceeded: Option<Exceeded>,
+    /// Results that are being read.
+    pub(super) cursors: BTreeSet<Cursor>,
+    /// Those of which nobody reads on; the next statement takes them along.
+    pub(super) closing: Vec<Cursor>,
 }
 
 impl Session {
@@ -62,11 +67,13 @@ impl Session {
             in_flight: false,
             broken: false,
             lost_race: false,
-            out_of_reach: false,
+            absence: None,
             soiled: false,
             shared,
             assumed: false,
             exceeded: None,
+            cursors: BTreeSet::new(),
+            closing: Vec::new(),
         }
     }
 
@@ -75,9 +82,9 @@ impl Session {
         self.lost_race
     }
 
-    /// Whether the database was out of reach: whatever the plugin made of that, its caller can only try again.
-    pub(crate) fn is_out_of_reach(&self) -> bool {
-        self.out_of_reach
+    /// Why the database was out of reach, if it was: whatever the plugin made of that, its caller can only try again.
+    pub(crate) fn absence(&self) -> Option<Absence> {
+        self.absence
     }
 
     /// Whether this is a transaction that several plugins share.
@@ -88,93 +95,43 @@ impl Session {
     /// Runs a statement whose text the host wrote, prepared once for each connection.
     pub(crate) async fn run(&mut self, sql: Sql<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
         ledger.spend(Limit::DbStatements, 1)?;
-        let first = self.connection.is_none();
-        match self.attempt(sql, ledger, None).await {
+        self.step(Step::Run(sql), ledger).await
+    }
+
+    /// Takes one step of a statement that has been paid for.
+    pub(super) async fn step(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
+        let is_fresh = self.connection.is_none();
+        let answer = match self.attempt(step, ledger).await {
             // An idle connection that died in the pool is no reason to fail: not even BEGIN was answered.
-            Err(Failure::Disconnected(_)) if first && !self.begun => {
+            Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
                 self.discard();
-                self.attempt(sql, ledger, None).await
+                self.attempt(step, ledger).await
             }
             other => other,
-        }
-        .map_err(|failure| self.refuse(failure))
-    }
-
-    /// Runs the printed text of a checked tree, as the plugin's own role.
-    pub(crate) async fn run_text(
-        &mut self,
-        text: &str,
-        bind: impl FnOnce(&[Type]) -> Result<Vec<Box<dyn ToSql + Sync + Send>>, Refusal>,
-        ledger: &mut Ledger,
-    ) -> Result<(Answer, Statement), Refusal> {
-        ledger.spend(Limit::DbStatements, 1)?;
-        self.soiled = true;
-        let prepared = self.prepare(text).await;
-        let statement = prepared.map_err(|failure| self.refuse(failure))?;
-        let bound = match bind(statement.params()) {
-            Ok(bound) => bound,
-            Err(refusal) => {
-                // In an action the transaction is this statement's own and ends with it.
-                self.broken |= self.mode == Mode::Each && self.end("ROLLBACK").await.is_err();
-                return Err(refusal);
-            }
         };
-        let parameters: Vec<&(dyn ToSql + Sync)> =
-            bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-        let sql = Sql { text, parameters: &parameters, types: &[], role: None };
-        let result = self.attempt(sql, ledger, Some(&statement)).await;
-        result.map(|answer| (answer, statement)).map_err(|failure| self.refuse(failure))
+        let answer = answer.map_err(|failure| self.refuse(failure));
+        self.rest();
+        answer
     }
 
-    /// Opens the connection, and the transaction before the statement is even parsed.
-    async fn prepare(&mut self, text: &str) -> Result<Statement, Failure> {
+    async fn attempt(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Failure> {
         self.connect().await?;
-        let prefix = self.prefix(None);
+        let prefix = match step {
+            // What was prepared has begun its transaction already.
+            Step::RunPrepared(..) | Step::Open { is_prepared: true, .. } if self.begun => None,
+            // A cursor that is held needs none.
+            Step::Fetch { .. } if self.mode == Mode::Each => None,
+            _ => self.prefix(step.role()),
+        };
+        self.assumed |= self.shared && step.role().is_some();
         self.in_flight = true;
         let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
-        let (opened, statement) = tokio::join!(client.batch(prefix.as_deref()), client.prepare(text));
-        self.in_flight = false;
-        self.begun |= opened.is_ok() && prefix.is_some();
-        if let Err(error) = opened {
-            self.broken = true;
-            return Err(failure::of(error));
-        }
-        match statement {
-            Ok(statement) => Ok(statement),
-            Err(error) => Err(self.undo(failure::of(error)).await),
-        }
-    }
-
-    async fn attempt(
-        &mut self,
-        sql: Sql<'_>,
-        ledger: &mut Ledger,
-        ready: Option<&Statement>,
-    ) -> Result<Answer, Failure> {
-        self.connect().await?;
-        let prefix = if ready.is_some() { None } else { self.prefix(sql.role) };
-        self.assumed |= self.shared && sql.role.is_some();
-        self.in_flight = true;
-        let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
-        let run = async {
-            let statement = match ready {
-                Some(statement) => statement.clone(),
-                None => client.prepare_cached(sql.text, sql.types).await.map_err(failure::of)?,
-            };
-            let stream = client.query_raw(&statement, sql.parameters).await.map_err(failure::of)?;
-            collect(stream, ledger).await
-        };
-        let (opened, answer) = tokio::join!(client.batch(prefix.as_deref()), run);
-        self.begun |= opened.is_ok() && prefix.is_some();
-        let answer = match (opened.map_err(failure::of), answer) {
-            // Nobody knows what such a connection is in the middle of.
-            (Err(failure), _) => {
-                self.broken = true;
-                Err(failure)
-            }
+        let (opened, answer) = tokio::join!(client.batch(prefix.as_deref()), step.take(client, ledger));
+        let answer = match (self.opened(opened, prefix.is_some()), answer) {
+            (Err(failure), _) => Err(failure),
             (Ok(()), Err(failure)) => Err(self.undo(failure).await),
             (Ok(()), Ok(answer)) if self.mode == Mode::Each => {
-                let committed = self.end("COMMIT").await;
+                let committed = self.commit_one(step, &answer).await;
                 committed.map(|()| answer)
             }
             (Ok(()), Ok(answer)) => Ok(answer),
@@ -183,7 +140,18 @@ impl Session {
         answer
     }
 
-    async fn connect(&mut self) -> Result<(), Failure> {
+    /// Ends an action's call. A cursor that has been read to its end does not outlive it.
+    async fn commit_one(&mut self, step: Step<'_>, answer: &Answer) -> Result<(), Failure> {
+        match step {
+            Step::Fetch { .. } => Ok(()),
+            Step::Open { cursor, .. } if step.is_exhausted_by(answer) => {
+                self.end(&format!("CLOSE {cursor}; COMMIT")).await
+            }
+            _ => self.end("COMMIT").await,
+        }
+    }
+
+    pub(super) async fn connect(&mut self) -> Result<(), Failure> {
         if self.broken {
             return Err(Failure::NoConnection);
         }
@@ -193,38 +161,67 @@ impl Session {
         Ok(())
     }
 
-    fn prefix(&self, role: Option<&str>) -> Option<String> {
-        self.mode.prefix(self.begun, self.assumed, role.filter(|_| self.shared))
+    pub(super) fn prefix(&mut self, role: Option<&str>) -> Option<String> {
+        let closing = std::mem::take(&mut self.closing);
+        self.mode.prefix(Standing {
+            begun: self.begun,
+            assumed: self.assumed,
+            keeps_cursors: !self.cursors.is_empty(),
+            closing: &closing,
+            role: role.filter(|_| self.shared),
+        })
+    }
+
+    /// What became of the prefix. Nobody knows what a connection is in the middle of where it failed.
+    pub(super) fn opened(&mut self, opened: Result<(), tokio_postgres::Error>, was_sent: bool) -> Result<(), Failure> {
+        self.begun |= opened.is_ok() && was_sent;
+        opened.map_err(failure::of).inspect_err(|_| self.broken = true)
     }
 
     /// After a failed statement: back to the savepoint, so that the transaction can go on.
-    async fn undo(&mut self, failure: Failure) -> Failure {
-        if !failure.leaves_connection() {
-            self.broken = true;
-            return failure;
-        }
-        let back = if self.mode == Mode::Each { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT s" };
-        if self.end(back).await.is_err() {
+    pub(super) async fn undo(&mut self, failure: Failure) -> Failure {
+        if !failure.leaves_connection() || self.end(self.mode.undo()).await.is_err() {
             self.broken = true;
         }
         failure
     }
 
-    async fn end(&mut self, statement: &str) -> Result<(), Failure> {
+    pub(super) async fn end(&mut self, statement: &str) -> Result<(), Failure> {
         let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
-        client.batch(Some(statement)).await.map_err(failure::of)?;
-        if self.mode == Mode::Each {
-            self.begun = false;
+        let ended = client.batch(Some(statement)).await.map_err(failure::of);
+        match ended {
+            // The server may have committed before it was lost.
+            Err(Failure::Disconnected(text)) if statement.ends_with("COMMIT") => Err(Failure::InDoubt(text)),
+            Err(failure) => Err(failure),
+            Ok(()) => {
+                self.begun &= self.mode != Mode::Each;
+                Ok(())
+            }
         }
-        Ok(())
     }
 
-    fn refuse(&mut self, failure: Failure) -> Refusal {
+    /// Between two calls of an action, others may have its connection. One that broke took that call alone with it, and
+    /// the results that were read on it.
+    pub(super) fn rest(&mut self) {
+        if self.mode != Mode::Each {
+            return;
+        }
+        if self.broken {
+            self.cursors.clear();
+        }
+        if self.cursors.is_empty() {
+            self.release();
+            self.closing.clear();
+            (self.begun, self.broken, self.soiled) = (false, false, false);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, failure: Failure) -> Refusal {
         if let Failure::Exceeded(exceeded) = &failure {
             self.exceeded = Some(*exceeded);
         }
         self.broken |= !failure.leaves_connection();
-        self.out_of_reach |= matches!(failure, Failure::Disconnected(_) | Failure::Exhausted);
+        self.absence = self.absence.or(failure.absence());
         let refusal = failure.into_refusal();
         // Only a mutation has left nothing behind: an action's earlier calls are committed.
         self.lost_race |= self.mode == Mode::Serializable && matches!(refusal, Refusal::Serialization);
@@ -237,7 +234,7 @@ impl Session {
         Refusal::Serialization
     }
 
-    fn discard(&mut self) {
+    pub(super) fn discard(&mut self) {
         if let Some(connection) = self.connection.take() {
             connection.close();
         }
@@ -281,12 +278,14 @@ impl Session {
         }
     }
 
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         if self.in_flight || self.broken {
             connection.cancel_and_close();
         } else if self.begun || self.soiled {
             connection.clean_and_return(self.soiled);
+        } else {
+            connection.give_back();
         }
     }
 }
