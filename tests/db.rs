@@ -1,5 +1,8 @@
 //! `wit/db.wit` through a component: structured calls, SQL text, transactions by kind, and what no plugin reaches.
 
+mod pgbouncer;
+mod rows;
+
 use crate::harness::{World, altered, call, guest, returned};
 use palisade::{Host, Policy};
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 use crate::backend::cache::InProcessCache;
 use crate::backend::http::{DefaultClient, HttpClient, SecretStore, Secrets};
 use crate::backend::log::TracingLog;
-use crate::backend::postgres::Database;
 use crate::backend::postgres::items::PostgresItems;
 use crate::backend::postgres::users::Users;
 use crate::backend::postgres::variables::PostgresVariables;
+use crate::backend::postgres::{Database, DatabaseUrl};
 use crate::backend::private::{PrivateOptions, PrivateServer};
 use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use crate::core::{Backends, Core};
@@ -16,7 +16,7 @@ use crate::grant::Policy;
 use crate::guard::address::AddressPolicy;
 use crate::host::Host;
 use crate::kind::Linkers;
-use crate::limits::INSTANCES_TOTAL_MAX;
+use crate::limits::{INSTANCES_TOTAL_MAX, PLUGIN_SEATS_MAX};
 use crate::plugin::Loader;
 use crate::plugin::artifact::Artifacts;
 use crate::registry::Registry;
@@ -29,6 +29,7 @@ use tokio::sync::Semaphore;
 pub struct HostBuilder {
     database: Option<String>,
     private: Option<PrivateOptions>,
+    plugin_connections: Option<usize>,
     plugins: Vec<(PathBuf, Policy)>,
     compiled: Option<PathBuf>,
     users: Option<Arc<dyn UserStore>>,
@@ -42,8 +43,8 @@ pub struct HostBuilder {
 }
 
 impl HostBuilder {
-    /// The database, as a URL or a list of `key=value`. Unless given, `DATABASE_URL` is used; unless that is set, a private
-    /// server is started.
+    /// The database, as a URL or a list of `key=value`; see [`DatabaseUrl`]. Unless given, `DATABASE_URL` is used; unless
+    /// that is set, a private server is started.
     pub fn database(mut self, url: impl Into<String>) -> Self {
         self.database = Some(url.into());
         self
@@ -52,6 +53,13 @@ impl HostBuilder {
     /// A private server with these options, whatever `DATABASE_URL` says.
     pub fn private_database(mut self, options: PrivateOptions) -> Self {
         self.private = Some(options);
+        self
+    }
+
+    /// How many connections to the database all plugins together may hold: 64 unless given, at least 1. Whoever finds none
+    /// free waits for 5 s. The host itself holds up to 20 more.
+    pub fn plugin_connections(mut self, connections: usize) -> Self {
+        self.plugin_connections = Some(connections.max(1));
         self
     }
 
@@ -117,8 +125,9 @@ impl HostBuilder {
 
     /// Starts what is missing, connects, migrates, and loads the plugins.
     pub async fn build(self) -> Result<Host, LoadError> {
-        let (config, private) = database(self.database, self.private).await?;
-        let database = Database::connect(config).await?;
+        let (url, private) = database(self.database, self.private).await?;
+        let connections = self.plugin_connections.unwrap_or(PLUGIN_SEATS_MAX);
+        let database = Database::connect(url, connections).await?;
         let engine = Engine::new().map_err(|error| LoadError::Engine(error.to_string()))?;
         let linkers = Linkers::new(&engine).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {
@@ -171,15 +180,10 @@ impl HostBuilder {
 async fn database(
     url: Option<String>,
     private: Option<PrivateOptions>,
-) -> Result<(tokio_postgres::Config, Option<PrivateServer>), LoadError> {
+) -> Result<(DatabaseUrl, Option<PrivateServer>), LoadError> {
     let named = url.or_else(|| std::env::var("DATABASE_URL").ok().filter(|_| private.is_none()));
     if let Some(url) = named {
-        let config = url.parse().map_err(|error| LoadError::Database {
-            sentence: "DATABASE_URL is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE"
-                .to_owned(),
-            source: anyhow::Error::new(error),
-        })?;
-        return Ok((config, None));
+        return Ok((url.parse()?, None));
     }
     let options = match private {
         Some(options) => Ok(options),
@@ -190,5 +194,5 @@ async fn database(
     let refused = |source: anyhow::Error| LoadError::Database { sentence: source.to_string(), source };
     let server =
         PrivateServer::start(options.map_err(refused)?).await.map_err(|error| refused(error.into()))?;
-    Ok((server.config(), Some(server)))
+    Ok((server.config().into(), Some(server)))
 }

@@ -193,7 +193,9 @@ pub enum CallError {
         source: anyhow::Error,
     },
     /// The database was lost while the change was committed.
-    #[error("the database was lost while the change was committed: it may have happened or not; look before you try again")]
+    #[error(
+        "the database was lost while the change was committed: it may have happened or not; look before you try again"
+    )]
     InDoubt {
         /// For the log.
         #[source]

@@ -115,6 +115,12 @@ pub(crate) async fn run(
     let mut state = store.into_data();
     state.close();
     let State { session, ledger, .. } = state;
+    let reply = match session.exceeded() {
+        Some(exceeded) if reply.is_ok() => {
+            Err(CallError::LimitExceeded { plugin: plugin.name.to_string(), exceeded })
+        }
+        _ => reply,
+    };
     // A session whose call was cut off cancels its statement as it is dropped.
     Ended { session: (!cut_off).then_some(session), ledger, reply }
 }

@@ -120,6 +120,13 @@ impl Passport {
         for (name, item) in component.imports(engine) {
             let functions = match item.ty {
                 ComponentItem::ComponentInstance(instance) => {
+                    let mut items = instance.exports(engine);
+                    if !name.starts_with(PACKAGE)
+                        && items.all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+                    {
+                        // Types of its own, which several of its interfaces share: nothing to reach.
+                        continue;
+                    }
                     let functions = instance
                         .exports(engine)
                         .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));

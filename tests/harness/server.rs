@@ -1,6 +1,6 @@
 //! The server that all tests share: started by the first that needs it, stopped with the last that holds it.
 
-use palisade::backend::postgres::Database;
+use palisade::backend::postgres::{Database, DatabaseUrl};
 use palisade::backend::private::{PrivateOptions, PrivateServer};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
@@ -40,7 +40,9 @@ impl Shared {
         let shared = Self { url: server.url(), server: Some(server) };
         let admin = shared.connect("postgres").await;
         admin.batch_execute("CREATE DATABASE palisade_template").await.unwrap();
-        let migrated = Database::connect(shared.url("palisade_template").parse().unwrap()).await.unwrap();
+        let migrated = Database::connect(shared.url("palisade_template").parse::<DatabaseUrl>().unwrap(), 1)
+            .await
+            .unwrap();
         drop(migrated);
         // A template cannot be copied while somebody is connected to it.
         let others =

@@ -180,7 +180,9 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
 fn record(error: &CallError, kind: &'static str) {
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
-        CallError::Unavailable { source } | CallError::InDoubt { source } => tracing::warn!(kind, "{source:#}"),
+        CallError::Unavailable { source } | CallError::InDoubt { source } => {
+            tracing::warn!(kind, "{source:#}")
+        }
         CallError::Trapped { .. } | CallError::LimitExceeded { .. } | CallError::Overloaded { .. } => {
             tracing::warn!(kind, "{error}");
         }

@@ -6,8 +6,8 @@ mod rows;
 
 pub use rows::Rows;
 
-use crate::backend::postgres::session::Session;
 use crate::backend::postgres::reading::Reading;
+use crate::backend::postgres::session::Session;
 use crate::bindings::palisade::plugin::db as wit;
 use crate::bindings::palisade::plugin::db_write as write;
 use crate::error::{Constraint, Refusal};

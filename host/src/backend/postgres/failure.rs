@@ -85,7 +85,11 @@ impl Failure {
             Self::Disconnected(_) => Some(Absence::Away),
             Self::Exhausted => Some(Absence::Busy),
             Self::InDoubt(_) => Some(Absence::InDoubt),
-            Self::Server(_) | Self::Encoding(_) | Self::NoConnection | Self::Exceeded(_) | Self::Unknown(_) => None,
+            Self::Server(_)
+            | Self::Encoding(_)
+            | Self::NoConnection
+            | Self::Exceeded(_)
+            | Self::Unknown(_) => None,
         }
     }
 

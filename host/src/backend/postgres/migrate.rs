@@ -35,8 +35,7 @@ async fn apply(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {
     let client = connection.client();
     client.batch_execute(&begin()).await?;
     let result = apply_locked(connection, seed).await;
-    let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    client.batch_execute(end).await?;
+    client.batch_execute(end(result.is_ok())).await?;
     result
 }
 
@@ -46,6 +45,11 @@ pub(super) fn begin() -> String {
         "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}; \
          SELECT pg_advisory_xact_lock({DATABASE_LOCK})"
     )
+}
+
+/// Ends it. What was prepared meanwhile would stay on the server's side of a PgBouncer.
+pub(super) fn end(is_well: bool) -> &'static str {
+    if is_well { "DEALLOCATE ALL; COMMIT" } else { "ROLLBACK; DEALLOCATE ALL" }
 }
 
 async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -6,6 +6,7 @@
 
 pub(crate) mod failure;
 pub(crate) mod items;
+mod login;
 mod migrate;
 mod mode;
 pub(crate) mod pool;
@@ -15,6 +16,7 @@ mod seats;
 pub mod session;
 pub(crate) mod statement;
 mod text;
+mod url;
 pub mod users;
 pub(crate) mod variables;
 mod wire;
@@ -22,7 +24,7 @@ mod wire;
 use crate::error::{LoadError, Refusal};
 use crate::kind::Kind;
 use crate::limits::{
-    HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, PLUGIN_SEATS_MAX, STATEMENT_MS,
+    HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, STATEMENT_MS,
 };
 use pool::{Connection, Pool};
 use seats::Seats;
@@ -30,11 +32,12 @@ use session::Session;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio_postgres::Config;
+pub use url::DatabaseUrl;
 
 /// The host's side of a database.
 #[derive(Clone)]
 pub struct Database {
-    config: Config,
+    url: DatabaseUrl,
     /// For transactions, which may hold a connection while they wait for plugins.
     transactions: Arc<Pool>,
     /// For single statements, whose holders wait for nobody.
@@ -47,23 +50,30 @@ pub struct Database {
 }
 
 impl Database {
-    /// Connects as the host, and makes or upgrades the host's tables.
-    pub async fn connect(config: Config) -> Result<Self, LoadError> {
-        let mut host_config = config.clone();
-        host_config.application_name("palisade").options(format!(
-            "-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS} \
-             -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
-        ));
-        let transactions = Pool::new(host_config.clone(), HOST_CONNECTIONS_MAX);
-        let lookups = Pool::new(host_config, LOOKUP_CONNECTIONS_MAX);
+    /// Connects as the host, and makes or upgrades the host's tables. All plugins together get so many connections.
+    pub async fn connect(url: impl Into<DatabaseUrl>, plugin_connections: usize) -> Result<Self, LoadError> {
+        let url = url.into();
+        let mut host = url.clone();
+        host.config.application_name("palisade");
+        if !url.is_pooled {
+            // A PgBouncer knows no options; there, transactions set them.
+            host.config.options(format!(
+                "-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS} \
+                 -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+            ));
+        }
+        let transactions = Pool::new(host.clone(), HOST_CONNECTIONS_MAX);
+        let lookups = Pool::new(host, LOOKUP_CONNECTIONS_MAX);
         let connection =
-            lookups.get().await.map_err(|failure| unreachable_at(&config, failure.into_refusal()))?;
+            lookups.get().await.map_err(|failure| unreachable_at(&url.config, failure.into_refusal()))?;
         let secret = migrate::run(&connection).await?;
-        let database = connection.client().query_one("SELECT current_database()", &[]).await;
-        let database: String = database.map_err(|error| migrate::failed(&error))?.get(0);
+        let database = connection.client().query_typed("SELECT current_database()", &[]).await;
+        let database: String = database
+            .and_then(|rows| rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0)))
+            .map_err(|error| migrate::failed(&error))?;
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
-        let seats = Seats::new(PLUGIN_SEATS_MAX);
-        Ok(Self { config, transactions, lookups, seats, secret: Arc::new(secret), tag })
+        let seats = Seats::new(plugin_connections);
+        Ok(Self { url, transactions, lookups, seats, secret: Arc::new(secret), tag })
     }
 
     /// Whether the database answers.

@@ -2,6 +2,7 @@
 
 use super::statement::Cursor;
 use crate::kind::Kind;
+use crate::limits::{IDLE_IN_TRANSACTION_MS, LOCK_MS, STATEMENT_MS};
 use std::fmt::Write as _;
 
 /// How statements become transactions.
@@ -26,6 +27,8 @@ pub(super) struct Standing<'a> {
     pub keeps_cursors: bool,
     /// Cursors that nobody needs any more.
     pub closing: &'a [Cursor],
+    /// The connection has no timeouts of its own.
+    pub is_timed: bool,
     /// The role to take.
     pub role: Option<&'a str>,
 }
@@ -61,6 +64,13 @@ impl Mode {
                 text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
             (Self::Each, _) => text.push_str("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s"),
+        }
+        if standing.is_timed && (!standing.begun || self == Self::Each) {
+            let _written = write!(
+                text,
+                "; SET LOCAL statement_timeout = {STATEMENT_MS}; SET LOCAL lock_timeout = {LOCK_MS}; \
+                 SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}"
+            );
         }
         if let Some(role) = standing.role {
             let _written = write!(text, "; SET LOCAL ROLE \"{role}\"");

@@ -3,21 +3,21 @@
 //! A connection goes back clean or not at all. Which is which is the session's to say. How many connections all plugins
 //! hold together is [`seats`](super::seats)' matter; how much the server may send on one, [`wire`](super::wire)'s.
 
-use super::failure::{self, Failure};
+use super::failure::Failure;
+use super::login::Logins;
 use super::seats::Seats;
-use super::wire::{Allowance, Counted, Target, targets};
+use super::url::DatabaseUrl;
+use super::wire::targets;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{
-    CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENTS_CACHED_MAX, STATEMENT_MS, WIRE_SLACK_BYTES,
+    CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIRE_SLACK_BYTES,
 };
-use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
-use deadpool_postgres::ClientWrapper;
+use deadpool::managed::{self, Object, PoolError};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::timeout;
-use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, Error, NoTls, RowStream, Statement};
+use tokio_postgres::{Client, Error, NoTls, RowStream, Statement};
 
 /// What a connection may have kept of whoever had it: everything but the host's own prepared statements.
 const CLEAN: &str = "ROLLBACK; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; CLOSE ALL; \
@@ -33,24 +33,6 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(crate) struct Connection(Object<Logins>);
 
-/// Logs in as one role.
-#[derive(Debug)]
-struct Logins {
-    config: Arc<Config>,
-    targets: Vec<Target>,
-    seats: Option<Arc<Seats>>,
-}
-
-/// An open connection, and how it was made.
-#[derive(Debug)]
-struct Login {
-    client: ClientWrapper,
-    allowance: Allowance,
-    config: Arc<Config>,
-    target: Target,
-    seats: Option<Arc<Seats>>,
-}
-
 /// A pool, as those see it who look for connections that nobody uses.
 pub(super) trait Idle: Send + Sync {
     /// How long the connection has been idle that has been so the longest.
@@ -59,94 +41,25 @@ pub(super) trait Idle: Send + Sync {
     fn close_longest_idle(&self);
 }
 
-impl managed::Manager for Logins {
-    type Type = Login;
-    type Error = Failure;
-
-    async fn create(&self) -> Result<Login, Failure> {
-        let seat = match &self.seats {
-            Some(seats) => {
-                let taken = timeout(Duration::from_millis(CONNECTION_WAIT_MS), seats.take()).await;
-                Some(taken.ok().flatten().ok_or(Failure::Exhausted)?)
-            }
-            None => None,
-        };
-        let mut last = Failure::Disconnected("the URL names no server".into());
-        for target in &self.targets {
-            match self.log_in(target).await {
-                Ok((client, driver, allowance)) => {
-                    // The seat is free when the socket is closed, and not before.
-                    let driver = tokio::spawn(async move {
-                        driver.await;
-                        drop(seat);
-                    });
-                    let client = ClientWrapper::new(client, driver);
-                    let (config, target) = (Arc::clone(&self.config), target.clone());
-                    return Ok(Login { client, allowance, config, target, seats: self.seats.clone() });
-                }
-                Err(failure) => last = failure,
-            }
-        }
-        Err(last)
-    }
-
-    async fn recycle(&self, login: &mut Login, _: &Metrics) -> RecycleResult<Failure> {
-        if login.client.is_closed() { Err(RecycleError::message("closed")) } else { Ok(()) }
-    }
-}
-
-impl Logins {
-    async fn log_in(
-        &self,
-        target: &Target,
-    ) -> Result<(Client, impl Future<Output = ()> + Send + use<>, Allowance), Failure> {
-        let lost = |error: std::io::Error| Failure::Disconnected(error.to_string());
-        let socket = target.dial(&self.config).await.map_err(lost)?;
-        let allowance = Allowance::unlimited();
-        let counted = Counted::new(socket, allowance.clone());
-        let handshake =
-            timeout(Duration::from_millis(STATEMENT_MS), self.config.connect_raw(counted, NoTls)).await;
-        let silent = |_| Failure::Disconnected("the server accepts connections and says nothing".into());
-        let (client, mut connection) = handshake.map_err(silent)?.map_err(failure::of)?;
-        if self.config.get_target_session_attrs() != TargetSessionAttrs::Any {
-            let wanted = self.config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly;
-            let asked = client.query_typed("SHOW transaction_read_only", &[]);
-            let rows = tokio::select! {
-                rows = asked => rows.map_err(failure::of)?,
-                _ = &mut connection => return Err(Failure::Disconnected("closed at once".into())),
-            };
-            let is_read_only = rows.first().is_some_and(|row| row.try_get(0).is_ok_and(|on: &str| on == "on"));
-            if is_read_only != wanted {
-                return Err(Failure::Disconnected("the server is not of the kind that the URL asks for".into()));
-            }
-        }
-        let driver = async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(target: "palisade::sql", %error, "a connection to the database ended");
-            }
-        };
-        Ok((client, driver, allowance))
-    }
-}
-
 impl Pool {
     /// A pool of its own.
-    pub(crate) fn new(config: Config, connections_max: usize) -> Arc<Self> {
-        Self::build(config, connections_max, None)
+    pub(crate) fn new(url: DatabaseUrl, connections_max: usize) -> Arc<Self> {
+        Self::build(url, connections_max, None)
     }
 
     /// A pool whose connections need seats.
-    pub(crate) fn seated(config: Config, connections_max: usize, seats: &Arc<Seats>) -> Arc<Self> {
-        let pool = Self::build(config, connections_max, Some(Arc::clone(seats)));
+    pub(crate) fn seated(url: DatabaseUrl, connections_max: usize, seats: &Arc<Seats>) -> Arc<Self> {
+        let pool = Self::build(url, connections_max, Some(Arc::clone(seats)));
         let idle: Weak<dyn Idle> = Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Idle>));
         seats.join(idle);
         pool
     }
 
-    fn build(config: Config, connections_max: usize, seats: Option<Arc<Seats>>) -> Arc<Self> {
+    fn build(url: DatabaseUrl, connections_max: usize, seats: Option<Arc<Seats>>) -> Arc<Self> {
+        let DatabaseUrl { config, is_pooled } = url;
         let (targets, config) = (targets(&config), Arc::new(config));
         let wait = Duration::from_millis(CONNECTION_WAIT_MS);
-        let pool = managed::Pool::builder(Logins { config, targets, seats })
+        let pool = managed::Pool::builder(Logins { config, targets, seats, is_pooled })
             .max_size(connections_max)
             .runtime(deadpool::Runtime::Tokio1)
             .wait_timeout(Some(wait))
@@ -155,6 +68,11 @@ impl Pool {
             Ok(pool) => Arc::new(Self { pool }),
             Err(never) => unreachable!("a pool with a runtime can be built: {never}"),
         }
+    }
+
+    /// Whether a PgBouncer stands between.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pool.manager().is_pooled
     }
 
     pub(crate) async fn get(&self) -> Result<Connection, Failure> {
@@ -225,7 +143,36 @@ impl Connection {
         self.client().prepare(text).await
     }
 
-    pub(crate) async fn prepare_cached(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
+    /// Lets the driver learn the types of a result's columns, which it cannot while the result arrives. Through a
+    /// PgBouncer it has learnt them all when it logged in.
+    pub(crate) async fn learn(&self, text: &str, types: &[Type]) -> Result<(), Error> {
+        if self.is_pooled() { Ok(()) } else { self.prepare_cached(text, types).await.map(drop) }
+    }
+
+    /// Runs a statement: prepared once for this connection, or unnamed where a PgBouncer stands between.
+    pub(crate) async fn query(
+        &self,
+        text: &str,
+        types: &[Type],
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream, Error> {
+        if self.is_pooled() {
+            let typed = parameters.iter().copied().zip(types.iter().cloned());
+            return self.client().query_typed_raw(text, typed).await;
+        }
+        let statement = self.prepare_cached(text, types).await?;
+        self.query_prepared(&statement, parameters).await
+    }
+
+    pub(crate) async fn query_prepared(
+        &self,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream, Error> {
+        self.client().query_raw(statement, parameters.iter().copied()).await
+    }
+
+    async fn prepare_cached(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
         let client = &self.0.client;
         // The shape of a structured call is the guest's, so there are as many texts as it likes.
         if client.statement_cache.size() >= STATEMENTS_CACHED_MAX {
@@ -234,17 +181,18 @@ impl Connection {
         client.prepare_typed_cached(text, types).await
     }
 
-    pub(crate) async fn query_raw(
-        &self,
-        statement: &Statement,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<RowStream, Error> {
-        self.client().query_raw(statement, parameters.iter().copied()).await
+    /// Whether a PgBouncer stands between: nothing stays on a connection from one transaction to the next.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.0.is_pooled
     }
 
     /// Ends the transaction and gives the connection back, off the caller's path.
     pub(crate) fn clean_and_return(self, thoroughly: bool) {
-        let text = if thoroughly { CLEAN } else { "ROLLBACK" };
+        let text = match (self.is_pooled(), thoroughly) {
+            (true, _) => "ROLLBACK; DEALLOCATE ALL",
+            (false, true) => CLEAN,
+            (false, false) => "ROLLBACK",
+        };
         spawn(async move {
             self.0.allowance.set(WIRE_SLACK_BYTES);
             if self.client().batch_execute(text).await.is_err() {

@@ -58,6 +58,11 @@ impl Session {
         is_prepared: bool,
         ledger: &mut Ledger,
     ) -> Result<Reading, Refusal> {
+        if self.mode == Mode::Each && self.pool.is_pooled() {
+            // No cursor outlives a transaction there, so the budget is what the host holds.
+            let answer = self.step(Step::Run(sql), ledger).await?;
+            return Ok(Reading { rows: answer.rows, cursor: None });
+        }
         // The lowest free number, so that most texts name the same cursor.
         let is_taken = |number: &u32| self.cursors.contains(&Cursor(*number));
         let cursor = Cursor((0..).find(|number| !is_taken(number)).unwrap_or_default());

@@ -58,9 +58,9 @@ impl Database {
             Fault::Server(error) => migrate::failed(&error),
             Fault::Sentence(sentence) => refuse(sentence),
         })?;
-        let mut config = self.config.clone();
-        config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
-        let pool = Pool::seated(config, PLUGIN_CONNECTIONS_MAX, &self.seats);
+        let mut url = self.url.clone();
+        url.config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
+        let pool = Pool::seated(url, PLUGIN_CONNECTIONS_MAX, &self.seats);
         Ok(Installed { role, pool, catalogue })
     }
 
@@ -115,7 +115,7 @@ impl Work<'_> {
     async fn transaction(&self, password: &str) -> Result<(), Fault> {
         self.client.batch_execute(&migrate::begin()).await?;
         let result = self.install(password).await;
-        self.client.batch_execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        self.client.batch_execute(migrate::end(result.is_ok())).await?;
         result
     }
 

@@ -16,6 +16,7 @@ use crate::error::Refusal;
 use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::Limit;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each says one thing that can be true beside any other")]
 pub struct Session {
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
     pub(super) mode: Mode,
     pub(super) connection: Option<Connection>,
     pub(super) begun: bool,
@@ -85,6 +86,11 @@ impl Session {
     /// Why the database was out of reach, if it was: whatever the plugin made of that, its caller can only try again.
     pub(crate) fn absence(&self) -> Option<Absence> {
         self.absence
+    }
+
+    /// The budget that ended the whole transaction, if one did: nothing that its plugin makes of it brings it back.
+    pub(crate) fn exceeded(&self) -> Option<Exceeded> {
+        self.exceeded.filter(|_| self.mode == Mode::Serializable)
     }
 
     /// Whether this is a transaction that several plugins share.
@@ -168,12 +174,17 @@ impl Session {
             assumed: self.assumed,
             keeps_cursors: !self.cursors.is_empty(),
             closing: &closing,
+            is_timed: self.shared && self.pool.is_pooled(),
             role: role.filter(|_| self.shared),
         })
     }
 
     /// What became of the prefix. Nobody knows what a connection is in the middle of where it failed.
-    pub(super) fn opened(&mut self, opened: Result<(), tokio_postgres::Error>, was_sent: bool) -> Result<(), Failure> {
+    pub(super) fn opened(
+        &mut self,
+        opened: Result<(), tokio_postgres::Error>,
+        was_sent: bool,
+    ) -> Result<(), Failure> {
         self.begun |= opened.is_ok() && was_sent;
         opened.map_err(failure::of).inspect_err(|_| self.broken = true)
     }
@@ -188,7 +199,14 @@ impl Session {
 
     pub(super) async fn end(&mut self, statement: &str) -> Result<(), Failure> {
         let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
-        let ended = client.batch(Some(statement)).await.map_err(failure::of);
+        // What a guest's text was prepared as would stay on the server's side of a PgBouncer.
+        let is_named = self.soiled && client.is_pooled();
+        let text: Cow<'_, str> = match statement {
+            "ROLLBACK" if is_named => "ROLLBACK; DEALLOCATE ALL".into(),
+            "COMMIT" if is_named => "DEALLOCATE ALL; COMMIT".into(),
+            other => other.into(),
+        };
+        let ended = client.batch(Some(&text)).await.map_err(failure::of);
         match ended {
             // The server may have committed before it was lost.
             Err(Failure::Disconnected(text)) if statement.ends_with("COMMIT") => Err(Failure::InDoubt(text)),
@@ -252,9 +270,6 @@ impl Session {
         if self.lost_race {
             return Err(Refusal::Serialization);
         }
-        if let Some(exceeded) = self.exceeded {
-            return Err(Refusal::Exceeded(exceeded));
-        }
         if !self.begun && !self.broken {
             return Ok(());
         }
@@ -282,7 +297,7 @@ impl Session {
         let Some(connection) = self.connection.take() else { return };
         if self.in_flight || self.broken {
             connection.cancel_and_close();
-        } else if self.begun || self.soiled {
+        } else if self.begun || (self.soiled && !connection.is_pooled()) {
             connection.clean_and_return(self.soiled);
         } else {
             connection.give_back();

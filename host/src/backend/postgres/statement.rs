@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use std::fmt;
 use std::pin::pin;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, RowStream, Statement};
+use tokio_postgres::{Error, Row, RowStream, Statement};
 
 /// A statement to run.
 #[derive(Clone, Copy)]
@@ -57,11 +57,13 @@ impl Step<'_> {
     pub(super) async fn take(self, on: &Connection, ledger: &mut Ledger) -> Result<Answer, Failure> {
         on.allow(ledger);
         let answer = match self {
-            Self::Run(sql) => run(on, sql, ledger).await,
-            Self::RunPrepared(statement, parameters) => run_prepared(on, statement, parameters, ledger).await,
+            Self::Run(sql) => read(on.query(sql.text, sql.types, sql.parameters).await, ledger).await,
+            Self::RunPrepared(statement, parameters) => {
+                read(on.query_prepared(statement, parameters).await, ledger).await
+            }
             Self::Open { sql, is_prepared, cursor, is_held } => {
                 if !is_prepared {
-                    on.prepare_cached(sql.text, sql.types).await.map_err(failure::of)?;
+                    on.learn(sql.text, sql.types).await.map_err(failure::of)?;
                 }
                 let held = if is_held { "WITH HOLD " } else { "" };
                 let text = format!("DECLARE {cursor} NO SCROLL CURSOR {held}FOR {}", sql.text);
@@ -89,31 +91,15 @@ impl Step<'_> {
     }
 }
 
-async fn run(on: &Connection, sql: Sql<'_>, ledger: &mut Ledger) -> Result<Answer, Failure> {
-    let statement = on.prepare_cached(sql.text, sql.types).await.map_err(failure::of)?;
-    run_prepared(on, &statement, sql.parameters, ledger).await
-}
-
-async fn run_prepared(
-    on: &Connection,
-    statement: &Statement,
-    parameters: &[&(dyn ToSql + Sync)],
-    ledger: &mut Ledger,
-) -> Result<Answer, Failure> {
-    let stream = on.query_raw(statement, parameters).await.map_err(failure::of)?;
-    collect(stream, ledger).await
-}
-
 async fn fetch(on: &Connection, cursor: Cursor, rows: u32, ledger: &mut Ledger) -> Result<Answer, Failure> {
     let text = format!("FETCH {rows} FROM {cursor}");
     let none: [(&(dyn ToSql + Sync), Type); 0] = [];
-    let stream = on.client().query_typed_raw(&text, none).await.map_err(failure::of)?;
-    collect(stream, ledger).await
+    read(on.client().query_typed_raw(&text, none).await, ledger).await
 }
 
 /// Reads a result within the budgets, counting as the rows arrive.
-async fn collect(stream: RowStream, ledger: &mut Ledger) -> Result<Answer, Failure> {
-    let mut stream = pin!(stream);
+async fn read(sent: Result<RowStream, Error>, ledger: &mut Ledger) -> Result<Answer, Failure> {
+    let mut stream = pin!(sent.map_err(failure::of)?);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await.map_err(failure::of)? {
         ledger.spend(Limit::DbRows, 1).map_err(Failure::Exceeded)?;

@@ -6,6 +6,7 @@ use crate::caller::User;
 use crate::error::Refusal;
 use crate::guard::user::{Permission, Role, UserId};
 use crate::limits::{SECRET_BYTES, USER_NAME_BYTES_MAX};
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -91,8 +92,7 @@ async fn run(
     types: &[Type],
     values: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, Error> {
-    let statement = connection.prepare_cached(text, types).await?;
-    connection.client().query(&statement, values).await
+    connection.query(text, types, values).await?.try_collect().await
 }
 
 #[async_trait::async_trait]

@@ -61,7 +61,9 @@ impl Target {
     /// Connects, within the time that the configuration gives or else 5 s.
     pub(super) async fn dial(&self, config: &Config) -> io::Result<Socket> {
         let wait = config.get_connect_timeout().copied().unwrap_or(Duration::from_millis(DIAL_MS));
-        tokio::time::timeout(wait, self.open(config)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        tokio::time::timeout(wait, self.open(config))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
     async fn open(&self, config: &Config) -> io::Result<Socket> {
@@ -73,21 +75,14 @@ impl Target {
                 let socket = socket2::SockRef::from(&stream);
                 // A server that vanished without a word is noticed, and not waited for until the kernel gives up.
                 let patience = Duration::from_millis(TCP_USER_TIMEOUT_MS);
-                socket.set_tcp_user_timeout(Some(config.get_tcp_user_timeout().copied().unwrap_or(patience)))?;
+                socket
+                    .set_tcp_user_timeout(Some(config.get_tcp_user_timeout().copied().unwrap_or(patience)))?;
                 if config.get_keepalives() {
                     let keepalive = socket2::TcpKeepalive::new().with_time(config.get_keepalives_idle());
                     socket.set_tcp_keepalive(&keepalive)?;
                 }
                 Ok(Either::Left(stream))
             }
-        }
-    }
-
-    /// The name that a certificate is checked against; a socket's path has none.
-    pub(super) fn host_name(&self) -> Option<&str> {
-        match self {
-            Self::Tcp(name, _) => Some(name),
-            Self::Unix(_) => None,
         }
     }
 }
@@ -121,7 +116,11 @@ impl<S> Counted<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         let arrived = buf.filled().len().saturating_sub(before) as u64;

@@ -1,0 +1,174 @@
+//! The same through a PgBouncer in transaction mode, where the package is installed: no session outlives a transaction.
+
+use super::rows::{KINDS, fill, next, run, step};
+use crate::harness::{World, call, guest};
+use palisade::grant::ItemPower;
+use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
+use palisade::guard::request_context::RequestId;
+use palisade::{Caller, Host, Policy};
+use serde_json::json;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_postgres::config::Host as Place;
+
+/// A running PgBouncer; it ends with this.
+struct Bouncer {
+    child: Child,
+    folder: TempDir,
+    url: String,
+}
+
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+        let _kept = &self.folder;
+    }
+}
+
+fn program() -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&paths).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join("pgbouncer")).find(|path| path.is_file())
+}
+
+/// A PgBouncer before this world's server, with so few connections to it that calls must share them.
+async fn bouncer(program: &Path, world: &World) -> Bouncer {
+    let server: tokio_postgres::Config = world.url().parse().unwrap();
+    let Some(Place::Unix(socket)) = server.get_hosts().first() else { panic!("no socket") };
+    let (user, database) = (server.get_user().unwrap(), server.get_dbname().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        path
+    };
+    let users = write("users", format!("\"{user}\" \"secret\"\n"));
+    let config = write(
+        "pgbouncer.ini",
+        format!(
+            "[databases]\n{database} = host={socket} port={port}\n[pgbouncer]\nunix_socket_dir = {here}\nlisten_port = 6432\n\
+             auth_type = scram-sha-256\nauth_file = {users}\nauth_user = {user}\n\
+             auth_query = SELECT usename, passwd FROM pg_shadow WHERE usename = $1\n\
+             pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 500\n",
+            socket = socket.display(),
+            port = server.get_ports().first().copied().unwrap_or(5432),
+            here = folder.path().display(),
+            users = users.display(),
+        ),
+    );
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let mut command = Command::new(program);
+    command.arg("--quiet").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+    if is_root() {
+        command.args(["--user", "postgres"]);
+    }
+    let child = command.spawn().unwrap();
+    let here = folder.path().display().to_string();
+    let url = format!("host={here} port=6432 user={user} password=secret dbname={database} pgbouncer=true");
+    while !folder.path().join(".s.PGSQL.6432").exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Bouncer { child, folder, url }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+async fn host(world: &World, bouncer: &Bouncer, name: &str) -> Host {
+    let builder = world.builder().database(&*bouncer.url).plugin(guest(name), Policy::as_asked());
+    builder.build().await.unwrap()
+}
+
+#[tokio::test]
+async fn calls_through_a_pgbouncer_are_what_they_are_without_one() {
+    let Some(program) = program() else {
+        println!("pgbouncer is not installed, so nothing was tried: apt-get install pgbouncer");
+        return;
+    };
+    let world = World::new().await;
+    let bouncer = bouncer(&program, &world).await;
+    let host = host(&world, &bouncer, "cursors").await;
+    fill(&world, 300).await;
+    for round in 0..3_i64 {
+        for (kind, number) in KINDS.into_iter().zip([0, 1_000, 2_000]) {
+            let mut steps = vec![
+                json!({ "tag": "open" }),
+                step("open-text", "SELECT colour FROM numbers ORDER BY n"),
+                next(0, 2),
+                next(1, 1),
+                step("open-text", "SELECT 1 / (n - n) FROM numbers"),
+                step("rest", 1),
+                step("rest", 0),
+            ];
+            if kind != "reading" {
+                steps.push(step("insert", (number + round).to_string()));
+                let text = format!("INSERT INTO numbers (n) VALUES ({})", number + 500 + round);
+                steps.push(step("execute", text));
+            }
+            let answers = run(&host, kind, &steps).await;
+            assert_eq!(answers[2..4], ["1..2 (2)", "red"], "{kind}");
+            assert!(answers[4].contains("22012"), "{kind}: {answers:?}");
+            assert!(answers[6].contains("..300 (") || number > 0, "{kind}: {answers:?}");
+            assert!(answers[7..].iter().all(|count| count == "1"), "{kind}: {answers:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_of_a_pgbouncer_that_share_connections_do_not_meet() {
+    let Some(program) = program() else { return };
+    let world = World::new().await;
+    let bouncer = bouncer(&program, &world).await;
+    let host = host(&world, &bouncer, "cursors").await;
+    fill(&world, 120).await;
+    let calls = (0..60_u32).map(|index| {
+        let host = host.clone();
+        tokio::spawn(async move {
+            let kind = KINDS[index as usize % KINDS.len()];
+            let number = 1_000 + index;
+            let mut steps =
+                vec![step("open-text", format!("SELECT n FROM numbers WHERE n < {}", 1 + index % 50))];
+            steps.extend([step("rest", 0), json!({ "tag": "open" }), step("rest", 1)]);
+            if kind != "reading" {
+                steps.push(step("insert", number.to_string()));
+            }
+            call(&host, "cursors", &format!("{kind}/run"), json!({ "steps": steps })).await
+        })
+    });
+    for result in calls.collect::<Vec<_>>() {
+        result.await.unwrap().unwrap();
+    }
+    assert_eq!(world.count("SELECT count(*) FROM plugin_cursors.numbers WHERE n >= 1000").await, 40);
+}
+
+#[tokio::test]
+async fn items_and_users_through_a_pgbouncer_are_kept() {
+    let Some(program) = program() else { return };
+    let world = World::new().await;
+    let bouncer = bouncer(&program, &world).await;
+    let host = host(&world, &bouncer, "audit-trail").await;
+    for round in 0..5 {
+        let name = format!("user {round}");
+        let user = world.user(&host, &name, &["editor"]).await;
+        let draft = Draft {
+            item_type: ItemType::parse("post", ItemScope::All, ItemPower::Write).unwrap(),
+            title: Title::parse("title").unwrap(),
+            status: Status::Published,
+            fields: Fields::parse("{}").unwrap(),
+        };
+        let item = host.create_item(draft, Caller::Host, RequestId::random()).await.unwrap();
+        let caller = Caller::user(user);
+        assert_eq!(
+            host.item(&item.id.to_string(), caller, RequestId::random()).await.unwrap().title,
+            "title"
+        );
+    }
+    assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 5);
+}
