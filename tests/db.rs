@@ -1,5 +1,6 @@
 //! `wit/db.wit` through a component: structured calls, SQL text, transactions by kind, and what no plugin reaches.
 
+mod ending;
 mod pgbouncer;
 mod rows;
 

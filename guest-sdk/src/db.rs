@@ -52,7 +52,8 @@ interface_error! { "db",
     Serialization,
     /// The statement took longer than allowed, or waited too long for a lock.
     Timeout,
-    /// Anything else: the five-character SQLSTATE, `connection` when the database is out of reach, or `internal`.
+    /// Anything else: the five-character SQLSTATE, `connection` when the database is out of reach, `in-doubt` when it was
+    /// lost while it committed, or `internal`.
     Other(sqlstate: String),
 }
 

@@ -7,6 +7,7 @@
 use crate::ledger::Exceeded;
 use crate::limits::{MS_PER_S, RETRY_AFTER_S};
 use std::borrow::Cow;
+use std::fmt;
 
 /// Why a host call did not do what a guest asked for. Private to the host: guests see their interface's own error.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,19 @@ pub struct Violation {
     pub kind: Constraint,
     /// The column, where PostgreSQL names one.
     pub column: Option<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Constraint::Unique => "a unique key",
+            Constraint::ForeignKey => "a foreign key",
+            Constraint::NotNull => "a NOT NULL",
+            Constraint::Check => "a check",
+            Constraint::Exclusion => "an exclusion",
+        })?;
+        self.column.as_ref().map_or(Ok(()), |column| write!(f, " on `{column}`"))
+    }
 }
 
 /// Kinds of rules of a table.
@@ -185,6 +199,9 @@ pub enum CallError {
         /// How often it ran.
         attempts: u32,
     },
+    /// A rule of a table that is checked at the end refused the change.
+    #[error("the change violates {0} of a table and is undone")]
+    Violation(Violation),
     /// The database is out of reach.
     #[error("the database is out of reach; the host keeps trying")]
     Unavailable {
@@ -223,7 +240,7 @@ impl CallError {
             | Self::NotFound
             | Self::Conflict(_)
             | Self::Contended { .. } => Blame::Caller,
-            Self::Trapped { .. } | Self::LimitExceeded { .. } => Blame::Guest,
+            Self::Trapped { .. } | Self::LimitExceeded { .. } | Self::Violation(_) => Blame::Guest,
             Self::Overloaded { .. } | Self::Unavailable { .. } | Self::InDoubt { .. } => Blame::Operator,
             Self::Internal { .. } => Blame::Host,
         }
@@ -241,6 +258,7 @@ impl From<Refusal> for CallError {
             Refusal::Invalid(sentence) => Self::BadArguments(sentence),
             Refusal::NotFound => Self::NotFound,
             Refusal::Conflict(revision) => Self::Conflict(revision),
+            Refusal::Violation(violation) => Self::Violation(violation),
             Refusal::Serialization => Self::Contended { attempts: 1 },
             Refusal::Unavailable(reason) => Self::Unavailable { source: anyhow::anyhow!(reason) },
             Refusal::Busy => Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) },

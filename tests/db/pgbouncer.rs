@@ -115,7 +115,7 @@ async fn calls_through_a_pgbouncer_are_what_they_are_without_one() {
             let answers = run(&host, kind, &steps).await;
             assert_eq!(answers[2..4], ["1..2 (2)", "red"], "{kind}");
             assert!(answers[4].contains("22012"), "{kind}: {answers:?}");
-            assert!(answers[6].contains("..300 (") || number > 0, "{kind}: {answers:?}");
+            assert!(answers[6].starts_with("3.."), "{kind}: {answers:?}");
             assert!(answers[7..].iter().all(|count| count == "1"), "{kind}: {answers:?}");
         }
     }

@@ -169,6 +169,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::LimitExceeded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "limit-exceeded"),
         CallError::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         CallError::Contended { .. } => (StatusCode::CONFLICT, "contended"),
+        CallError::Violation(_) => (StatusCode::CONFLICT, "constraint-violation"),
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         // Whoever tries a 503 again by itself must not do so here.
         CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
@@ -205,6 +206,7 @@ impl IntoResponse for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Constraint, Violation};
     use crate::ledger::Exceeded;
     use crate::limits::Limit;
 
@@ -235,6 +237,12 @@ mod tests {
             (CallError::LimitExceeded { plugin: name(), exceeded }, 500, "limit-exceeded", "guest"),
             (CallError::Overloaded { retry_after_ms: 5 }, 503, "overloaded", "operator"),
             (CallError::Contended { attempts: 5 }, 409, "contended", "caller"),
+            (
+                CallError::Violation(Violation { kind: Constraint::ForeignKey, column: None }),
+                409,
+                "constraint-violation",
+                "guest",
+            ),
             (CallError::Unavailable { source: source() }, 503, "unavailable", "operator"),
             (CallError::InDoubt { source: source() }, 500, "in-doubt", "operator"),
             (CallError::Internal { source: source() }, 500, "internal", "host"),
