@@ -60,7 +60,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// A failure of the host of which the guest learns nothing.
-    pub fn internal(log: impl std::fmt::Display) -> Self {
+    pub fn internal(log: impl fmt::Display) -> Self {
         Self::Other { guest: Cow::Borrowed("internal"), log: log.to_string() }
     }
 

@@ -3,6 +3,7 @@
 use super::place::Place;
 use super::say;
 use crate::backend::private::PrivateOptions;
+use crate::builder::HostBuilder;
 use crate::host::Host;
 use anyhow::Result;
 use std::env;
@@ -10,7 +11,12 @@ use std::path::PathBuf;
 
 /// Builds the host of a folder: on `DATABASE_URL`, or on a private database that is the folder's own.
 pub(super) async fn open(place: &Place) -> Result<Host> {
-    let mut builder = Host::builder().secrets(place.secrets.clone());
+    build(place, Host::builder()).await
+}
+
+/// The same, of a host that is begun.
+pub(super) async fn build(place: &Place, builder: HostBuilder) -> Result<Host> {
+    let mut builder = builder.secrets(place.secrets.clone());
     match env::var("DATABASE_URL") {
         Ok(url) if !url.is_empty() => builder = builder.database(url),
         _ => builder = builder.private_database(PrivateOptions::of_project(&place.folder)?),

@@ -3,6 +3,7 @@
 use super::place::{FileArgs, Place};
 use super::{content, open, say};
 use crate::host::Host;
+use crate::limits::PLUGIN_SEATS_MAX;
 use crate::server::{self, Shared};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -32,6 +33,9 @@ pub(super) struct ServeArgs {
     /// A folder of Markdown files to import before the first request
     #[arg(long, value_name = "MARKDOWN_DIR")]
     import: Option<PathBuf>,
+    /// Connections to the database that all plugins together may hold; the host itself holds up to 20 more
+    #[arg(long, value_name = "COUNT", default_value_t = PLUGIN_SEATS_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    plugin_connections: usize,
     #[command(flatten)]
     files: FileArgs,
 }
@@ -47,7 +51,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let serving = server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
     let made = tokio::select! {
-        made = start(&place, args.import) => made.map(Some),
+        made = start(&place, args.plugin_connections, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     if let Ok(Some(host)) = &made {
@@ -65,8 +69,8 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     Ok(())
 }
 
-async fn start(place: &Place, import: Option<PathBuf>) -> Result<Host> {
-    let host = open::open(place).await?;
+async fn start(place: &Place, connections: usize, import: Option<PathBuf>) -> Result<Host> {
+    let host = open::build(place, Host::builder().plugin_connections(connections)).await?;
     if let Some(folder) = import {
         let report = content::import(&host, &folder, content::TYPE).await?;
         for (path, sentence) in &report.refused {
