@@ -4,6 +4,10 @@
 //! `convert_error`. [`CallError`] is what a caller of the host gets, [`LoadError`] what an operator gets. Each says one
 //! sentence for its reader; what only the log may know stays in `source`.
 
+mod load;
+
+pub use load::LoadError;
+
 use crate::ledger::Exceeded;
 use crate::limits::{MS_PER_S, RETRY_AFTER_S};
 use std::borrow::Cow;
@@ -269,50 +273,4 @@ impl From<Refusal> for CallError {
             other => Self::internal(other),
         }
     }
-}
-
-/// Why a plugin was not loaded, or a host not built. `Display` is a sentence that names the fix.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// A file could not be read.
-    #[error("cannot read {path}: {source}")]
-    File {
-        /// Which file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The manifest is not acceptable; with file, line and column.
-    #[error("{0}")]
-    Manifest(String),
-    /// The component is not acceptable.
-    #[error("plugin `{plugin}`: {sentence}")]
-    Component {
-        /// Which plugin.
-        plugin: String,
-        /// Why, and what to do.
-        sentence: String,
-    },
-    /// A migration is not acceptable.
-    #[error("plugin `{plugin}`: {sentence}")]
-    Migration {
-        /// Which plugin.
-        plugin: String,
-        /// Why, and what to do.
-        sentence: String,
-    },
-    /// The database is out of reach or refuses what the host needs.
-    #[error("{sentence}")]
-    Database {
-        /// What to do.
-        sentence: String,
-        /// Why.
-        #[source]
-        source: anyhow::Error,
-    },
-    /// The engine could not be started.
-    #[error("cannot start the WebAssembly engine: {0}")]
-    Engine(String),
 }

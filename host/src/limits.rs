@@ -333,8 +333,10 @@ pub const SEAT_POLL_MS: u64 = 20;
 pub const DIAL_MS: u64 = 5_000;
 /// Milliseconds that sent data may stay unacknowledged before a server counts as gone.
 pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
-/// Bytes that the server may send beyond the budget of rows before its connection is cut off: headers of rows, column
-/// descriptions, notices.
+/// Bytes that a row takes on the wire beyond its values: the message's head.
+pub const WIRE_ROW_BYTES: u64 = 8;
+/// Bytes that the server may send beyond the budget and the heads of its rows before its connection is cut off: column
+/// descriptions, notices, the answer to a rollback.
 pub const WIRE_SLACK_BYTES: u64 = MIB;
 /// Milliseconds that an invocation waits for a connection.
 pub const CONNECTION_WAIT_MS: u64 = 5_000;

@@ -15,7 +15,7 @@ use tokio_postgres::types::Type;
 
 /// A result as the server sends it; values are decoded as they are read.
 pub struct Rows {
-    rows: VecDeque<Row>,
+    fetched: VecDeque<Row>,
     columns: Vec<(String, Type)>,
     cursor: Option<Cursor>,
 }
@@ -35,7 +35,7 @@ impl BatchSize {
 
 impl Rows {
     pub(super) fn new(reading: Reading, columns: Vec<(String, Type)>) -> Self {
-        Self { rows: reading.rows.into(), columns, cursor: reading.cursor }
+        Self { fetched: reading.rows.into(), columns, cursor: reading.cursor }
     }
 
     pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &Type)> {
@@ -54,15 +54,15 @@ impl Rows {
         role: &str,
         ledger: &mut Ledger,
     ) -> Result<Vec<wit::Row>, Refusal> {
-        if self.rows.is_empty()
+        if self.fetched.is_empty()
             && let Some(cursor) = self.cursor
         {
             // A guest that reads row by row does not make a round trip of each. After an error there is no more to come.
-            let fetched = session.fetch(cursor, max.0.max(DB_FETCH_ROWS), Some(role), ledger).await?;
-            (self.rows, self.cursor) = (fetched.rows.into(), fetched.cursor);
+            let more = session.fetch(cursor, max.0.max(DB_FETCH_ROWS), Some(role), ledger).await?;
+            (self.fetched, self.cursor) = (more.rows.into(), more.cursor);
         }
-        let count = (max.0 as usize).min(self.rows.len());
-        self.rows.drain(..count).map(|row| decode(&row, &self.columns)).collect()
+        let count = (max.0 as usize).min(self.fetched.len());
+        self.fetched.drain(..count).map(|row| decode(&row, &self.columns)).collect()
     }
 }
 

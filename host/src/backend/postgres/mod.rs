@@ -4,6 +4,7 @@
 //! server's errors mean is in [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree
 //! that `guard/db` has checked.
 
+mod ending;
 pub(crate) mod failure;
 pub(crate) mod items;
 mod login;

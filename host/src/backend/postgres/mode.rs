@@ -18,6 +18,7 @@ pub(super) enum Mode {
 
 /// Where a transaction is when the next statement comes.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each says one thing that can be true beside any other")]
 pub(super) struct Standing<'a> {
     /// It has begun.
     pub begun: bool,

@@ -10,7 +10,8 @@ use super::url::DatabaseUrl;
 use super::wire::targets;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{
-    CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIRE_SLACK_BYTES,
+    CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIRE_ROW_BYTES,
+    WIRE_SLACK_BYTES,
 };
 use deadpool::managed::{self, Object, PoolError};
 use std::sync::{Arc, Weak};
@@ -123,7 +124,9 @@ impl Connection {
 
     /// Lets the server send what is left of a budget, and what goes with it.
     pub(crate) fn allow(&self, ledger: &Ledger) {
-        self.0.allowance.set(ledger.left(Limit::DbBytes).saturating_add(WIRE_SLACK_BYTES));
+        let headers = ledger.left(Limit::DbRows).saturating_mul(WIRE_ROW_BYTES);
+        let bytes = ledger.left(Limit::DbBytes).saturating_add(headers);
+        self.0.allowance.set(bytes.saturating_add(WIRE_SLACK_BYTES));
     }
 
     /// Whether it was cut off because the server sent more than that.
@@ -157,8 +160,8 @@ impl Connection {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<RowStream, Error> {
         if self.is_pooled() {
-            let typed = parameters.iter().copied().zip(types.iter().cloned());
-            return self.client().query_typed_raw(text, typed).await;
+            let pairs = parameters.iter().copied().zip(types.iter().cloned());
+            return self.client().query_typed_raw(text, pairs).await;
         }
         let statement = self.prepare_cached(text, types).await?;
         self.query_prepared(&statement, parameters).await

@@ -65,7 +65,7 @@ impl Session {
         }
         // The lowest free number, so that most texts name the same cursor.
         let is_taken = |number: &u32| self.cursors.contains(&Cursor(*number));
-        let cursor = Cursor((0..).find(|number| !is_taken(number)).unwrap_or_default());
+        let cursor = Cursor((0..=u32::MAX).find(|number| !is_taken(number)).unwrap_or_default());
         let is_held = self.mode == Mode::Each;
         let step = Step::Open { sql, is_prepared, cursor, is_held };
         // What is open now is not given back by the step, and what fails is.

@@ -6,7 +6,8 @@
 //! unknown error is closed and never pooled again.
 //!
 //! Not here: what a statement says, which is made by `guard/db` and by the stores beside this file; SQL text of a
-//! guest's, see [`text`](super::text); and results that are read batch by batch, see [`reading`](super::reading).
+//! guest's, see [`text`](super::text); how it ends, see
+//! [`ending`](super::ending); and results that are read batch by batch, see [`reading`](super::reading).
 
 use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Standing};
@@ -31,7 +32,7 @@ pub struct Session {
     /// A statement is on its way: dropping the session now must cancel it.
     pub(super) in_flight: bool,
     pub(super) broken: bool,
-    lost_race: bool,
+    pub(super) lost_race: bool,
     /// Why the database could not be reached, if it could not.
     absence: Option<Absence>,
     /// Raw SQL ran, or a cursor outlived its transaction: the connection is cleaned before anybody else gets it.
@@ -250,63 +251,5 @@ impl Session {
     pub(crate) fn lose_race(&mut self) -> Refusal {
         self.lost_race |= self.mode == Mode::Serializable;
         Refusal::Serialization
-    }
-
-    pub(super) fn discard(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.close();
-        }
-        self.begun = false;
-        self.broken = false;
-        self.in_flight = false;
-    }
-
-    /// Commits what the invocation did. A deferred constraint or a lost race can still refuse it.
-    pub(crate) async fn commit(mut self) -> Result<(), Refusal> {
-        if self.mode != Mode::Serializable {
-            // Dropping the session ends what is left of it, off the caller's path: a query has nothing to wait for.
-            return Ok(());
-        }
-        if self.lost_race {
-            return Err(Refusal::Serialization);
-        }
-        if !self.begun && !self.broken {
-            return Ok(());
-        }
-        if self.broken {
-            return Err(Refusal::Unavailable("the transaction's connection is gone".into()));
-        }
-        self.in_flight = true;
-        let committed = self.end("COMMIT").await;
-        self.in_flight = false;
-        self.begun = false;
-        committed.map_err(|failure| self.refuse(failure))
-    }
-
-    /// Gives up what the invocation did, and says so to PostgreSQL before anything else happens.
-    pub(crate) async fn rollback(mut self) {
-        if self.begun && !self.broken {
-            self.in_flight = true;
-            self.broken |= self.end("ROLLBACK").await.is_err();
-            self.in_flight = false;
-            self.begun = false;
-        }
-    }
-
-    pub(super) fn release(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        if self.in_flight || self.broken {
-            connection.cancel_and_close();
-        } else if self.begun || (self.soiled && !connection.is_pooled()) {
-            connection.clean_and_return(self.soiled);
-        } else {
-            connection.give_back();
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.release();
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::either::Either;
 pub(super) type Socket = Either<TcpStream, UnixStream>;
 
 /// The port of a server whose URL names none.
-const DEFAULT_PORT: u16 = 5432;
+const DEFAULT_PORT: u16 = 5432; // wire: PostgreSQL's own
 
 /// One place where a server may listen.
 #[derive(Clone, Debug)]
