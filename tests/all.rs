@@ -13,6 +13,7 @@ mod command;
 mod db;
 mod http;
 mod item;
+mod kinds;
 mod load;
 mod logging;
 mod random;

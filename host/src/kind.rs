@@ -28,6 +28,11 @@ pub enum Kind {
 impl Kind {
     /// Every kind, lowest first.
     pub const ALL: [Self; 3] = [Self::Query, Self::Mutation, Self::Action];
+
+    /// What goes before its name.
+    pub(crate) fn article(self) -> &'static str {
+        if self == Self::Action { "an" } else { "a" }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -80,8 +85,14 @@ impl Linkers {
         Ok(Self { by_kind: [linker(engine, query)?, linker(engine, mutation)?, linker(engine, action)?] })
     }
 
-    /// The linker of a kind for one component: what the component imports of higher kinds is a trap in it.
-    pub(crate) fn of(&self, kind: Kind, component: &Component) -> wasmtime::Result<Linker<State>> {
+    /// The linker of a kind for one component: what the component imports of higher kinds is a trap in it, which says why
+    /// its caller is of this kind.
+    pub(crate) fn of(
+        &self,
+        kind: Kind,
+        because: &str,
+        component: &Component,
+    ) -> wasmtime::Result<Linker<State>> {
         let [query, mutation, action] = &self.by_kind;
         let mut linker = match kind {
             Kind::Query => query,
@@ -97,7 +108,7 @@ impl Linkers {
                 continue;
             };
             if lowest > kind {
-                trap(&mut linker.instance(import)?, &instance, &engine, interface, kind)?;
+                trap(&mut linker.instance(import)?, &instance, &engine, interface, (kind, because))?;
             }
         }
         Ok(linker)
@@ -110,14 +121,14 @@ pub(crate) fn interface_of(import: &str) -> Option<&str> {
 }
 
 /// An import of a higher kind than the running one, called all the same.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "`{interface}.{function}` does not exist in a {kind}: declare the interface as a higher kind in palisade.toml"
-)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{interface}.{function}` does not exist in {} {kind}; {because}", kind.article())]
 pub(crate) struct OutOfKind {
     interface: String,
     function: String,
     kind: Kind,
+    /// Who says that it is of this kind.
+    because: String,
 }
 
 fn trap(
@@ -125,16 +136,18 @@ fn trap(
     instance: &ComponentInstance,
     engine: &wasmtime::Engine,
     interface: &str,
-    kind: Kind,
+    (kind, because): (Kind, &str),
 ) -> wasmtime::Result<()> {
     for (name, item) in instance.exports(engine) {
         match item.ty {
             ComponentItem::ComponentFunc(_) => {
-                let (interface, function) = (interface.to_owned(), name.to_owned());
-                linker.func_new(name, move |_, _, _, _| {
-                    let (interface, function) = (interface.clone(), function.clone());
-                    Err(wasmtime::Error::new(OutOfKind { interface, function, kind }))
-                })?;
+                let out = OutOfKind {
+                    interface: interface.to_owned(),
+                    function: name.to_owned(),
+                    kind,
+                    because: because.to_owned(),
+                };
+                linker.func_new(name, move |_, _, _, _| Err(wasmtime::Error::new(out.clone())))?;
             }
             ComponentItem::Resource(_) => linker.resource(name, ResourceType::host::<()>(), |_, _| Ok(()))?,
             _ => {}

@@ -58,6 +58,19 @@ impl Passport {
         self.exports.values().chain(self.taps.values()).copied().collect()
     }
 
+    /// Who says that something of this plugin is of a kind, as the end of a sentence.
+    pub(crate) fn because(&self, kind: Kind) -> String {
+        let of_kind = |all: &BTreeMap<String, Kind>| {
+            let names = all.iter().filter(|(_, other)| **other == kind).map(|(name, _)| format!("`{name}`"));
+            names.collect::<Vec<_>>()
+        };
+        let (exports, taps) = (of_kind(&self.exports), of_kind(&self.taps));
+        let (names, rest) =
+            if exports.is_empty() { (taps, "by the contract") } else { (exports, "in palisade.toml") };
+        let are = if names.len() == 1 { "is" } else { "are" };
+        format!("{} {are} declared as {} {kind} {rest}", names.join(", "), kind.article())
+    }
+
     fn exports(
         &mut self,
         component: &types::Component,
@@ -172,17 +185,13 @@ impl Passport {
                 return Err(format!(
                     "it imports `{interface}`, which only {article} {lowest} has, and none of its exports is more than {other} \
                      {highest}: declare the interface that needs it as \"{lowest}\" in [exports], or remove the import",
-                    article = article(lowest),
-                    other = article(highest),
+                    article = lowest.article(),
+                    other = highest.article(),
                 ));
             }
         }
         Ok(())
     }
-}
-
-fn article(kind: Kind) -> &'static str {
-    if kind == Kind::Action { "an" } else { "a" }
 }
 
 /// The contract's version must be one that this host speaks: the same first number that counts, and not a later one.

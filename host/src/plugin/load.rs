@@ -203,7 +203,8 @@ impl Loader {
     ) -> Result<Linked, String> {
         let mut instances = BTreeMap::new();
         for kind in passport.kinds_in_use() {
-            let pre = self.linkers.of(kind, component).and_then(|linker| linker.instantiate_pre(component));
+            let linker = self.linkers.of(kind, &passport.because(kind), component);
+            let pre = linker.and_then(|linker| linker.instantiate_pre(component));
             let pre = pre.map_err(|error| {
                 format!(
                     "it does not fit the contract {PACKAGE}: {}; build it with this contract",

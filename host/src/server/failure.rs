@@ -182,7 +182,7 @@ fn record(error: &CallError, kind: &'static str) {
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
         CallError::Unavailable { source } | CallError::InDoubt { source } => {
-            tracing::warn!(kind, "{source:#}")
+            tracing::warn!(kind, "{source:#}");
         }
         CallError::Trapped { .. } | CallError::LimitExceeded { .. } | CallError::Overloaded { .. } => {
             tracing::warn!(kind, "{error}");

@@ -1,0 +1,1 @@
+CREATE TABLE marks (kind text NOT NULL);
