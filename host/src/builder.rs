@@ -169,9 +169,7 @@ impl HostBuilder {
             admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
         });
         let host = Host::start(core, private);
-        for (path, policy) in &self.plugins {
-            host.load(path, policy).await?;
-        }
+        host.load_all(&self.plugins).await?;
         Ok(host)
     }
 }

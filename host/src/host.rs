@@ -14,10 +14,12 @@ use crate::guard::request_context::RequestId;
 use crate::items::{Items, Page, Write};
 use crate::kind::Kind;
 use crate::ledger::Exceeded;
+use crate::limits::LOOKUP_CONNECTIONS_MAX;
 use crate::plugin::{Function, Plugin, Source};
 use crate::request::Request;
+use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A host with its plugins. Cheap to clone; all clones are the same host.
@@ -116,9 +118,26 @@ impl Host {
 
     /// Loads a plugin, or a new version of one that is loaded; running calls finish on the old one.
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
-        let plugin = Arc::new(self.core.loader.load(Source::read(path.as_ref())?, policy).await?);
+        let loader = &self.core.loader;
+        let plugin = loader.load(Source::read(path.as_ref())?, policy).await?;
+        let plugin = Arc::new(loader.attack(plugin).await?);
         self.core.registry.swap(&plugin);
         Ok(PluginInfo::of(&plugin))
+    }
+
+    /// Loads all plugins of a start. Attacks begin when all are installed, so that each is tried on what the others have.
+    pub(crate) async fn load_all(&self, plugins: &[(PathBuf, Policy)]) -> Result<(), LoadError> {
+        let loader = &self.core.loader;
+        let mut installed = Vec::new();
+        for (path, policy) in plugins {
+            installed.push(loader.load(Source::read(path)?, policy).await?);
+        }
+        let attacked = futures_util::stream::iter(installed).map(|plugin| loader.attack(plugin));
+        let plugins: Vec<Plugin> = attacked.buffered(LOOKUP_CONNECTIONS_MAX).try_collect().await?;
+        for plugin in plugins {
+            self.core.registry.swap(&Arc::new(plugin));
+        }
+        Ok(())
     }
 
     /// The plugins that are loaded, by name.

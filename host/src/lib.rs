@@ -78,4 +78,4 @@ pub use host::{FunctionInfo, Host, Outcome, PluginInfo};
 pub use items::Page;
 pub use kind::Kind;
 pub use ledger::{Exceeded, Ledger};
-pub use passport::Passport;
+pub use passport::{DatabaseLayers, Passport};

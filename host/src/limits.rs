@@ -315,11 +315,19 @@ pub const LOCK_MS: u64 = 2_000;
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
 /// Connections of one plugin's pool.
 pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
+/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 8 MiB. A statement
+/// may have several of them.
+pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
+/// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation may read.
+pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
 /// Prepared statements that one connection keeps.
 pub const STATEMENTS_CACHED_MAX: usize = 200;
 /// Times that a login role may hold its pool's connections: a version that is being replaced, or a second host on the
 /// same database, has a pool of its own for a while.
 pub const ROLE_POOLS_MAX: usize = 4;
+/// Times that the attacks on a plugin's login are tried when a lock is in the way: another host may be migrating what they
+/// are aimed at.
+pub const CANARY_ATTEMPTS_MAX: u32 = 3;
 /// Connections that only ever run one statement: for tokens, permissions and the like. A pool of their own, because
 /// whoever asks may hold a transaction's connection already, and must not wait for those who hold the others.
 pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
@@ -435,6 +443,10 @@ pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
 
 /// Connections of a private PostgreSQL: the host's own, a dozen plugins' pools at their fullest, and people who look at it.
 pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
+/// Bytes of address space of a private PostgreSQL's processes, each of them: 768 MiB. 217 MiB of it are shared by all or
+/// are code; the rest is far more than a backend needs for the largest results that an invocation may have, and a
+/// statement that wants gigabytes ends in `out of memory` instead of taking the machine with it.
+pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 768 * MIB;
 /// Milliseconds that a private PostgreSQL gets to start: recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
 /// Milliseconds between two looks at whether it has started or ended. It starts in about 50.

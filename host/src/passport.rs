@@ -21,6 +21,16 @@ pub struct Passport {
     pub exports: BTreeMap<String, Kind>,
     /// Taps, with their kinds.
     pub taps: BTreeMap<String, Kind>,
+    /// What the database beneath it is.
+    pub database: DatabaseLayers,
+}
+
+/// What the server beneath a plugin keeps from its login, whatever the host lets through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseLayers {
+    /// What it does not keep from it, a sentence each: attacks that succeeded when the plugin was loaded. None of them
+    /// reaches what belongs to others, or the plugin would not be loaded; the gate for SQL text stands before each.
+    pub missing: Vec<String>,
 }
 
 /// Taps of the contract: the interface, its kind, and whether a manifest lists it.

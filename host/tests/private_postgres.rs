@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use palisade::backend::private::{DataDir, PrivateError, PrivateOptions, PrivateServer};
+use palisade::limits::PRIVATE_PROCESS_BYTES_MAX;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Set in a process that is to hold a server until it is killed: where, or nothing for a temporary one.
@@ -169,6 +170,25 @@ async fn server_listens_on_no_network_and_keeps_no_secret_of_the_host() {
     let environment = String::from_utf8_lossy(&environment).into_owned();
     assert!(environment.contains("PATH="), "{environment}");
     assert!(!environment.contains("CARGO"), "{environment}");
+    server.stop().await;
+}
+
+/// The address space that each process of a server may have, in the kernel's words.
+fn address_space(server: &PrivateServer) -> String {
+    let limits = fs::read_to_string(Path::new("/proc").join(server.id().to_string()).join("limits")).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
+    line.split_whitespace().nth(3).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn server_has_a_bound_on_memory_unless_its_shared_memory_is_sized_by_hand() {
+    let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
+    assert_eq!(address_space(&server), PRIVATE_PROCESS_BYTES_MAX.to_string());
+    server.stop().await;
+    let mut options = PrivateOptions::temporary();
+    options.settings.push(("shared_buffers".into(), "1GB".into()));
+    let server = PrivateServer::start(options).await.unwrap();
+    assert_eq!(address_space(&server), "unlimited");
     server.stop().await;
 }
 

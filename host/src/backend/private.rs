@@ -2,8 +2,10 @@
 //!
 //! It is found among the installed server programs, initialised on first use, reached through a Unix socket in a folder
 //! that only the host and the server can enter, and gone when the host is gone, even when the host is killed. It
-//! deliberately downloads nothing, listens on no network, and never runs as root. The parts are in the order in which
-//! a start needs them: [`programs`], [`account`], [`home`], [`process`]. Tests: `host/tests/private_postgres.rs`.
+//! deliberately downloads nothing, listens on no network, and never runs as root. Its processes have a bound on their
+//! memory, and it says of itself that it is private: the host hardens what it opens there, as
+//! `backend/postgres/harden.rs` explains. The parts are in the order in which a start needs them: [`programs`],
+//! [`account`], [`home`], [`process`]. Tests: `host/tests/private_postgres.rs`.
 
 mod account;
 mod home;
@@ -23,10 +25,15 @@ use tokio::time::{Instant, sleep};
 use self::account::Account;
 use self::home::Home;
 use self::process::Postgres;
-use crate::limits::{MS_PER_S, PRIVATE_CONNECTIONS_MAX, PRIVATE_POLL_MS, PRIVATE_START_MS};
+use crate::limits::{
+    MS_PER_S, PRIVATE_CONNECTIONS_MAX, PRIVATE_POLL_MS, PRIVATE_PROCESS_BYTES_MAX, PRIVATE_START_MS,
+};
 
 /// The superuser that the host connects as. No other role gets in without a password.
 pub const SUPERUSER: &str = "palisade";
+
+/// The setting by which a server says that it is a host's own, and may be hardened without asking anybody.
+pub(crate) const PRIVATE_SETTING: &str = "palisade.private";
 
 /// Where the data of a private server lives.
 #[derive(Clone, Debug)]
@@ -64,7 +71,8 @@ pub struct PrivateOptions {
     pub data: DataDir,
     /// Whether a commit survives a crash of the machine. `false` is for tests: it is several times as fast.
     pub durable: bool,
-    /// Settings of PostgreSQL, name and value, that override the host's own.
+    /// Settings of PostgreSQL, name and value, that override the host's own. With `shared_buffers` among them the
+    /// server's processes have no bound on their address space, which that memory is part of.
     pub settings: Vec<(String, String)>,
 }
 
@@ -226,7 +234,16 @@ fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), Pr
     let programs = programs::find(home.version()?, &home.data())?;
     home.settle()?;
     home.fill(&account, &programs, options.durable)?;
-    let mut command = account.command(&programs.join("postgres"), "INT");
+    let postgres = programs.join("postgres");
+    let is_sized = |(name, _): &(String, String)| name.eq_ignore_ascii_case("shared_buffers");
+    let mut command = if options.settings.iter().any(is_sized) {
+        // Shared memory counts for every process, so whoever sizes it has to bound them as well.
+        account.command(&postgres, "INT")
+    } else {
+        let mut bounded = account.command(Path::new("prlimit"), "INT");
+        bounded.arg(format!("--as={PRIVATE_PROCESS_BYTES_MAX}")).arg("--").arg(&postgres);
+        bounded
+    };
     command.arg("-D").arg(home.data());
     let mut set = |name: &str, value: OsString| {
         let mut pair = OsString::from(format!("{name}="));
@@ -241,6 +258,10 @@ fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), Pr
     set("cluster_name", "palisade".into());
     set("timezone", "UTC".into());
     set("log_timezone", "UTC".into());
+    // A compiler takes memory and seconds that no limit of a statement counts.
+    set("jit", "off".into());
+    // What a host reads to know that nobody else's database is on this server.
+    set(PRIVATE_SETTING, "on".into());
     // A plugin's failing statements, and the values in them, are for the plugin: they would fill this log.
     set("log_min_messages", "log".into());
     if !options.durable {

@@ -7,6 +7,7 @@
 mod build;
 mod call;
 mod content;
+mod db;
 mod import;
 mod log;
 mod open;
@@ -53,6 +54,7 @@ enum Command {
     Plugins(plugins::PluginsArgs),
     Import(import::ImportArgs),
     User(user::UserArgs),
+    Db(db::DbArgs),
     #[command(
         after_help = "Example:\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
     )]
@@ -83,6 +85,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Plugins(args) => plugins::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::User(args) => user::run(args).await,
+            Command::Db(args) => db::run(args).await,
             Command::Build(args) => build::run(&args),
         }
     })

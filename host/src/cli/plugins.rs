@@ -55,6 +55,7 @@ fn describe(plugin: &PluginInfo) -> Value {
             "wasi": plugin.passport.wasi,
             "exports": plugin.passport.exports,
             "taps": plugin.passport.taps,
+            "database": { "missing": plugin.passport.database.missing },
         },
         "grants": plugin.grants,
     })
@@ -75,5 +76,8 @@ fn print(plugin: &PluginInfo) {
     let imports: Vec<&str> = passport.imports.keys().chain(&passport.wasi).map(String::as_str).collect();
     if !imports.is_empty() {
         anstream::println!("  {dim}imports  {}{dim:#}", imports.join(", "));
+    }
+    for sentence in &passport.database.missing {
+        anstream::println!("  {dim}missing  {sentence}{dim:#}");
     }
 }

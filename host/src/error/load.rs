@@ -32,6 +32,14 @@ pub enum LoadError {
         /// Why, and what to do.
         sentence: String,
     },
+    /// The login that the database would give the plugin reaches what no plugin may: nothing runs as it.
+    #[error("plugin `{plugin}`: {sentence}")]
+    Breach {
+        /// Which plugin.
+        plugin: String,
+        /// Which attack succeeded, and what to do.
+        sentence: String,
+    },
     /// The database is out of reach or refuses what the host needs.
     #[error("{sentence}")]
     Database {

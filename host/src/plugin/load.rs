@@ -7,6 +7,7 @@ use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
 use super::{Function, Plugin, prepass};
 use crate::backend::postgres::Database;
+use crate::backend::postgres::canary::Login;
 use crate::backend::postgres::role::Plan;
 use crate::engine::Engine;
 use crate::error::LoadError;
@@ -89,7 +90,7 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Loads one plugin.
+    /// Loads one plugin. It is not to be called before [`attack`](Self::attack) has said that it may.
     pub(crate) async fn load(&self, source: Source, policy: &Policy) -> Result<Plugin, LoadError> {
         let Source { manifest, component, migrations } = source;
         let name = manifest.plugin.name.clone();
@@ -134,6 +135,14 @@ impl Loader {
             instances,
             tap_indices,
         })
+    }
+
+    /// Attacks the database as the plugin's login, and notes in the passport which layers are missing.
+    pub(crate) async fn attack(&self, mut plugin: Plugin) -> Result<Plugin, LoadError> {
+        let (role, schema) = (plugin.role.as_str(), plugin.catalogue.schema());
+        let login = Login { plugin: &plugin.name, role, schema, pool: &plugin.pool };
+        plugin.passport.database.missing = self.database.attack(&login).await?;
+        Ok(plugin)
     }
 
     /// The servers outside that the grants name.

@@ -68,7 +68,10 @@ impl Failure {
             // Cancelled, waited too long for a lock, idled too long; and whatever the server itself calls internal.
             Self::Server(error) => {
                 let code = error.code().code();
-                !matches!(code, "57014" | "55P03" | "25P03") && !code.starts_with("XX")
+                // 53: a backend that came to the end of its memory or its files is in no state for the next borrower.
+                !matches!(code, "57014" | "55P03" | "25P03")
+                    && !code.starts_with("XX")
+                    && !code.starts_with("53")
             }
             Self::Encoding(_) | Self::Exhausted => true,
             Self::Disconnected(_)
@@ -130,6 +133,8 @@ fn server(error: &DbError) -> Refusal {
         code if code.starts_with("42") => {
             Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
         }
+        // Among them what a bomb ends in: 53200 (memory), 53400 (temporary files), 54000 (a value over PostgreSQL's own
+        // limits). They are no limit of the ledger's, which has a number to tell, so the guest gets the SQLSTATE.
         code => Refusal::Other { guest: code.to_owned().into(), log: error.to_string() },
     }
 }

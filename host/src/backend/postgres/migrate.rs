@@ -98,7 +98,8 @@ async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, F
 pub(super) fn failed(error: &tokio_postgres::Error) -> LoadError {
     let sentence = match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            "the host's login may not do what it must: give it CREATE on the database and CREATEROLE"
+            "the host's login may not do what it must: give it CREATE on the database and CREATEROLE, and where the \
+             database is hardened the role palisade_trusted"
                 .to_owned()
         }
         _ => "the database refused the host's own tables; the cause is below".to_owned(),

@@ -4,8 +4,11 @@
 //! server's errors mean is in [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree
 //! that `guard/db` has checked.
 
+mod attacks;
+pub(crate) mod canary;
 mod ending;
 pub(crate) mod failure;
+pub mod harden;
 pub(crate) mod items;
 mod login;
 mod migrate;
@@ -32,6 +35,7 @@ use seats::Seats;
 use session::Session;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio_postgres::Config;
 pub use url::DatabaseUrl;
 
@@ -48,6 +52,10 @@ pub struct Database {
     secret: Arc<Vec<u8>>,
     /// Begins the name of every role made for this database: roles are shared by all databases of a server.
     tag: String,
+    /// The server is the host's own, and this database of it has been hardened.
+    hardened: bool,
+    /// Somebody has been told which layers the server lacks.
+    told: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -68,13 +76,14 @@ impl Database {
         let connection =
             lookups.get().await.map_err(|failure| unreachable_at(&url.config, failure.into_refusal()))?;
         let secret = migrate::run(&connection).await?;
+        let (connection, hardened) = harden::if_private(connection).await?;
         let database = connection.client().query_typed("SELECT current_database()", &[]).await;
         let database: String = database
             .and_then(|rows| rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0)))
             .map_err(|error| migrate::failed(&error))?;
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
-        let seats = Seats::new(plugin_connections);
-        Ok(Self { url, transactions, lookups, seats, secret: Arc::new(secret), tag })
+        let (seats, secret, told) = (Seats::new(plugin_connections), Arc::new(secret), Arc::default());
+        Ok(Self { url, transactions, lookups, seats, secret, tag, hardened, told })
     }
 
     /// Whether the database answers.

@@ -4,6 +4,7 @@
 //! anew to the grants each time a host loads the plugin: what is no longer granted is revoked.
 
 use super::Database;
+use super::harden;
 use super::migrate;
 use super::pool::{Connection, Pool};
 use crate::error::LoadError;
@@ -144,6 +145,7 @@ impl Work<'_> {
              GRANT {role} TO CURRENT_USER"
         );
         self.client.batch_execute(&text).await?;
+        harden::bound_memory(self.client, role).await?;
         let note = "INSERT INTO palisade.plugins (name, role, version) VALUES ($1, $2, $3) \
              ON CONFLICT (name) DO UPDATE SET role = EXCLUDED.role, version = EXCLUDED.version, installed_at = now()";
         self.client.execute(note, &[&self.plan.name.as_str(), role, &self.plan.version]).await?;

@@ -1,0 +1,73 @@
+//! `palisade db`: what a database's administrator does for a host.
+
+use super::place::PlaceArgs;
+use super::{open, say};
+use crate::backend::postgres::harden::{self, Hardened};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+/// Hardens the database that plugins use
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  palisade db harden --print-sql | psql -U postgres app\n  \
+    palisade db harden --apply --database-url postgresql://postgres@localhost/app")]
+pub(super) struct DbArgs {
+    #[command(subcommand)]
+    command: DbCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DbCommand {
+    /// Takes rights from PUBLIC that every login has by default, and that no plugin needs
+    ///
+    /// It changes the database for everybody in it: grant the role `palisade_trusted` to the logins of other applications
+    /// there. It can run again at any time. A private database needs none of this: the host does it at each start.
+    #[command(
+        after_help = "Example:\n  palisade db harden --apply --database-url postgresql://postgres@localhost/app"
+    )]
+    Harden(HardenArgs),
+}
+
+#[derive(Debug, Args)]
+struct HardenArgs {
+    /// Print the SQL, for whoever administers the server
+    #[arg(long, required_unless_present = "apply", conflicts_with = "apply")]
+    print_sql: bool,
+    /// Run it, as a superuser
+    #[arg(long)]
+    apply: bool,
+    /// The database, as a superuser of its server [default: `DATABASE_URL`; without it the private one of --dir]
+    #[arg(long, value_name = "URL", conflicts_with = "print_sql")]
+    database_url: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: DbArgs) -> Result<()> {
+    let DbCommand::Harden(args) = args.command;
+    if args.print_sql {
+        anstream::print!("{}", harden::SQL);
+        return Ok(());
+    }
+    let named = args.database_url.or_else(|| std::env::var("DATABASE_URL").ok());
+    let Some(url) = named.filter(|url| !url.is_empty()) else {
+        // A host on a private database hardens it when it starts.
+        open::open(&args.place.bare()?).await?.stop().await;
+        anstream::println!("the private database is hardened");
+        return Ok(());
+    };
+    let config = url.parse().map_err(|_| {
+        say::usage("that is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE")
+    })?;
+    told(&harden::apply(&config).await.map_err(say::of_load)?);
+    Ok(())
+}
+
+fn told(hardened: &Hardened) {
+    anstream::println!("database `{}` is hardened", hardened.database);
+    if hardened.host.is_none() {
+        anstream::println!(
+            "no host has used it yet: `GRANT palisade_trusted TO` the login that one will use"
+        );
+    }
+}
