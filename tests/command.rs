@@ -1,6 +1,6 @@
 //! The `palisade` command as a process: what it prints, and with which code it ends.
 
-mod child;
+pub mod child;
 
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};

@@ -77,6 +77,34 @@ impl World {
         Self { server, database, sql, log: Captured::default() }
     }
 
+    /// A database as PostgreSQL makes it, on a server that does not say that it is a host's own: an external one.
+    pub async fn bare() -> Self {
+        let server = server::shared().await;
+        let database = format!("t{}", Uuid::new_v4().simple());
+        let admin = server.connect("postgres").await;
+        for text in [
+            format!("CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"),
+            format!("ALTER DATABASE {database} SET palisade.private = 'off'"),
+        ] {
+            admin.batch_execute(&text).await.unwrap();
+        }
+        let sql = server.connect(&database).await;
+        Self { server, database, sql, log: Captured::default() }
+    }
+
+    /// The name of the database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// A new role with these attributes, and the database as it.
+    pub async fn login(&self, attributes: &str) -> (String, String) {
+        let login = format!("l{}", Uuid::new_v4().simple());
+        self.sql.batch_execute(&format!("CREATE ROLE {login} {attributes} PASSWORD 'known'")).await.unwrap();
+        let url = self.url().replace("user=palisade", &format!("user={login} password=known"));
+        (login, url)
+    }
+
     /// Where the database is.
     pub fn url(&self) -> String {
         self.server.url(&self.database)

@@ -1,0 +1,253 @@
+//! A database that has been hardened, one that has not, and the attacks that tell them apart.
+//!
+//! Each attack is seen to be refused, because every host of every other test is built on a hardened database, and to be
+//! noticed when it succeeds, here: one right at a time is given to the login, and taken again.
+
+use crate::command::child::{finish, palisade, run};
+use crate::harness::{World, altered, call, connect, guest};
+use palisade::{Host, LoadError, Policy};
+use serde_json::json;
+use tokio_postgres::Client;
+
+/// Every right that somebody has in a database, and the version of the row that says so.
+async fn rights(sql: &Client) -> Vec<String> {
+    let text = "SELECT 'f ' || oid::regprocedure || coalesce(proacl::text, '') || xmin::text FROM pg_proc \
+        UNION ALL SELECT 'r ' || oid::regclass || coalesce(relacl::text, '') || xmin::text FROM pg_class \
+        UNION ALL SELECT 'a ' || attrelid::regclass || attname || attacl::text FROM pg_attribute WHERE attacl IS NOT NULL \
+        UNION ALL SELECT 'd ' || datname || coalesce(datacl::text, '') FROM pg_database WHERE datname = current_database() \
+        UNION ALL SELECT 'n ' || nspname || coalesce(nspacl::text, '') FROM pg_namespace WHERE nspname !~ '^pg_temp' \
+        UNION ALL SELECT 'l ' || lanname || coalesce(lanacl::text, '') FROM pg_language \
+        UNION ALL SELECT 'm ' || roleid::regrole || member::regrole FROM pg_auth_members WHERE roleid = 'palisade_trusted'::regrole \
+        ORDER BY 1";
+    sql.query(text, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// A host with the plugins `other` and `probe`, of which the second is loaded last.
+pub async fn build(world: &World) -> Result<Host, LoadError> {
+    let other = altered("probe", |manifest| manifest.replace("name = \"probe\"", "name = \"other\""));
+    let builder = world.builder().plugin(other.path(), Policy::as_asked());
+    builder.plugin(guest("probe"), Policy::as_asked()).build().await
+}
+
+/// The login of `probe`.
+pub async fn login(world: &World) -> String {
+    let text = "SELECT role FROM palisade.plugins WHERE name = 'probe'";
+    world.sql.query_one(text, &[]).await.unwrap().get(0)
+}
+
+fn missing(host: &Host) -> Vec<String> {
+    let plugins = host.plugins();
+    plugins.iter().find(|plugin| plugin.name == "probe").unwrap().passport.database.missing.clone()
+}
+
+/// Does something to the database, builds a host, undoes it, and returns what the host said of `probe`.
+async fn refusal(world: &World, done: &str, undone: &str) -> String {
+    world.sql.batch_execute(done).await.unwrap_or_else(|error| panic!("{done}: {error:?}"));
+    let built = build(world).await;
+    world.sql.batch_execute(undone).await.unwrap_or_else(|error| panic!("{undone}: {error:?}"));
+    match built {
+        Err(LoadError::Breach { plugin, sentence }) => {
+            assert!(["probe", "other"].contains(&plugin.as_str()), "{plugin}");
+            sentence
+        }
+        Err(other) => panic!("{done}: {other:?}"),
+        Ok(_) => panic!("{done}: loaded"),
+    }
+}
+
+#[tokio::test]
+async fn boundary_that_falls_refuses_the_plugin_and_names_the_attack() {
+    let world = World::new().await;
+    build(&world).await.unwrap().stop().await;
+    let (login, database) = (login(&world).await, world.database());
+    let grant = |right: &str, on: &str, to: &str| {
+        (format!("GRANT {right} ON {on} TO {to}"), format!("REVOKE {right} ON {on} FROM {to}"))
+    };
+    let member = |of: &str| (format!("GRANT {of} TO {login}"), format!("REVOKE {of} FROM {login}"));
+    let leak = |table: &str, to: &str| {
+        (format!("CREATE POLICY leak ON {table} {to}"), format!("DROP POLICY leak ON {table}"))
+    };
+    let both = |one: (String, String), two: (String, String)| {
+        (format!("{}; {}", one.0, two.0), format!("{}; {}", one.1, two.1))
+    };
+    let foreign = |right: &str| {
+        both(grant("USAGE", "SCHEMA plugin_other", "PUBLIC"), grant(right, "plugin_other.notes", "PUBLIC"))
+    };
+    for ((done, undone), words) in [
+        (grant("SELECT", "palisade.secrets", "PUBLIC"), "reads the host's secrets"),
+        (grant("SELECT", "palisade.tokens", "PUBLIC"), "reads the tokens of users"),
+        (grant("SELECT, DELETE", "palisade.users", "PUBLIC"), "changes users"),
+        (grant("UPDATE", "palisade.plugins", "PUBLIC"), "changes which plugin it is"),
+        (
+            both(
+                grant("INSERT", "palisade.item_grants", "PUBLIC"),
+                leak("palisade.item_grants", "FOR INSERT WITH CHECK (true)"),
+            ),
+            "grants itself item types",
+        ),
+        (leak("palisade.plugins", "FOR SELECT USING (true)"), "sees rows of other plugins"),
+        (grant("SELECT", "pg_catalog.pg_authid", &login), "reads the passwords of logins"),
+        (grant("EXECUTE", "FUNCTION pg_catalog.pg_read_file(text)", &login), "reads files of the server"),
+        // It inherits nothing, and can still become what it is a member of.
+        (member("pg_execute_server_program"), "becomes another role"),
+        (grant("CREATE", &format!("DATABASE {database}"), &login), "makes schemas"),
+        (grant("CREATE", "SCHEMA plugin_probe", &login), "makes tables in its own schema"),
+        (member(&login.replace("_probe", "_other")), "becomes another role"),
+        (foreign("SELECT"), "reads tables of another plugin"),
+        (foreign("INSERT"), "writes to tables of another plugin"),
+        (foreign("SELECT, DELETE"), "tables of another plugin"),
+        (
+            both(
+                grant("USAGE", "SCHEMA plugin_other", "PUBLIC"),
+                grant("USAGE", "ALL SEQUENCES IN SCHEMA plugin_other", "PUBLIC"),
+            ),
+            "counts with another plugin's sequences",
+        ),
+    ] {
+        let told = refusal(&world, &done, &undone).await;
+        assert!(told.contains(words) && told.contains("succeeded"), "{done}: {told}");
+    }
+    build(&world).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn hardening_that_falls_on_a_private_server_refuses_the_plugin() {
+    let world = World::new().await;
+    build(&world).await.unwrap().stop().await;
+    let (login, database) = (login(&world).await, world.database());
+    let function = |signature: &str| format!("EXECUTE ON FUNCTION pg_catalog.{signature}");
+    // Those that stand behind two rights at once are seen to succeed in the test after this one.
+    let rows = [
+        (function("set_config(text, text, boolean)"), "changes settings from within a SELECT"),
+        (function("current_setting(text)"), "reads settings of the server"),
+        (function("query_to_xml(text, boolean, boolean, text)"), "SQL that is hidden in a string"),
+        ("SELECT ON pg_catalog.pg_roles".into(), "reads the names of logins"),
+        ("SELECT ON pg_catalog.pg_class".into(), "reads the catalogue of tables"),
+        ("SELECT ON pg_catalog.pg_proc".into(), "reads the catalogue of functions"),
+        (function("has_schema_privilege(text, text)"), "asks for the rights of others"),
+        (format!("TEMPORARY ON DATABASE {database}"), "makes temporary tables"),
+        ("CREATE ON SCHEMA public".into(), "makes tables in the schema public"),
+        (function("lo_create(oid)"), "makes large objects"),
+        (function("pg_try_advisory_xact_lock(bigint)"), "takes locks of the application's"),
+        (function("pg_notify(text, text)"), "notifies other sessions"),
+        (function("pg_cancel_backend(integer)"), "sends signals to other sessions"),
+        (function("pg_logical_emit_message(boolean, text, text)"), "writes into the log of changes"),
+        (function("txid_current()"), "takes transaction numbers in a read"),
+        (function("pg_sleep(double precision)"), "sleeps"),
+        ("USAGE ON LANGUAGE plpgsql".into(), "runs code in a procedural language"),
+    ];
+    for (right, words) in rows {
+        let told =
+            refusal(&world, &format!("GRANT {right} TO {login}"), &format!("REVOKE {right} FROM {login}"))
+                .await;
+        assert!(told.contains(words) && told.contains("has been hardened"), "{right}: {told}");
+    }
+    build(&world).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn server_that_is_not_hardened_loads_plugins_and_lists_what_is_missing() {
+    let world = World::bare().await;
+    let host = build(&world).await.unwrap();
+    let before = missing(&host);
+    for words in [
+        "changes settings from within a SELECT",
+        "changes settings with an UPDATE",
+        "reads settings of the server",
+        "SQL that is hidden in a string",
+        "sees who else is connected",
+        "reads the names of logins",
+        "reads the catalogue of tables",
+        "reads the catalogue of functions",
+        "reads the information schema",
+        "asks for the rights of others",
+        "makes temporary tables",
+        "makes large objects",
+        "takes locks of the application's",
+        "notifies other sessions",
+        "sends signals to other sessions",
+        "writes into the log of changes",
+        "takes transaction numbers in a read",
+        "sleeps",
+        "runs code in a procedural language",
+    ] {
+        assert!(before.iter().any(|sentence| sentence.contains(words)), "{words}: {before:#?}");
+    }
+    // PostgreSQL 15 has closed the schema public by itself.
+    assert!((19..=20).contains(&before.len()), "{before:#?}");
+    host.stop().await;
+    let plugins = run(&world, &["plugins", "--json", "--dir", guest("probe").to_str().unwrap()]).await;
+    let warnings = plugins.stderr.matches("the database is not hardened").count();
+    assert_eq!((plugins.code(), warnings), (0, 1), "{plugins:?}");
+    assert!(plugins.stderr.contains("palisade db harden --apply"), "{plugins:?}");
+    assert_eq!(plugins.json()[0]["passport"]["database"]["missing"], json!(before));
+
+    let hardened = run(&world, &["db", "harden", "--apply"]).await;
+    let expected = format!("database `{}` is hardened\n", world.database());
+    assert_eq!((hardened.code(), hardened.stdout), (0, expected));
+    let host = build(&world).await.unwrap();
+    assert_eq!(missing(&host), Vec::<String>::new());
+    host.stop().await;
+    let quiet = run(&world, &["plugins", "--json", "--dir", guest("probe").to_str().unwrap()]).await;
+    assert_eq!((quiet.code(), quiet.stderr.as_str()), (0, ""));
+}
+
+#[tokio::test]
+async fn printed_script_takes_rights_once_and_changes_nothing_the_second_time() {
+    let world = World::bare().await;
+    let printed = finish(palisade(&["db", "harden", "--print-sql"])).await;
+    assert_eq!(printed.code(), 0, "{printed:?}");
+    let before = rights(&world.sql).await;
+    world.sql.batch_execute(&printed.stdout).await.unwrap();
+    let once = rights(&world.sql).await;
+    assert_ne!(before, once);
+    world.sql.batch_execute(&printed.stdout).await.unwrap();
+    assert_eq!(rights(&world.sql).await, once);
+    let left = "SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname) FROM pg_proc p, \
+        aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0 AND p.provolatile = 'v' \
+        AND p.prorettype <> 'trigger'::regtype AND NOT p.proargtypes::oid[] && '{internal}'::regtype[]::oid[]";
+    let left: String = world.sql.query_one(left, &[]).await.unwrap().get(0);
+    assert_eq!(left, "clock_timestamp gen_random_uuid nextval pg_advisory_unlock_all random");
+}
+
+#[tokio::test]
+async fn login_that_is_no_superuser_cannot_harden_and_is_told_who_can() {
+    let world = World::bare().await;
+    let (login, url) = world.login("LOGIN CREATEROLE").await;
+    let before = rights(&world.sql).await;
+    let refused = finish(palisade(&["db", "harden", "--apply", "--database-url", &url])).await;
+    assert_eq!((refused.code(), refused.stdout.as_str()), (1, ""), "{refused:?}");
+    for words in [&format!("`{login}` is no superuser"), "--print-sql", "--database-url"] {
+        assert!(refused.stderr.contains(words), "{refused:?}");
+    }
+    assert_eq!(rights(&world.sql).await, before);
+    for arguments in [&["db", "harden"][..], &["db", "harden", "--apply", "--print-sql"]] {
+        assert_eq!(finish(palisade(arguments)).await.code(), 2, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn host_and_applications_that_are_trusted_keep_what_public_lost() {
+    let world = World::bare().await;
+    let (host_login, host_url) = world.login("LOGIN CREATEROLE").await;
+    let (app_login, app_url) = world.login("LOGIN").await;
+    let create = format!("GRANT CREATE ON DATABASE {} TO {host_login}", world.database());
+    world.sql.batch_execute(&create).await.unwrap();
+    let told = run(&world, &["db", "harden", "--apply"]).await;
+    assert!(told.stdout.contains("no host has used it yet"), "{told:?}");
+    let app = connect(&app_url).await;
+    let refused = app.batch_execute("SELECT pg_sleep(0)").await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "42501");
+    world.sql.batch_execute(&format!("GRANT palisade_trusted TO {host_login}, {app_login}")).await.unwrap();
+    app.batch_execute("SELECT pg_sleep(0); SELECT FROM pg_stat_activity; CREATE TEMP TABLE t ()")
+        .await
+        .unwrap();
+
+    let builder = world.builder().database(&host_url).plugin(guest("probe"), Policy::as_asked());
+    let host = builder.build().await.unwrap();
+    let left = missing(&host);
+    assert!(left.len() == 1 && left[0].contains("temp_file_limit"), "{left:#?}");
+    let insertion = json!({ "table": "notes", "columns": ["title"], "rows": [[{ "tag": "scalar", "val": { "tag": "text", "val": "a" } }]], "returning": [] });
+    call(&host, "probe", "writes/insert", json!({ "insertion": insertion })).await.unwrap();
+    host.stop().await;
+}

@@ -1,0 +1,63 @@
+//! Statements that want more memory or disk than there is: run as a plugin's login, with no gate before them.
+
+use crate::harden::{build, login};
+use crate::harness::{World, connect};
+use tokio_postgres::Client;
+
+/// A session of `probe`'s login, whose own time limit is put off: no grant keeps a login from that.
+async fn session(world: &World) -> Client {
+    let login = login(world).await;
+    world.sql.batch_execute(&format!("ALTER ROLE {login} PASSWORD 'known'")).await.unwrap();
+    let url = world.url().replace("user=palisade", &format!("user={login} password=known"));
+    let client = connect(&url).await;
+    client.batch_execute("SET statement_timeout = 0").await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn statement_that_needs_gigabytes_ends_and_the_server_and_its_neighbours_live() {
+    let world = World::new().await;
+    let host = build(&world).await.unwrap();
+    let (bomber, neighbour) = (session(&world).await, session(&world).await);
+    neighbour.batch_execute("BEGIN; SELECT FROM plugin_probe.notes").await.unwrap();
+    let started: i64 = world.count("SELECT extract(epoch FROM pg_postmaster_start_time())::bigint").await;
+    for (bomb, code) in [
+        ("SELECT length(string_agg(repeat('x', 1000000), '')) FROM generate_series(1, 4000)", "53200"),
+        ("SELECT length(repeat(repeat('x', 1000000), 1000))", "53200"),
+        ("SELECT cardinality(array_fill(1, ARRAY[100000000]))", "53200"),
+        ("SELECT array_agg(repeat('x', 10000)) IS NULL FROM generate_series(1, 1000000)", "53200"),
+        ("SELECT array_fill(1, ARRAY[2000000000])", "54000"),
+        // Rows of a recursion are kept in a file, which has its own bound.
+        (
+            "WITH RECURSIVE a AS (SELECT repeat('x', 1000000) t UNION ALL SELECT t || t FROM a) SELECT max(length(t)) FROM a",
+            "53400",
+        ),
+    ] {
+        let error = bomber.batch_execute(bomb).await.expect_err(bomb);
+        assert_eq!(error.code().unwrap().code(), code, "{bomb}: {error:?}");
+        bomber.batch_execute("SELECT 1").await.unwrap();
+    }
+    neighbour.batch_execute("SELECT FROM plugin_probe.notes; COMMIT").await.unwrap();
+    // A server that had crashed would have closed all connections and started again.
+    assert_eq!(world.count("SELECT extract(epoch FROM pg_postmaster_start_time())::bigint").await, started);
+    host.ready().await.unwrap();
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn statement_that_fills_the_disk_ends_at_the_logins_limit() {
+    let world = World::new().await;
+    let host = build(&world).await.unwrap();
+    let session = session(&world).await;
+    let sorted = |rows: u32| {
+        format!(
+            "SELECT count(*) FROM (SELECT repeat(md5(g::text), 100) FROM generate_series(1, {rows}) g ORDER BY 1 OFFSET 0) s"
+        )
+    };
+    session.batch_execute(&sorted(20_000)).await.unwrap();
+    let error = session.batch_execute(&sorted(200_000)).await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "53400", "{error:?}");
+    let error = session.batch_execute("SET temp_file_limit = -1").await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "42501", "{error:?}");
+    host.stop().await;
+}
