@@ -211,6 +211,17 @@ impl Drop for Removed {
 }
 
 #[tokio::test]
+async fn db_harden_without_a_database_hardens_the_folders_own() {
+    let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let DataDir::Persistent(data) = DataDir::of_project(folder.path()).unwrap() else { panic!("a folder") };
+    let _data = Removed(data);
+    let mut command = palisade(&with_dir(&["db", "harden", "--apply"], folder.path()));
+    command.env("HOME", home.path()).env("XDG_STATE_HOME", home.path()).env("DATABASE_URL", "");
+    let ran = finish(command).await;
+    assert_eq!((ran.code(), ran.stdout.as_str()), (0, "the private database is hardened\n"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn call_without_a_database_brings_its_own_and_leaves_no_process() {
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     copy(&guest("greeter"), folder.path());

@@ -6,8 +6,8 @@
 //!
 //! Each attack stands alone behind a savepoint in a transaction that is rolled back, and counts as kept off only when the
 //! server refuses it for one of [`KEPT_OFF`]: an attack that fails for another reason has shown nothing. Not here: what
-//! PostgreSQL has no right for (SET, LISTEN, ALTER ROLE of oneself), which only the gate keeps off. Attacks are in
-//! [`super::attacks`]. Tests: `tests/harden.rs`.
+//! PostgreSQL has no right for (SET, LISTEN, ALTER ROLE of oneself), which only the gate keeps off. A server that logs what
+//! it refuses logs these at each start, as `palisade/PLUGIN`. Attacks are in [`super::attacks`]. Tests: `tests/harden.rs`.
 
 use super::Database;
 use super::attacks::{self, Attack, Class, Targets};
