@@ -21,20 +21,26 @@ async fn statement_that_needs_gigabytes_ends_and_the_server_and_its_neighbours_l
     let (bomber, neighbour) = (session(&world).await, session(&world).await);
     neighbour.batch_execute("BEGIN; SELECT FROM plugin_probe.notes").await.unwrap();
     let started: i64 = world.count("SELECT extract(epoch FROM pg_postmaster_start_time())::bigint").await;
-    for (bomb, code) in [
-        ("SELECT length(string_agg(repeat('x', 1000000), '')) FROM generate_series(1, 4000)", "53200"),
-        ("SELECT length(repeat(repeat('x', 1000000), 1000))", "53200"),
-        ("SELECT cardinality(array_fill(1, ARRAY[100000000]))", "53200"),
-        ("SELECT array_agg(repeat('x', 10000)) IS NULL FROM generate_series(1, 1000000)", "53200"),
-        ("SELECT array_fill(1, ARRAY[2000000000])", "54000"),
+    for (bomb, codes) in [
+        // Beyond 1 GB a value meets PostgreSQL's own limit, if memory lasts so long.
+        (
+            "SELECT length(string_agg(repeat('x', 1000000), '')) FROM generate_series(1, 4000)",
+            ["53200", "54000"],
+        ),
+        ("SELECT array_fill(1, ARRAY[2000000000])", ["53200", "54000"]),
+        ("SELECT array_agg(repeat('x', 10000)) IS NULL FROM generate_series(1, 1000000)", ["53200", "53200"]),
+        (
+            "SELECT length(repeat('a', 900000000) || '') + length(repeat('b', 900000000) || '')",
+            ["53200", "53200"],
+        ),
         // Rows of a recursion are kept in a file, which has its own bound.
         (
             "WITH RECURSIVE a AS (SELECT repeat('x', 1000000) t UNION ALL SELECT t || t FROM a) SELECT max(length(t)) FROM a",
-            "53400",
+            ["53400", "53400"],
         ),
     ] {
         let error = bomber.batch_execute(bomb).await.expect_err(bomb);
-        assert_eq!(error.code().unwrap().code(), code, "{bomb}: {error:?}");
+        assert!(codes.contains(&error.code().unwrap().code()), "{bomb}: {error:?}");
         bomber.batch_execute("SELECT 1").await.unwrap();
     }
     neighbour.batch_execute("SELECT FROM plugin_probe.notes; COMMIT").await.unwrap();

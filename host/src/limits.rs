@@ -443,10 +443,10 @@ pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
 
 /// Connections of a private PostgreSQL: the host's own, a dozen plugins' pools at their fullest, and people who look at it.
 pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
-/// Bytes of address space of a private PostgreSQL's processes, each of them: 768 MiB. 217 MiB of it are shared by all or
-/// are code; the rest is far more than a backend needs for the largest results that an invocation may have, and a
-/// statement that wants gigabytes ends in `out of memory` instead of taking the machine with it.
-pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 768 * MIB;
+/// Bytes of address space of a private PostgreSQL's processes, each of them: 1.5 GiB. 217 MiB of it are shared by all or
+/// are code; in the rest a value of 300 MB can still be made and stored, which takes four copies of it. A statement that
+/// wants gigabytes ends in `out of memory` instead of taking the machine with it.
+pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 1_536 * MIB;
 /// Milliseconds that a private PostgreSQL gets to start: recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
 /// Milliseconds between two looks at whether it has started or ended. It starts in about 50.

@@ -2,7 +2,9 @@
 
 use super::place::PlaceArgs;
 use super::{open, say};
+use crate::backend::postgres::DatabaseUrl;
 use crate::backend::postgres::harden::{self, Hardened};
+use crate::error::LoadError;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
@@ -56,10 +58,8 @@ pub(super) async fn run(args: DbArgs) -> Result<()> {
         anstream::println!("the private database is hardened");
         return Ok(());
     };
-    let config = url.parse().map_err(|_| {
-        say::usage("that is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE")
-    })?;
-    told(&harden::apply(&config).await.map_err(say::of_load)?);
+    let url: DatabaseUrl = url.parse().map_err(|error: LoadError| say::usage(error.to_string()))?;
+    told(&harden::apply(&url).await.map_err(say::of_load)?);
     Ok(())
 }
 

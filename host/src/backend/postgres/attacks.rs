@@ -3,6 +3,7 @@
 //! None changes anything when it succeeds, beyond what its transaction takes back: filters select no row, and nothing is
 //! aimed at a server, a file or a session that is there.
 
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 /// What a success means.
@@ -108,13 +109,11 @@ impl Targets {
              (SELECT c.oid::regclass::text FROM {foreign} AND c.relkind = 'S' \
               ORDER BY pg_catalog.has_sequence_privilege($1::text, c.oid, 'USAGE, UPDATE') DESC, c.oid LIMIT 1)"
         );
-        let row = client.query_one(&text, &[&role, &schema]).await?;
-        Ok(Self {
-            other: row.try_get(0)?,
-            table: row.try_get(1)?,
-            sequence: row.try_get(2)?,
-            schema: schema.to_owned(),
-        })
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&role, Type::TEXT), (&schema, Type::TEXT)];
+        let rows = client.query_typed(&text, &parameters).await?;
+        let name = |index: usize| rows.first().map_or(Ok(None), |row| row.try_get(index));
+        let other = name(0)?.unwrap_or_else(|| role.to_owned());
+        Ok(Self { other, table: name(1)?, sequence: name(2)?, schema: schema.to_owned() })
     }
 
     /// Attacks in a transaction that may write.

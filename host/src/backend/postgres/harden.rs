@@ -9,10 +9,11 @@
 
 use super::migrate;
 use super::pool::Connection;
+use super::url::DatabaseUrl;
 use crate::backend::private::PRIVATE_SETTING;
 use crate::error::LoadError;
 use crate::limits::{MIGRATION_MS, PLUGIN_TEMPORARY_FILES_KIB, PLUGIN_WORK_MEMORY_KIB};
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::{Client, Error, NoTls};
 
 /// What a superuser runs in the host's database. It can run again at any time.
 pub const SQL: &str = include_str!("harden.sql");
@@ -27,9 +28,9 @@ pub struct Hardened {
 }
 
 /// Hardens a database, as a superuser.
-pub async fn apply(config: &Config) -> Result<Hardened, LoadError> {
-    let unreachable = |error: Error| super::unreachable_at(config, error);
-    let (client, connection) = config.connect(NoTls).await.map_err(unreachable)?;
+pub async fn apply(url: &DatabaseUrl) -> Result<Hardened, LoadError> {
+    let unreachable = |error: Error| super::unreachable_at(&url.config, error);
+    let (client, connection) = url.config.connect(NoTls).await.map_err(unreachable)?;
     let driver = tokio::spawn(connection);
     let done = apply_as(&client).await;
     drop(client);
@@ -44,8 +45,9 @@ async fn apply_as(client: &Client) -> Result<Hardened, LoadError> {
         source: anyhow::anyhow!("{}", migrate::describe(&error)),
     };
     let who = "SELECT current_user::text, rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user";
-    let row = client.query_opt(who, &[]).await.map_err(refused)?;
-    if !row.as_ref().is_some_and(|row| row.get(1)) {
+    let rows = client.query_typed(who, &[]).await.map_err(refused)?;
+    let row = rows.first();
+    if !row.is_some_and(|row| row.get(1)) {
         let login = row.map_or_else(String::new, |row| format!(" `{}`", row.get::<_, String>(0)));
         return Err(LoadError::Database {
             sentence: format!(
@@ -58,8 +60,12 @@ async fn apply_as(client: &Client) -> Result<Hardened, LoadError> {
     client.batch_execute(SQL).await.map_err(refused)?;
     let whose = "SELECT pg_catalog.current_database()::text, (SELECT n.nspowner::regrole::text \
          FROM pg_catalog.pg_namespace n WHERE n.nspname = 'palisade')";
-    let row = client.query_one(whose, &[]).await.map_err(refused)?;
-    Ok(Hardened { database: row.get(0), host: row.get(1) })
+    let rows = client.query_typed(whose, &[]).await.map_err(refused)?;
+    let mut hardened = rows.iter().map(|row| Hardened { database: row.get(0), host: row.get(1) });
+    hardened.next().ok_or_else(|| LoadError::Database {
+        sentence: "the database did not say what it is".to_owned(),
+        source: anyhow::anyhow!("no row"),
+    })
 }
 
 /// Hardens the database of a private server. Gives the connection back, and whether it was one.
@@ -68,8 +74,8 @@ pub(super) async fn if_private(connection: Connection) -> Result<(Connection, bo
         "SELECT coalesce(pg_catalog.current_setting('{PRIVATE_SETTING}', true) = 'on', false) AND rolsuper \
          FROM pg_catalog.pg_roles WHERE rolname = current_user"
     );
-    let is_private = connection.client().query_one(&mine, &[]).await;
-    if !is_private.map_err(|error| migrate::failed(&error))?.get::<_, bool>(0) {
+    let rows = connection.client().query_typed(&mine, &[]).await.map_err(|error| migrate::failed(&error))?;
+    if !rows.first().is_some_and(|row| row.get(0)) {
         return Ok((connection, false));
     }
     // As long as another host may hold the lock.
