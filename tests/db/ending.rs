@@ -11,7 +11,7 @@ async fn mutation_whose_commit_is_lost_is_in_doubt_and_does_not_run_again() {
     let world = World::new().await;
     let host = world.host(&["cursors"]).await;
     // A constraint that is checked at the end, and takes its time.
-    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; \
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; \
          CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON plugin_cursors.numbers DEFERRABLE INITIALLY DEFERRED \
          FOR EACH ROW EXECUTE FUNCTION slow()";
     world.sql.batch_execute(slow).await.unwrap();

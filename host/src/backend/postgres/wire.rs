@@ -124,7 +124,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         let arrived = buf.filled().len().saturating_sub(before) as u64;
-        Poll::Ready(self.allowance.take(arrived))
+        // What fails has read nothing.
+        let taken = self.allowance.take(arrived).inspect_err(|_| buf.set_filled(before));
+        Poll::Ready(taken)
     }
 }
 
