@@ -18,7 +18,7 @@ use tokio_postgres::config::Host as Place;
 /// A running PgBouncer; it ends with this.
 struct Bouncer {
     child: Child,
-    folder: TempDir,
+    _folder: TempDir,
     url: String,
 }
 
@@ -26,7 +26,6 @@ impl Drop for Bouncer {
     fn drop(&mut self) {
         let _killed = self.child.kill();
         let _waited = self.child.wait();
-        let _kept = &self.folder;
     }
 }
 
@@ -74,7 +73,7 @@ async fn bouncer(program: &Path, world: &World) -> Bouncer {
     while !folder.path().join(".s.PGSQL.6432").exists() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Bouncer { child, folder, url }
+    Bouncer { child, _folder: folder, url }
 }
 
 fn is_root() -> bool {
