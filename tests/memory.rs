@@ -4,13 +4,16 @@ use crate::harden::{build, login};
 use crate::harness::{World, connect};
 use tokio_postgres::Client;
 
-/// A session of `probe`'s login, whose own time limit is put off: no grant keeps a login from that.
+/// A session of `probe`'s login, whose own time limits are put off: no grant keeps a login from that.
 async fn session(world: &World) -> Client {
     let login = login(world).await;
     world.sql.batch_execute(&format!("ALTER ROLE {login} PASSWORD 'known'")).await.unwrap();
     let url = world.url().replace("user=palisade", &format!("user={login} password=known"));
     let client = connect(&url).await;
-    client.batch_execute("SET statement_timeout = 0").await.unwrap();
+    client
+        .batch_execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        .await
+        .unwrap();
     client
 }
 
