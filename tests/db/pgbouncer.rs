@@ -70,7 +70,9 @@ async fn bouncer(program: &Path, world: &World) -> Bouncer {
     let child = command.spawn().unwrap();
     let here = folder.path().display().to_string();
     let url = format!("host={here} port=6432 user={user} password=secret dbname={database} pgbouncer=true");
-    while !folder.path().join(".s.PGSQL.6432").exists() {
+    // The socket is there before anybody listens on it.
+    let socket = folder.path().join(".s.PGSQL.6432");
+    while std::os::unix::net::UnixStream::connect(&socket).is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Bouncer { child, _folder: folder, url }
