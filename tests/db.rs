@@ -1,4 +1,9 @@
 //! `wit/db.wit` through a component: structured calls, SQL text, transactions by kind, and what no plugin reaches.
+//!
+//! What is sent to break it is in `db/attacks/`, how transactions and sessions end in `db/transactions.rs`.
+
+mod attacks;
+mod transactions;
 
 mod ending;
 mod pgbouncer;
@@ -369,31 +374,4 @@ async fn rows_written_over_the_limit_are_undone_although_the_plugin_goes_on() {
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 0);
     insert(&host, "probe", &["a", "b", "c"]).await;
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 3);
-}
-
-#[tokio::test]
-async fn counter_that_many_mutations_increment_loses_no_update() {
-    let world = World::new().await;
-    let host = world.host(&["probe"]).await;
-    insert(&host, "probe", &["counter"]).await;
-    world.sql.batch_execute("UPDATE plugin_probe.notes SET rank = 0").await.unwrap();
-    let add = json!({ "sql": "UPDATE notes SET rank = rank + 1 WHERE title = $1", "parameters": [text("counter")] });
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..10 {
-        let (host, add) = (host.clone(), add.clone());
-        tasks.spawn(async move {
-            let mut done = 0;
-            while done < 5 {
-                match call(&host, "probe", "writes/execute", add.clone()).await {
-                    Ok(_) => done += 1,
-                    Err(palisade::CallError::Contended { .. }) => {}
-                    Err(error) => panic!("{error:?}"),
-                }
-            }
-        });
-    }
-    while let Some(result) = tasks.join_next().await {
-        result.unwrap();
-    }
-    assert_eq!(world.count("SELECT rank::bigint FROM plugin_probe.notes").await, 50);
 }

@@ -1,8 +1,11 @@
 //! `wit/item.wit` through a component: items, revisions, pages, and who may see and change which.
 
 use crate::harness::{World, altered, call, call_as, returned};
+use palisade::guard::item::{Patch, Title};
+use palisade::guard::request_context::RequestId;
 use palisade::guard::user::Permission;
-use palisade::{Caller, Host, Policy};
+use palisade::limits::HOST_CONNECTIONS_MAX;
+use palisade::{CallError, Caller, Host, Policy};
 use serde_json::{Value, json};
 
 fn draft(title: &str, status: &str, fields: &str) -> Value {
@@ -241,4 +244,69 @@ async fn plugin_granted_read_alone_cannot_load_what_writes() {
         altered("probe", |manifest| manifest.replace("note = [\"read\", \"write\"]", "note = [\"read\"]"));
     let error = world.builder().plugin(reader.path(), Policy::as_asked()).build().await.err().unwrap();
     assert!(error.to_string().contains("item = { types = { TYPE = [\"write\"] } }"), "{error}");
+}
+
+/// What a plugin's login may write of itself is what the host would write: no history of items that are not there, of other
+/// types, of other revisions or of other words.
+#[tokio::test]
+async fn history_that_a_plugins_login_makes_up_is_refused() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let caller = editor(&world, &host).await;
+    insert(&host, &caller, "One", "published").await;
+    let role = "SELECT role FROM palisade.plugins WHERE name = 'probe'";
+    let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
+    let before = world.whole().await;
+    world.sql.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).await.unwrap();
+    let forged = |id: &str, item_type: &str, title: &str, revision: &str| {
+        format!(
+            "INSERT INTO palisade.item_revisions SELECT {id}, {item_type}, {title}, status, fields, {revision}, author, created_at, \
+             updated_at FROM palisade.items"
+        )
+    };
+    for sql in [
+        forged("gen_random_uuid()", "item_type", "title", "revision"),
+        forged("id", "'post'", "title", "revision"),
+        forged("id", "item_type", "title", "revision + 1"),
+        forged("id", "item_type", "title", "7"),
+        forged("id", "item_type", "'forged'", "revision"),
+        "UPDATE palisade.item_revisions SET title = 'x'".to_owned(),
+        "DELETE FROM palisade.item_revisions".to_owned(),
+        "SELECT * FROM palisade.item_revisions".to_owned(),
+        "TRUNCATE palisade.item_revisions".to_owned(),
+    ] {
+        let error = world.sql.batch_execute(&sql).await.expect_err(&sql);
+        assert_eq!(error.code().unwrap().code(), "42501", "{sql}");
+    }
+    world.sql.batch_execute("RESET SESSION AUTHORIZATION").await.unwrap();
+    assert_eq!(world.whole().await.changed_since(&before), Vec::<&str>::new());
+}
+
+/// Each holds a connection while it asks for its caller's permissions: those who hold them all must not wait for one.
+#[tokio::test]
+async fn writes_that_hold_all_connections_still_learn_their_callers_permissions() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let author = editor(&world, &host).await;
+    let mut items = Vec::new();
+    for n in 0..2 * HOST_CONNECTIONS_MAX {
+        items.push(insert(&host, &author, &format!("note {n}"), "published").await);
+    }
+    // Somebody who may edit what others wrote: that is not known before the item is read.
+    let editor = Caller::user(world.user(&host, "Emil", &["editor"]).await);
+    let mut writes = tokio::task::JoinSet::new();
+    for item in items {
+        let (host, caller) = (host.clone(), editor.clone());
+        writes.spawn(async move {
+            let patch = Patch { title: Some(Title::parse("Changed").unwrap()), ..Patch::default() };
+            host.patch_item(item["id"].as_str().unwrap(), patch, caller, RequestId::random()).await
+        });
+    }
+    while let Some(written) = writes.join_next().await {
+        match written.unwrap() {
+            Ok(item) => assert_eq!(item.revision, 2),
+            Err(CallError::Contended { .. }) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
 }

@@ -271,6 +271,37 @@ async fn cron_tap_runs_at_its_interval_as_nobody() {
     panic!("the cron tap did not run within ten seconds");
 }
 
+/// The run waits for a table that somebody else has locked, over two of its intervals.
+#[tokio::test]
+async fn cron_tap_that_takes_longer_than_its_interval_is_not_joined_by_another() {
+    let world = World::new().await;
+    let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
+    let host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
+    let role = "SELECT role FROM palisade.plugins WHERE name = 'taps'";
+    let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
+    let patient = format!(
+        "ALTER ROLE {role} SET lock_timeout = '30s'; ALTER ROLE {role} SET statement_timeout = '30s'"
+    );
+    world.sql.batch_execute(&patient).await.unwrap();
+    world.sql.batch_execute("BEGIN; LOCK TABLE palisade.variables IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let waiting =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'palisade.variables'::regclass AND NOT granted";
+    let mut seen = 0;
+    for _ in 0..700 {
+        let now = world.count(waiting).await;
+        assert!(now <= 1, "{now} runs at once");
+        // Some two and a half intervals from the first sight of it.
+        seen += now;
+        if seen > 250 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(seen > 0, "the cron tap never came to its variable");
+    world.sql.batch_execute("ROLLBACK").await.unwrap();
+    drop(host);
+}
+
 #[tokio::test]
 async fn author_may_change_an_item_and_a_stranger_may_not() {
     let world = World::new().await;

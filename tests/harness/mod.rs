@@ -3,12 +3,14 @@
 mod log;
 mod refused;
 mod server;
+mod state;
 mod variants;
 mod web;
 
 pub use log::Captured;
 pub use refused::{exceeded, invalid, trapped};
 pub use server::compiled_code;
+pub use state::Whole;
 pub use variants::{CALLS, component, limited, odd};
 pub use web::{Answer, Served, client};
 

@@ -1,6 +1,7 @@
 //! Tests of the gate: what is refused, what passes, what is printed, and what would exhaust the parser.
 
 mod bombs;
+mod differential;
 mod hostile;
 mod hostile_calls;
 mod hostile_reads;

@@ -1,0 +1,266 @@
+//! Where attacks happen: a plugin, a rival with the same tables, and secrets planted for both to find.
+
+use crate::harness::{World, altered, call, connect, guest};
+use palisade::{Host, Policy};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+
+/// How long to wait for what takes well under a second.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The three kinds, and whether they write.
+pub const KINDS: [(&str, bool); 3] = [("in-query", false), ("in-mutation", true), ("in-action", true)];
+
+/// What no text may hold unless the plugin wrote it: planted values, others' names, and the server's own words.
+const SECRETS: &[&str] = &[
+    "planted",
+    "rival",
+    "pal_",
+    "permission denied",
+    "does not exist",
+    "already exists",
+    "violates",
+    "duplicate key",
+    "DETAIL",
+    "HINT",
+    "ERROR",
+    "Key (",
+    "relation \"",
+    "column \"",
+    "aborted",
+    "cannot execute",
+    "at character",
+];
+
+/// What a session is like for whoever has it: read by a column's default, with the server's rights.
+const LOOK: &str = "
+    CREATE SCHEMA watch;
+    CREATE FUNCTION watch.look() RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+        SELECT pg_catalog.jsonb_build_object(
+            'pid', pg_catalog.pg_backend_pid(),
+            'settings', (SELECT pg_catalog.jsonb_object_agg(name, setting) FROM pg_catalog.pg_settings
+                WHERE name NOT LIKE '%.%'),
+            'role', pg_catalog.current_setting('role'),
+            'login', session_user,
+            'temporary', (SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()),
+            'prepared', (SELECT count(*) FROM pg_catalog.pg_prepared_statements WHERE from_sql),
+            'cursors', (SELECT count(*) FROM pg_catalog.pg_cursors WHERE is_holdable),
+            'channels', (SELECT count(*) FROM pg_catalog.pg_listening_channels()),
+            'advisory', (SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())
+        )::text
+    $$;
+    ALTER TABLE plugin_sql.spy ALTER COLUMN seen SET DEFAULT watch.look();";
+
+/// What is planted for both plugins, and what could be misused.
+const PLANT: &str = "
+    INSERT INTO plugin_sql.notes (title, body, rank, tags, extra, amount)
+        SELECT 'note ' || n, 'body', n, ARRAY['a', 'b'], '{\"a\": 1}', n FROM generate_series(1, 6) n;
+    INSERT INTO plugin_sql.readings SELECT n, n, 'read ' || n FROM generate_series(1, 3) n;
+    INSERT INTO plugin_sql.journal (what) VALUES ('planted-journal');
+    INSERT INTO plugin_sql.vault VALUES (1, 'planted-vault');
+    INSERT INTO plugin_rival.notes (title, body) VALUES ('planted-rival', 'planted-body');
+    INSERT INTO palisade.users (id, name) VALUES (gen_random_uuid(), 'planted-user');
+    INSERT INTO palisade.items VALUES (gen_random_uuid(), 'note', 'planted-item', 'draft', '{}', 1, NULL, now(), now());
+    SELECT lo_from_bytea(0, 'planted-object');
+    CREATE SEQUENCE plugin_sql.planted;
+    CREATE FUNCTION public.leak(plugin_sql.notes) RETURNS text LANGUAGE sql SECURITY DEFINER AS
+        $$ UPDATE plugin_sql.vault SET secret = 'taken'; SELECT 'planted-leak' $$;
+    CREATE FUNCTION plugin_sql.leak(plugin_sql.notes) RETURNS text LANGUAGE sql SECURITY DEFINER AS
+        $$ UPDATE plugin_sql.vault SET secret = 'taken'; SELECT 'planted-leak' $$;
+    CREATE FUNCTION plugin_sql.lower(text) RETURNS text LANGUAGE sql SECURITY DEFINER AS
+        $$ UPDATE plugin_sql.vault SET secret = 'taken'; SELECT 'planted-lower' $$;
+    CREATE FUNCTION plugin_sql.evil() RETURNS int LANGUAGE sql SECURITY DEFINER AS
+        $$ UPDATE plugin_sql.vault SET secret = 'taken'; SELECT 1 $$;";
+
+pub struct Arena {
+    pub world: World,
+    pub host: Host,
+    pub role: String,
+    clean: Value,
+}
+
+impl Arena {
+    pub async fn new() -> Self {
+        Self::with(|manifest| manifest).await
+    }
+
+    /// With another manifest of the attacking plugin.
+    pub async fn with(change: impl FnOnce(String) -> String) -> Self {
+        Self::prepared(change, "").await
+    }
+
+    /// The same, with what is done to the server before the plugin's first connection; `{role}` is the plugin's role.
+    pub async fn prepared(change: impl FnOnce(String) -> String, first: &str) -> Self {
+        let world = World::new().await;
+        let (own, rival) = (
+            altered("sql", change),
+            altered("sql", |manifest| manifest.replace("name = \"sql\"", "name = \"rival\"")),
+        );
+        let builder =
+            world.builder().plugin(own.path(), Policy::as_asked()).plugin(rival.path(), Policy::as_asked());
+        let host = builder.plugin(guest("greeter"), Policy::as_asked()).build().await.unwrap();
+        let role = "SELECT role FROM palisade.plugins WHERE name = 'sql'";
+        let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
+        for text in [PLANT, LOOK, &first.replace("{role}", &role)] {
+            world.sql.batch_execute(text).await.unwrap();
+        }
+        let mut arena = Self { world, host, role, clean: Value::Null };
+        arena.clean = arena.look().await.1;
+        arena
+    }
+
+    /// Calls a function of the plugin.
+    pub async fn call(&self, function: &str, arguments: Value) -> Result<Value, palisade::CallError> {
+        call(&self.host, "sql", function, arguments).await
+    }
+
+    /// Statements in one invocation: what each returned, or why it was refused.
+    pub async fn each(&self, function: &str, statements: &[String]) -> Vec<Result<Value, Value>> {
+        let outcomes = self.call(function, json!({ "statements": statements })).await;
+        let outcomes = outcomes.unwrap_or_else(|error| panic!("{function}: {error:?}"));
+        let outcomes = outcomes.as_array().unwrap().iter();
+        outcomes
+            .map(|outcome| {
+                if outcome["tag"] == "ok" { Ok(outcome["val"].clone()) } else { Err(outcome["val"].clone()) }
+            })
+            .collect()
+    }
+
+    /// Everything that must hold of hostile statements, in every kind, as a read and as a write. They are text: one
+    /// statement a line.
+    pub async fn withstands<T: AsRef<str>>(&self, statements: &[T]) {
+        let statements: Vec<String> = statements.iter().map(|sql| sql.as_ref().to_owned()).collect();
+        let before = self.world.whole().await;
+        for (kind, can_write) in KINDS {
+            let functions = if can_write { &["query-each", "execute-each"][..] } else { &["query-each"] };
+            for function in functions {
+                let function = format!("{kind}/{function}");
+                let outcomes = self.each(&function, &statements).await;
+                assert_eq!(outcomes.len(), statements.len());
+                for (sql, outcome) in statements.iter().zip(outcomes) {
+                    refused(&function, sql, outcome);
+                }
+            }
+        }
+        self.unharmed(&before).await;
+    }
+
+    /// Nothing has changed, and nothing is left in the sessions.
+    pub async fn unharmed(&self, before: &crate::harness::Whole) {
+        let changes: Vec<String> =
+            self.world.whole().await.changed_since(before).into_iter().map(str::to_owned).collect();
+        assert_eq!(changes, Vec::<String>::new());
+        self.leaves_clean_sessions().await;
+    }
+
+    /// Every session of the plugin is idle and outside of any transaction, and whoever has it next finds it as it was when
+    /// it was new.
+    pub async fn leaves_clean_sessions(&self) {
+        self.rest().await;
+        let mut seen = BTreeSet::new();
+        let sessions = format!("SELECT pid FROM pg_stat_activity WHERE usename = '{}'", self.role);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (pid, session) = self.look().await;
+            assert_eq!(difference(&self.clean, &session), Vec::<String>::new());
+            seen.insert(pid);
+            let open = self.world.sql.query(&sessions, &[]).await.unwrap();
+            if open.iter().all(|row| seen.contains(&i64::from(row.get::<_, i32>(0)))) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "a session is never used again");
+        }
+        self.rest().await;
+        let locks = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() \
+             AND l.locktype = 'advisory'";
+        assert_eq!(self.world.count(locks).await, 0);
+        let prepared = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()";
+        assert_eq!(self.world.count(prepared).await, 0);
+    }
+
+    /// Waits until no session of the plugin runs a statement or is in a transaction.
+    pub async fn rest(&self) {
+        let busy = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND (state <> 'idle' OR xact_start IS NOT NULL)",
+            self.role
+        );
+        self.until(&busy, 0).await;
+    }
+
+    /// Waits until a query of the superuser gives this number.
+    pub async fn until(&self, query: &str, number: i64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.world.count(query).await;
+            if found == number {
+                return;
+            }
+            if Instant::now() >= deadline {
+                panic!("{query} stays {found}: {:?}", self.sessions().await);
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// A connection that holds a table until it rolls back. One of its own: whoever is in a transaction sees the server's
+    /// sessions as they were when it first looked.
+    pub async fn locked(&self, table: &str) -> Client {
+        let client = connect(&self.world.url()).await;
+        client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
+        client
+    }
+
+    /// The plugin's sessions, for whoever reads a failure.
+    async fn sessions(&self) -> Vec<String> {
+        let sessions = "SELECT concat_ws(' ', pid, state, wait_event_type, wait_event, left(query, 200)) FROM pg_stat_activity \
+             WHERE datname = current_database()";
+        self.world.sql.query(sessions, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The next session of the plugin, as it finds it: its process and its state. Leaves nothing in the table.
+    pub async fn look(&self) -> (i64, Value) {
+        let hand = json!({ "tag": "scalar", "val": { "tag": "text", "val": "look" } });
+        let row = json!({ "table": "spy", "columns": ["hand"], "rows": [[hand]], "returning": [] });
+        self.call("in-mutation/insert", json!({ "insertion": row })).await.unwrap();
+        let taken = self.world.sql.query_one("DELETE FROM plugin_sql.spy RETURNING seen", &[]).await.unwrap();
+        let mut seen: Value = serde_json::from_str(taken.get(0)).unwrap();
+        let pid = seen.as_object_mut().unwrap().remove("pid").unwrap();
+        (pid.as_i64().unwrap(), seen)
+    }
+}
+
+/// A hostile statement must have been refused by a typed error that tells nothing.
+pub fn refused(function: &str, sql: &str, outcome: Result<Value, Value>) {
+    let sql_shown: String = sql.chars().take(200).collect();
+    let error =
+        outcome.map_or_else(|error| error, |value| panic!("{function} accepted {sql_shown}: {value}"));
+    assert!(
+        ["access-denied", "invalid-argument"].contains(&error["tag"].as_str().unwrap()),
+        "{sql_shown}: {error}"
+    );
+    tells_nothing(sql, &error);
+}
+
+/// No text of an error holds what the plugin has not written itself.
+pub fn tells_nothing(sent: &str, error: &Value) {
+    let text = error.to_string();
+    for secret in SECRETS {
+        assert!(sent.contains(secret) || !text.contains(secret), "{sent:.200}: {text}");
+    }
+}
+
+fn difference(before: &Value, after: &Value) -> Vec<String> {
+    let flat = |state: &Value| {
+        let mut all = state.clone();
+        let settings = all.as_object_mut().unwrap().remove("settings").unwrap();
+        let mut all = all.as_object().unwrap().clone();
+        all.extend(settings.as_object().unwrap().clone());
+        all
+    };
+    let (before, after) = (flat(before), flat(after));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    changed.map(|name| format!("{name}: {:?} was {:?}", after.get(name), before.get(name))).collect()
+}

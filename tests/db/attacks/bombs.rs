@@ -1,0 +1,200 @@
+//! S11: statements made to take the server's time and memory. What the gate can tell by its shape it refuses; the rest
+//! ends at a timeout, at the budget of bytes or at the invocation's deadline, and nothing of it goes on running.
+
+use super::arena::{Arena, KINDS, tells_nothing};
+use crate::harness::{exceeded, limited};
+use palisade::CallError;
+use serde_json::{Value, json};
+
+/// S11: by their shape.
+const BOMBS: &[&str] = &[
+    "SELECT format('%900000000s', 'x')",
+    "SELECT format('%1$900000000s', 'x')",
+    "SELECT repeat('x', 1000000000)",
+    "SELECT lpad('x', 1000000000)",
+    "SELECT rpad('x', 1000000000, 'y')",
+    "SELECT array_fill(1, ARRAY[1000000000])",
+    "SELECT array_fill(1, ARRAY[10000, 10000])",
+    "SELECT generate_series(1, 1000000000)",
+    "SELECT count(*) FROM generate_series(1, 1000000000) AS g (n)",
+    "SELECT count(*) FROM generate_series('2000-01-01'::timestamp, '3000-01-01', '1 second') AS g (n)",
+    "SELECT * FROM generate_subscripts(ARRAY[1], 1) AS g (n)",
+    "WITH RECURSIVE x (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x) SELECT count(*) FROM x",
+    "WITH RECURSIVE x (n) AS (SELECT 'a' UNION ALL SELECT n || n FROM x) SELECT * FROM x",
+    "SELECT 1 FROM notes GROUP BY CUBE (1,2,3,4,5,6,7,8,9,10,11,12)",
+    "SELECT 1 FROM notes GROUP BY CUBE (id, title, body, rank), CUBE (tags, extra, amount)",
+    "SELECT regexp_replace(body, '((a*)*)*b', '') FROM notes",
+    "SELECT 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' ~ '((a*)*)*b'",
+    "SELECT 'a' SIMILAR TO '((a*)*)*b'",
+    "SELECT regexp_matches(body, '(.*)*x', 'g') FROM notes",
+    "SELECT jsonb_path_query(extra, '$.**') FROM notes",
+    "SELECT extra @? '$.** ? (@.** like_regex \"((a*)*)*b\")' FROM notes",
+    "SELECT power(9.9, 99999)",
+    "SELECT 9.9 ^ 99999",
+    "SELECT exp(5999.9), ln(amount) FROM notes",
+    "SELECT factorial(100000)",
+    "SELECT gcd(1, 2), lcm(1, 2)",
+    "SELECT pg_sleep(1e9)",
+    "SELECT to_tsvector(body) FROM notes",
+    "SELECT string_to_table(body, '') FROM notes",
+    "SELECT xmlagg(xmlelement(name x)) FROM notes",
+    "SELECT '1'::varchar(1000000000)",
+    "SELECT '1'::bit(83886080)",
+    "SELECT replace(body, 'b', (SELECT body FROM notes LIMIT 1)) FROM notes",
+    "SELECT 'x' LIKE (SELECT body FROM notes LIMIT 1)",
+];
+
+/// Built bombs: each is refused whatever its size.
+fn built() -> Vec<String> {
+    let mut doubling = "WITH c0 AS (SELECT 1 AS x)".to_owned();
+    for level in 1..=18 {
+        let last = level - 1;
+        doubling += &format!(", c{level} AS NOT MATERIALIZED (SELECT a.x FROM c{last} a, c{last} b)");
+    }
+    let nested = |open: &str, close: &str, times: usize| {
+        format!("SELECT {}1{}", open.repeat(times), close.repeat(times))
+    };
+    vec![
+        doubling + " SELECT x FROM c18",
+        nested("(", ")", 10_000),
+        nested("(SELECT ", ")", 1_000),
+        nested("NOT ", "", 10_000),
+        nested("- ", "", 10_000),
+        nested("ARRAY[", "]", 1_000),
+        nested("lower(", ")", 1_000),
+        nested("CASE WHEN ", " THEN 1 END", 1_000),
+        nested("", " + 1", 20_000),
+        nested("", "::text", 10_000),
+        nested("", ", 1", 30_000),
+        nested("", " UNION ALL SELECT 1", 3_000),
+        format!("SELECT 1 FROM {}", vec!["notes"; 200].join(" CROSS JOIN ")),
+        format!("SELECT 1{}", " * 9999999999".repeat(100)),
+        format!("SELECT {}", "9".repeat(1_000)),
+        format!("SELECT '{}'", "x".repeat(100_000)),
+        format!("SELECT title FROM notes WHERE title LIKE '{}'", "%a".repeat(1_000)),
+        format!("SELECT {} 1", "/*".repeat(30_000)),
+        format!("SELECT 1 FROM notes {}", "JOIN readings ON true ".repeat(500)),
+        format!("SELECT 1 WHERE 1 IN ({})", vec!["1"; 20_000].join(",")),
+    ]
+}
+
+/// Passes the gate, and never ends by itself: 6 notes, joined until there are 10^15 rows to count.
+fn endless() -> String {
+    let joins = (0..20).map(|n| format!("notes n{n}")).collect::<Vec<_>>().join(", ");
+    format!("SELECT count(*) FROM {joins}")
+}
+
+#[tokio::test]
+async fn bomb_is_refused_by_its_shape() {
+    let bombs: Vec<String> = BOMBS.iter().map(|&sql| sql.to_owned()).chain(built()).collect();
+    Arena::new().await.withstands(&bombs).await;
+}
+
+#[tokio::test]
+async fn endless_statement_ends_at_the_statement_timeout_and_its_connection_is_closed() {
+    let arena =
+        Arena::prepared(|manifest| manifest, "ALTER ROLE {role} SET statement_timeout = '300ms'").await;
+    let before = arena.world.whole().await;
+    for (kind, _) in KINDS {
+        let pid = arena.look().await.0;
+        arena.rest().await;
+        let outcomes = arena.call(&format!("{kind}/query-each"), json!({ "statements": [endless()] })).await;
+        match outcomes {
+            Ok(outcomes) => {
+                assert_eq!(outcomes, json!([{ "tag": "err", "val": { "tag": "timeout" } }]), "{kind}")
+            }
+            // The mutation cannot commit what it lost.
+            Err(error) => assert!(
+                kind == "in-mutation" && matches!(error, CallError::Unavailable { .. }),
+                "{kind} {error:?}"
+            ),
+        }
+        arena.until(&format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"), 0).await;
+    }
+    arena.unharmed(&before).await;
+}
+
+#[tokio::test]
+async fn endless_statement_ends_at_the_invocations_deadline_and_its_connection_is_closed() {
+    let arena = Arena::with(limited("wall-time = \"300 ms\"\naction-time = \"300 ms\"")).await;
+    let before = arena.world.whole().await;
+    for (kind, _) in KINDS {
+        let pid = arena.look().await.0;
+        arena.rest().await;
+        let outcome = arena.call(&format!("{kind}/query-each"), json!({ "statements": [endless()] })).await;
+        assert!(matches!(outcome, Err(CallError::LimitExceeded { .. })), "{kind}: {outcome:?}");
+        arena.until(&format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"), 0).await;
+    }
+    arena.unharmed(&before).await;
+}
+
+/// Each far below the statement's timeout, and together far beyond the invocation's deadline.
+#[tokio::test]
+async fn many_short_statements_end_at_the_invocations_deadline_together() {
+    let arena = Arena::with(limited("wall-time = \"400 ms\"\naction-time = \"400 ms\"")).await;
+    let before = arena.world.whole().await;
+    let short = "SELECT count(*) FROM notes a, notes b, notes c, notes d, notes e, notes f, notes g";
+    let statements = vec![short; 900];
+    for (kind, _) in KINDS {
+        let outcome = arena.call(&format!("{kind}/query-each"), json!({ "statements": statements })).await;
+        assert!(matches!(outcome, Err(CallError::LimitExceeded { .. })), "{kind}: {outcome:?}");
+        arena.rest().await;
+    }
+    arena.unharmed(&before).await;
+}
+
+#[tokio::test]
+async fn result_over_the_budget_of_bytes_is_cut_off_and_its_connection_is_closed() {
+    let arena = Arena::with(limited("db-bytes = \"2 MiB\"")).await;
+    // 64 KiB each that do not compress, and 36 rows of twice that.
+    let fill = "UPDATE plugin_sql.notes SET body = (SELECT string_agg(md5(n::text || id), '') FROM generate_series(1, 2048) n)";
+    arena.world.sql.batch_execute(fill).await.unwrap();
+    let before = arena.world.whole().await;
+    let one_value = "SELECT string_agg(a.body || b.body, '') FROM notes a, notes b, notes c LIMIT 1";
+    for sql in ["SELECT a.body, b.body FROM notes a, notes b", one_value] {
+        for (kind, _) in KINDS {
+            let pid = arena.look().await.0;
+            arena.rest().await;
+            let outcome = arena.call(&format!("{kind}/query"), json!({ "sql": sql, "parameters": [] })).await;
+            let (which, used, max) = exceeded(outcome);
+            assert_eq!((which.as_str(), max), ("db-bytes", 2 << 20), "{kind} {sql}");
+            assert!(used > max);
+            arena.until(&format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"), 0).await;
+        }
+    }
+    arena.unharmed(&before).await;
+}
+
+/// What waits for a lock that somebody else holds ends by itself.
+#[tokio::test]
+async fn statement_that_waits_for_a_lock_ends_at_the_lock_timeout() {
+    let arena = Arena::prepared(|manifest| manifest, "ALTER ROLE {role} SET lock_timeout = '200ms'").await;
+    let before = arena.world.whole().await;
+    let lock = arena.locked("plugin_sql.readings").await;
+    for (kind, _) in KINDS {
+        let sql = "SELECT body FROM readings";
+        let outcome = arena.call(&format!("{kind}/query"), json!({ "sql": sql, "parameters": [] })).await;
+        let Err(CallError::Returned(error)) = outcome else { panic!("{kind}: {outcome:?}") };
+        assert_eq!(error, json!({ "tag": "timeout" }), "{kind}");
+        tells_nothing(sql, &error);
+    }
+    lock.batch_execute("ROLLBACK").await.unwrap();
+    let read =
+        arena.call("in-query/query", json!({ "sql": "SELECT body FROM readings", "parameters": [] })).await;
+    assert_eq!(read.unwrap()["rows"].as_array().map(Vec::len), Some(3));
+    arena.unharmed(&before).await;
+}
+
+/// At most as many statements as the budget says, however cheap.
+#[tokio::test]
+async fn statements_over_the_budget_are_refused() {
+    let arena = Arena::with(limited("db-statements = 5")).await;
+    let before = arena.world.whole().await;
+    for (kind, _) in KINDS {
+        let outcomes = arena.each(&format!("{kind}/query-each"), &vec!["SELECT 1".to_owned(); 6]).await;
+        assert_eq!(outcomes[..5], vec![Ok(Value::from(1)); 5], "{kind}");
+        let refused = outcomes[5].as_ref().unwrap_err();
+        assert_eq!(refused["val"]["which"], "db-statements", "{kind}: {refused}");
+    }
+    arena.unharmed(&before).await;
+}

@@ -1,0 +1,226 @@
+//! S10: names that are not what they look like, in SQL text and in structured calls.
+
+use super::arena::{Arena, KINDS, refused, tells_nothing};
+use crate::harness::returned;
+use serde_json::{Value, json};
+
+/// S10: in SQL text.
+const TEXTS: &[&str] = &[
+    "SELECT * FROM \"NOTES\"",
+    "SELECT * FROM \"Notes\"",
+    "SELECT * FROM \"notes \"",
+    "SELECT * FROM \" notes\"",
+    "SELECT * FROM \"notes\u{200b}\"",
+    "SELECT * FROM n\u{43e}tes",
+    "SELECT * FROM \"n\u{43e}tes\"",
+    "SELECT * FROM \u{ff4e}otes",
+    "SELECT * FROM \"no\u{74}\u{301}es\"",
+    "SELECT * FROM \"notes\0\"",
+    "SELECT * FROM notes\0",
+    "SELECT * FROM \"notes\\0\"",
+    "SELECT * FROM \"\"",
+    "SELECT * FROM \"plugin_sql.notes\"",
+    "SELECT * FROM \"plugin_sql\".\"NOTES\"",
+    "SELECT * FROM \"PLUGIN_SQL\".notes",
+    "SELECT * FROM pg_temp.notes",
+    "SELECT * FROM pg_temp_3.notes",
+    "SELECT * FROM pg_toast.pg_toast_1",
+    "SELECT * FROM U&\"n\\006ftes\"",
+    "SELECT * FROM notes_id_seq",
+    "SELECT * FROM notes_pkey",
+    "SELECT * FROM _notes",
+    "SELECT * FROM user",
+    "SELECT * FROM \"user\"",
+    "SELECT ctid FROM notes",
+    "SELECT xmin, xmax, cmin, cmax FROM notes",
+    "SELECT tableoid FROM notes",
+    "SELECT \"ctid\" FROM notes",
+    "SELECT CTID FROM notes",
+    "SELECT n.ctid FROM notes n",
+    "SELECT oid FROM notes",
+    "SELECT notes FROM notes",
+    "SELECT n FROM notes n",
+    "SELECT n.notes FROM notes n",
+    "SELECT notes.notes FROM notes",
+    "SELECT \"user\" FROM notes",
+    "SELECT \"TITLE\" FROM notes",
+    "SELECT t\u{456}tle FROM notes",
+    "SELECT title AS ctid FROM notes ORDER BY notes.ctid",
+    "SELECT title FROM notes GROUP BY title, ctid",
+    "SELECT title FROM notes ORDER BY tableoid",
+    "SELECT title FROM notes WHERE ctid = '(0,1)'",
+    "SELECT x.ctid FROM (SELECT * FROM notes) x",
+    "WITH x AS (SELECT ctid FROM notes) SELECT * FROM x",
+    "SELECT to_jsonb(n) FROM notes n",
+    "SELECT count(n) FROM notes n",
+    "SELECT n IS NULL FROM notes n",
+    "UPDATE notes SET ctid = '(0,1)'",
+    "UPDATE notes SET \"TITLE\" = 'x'",
+    "UPDATE \"NOTES\" SET title = 'x'",
+    "INSERT INTO notes (tableoid) VALUES (1)",
+    "INSERT INTO notes (title) VALUES ('x') RETURNING ctid",
+    "DELETE FROM n\u{43e}tes",
+    "DELETE FROM notes WHERE xmin = '1'",
+];
+
+/// Names of tables and of columns that are nobody's, or not the plugin's.
+fn names() -> Vec<String> {
+    let long = "n".repeat(64);
+    let cut = format!("notes{}", "_".repeat(63));
+    let fixed = [
+        "",
+        " ",
+        "*",
+        "\"",
+        "'",
+        ";",
+        "--",
+        "/*",
+        "\\",
+        "%",
+        "$1",
+        "NULL",
+        "NOTES",
+        "Notes",
+        "notes ",
+        " notes",
+        "notes\0",
+        "notes\0x",
+        "\0",
+        "notes\n",
+        "notes\u{200b}",
+        "n\u{43e}tes",
+        "\u{ff4e}otes",
+        "notes;",
+        "notes--",
+        "notes/**/",
+        "notes\"",
+        "notes\" WHERE true; --",
+        "\"notes\"",
+        "plugin_sql.notes",
+        "\"plugin_sql\".\"notes\"",
+        "plugin_rival.notes",
+        "vault",
+        "secret",
+        "pg_settings",
+        "pg_catalog.pg_settings",
+        "pg_authid",
+        "pg_class",
+        "information_schema.tables",
+        "palisade.items",
+        "items",
+        "palisade",
+        "plugins",
+        "user",
+        "current_user",
+        "session_user",
+        "ctid",
+        "CTID",
+        "tableoid",
+        "xmin",
+        "xmax",
+        "cmin",
+        "oid",
+        "leak",
+        "notes.title",
+        "notes_id_seq",
+        "notes_pkey",
+        "now()",
+        "title, body",
+        "title::regclass",
+        "t\u{456}tle",
+        "TITLE",
+        "title ",
+        "title\0",
+    ];
+    let fixed = fixed.into_iter().map(str::to_owned);
+    fixed.chain([long, cut, "\u{e9}".repeat(32), "x".repeat(100_000)]).collect()
+}
+
+fn selection() -> Value {
+    json!({ "table": "notes", "columns": ["title"], "filter": [], "orderBy": [], "limit": null, "after": [] })
+}
+
+fn condition(column: &str) -> Value {
+    json!([[{ "column": column, "test": { "tag": "is-not-null" } }]])
+}
+
+fn with(mut call: Value, field: &str, value: Value) -> Value {
+    call[field] = value;
+    call
+}
+
+/// Every place of a structured call that a name can stand in.
+fn calls(name: &str) -> Vec<(&'static str, &'static str, Value)> {
+    let text = json!({ "tag": "scalar", "val": { "tag": "text", "val": "evil" } });
+    let insertion = json!({ "table": "notes", "columns": ["title"], "rows": [[text]], "returning": [] });
+    let set = |column: &str| json!([{ "column": column, "value": text }]);
+    let modification = json!({ "table": "notes", "assignments": set("title"), "filter": condition("title"), "returning": [] });
+    let removal = json!({ "table": "notes", "filter": condition("title"), "returning": [] });
+    let order = json!([{ "column": name, "direction": "ascending" }]);
+    let one = json!([name]);
+    vec![
+        ("select", "selection", with(selection(), "table", json!(name))),
+        ("select", "selection", with(selection(), "columns", one.clone())),
+        ("select", "selection", with(selection(), "columns", json!(["title", name]))),
+        ("select", "selection", with(selection(), "filter", condition(name))),
+        ("select", "selection", with(selection(), "orderBy", order)),
+        ("insert", "insertion", with(insertion.clone(), "table", json!(name))),
+        ("insert", "insertion", with(insertion.clone(), "columns", one.clone())),
+        ("insert", "insertion", with(insertion, "returning", one.clone())),
+        ("update", "modification", with(modification.clone(), "table", json!(name))),
+        ("update", "modification", with(modification.clone(), "assignments", set(name))),
+        ("update", "modification", with(modification.clone(), "filter", condition(name))),
+        ("update", "modification", with(modification, "returning", one.clone())),
+        ("delete", "removal", with(removal.clone(), "table", json!(name))),
+        ("delete", "removal", with(removal.clone(), "filter", condition(name))),
+        ("delete", "removal", with(removal, "returning", one)),
+    ]
+}
+
+#[tokio::test]
+async fn name_that_is_not_granted_is_refused_in_sql_text() {
+    let long = format!("SELECT * FROM {}", "n".repeat(64));
+    let cut = format!("SELECT title AS x FROM notes AS {}", "n".repeat(64));
+    let texts: Vec<String> = TEXTS.iter().map(|&sql| sql.to_owned()).chain([long, cut]).collect();
+    Arena::new().await.withstands(&texts).await;
+}
+
+#[tokio::test]
+async fn name_that_is_not_granted_is_refused_in_every_place_of_a_structured_call() {
+    let arena = Arena::new().await;
+    let before = arena.world.whole().await;
+    for name in names() {
+        for (function, parameter, argument) in calls(&name) {
+            for (kind, can_write) in KINDS {
+                if can_write || function == "select" {
+                    let sent = format!("{function} {name}");
+                    let outcome =
+                        arena.call(&format!("{kind}/{function}"), json!({ parameter: argument })).await;
+                    refused(&format!("{kind}/{function}"), &sent, Err(returned(outcome)));
+                }
+            }
+        }
+    }
+    arena.unharmed(&before).await;
+}
+
+/// S4, S10: an update that the server would take for a SET.
+#[tokio::test]
+async fn structured_update_of_settings_is_denied() {
+    let arena = Arena::new().await;
+    let before = arena.world.whole().await;
+    let zero = json!({ "tag": "scalar", "val": { "tag": "text", "val": "0" } });
+    let name = json!({ "tag": "scalar", "val": { "tag": "text", "val": "statement_timeout" } });
+    let filter = json!([[{ "column": "name", "test": { "tag": "equal", "val": name } }]]);
+    let assignments = json!([{ "column": "setting", "value": zero }]);
+    for kind in ["in-mutation", "in-action"] {
+        let modification =
+            json!({ "table": "pg_settings", "assignments": assignments, "filter": filter, "returning": [] });
+        let error =
+            returned(arena.call(&format!("{kind}/update"), json!({ "modification": modification })).await);
+        assert_eq!(error, json!({ "tag": "access-denied" }));
+        tells_nothing("statement_timeout", &error);
+    }
+    arena.unharmed(&before).await;
+}

@@ -1,0 +1,142 @@
+//! S12, S13: what one borrower of a connection leaves for the next.
+
+use super::arena::Arena;
+use crate::harness::call;
+use palisade::CallError;
+use serde_json::{Value, json};
+
+/// S12: everything that a session can keep, done within a plugin's own statement with the server's rights: a statement of
+/// the plugin's own cannot do these. What prepares a statement is left out, since the host's own stay.
+const SOIL: &str = "
+    CREATE FUNCTION watch.soil() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        PERFORM set_config('statement_timeout', '0', false), set_config('search_path', 'plugin_rival', false),
+            set_config('idle_in_transaction_session_timeout', '0', false), set_config('TimeZone', 'Pacific/Kiritimati', false),
+            set_config('session_replication_role', 'replica', false);
+        PERFORM pg_advisory_lock(7), pg_advisory_lock_shared(8);
+        EXECUTE 'CREATE TEMP TABLE IF NOT EXISTS notes (title text)';
+        EXECUTE 'LISTEN evil';
+        EXECUTE 'DECLARE evil CURSOR WITH HOLD FOR SELECT 1';
+        IF NEW.what = 'fail' THEN RAISE EXCEPTION 'planted-exception' USING DETAIL = 'planted-detail', HINT = 'planted-hint'; END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER soil BEFORE INSERT ON plugin_sql.journal FOR EACH ROW EXECUTE FUNCTION watch.soil();";
+
+/// A lock timeout beyond any test's time: only a cancel ends what waits.
+const PATIENT: &str =
+    "ALTER ROLE {role} SET lock_timeout = '120s'; ALTER ROLE {role} SET statement_timeout = '120s'";
+
+/// S12: what the plugin's own statements leave: a failed one, a transaction that is open when the plugin is done, one that
+/// is left by an `err`, a result that nobody reads.
+const STATEMENTS: &[&str] = &[
+    "SELECT 1 / 0",
+    "SELECT title FROM notes",
+    "SELECT body::integer FROM notes",
+    "SELECT sum(rank) FROM notes",
+    "SELECT a.title FROM notes a, notes b, notes c",
+    "VALUES (1)",
+];
+
+#[tokio::test]
+async fn what_a_statement_leaves_in_its_session_is_gone_for_the_next_borrower() {
+    let arena = Arena::new().await;
+    arena.world.sql.batch_execute(SOIL).await.unwrap();
+    for kind in ["in-mutation", "in-action"] {
+        for (what, goes_through) in [("kept", true), ("fail", false)] {
+            let sql =
+                json!({ "sql": format!("INSERT INTO journal (what) VALUES ('{what}')"), "parameters": [] });
+            let outcome = arena.call(&format!("{kind}/execute"), sql).await;
+            assert_eq!(outcome.is_ok(), goes_through, "{kind} {what}: {outcome:?}");
+            if let Err(CallError::Returned(error)) = outcome {
+                super::arena::tells_nothing(what, &error);
+            }
+            arena.leaves_clean_sessions().await;
+        }
+    }
+    assert_eq!(arena.world.count("SELECT count(*) FROM plugin_sql.journal WHERE what = 'kept'").await, 2);
+}
+
+#[tokio::test]
+async fn transaction_that_the_plugin_leaves_in_whatever_state_is_gone_for_the_next_borrower() {
+    let arena = Arena::new().await;
+    let before = arena.world.whole().await;
+    for sql in STATEMENTS {
+        for kind in ["in-query", "in-mutation", "in-action"] {
+            arena.each(&format!("{kind}/query-each"), &vec![(*sql).to_owned(); 3]).await;
+            arena.leaves_clean_sessions().await;
+        }
+        let failed = arena.call("in-query/query-then-fail", json!({ "sql": sql })).await;
+        assert!(matches!(failed, Err(CallError::Returned(_))), "{sql}: {failed:?}");
+        arena.leaves_clean_sessions().await;
+    }
+    arena.unharmed(&before).await;
+}
+
+/// S13: the caller goes away while its statement waits.
+#[tokio::test]
+async fn dropped_call_stops_its_statement_and_its_connection_meets_no_other_borrower() {
+    let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
+    let before = arena.world.whole().await;
+    let lock = arena.locked("plugin_sql.notes").await;
+    let waiting = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND wait_event_type = 'Lock'",
+        arena.role
+    );
+    let readings = json!({ "sql": "SELECT body FROM readings", "parameters": [] });
+    for round in 0..20 {
+        let kind = ["in-query", "in-mutation", "in-action"][round % 3];
+        let host = arena.host.clone();
+        let dropped = tokio::spawn(async move {
+            let sql = json!({ "sql": "SELECT title FROM notes", "parameters": [] });
+            call(&host, "sql", &format!("{kind}/query"), sql).await
+        });
+        arena.until(&waiting, 1).await;
+        let pid = format!(
+            "SELECT pid::bigint FROM pg_stat_activity WHERE usename = '{}' AND wait_event_type = 'Lock'",
+            arena.role
+        );
+        let pid = arena.world.count(&pid).await;
+        dropped.abort();
+        assert!(dropped.await.unwrap_err().is_cancelled());
+        // The next borrowers come at once: a late cancel would meet them.
+        for _ in 0..3 {
+            let read = arena.call("in-query/query", readings.clone()).await;
+            assert_eq!(read.unwrap()["rows"].as_array().map(Vec::len), Some(3), "{kind} round {round}");
+        }
+        let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
+        arena.until(&gone, 0).await;
+    }
+    lock.batch_execute("ROLLBACK").await.unwrap();
+    arena.unharmed(&before).await;
+}
+
+/// As many as the pool has connections, all at once: it still serves.
+#[tokio::test]
+async fn calls_dropped_together_do_not_take_the_pools_connections_with_them() {
+    let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
+    let lock = arena.locked("plugin_sql.notes").await;
+    for _ in 0..3 {
+        let mut calls = Vec::new();
+        for _ in 0..palisade::limits::PLUGIN_CONNECTIONS_MAX {
+            let host = arena.host.clone();
+            let sql = json!({ "sql": "SELECT title FROM notes", "parameters": [] });
+            calls.push(tokio::spawn(async move { call(&host, "sql", "in-query/query", sql).await }));
+        }
+        let waiting = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND wait_event_type = 'Lock'",
+            arena.role
+        );
+        let all = i64::try_from(palisade::limits::PLUGIN_CONNECTIONS_MAX).unwrap();
+        arena.until(&waiting, all).await;
+        calls.iter().for_each(tokio::task::JoinHandle::abort);
+        let left = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'", arena.role);
+        arena.until(&left, 0).await;
+    }
+    lock.batch_execute("ROLLBACK").await.unwrap();
+    let read: Value = arena
+        .call("in-query/query", json!({ "sql": "SELECT title FROM notes", "parameters": [] }))
+        .await
+        .unwrap();
+    assert_eq!(read["rows"].as_array().map(Vec::len), Some(6));
+    arena.leaves_clean_sessions().await;
+}

@@ -1,0 +1,187 @@
+//! How transactions end: races between mutations, actions that must not run twice, and connections that are not fit for
+//! another borrower.
+
+use super::{insert, integer, text};
+use crate::harness::{World, call};
+use palisade::limits::{HOST_CONNECTIONS_MAX, STATEMENTS_CACHED_MAX};
+use palisade::{CallError, Host};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// How long to wait for what takes well under a second.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Makes every insert of this title lose a race, as the server would put it.
+const RACE: &str = "
+    CREATE FUNCTION public.race() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.title LIKE 'race-%' THEN RAISE EXCEPTION 'lost' USING ERRCODE = substr(NEW.title, 6); END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER race BEFORE INSERT ON plugin_sql.notes FOR EACH ROW EXECUTE FUNCTION public.race();";
+
+async fn execute_each(host: &Host, kind: &str, titles: &[&str]) -> Result<Value, CallError> {
+    let insert = |title: &&str| format!("INSERT INTO notes (title) VALUES ('{title}')");
+    let statements: Vec<String> = titles.iter().map(insert).collect();
+    call(host, "sql", &format!("{kind}/execute-each"), json!({ "statements": statements })).await
+}
+
+#[tokio::test]
+async fn counter_that_ten_clients_increment_loses_no_update() {
+    const CLIENTS: i64 = 10;
+    const INCREMENTS: i64 = 20;
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    insert(&host, "probe", &["counter"]).await;
+    world.sql.batch_execute("UPDATE plugin_probe.notes SET rank = 0").await.unwrap();
+    let add = json!({ "sql": "UPDATE notes SET rank = rank + $2 WHERE title = $1", "parameters": [text("counter"), integer(1)] });
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let (host, add) = (host.clone(), add.clone());
+        tasks.spawn(async move {
+            let mut done = 0;
+            while done < INCREMENTS {
+                match call(&host, "probe", "writes/execute", add.clone()).await {
+                    Ok(changed) => {
+                        assert_eq!(changed, json!(1));
+                        done += 1;
+                    }
+                    // It left nothing behind and said so: the client tries again.
+                    Err(CallError::Contended { .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
+    }
+    assert_eq!(world.count("SELECT rank::bigint FROM plugin_probe.notes").await, CLIENTS * INCREMENTS);
+}
+
+/// Read, then written: what only a serializable transaction gets right.
+#[tokio::test]
+async fn counter_that_ten_clients_read_and_then_write_loses_no_update() {
+    let world = World::new().await;
+    let host = world.host(&["steps"]).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let host = host.clone();
+        tasks.spawn(async move {
+            let mut seen = Vec::new();
+            while seen.len() < 5 {
+                match call(&host, "steps", "sequences/increment", json!({})).await {
+                    Ok(count) => seen.push(count.as_i64().unwrap()),
+                    Err(CallError::Contended { .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            seen
+        });
+    }
+    let mut seen = Vec::new();
+    while let Some(result) = tasks.join_next().await {
+        seen.extend(result.unwrap());
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=50).collect::<Vec<i64>>(), "each number was somebody's, and only once");
+}
+
+#[tokio::test]
+async fn action_whose_statement_loses_a_race_is_not_run_again() {
+    let world = World::new().await;
+    let host = world.host(&["sql"]).await;
+    world.sql.batch_execute(RACE).await.unwrap();
+    for code in ["40001", "40P01"] {
+        let (before, race, after) =
+            (format!("before {code}"), format!("race-{code}"), format!("after {code}"));
+        let outcomes = execute_each(&host, "in-action", &[&before, &race, &after]).await.unwrap();
+        let expected = json!([{ "tag": "ok", "val": 1 }, { "tag": "err", "val": { "tag": "serialization" } }, { "tag": "ok", "val": 1 }]);
+        assert_eq!(outcomes, expected, "{code}: each call of an action stands alone");
+        // The title is unique: a second run would fail on it, and three calls use three numbers.
+        assert_eq!(
+            world.count("SELECT last_value FROM plugin_sql.notes_id_seq").await % 3,
+            0,
+            "{code} ran again"
+        );
+    }
+    assert_eq!(world.count("SELECT count(*) FROM plugin_sql.notes").await, 4);
+}
+
+#[tokio::test]
+async fn mutation_whose_statement_always_loses_leaves_nothing_and_says_so() {
+    let world = World::new().await;
+    let host = world.host(&["sql"]).await;
+    world.sql.batch_execute(RACE).await.unwrap();
+    for code in ["40001", "40P01"] {
+        let race = format!("race-{code}");
+        let outcome = execute_each(&host, "in-mutation", &["before", &race, "after"]).await;
+        assert!(matches!(outcome, Err(CallError::Contended { .. })), "{code}: {outcome:?}");
+    }
+    assert_eq!(world.count("SELECT count(*) FROM plugin_sql.notes").await, 0);
+}
+
+/// The role that a tap's statement assumes is gone: what opens the transaction fails in its middle.
+#[tokio::test]
+async fn connection_whose_transaction_could_not_be_opened_is_not_pooled() {
+    use palisade::Caller;
+    use palisade::grant::ItemPower;
+    use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
+    use palisade::guard::request_context::RequestId;
+    let world = World::new().await;
+    let host = world.host(&["audit-trail"]).await;
+    let draft = || Draft {
+        item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
+        title: Title::parse("A note").unwrap(),
+        status: Status::Published,
+        fields: Fields::from_value(json!({})).unwrap(),
+    };
+    let role = "SELECT role FROM palisade.plugins WHERE name = 'audit-trail'";
+    let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
+    world.sql.batch_execute(&format!("ALTER ROLE {role} RENAME TO {role}_gone")).await.unwrap();
+    for _ in 0..3 {
+        assert!(host.create_item(draft(), Caller::Host, RequestId::random()).await.is_err());
+    }
+    world.sql.batch_execute(&format!("ALTER ROLE {role}_gone RENAME TO {role}")).await.unwrap();
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+         AND (state <> 'idle' OR xact_start IS NOT NULL)";
+    let deadline = Instant::now() + PATIENCE;
+    while world.count(left).await > 0 {
+        assert!(Instant::now() < deadline, "a transaction is left open");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    // As often as the pool has connections, so that each is somebody's.
+    for _ in 0..HOST_CONNECTIONS_MAX {
+        host.create_item(draft(), Caller::Host, RequestId::random()).await.unwrap();
+    }
+}
+
+/// The shape of a structured call is the plugin's, so there are as many texts as it likes.
+#[tokio::test]
+async fn statements_that_one_connection_keeps_are_capped() {
+    let world = World::new().await;
+    let host = world.host(&["sql"]).await;
+    let look = "CREATE FUNCTION public.look() RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER AS \
+            $$ SELECT count(*)::text FROM pg_catalog.pg_prepared_statements $$; \
+         ALTER TABLE plugin_sql.spy ALTER COLUMN seen SET DEFAULT public.look()";
+    world.sql.batch_execute(look).await.unwrap();
+    let columns = ["id", "title", "body", "rank", "tags", "extra", "amount"];
+    let directions = ["ascending", "descending"];
+    // Each subset of the columns, ordered either way by each of two: 2 * 127 * 2 texts.
+    let shapes = (1_u32..128).flat_map(|subset| {
+        let chosen: Vec<&str> = (0..7).filter(|bit| subset >> bit & 1 == 1).map(|bit| columns[bit]).collect();
+        let order = ["id", "rank"].into_iter().flat_map(move |column| directions.map(|direction| (column, direction)));
+        order.map(move |(column, direction)| {
+            let order = json!([{ "column": column, "direction": direction }]);
+            json!({ "table": "notes", "columns": chosen, "filter": [], "orderBy": order, "limit": null, "after": [] })
+        })
+    });
+    let shapes: Vec<Value> = shapes.collect();
+    assert!(shapes.len() > 2 * STATEMENTS_CACHED_MAX);
+    let row = json!({ "table": "spy", "columns": ["hand"], "rows": [[text("look")]], "returning": [] });
+    let arguments = json!({ "selections": shapes, "insertion": row });
+    call(&host, "sql", "in-mutation/select-each-then-insert", arguments).await.unwrap();
+    let kept = world.count("SELECT seen::bigint FROM plugin_sql.spy").await;
+    // The one that counts is among them.
+    let max = i64::try_from(STATEMENTS_CACHED_MAX).unwrap() + 1;
+    assert!(kept > 1 && kept <= max, "{kept} are kept, at most {max} may be");
+}

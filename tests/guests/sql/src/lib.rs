@@ -1,0 +1,129 @@
+//! Hands `db` and `db-write` on to the tests, in each of the three kinds: statements come as they are, and many of them
+//! can share one invocation, so that a test sees what one leaves for the next.
+
+palisade_sdk::plugin! { path: "wit" }
+
+use exports::probe::sql::in_query::Answer;
+use exports::probe::sql::{in_action, in_mutation, in_query};
+use palisade_sdk::raw::db::{self, Error, Selection, Value};
+use palisade_sdk::raw::db_write::{self, Insertion, Modification, Outcome, Removal};
+
+struct Sql;
+
+/// Rows asked for at once.
+const BATCH_ROWS: u32 = 1_000;
+
+fn drained(rows: &db::Rows) -> Result<Answer, Error> {
+    let mut answer = Answer { columns: rows.columns(), rows: Vec::new() };
+    loop {
+        let batch = rows.next(BATCH_ROWS)?;
+        if batch.is_empty() {
+            return Ok(answer);
+        }
+        answer.rows.extend(batch);
+    }
+}
+
+/// Reads to the end, and keeps the count alone.
+fn counted(rows: &db::Rows) -> Result<u32, Error> {
+    let mut count = 0;
+    loop {
+        let batch = rows.next(BATCH_ROWS)?;
+        if batch.is_empty() {
+            return Ok(count);
+        }
+        count += u32::try_from(batch.len()).unwrap_or(u32::MAX);
+    }
+}
+
+fn select(selection: &Selection) -> Result<Answer, Error> {
+    drained(&db::select(selection)?)
+}
+
+fn query(sql: &str, parameters: &[Value]) -> Result<Answer, Error> {
+    drained(&db::query(sql, parameters)?)
+}
+
+fn query_each(statements: &[String]) -> Vec<Result<u32, Error>> {
+    statements.iter().map(|sql| counted(&db::query(sql, &[])?)).collect()
+}
+
+fn execute_each(statements: &[String]) -> Vec<Result<u64, Error>> {
+    statements.iter().map(|sql| db_write::execute(sql, &[])).collect()
+}
+
+impl in_query::Guest for Sql {
+    fn select(selection: Selection) -> Result<Answer, Error> {
+        select(&selection)
+    }
+
+    fn query(sql: String, parameters: Vec<Value>) -> Result<Answer, Error> {
+        query(&sql, &parameters)
+    }
+
+    fn select_each(selections: Vec<Selection>) -> Vec<Result<u32, Error>> {
+        selections.iter().map(|selection| counted(&db::select(selection)?)).collect()
+    }
+
+    fn query_each(statements: Vec<String>) -> Vec<Result<u32, Error>> {
+        query_each(&statements)
+    }
+
+    fn query_then_fail(sql: String) -> Result<(), String> {
+        drop(db::query(&sql, &[])?);
+        Err("failed after the query".to_owned())
+    }
+}
+
+/// What mutations and actions have in common.
+macro_rules! writes {
+    () => {
+        fn select(selection: Selection) -> Result<Answer, Error> {
+            select(&selection)
+        }
+
+        fn query(sql: String, parameters: Vec<Value>) -> Result<Answer, Error> {
+            query(&sql, &parameters)
+        }
+
+        fn query_each(statements: Vec<String>) -> Vec<Result<u32, Error>> {
+            query_each(&statements)
+        }
+
+        fn insert(insertion: Insertion) -> Result<Outcome, Error> {
+            db_write::insert(&insertion)
+        }
+
+        fn update(modification: Modification) -> Result<Outcome, Error> {
+            db_write::update(&modification)
+        }
+
+        fn delete(removal: Removal) -> Result<Outcome, Error> {
+            db_write::delete(&removal)
+        }
+
+        fn execute(sql: String, parameters: Vec<Value>) -> Result<u64, Error> {
+            db_write::execute(&sql, &parameters)
+        }
+
+        fn execute_each(statements: Vec<String>) -> Vec<Result<u64, Error>> {
+            execute_each(&statements)
+        }
+    };
+}
+
+impl in_mutation::Guest for Sql {
+    writes!();
+
+    fn select_each_then_insert(selections: Vec<Selection>, insertion: Insertion) -> Result<u32, Error> {
+        let count = selections.iter().try_fold(0, |sum, selection| Ok(sum + counted(&db::select(selection)?)?));
+        db_write::insert(&insertion)?;
+        count
+    }
+}
+
+impl in_action::Guest for Sql {
+    writes!();
+}
+
+export!(Sql);
