@@ -1,6 +1,7 @@
 //! Components built with a real standard library: WASI is there, and leads nowhere.
 
-use crate::harness::{World, call};
+use crate::harness::{World, call, trapped};
+use palisade::limits::RANDOM_CALL_BYTES_MAX;
 use serde_json::json;
 
 #[tokio::test]
@@ -60,4 +61,17 @@ async fn std_guests_hash_order_follows_the_invocations_seed() {
         orders.insert(call(&host, "wasi", "attempts/order", json!({})).await.unwrap().to_string());
     }
     assert!(orders.len() > 1, "each invocation has a seed of its own");
+}
+
+#[tokio::test]
+async fn std_guest_that_asks_for_more_random_bytes_than_one_call_may_is_stopped() {
+    let world = World::new().await;
+    let host = world.host(&["wasi"]).await;
+    for function in ["attempts/random", "actions/random"] {
+        for length in [RANDOM_CALL_BYTES_MAX + 1, 16 * RANDOM_CALL_BYTES_MAX] {
+            trapped(call(&host, "wasi", function, json!({ "length": length })).await);
+        }
+        let filled = call(&host, "wasi", function, json!({ "length": RANDOM_CALL_BYTES_MAX })).await.unwrap();
+        assert!(filled.as_u64().unwrap() > RANDOM_CALL_BYTES_MAX / 2, "{function}: {filled}");
+    }
 }

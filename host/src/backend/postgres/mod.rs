@@ -19,6 +19,8 @@ pub(crate) mod role;
 mod seats;
 pub mod session;
 pub(crate) mod statement;
+#[cfg(test)]
+mod tests;
 mod text;
 mod url;
 pub mod users;

@@ -48,6 +48,11 @@ fn query_each(statements: &[String]) -> Vec<Result<u32, Error>> {
     statements.iter().map(|sql| counted(&db::query(sql, &[])?)).collect()
 }
 
+fn query_then_fail(sql: &str) -> Result<(), String> {
+    db::query(sql, &[])?.next(1)?;
+    Err("failed after the query".to_owned())
+}
+
 fn execute_each(statements: &[String]) -> Vec<Result<u64, Error>> {
     statements.iter().map(|sql| db_write::execute(sql, &[])).collect()
 }
@@ -70,8 +75,7 @@ impl in_query::Guest for Sql {
     }
 
     fn query_then_fail(sql: String) -> Result<(), String> {
-        drop(db::query(&sql, &[])?);
-        Err("failed after the query".to_owned())
+        query_then_fail(&sql)
     }
 }
 
@@ -88,6 +92,10 @@ macro_rules! writes {
 
         fn query_each(statements: Vec<String>) -> Vec<Result<u32, Error>> {
             query_each(&statements)
+        }
+
+        fn query_then_fail(sql: String) -> Result<(), String> {
+            query_then_fail(&sql)
         }
 
         fn insert(insertion: Insertion) -> Result<Outcome, Error> {
@@ -116,7 +124,8 @@ impl in_mutation::Guest for Sql {
     writes!();
 
     fn select_each_then_insert(selections: Vec<Selection>, insertion: Insertion) -> Result<u32, Error> {
-        let count = selections.iter().try_fold(0, |sum, selection| Ok(sum + counted(&db::select(selection)?)?));
+        let count =
+            selections.iter().try_fold(0, |sum, selection| Ok(sum + counted(&db::select(selection)?)?));
         db_write::insert(&insertion)?;
         count
     }

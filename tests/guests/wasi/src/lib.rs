@@ -45,6 +45,10 @@ impl attempts::Guest for Wasi {
         clocks()
     }
 
+    fn random(length: u32) -> u32 {
+        random(length)
+    }
+
     fn order() -> String {
         let map: HashMap<u32, ()> = (0..10).map(|key| (key, ())).collect();
         map.keys().map(u32::to_string).collect::<Vec<_>>().join(" ")
@@ -52,9 +56,27 @@ impl attempts::Guest for Wasi {
 }
 
 impl actions::Guest for Wasi {
+    fn random(length: u32) -> u32 {
+        random(length)
+    }
+
     fn clocks() -> (u64, u64) {
         clocks()
     }
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    /// What `getrandom` calls.
+    fn random_get(buffer: *mut u8, length: usize) -> u16;
+}
+
+fn random(length: u32) -> u32 {
+    let mut bytes = vec![0_u8; length as usize];
+    // SAFETY: the buffer is as long as it is said to be.
+    let failed = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
+    assert_eq!(failed, 0, "no random bytes");
+    bytes.into_iter().map(|byte| u32::from(byte != 0)).sum()
 }
 
 fn clocks() -> (u64, u64) {

@@ -246,19 +246,19 @@ impl Dice {
         match kind {
             Bool => {
                 let (a, b, n, m) = (of(Bool), of(Bool), of(Int), of(Int));
-                let (t, u, time, json, texts) = (of(Text), of(Text), of(Time), of(Json), of(Texts));
+                let (text, other, time, json, texts) = (of(Text), of(Text), of(Time), of(Json), of(Texts));
                 let compare = self.one(&["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM"]);
                 match self.below(14) {
                     0 => format!("{a} AND {b}"),
                     1 => format!("({a} OR {b})"),
                     2 => format!("NOT ({a})"),
                     3 => format!("({n}) {compare} ({m})"),
-                    4 => format!("({t}) {compare} ({u})"),
-                    5 => format!("({t}) LIKE 'a%'"),
-                    6 => format!("({t}) NOT ILIKE '%\\_b' ESCAPE '\\'"),
+                    4 => format!("({text}) {compare} ({other})"),
+                    5 => format!("({text}) LIKE 'a%'"),
+                    6 => format!("({text}) NOT ILIKE '%\\_b' ESCAPE '\\'"),
                     7 => format!("({n}) BETWEEN 1 AND ({m})"),
                     8 => format!("({n}) IN (1, 2, ({m}))"),
-                    9 => format!("({t}) = ANY ({texts})"),
+                    9 => format!("({text}) = ANY ({texts})"),
                     10 => format!("EXISTS (SELECT 1 FROM people p WHERE p.id = ({n}))"),
                     11 => format!("({time}) IS NOT NULL"),
                     12 => format!("({json}) @> '{{\"a\": 1}}'"),
