@@ -1,13 +1,13 @@
 //! `wit/db.wit` through a component: structured calls, SQL text, transactions by kind, and what no plugin reaches.
 //!
-//! What is sent to break it is in `db/attacks/`, how transactions and sessions end in `db/transactions.rs`.
+//! What is sent to break it is in `db/attacks/`; which transactions run again and which connections are kept, in
+//! `db/transactions.rs`.
 
 mod attacks;
-mod transactions;
-
 mod ending;
 mod pgbouncer;
 mod rows;
+mod transactions;
 
 use crate::harness::{World, altered, call, guest, returned};
 use palisade::{Host, Policy};

@@ -1,15 +1,11 @@
-//! How transactions end: races between mutations, actions that must not run twice, and connections that are not fit for
-//! another borrower.
+//! Which work runs again and which must not, and what a connection keeps of the statements it ran.
 
 use super::{insert, integer, text};
 use crate::harness::{World, call};
-use palisade::limits::{HOST_CONNECTIONS_MAX, STATEMENTS_CACHED_MAX};
+use palisade::limits::STATEMENTS_CACHED_MAX;
 use palisade::{CallError, Host};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 
-/// How long to wait for what takes well under a second.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// Makes every insert of this title lose a race, as the server would put it.
 const RACE: &str = "
     CREATE FUNCTION public.race() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -118,41 +114,6 @@ async fn mutation_whose_statement_always_loses_leaves_nothing_and_says_so() {
         assert!(matches!(outcome, Err(CallError::Contended { .. })), "{code}: {outcome:?}");
     }
     assert_eq!(world.count("SELECT count(*) FROM plugin_sql.notes").await, 0);
-}
-
-/// The role that a tap's statement assumes is gone: what opens the transaction fails in its middle.
-#[tokio::test]
-async fn connection_whose_transaction_could_not_be_opened_is_not_pooled() {
-    use palisade::Caller;
-    use palisade::grant::ItemPower;
-    use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
-    use palisade::guard::request_context::RequestId;
-    let world = World::new().await;
-    let host = world.host(&["audit-trail"]).await;
-    let draft = || Draft {
-        item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
-        title: Title::parse("A note").unwrap(),
-        status: Status::Published,
-        fields: Fields::from_value(json!({})).unwrap(),
-    };
-    let role = "SELECT role FROM palisade.plugins WHERE name = 'audit-trail'";
-    let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
-    world.sql.batch_execute(&format!("ALTER ROLE {role} RENAME TO {role}_gone")).await.unwrap();
-    for _ in 0..3 {
-        assert!(host.create_item(draft(), Caller::Host, RequestId::random()).await.is_err());
-    }
-    world.sql.batch_execute(&format!("ALTER ROLE {role}_gone RENAME TO {role}")).await.unwrap();
-    let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
-         AND (state <> 'idle' OR xact_start IS NOT NULL)";
-    let deadline = Instant::now() + PATIENCE;
-    while world.count(left).await > 0 {
-        assert!(Instant::now() < deadline, "a transaction is left open");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    // As often as the pool has connections, so that each is somebody's.
-    for _ in 0..HOST_CONNECTIONS_MAX {
-        host.create_item(draft(), Caller::Host, RequestId::random()).await.unwrap();
-    }
 }
 
 /// The shape of a structured call is the plugin's, so there are as many texts as it likes.

@@ -197,9 +197,7 @@ impl Arena {
             if found == number {
                 return;
             }
-            if Instant::now() >= deadline {
-                panic!("{query} stays {found}: {:?}", self.sessions().await);
-            }
+            assert!(Instant::now() < deadline, "{query} stays {found}: {:?}", self.sessions().await);
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

@@ -11,7 +11,7 @@ use crate::limits::{HOST_CONNECTIONS_MAX, Limits};
 #[tokio::test]
 async fn connection_whose_transaction_opened_in_part_is_not_pooled() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
-    let database = Database::connect(server.config()).await.unwrap();
+    let database = Database::connect(server.config(), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
     let sql = |role| Sql { text: "SELECT 1", parameters: &[], types: &[], role };
     for kind in [Kind::Mutation, Kind::Action] {

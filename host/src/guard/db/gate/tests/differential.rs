@@ -249,7 +249,7 @@ async fn judge_convicts_what_has_an_effect_and_acquits_what_has_none() {
         "UPDATE plugin_blog.drafts SET title = secret FROM plugin_blog.hidden",
         "INSERT INTO plugin_other.drafts VALUES (1)",
         "UPDATE plugin_blog.drafts SET title = plugin_blog.lower(title)",
-        "DROP TABLE plugin_blog.drafts",
+        "DROP TABLE plugin_blog.events",
         "LOCK TABLE plugin_blog.drafts",
     ] {
         assert!(judge.of_write(sql).await.guilt.is_some(), "{sql}");
