@@ -44,7 +44,7 @@ const BOUNDARIES: &[(&str, &str)] = &[
     ("sees rows of other plugins", "SELECT 1 / count(*) FROM palisade.plugins WHERE role <> session_user"),
     ("reads the passwords of logins", "SELECT rolpassword FROM pg_catalog.pg_authid LIMIT 0"),
     ("reads files of the server", "SELECT pg_catalog.pg_read_file('PG_VERSION')"),
-    ("runs programs on the server", "COPY (SELECT 1) TO PROGRAM 'true'"),
+    ("runs programs on the server", "COPY (SELECT WHERE false) TO PROGRAM 'true'"),
     ("makes schemas", "CREATE SCHEMA palisade_canary"),
 ];
 
