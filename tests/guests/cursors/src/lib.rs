@@ -46,10 +46,10 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
         Step::OpenFillers => db::select(&all("filler"))?,
         Step::OpenText(text) => db::query(&text, &[])?,
         Step::Next((index, max)) => {
-            return read(results, index).map_or_else(none, |rows| Ok(shown(&rows.next(max)?)));
+            return read(results, index).map_or_else(|| Ok(none()), |rows| Ok(shown(&rows.next(max)?)));
         }
         Step::Rest(index) => {
-            let Some(rows) = read(results, index) else { return none() };
+            let Some(rows) = read(results, index) else { return Ok(none()) };
             let mut all = Vec::new();
             loop {
                 let batch = rows.next(BATCH_ROWS)?;
@@ -75,7 +75,9 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
             let until = clock::now() + i64::from(ms) * US_PER_MS;
             while clock::now() < until {
                 // Asking the time is a call of the host, and these are counted.
-                (0..ROUNDS).for_each(|round| drop(std::hint::black_box(round)));
+                (0..ROUNDS).for_each(|round| {
+                    let _ = std::hint::black_box(round);
+                });
             }
             return Ok("spun".into());
         }
@@ -99,8 +101,8 @@ fn read(results: &[Option<Rows>], index: u32) -> Option<&Rows> {
     results.get(index as usize).and_then(Option::as_ref)
 }
 
-fn none() -> Result<String, Error> {
-    Ok("no such result".into())
+fn none() -> String {
+    "no such result".into()
 }
 
 fn shown(rows: &[Row]) -> String {
