@@ -7,6 +7,7 @@
 mod repo;
 mod step;
 
+mod bench;
 mod demo;
 mod test;
 
@@ -51,6 +52,19 @@ enum Task {
         /// Run only the tests whose name contains this
         filter: Option<String>,
     },
+    /// Measure a select in a plugin beside the same one without Palisade
+    ///
+    /// Builds the host optimized, starts a private database, and lets the ways to read one row take turns, at 1 and at 16
+    /// clients. Prints medians, their ratios to the bare driver and where the time goes; `target/bench/db.json` has the same.
+    /// Criterion keeps what it found in `target/criterion`, and says what changed. No time is a failure.
+    Bench {
+        /// Measure for a few seconds only: whether it runs, not how fast
+        #[arg(long)]
+        quick: bool,
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Build the example plugins and the test guests into components, in target/guests
     Guests,
     /// Check formatting, clippy, rustdoc, the repository's own rules, and the dependencies
@@ -69,6 +83,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Demo { once, listen } => demo::run(once, listen),
         Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Bench { quick, json } => bench::run(quick, json),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
