@@ -53,9 +53,14 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(rows: raw::Rows) -> Self {
-        let columns = rows.columns().into_iter().map(|column| column.name).collect();
-        Self { source: rows, columns, batch: Vec::new().into_iter(), ended: false }
+    pub(super) fn new(source: raw::Rows) -> Self {
+        let columns = source.columns().into_iter().map(|column| column.name).collect();
+        Self::named(source, columns)
+    }
+
+    /// The same where the names are known: asking for them is a call to the host.
+    pub(super) fn named(source: raw::Rows, columns: Rc<[String]>) -> Self {
+        Self { source, columns, batch: Vec::new().into_iter(), ended: false }
     }
 
     /// Returns the columns, in order.

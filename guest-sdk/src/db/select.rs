@@ -60,7 +60,7 @@ impl Select {
 
     /// The rows, read in batches while they are iterated.
     pub fn rows(&self) -> Result<Rows, Error> {
-        raw::select(&self.0).map(Rows::new)
+        raw::select(&self.0).map(|rows| Rows::named(rows, self.0.columns.as_slice().into()))
     }
 
     fn order(mut self, column: String, direction: Direction) -> Self {
