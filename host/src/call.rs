@@ -29,8 +29,7 @@ pub(crate) async fn call(
         function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
     let _permit = core.admit(&plugin).await?;
     let setting = Setting::new(Arc::new(Request::new(request, caller)), function.kind, &plugin.limits);
-    let unit =
-        Call { core, plugin: &plugin, path, function: &function, arguments: lowered, setting: &setting };
+    let unit = Call { core, plugin: &plugin, function: &function, arguments: lowered, setting: &setting };
     let (value, usage) = transact(&setting, unit).await?;
     Ok(Outcome { value, usage })
 }
@@ -38,7 +37,6 @@ pub(crate) async fn call(
 struct Call<'a> {
     core: &'a Core,
     plugin: &'a Arc<Plugin>,
-    path: &'a str,
     function: &'a Function,
     arguments: Vec<Val>,
     setting: &'a Setting,
@@ -49,7 +47,7 @@ impl Unit for Call<'_> {
 
     async fn run(&mut self) -> Ran<Self::Output> {
         let Function { kind, signature, .. } = self.function;
-        let entry = Entry::Function { path: self.path.to_owned(), arguments: self.arguments.clone() };
+        let entry = Entry::Function { function: self.function, arguments: &self.arguments };
         let session = self.plugin.session(*kind);
         let Ended { session, ledger, reply } =
             invocation::run(self.core, self.plugin, *kind, self.setting, session, entry).await;

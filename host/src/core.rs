@@ -41,7 +41,11 @@ pub(crate) struct Core {
 
 impl Core {
     /// Finds a function, or says what there is instead.
-    pub(crate) fn find(&self, plugin: &str, function: &str) -> Result<(Arc<Plugin>, Function), CallError> {
+    pub(crate) fn find(
+        &self,
+        plugin: &str,
+        function: &str,
+    ) -> Result<(Arc<Plugin>, Arc<Function>), CallError> {
         let Some(found) = self.registry.find(plugin) else {
             let names: Vec<String> =
                 self.registry.all().iter().map(|plugin| plugin.name.to_string()).collect();

@@ -69,6 +69,7 @@ fn pool() -> PoolingAllocationConfig {
         .table_elements(usize::try_from(limits::Limit::TableElements.default_max()).unwrap_or(usize::MAX))
         .max_memory_size(usize::try_from(limits::MEMORY_CEILING_BYTES).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(limits::POOL_KEEP_RESIDENT_BYTES)
+        .table_keep_resident(limits::POOL_TABLE_KEEP_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);
     pool
 }

@@ -228,7 +228,7 @@ pub struct FunctionInfo {
 impl PluginInfo {
     fn of(plugin: &Plugin) -> Self {
         let functions = plugin.paths().filter_map(|path| {
-            let Function { kind, signature, .. } = plugin.function(&path)?;
+            let Function { kind, signature, .. } = &**plugin.function(&path)?;
             Some(FunctionInfo {
                 kind: *kind,
                 signature: signature.to_string(),

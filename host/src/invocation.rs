@@ -91,7 +91,7 @@ pub(crate) async fn run(
     kind: Kind,
     setting: &Setting,
     session: Session,
-    entry: Entry,
+    entry: Entry<'_>,
 ) -> Ended {
     let mut store = store(core, plugin, kind, setting, session);
     let entered = AssertUnwindSafe(plugin.enter(&mut store, kind, entry)).catch_unwind();

@@ -164,6 +164,9 @@ pub const INSTANCES_TOTAL_MAX: u32 = 1_000;
 /// Memory that stays mapped in an idle pool slot, in bytes: most calls of a small guest touch no more, and more would
 /// have to be cleared for each call.
 pub const POOL_KEEP_RESIDENT_BYTES: usize = 128 * 1024;
+/// The same of a table's slot, in bytes: a page, which is cleared in less time than it takes to give it back to the system
+/// and to fault it in again. A component has two or three tables, of a few dozen entries each.
+pub const POOL_TABLE_KEEP_RESIDENT_BYTES: usize = 4 * 1024;
 /// Stack of guest code, in bytes.
 pub const WASM_STACK_BYTES: usize = 1024 * 1024;
 /// Stack of an invocation, in bytes: the guest's and what host functions need on top of it.

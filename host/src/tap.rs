@@ -139,7 +139,12 @@ pub(crate) async fn cron(
 }
 
 /// Enters a plugin as a query, with a snapshot of its own.
-async fn ask(core: &Core, plugin: &Arc<Plugin>, setting: &Setting, entry: Entry) -> Result<Reply, CallError> {
+async fn ask(
+    core: &Core,
+    plugin: &Arc<Plugin>,
+    setting: &Setting,
+    entry: Entry<'_>,
+) -> Result<Reply, CallError> {
     let _permit = core.admit(plugin).await?;
     let session = plugin.session(Kind::Query);
     let ended = invocation::run(core, plugin, Kind::Query, &own(setting, plugin), session, entry).await;
@@ -155,7 +160,7 @@ async fn take_part(
     plugin: &Arc<Plugin>,
     setting: &Setting,
     session: Session,
-    entry: Entry,
+    entry: Entry<'_>,
 ) -> (Option<Session>, Result<Reply, CallError>) {
     let _permit = match core.admit(plugin).await {
         Ok(permit) => permit,

@@ -15,8 +15,8 @@ pub(crate) use taps::tap_item_access::{Decision, Operation};
 pub(crate) use taps::tap_item_changed::{Change as ItemChange, Update};
 
 /// What to enter.
-pub(crate) enum Entry {
-    Function { path: String, arguments: Vec<Val> },
+pub(crate) enum Entry<'a> {
+    Function { function: &'a Function, arguments: &'a [Val] },
     Access { operation: Operation, item: Item },
     View { item: Item },
     Presave { previous: Option<Item>, draft: WitDraft },
@@ -69,18 +69,16 @@ impl Plugin {
         &self,
         store: &mut Store<State>,
         kind: Kind,
-        entry: Entry,
+        entry: Entry<'_>,
     ) -> wasmtime::Result<Reply> {
         let pre = self.instances.get(&kind).ok_or_else(|| absent("instance"))?;
         let instance = pre.instantiate_async(&mut *store).await?;
         let taps = &self.tap_indices;
         Ok(match entry {
-            Entry::Function { path, arguments } => {
-                let Function { export, signature, .. } =
-                    self.function(&path).ok_or_else(|| absent("function"))?;
+            Entry::Function { function: Function { export, signature, .. }, arguments } => {
                 let function = instance.get_func(&mut *store, *export).ok_or_else(|| absent("function"))?;
                 let mut results = vec![Val::Bool(false); signature.results_len()];
-                function.call_async(&mut *store, &arguments, &mut results).await?;
+                function.call_async(&mut *store, arguments, &mut results).await?;
                 Reply::Values(results)
             }
             Entry::Access { operation, item } => {

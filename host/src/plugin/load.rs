@@ -190,7 +190,7 @@ impl Loader {
                     let (_, index) =
                         component.get_export(Some(&parent), name).ok_or("a function has no index")?;
                     let function = Function { kind: *kind, signature, export: index };
-                    mapped.insert(name.to_owned(), function);
+                    mapped.insert(name.to_owned(), Arc::new(function));
                 }
             }
             let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
@@ -230,7 +230,7 @@ impl Loader {
     }
 }
 
-type Functions = BTreeMap<String, BTreeMap<String, Function>>;
+type Functions = BTreeMap<String, BTreeMap<String, Arc<Function>>>;
 type Linked = (BTreeMap<Kind, InstancePre<State>>, TapIndices);
 
 /// The cause that says most.

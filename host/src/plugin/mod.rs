@@ -44,15 +44,14 @@ pub(crate) struct Plugin {
     pub(crate) role: String,
     pub(crate) taps: Taps,
     pub(crate) passport: Passport,
-    pub(crate) functions: BTreeMap<String, BTreeMap<String, Function>>,
+    pub(crate) functions: BTreeMap<String, BTreeMap<String, Arc<Function>>>,
     pub(crate) admission: Arc<Semaphore>,
     pool: Arc<Pool>,
     instances: BTreeMap<Kind, InstancePre<State>>,
     tap_indices: TapIndices,
 }
 
-/// A function that callers can name.
-#[derive(Clone)]
+/// A function that callers can name. Shared, because its signature is a tree that no call should copy.
 pub(crate) struct Function {
     pub(crate) kind: Kind,
     pub(crate) signature: Signature,
@@ -66,7 +65,7 @@ impl Plugin {
     }
 
     /// Finds a function by `interface/function`.
-    pub(crate) fn function(&self, path: &str) -> Option<&Function> {
+    pub(crate) fn function(&self, path: &str) -> Option<&Arc<Function>> {
         let (interface, function) = path.split_once('/')?;
         self.functions.get(interface)?.get(function)
     }
