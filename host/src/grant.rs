@@ -3,6 +3,12 @@
 //! A grant is only ever narrowed. The same shape serves both sides, so a policy can be written by copying the
 //! `[grants]` of a manifest and striking out lines.
 
+mod form;
+mod table;
+
+pub use crate::guard::db::catalogue::ColumnSet;
+pub use table::{TableGrant, TableOperation};
+
 use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,29 +41,15 @@ pub struct Grants {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DbGrant {
-    /// Operations on each table.
+    /// Operations on each table, on all its columns or on those that are named.
     #[serde(default)]
-    pub tables: BTreeMap<String, BTreeSet<TableOperation>>,
+    pub tables: BTreeMap<String, TableGrant>,
     /// SQL text that reads.
     #[serde(default)]
     pub query: bool,
     /// SQL text that writes.
     #[serde(default)]
     pub execute: bool,
-}
-
-/// What may be done with a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TableOperation {
-    /// Read rows.
-    Select,
-    /// Add rows.
-    Insert,
-    /// Change rows.
-    Update,
-    /// Remove rows.
-    Delete,
 }
 
 /// Powers over content items.
@@ -169,7 +161,7 @@ impl Grants {
     pub fn within(&self, allowed: &Self) -> Self {
         Self {
             db: DbGrant {
-                tables: shared(&self.db.tables, &allowed.db.tables),
+                tables: self.db.tables_within(&allowed.db),
                 query: self.db.query && allowed.db.query,
                 execute: self.db.execute && allowed.db.execute,
             },
@@ -179,6 +171,16 @@ impl Grants {
             taps: self.taps.intersection(&allowed.taps).cloned().collect(),
             http: self.http.iter().filter(|entry| allowed.http.contains(entry)).cloned().collect(),
         }
+    }
+}
+
+impl DbGrant {
+    fn tables_within(&self, allowed: &Self) -> BTreeMap<String, TableGrant> {
+        let both = self.tables.iter().filter_map(|(name, asked)| {
+            let common = asked.within(allowed.tables.get(name)?)?;
+            Some((name.clone(), common))
+        });
+        both.collect()
     }
 }
 

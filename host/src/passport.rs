@@ -219,9 +219,7 @@ fn check_version(name: &str) -> Result<(), String> {
 
 /// Whether a grant covers a function; if not, the line that would.
 fn explain(interface: &str, function: &str, grants: &Grants) -> Result<(), String> {
-    let table = |operation: TableOperation| {
-        grants.db.tables.values().any(|operations| operations.contains(&operation))
-    };
+    let table = |operation: TableOperation| grants.db.tables.values().any(|table| table.allows(operation));
     let item = |power: ItemPower| grants.item.types.values().any(|powers| powers.contains(&power));
     let (covered, line) = match (interface, function) {
         ("db", "select") => (table(TableOperation::Select), "db = { tables = { TABLE = [\"select\"] } }"),

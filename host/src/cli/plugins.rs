@@ -63,7 +63,7 @@ fn describe(plugin: &PluginInfo) -> Value {
 
 fn print(plugin: &PluginInfo) {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
-    let PluginInfo { name, version, description, passport, functions, .. } = plugin;
+    let PluginInfo { name, version, description, passport, grants, functions } = plugin;
     let gap = if description.is_empty() { "" } else { "  " };
     anstream::println!("{bold}{name}{bold:#} {version}{gap}{description}");
     for function in functions {
@@ -72,6 +72,9 @@ fn print(plugin: &PluginInfo) {
     }
     for (tap, kind) in &passport.taps {
         anstream::println!("  {:<8} {tap}", kind.to_string());
+    }
+    for (table, grant) in &grants.db.tables {
+        anstream::println!("  {dim}table    {table}: {grant}{dim:#}");
     }
     let imports: Vec<&str> = passport.imports.keys().chain(&passport.wasi).map(String::as_str).collect();
     if !imports.is_empty() {

@@ -1,6 +1,6 @@
 //! PostgreSQL: the boundary. One login role and one schema for each plugin, and the host's own tables.
 //!
-//! [`Database`] is what a host holds of it. Statements go through [`session`], rights are made in [`role`], what the
+//! [`Database`] is what a host holds of it. Statements go through [`session`], a plugin is installed by [`role`] with [`schema`] and [`rights`], what the
 //! server's errors mean is in [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree
 //! that `guard/db` has checked.
 
@@ -15,7 +15,9 @@ mod migrate;
 mod mode;
 pub(crate) mod pool;
 pub(crate) mod reading;
+mod rights;
 pub(crate) mod role;
+mod schema;
 mod seats;
 pub mod session;
 pub(crate) mod statement;

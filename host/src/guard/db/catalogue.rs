@@ -58,7 +58,8 @@ impl ColumnSet {
         }
     }
 
-    fn is_granted(&self) -> bool {
+    /// Whether there is any column in it.
+    pub fn is_granted(&self) -> bool {
         match self {
             Self::None => false,
             Self::All => true,

@@ -20,7 +20,8 @@ pub(super) fn column(name: &str, data_type: Type) -> Column {
     Column { name: name.to_owned(), data_type, nullable: true }
 }
 
-/// What a plugin `blog` could have: a table for everything, one to read, one to append to, and one with a secret.
+/// What a plugin `blog` could have: a table for everything, one to read, one to append to, one with a secret, and
+/// one with columns of every right.
 pub(super) fn catalogue() -> Catalogue {
     let status = Type::new(
         "status".to_owned(),
@@ -53,6 +54,16 @@ pub(super) fn catalogue() -> Catalogue {
             "people",
             people,
             Grant { select: some(&["id", "name"]), update: some(&["name"]), ..Grant::default() },
+        ))
+        .with_table(Table::new(
+            "letters",
+            vec![column("id", Type::INT8), column("body", Type::TEXT), column("seal", Type::TEXT)],
+            Grant {
+                select: some(&["id"]),
+                insert: some(&["id", "body"]),
+                update: some(&["body"]),
+                delete: true,
+            },
         ))
 }
 
