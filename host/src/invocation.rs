@@ -93,7 +93,8 @@ pub(crate) async fn run(
     session: Session,
     entry: Entry<'_>,
 ) -> Ended {
-    let mut store = store(core, plugin, kind, setting, session);
+    let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
+    let mut store = store(core, plugin, kind, setting, session.on_behalf(claim));
     let entered = AssertUnwindSafe(plugin.enter(&mut store, kind, entry)).catch_unwind();
     let result = tokio::time::timeout_at(setting.deadline, entered).await;
     let cut_off = result.is_err();

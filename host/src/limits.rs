@@ -474,6 +474,15 @@ pub const HTTP_LOOKUPS_MAX: usize = 64;
 
 /// Bytes of a secret that the host draws: 256 bits, which nobody guesses.
 pub const SECRET_BYTES: usize = 32;
+/// Bytes of one key of the proofs of who calls: a block of SHA-256, so that a key fills one.
+pub const CALLER_KEY_BYTES: usize = 64;
+/// Bytes of both keys: of the inner hash, then of the outer.
+pub const CALLER_KEYS_BYTES: usize = 2 * CALLER_KEY_BYTES;
+/// Milliseconds that a proof of who calls is good for: as long as a statement may take, the same for the commit that reads
+/// the rest of an action's cursor, and once more for what comes before it.
+pub const CALLER_PROOF_MS: i64 = 15_000;
+/// Seconds after which a server's clock is read again: less than anybody needs to set one twice.
+pub const CALLER_CLOCK_S: u64 = 60;
 /// The advisory lock of everything that changes the shape of a database: "pali" in ASCII, so that it meets no other's.
 pub const DATABASE_LOCK: i64 = 0x7061_6c69;
 /// Bytes of an item id that the invocation's randomness fills: all of a version 7 UUID but its time.

@@ -125,6 +125,7 @@ impl Loader {
             catalogue: installed.catalogue,
             role: installed.role,
             pool: installed.pool,
+            signer: installed.signer,
             admission: Arc::new(Semaphore::new(PLUGIN_CONCURRENCY_MAX)),
             name,
             grants,

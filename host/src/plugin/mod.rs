@@ -11,8 +11,10 @@ mod prepass;
 pub(crate) use entry::{Decision, Entry, ItemChange, Operation, Reply, Update, WitDraft};
 pub(crate) use load::{Loader, Source};
 
+use crate::backend::postgres::caller::{Claim, Signer};
 use crate::backend::postgres::pool::Pool;
 use crate::backend::postgres::session::Session;
+use crate::caller::Caller;
 use crate::grant::Grants;
 use crate::guard::db::catalogue::Catalogue;
 use crate::guard::http::Egress;
@@ -47,6 +49,8 @@ pub(crate) struct Plugin {
     pub(crate) functions: BTreeMap<String, BTreeMap<String, Arc<Function>>>,
     pub(crate) admission: Arc<Semaphore>,
     pool: Arc<Pool>,
+    /// Where rows of its tables belong to users.
+    signer: Option<Arc<Signer>>,
     instances: BTreeMap<Kind, InstancePre<State>>,
     tap_indices: TapIndices,
 }
@@ -62,6 +66,11 @@ impl Plugin {
     /// The plugin's own side of the database.
     pub(crate) fn session(&self, kind: Kind) -> Session {
         Session::of_plugin(Arc::clone(&self.pool), kind)
+    }
+
+    /// On whose behalf its statements run, where its tables ask.
+    pub(crate) fn claim(&self, caller: &Caller, is_cron: bool) -> Option<Claim> {
+        self.signer.as_ref()?.claim(&self.role, caller, is_cron)
     }
 
     /// Finds a function by `interface/function`.

@@ -1,5 +1,6 @@
 //! Logging in as one role, and what a connection carries from then on.
 
+use super::caller::Remembered;
 use super::failure::{self, Failure};
 use super::seats::{Seat, Seats};
 use super::wire::{Allowance, Counted, Target};
@@ -30,6 +31,8 @@ pub(super) struct Login {
     pub target: Target,
     pub seats: Option<Arc<Seats>>,
     pub is_pooled: bool,
+    /// Who answers, where somebody has asked.
+    pub server: Remembered,
 }
 
 impl Manager for Logins {
@@ -83,6 +86,7 @@ impl Logins {
             target: target.clone(),
             seats: self.seats.clone(),
             is_pooled: self.is_pooled,
+            server: Remembered::default(),
         };
         login.check_session().await?;
         if self.is_pooled {

@@ -2,17 +2,25 @@
 
 use super::pool::Connection;
 use crate::error::LoadError;
-use crate::limits::{DATABASE_LOCK, MIGRATION_MS, SECRET_BYTES};
+use crate::limits::{CALLER_KEYS_BYTES, DATABASE_LOCK, MIGRATION_MS, SECRET_BYTES};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
 
 /// The host's migrations. A released one never changes: its checksum is in every database.
-const MIGRATIONS: &[(i32, &str, &str)] = &[(1, "base", include_str!("base.sql"))];
+const MIGRATIONS: &[(i32, &str, &str)] =
+    &[(1, "base", include_str!("base.sql")), (2, "caller", include_str!("caller.sql"))];
 
-/// Brings the database up to date and returns the secret that roles' passwords are derived from.
-pub(super) async fn run(connection: &Connection) -> Result<Vec<u8>, LoadError> {
-    let seed: [u8; SECRET_BYTES] = rand::random();
-    apply(connection, &seed).await.map_err(|error| match error {
+/// What the database keeps for its hosts, so that all of them have the same.
+pub(super) struct Secrets {
+    /// What roles' passwords are derived from.
+    pub passwords: Vec<u8>,
+    /// The keys of proofs of who calls.
+    pub callers: [u8; CALLER_KEYS_BYTES],
+}
+
+/// Brings the database up to date and returns its secrets.
+pub(super) async fn run(connection: &Connection) -> Result<Secrets, LoadError> {
+    apply(connection).await.map_err(|error| match error {
         Fault::Server(error) => failed(&error),
         Fault::Drift(sentence) => {
             LoadError::Database { sentence, source: anyhow::anyhow!("checksum mismatch") }
@@ -31,10 +39,10 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
-async fn apply(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {
+async fn apply(connection: &Connection) -> Result<Secrets, Fault> {
     let client = connection.client();
     client.batch_execute(&begin()).await?;
-    let result = apply_locked(connection, seed).await;
+    let result = apply_locked(connection).await;
     client.batch_execute(end(result.is_ok())).await?;
     result
 }
@@ -52,7 +60,7 @@ pub(super) fn end(is_well: bool) -> &'static str {
     if is_well { "DEALLOCATE ALL; COMMIT" } else { "ROLLBACK; DEALLOCATE ALL" }
 }
 
-async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, Fault> {
+async fn apply_locked(connection: &Connection) -> Result<Secrets, Fault> {
     let client = connection.client();
     client
         .batch_execute(
@@ -87,11 +95,22 @@ async fn apply_locked(connection: &Connection, seed: &[u8]) -> Result<Vec<u8>, F
             }
         }
     }
-    let keep = "INSERT INTO palisade.secrets VALUES ('role-passwords', $1) ON CONFLICT DO NOTHING";
-    client.execute(keep, &[&seed]).await?;
-    let secret =
-        client.query_one("SELECT value FROM palisade.secrets WHERE name = 'role-passwords'", &[]).await?;
-    Ok(secret.get(0))
+    let passwords =
+        secret(connection, "role-passwords", rand::random::<[u8; SECRET_BYTES]>().to_vec()).await?;
+    let callers = secret(connection, "callers", rand::random::<[u8; CALLER_KEYS_BYTES]>().to_vec()).await?;
+    let callers = callers.try_into().map_err(|_| {
+        Fault::Drift("the secret `callers` in palisade.secrets is not this host's: delete its row".to_owned())
+    })?;
+    Ok(Secrets { passwords, callers })
+}
+
+/// The secret of this name, or this one from now on.
+async fn secret(connection: &Connection, name: &str, drawn: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let client = connection.client();
+    let keep = "INSERT INTO palisade.secrets VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    client.execute(keep, &[&name, &drawn]).await?;
+    let kept = client.query_one("SELECT value FROM palisade.secrets WHERE name = $1", &[&name]).await?;
+    Ok(kept.get(0))
 }
 
 /// What an operator hears when the host's tables cannot be made.

@@ -1,10 +1,11 @@
 //! PostgreSQL: the boundary. One login role and one schema for each plugin, and the host's own tables.
 //!
-//! [`Database`] is what a host holds of it. Statements go through [`session`], a plugin is installed by [`role`] with [`schema`] and [`rights`], what the
-//! server's errors mean is in [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree
-//! that `guard/db` has checked.
+//! [`Database`] is what a host holds of it. Statements go through [`session`], a plugin is installed by [`role`] with
+//! [`schema`], [`rights`] and [`owned`], who calls is proven by [`caller`], what the server's errors mean is in
+//! [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree that `guard/db` has checked.
 
 mod attacks;
+pub(crate) mod caller;
 pub(crate) mod canary;
 mod ending;
 pub(crate) mod failure;
@@ -13,6 +14,7 @@ pub(crate) mod items;
 mod login;
 mod migrate;
 mod mode;
+mod owned;
 pub(crate) mod pool;
 pub(crate) mod reading;
 mod rights;
@@ -34,6 +36,8 @@ use crate::kind::Kind;
 use crate::limits::{
     HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, STATEMENT_MS,
 };
+use caller::Signer;
+use migrate::Secrets;
 use pool::{Connection, Pool};
 use seats::Seats;
 use session::Session;
@@ -54,6 +58,7 @@ pub struct Database {
     /// What the connections of all plugins share.
     seats: Arc<Seats>,
     secret: Arc<Vec<u8>>,
+    signer: Arc<Signer>,
     /// Begins the name of every role made for this database: roles are shared by all databases of a server.
     tag: String,
     /// The server is the host's own, and this database of it has been hardened.
@@ -79,15 +84,16 @@ impl Database {
         let lookups = Pool::new(host, LOOKUP_CONNECTIONS_MAX);
         let connection =
             lookups.get().await.map_err(|failure| unreachable_at(&url.config, failure.into_refusal()))?;
-        let secret = migrate::run(&connection).await?;
+        let Secrets { passwords, callers } = migrate::run(&connection).await?;
         let (connection, hardened) = harden::if_private(connection).await?;
         let database = connection.client().query_typed("SELECT current_database()", &[]).await;
         let database: String = database
             .and_then(|rows| rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0)))
             .map_err(|error| migrate::failed(&error))?;
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
-        let (seats, secret, told) = (Seats::new(plugin_connections), Arc::new(secret), Arc::default());
-        Ok(Self { url, transactions, lookups, seats, secret, tag, hardened, told })
+        let seats = Seats::new(plugin_connections);
+        let (secret, signer, told) = (Arc::new(passwords), Signer::new(callers), Arc::default());
+        Ok(Self { url, transactions, lookups, seats, secret, signer, tag, hardened, told })
     }
 
     /// Whether the database answers.

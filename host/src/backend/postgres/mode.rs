@@ -32,6 +32,9 @@ pub(super) struct Standing<'a> {
     pub is_timed: bool,
     /// The role to take.
     pub role: Option<&'a str>,
+    /// Who calls, where the plugin's tables ask. It stands behind the savepoint and is gone with a statement that fails, so
+    /// each has its own.
+    pub proof: Option<&'a str>,
 }
 
 impl Mode {
@@ -58,15 +61,16 @@ impl Mode {
             (Self::Snapshot, true) if standing.keeps_cursors => {
                 text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
-            (Self::Snapshot, true) => {}
+            // An action's has begun only where the caller's proof had to know the server first.
+            (Self::Snapshot | Self::Each, true) => {}
             (Self::Serializable, false) => text.push_str("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s"),
             (Self::Serializable, true) => {
                 text.push_str(if standing.assumed { "SET LOCAL ROLE NONE; " } else { "" });
                 text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
-            (Self::Each, _) => text.push_str("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s"),
+            (Self::Each, false) => text.push_str("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s"),
         }
-        if standing.is_timed && (!standing.begun || self == Self::Each) {
+        if standing.is_timed && !standing.begun {
             let _written = write!(
                 text,
                 "; SET LOCAL statement_timeout = {STATEMENT_MS}; SET LOCAL lock_timeout = {LOCK_MS}; \
@@ -75,6 +79,9 @@ impl Mode {
         }
         if let Some(role) = standing.role {
             let _written = write!(text, "; SET LOCAL ROLE \"{role}\"");
+        }
+        if let Some(proof) = standing.proof {
+            let _written = write!(text, "; SET LOCAL palisade.caller = '{proof}'");
         }
         (!text.is_empty()).then_some(text)
     }

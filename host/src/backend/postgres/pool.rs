@@ -3,6 +3,7 @@
 //! A connection goes back clean or not at all. Which is which is the session's to say. How many connections all plugins
 //! hold together is [`seats`](super::seats)' matter; how much the server may send on one, [`wire`](super::wire)'s.
 
+use super::caller::Remembered;
 use super::failure::Failure;
 use super::login::Logins;
 use super::seats::Seats;
@@ -127,6 +128,11 @@ impl Connection {
         let headers = ledger.left(Limit::DbRows).saturating_mul(WIRE_ROW_BYTES);
         let bytes = ledger.left(Limit::DbBytes).saturating_add(headers);
         self.0.allowance.set(bytes.saturating_add(WIRE_SLACK_BYTES));
+    }
+
+    /// Who answers on it.
+    pub(super) fn server(&self) -> &Remembered {
+        &self.0.server
     }
 
     /// Whether it was cut off because the server sent more than that.

@@ -5,9 +5,10 @@
 //!
 //! Two roles for each plugin: a login, which owns nothing and is all that a plugin ever speaks as, and an owner, which is
 //! nobody's login, owns the schema and runs its migrations. Here are the roles; the schema is in [`super::schema`], the
-//! rights in [`super::rights`].
+//! rights in [`super::rights`], rows of users in [`super::owned`]. Tests: `tests/rights/`.
 
 use super::Database;
+use super::caller::Signer;
 use super::harden;
 use super::migrate;
 use super::pool::{Connection, Pool};
@@ -35,6 +36,8 @@ pub(crate) struct Installed {
     pub role: String,
     pub pool: Arc<Pool>,
     pub catalogue: Catalogue,
+    /// Where rows of its tables belong to users.
+    pub signer: Option<Arc<Signer>>,
 }
 
 impl Database {
@@ -61,7 +64,9 @@ impl Database {
         let mut url = self.url.clone();
         url.config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
         let pool = Pool::seated(url, PLUGIN_CONNECTIONS_MAX, &self.seats);
-        Ok(Installed { role, pool, catalogue })
+        let has_users_rows = plan.grants.db.tables.values().any(|table| table.owner.is_some());
+        let signer = has_users_rows.then(|| Arc::clone(&self.signer));
+        Ok(Installed { role, pool, catalogue, signer })
     }
 
     /// A role's password: every host of this database derives the same, and nobody stores it.
@@ -131,6 +136,7 @@ impl Work<'_> {
         self.take_schema().await?;
         self.migrate().await?;
         self.rights().await?;
+        self.own_rows().await?;
         self.catalogue().await
     }
 

@@ -65,6 +65,8 @@ impl Work<'_> {
         if new.is_empty() {
             return Ok(());
         }
+        // Policies would stand in the way of changing the columns that they name.
+        self.disown_all().await?;
         self.client.batch_execute(&format!("SET LOCAL search_path = {}", self.schema)).await?;
         for (name, text) in new {
             self.run(name, text).await?;

@@ -9,6 +9,7 @@
 //! guest's, see [`text`](super::text); how it ends, see
 //! [`ending`](super::ending); and results that are read batch by batch, see [`reading`](super::reading).
 
+use super::caller::Claim;
 use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Standing};
 use super::pool::{Connection, Pool};
@@ -47,6 +48,9 @@ pub struct Session {
     pub(super) cursors: BTreeSet<Cursor>,
     /// Those of which nobody reads on; the next statement takes them along.
     pub(super) closing: Vec<Cursor>,
+    /// On whose behalf the plugin speaks, where its tables ask, and the proof of that for the next statement.
+    pub(super) claim: Option<Claim>,
+    pub(super) proof: Option<String>,
 }
 
 impl Session {
@@ -76,6 +80,8 @@ impl Session {
             exceeded: None,
             cursors: BTreeSet::new(),
             closing: Vec::new(),
+            claim: None,
+            proof: None,
         }
     }
 
@@ -165,18 +171,21 @@ impl Session {
         if self.connection.is_none() {
             self.connection = Some(self.pool.get().await?);
         }
-        Ok(())
+        self.prove().await
     }
 
     pub(super) fn prefix(&mut self, role: Option<&str>) -> Option<String> {
         let closing = std::mem::take(&mut self.closing);
+        let role = role.filter(|_| self.shared);
         self.mode.prefix(Standing {
             begun: self.begun,
             assumed: self.assumed,
             keeps_cursors: !self.cursors.is_empty(),
             closing: &closing,
             is_timed: self.shared && self.pool.is_pooled(),
-            role: role.filter(|_| self.shared),
+            role,
+            // Among others, a plugin's statement is one that runs as its role.
+            proof: self.proof.as_deref().filter(|_| !self.shared || role.is_some()),
         })
     }
 
