@@ -1,4 +1,6 @@
 //! Writing posts.
+//!
+//! Nothing here asks whose a draft is. The manifest names the column that says so, and the database keeps to it.
 
 use palisade_sdk::db::{self, Filter, Row, Timestamptz, Uuid, col};
 use palisade_sdk::item::{self, Status};
@@ -15,7 +17,6 @@ impl Guest for Blog {
     fn drafts() -> Result<Vec<Draft>, String> {
         let rows = db::select("drafts")
             .columns(["id", "title", "body", "updated_at"])
-            .filter(own()?)
             .order_by_descending("id")
             .limit(DRAFTS_MAX)
             .fetch()?;
@@ -36,13 +37,13 @@ impl Guest for Blog {
             .set("title", title)
             .set("body", body)
             .set("updated_at", Timestamptz(clock::now()))
-            .filter(own_draft(draft)?)
+            .filter(numbered(draft))
             .run()?;
         found(draft, saved.count)
     }
 
     fn publish(draft: i64) -> Result<String, String> {
-        let row = db::select("drafts").columns(["title", "body"]).filter(own_draft(draft)?).first()?;
+        let row = db::select("drafts").columns(["title", "body"]).filter(numbered(draft)).first()?;
         let row = row.ok_or_else(|| absent(draft))?;
         let title: String = row.get("title")?;
         // Taps don't run for changes that a plugin makes itself: what they derive is derived here.
@@ -56,7 +57,7 @@ impl Guest for Blog {
     }
 
     fn discard(draft: i64) -> Result<(), String> {
-        let discarded = db::delete("drafts").filter(own_draft(draft)?).run()?;
+        let discarded = db::delete("drafts").filter(numbered(draft)).run()?;
         found(draft, discarded.count)
     }
 }
@@ -66,12 +67,8 @@ fn author() -> Result<String, String> {
     user::current().map(|user| user.id).ok_or_else(|| "Sign in to write.".to_owned())
 }
 
-fn own() -> Result<Filter, String> {
-    Ok(col("author").equals(Uuid(author()?)))
-}
-
-fn own_draft(draft: i64) -> Result<Filter, String> {
-    Ok(own()?.and(col("id").equals(draft)))
+fn numbered(draft: i64) -> Filter {
+    col("id").equals(draft)
 }
 
 fn found(draft: i64, count: u64) -> Result<(), String> {
