@@ -21,6 +21,7 @@ mod memory;
 mod random;
 mod readme;
 mod request_context;
+mod rights;
 mod server;
 mod taps;
 mod toolchains;

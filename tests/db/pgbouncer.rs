@@ -1,7 +1,7 @@
 //! The same through a PgBouncer in transaction mode, where the package is installed: no session outlives a transaction.
 
 use super::rows::{KINDS, fill, next, run, step};
-use crate::harness::{World, call, guest};
+use crate::harness::{World, altered, call, call_as, guest};
 use palisade::grant::ItemPower;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
 use palisade::guard::request_context::RequestId;
@@ -172,4 +172,56 @@ async fn items_and_users_through_a_pgbouncer_are_kept() {
         );
     }
     assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 5);
+}
+
+#[tokio::test]
+async fn rows_of_users_are_kept_apart_behind_a_pgbouncer() {
+    let Some(program) = program() else { return };
+    let world = World::new().await;
+    let bouncer = bouncer(&program, &world).await;
+    let host = host(&world, &bouncer, "blog").await;
+    let mut callers = Vec::new();
+    for name in ["Ada", "Bob", "Eve"] {
+        callers.push((name, Caller::user(world.user(&host, name, &[]).await)));
+    }
+    // Others come between, so that a transaction has another server than the one before.
+    for round in 1..=4_usize {
+        let calls = callers.iter().map(|(name, caller)| {
+            let (host, caller, draft) = (host.clone(), caller.clone(), json!({ "title": name, "body": "x" }));
+            tokio::spawn(async move {
+                call_as(&host, "blog", "editing/create", draft, caller.clone()).await.unwrap();
+                call_as(&host, "blog", "editing/drafts", json!({}), caller).await.unwrap()
+            })
+        });
+        for (call, (name, _)) in calls.collect::<Vec<_>>().into_iter().zip(&callers) {
+            let drafts = call.await.unwrap();
+            let drafts = drafts.as_array().unwrap();
+            assert_eq!(drafts.len(), round, "{name}");
+            assert!(drafts.iter().all(|draft| draft["title"] == *name), "{name}: {drafts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn hosts_that_install_at_once_behind_a_pgbouncer_each_read_their_tables() {
+    let Some(program) = program() else { return };
+    let world = World::new().await;
+    let bouncer = bouncer(&program, &world).await;
+    // More hosts than servers, so that each transaction may have another server than the one before. Each has a plugin of its
+    // own, so that none gives a new password to a role that another is logging in as.
+    let builds = (0..6).map(|number| {
+        let name = format!("cursors-{number}");
+        let folder = altered("cursors", |manifest| {
+            manifest.replace("name = \"cursors\"", &format!("name = \"{name}\""))
+        });
+        let builder = world.builder().database(&*bouncer.url).plugin(folder.path(), Policy::as_asked());
+        (name, tokio::spawn(async move { (builder.build().await, folder) }))
+    });
+    for (name, build) in builds.collect::<Vec<_>>() {
+        let (host, _folder) = build.await.unwrap();
+        let steps =
+            json!({ "steps": [step("open-text", "SELECT colour FROM numbers WHERE colour = 'red'")] });
+        let answers = call(&host.unwrap(), &name, "reading/run", steps).await.unwrap();
+        assert_eq!(answers, json!(["opened"]));
+    }
 }

@@ -107,6 +107,15 @@ impl World {
         (login, url)
     }
 
+    /// Makes the superuser's own connection a plugin's login, as far as rights go, and returns the login.
+    pub async fn become_login(&self, plugin: &str) -> String {
+        let known = "SELECT role FROM palisade.plugins WHERE name = $1";
+        let role: String = self.sql.query_one(known, &[&plugin]).await.unwrap().get(0);
+        let become_it = format!("SET search_path = plugin_{plugin}; SET SESSION AUTHORIZATION {role}");
+        self.sql.batch_execute(&become_it).await.unwrap();
+        role
+    }
+
     /// Where the database is.
     pub fn url(&self) -> String {
         self.server.url(&self.database)

@@ -1,0 +1,192 @@
+//! Rows that belong to users: each sees their own, whatever the plugin asks for.
+
+use super::{
+    OWNED, equals, insertion, integer, is_denied, migration, modification, note, owned, probe, removal,
+    selection, sql, text, uuid,
+};
+use crate::harness::{World, call_as, guest, returned};
+use palisade::{Caller, Host, Policy};
+use serde_json::{Value, json};
+
+async fn titles(host: &Host, caller: &Caller) -> [Vec<String>; 2] {
+    let names = |rows: Value| {
+        let rows = rows.as_array().unwrap().clone().into_iter();
+        let mut names: Vec<String> =
+            rows.map(|row| row[0]["val"]["val"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let structured = selection(&["title"], json!([]));
+    let structured = call_as(host, "probe", "reads/select", structured, caller.clone()).await.unwrap();
+    let raw = sql("SELECT title FROM notes WHERE true OR title = (SELECT min(title) FROM notes)");
+    let raw = call_as(host, "probe", "reads/query", raw, caller.clone()).await.unwrap();
+    [names(structured), names(raw)]
+}
+
+#[tokio::test]
+async fn two_users_of_one_plugin_meet_their_own_rows_alone() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    for user in [&ada, &bob] {
+        let note = note(&user.name, user.id);
+        call_as(&host, "probe", "writes/insert", note, Caller::user(user.clone())).await.unwrap();
+    }
+    let (as_ada, as_bob) = (Caller::user(ada.clone()), Caller::user(bob.clone()));
+    // Again and again, because the same few connections serve both.
+    for _ in 0..3 {
+        assert_eq!(titles(&host, &as_ada).await, [["Ada"], ["Ada"]]);
+        assert_eq!(titles(&host, &as_bob).await, [["Bob"], ["Bob"]]);
+        assert_eq!(titles(&host, &Caller::Anonymous).await, [Vec::<String>::new(), Vec::new()]);
+    }
+    let none = json!({ "count": 0, "rows": [] });
+    let others = || equals("key", uuid(bob.id));
+    let change = modification("rank", integer(1), others(), &["title"]);
+    assert_eq!(call_as(&host, "probe", "writes/update", change, as_ada.clone()).await.unwrap(), none);
+    let remove = removal(others(), &["title"]);
+    assert_eq!(call_as(&host, "probe", "writes/delete", remove, as_ada.clone()).await.unwrap(), none);
+    for (statement, count) in [("UPDATE notes SET rank = 7", 1), ("DELETE FROM notes WHERE title = 'Bob'", 0)]
+    {
+        let done = call_as(&host, "probe", "writes/execute", sql(statement), as_ada.clone()).await.unwrap();
+        assert_eq!(done, json!(count), "{statement}");
+    }
+    assert_eq!(
+        world.count("SELECT count(*) FROM plugin_probe.notes WHERE rank = 7 AND title = 'Ada'").await,
+        1
+    );
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 2);
+}
+
+#[tokio::test]
+async fn write_for_another_owner_is_denied() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    let as_ada = Caller::user(ada.clone());
+    call_as(&host, "probe", "writes/insert", note("mine", ada.id), as_ada.clone()).await.unwrap();
+    call_as(&host, "probe", "writes/insert", note("his", bob.id), Caller::user(bob.clone())).await.unwrap();
+    let before = world.state().await;
+    let mine = || equals("key", uuid(ada.id));
+    let hers = format!("INSERT INTO notes (title, key) VALUES ('x', '{}')", ada.id);
+    let his = format!("INSERT INTO notes (title, key) VALUES ('x', '{}')", bob.id);
+    let give = format!("UPDATE notes SET key = '{}'", bob.id);
+    let over = format!(
+        "INSERT INTO notes (id, title, key) VALUES (2, 'x', '{}') ON CONFLICT (id) DO UPDATE SET title = 'x'",
+        ada.id
+    );
+    for (function, arguments, caller) in [
+        ("writes/insert", note("x", bob.id), &as_ada),
+        ("writes/insert", insertion(&["title"], json!([text("nobody's")]), &[]), &as_ada),
+        ("writes/update", modification("key", uuid(bob.id), mine(), &[]), &as_ada),
+        (
+            "writes/update",
+            modification("key", json!({ "tag": "scalar", "val": { "tag": "null" } }), mine(), &[]),
+            &as_ada,
+        ),
+        ("writes/execute", sql(&his), &as_ada),
+        ("writes/execute", sql(&give), &as_ada),
+        ("writes/execute", sql(&over), &as_ada),
+        ("writes/insert", note("x", ada.id), &Caller::Anonymous),
+        ("writes/execute", sql(&hers), &Caller::Anonymous),
+    ] {
+        let result = call_as(&host, "probe", function, arguments.clone(), caller.clone()).await;
+        assert!(is_denied(result), "{function} {arguments}");
+    }
+    assert_eq!(world.state().await, before);
+}
+
+#[tokio::test]
+async fn host_at_work_for_itself_meets_every_users_rows() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    for user in [&ada, &bob] {
+        call_as(&host, "probe", "writes/insert", note(&user.name, user.id), Caller::Host).await.unwrap();
+    }
+    world.sql.batch_execute("INSERT INTO plugin_probe.notes (title) VALUES ('nobody''s')").await.unwrap();
+    assert_eq!(titles(&host, &Caller::Host).await, [["Ada", "Bob"], ["Ada", "Bob"]]);
+    assert_eq!(titles(&host, &Caller::user(ada)).await, [["Ada"], ["Ada"]]);
+}
+
+#[tokio::test]
+async fn mutation_whose_statement_failed_speaks_for_its_caller_still() {
+    let world = World::new().await;
+    let (host, ada, _) = owned(&world).await;
+    let bad = insertion(&["title", "key", "rank"], json!([text("bad"), uuid(ada.id), integer(-1)]), &[]);
+    let both = json!({ "first": bad["insertion"], "second": note("good", ada.id)["insertion"] });
+    call_as(&host, "probe", "writes/insert-despite", both, Caller::user(ada.clone())).await.unwrap();
+    assert_eq!(titles(&host, &Caller::user(ada.clone())).await, [["good"], ["good"]]);
+    let effects = json!({ "insertion": note("kept", ada.id)["insertion"] });
+    call_as(&host, "probe", "effects/fail-after-insert", effects, Caller::user(ada.clone()))
+        .await
+        .unwrap_err();
+    assert_eq!(titles(&host, &Caller::user(ada)).await, [["good", "kept"], ["good", "kept"]]);
+}
+
+#[tokio::test]
+async fn migration_meets_every_users_rows_and_changes_the_owning_column() {
+    let world = World::new().await;
+    let folder = probe(OWNED);
+    let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
+    let (ada, bob) = (world.user(&host, "Ada", &[]).await, world.user(&host, "Bob", &[]).await);
+    for user in [&ada, &bob] {
+        call_as(&host, "probe", "writes/insert", note(&user.name, user.id), Caller::Host).await.unwrap();
+    }
+    migration(
+        &folder,
+        "0002_rank.sql",
+        "UPDATE notes SET rank = 5; ALTER TABLE notes RENAME COLUMN key TO author;",
+    );
+    let manifest = folder.path().join("palisade.toml");
+    let renamed =
+        std::fs::read_to_string(&manifest).unwrap().replace("owner = \"key\"", "owner = \"author\"");
+    std::fs::write(&manifest, renamed).unwrap();
+    host.load(folder.path(), &Policy::as_asked()).await.unwrap();
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes WHERE rank = 5").await, 2);
+    assert_eq!(titles(&host, &Caller::user(ada)).await, [["Ada"], ["Ada"]]);
+}
+
+#[tokio::test]
+async fn policy_that_is_as_granted_is_left_alone_and_one_that_is_granted_no_more_goes() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    call_as(&host, "probe", "writes/insert", note("Bob", bob.id), Caller::user(bob)).await.unwrap();
+    let made = async || {
+        let rows = world
+            .sql
+            .query("SELECT oid::bigint FROM pg_policy WHERE polname LIKE 'palisade%' ORDER BY 1", &[]);
+        rows.await.unwrap().iter().map(|row| row.get(0)).collect::<Vec<i64>>()
+    };
+    let before = made().await;
+    assert_eq!(before.len(), 2);
+    host.load(probe(OWNED).path(), &Policy::as_asked()).await.unwrap();
+    assert_eq!(made().await, before);
+    world.sql.batch_execute("ALTER TABLE plugin_probe.notes NO FORCE ROW LEVEL SECURITY").await.unwrap();
+    host.load(probe(OWNED).path(), &Policy::as_asked()).await.unwrap();
+    let forced =
+        "SELECT count(*) FROM pg_class WHERE relname = 'notes' AND relrowsecurity AND relforcerowsecurity";
+    assert_eq!(world.count(forced).await, 1);
+    assert_eq!(titles(&host, &Caller::user(ada.clone())).await, [Vec::<String>::new(), Vec::new()]);
+    host.load(guest("probe"), &Policy::as_asked()).await.unwrap();
+    assert_eq!((made().await.len(), world.count(forced).await), (0, 0));
+    assert_eq!(titles(&host, &Caller::user(ada)).await, [["Bob"], ["Bob"]]);
+}
+
+#[tokio::test]
+async fn blog_that_never_asks_whose_a_draft_is_shows_each_author_their_own() {
+    let world = World::new().await;
+    let host = world.host(&["blog"]).await;
+    let ada = Caller::user(world.user(&host, "Ada", &[]).await);
+    let bob = Caller::user(world.user(&host, "Bob", &[]).await);
+    let draft = json!({ "title": "Hers", "body": "x" });
+    let id = call_as(&host, "blog", "editing/create", draft.clone(), ada.clone()).await.unwrap();
+    assert_eq!(
+        returned(call_as(&host, "blog", "editing/create", draft, Caller::Anonymous).await),
+        "Sign in to write."
+    );
+    for (caller, seen) in [(&ada, 1), (&bob, 0), (&Caller::Anonymous, 0)] {
+        let drafts = call_as(&host, "blog", "editing/drafts", json!({}), caller.clone()).await.unwrap();
+        assert_eq!(drafts.as_array().unwrap().len(), seen);
+    }
+    let discard = json!({ "draft": id });
+    let refused = returned(call_as(&host, "blog", "editing/discard", discard.clone(), bob).await);
+    assert_eq!(refused, format!("You have no draft {id}."));
+    call_as(&host, "blog", "editing/discard", discard, ada).await.unwrap();
+}
