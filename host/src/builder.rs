@@ -1,5 +1,6 @@
 //! Building a host: what is not set has a default that works.
 
+use crate::audit::Audit;
 use crate::backend::cache::InProcessCache;
 use crate::backend::http::{DefaultClient, HttpClient, SecretStore, Secrets};
 use crate::backend::log::TracingLog;
@@ -20,7 +21,8 @@ use crate::limits::{INSTANCES_TOTAL_MAX, PLUGIN_SEATS_MAX};
 use crate::plugin::Loader;
 use crate::plugin::artifact::Artifacts;
 use crate::registry::Registry;
-use std::path::PathBuf;
+use crate::supervision::Supervision;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -40,6 +42,7 @@ pub struct HostBuilder {
     http: Option<Arc<dyn HttpClient>>,
     secrets: Option<Arc<dyn SecretStore>>,
     addresses: AddressPolicy,
+    audit: Option<PathBuf>,
 }
 
 impl HostBuilder {
@@ -123,8 +126,17 @@ impl HostBuilder {
         self
     }
 
+    /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Unless given, there is none. The
+    /// folder is made where it is missing; several hosts may share a file.
+    pub fn audit_log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.audit = Some(file.into());
+        self
+    }
+
     /// Starts what is missing, connects, migrates, and loads the plugins.
     pub async fn build(self) -> Result<Host, LoadError> {
+        // First, so that a log that cannot be written stops the start before anything runs.
+        let audit = audit(self.audit.as_deref())?;
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(PLUGIN_SEATS_MAX);
         let database = Database::connect(url, connections).await?;
@@ -153,12 +165,19 @@ impl HostBuilder {
             secrets: self.secrets.unwrap_or_else(|| Arc::new(Secrets::default())),
             http,
         };
+        let supervision =
+            Supervision::open(&database, audit).await.map_err(|refusal| LoadError::Database {
+                sentence: "the database does not say which plugins are disabled".to_owned(),
+                source: refusal.into(),
+            })?;
+        let supervision = Arc::new(supervision);
         let loader = Loader {
             engine: engine.clone(),
             linkers,
             artifacts,
             database: database.clone(),
             addresses: self.addresses,
+            supervision: Arc::clone(&supervision),
         };
         let core = Arc::new(Core {
             engine,
@@ -167,11 +186,17 @@ impl HostBuilder {
             database,
             loader,
             admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
+            supervision,
         });
         let host = Host::start(core, private);
         host.load_all(&self.plugins).await?;
         Ok(host)
     }
+}
+
+fn audit(file: Option<&Path>) -> Result<Audit, LoadError> {
+    let Some(file) = file else { return Ok(Audit::default()) };
+    Audit::open(file).map_err(|source| LoadError::File { path: file.display().to_string(), source })
 }
 
 /// The database that is named, by the caller or by the environment, or a private one.

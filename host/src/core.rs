@@ -13,6 +13,7 @@ use crate::limits::ADMISSION_WAIT_MS;
 use crate::plugin::{Function, Loader, Plugin};
 use crate::registry::Registry;
 use crate::request::Request;
+use crate::supervision::Supervision;
 use crate::tap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) database: Database,
     pub(crate) loader: Loader,
     pub(crate) admission: Arc<Semaphore>,
+    pub(crate) supervision: Arc<Supervision>,
 }
 
 impl Core {
@@ -64,8 +66,9 @@ impl Core {
         Err(CallError::NoFunction { plugin: plugin.to_owned(), function: function.to_owned(), hint })
     }
 
-    /// A permit of the plugin's own and one of the host's, within a bounded wait.
+    /// A permit of the plugin's own and one of the host's, within a bounded wait; none for a plugin that is not served.
     pub(crate) async fn admit(&self, plugin: &Plugin) -> Result<[OwnedSemaphorePermit; 2], CallError> {
+        plugin.ward.check()?;
         let permits = async {
             // The plugin's own first: one that takes everything waits for itself, not for the others.
             let own = Arc::clone(&plugin.admission).acquire_owned().await;
@@ -82,8 +85,11 @@ impl Core {
     pub(crate) async fn cron(&self, plugin: &Arc<Plugin>, scheduled: i64) {
         let request = Arc::new(Request::new(RequestId::random(), Caller::Anonymous));
         let setting = Setting::new(request, Kind::Action, &plugin.limits);
-        if let Err(error) = tap::cron(self, plugin, &setting, scheduled).await {
-            tracing::error!(plugin = plugin.name.as_str(), %error, "a cron tap failed");
+        match tap::cron(self, plugin, &setting, scheduled).await {
+            Ok(()) => {}
+            // Told when it began, and not at each of its times.
+            Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
+            Err(error) => tracing::error!(plugin = plugin.name.as_str(), %error, "a cron tap failed"),
         }
     }
 }

@@ -5,8 +5,10 @@
 //! sentence for its reader; what only the log may know stays in `source`.
 
 mod load;
+mod violation;
 
 pub use load::LoadError;
+pub use violation::{Constraint, Violation};
 
 use crate::ledger::Exceeded;
 use crate::limits::{MS_PER_S, RETRY_AFTER_S};
@@ -78,43 +80,6 @@ impl Refusal {
             _ => "internal".into(),
         }
     }
-}
-
-/// A rule of a table that a statement violated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Which kind of rule.
-    pub kind: Constraint,
-    /// The column, where PostgreSQL names one.
-    pub column: Option<String>,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Constraint::Unique => "a unique key",
-            Constraint::ForeignKey => "a foreign key",
-            Constraint::NotNull => "a NOT NULL",
-            Constraint::Check => "a check",
-            Constraint::Exclusion => "an exclusion",
-        })?;
-        self.column.as_ref().map_or(Ok(()), |column| write!(f, " on `{column}`"))
-    }
-}
-
-/// Kinds of rules of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Constraint {
-    /// `UNIQUE` or `PRIMARY KEY`.
-    Unique,
-    /// `REFERENCES`.
-    ForeignKey,
-    /// `NOT NULL`.
-    NotNull,
-    /// `CHECK`.
-    Check,
-    /// `EXCLUDE`.
-    Exclusion,
 }
 
 /// Who is to blame for a failed call.
@@ -197,6 +162,22 @@ pub enum CallError {
         /// When to try again.
         retry_after_ms: u64,
     },
+    /// The plugin failed too often and is left alone for a while; why, in the host's words.
+    #[error("plugin `{plugin}` is quarantined: {reason}; try again in {retry_after_ms} ms")]
+    Quarantined {
+        /// Which plugin.
+        plugin: String,
+        /// Why.
+        reason: String,
+        /// When to try again.
+        retry_after_ms: u64,
+    },
+    /// An operator has disabled the plugin: before the call, or while it ran, and then it is undone.
+    #[error("plugin `{plugin}` is disabled; an operator has to enable it")]
+    Disabled {
+        /// Which plugin.
+        plugin: String,
+    },
     /// The transaction lost every race it ran.
     #[error("the change lost {attempts} races with others; try again")]
     Contended {
@@ -232,6 +213,17 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether the same request may well succeed soon: nobody has said no to it.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. }
+                | Self::Overloaded { .. }
+                | Self::Quarantined { .. }
+                | Self::Disabled { .. }
+        )
+    }
+
     /// Who can do something about it.
     pub fn blame(&self) -> Blame {
         match self {
@@ -244,8 +236,14 @@ impl CallError {
             | Self::NotFound
             | Self::Conflict(_)
             | Self::Contended { .. } => Blame::Caller,
-            Self::Trapped { .. } | Self::LimitExceeded { .. } | Self::Violation(_) => Blame::Guest,
-            Self::Overloaded { .. } | Self::Unavailable { .. } | Self::InDoubt { .. } => Blame::Operator,
+            Self::Trapped { .. }
+            | Self::LimitExceeded { .. }
+            | Self::Quarantined { .. }
+            | Self::Violation(_) => Blame::Guest,
+            Self::Overloaded { .. }
+            | Self::Disabled { .. }
+            | Self::Unavailable { .. }
+            | Self::InDoubt { .. } => Blame::Operator,
             Self::Internal { .. } => Blame::Host,
         }
     }

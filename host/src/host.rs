@@ -1,5 +1,9 @@
 //! The public face: call plugins, deal in items, see what is loaded.
 
+mod info;
+
+pub use info::{FunctionInfo, PluginInfo};
+
 use crate::backend::Item;
 use crate::backend::postgres::users::Users;
 use crate::backend::private::PrivateServer;
@@ -12,22 +16,23 @@ use crate::grant::Policy;
 use crate::guard::item::{Criteria, Draft, ItemId, Patch};
 use crate::guard::request_context::RequestId;
 use crate::items::{Items, Page, Write};
-use crate::kind::Kind;
 use crate::ledger::Exceeded;
 use crate::limits::LOOKUP_CONNECTIONS_MAX;
-use crate::plugin::{Function, Plugin, Source};
+use crate::plugin::Plugin;
 use crate::request::Request;
+use crate::supervision::{self, PluginStatus};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A host with its plugins. Cheap to clone; all clones are the same host.
 #[derive(Clone)]
 pub struct Host {
     core: Arc<Core>,
     private: Option<Arc<PrivateServer>>,
-    maintenance: Arc<tokio_util::task::AbortOnDropHandle<()>>,
+    tasks: Arc<[AbortOnDropHandle<()>; 2]>,
 }
 
 /// What a call gave, and what it took.
@@ -119,8 +124,9 @@ impl Host {
     /// Loads a plugin, or a new version of one that is loaded; running calls finish on the old one.
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
         let loader = &self.core.loader;
-        let plugin = loader.load(Source::read(path.as_ref())?, policy).await?;
+        let plugin = loader.load(path.as_ref(), policy).await?;
         let plugin = Arc::new(loader.attack(plugin).await?);
+        plugin.ward.renew();
         self.core.registry.swap(&plugin);
         Ok(PluginInfo::of(&plugin))
     }
@@ -130,7 +136,7 @@ impl Host {
         let loader = &self.core.loader;
         let mut installed = Vec::new();
         for (path, policy) in plugins {
-            installed.push(loader.load(Source::read(path)?, policy).await?);
+            installed.push(loader.load(path, policy).await?);
         }
         let attacked = futures_util::stream::iter(installed).map(|plugin| loader.attack(plugin));
         let plugins: Vec<Plugin> = attacked.buffered(LOOKUP_CONNECTIONS_MAX).try_collect().await?;
@@ -143,6 +149,39 @@ impl Host {
     /// The plugins that are loaded, by name.
     pub fn plugins(&self) -> Vec<PluginInfo> {
         self.core.registry.all().iter().map(|plugin| PluginInfo::of(plugin)).collect()
+    }
+
+    /// The plugins that are loaded, by name, and whether each is served.
+    pub fn statuses(&self) -> Vec<PluginStatus> {
+        let status = |plugin: &Arc<Plugin>| PluginStatus {
+            name: plugin.name.to_string(),
+            version: plugin.version.to_string(),
+            standing: plugin.ward.standing(),
+        };
+        self.core.registry.all().iter().map(status).collect()
+    }
+
+    /// Disables a plugin until [`enable`](Self::enable): on this host at once, running calls included, whose changes are
+    /// undone; on every other host of the database within
+    /// [`SWITCH_POLL_MS`](crate::limits::SWITCH_POLL_MS), and after a restart. The plugin need not be loaded here. With the database
+    /// away it is an error, and the plugin is disabled on this host all the same; that is written down as soon as it can be.
+    pub async fn disable(&self, plugin: &str, reason: &str) -> Result<(), CallError> {
+        self.disable_by(plugin, reason, "by the host's owner").await
+    }
+
+    /// Enables a plugin that is disabled, and lifts its quarantine, as far as [`disable`](Self::disable) reaches.
+    pub async fn enable(&self, plugin: &str) -> Result<(), CallError> {
+        self.enable_by(plugin, "by the host's owner").await
+    }
+
+    /// The same, by somebody whom the audit log names.
+    pub(crate) async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<(), CallError> {
+        self.core.supervision.disable(&self.core.database, plugin, reason, by).await
+    }
+
+    /// The same, by somebody whom the audit log names.
+    pub(crate) async fn enable_by(&self, plugin: &str, by: &str) -> Result<(), CallError> {
+        self.core.supervision.enable(&self.core.database, plugin, by).await
     }
 
     /// The users of the host's own tables, whoever else may stand behind `user`.
@@ -162,7 +201,8 @@ impl Host {
 
     /// Stops the host: connections are closed, and a private database with them.
     pub async fn stop(self) {
-        self.maintenance.abort();
+        self.tasks.iter().for_each(AbortOnDropHandle::abort);
+        self.core.supervision.audit().flush().await;
         self.core.database.close();
         if let Some(private) = self.private.and_then(Arc::into_inner) {
             private.stop().await;
@@ -172,8 +212,9 @@ impl Host {
     /// A host of these parts, with its maintenance under way.
     pub(crate) fn start(core: Arc<Core>, private: Option<PrivateServer>) -> Self {
         let maintenance = tokio::spawn(crate::maintenance::run(Arc::downgrade(&core)));
-        let maintenance = Arc::new(tokio_util::task::AbortOnDropHandle::new(maintenance));
-        Self { core, private: private.map(Arc::new), maintenance }
+        let watch = supervision::watch(Arc::downgrade(&core.supervision), core.database.clone());
+        let tasks = [maintenance, tokio::spawn(watch)].map(AbortOnDropHandle::new);
+        Self { core, private: private.map(Arc::new), tasks: Arc::new(tasks) }
     }
 
     #[cfg(feature = "server")]
@@ -188,63 +229,5 @@ impl Host {
     async fn written(&self, write: Write, caller: Caller, request: RequestId) -> Result<Item, CallError> {
         let written = self.items(caller, request).write(&write).await?;
         written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a write left no item")))
-    }
-}
-
-/// What an operator or caller may know of a loaded plugin.
-#[derive(Clone, Debug)]
-pub struct PluginInfo {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// One line for people.
-    pub description: String,
-    /// What it can do.
-    pub passport: crate::passport::Passport,
-    /// What it was granted.
-    pub grants: crate::grant::Grants,
-    /// The functions that callers can name.
-    pub functions: Vec<FunctionInfo>,
-}
-
-/// A function that callers can name.
-#[derive(Clone, Debug)]
-pub struct FunctionInfo {
-    /// `interface/function`.
-    pub path: String,
-    /// What it may do.
-    pub kind: Kind,
-    /// Its type, in WIT.
-    pub signature: String,
-    /// JSON Schema of its arguments.
-    pub parameters: Value,
-    /// JSON Schema of its result.
-    pub result: Value,
-    /// JSON Schema of its error, if it can return one.
-    pub error: Option<Value>,
-}
-
-impl PluginInfo {
-    fn of(plugin: &Plugin) -> Self {
-        let functions = plugin.paths().filter_map(|path| {
-            let Function { kind, signature, .. } = &**plugin.function(&path)?;
-            Some(FunctionInfo {
-                kind: *kind,
-                signature: signature.to_string(),
-                parameters: signature.parameters_schema(),
-                result: signature.result_schema(),
-                error: signature.error_schema(),
-                path,
-            })
-        });
-        Self {
-            name: plugin.name.to_string(),
-            version: plugin.version.to_string(),
-            description: plugin.description.clone(),
-            passport: plugin.passport.clone(),
-            grants: plugin.grants.clone(),
-            functions: functions.collect(),
-        }
     }
 }

@@ -4,6 +4,8 @@
 //! the border: the clock of the guest stops while the host works. Which transaction the invocation is part of is the
 //! caller's to say; see [`crate::call`] for functions and [`crate::tap`] for taps.
 
+mod failure;
+
 use crate::backend::At;
 use crate::backend::postgres::session::Session;
 use crate::content::Content;
@@ -12,21 +14,23 @@ use crate::error::CallError;
 use crate::guard::clock::Clock;
 use crate::guard::item::ItemScope;
 use crate::guard::logging::LogRecord;
-use crate::kind::{Kind, OutOfKind};
+use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit, NS_PER_MS};
 use crate::meter::{Memory, Meter};
 use crate::plugin::{Entry, Plugin, Reply};
 use crate::random::{Random, Seed};
 use crate::request::Request;
+use crate::supervision::Outcome;
 use crate::wasi::Closed;
+use failure::{blame, exceeded, hit, out_of_time, panicked, time_allowed};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
+use wasmtime::{CallHook, Store, UpdateDeadline};
 
 /// What one invocation has: all of it, and nothing that outlives it.
 pub(crate) struct State {
@@ -93,35 +97,44 @@ pub(crate) async fn run(
     session: Session,
     entry: Entry<'_>,
 ) -> Ended {
+    let (pass, began) = match plugin.ward.enter() {
+        Ok(pass) => (pass, Instant::now()),
+        Err(error) => {
+            let ledger = Ledger::new(plugin.limits.clone());
+            return Ended { session: Some(session), ledger, reply: Err(error) };
+        }
+    };
     let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
     let mut store = store(core, plugin, kind, setting, session.on_behalf(claim));
     let entered = AssertUnwindSafe(plugin.enter(&mut store, kind, entry)).catch_unwind();
-    let result = tokio::time::timeout_at(setting.deadline, entered).await;
-    let cut_off = result.is_err();
-    let reply = match result {
+    let cut = tokio::select! {
+        biased;
+        () = pass.isolated() => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
+        result = tokio::time::timeout_at(setting.deadline, entered) => {
+            result.map_err(|_| exceeded(plugin, out_of_time(plugin, kind)))
+        }
+    };
+    let cut_off = cut.is_err();
+    let reply = match cut {
         Ok(Ok(Ok(reply))) => Ok(reply),
         Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
-        Ok(Err(panic)) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Err(CallError::internal(anyhow::anyhow!("a host function panicked: {text}")))
-        }
-        Err(_) => {
-            let limit = if kind == Kind::Action { Limit::ActionTime } else { Limit::WallTime };
-            let max = plugin.limits.get(limit);
-            let exceeded = Exceeded { limit, used: max.saturating_add(1), max };
-            Err(CallError::LimitExceeded { plugin: plugin.name.to_string(), exceeded })
-        }
+        Ok(Err(panic)) => Err(panicked(&*panic)),
+        Err(error) => Err(error),
     };
     let mut state = store.into_data();
     state.close();
     let State { session, ledger, .. } = state;
     let reply = match session.exceeded() {
-        Some(exceeded) if reply.is_ok() => {
-            Err(CallError::LimitExceeded { plugin: plugin.name.to_string(), exceeded })
-        }
+        Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
         _ => reply,
     };
+    for limit in hit(&ledger, &reply) {
+        plugin.ward.ran_into(limit);
+    }
+    // A guest that fails because the database was away, or because it lost a race, has not failed.
+    let is_spared = session.absence().is_some() || session.lost_race();
+    let outcome = Outcome::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, kind));
+    pass.settle(if is_spared { Outcome::Neither } else { outcome });
     // A session whose call was cut off cancels its statement as it is dropped.
     Ended { session: (!cut_off).then_some(session), ledger, reply }
 }
@@ -248,37 +261,4 @@ impl State {
             );
         }
     }
-}
-
-/// Whose fault a failed invocation is, in a sentence without addresses.
-fn blame(state: &State, error: &wasmtime::Error) -> CallError {
-    let plugin = state.plugin.name.to_string();
-    if let Some(exceeded) = error.downcast_ref::<Exceeded>().copied().or_else(|| state.memory.refused()) {
-        return CallError::LimitExceeded { plugin, exceeded };
-    }
-    if let Some(out) = error.downcast_ref::<OutOfKind>() {
-        return CallError::Trapped { plugin, reason: out.to_string() };
-    }
-    let reason = match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => {
-            let max = Limit::Stack.default_max();
-            let exceeded = Exceeded { limit: Limit::Stack, used: max, max };
-            return CallError::LimitExceeded { plugin, exceeded };
-        }
-        Some(Trap::UnreachableCodeReached) => {
-            "it panicked or ran into `unreachable`; its log says where".to_owned()
-        }
-        Some(trap) => trap.to_string(),
-        None if is_too_much(error) => {
-            "it handed the host more in one call than fits: pass less, or return it in pages".to_owned()
-        }
-        None => "it broke the rules of its interface".to_owned(),
-    };
-    tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
-    CallError::Trapped { plugin, reason }
-}
-
-/// Whether the budget for lifting what a guest hands over ran out. wasmtime has no type for that error.
-fn is_too_much(error: &wasmtime::Error) -> bool {
-    error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
 }

@@ -128,6 +128,7 @@ impl<'a> Items<'a> {
         let told = change.to_wit();
         let (session, told) =
             tap::changed(self.core, self.plugins.changed(), &self.setting, session, &told).await;
+        let told = told.and_then(|()| self.plugins.all_enabled());
         (session, told.map(|()| change.written()))
     }
 
@@ -214,7 +215,7 @@ impl<'a> Items<'a> {
     async fn shown(&self, item: Item) -> Result<Option<Item>, CallError> {
         match self.show(item).await {
             Ok(item) => Ok(Some(item)),
-            Err(error @ (CallError::Unavailable { .. } | CallError::Overloaded { .. })) => Err(error),
+            Err(error) if error.is_passing() => Err(error),
             Err(error) => {
                 tracing::warn!(%error, "an item is left out of a page: its view failed");
                 Ok(None)

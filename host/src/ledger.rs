@@ -39,22 +39,31 @@ impl Limits {
 pub struct Ledger {
     used: Limits,
     max: Limits,
+    /// Limits that something was refused for, a bit each.
+    refused: u64,
 }
 
 impl Ledger {
     /// An empty account with these maxima.
     pub fn new(max: Limits) -> Self {
-        Self { used: Limits::zero(), max }
+        Self { used: Limits::zero(), max, refused: 0 }
     }
 
     /// Spends `amount`, or refuses without spending anything.
     pub fn spend(&mut self, limit: Limit, amount: u64) -> Result<(), Exceeded> {
         let (used, max) = (self.used(limit).saturating_add(amount), self.max(limit));
         if used > max {
+            self.refused |= bit(limit);
             return Err(Exceeded { limit, used, max });
         }
         self.used.set(limit, used);
         Ok(())
+    }
+
+    /// The limits that something was refused for, whatever the guest made of it.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = Limit> {
+        let refused = self.refused;
+        Limit::ALL.iter().copied().filter(move |limit| refused & bit(*limit) != 0)
     }
 
     /// Gives back what is no longer held: for limits of what is open at once.
@@ -94,6 +103,10 @@ impl Ledger {
     }
 }
 
+fn bit(limit: Limit) -> u64 {
+    1_u64.checked_shl(limit as u32).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +120,17 @@ mod tests {
         );
         assert_eq!(ledger.used(Limit::DbRows), 0);
         assert!(ledger.spend(Limit::DbRows, u64::MAX).is_err());
+        assert_eq!(ledger.refused().collect::<Vec<_>>(), [Limit::DbRows]);
+    }
+
+    #[test]
+    fn every_limit_that_was_refused_is_remembered_and_no_other() {
+        for limit in Limit::ALL {
+            let mut ledger = Ledger::new(Limits::zero());
+            assert!(ledger.refused().next().is_none());
+            let _ = ledger.spend(*limit, 1);
+            assert_eq!(ledger.refused().collect::<Vec<_>>(), [*limit]);
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@
 //! Failures say who is to blame ([`CallError::blame`]) and are sentences that name the fix. Every limit is in [`limits`].
 
 mod api;
+pub mod audit;
 pub mod backend;
 mod bindings;
 mod builder;
@@ -52,6 +53,7 @@ pub mod guard;
 mod host;
 mod invocation;
 mod items;
+mod keyfile;
 mod kind;
 mod ledger;
 pub mod limits;
@@ -65,6 +67,7 @@ mod registry;
 mod request;
 #[cfg(feature = "server")]
 pub mod server;
+mod supervision;
 mod tap;
 mod transaction;
 mod value;
@@ -79,3 +82,4 @@ pub use items::Page;
 pub use kind::Kind;
 pub use ledger::{Exceeded, Ledger};
 pub use passport::{DatabaseLayers, Passport};
+pub use supervision::{OPERATOR_PERMISSION, PluginStatus, Standing};

@@ -209,6 +209,31 @@ pub const MUTATION_BACKOFF_MS: u64 = 2;
 /// Most milliseconds between two runs of a mutation.
 pub const MUTATION_BACKOFF_MAX_MS: u64 = 50;
 
+/// Outcomes of a plugin's latest invocations that say whether it is quarantined.
+pub const BREAKER_WINDOW: u32 = 20;
+/// Failures among them that quarantine it: half of a full window, so that a caller who makes a plugin fail has to outweigh all
+/// who do not; and never fewer, so that a bad minute of a plugin that is seldom called is no reason.
+pub const BREAKER_FAILURES: u32 = 10;
+/// Milliseconds of a first quarantine; doubles with each probe that fails.
+pub const QUARANTINE_MS: u64 = 1_000;
+/// Milliseconds of the longest quarantine: what was mended serves again 5 min later without anybody's doing.
+pub const QUARANTINE_MAX_MS: u64 = 300_000;
+/// Milliseconds between two looks at which plugins are disabled: how long another host goes on after `disable`, at most, while
+/// its database answers.
+pub const SWITCH_POLL_MS: u64 = 1_000;
+/// Bytes of an operator's reason.
+pub const DISABLE_REASON_BYTES_MAX: usize = 500;
+/// Entries that wait for the audit log's writer. More are counted, and the next entry says how many.
+pub const AUDIT_QUEUE_MAX: usize = 1_024;
+/// Milliseconds in which repeats of one event become one entry: two entries a minute for each limit of a plugin.
+pub const AUDIT_REPEAT_MS: u64 = 60_000;
+/// Milliseconds between two looks for repeats whose time is over.
+pub const AUDIT_TICK_MS: u64 = 1_000;
+/// Bytes of what an audit entry says, before it is escaped.
+pub const AUDIT_WHAT_BYTES_MAX: usize = 1024;
+/// Bytes of a line of the audit log: each byte of what it says takes up to six, and the rest of it 512.
+pub const AUDIT_LINE_BYTES_MAX: usize = 8 * 1024;
+
 /// Seconds between two rounds of what a host does by itself: closing idle connections, starting cron taps.
 pub const MAINTENANCE_S: u64 = 1;
 

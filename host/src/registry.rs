@@ -2,6 +2,7 @@
 //!
 //! A lookup is one atomic load. A swap replaces everything at once; calls that run keep the version they found.
 
+use crate::error::CallError;
 use crate::guard::name::PluginName;
 use crate::manifest::{TapOptions, Taps};
 use crate::plugin::Plugin;
@@ -79,6 +80,14 @@ impl Current {
 
     pub(crate) fn changed(&self) -> &[Arc<Plugin>] {
         &self.changed
+    }
+
+    /// Whether nobody who has a say in a write has been disabled meanwhile: one was asked early, and others took their time.
+    pub(crate) fn all_enabled(&self) -> Result<(), CallError> {
+        match self.presave.iter().chain(&self.changed).find(|plugin| plugin.ward.is_disabled()) {
+            Some(plugin) => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
+            None => Ok(()),
+        }
     }
 }
 

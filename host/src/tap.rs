@@ -39,8 +39,8 @@ pub(crate) async fn access(
             Ok(Reply::Decision(Decision::Neutral)) => {}
             Ok(Reply::Decision(Decision::Grant)) => verdict = Verdict::Grant,
             Ok(Reply::Decision(Decision::Deny)) => return Ok(Verdict::Deny),
-            // The database is nobody's answer: the request fails as a whole, and may be tried again.
-            Err(error @ (CallError::Unavailable { .. } | CallError::Overloaded { .. })) => return Err(error),
+            // The database is nobody's answer, and neither is a plugin that is not asked: the request fails as a whole.
+            Err(error) if error.is_passing() => return Err(error),
             Ok(_) | Err(_) => {
                 tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
                 return Ok(Verdict::Deny);

@@ -5,15 +5,15 @@
 //! hold the hash of the component and of the engine's settings, so a file of another engine is never asked for.
 
 use crate::engine::Engine;
+use crate::keyfile::{self, Key, private_file};
 use crate::limits::SECRET_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 use wasmtime::component::Component;
 
 /// Bytes of the authentication code that begins a file.
@@ -23,7 +23,7 @@ const MAC_BYTES: usize = SECRET_BYTES;
 #[derive(Clone, Debug)]
 pub(crate) struct Artifacts {
     folder: PathBuf,
-    key: Vec<u8>,
+    key: Key,
 }
 
 impl Artifacts {
@@ -33,22 +33,17 @@ impl Artifacts {
         // Somebody who can write here can replace files, and with the key in it forge them.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         let path = folder.join("key");
-        if !path.exists() {
-            let fresh: [u8; MAC_BYTES] = rand::random();
-            // Of two hosts that start in a new folder at once, one gives its key to both.
-            match private_file(folder, &fresh)?.persist_noclobber(&path) {
-                Err(lost) if lost.error.kind() != ErrorKind::AlreadyExists => return Err(lost.error),
-                _ => {}
+        let key = match keyfile::open(&path) {
+            Ok((key, _)) => key,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                fs::remove_file(&path)?;
+                return Err(std::io::Error::other(format!(
+                    "{} was damaged and is removed: start again",
+                    path.display()
+                )));
             }
-        }
-        let key = fs::read(&path)?;
-        if key.len() != MAC_BYTES {
-            fs::remove_file(&path)?;
-            return Err(std::io::Error::other(format!(
-                "{} was damaged and is removed: start again",
-                path.display()
-            )));
-        }
+            Err(error) => return Err(error),
+        };
         Ok(Self { folder: folder.to_path_buf(), key })
     }
 
@@ -106,14 +101,6 @@ fn name(engine: &Engine, bytes: &[u8]) -> String {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let settings = hasher.hash_one(engine.wasmtime().precompile_compatibility_hash());
     format!("{}-{settings:016x}.cwasm", hex::encode(Sha256::digest(bytes)))
-}
-
-/// A file with these bytes that only we can read, under no name yet: it gets its own whole or not at all.
-fn private_file(folder: &Path, bytes: &[u8]) -> std::io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
 }
 
 #[allow(unsafe_code, reason = "loading compiled code is what this module is for")]
@@ -175,7 +162,7 @@ mod tests {
                 gate.wait();
                 Artifacts::open(folder.path()).unwrap().key
             };
-            let keys: Vec<Vec<u8>> = std::thread::scope(|scope| {
+            let keys: Vec<Key> = std::thread::scope(|scope| {
                 let opened: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
                 opened.into_iter().map(|one| one.join().unwrap()).collect()
             });

@@ -5,7 +5,7 @@
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
-use super::{Function, Plugin, prepass};
+use super::{Function, Plugin, prepass, told};
 use crate::backend::postgres::Database;
 use crate::backend::postgres::canary::Login;
 use crate::backend::postgres::role::Plan;
@@ -20,6 +20,7 @@ use crate::kind::{Kind, Linkers, PACKAGE};
 use crate::limits::{COMPONENT_BYTES_MAX, Limit, MEMORY_CEILING_BYTES, PLUGIN_CONCURRENCY_MAX};
 use crate::manifest::Manifest;
 use crate::passport::Passport;
+use crate::supervision::Supervision;
 use crate::value::Signature;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
 /// What a plugin is loaded from.
-pub(crate) struct Source {
+struct Source {
     manifest: Manifest,
     component: Vec<u8>,
     migrations: Vec<(String, String)>,
@@ -37,7 +38,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Reads a plugin's folder, or the folder of the manifest that is named.
-    pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
+    fn read(path: &Path) -> Result<Self, LoadError> {
         let manifest_path = if path.is_dir() { path.join("palisade.toml") } else { path.to_path_buf() };
         let folder = manifest_path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let text = std::fs::read_to_string(&manifest_path).map_err(|source| file(&manifest_path, source))?;
@@ -87,16 +88,26 @@ pub(crate) struct Loader {
     pub(crate) artifacts: Option<Artifacts>,
     pub(crate) database: Database,
     pub(crate) addresses: AddressPolicy,
+    pub(crate) supervision: Arc<Supervision>,
 }
 
 impl Loader {
     /// Loads one plugin. It is not to be called before [`attack`](Self::attack) has said that it may.
-    pub(crate) async fn load(&self, source: Source, policy: &Policy) -> Result<Plugin, LoadError> {
+    pub(crate) async fn load(&self, path: &Path, policy: &Policy) -> Result<Plugin, LoadError> {
+        let loaded = match Source::read(path) {
+            Ok(source) => self.load_source(source, policy).await,
+            Err(error) => Err(error),
+        };
+        loaded.inspect_err(|error| told::refused(self.supervision.audit(), error))
+    }
+
+    async fn load_source(&self, source: Source, policy: &Policy) -> Result<Plugin, LoadError> {
         let Source { manifest, component, migrations } = source;
         let name = manifest.plugin.name.clone();
         let refuse = |sentence: String| LoadError::Component { plugin: name.to_string(), sentence };
         let component = self.compile(component).await.map_err(refuse)?;
         let grants = policy.grant(&manifest.grants);
+        told::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
         let passport = Passport::issue(&types, self.engine.wasmtime(), &manifest, &grants).map_err(refuse)?;
         let taps = passport.taps.keys().map(|tap| tap.trim_start_matches("tap-"));
@@ -127,6 +138,7 @@ impl Loader {
             pool: installed.pool,
             signer: installed.signer,
             admission: Arc::new(Semaphore::new(PLUGIN_CONCURRENCY_MAX)),
+            ward: self.supervision.ward(&name),
             name,
             grants,
             limits,
@@ -142,7 +154,9 @@ impl Loader {
     pub(crate) async fn attack(&self, mut plugin: Plugin) -> Result<Plugin, LoadError> {
         let (role, schema) = (plugin.role.as_str(), plugin.catalogue.schema());
         let login = Login { plugin: &plugin.name, role, schema, pool: &plugin.pool };
-        plugin.passport.database.missing = self.database.attack(&login).await?;
+        let attacked = self.database.attack(&login).await;
+        plugin.passport.database.missing =
+            attacked.inspect_err(|error| told::refused(self.supervision.audit(), error))?;
         Ok(plugin)
     }
 

@@ -7,9 +7,10 @@ pub(crate) mod artifact;
 mod entry;
 mod load;
 mod prepass;
+mod told;
 
 pub(crate) use entry::{Decision, Entry, ItemChange, Operation, Reply, Update, WitDraft};
-pub(crate) use load::{Loader, Source};
+pub(crate) use load::Loader;
 
 use crate::backend::postgres::caller::{Claim, Signer};
 use crate::backend::postgres::pool::Pool;
@@ -25,6 +26,7 @@ use crate::kind::Kind;
 use crate::limits::Limits;
 use crate::manifest::Taps;
 use crate::passport::Passport;
+use crate::supervision::Ward;
 use crate::value::Signature;
 use entry::TapIndices;
 use std::collections::BTreeMap;
@@ -48,6 +50,7 @@ pub(crate) struct Plugin {
     pub(crate) passport: Passport,
     pub(crate) functions: BTreeMap<String, BTreeMap<String, Arc<Function>>>,
     pub(crate) admission: Arc<Semaphore>,
+    pub(crate) ward: Arc<Ward>,
     pool: Arc<Pool>,
     /// Where rows of its tables belong to users.
     signer: Option<Arc<Signer>>,

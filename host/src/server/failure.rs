@@ -5,7 +5,7 @@
 
 use crate::error::{Blame, CallError};
 use crate::guard::request_context::RequestId;
-use crate::limits::{BODY_BYTES_MAX, BODY_READ_MS, RETRY_AFTER_S};
+use crate::limits::{BODY_BYTES_MAX, BODY_READ_MS, MS_PER_S, RETRY_AFTER_S};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -145,6 +145,12 @@ impl From<CallError> for Failure {
                 .detail("limit", exceeded.limit.name())
                 .detail("used", exceeded.used)
                 .detail("max", exceeded.max),
+            CallError::Quarantined { plugin, reason, retry_after_ms } => failure
+                .detail("plugin", plugin)
+                .detail("reason", reason)
+                .header(header::RETRY_AFTER, retry_after_ms.div_ceil(MS_PER_S).into()),
+            // Nobody knows when.
+            CallError::Disabled { plugin } => failure.detail("plugin", plugin),
             CallError::Conflict(revision) => failure.detail("revision", revision),
             CallError::Overloaded { .. } | CallError::Contended { .. } | CallError::Unavailable { .. } => {
                 failure.retry()
@@ -168,6 +174,9 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Trapped { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "plugin-failed"),
         CallError::LimitExceeded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "limit-exceeded"),
         CallError::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+        CallError::Quarantined { .. } => (StatusCode::SERVICE_UNAVAILABLE, "quarantined"),
+        // The operator's doing, and not the caller's lack of a right: what a maintenance is.
+        CallError::Disabled { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disabled"),
         CallError::Contended { .. } => (StatusCode::CONFLICT, "contended"),
         CallError::Violation(_) => (StatusCode::CONFLICT, "constraint-violation"),
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -236,6 +245,13 @@ mod tests {
             (CallError::Trapped { plugin: name(), reason: name() }, 500, "plugin-failed", "guest"),
             (CallError::LimitExceeded { plugin: name(), exceeded }, 500, "limit-exceeded", "guest"),
             (CallError::Overloaded { retry_after_ms: 5 }, 503, "overloaded", "operator"),
+            (
+                CallError::Quarantined { plugin: name(), reason: name(), retry_after_ms: 1_500 },
+                503,
+                "quarantined",
+                "guest",
+            ),
+            (CallError::Disabled { plugin: name() }, 503, "disabled", "operator"),
             (CallError::Contended { attempts: 5 }, 409, "contended", "caller"),
             (
                 CallError::Violation(Violation { kind: Constraint::ForeignKey, column: None }),

@@ -36,6 +36,7 @@ const BOUNDARIES: &[(&str, &str)] = &[
     ("reads the host's secrets", "SELECT FROM palisade.secrets"),
     ("reads the tokens of users", "SELECT FROM palisade.tokens"),
     ("changes users", "DELETE FROM palisade.users WHERE false"),
+    ("enables what an operator has disabled", "DELETE FROM palisade.switches WHERE false"),
     ("changes which plugin it is", "UPDATE palisade.plugins SET role = role WHERE false"),
     (
         "grants itself item types",

@@ -7,8 +7,11 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
 
 /// The host's migrations. A released one never changes: its checksum is in every database.
-const MIGRATIONS: &[(i32, &str, &str)] =
-    &[(1, "base", include_str!("base.sql")), (2, "caller", include_str!("caller.sql"))];
+const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (1, "base", include_str!("base.sql")),
+    (2, "caller", include_str!("caller.sql")),
+    (3, "switches", include_str!("switches.sql")),
+];
 
 /// What the database keeps for its hosts, so that all of them have the same.
 pub(super) struct Secrets {

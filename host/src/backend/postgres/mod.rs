@@ -12,6 +12,7 @@ pub(crate) mod failure;
 pub mod harden;
 pub(crate) mod items;
 mod login;
+mod lookup;
 mod migrate;
 mod mode;
 mod owned;
@@ -23,6 +24,7 @@ mod schema;
 mod seats;
 pub mod session;
 pub(crate) mod statement;
+pub(crate) mod switches;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -6,12 +6,11 @@ use crate::caller::User;
 use crate::error::Refusal;
 use crate::guard::user::{Permission, Role, UserId};
 use crate::limits::{SECRET_BYTES, USER_NAME_BYTES_MAX};
-use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 /// The default [`UserStore`], and what an operator does with users.
@@ -39,7 +38,9 @@ impl Users {
         let id = Uuid::now_v7();
         let text = "WITH added AS (INSERT INTO palisade.users (id, name) VALUES ($1, $2) RETURNING id), \
             given AS (INSERT INTO palisade.user_roles SELECT added.id, role FROM added, unnest($3::text[]) role) SELECT id FROM added";
-        self.query(text, &[Type::UUID, Type::TEXT, Type::TEXT_ARRAY], &[&id, &name, &roles]).await?;
+        self.database
+            .lookup(text, &[Type::UUID, Type::TEXT, Type::TEXT_ARRAY], &[&id, &name, &roles])
+            .await?;
         let user = self.by_id(UserId::from(id)).await?;
         user.ok_or_else(|| Refusal::internal("the user is gone again"))
     }
@@ -50,7 +51,10 @@ impl Users {
         let permissions: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
         let text =
             "INSERT INTO palisade.role_permissions SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING";
-        self.query(text, &[Type::TEXT, Type::TEXT_ARRAY], &[&role.as_str(), &permissions]).await.map(drop)
+        self.database
+            .lookup(text, &[Type::TEXT, Type::TEXT_ARRAY], &[&role.as_str(), &permissions])
+            .await
+            .map(drop)
     }
 
     /// Makes a bearer token for a user. It is shown once: only its hash is kept.
@@ -60,46 +64,16 @@ impl Users {
         let seconds = lifetime.map(|lifetime| lifetime.as_secs_f64());
         let text = "INSERT INTO palisade.tokens (hash, user_id, expires_at) VALUES ($1, $2, now() + $3 * interval '1 second')";
         let types = [Type::BYTEA, Type::UUID, Type::FLOAT8];
-        self.query(text, &types, &[&hash(&token), &id.uuid(), &seconds]).await?;
+        self.database.lookup(text, &types, &[&hash(&token), &id.uuid(), &seconds]).await?;
         Ok(token)
     }
-
-    async fn query(
-        &self,
-        text: &str,
-        types: &[Type],
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, Refusal> {
-        // A connection that died while it idled is no reason to fail: one more try finds a fresh one.
-        for _ in 0..2 {
-            let connection = self.database.connection().await?;
-            match run(&connection, text, types, values).await {
-                Ok(rows) => return Ok(rows),
-                Err(error) if connection.client().is_closed() => {
-                    tracing::warn!(%error, "a connection to the database was lost");
-                    connection.close();
-                }
-                Err(error) => return Err(super::failure::of(error).into_refusal()),
-            }
-        }
-        Err(Refusal::Unavailable("the connection was lost twice".into()))
-    }
-}
-
-async fn run(
-    connection: &super::pool::Connection,
-    text: &str,
-    types: &[Type],
-    values: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, Error> {
-    connection.query(text, types, values).await?.try_collect().await
 }
 
 #[async_trait::async_trait]
 impl UserStore for Users {
     async fn by_id(&self, id: UserId) -> Result<Option<User>, Refusal> {
         let text = format!("SELECT {COLUMNS} FROM palisade.users u WHERE u.id = $1");
-        let rows = self.query(&text, &[Type::UUID], &[&id.uuid()]).await?;
+        let rows = self.database.lookup(&text, &[Type::UUID], &[&id.uuid()]).await?;
         rows.first().map(user).transpose()
     }
 
@@ -108,13 +82,13 @@ impl UserStore for Users {
             "SELECT {COLUMNS} FROM palisade.tokens t JOIN palisade.users u ON u.id = t.user_id \
              WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now())"
         );
-        let rows = self.query(&text, &[Type::BYTEA], &[&hash(token)]).await?;
+        let rows = self.database.lookup(&text, &[Type::BYTEA], &[&hash(token)]).await?;
         rows.first().map(user).transpose()
     }
 
     async fn permissions(&self, roles: &[String]) -> Result<BTreeSet<String>, Refusal> {
         let text = "SELECT permission FROM palisade.role_permissions WHERE role = ANY($1)";
-        let rows = self.query(text, &[Type::TEXT_ARRAY], &[&roles]).await?;
+        let rows = self.database.lookup(text, &[Type::TEXT_ARRAY], &[&roles]).await?;
         rows.iter().map(|row| row.try_get(0).map_err(Refusal::internal)).collect()
     }
 }

@@ -1,0 +1,245 @@
+//! One entry: a line of JSON whose last member is the HMAC of all that is before it.
+//!
+//! The HMAC is over the very bytes of the line, so there is no second way to write an entry. All of it is ASCII: whatever
+//! a plugin's name or an operator's reason holds, a line stays a line, and a terminal that shows it sees no escape.
+
+use crate::guard::name::PluginName;
+use crate::keyfile::Key;
+use crate::limits::{AUDIT_WHAT_BYTES_MAX, SECRET_BYTES};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Bytes of a hash.
+pub(super) type Hash = [u8; SECRET_BYTES];
+
+/// What came before the first entry.
+pub(super) const NOTHING: Hash = [0; SECRET_BYTES];
+
+/// Begins the last member of a line.
+const HASH: &str = ",\"hash\":\"";
+/// Ends it.
+const END: &str = "\"}";
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// A plugin was not loaded.
+    RefusedLoad,
+    /// A plugin asked or reached for a power that it does not have.
+    DeniedGrant,
+    /// An invocation ran into a limit.
+    LimitHit,
+    /// An attack as a plugin's login succeeded.
+    CanaryFell,
+    /// A plugin failed too often.
+    Quarantined,
+    /// What became of the invocation that probed a quarantined plugin.
+    Probed,
+    /// A quarantine was lifted by an operator or another version.
+    Lifted,
+    /// An operator disabled a plugin.
+    Disabled,
+    /// An operator enabled a plugin.
+    Enabled,
+    /// The log goes on after something that is no entry, or that is missing.
+    Resumed,
+}
+
+impl Event {
+    /// Its name in an entry.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RefusedLoad => "refused-load",
+            Self::DeniedGrant => "denied-grant",
+            Self::LimitHit => "limit-hit",
+            Self::CanaryFell => "canary-fell",
+            Self::Quarantined => "quarantined",
+            Self::Probed => "probed",
+            Self::Lifted => "lifted",
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Resumed => "resumed",
+        }
+    }
+}
+
+/// What is told of an event.
+#[derive(Clone, Debug)]
+pub(super) struct Note {
+    pub(super) event: Event,
+    pub(super) plugin: Option<PluginName>,
+    pub(super) what: Cow<'static, str>,
+    /// How often it happened.
+    pub(super) count: u64,
+    /// How many notes before it are in no entry.
+    pub(super) missed: u64,
+}
+
+impl Note {
+    pub(super) fn new(event: Event, plugin: Option<PluginName>, what: Cow<'static, str>) -> Self {
+        Self { event, plugin, what, count: 1, missed: 0 }
+    }
+}
+
+/// An entry whose HMAC is right.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) seq: u64,
+    pub(super) previous: Hash,
+    pub(super) hash: Hash,
+    /// What a [`Event::Resumed`] says.
+    pub(super) resumed: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Body<'a> {
+    seq: u64,
+    time: Cow<'a, str>,
+    event: Cow<'a, str>,
+    plugin: Option<Cow<'a, str>>,
+    what: Cow<'a, str>,
+    count: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    missed: u64,
+    previous: Cow<'a, str>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(missed: &u64) -> bool {
+    *missed == 0
+}
+
+/// The line of an entry, without its end of line, and its hash.
+pub(super) fn line(key: &Key, seq: u64, previous: &Hash, note: &Note) -> (String, Hash) {
+    let body = Body {
+        seq,
+        time: jiff::Timestamp::now().to_string().into(),
+        event: note.event.name().into(),
+        plugin: note.plugin.as_ref().map(|name| name.as_str().into()),
+        what: cut(&note.what).into(),
+        count: note.count,
+        missed: note.missed,
+        previous: hex::encode(previous).into(),
+    };
+    // Names and numbers have no form that JSON could not take.
+    let mut line = ascii(&serde_json::to_string(&body).unwrap_or_default());
+    let hash = mac(key, &[line.as_bytes()]);
+    line.truncate(line.len().saturating_sub(1));
+    line.extend([HASH, &hex::encode(hash), END]);
+    (line, hash)
+}
+
+/// Reads a line, if it is ours.
+pub(super) fn read(key: &Key, line: &[u8]) -> Option<Entry> {
+    let inner = line.strip_suffix(END.as_bytes())?;
+    let (body, hash) = inner.split_at_checked(inner.len().checked_sub(2 * SECRET_BYTES)?)?;
+    let body = body.strip_suffix(HASH.as_bytes())?;
+    let hash = hash_of(hash)?;
+    if !is_mac(key, &[body, b"}"], &hash) {
+        return None;
+    }
+    let text = [body, b"}"].concat();
+    let body: Body<'_> = serde_json::from_slice(&text).ok()?;
+    let resumed = (body.event == Event::Resumed.name()).then(|| body.what.clone().into_owned());
+    Some(Entry { seq: body.seq, previous: hash_of(body.previous.as_bytes())?, hash, resumed })
+}
+
+/// The HMAC of these parts, one after the other.
+pub(super) fn mac(key: &Key, parts: &[&[u8]]) -> Hash {
+    hmac(key, parts).map_or(NOTHING, |mac| mac.finalize().into_bytes().into())
+}
+
+/// Whether it is that, compared in constant time.
+pub(super) fn is_mac(key: &Key, parts: &[&[u8]], claimed: &Hash) -> bool {
+    hmac(key, parts).is_some_and(|mac| mac.verify_slice(claimed).is_ok())
+}
+
+fn hmac(key: &Key, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    parts.iter().for_each(|part| mac.update(part));
+    Some(mac)
+}
+
+/// A hash from its hexadecimal form.
+pub(super) fn hash_of(hex: &[u8]) -> Option<Hash> {
+    let mut hash = NOTHING;
+    hex::decode_to_slice(hex, &mut hash).ok().map(|()| hash)
+}
+
+fn cut(text: &str) -> &str {
+    let end = (0..=AUDIT_WHAT_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// JSON text with everything escaped that is not printable ASCII.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for char in json.chars() {
+        if char.is_ascii() && !char.is_ascii_control() {
+            text.push(char);
+        } else {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const KEY: Key = [7; SECRET_BYTES];
+
+    fn written(what: &str) -> String {
+        let note = Note::new(Event::Disabled, None, what.to_owned().into());
+        line(&KEY, 1, &NOTHING, &note).0
+    }
+
+    #[test]
+    fn text_that_pretends_to_be_another_line_or_moves_the_cursor_stays_one_line_of_ascii() {
+        for what in [
+            "a\nb",
+            "\",\"hash\":\"00\"}\n{\"seq\":2",
+            "\u{1b}[2J",
+            "\u{9b}2J\u{7f}",
+            "\u{202e}x\u{2028}",
+            "🦀\0",
+        ] {
+            let line = written(what);
+            assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
+            let value: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(value["what"], what);
+            assert_eq!(read(&KEY, line.as_bytes()).unwrap().seq, 1);
+        }
+    }
+
+    #[test]
+    fn text_over_its_bytes_is_cut_and_at_them_it_is_not() {
+        let what = |bytes: usize| {
+            let value: Value = serde_json::from_str(&written(&"x".repeat(bytes))).unwrap();
+            value["what"].as_str().unwrap().len()
+        };
+        assert_eq!(what(AUDIT_WHAT_BYTES_MAX), AUDIT_WHAT_BYTES_MAX);
+        assert_eq!(what(AUDIT_WHAT_BYTES_MAX + 1), AUDIT_WHAT_BYTES_MAX);
+        let line = written(&"\u{80}".repeat(AUDIT_WHAT_BYTES_MAX));
+        assert!(line.len() < crate::limits::AUDIT_LINE_BYTES_MAX, "{}", line.len());
+    }
+
+    #[test]
+    fn line_with_any_byte_changed_is_not_ours() {
+        let line = written("x").into_bytes();
+        for index in 0..line.len() {
+            let mut bad = line.clone();
+            bad[index] ^= 1;
+            assert!(read(&KEY, &bad).is_none(), "byte {index}");
+        }
+        assert!(read(&[8; SECRET_BYTES], &line).is_none(), "another key");
+    }
+}

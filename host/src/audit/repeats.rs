@@ -1,0 +1,83 @@
+//! Repeats: a guest that runs into a limit a million times fills no disk.
+//!
+//! The first of a kind is an entry at once. Those that follow within [`AUDIT_REPEAT_MS`] are counted, and one entry with
+//! the count is written when that time is over.
+
+use super::entry::{Event, Note};
+use crate::guard::name::PluginName;
+use crate::limits::AUDIT_REPEAT_MS;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// What makes two events repeats of each other. None of it is a guest's text, so there are few of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) event: Event,
+    pub(super) plugin: PluginName,
+    pub(super) what: &'static str,
+}
+
+/// Events whose time is not over.
+#[derive(Debug, Default)]
+pub(super) struct Repeats(HashMap<Key, Seen>);
+
+#[derive(Debug)]
+struct Seen {
+    until: Instant,
+    /// How often it came again.
+    count: u64,
+}
+
+impl Repeats {
+    /// Whether an event is the first of its kind; one that is not is counted.
+    pub(super) fn is_first(&mut self, key: Key, now: Instant) -> bool {
+        if let Some(seen) = self.0.get_mut(&key) {
+            seen.count = seen.count.saturating_add(1);
+            return false;
+        }
+        self.0.insert(key, Seen { until: now + Duration::from_millis(AUDIT_REPEAT_MS), count: 0 });
+        true
+    }
+
+    /// What is to be written of those whose time is over, or of all.
+    pub(super) fn take_due(&mut self, now: Instant, all: bool) -> Vec<Note> {
+        let due = self.0.extract_if(|_, seen| all || seen.until <= now);
+        let notes = due.filter(|(_, seen)| seen.count > 0).map(|(Key { event, plugin, what }, seen)| Note {
+            count: seen.count,
+            ..Note::new(event, Some(plugin), what.into())
+        });
+        notes.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(plugin: &str, what: &'static str) -> Key {
+        Key { event: Event::LimitHit, plugin: PluginName::parse(plugin).unwrap(), what }
+    }
+
+    #[test]
+    fn repeats_become_one_note_with_their_number_when_their_time_is_over() {
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        let over = now + Duration::from_millis(AUDIT_REPEAT_MS);
+        assert!(repeats.is_first(key("a", "memory"), now));
+        for _ in 0..1_000_000 {
+            assert!(!repeats.is_first(key("a", "memory"), now));
+        }
+        assert!(repeats.take_due(over - Duration::from_nanos(1), false).is_empty());
+        let notes = repeats.take_due(over, false);
+        assert!(matches!(&notes[..], [note] if note.count == 1_000_000 && note.what == "memory"));
+        assert!(repeats.is_first(key("a", "memory"), over), "the next one is an entry again");
+    }
+
+    #[test]
+    fn what_came_once_or_differs_is_no_repeat() {
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        for key in [key("a", "memory"), key("b", "memory"), key("a", "stack")] {
+            assert!(repeats.is_first(key, now));
+        }
+        assert!(repeats.take_due(now, true).is_empty());
+    }
+}

@@ -1,0 +1,69 @@
+//! What a host says of a loaded plugin.
+
+use crate::grant::Grants;
+use crate::kind::Kind;
+use crate::passport::Passport;
+use crate::plugin::{Function, Plugin};
+use crate::supervision::Standing;
+use serde_json::Value;
+
+/// What an operator or caller may know of a loaded plugin.
+#[derive(Clone, Debug)]
+pub struct PluginInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One line for people.
+    pub description: String,
+    /// What it can do.
+    pub passport: Passport,
+    /// What it was granted.
+    pub grants: Grants,
+    /// Whether it is served.
+    pub standing: Standing,
+    /// The functions that callers can name.
+    pub functions: Vec<FunctionInfo>,
+}
+
+/// A function that callers can name.
+#[derive(Clone, Debug)]
+pub struct FunctionInfo {
+    /// `interface/function`.
+    pub path: String,
+    /// What it may do.
+    pub kind: Kind,
+    /// Its type, in WIT.
+    pub signature: String,
+    /// JSON Schema of its arguments.
+    pub parameters: Value,
+    /// JSON Schema of its result.
+    pub result: Value,
+    /// JSON Schema of its error, if it can return one.
+    pub error: Option<Value>,
+}
+
+impl PluginInfo {
+    pub(super) fn of(plugin: &Plugin) -> Self {
+        let functions = plugin.paths().filter_map(|path| {
+            let Function { kind, signature, .. } = &**plugin.function(&path)?;
+            Some(FunctionInfo {
+                kind: *kind,
+                signature: signature.to_string(),
+                parameters: signature.parameters_schema(),
+                result: signature.result_schema(),
+                error: signature.error_schema(),
+                path,
+            })
+        });
+        Self {
+            name: plugin.name.to_string(),
+            version: plugin.version.to_string(),
+            description: plugin.description.clone(),
+            passport: plugin.passport.clone(),
+            grants: plugin.grants.clone(),
+            standing: plugin.ward.standing(),
+            functions: functions.collect(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What becomes of an invocation that goes wrong: whose fault it is, in a sentence without addresses.
+
+use super::State;
+use crate::error::CallError;
+use crate::kind::{Kind, OutOfKind};
+use crate::ledger::{Exceeded, Ledger};
+use crate::limits::Limit;
+use crate::plugin::{Plugin, Reply};
+use wasmtime::Trap;
+
+pub(super) fn exceeded(plugin: &Plugin, exceeded: Exceeded) -> CallError {
+    CallError::LimitExceeded { plugin: plugin.name.to_string(), exceeded }
+}
+
+pub(super) fn out_of_time(plugin: &Plugin, kind: Kind) -> Exceeded {
+    let max = time_allowed(plugin, kind);
+    Exceeded { limit: time_limit(kind), used: max.saturating_add(1), max }
+}
+
+pub(super) fn time_allowed(plugin: &Plugin, kind: Kind) -> u64 {
+    plugin.limits.get(time_limit(kind))
+}
+
+fn time_limit(kind: Kind) -> Limit {
+    if kind == Kind::Action { Limit::ActionTime } else { Limit::WallTime }
+}
+
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    CallError::internal(anyhow::anyhow!("a host function panicked: {text}"))
+}
+
+/// Every limit that the invocation ran into: those that the guest was told of, and the one that ended it.
+pub(super) fn hit(ledger: &Ledger, reply: &Result<Reply, CallError>) -> impl Iterator<Item = Limit> {
+    let last = match reply {
+        Err(CallError::LimitExceeded { exceeded, .. }) => Some(exceeded.limit),
+        _ => None,
+    };
+    ledger.refused().filter(move |limit| Some(*limit) != last).chain(last)
+}
+
+/// Whose fault a failed invocation is, in a sentence without addresses.
+pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
+    let plugin = state.plugin.name.to_string();
+    if let Some(exceeded) = error.downcast_ref::<Exceeded>().copied().or_else(|| state.memory.refused()) {
+        return CallError::LimitExceeded { plugin, exceeded };
+    }
+    if let Some(out) = error.downcast_ref::<OutOfKind>() {
+        return CallError::Trapped { plugin, reason: out.to_string() };
+    }
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            let max = Limit::Stack.default_max();
+            let exceeded = Exceeded { limit: Limit::Stack, used: max, max };
+            return CallError::LimitExceeded { plugin, exceeded };
+        }
+        Some(Trap::UnreachableCodeReached) => {
+            "it panicked or ran into `unreachable`; its log says where".to_owned()
+        }
+        Some(trap) => trap.to_string(),
+        None if is_too_much(error) => {
+            "it handed the host more in one call than fits: pass less, or return it in pages".to_owned()
+        }
+        None => "it broke the rules of its interface".to_owned(),
+    };
+    tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
+    CallError::Trapped { plugin, reason }
+}
+
+/// Whether the budget for lifting what a guest hands over ran out. wasmtime has no type for that error.
+fn is_too_much(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
+}

@@ -1,0 +1,88 @@
+//! What callers and operators may know of a plugin's standing.
+
+use serde_json::{Value, json};
+use std::time::SystemTime;
+
+/// Whether a plugin is served, and if not, why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is called.
+    Serving,
+    /// It failed too often: nobody is let through to it before `until`.
+    Quarantined {
+        /// Why, in the host's words.
+        reason: String,
+        /// Since when.
+        since: SystemTime,
+        /// When an invocation is let through to probe it.
+        until: SystemTime,
+    },
+    /// Its quarantine is over as soon as the invocation that probes it answers.
+    HalfOpen {
+        /// Why it was quarantined.
+        reason: String,
+        /// Since when.
+        since: SystemTime,
+    },
+    /// An operator has disabled it.
+    Disabled {
+        /// Why, in the operator's words: for operators, not for callers.
+        reason: String,
+        /// Since when.
+        since: SystemTime,
+    },
+}
+
+/// A loaded plugin, and whether it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginStatus {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whether it is served.
+    pub standing: Standing,
+}
+
+impl Standing {
+    /// One word for programs.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Quarantined { .. } => "quarantined",
+            Self::HalfOpen { .. } => "half-open",
+            Self::Disabled { .. } => "disabled",
+        }
+    }
+}
+
+impl PluginStatus {
+    /// For operators.
+    pub(crate) fn to_json(&self) -> Value {
+        let (reason, since, until) = match &self.standing {
+            Standing::Serving => (None, None, None),
+            Standing::Quarantined { reason, since, until } => (Some(reason), Some(since), Some(until)),
+            Standing::HalfOpen { reason, since } | Standing::Disabled { reason, since } => {
+                (Some(reason), Some(since), None)
+            }
+        };
+        json!({
+            "name": self.name, "version": self.version, "state": self.standing.state(), "reason": reason,
+            "since": since.copied().map(written), "until": until.copied().map(written),
+        })
+    }
+
+    /// For everybody: an operator's words stay with operators.
+    pub(crate) fn to_public_json(&self) -> Value {
+        let mut told = self.to_json();
+        if let (Standing::Disabled { .. }, Some(told)) = (&self.standing, told.as_object_mut()) {
+            told.remove("reason");
+        }
+        told
+    }
+}
+
+/// A time as RFC 3339 writes it.
+pub(crate) fn written(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MAX).to_string()
+}
