@@ -63,6 +63,7 @@ impl Log {
     /// Opens a log, or begins one. What is found wrong with its end is its next entry.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder_of(path))?;
+        check_owner(folder_of(path))?;
         let file = open(path)?;
         file.lock()?;
         let (key, is_new) = keyfile::open(&beside(path, "key"))?;
@@ -159,6 +160,17 @@ fn write_head(path: &Path, key: &Key, tail: Tail) -> io::Result<()> {
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)
+}
+
+/// Refuses a folder in which others can write: they could put a log, a head and a key of their own there.
+fn check_owner(folder: &Path) -> io::Result<()> {
+    let meta = fs::metadata(folder)?;
+    let is_ours = meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw();
+    if is_ours && meta.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let why = format!("others can write in {}: name a file in a folder of the host's own", folder.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
 /// Whether a name still is that file's.

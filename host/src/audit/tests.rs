@@ -193,6 +193,19 @@ fn files_of_a_log_are_for_their_owner_alone_and_no_key_is_made_to_verify() {
     assert!(fs::write(log::beside(&path, "key"), b"short").is_ok() && Log::open(&path).is_err());
 }
 
+#[test]
+fn folder_in_which_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    for mode in [0o777, 0o770, 0o1777] {
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        assert!(Log::open(&folder.path().join("audit.jsonl")).is_err(), "{mode:o}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(Log::open(&folder.path().join("audit.jsonl")).is_ok());
+}
+
 #[tokio::test]
 async fn notes_over_the_queue_are_counted_in_the_next_entry() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@
 //! a file here. What they share: [`place`] finds plugins and policies in a folder, [`open`] makes a host of them, [`say`]
 //! is how they fail. There is nothing in a command that an integrator could not do with the library.
 
+mod audit;
 mod build;
 mod call;
 mod content;
@@ -18,6 +19,7 @@ mod remote;
 mod say;
 mod secrets;
 mod serve;
+mod switch;
 mod user;
 
 use clap::{Parser, Subcommand};
@@ -34,7 +36,7 @@ Exit codes:
 Environment:
   DATABASE_URL    the PostgreSQL to use; without it a private one is started for the folder
   PALISADE_LOG    what is logged, such as `debug` or `palisade::plugin=trace`
-  PALISADE_TOKEN  the bearer token that `call` sends";
+  PALISADE_TOKEN  the bearer token of the user to act as";
 
 /// Runs server-side plugins built as WebAssembly components, on PostgreSQL
 #[derive(Debug, Parser)]
@@ -53,8 +55,11 @@ enum Command {
     Call(call::CallArgs),
     Plugins(plugins::PluginsArgs),
     Import(import::ImportArgs),
+    Disable(switch::DisableArgs),
+    Enable(switch::EnableArgs),
     User(user::UserArgs),
     Db(db::DbArgs),
+    AuditLog(audit::AuditArgs),
     #[command(
         after_help = "Example:\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
     )]
@@ -68,6 +73,7 @@ pub fn main() -> ExitCode {
     log::start(log_format, matches!(command, Command::Serve(_)));
     let done = match command {
         Command::Build(args) => build::run(&args),
+        Command::AuditLog(args) => audit::run(&args),
         other => run(other, began),
     };
     match done {
@@ -84,9 +90,12 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Call(args) => call::run(args).await,
             Command::Plugins(args) => plugins::run(args).await,
             Command::Import(args) => import::run(args).await,
+            Command::Disable(args) => switch::disable(args).await,
+            Command::Enable(args) => switch::enable(args).await,
             Command::User(args) => user::run(args).await,
             Command::Db(args) => db::run(args).await,
             Command::Build(args) => build::run(&args),
+            Command::AuditLog(args) => audit::run(&args),
         }
     })
 }

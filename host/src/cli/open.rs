@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::say;
-use crate::backend::private::PrivateOptions;
+use crate::backend::private::{DataDir, PrivateOptions};
 use crate::builder::HostBuilder;
 use crate::host::Host;
 use anyhow::Result;
@@ -12,6 +12,32 @@ use std::path::PathBuf;
 /// Builds the host of a folder: on `DATABASE_URL`, or on a private database that is the folder's own.
 pub(super) async fn open(place: &Place) -> Result<Host> {
     build(place, Host::builder()).await
+}
+
+/// The same, with the audit log in this file, or in the folder's own place.
+pub(super) async fn audited(place: &Place, file: Option<PathBuf>) -> Result<Host> {
+    build(place, with_audit(place, Host::builder(), file)).await
+}
+
+/// A host that is begun, with its audit log.
+pub(super) fn with_audit(place: &Place, builder: HostBuilder, file: Option<PathBuf>) -> HostBuilder {
+    match file.or_else(|| audit_log(place)) {
+        Some(file) => builder.audit_log(file),
+        None => {
+            tracing::warn!(
+                "there is no audit log: set HOME or XDG_STATE_HOME, or name a file with --audit-log"
+            );
+            builder
+        }
+    }
+}
+
+/// Where the audit log of a folder is: with its data, whether or not its database is there.
+pub(super) fn audit_log(place: &Place) -> Option<PathBuf> {
+    match DataDir::of_project(&place.folder) {
+        Ok(DataDir::Persistent(folder)) => Some(folder.join("audit.jsonl")),
+        Ok(DataDir::Temporary) | Err(_) => None,
+    }
 }
 
 /// The same, of a host that is begun.

@@ -1,19 +1,27 @@
 //! `palisade plugins`.
 
 use super::place::PlaceArgs;
-use super::{open, say};
+use super::switch::ThroughArgs;
+use super::{open, remote, say};
 use crate::host::PluginInfo;
+use crate::server;
+use crate::supervision::{PluginStatus, Standing};
 use anstyle::Style;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
 /// Loads the plugins of a folder and prints what each can do
 ///
-/// What cannot be loaded is refused with the reason, so this also checks a plugin before it is served.
+/// What cannot be loaded is refused with the reason, so this also checks a plugin before it is served. With --url it asks
+/// a server that is running which plugins it serves, and which are quarantined or disabled.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  palisade plugins --dir plugins --json")]
+#[command(
+    after_help = "Examples:\n  palisade plugins --dir plugins --json\n  palisade plugins --url http://127.0.0.1:8080"
+)]
 pub(super) struct PluginsArgs {
+    #[command(flatten)]
+    through: ThroughArgs,
     #[command(flatten)]
     place: PlaceArgs,
     /// Print JSON
@@ -23,6 +31,9 @@ pub(super) struct PluginsArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: PluginsArgs) -> Result<()> {
+    if let Some(url) = &args.through.url {
+        return listed(&remote::plugins(url, args.through.token.as_deref()).await?, args.json);
+    }
     let host = open::open(&args.place.find()?.with_plugins()?).await?;
     let plugins = host.plugins();
     host.stop().await;
@@ -32,6 +43,33 @@ pub(super) async fn run(args: PluginsArgs) -> Result<()> {
         plugins.iter().for_each(print);
     }
     Ok(())
+}
+
+/// What a server says of its plugins.
+fn listed(answer: &Value, json: bool) -> Result<()> {
+    let plugins =
+        answer.get("plugins").and_then(Value::as_array).context("the answer is not a Palisade's")?;
+    if json {
+        say::json(&Value::Array(plugins.clone()));
+        return Ok(());
+    }
+    for plugin in plugins {
+        let text = |name: &str| plugin.get(name).and_then(Value::as_str).unwrap_or_default();
+        let bold = Style::new().bold();
+        anstream::print!("{bold}{}{bold:#} {}  {}", text("name"), text("version"), text("state"));
+        for (word, name) in [("since", "since"), ("until", "until"), ("because", "reason")] {
+            if !text(name).is_empty() {
+                anstream::print!(", {word} {}", text(name));
+            }
+        }
+        anstream::println!();
+    }
+    Ok(())
+}
+
+fn standing(plugin: &PluginInfo) -> Value {
+    let (name, version, standing) = (plugin.name.clone(), plugin.version.clone(), plugin.standing.clone());
+    server::described(&PluginStatus { name, version, standing })
 }
 
 fn describe(plugin: &PluginInfo) -> Value {
@@ -49,6 +87,7 @@ fn describe(plugin: &PluginInfo) -> Value {
         "name": plugin.name,
         "version": plugin.version,
         "description": plugin.description,
+        "standing": standing(plugin),
         "functions": functions.collect::<Vec<_>>(),
         "passport": {
             "imports": plugin.passport.imports,
@@ -66,6 +105,9 @@ fn print(plugin: &PluginInfo) {
     let PluginInfo { name, version, description, passport, grants, functions } = plugin;
     let gap = if description.is_empty() { "" } else { "  " };
     anstream::println!("{bold}{name}{bold:#} {version}{gap}{description}");
+    if let Standing::Disabled { reason, .. } = &plugin.standing {
+        anstream::println!("  {bold}disabled{bold:#}, because {reason}");
+    }
     for function in functions {
         let (kind, path, signature) = (function.kind.to_string(), &function.path, &function.signature);
         anstream::println!("  {kind:<8} {path}  {dim}{signature}{dim:#}");

@@ -1,12 +1,12 @@
-//! A call through a server that is running.
+//! Calls and operators' commands through a server that is running.
 
 use super::say;
 use crate::backend::http::client;
 use crate::limits::{JSON_BYTES_MAX, Limit};
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
-use http::StatusCode;
-use serde_json::Value;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
 
@@ -18,17 +18,49 @@ pub(super) async fn call(
     arguments: &Value,
     token: Option<&str>,
 ) -> Result<Result<Value, Value>> {
-    let target = target(url, plugin, function)?;
+    let (interface, function) = function
+        .split_once('/')
+        .ok_or_else(|| say::usage(format!("`{function}` is no function: write INTERFACE/FUNCTION")))?;
+    let target = target(url, &["call", plugin, interface, function])?;
+    send(url, target, Method::POST, Some(arguments), token).await
+}
+
+/// Which plugins a server has, and whether each is served.
+pub(super) async fn plugins(url: &Url, token: Option<&str>) -> Result<Value> {
+    let target = target(url, &["admin", "plugins"])?;
+    answered(send(url, target, Method::GET, None, token).await?)
+}
+
+/// Disables a plugin of a server, or enables it.
+pub(super) async fn switch(url: &Url, plugin: &str, reason: Option<&str>, token: Option<&str>) -> Result<()> {
+    let verb = if reason.is_some() { "disable" } else { "enable" };
+    let target = target(url, &["admin", "plugins", plugin, verb])?;
+    let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
+    answered(send(url, target, Method::POST, Some(&body), token).await?).map(drop)
+}
+
+/// What no plugin answered has no error of a plugin's.
+fn answered(result: Result<Value, Value>) -> Result<Value> {
+    result.map_err(|_| anyhow::anyhow!("the answer is not a Palisade's: correct --url"))
+}
+
+async fn send(
+    url: &Url,
+    target: Url,
+    method: Method,
+    body: Option<&Value>,
+    token: Option<&str>,
+) -> Result<Result<Value, Value>> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(client::tls().map_err(anyhow::Error::msg)?)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .timeout(Duration::from_millis(Limit::ActionTime.default_max()))
         .build()?;
-    let mut request = client
-        .post(target)
-        .header(http::header::CONTENT_TYPE, "application/json")
-        .body(arguments.to_string());
+    let mut request = client.request(method, target);
+    if let Some(body) = body {
+        request = request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
+    }
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
@@ -37,6 +69,9 @@ pub(super) async fn call(
         .await
         .with_context(|| format!("no answer from {url}: is `palisade serve` running there?"))?;
     let status = answer.status();
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Ok(Value::Null));
+    }
     let body: Value = serde_json::from_slice(&read(answer).await?)
         .with_context(|| format!("{url} answers {status} without JSON: is it a `palisade serve`?"))?;
     outcome(status, body)
@@ -58,16 +93,13 @@ fn outcome(status: StatusCode, body: Value) -> Result<Result<Value, Value>> {
     }
 }
 
-/// The address of a function below that of a server. Names go as single segments, whatever they hold.
-fn target(url: &Url, plugin: &str, function: &str) -> Result<Url> {
-    let (interface, function) = function
-        .split_once('/')
-        .ok_or_else(|| say::usage(format!("`{function}` is no function: write INTERFACE/FUNCTION")))?;
+/// An address below that of a server. Names go as single segments, whatever they hold.
+fn target(url: &Url, path: &[&str]) -> Result<Url> {
     let mut target = url.clone();
     let Ok(mut segments) = target.path_segments_mut() else {
         return Err(say::usage(format!("`{url}` is no server: write http://127.0.0.1:8080")));
     };
-    segments.pop_if_empty().extend(["call", plugin, interface, function]);
+    segments.pop_if_empty().extend(path);
     drop(segments);
     Ok(target)
 }
@@ -88,15 +120,13 @@ async fn read(answer: reqwest::Response) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn names_stay_within_their_segments() {
         let url = Url::parse("http://127.0.0.1:8080/base/").unwrap();
-        let target = target(&url, "a/../b", "c/d?e").unwrap();
+        let target = target(&url, &["call", "a/../b", "c", "d?e"]).unwrap();
         assert_eq!(target.as_str(), "http://127.0.0.1:8080/base/call/a%2F..%2Fb/c/d%3Fe");
-        assert!(super::target(&url, "a", "b").is_err());
-        assert!(super::target(&Url::parse("data:x").unwrap(), "a", "b/c").is_err());
+        assert!(super::target(&Url::parse("data:x").unwrap(), &["a"]).is_err());
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub(super) struct ServeArgs {
     /// Connections to the database that all plugins together may hold; the host itself holds up to 20 more
     #[arg(long, value_name = "COUNT", default_value_t = PLUGIN_SEATS_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     plugin_connections: usize,
+    /// Where security events are written down [default: `audit.jsonl` in the folder's data; see `palisade audit-log`]
+    #[arg(long, value_name = "FILE")]
+    audit_log: Option<PathBuf>,
     #[command(flatten)]
     files: FileArgs,
 }
@@ -51,7 +54,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let serving = server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
     let made = tokio::select! {
-        made = start(&place, args.plugin_connections, args.import) => made.map(Some),
+        made = start(&place, args.plugin_connections, args.audit_log, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     if let Ok(Some(host)) = &made {
@@ -69,8 +72,14 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     Ok(())
 }
 
-async fn start(place: &Place, connections: usize, import: Option<PathBuf>) -> Result<Host> {
-    let host = open::build(place, Host::builder().plugin_connections(connections)).await?;
+async fn start(
+    place: &Place,
+    connections: usize,
+    audit_log: Option<PathBuf>,
+    import: Option<PathBuf>,
+) -> Result<Host> {
+    let builder = open::with_audit(place, Host::builder().plugin_connections(connections), audit_log);
+    let host = open::build(place, builder).await?;
     if let Some(folder) = import {
         let report = content::import(&host, &folder, content::TYPE).await?;
         for (path, sentence) in &report.refused {

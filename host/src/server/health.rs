@@ -1,6 +1,7 @@
 //! `/livez` and `/readyz`: for whoever restarts the process, and for whoever sends it requests.
 
 use super::failure::Failure;
+use super::plugins::described_to_all;
 use super::state::Shared;
 use axum::Json;
 use axum::extract::State;
@@ -12,12 +13,14 @@ pub(super) async fn livez() -> Json<Value> {
     Json(json!({"status": "live"}))
 }
 
-/// The plugins are loaded and the database answers.
+/// The plugins are loaded and the database answers. One that is quarantined or disabled does not make the host unready:
+/// another host would do no better, and the other plugins are served.
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Failure> {
     if shared.is_draining() {
         return Err(Failure::draining());
     }
     let host = shared.host()?;
     host.ready().await?;
-    Ok(Json(json!({"status": "ready", "plugins": host.plugins().len()})))
+    let plugins: Vec<Value> = host.statuses().iter().map(described_to_all).collect();
+    Ok(Json(json!({"status": "ready", "plugins": plugins})))
 }

@@ -5,6 +5,7 @@
 //! | `POST /call/{plugin}/{interface}/{function}` | calls a function with a JSON object of named arguments |
 //! | `GET /items`, `POST /items` | a page of items, a new item |
 //! | `GET`, `PATCH`, `DELETE /items/{id}` | one item; its revision is its `ETag` |
+//! | `GET /admin/plugins`, `POST /admin/plugins/{plugin}/disable`, `…/enable` | an operator's switches |
 //! | `GET /openapi.json` | all of this with the types of the loaded plugins |
 //! | `GET /livez`, `GET /readyz` | whether the process runs, whether it can serve |
 //!
@@ -33,8 +34,11 @@ mod health;
 mod items;
 mod listen;
 mod openapi;
+mod plugins;
 mod state;
 
+#[cfg(feature = "cli")]
+pub(crate) use plugins::described;
 pub(crate) use state::Shared;
 
 use crate::host::Host;
@@ -76,6 +80,9 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .route("/call/{plugin}/{interface}/{function}", post(call::call))
         .route("/items", get(items::list).post(items::create))
         .route("/items/{id}", get(items::get).patch(items::patch).delete(items::delete))
+        .route("/admin/plugins", get(plugins::list))
+        .route("/admin/plugins/{plugin}/disable", post(plugins::disable))
+        .route("/admin/plugins/{plugin}/enable", post(plugins::enable))
         .route("/openapi.json", get(openapi::get))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

@@ -2,6 +2,7 @@
 //! declare. The same plugins give the same text.
 
 mod items;
+mod plugins;
 
 use super::failure::Failure;
 use super::state::Shared;
@@ -21,6 +22,7 @@ pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, F
 
 fn document(plugins: &[PluginInfo]) -> Value {
     let mut paths = items::paths();
+    paths.extend(plugins::paths());
     for plugin in plugins {
         for function in &plugin.functions {
             paths.insert(
@@ -75,6 +77,7 @@ fn operation(plugin: &PluginInfo, function: &FunctionInfo) -> Value {
 
 fn schemas() -> Value {
     let mut schemas = items::schemas();
+    schemas.extend(plugins::schemas());
     schemas.insert(
         "Error".into(),
         json!({

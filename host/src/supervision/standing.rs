@@ -1,6 +1,5 @@
 //! What callers and operators may know of a plugin's standing.
 
-use serde_json::{Value, json};
 use std::time::SystemTime;
 
 /// Whether a plugin is served, and if not, why.
@@ -54,35 +53,4 @@ impl Standing {
             Self::Disabled { .. } => "disabled",
         }
     }
-}
-
-impl PluginStatus {
-    /// For operators.
-    pub(crate) fn to_json(&self) -> Value {
-        let (reason, since, until) = match &self.standing {
-            Standing::Serving => (None, None, None),
-            Standing::Quarantined { reason, since, until } => (Some(reason), Some(since), Some(until)),
-            Standing::HalfOpen { reason, since } | Standing::Disabled { reason, since } => {
-                (Some(reason), Some(since), None)
-            }
-        };
-        json!({
-            "name": self.name, "version": self.version, "state": self.standing.state(), "reason": reason,
-            "since": since.copied().map(written), "until": until.copied().map(written),
-        })
-    }
-
-    /// For everybody: an operator's words stay with operators.
-    pub(crate) fn to_public_json(&self) -> Value {
-        let mut told = self.to_json();
-        if let (Standing::Disabled { .. }, Some(told)) = (&self.standing, told.as_object_mut()) {
-            told.remove("reason");
-        }
-        told
-    }
-}
-
-/// A time as RFC 3339 writes it.
-pub(crate) fn written(time: SystemTime) -> String {
-    jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MAX).to_string()
 }

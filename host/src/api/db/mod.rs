@@ -71,7 +71,10 @@ impl wit::Host for View<'_> {
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
         Ok(match refusal {
-            Refusal::Denied => wit::Error::AccessDenied,
+            Refusal::Denied => {
+                self.plugin.ward.denied("db");
+                wit::Error::AccessDenied
+            }
             Refusal::Invalid(sentence) => wit::Error::InvalidArgument(sentence),
             Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(exceeded.into()),
             Refusal::Violation(violation) => wit::Error::ConstraintViolation(wit::Violation {

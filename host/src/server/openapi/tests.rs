@@ -16,6 +16,7 @@ fn plugin(name: &str, paths: &[&str]) -> PluginInfo {
         description: String::new(),
         passport: crate::passport::Passport::default(),
         grants: crate::grant::Grants::default(),
+        standing: crate::supervision::Standing::Serving,
         functions: paths.iter().map(function).collect(),
     }
 }
