@@ -23,6 +23,7 @@ mod readme;
 mod request_context;
 mod rights;
 mod server;
+mod supervision;
 mod taps;
 mod toolchains;
 mod user;

@@ -136,7 +136,16 @@ async fn openapi_names_every_function_that_is_loaded_and_does_not_change() {
     let calls: BTreeSet<&str> = paths.iter().filter_map(|path| path.strip_prefix("/call/")).collect();
     assert_eq!(calls, BTreeSet::from(functions));
     let others: BTreeSet<&str> = paths.into_iter().filter(|path| !path.starts_with("/call/")).collect();
-    assert_eq!(others, BTreeSet::from(["/items", "/items/{id}", "/livez", "/readyz"]));
+    let fixed = [
+        "/admin/plugins",
+        "/admin/plugins/{plugin}/disable",
+        "/admin/plugins/{plugin}/enable",
+        "/items",
+        "/items/{id}",
+        "/livez",
+        "/readyz",
+    ];
+    assert_eq!(others, BTreeSet::from(fixed));
     let greet = &first.body["paths"][GREET]["post"]["requestBody"]["content"]["application/json"]["schema"];
     assert_eq!(greet["properties"]["name"]["type"], "string", "{greet}");
     assert_eq!(first.body, served.get("/openapi.json").await.body);
@@ -164,7 +173,12 @@ async fn health_of_a_host_with_its_plugins_is_live_and_ready() {
     let live = served.get("/livez").await;
     assert_eq!((live.status, live.body), (200, json!({ "status": "live" })));
     let ready = served.get("/readyz").await;
-    assert_eq!((ready.status, ready.body), (200, json!({ "status": "ready", "plugins": 3 })));
+    assert_eq!((ready.status, &ready.body["status"]), (200, &json!("ready")));
+    let plugins = ready.body["plugins"].as_array().unwrap();
+    let states: Vec<_> = plugins.iter().map(|plugin| (&plugin["name"], &plugin["state"])).collect();
+    let serving = json!("serving");
+    let names = ["audit-trail", "blog", "greeter"].map(|name| json!(name));
+    assert_eq!(states, names.each_ref().map(|name| (name, &serving)));
 }
 
 #[tokio::test]

@@ -76,6 +76,7 @@ pub async fn run(world: &World, arguments: &[&str]) -> Ran {
 /// A `palisade serve` that is ready.
 pub struct Serving {
     child: Child,
+    _logs: tempfile::TempDir,
     stdout: BufReader<ChildStdout>,
     /// Its ready line.
     pub ready: String,
@@ -86,6 +87,11 @@ impl Serving {
     pub async fn start(world: &World, options: &[&str]) -> Self {
         let examples = examples();
         let mut command = palisade(&["serve", examples.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        let logs = tempfile::tempdir().unwrap();
+        if !options.contains(&"--audit-log") {
+            // Not in the data of the examples, which all tests share.
+            command.arg("--audit-log").arg(logs.path().join("audit.jsonl"));
+        }
         let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut ready = String::new();
@@ -97,7 +103,7 @@ impl Serving {
             let ended = child.wait_with_output().await.unwrap();
             panic!("it ended before it was ready: {}", String::from_utf8_lossy(&ended.stderr));
         }
-        Self { child, stdout, ready }
+        Self { child, _logs: logs, stdout, ready }
     }
 
     /// Where it listens, from its ready line.
