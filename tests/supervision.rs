@@ -180,7 +180,7 @@ async fn half_open_lets_one_of_many_callers_through_and_its_failure_doubles_the_
 }
 
 #[tokio::test]
-async fn operator_and_another_version_lift_a_quarantine() {
+async fn operator_and_another_version_lift_a_quarantine_and_only_the_operator_enables() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     quarantine(&host).await;
@@ -189,6 +189,9 @@ async fn operator_and_another_version_lift_a_quarantine() {
     quarantine(&host).await;
     host.load(guest("probe"), &Policy::as_asked()).await.unwrap();
     answers(&host).await.unwrap();
+    host.disable("probe", "a test").await.unwrap();
+    host.load(guest("probe"), &Policy::as_asked()).await.unwrap();
+    is_disabled(answers(&host).await);
 }
 
 #[tokio::test]
@@ -217,12 +220,13 @@ async fn tap_of_a_plugin_that_is_not_asked_never_counts_as_consent() {
 async fn cron_tap_of_a_plugin_that_is_disabled_does_not_run() {
     let world = World::new().await;
     let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
-    let host = world.host(&["taps"]).await;
-    host.disable("taps", "a test").await.unwrap();
-    host.load(often.path(), &Policy::as_asked()).await.unwrap();
+    let first = world.host(&["taps"]).await;
+    first.disable("taps", "a test").await.unwrap();
+    first.stop().await;
+    let host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
     let ran = "SELECT count(*) FROM palisade.variables WHERE plugin = 'taps' AND name = 'last-run'";
     tokio::time::sleep(Duration::from_millis(3_500)).await;
-    assert_eq!(world.count(ran).await, 0, "another version does not enable it");
+    assert_eq!(world.count(ran).await, 0);
     host.enable("taps").await.unwrap();
     let deadline = Instant::now() + PATIENCE;
     while world.count(ran).await == 0 {
@@ -265,7 +269,8 @@ async fn disable_undoes_what_a_call_that_runs_has_written() {
     let before = world.count("SELECT count(*) FROM plugin_probe.notes").await;
     world.sql.batch_execute("BEGIN; LOCK TABLE plugin_probe.notes IN SHARE MODE").await.unwrap();
     let writing = spawn(&host, "writes/insert", insertion());
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waits =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'plugin_probe.notes'::regclass AND NOT granted";
     while world.count(waits).await == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

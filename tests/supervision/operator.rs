@@ -146,7 +146,7 @@ async fn audit_log_has_what_happened_and_a_guest_that_repeats_itself_does_not_fi
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs/audit.jsonl");
     let some: Grants = toml::from_str("variables = [\"write\"]").unwrap();
-    let frugal = altered("probe", limited("random-bytes = 1"));
+    let frugal = altered("probe", limited("random-bytes = \"1 B\""));
     let host = world
         .builder()
         .audit_log(&path)
