@@ -163,7 +163,7 @@ async fn half_open_lets_one_of_many_callers_through_and_its_failure_doubles_the_
     for call in spinning {
         match call.await.unwrap() {
             Err(CallError::LimitExceeded { exceeded, .. }) if exceeded.limit == Limit::GuestTime => {
-                probes += 1
+                probes += 1;
             }
             other => is_quarantined(other),
         }

@@ -86,9 +86,8 @@ impl Core {
         let request = Arc::new(Request::new(RequestId::random(), Caller::Anonymous));
         let setting = Setting::new(request, Kind::Action, &plugin.limits);
         match tap::cron(self, plugin, &setting, scheduled).await {
-            Ok(()) => {}
-            // Told when it began, and not at each of its times.
-            Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
+            // That it is not served was told when it began, and not at each of its times.
+            Ok(()) | Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
             Err(error) => tracing::error!(plugin = plugin.name.as_str(), %error, "a cron tap failed"),
         }
     }

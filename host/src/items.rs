@@ -128,8 +128,7 @@ impl<'a> Items<'a> {
         let told = change.to_wit();
         let (session, told) =
             tap::changed(self.core, self.plugins.changed(), &self.setting, session, &told).await;
-        let told = told.and_then(|()| self.plugins.all_enabled());
-        (session, told.map(|()| change.written()))
+        (session, told.and_then(|()| self.plugins.all_enabled()).map(|()| change.written()))
     }
 
     /// Finds the item, asks whether the caller may change it, and makes the draft; no draft deletes.

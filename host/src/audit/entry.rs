@@ -160,7 +160,9 @@ pub(super) fn is_mac(key: &Key, parts: &[&[u8]], claimed: &Hash) -> bool {
 
 fn hmac(key: &Key, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(mac)
 }
 

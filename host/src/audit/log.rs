@@ -104,13 +104,11 @@ impl Log {
         if found.is_open {
             self.file.write_all(b"\n")?;
         }
-        match found.wrong {
-            Some(what) => self.put(&Note::new(Event::Resumed, None, what.into())),
-            None => {
-                self.len = self.file.metadata()?.len();
-                Ok(())
-            }
+        if let Some(what) = found.wrong {
+            return self.put(&Note::new(Event::Resumed, None, what.into()));
         }
+        self.len = self.file.metadata()?.len();
+        Ok(())
     }
 
     fn put(&mut self, note: &Note) -> io::Result<()> {

@@ -9,6 +9,15 @@ fn note(what: String) -> Note {
     Note::new(Event::Disabled, PluginName::parse("a").ok(), what.into())
 }
 
+/// Replaces the lines of a log.
+fn put<'a>(path: &Path, lines: impl IntoIterator<Item = &'a String>) {
+    let mut text = String::new();
+    for line in lines {
+        text.extend([line, "\n"]);
+    }
+    fs::write(path, text).unwrap();
+}
+
 /// A log of some entries.
 fn written() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -29,7 +38,7 @@ fn found(change: impl FnOnce(&mut Vec<String>)) -> Damage {
     let (_folder, path) = written();
     let mut lines = lines(&path);
     change(&mut lines);
-    fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    put(&path, &lines);
     verify(&path).unwrap().unwrap_err()
 }
 
@@ -94,8 +103,7 @@ fn head_that_is_gone_altered_or_another_logs_is_found() {
 #[test]
 fn log_whose_end_and_head_are_removed_is_found_after_it_goes_on() {
     let (_folder, path) = written();
-    let kept: String = lines(&path)[..3].iter().map(|line| format!("{line}\n")).collect();
-    fs::write(&path, kept).unwrap();
+    put(&path, &lines(&path)[..3]);
     fs::remove_file(head(&path)).unwrap();
     Log::open(&path).unwrap().append(&note("later".into())).unwrap();
     assert_eq!(verify(&path).unwrap().unwrap_err(), Damage { line: 4, why: Why::Headless });
@@ -105,8 +113,7 @@ fn log_whose_end_and_head_are_removed_is_found_after_it_goes_on() {
 fn log_that_is_removed_or_shortened_is_found_after_it_goes_on() {
     for kept in [0, 1, ENTRIES - 1] {
         let (_folder, path) = written();
-        let kept_lines: String = lines(&path)[..kept].iter().map(|line| format!("{line}\n")).collect();
-        fs::write(&path, kept_lines).unwrap();
+        put(&path, &lines(&path)[..kept]);
         Log::open(&path).unwrap().append(&note("later".into())).unwrap();
         let after = lines(&path);
         assert_eq!(after.len(), kept + 2);

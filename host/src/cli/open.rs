@@ -21,15 +21,11 @@ pub(super) async fn audited(place: &Place, file: Option<PathBuf>) -> Result<Host
 
 /// A host that is begun, with its audit log.
 pub(super) fn with_audit(place: &Place, builder: HostBuilder, file: Option<PathBuf>) -> HostBuilder {
-    match file.or_else(|| audit_log(place)) {
-        Some(file) => builder.audit_log(file),
-        None => {
-            tracing::warn!(
-                "there is no audit log: set HOME or XDG_STATE_HOME, or name a file with --audit-log"
-            );
-            builder
-        }
+    if let Some(file) = file.or_else(|| audit_log(place)) {
+        return builder.audit_log(file);
     }
+    tracing::warn!("there is no audit log: set HOME or XDG_STATE_HOME, or name a file with --audit-log");
+    builder
 }
 
 /// Where the audit log of a folder is: with its data, whether or not its database is there.

@@ -36,9 +36,8 @@ pub(super) async fn disable(
 ) -> Result<StatusCode, Failure> {
     let (host, by) = operated(asked).await?;
     let mut body = body::read_object(request).await?;
-    let reason = match (body.remove("reason"), body.is_empty()) {
-        (Some(Value::String(reason)), true) => reason,
-        _ => return Err(Failure::bad_request("send `{\"reason\": \"…\"}`, and nothing else")),
+    let (Some(Value::String(reason)), true) = (body.remove("reason"), body.is_empty()) else {
+        return Err(Failure::bad_request("send `{\"reason\": \"…\"}`, and nothing else"));
     };
     host.disable_by(&self::name(name)?, &reason, &by).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -271,7 +271,8 @@ mod tests {
         let now = Instant::now();
         let mut breaker = quarantined(now);
         let due = now + Duration::from_millis(QUARANTINE_MS);
-        assert!(breaker.enter(due - Duration::from_nanos(1)).is_err(), "a moment too early");
+        let early = now + Duration::from_millis(QUARANTINE_MS - 1);
+        assert!(breaker.enter(early).is_err(), "a moment too early");
         let probe = breaker.enter(due).unwrap();
         for _ in 0..3 {
             assert!(breaker.enter(due).is_err());

@@ -53,7 +53,8 @@ pub(crate) struct Off {
 pub(crate) struct Pass {
     ward: Arc<Ward>,
     isolated: CancellationToken,
-    pass: Option<breaker::Pass>,
+    /// Until it is settled.
+    entered: Option<breaker::Pass>,
 }
 
 impl Ward {
@@ -77,7 +78,7 @@ impl Ward {
         let mut inner = self.inner();
         inner.switch.check(&self.name)?;
         let pass = inner.breaker.enter(Instant::now()).map_err(|wait| self.quarantined(wait))?;
-        Ok(Pass { ward: Arc::clone(self), isolated: inner.switch.isolated.clone(), pass: Some(pass) })
+        Ok(Pass { ward: Arc::clone(self), isolated: inner.switch.isolated.clone(), entered: Some(pass) })
     }
 
     /// Whether an operator has disabled it since whoever asks has begun.
@@ -230,7 +231,7 @@ impl Pass {
 
     /// What became of the invocation.
     pub(crate) fn settle(mut self, outcome: Outcome) {
-        if let Some(pass) = self.pass.take() {
+        if let Some(pass) = self.entered.take() {
             self.ward.settle(pass, outcome);
         }
     }
@@ -238,7 +239,7 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
+        if let Some(pass) = self.entered.take() {
             self.ward.settle(pass, Outcome::Neither);
         }
     }
