@@ -18,6 +18,7 @@ mod kinds;
 mod load;
 mod logging;
 mod memory;
+mod operator;
 mod random;
 mod readme;
 mod request_context;

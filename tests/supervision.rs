@@ -1,11 +1,10 @@
 //! Supervision: plugins that fail again and again, and plugins that an operator disables.
 //!
-//! What an operator does over HTTP and on the command line is in `supervision/operator.rs`.
+//! What an operator does over HTTP and on the command line is in `operator.rs`.
 
-mod operator;
-
-use crate::harness::{World, altered, call, guest, limited, returned, trapped};
+use crate::harness::{World, altered, call, compiled_code, guest, limited, returned, trapped};
 use palisade::backend::Item;
+use palisade::backend::private::{PrivateOptions, PrivateServer};
 use palisade::grant::ItemPower;
 use palisade::guard::address::AddressPolicy;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
@@ -13,6 +12,8 @@ use palisade::guard::request_context::RequestId;
 use palisade::limits::{BREAKER_FAILURES, Limit};
 use palisade::{Blame, CallError, Caller, Host, Policy, Standing};
 use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -24,7 +25,7 @@ fn standing(host: &Host, plugin: &str) -> Standing {
 }
 
 /// Waits until a plugin stands so.
-async fn until(host: &Host, plugin: &str, state: &str) {
+pub async fn until(host: &Host, plugin: &str, state: &str) {
     let deadline = Instant::now() + PATIENCE;
     while standing(host, plugin).state() != state {
         assert!(Instant::now() < deadline, "never {state}: {:?}", standing(host, plugin));
@@ -32,16 +33,16 @@ async fn until(host: &Host, plugin: &str, state: &str) {
     }
 }
 
-async fn panics(host: &Host) -> Result<Value, CallError> {
+pub async fn panics(host: &Host) -> Result<Value, CallError> {
     call(host, "probe", "abuses/panic", json!({ "message": "secret of the guest" })).await
 }
 
-async fn answers(host: &Host) -> Result<Value, CallError> {
+pub async fn answers(host: &Host) -> Result<Value, CallError> {
     call(host, "probe", "reads/now", json!({})).await
 }
 
 /// Lets the probe fail until it is quarantined.
-async fn quarantine(host: &Host) {
+pub async fn quarantine(host: &Host) {
     for _ in 0..BREAKER_FAILURES {
         trapped(panics(host).await);
     }
@@ -49,7 +50,7 @@ async fn quarantine(host: &Host) {
 }
 
 /// Waits for the quarantine's end.
-async fn sit_out(host: &Host, plugin: &str) {
+pub async fn sit_out(host: &Host, plugin: &str) {
     let Standing::Quarantined { until, .. } = standing(host, plugin) else { panic!("it is not quarantined") };
     tokio::time::sleep(until.duration_since(std::time::SystemTime::now()).unwrap_or_default()).await;
 }
@@ -65,7 +66,7 @@ fn is_quarantined<T: std::fmt::Debug>(result: Result<T, CallError>) {
     }
 }
 
-fn is_disabled<T: std::fmt::Debug>(result: Result<T, CallError>) {
+pub fn is_disabled<T: std::fmt::Debug>(result: Result<T, CallError>) {
     match result {
         Err(error @ CallError::Disabled { .. }) => assert_eq!(error.blame(), Blame::Operator),
         other => panic!("expected a plugin that is disabled, got {other:?}"),
@@ -315,6 +316,41 @@ async fn disable_outlives_the_host_and_reaches_others_with_their_running_calls()
     quarantine(&two).await;
     three.enable("probe").await.unwrap();
     until(&two, "probe", "serving").await;
+}
+
+#[tokio::test]
+async fn disable_while_the_database_is_away_holds_here_and_is_written_down_when_it_comes_back() {
+    // Where a server of another user can be, too: it never runs as root.
+    let folder = tempfile::Builder::new().prefix("palisade-test-").tempdir_in("/var/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let options = PrivateOptions { durable: false, ..PrivateOptions::persistent(folder.path()) };
+    let database = PrivateServer::start(options.clone()).await.unwrap();
+    let url = database.url();
+    let build = || {
+        let builder = Host::builder().database(&*url).compiled_code(compiled_code());
+        builder.plugin(guest("greeter"), Policy::as_asked()).build()
+    };
+    let host = build().await.unwrap();
+    let greet = async |host: &Host| call(host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await;
+    database.stop().await;
+    for _ in 0..2 * BREAKER_FAILURES {
+        greet(&host).await.unwrap();
+    }
+    let failed = host.disable("greeter", "a test").await;
+    assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
+    is_disabled(greet(&host).await);
+    let again = PrivateServer::start(options).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut other = build().await.unwrap();
+    while standing(&other, "greeter").state() != "disabled" {
+        assert!(Instant::now() < deadline, "it is never written down");
+        other.stop().await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        other = build().await.unwrap();
+    }
+    is_disabled(greet(&host).await);
+    drop((host, other));
+    again.stop().await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 //!
 //! Entries are written by a thread of their own and never in the path of a request. What does not fit its queue is counted,
 //! and the next entry says how many; [repeats](repeats) of one event become one entry. Not here: what plugins log, which
-//! is [`backend::log`](crate::backend::log)'s. Tests: `tests/audit.rs`.
+//! is [`backend::log`](crate::backend::log)'s. Tests: `audit/tests.rs`, `tests/operator.rs`.
 
 mod entry;
 mod log;

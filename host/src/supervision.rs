@@ -4,7 +4,7 @@
 //! Every invocation [enters](ward::Ward::enter) its plugin's ward, whoever calls; a tap that is not let through has not consented. What
 //! an operator says is a row of `palisade.switches`, which each host looks at once a second: through a PgBouncer nothing
 //! could tell it. While the database is away, what was last known stays so. Not here: admission, which is about how many.
-//! What happened is told to the [audit log](crate::audit). Numbers: [`crate::limits`]. Tests: `tests/supervision.rs`.
+//! What happened is told to the [audit log](crate::audit). Numbers: [`crate::limits`]. Tests: `tests/supervision.rs`, `tests/operator.rs`.
 
 mod breaker;
 mod standing;

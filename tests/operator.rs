@@ -1,8 +1,8 @@
 //! What an operator has: routes, commands, and the audit log.
 
-use super::{answers, is_disabled, quarantine, until};
 use crate::command::child::{Serving, finish, palisade, run};
 use crate::harness::{Answer, Served, World, altered, call, guest, limited, odd};
+use crate::supervision::{answers, is_disabled, panics, quarantine, sit_out, until};
 use palisade::audit::{Why, verify};
 use palisade::grant::Grants;
 use palisade::guard::user::{Permission, UserId};
@@ -168,7 +168,7 @@ async fn audit_log_has_what_happened_and_a_guest_that_repeats_itself_does_not_fi
     assert!(call(&host, "probe", "effects/fetch", elsewhere).await.is_err());
     // Answers until here; failures from here on.
     for _ in 0..2 * BREAKER_FAILURES {
-        let _ = super::panics(&host).await;
+        let _ = panics(&host).await;
     }
     host.disable("probe", "é\u{9b}2J".trim_end_matches("\u{9b}2J")).await.unwrap();
     host.enable("probe").await.unwrap();
@@ -200,9 +200,9 @@ async fn audit_log_has_the_canary_that_fell_and_the_probes_of_a_quarantine() {
     let host =
         world.builder().audit_log(&path).plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
     quarantine(&host).await;
-    super::sit_out(&host, "probe").await;
-    let _ = super::panics(&host).await;
-    super::sit_out(&host, "probe").await;
+    sit_out(&host, "probe").await;
+    let _ = panics(&host).await;
+    sit_out(&host, "probe").await;
     answers(&host).await.unwrap();
     world.sql.batch_execute("GRANT SELECT ON palisade.secrets TO PUBLIC").await.unwrap();
     assert!(host.load(guest("greeter"), &Policy::as_asked()).await.is_err());
