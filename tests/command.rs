@@ -202,7 +202,7 @@ fn processes(text: &str) -> Vec<String> {
 }
 
 /// Removes a folder when the test ends, however it does.
-struct Removed(std::path::PathBuf);
+pub struct Removed(pub std::path::PathBuf);
 
 impl Drop for Removed {
     fn drop(&mut self) {

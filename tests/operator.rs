@@ -1,9 +1,11 @@
 //! What an operator has: routes, commands, and the audit log.
 
+use crate::command::Removed;
 use crate::command::child::{Serving, finish, palisade, run};
 use crate::harness::{Answer, Served, World, altered, call, guest, limited, odd};
 use crate::supervision::{answers, is_disabled, panics, quarantine, sit_out, until};
 use palisade::audit::{Why, verify};
+use palisade::backend::private::DataDir;
 use palisade::grant::Grants;
 use palisade::guard::user::{Permission, UserId};
 use palisade::limits::BREAKER_FAILURES;
@@ -109,6 +111,9 @@ async fn commands_disable_and_enable_through_a_server_and_through_its_database()
     let token = token(&world, &host, "operator").await;
     host.users().permit("operator", &[Permission::parse(OPERATOR_PERMISSION).unwrap()]).await.unwrap();
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Where a command without --url keeps its audit log.
+    let DataDir::Persistent(data) = DataDir::of_project(home.path()).unwrap() else { panic!("a folder") };
+    let _data = Removed(data);
     let log = folder.path().join("audit.jsonl");
     let serving = Serving::start(&world, &["--audit-log", log.to_str().unwrap()]).await;
     let url = serving.url().to_owned();
