@@ -3,6 +3,7 @@
 //! What is sent to break it is in `db/attacks/`; which transactions run again and which connections are kept, in
 //! `db/transactions.rs`.
 
+mod alone;
 mod attacks;
 mod ending;
 mod pgbouncer;

@@ -184,6 +184,8 @@ async fn pages_return_every_item_once_in_order() {
     let caller = editor(&world, &host).await;
     for index in 0..5 {
         insert(&host, &caller, &format!("n{index}"), "published").await;
+        // An id begins with its millisecond; those of the same one are in no order.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     let (mut seen, mut after) = (Vec::new(), None);
     loop {

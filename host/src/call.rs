@@ -46,11 +46,16 @@ impl Unit for Call<'_> {
     type Output = (Value, Vec<Exceeded>);
 
     async fn run(&mut self) -> Ran<Self::Output> {
-        let Function { kind, signature, .. } = self.function;
+        let Function { kind, signature, habit, .. } = self.function;
         let entry = Entry::Function { function: self.function, arguments: &self.arguments };
-        let session = self.plugin.session(*kind);
+        let mut session = self.plugin.session(*kind);
+        if habit.is_one() {
+            session.expect_one();
+        }
         let Ended { session, ledger, reply } =
             invocation::run(self.core, self.plugin, *kind, self.setting, session, entry).await;
+        // What was refused as the second is counted as well.
+        habit.learn(ledger.used(Limit::DbStatements));
         let usage = Limit::ALL.iter().map(|limit| ledger.usage(*limit)).collect();
         (session, reply.and_then(|reply| lift(self.plugin, signature, reply)).map(|value| (value, usage)))
     }

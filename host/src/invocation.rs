@@ -13,13 +13,13 @@ use crate::core::Core;
 use crate::error::CallError;
 use crate::guard::clock::Clock;
 use crate::guard::item::ItemScope;
-use crate::guard::logging::LogRecord;
 use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit, NS_PER_MS};
 use crate::meter::{Memory, Meter};
 use crate::plugin::{Entry, Plugin, Reply};
 use crate::random::{Random, Seed};
+use crate::records::Records;
 use crate::request::Request;
 use crate::supervision::Outcome;
 use crate::wasi::Closed;
@@ -48,7 +48,7 @@ pub(crate) struct State {
     pub(crate) wasi: Option<Box<Closed>>,
     /// When the invocation must be over.
     pub(crate) deadline: Instant,
-    dropped_records: u64,
+    pub(crate) records: Records,
 }
 
 /// What stays the same when an invocation runs again.
@@ -122,7 +122,8 @@ pub(crate) async fn run(
         Err(error) => Err(error),
     };
     let mut state = store.into_data();
-    state.close();
+    state.close_log();
+    state.ledger.record(Limit::Memory, state.memory.bytes());
     let State { session, ledger, .. } = state;
     let reply = match session.exceeded() {
         Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
@@ -131,8 +132,8 @@ pub(crate) async fn run(
     for limit in hit(&ledger, &reply) {
         plugin.ward.ran_into(limit);
     }
-    // A guest that fails because the database was away, or because it lost a race, has not failed.
-    let is_spared = session.absence().is_some() || session.lost_race();
+    // A guest that fails because the database was away, or because it will run again, has not failed.
+    let is_spared = session.absence().is_some() || session.lost_race() || session.has_outgrown();
     let outcome = Outcome::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, kind));
     pass.settle(if is_spared { Outcome::Neither } else { outcome });
     // A session whose call was cut off cancels its statement as it is dropped.
@@ -156,7 +157,7 @@ fn store(core: &Core, plugin: &Arc<Plugin>, kind: Kind, setting: &Setting, sessi
         meter: Meter::start(),
         wasi: None,
         deadline: setting.deadline,
-        dropped_records: 0,
+        records: Records::default(),
     };
     let mut store = Store::new(core.engine.wasmtime(), state);
     store.limiter(|state| &mut state.memory);
@@ -185,6 +186,9 @@ impl State {
             }
             CallHook::ReturningFromHost => {
                 self.meter.enter_guest();
+                if self.session.has_outgrown() {
+                    return Err(failure::Outgrown.into());
+                }
                 // Checked here because only here it is known that it was no tick. The guest never sees what the call gave.
                 Ok(self.ledger.limits().check(Limit::HostCalls, self.ledger.used(Limit::HostCalls))?)
             }
@@ -197,20 +201,6 @@ impl State {
                 self.ledger.record(Limit::GuestTime, self.meter.guest_ms());
                 Ok(())
             }
-        }
-    }
-
-    /// Writes a record within the budget, or counts that it was dropped.
-    pub(crate) fn write_log(&mut self, record: &LogRecord) {
-        let fits =
-            self.ledger.left(Limit::LogRecords) >= 1 && self.ledger.left(Limit::LogBytes) >= record.bytes();
-        let spent = fits
-            && self.ledger.spend(Limit::LogRecords, 1).is_ok()
-            && self.ledger.spend(Limit::LogBytes, record.bytes()).is_ok();
-        if spent {
-            self.backends.log.log(&self.plugin.name, &self.request.id, record);
-        } else {
-            self.dropped_records = self.dropped_records.saturating_add(1);
         }
     }
 
@@ -244,21 +234,6 @@ impl State {
             Limit::ContextEntries => self.request.context_use(&self.plugin.name).0,
             Limit::ContextBytes => self.request.context_use(&self.plugin.name).1,
             other => self.ledger.used(other),
-        }
-    }
-
-    /// What is left to do when the guest has ended, however it did.
-    fn close(&mut self) {
-        let printed = self.wasi.take().map(|closed| closed.records()).unwrap_or_default();
-        for record in &printed {
-            self.write_log(record);
-        }
-        self.ledger.record(Limit::Memory, self.memory.bytes());
-        if self.dropped_records > 0 {
-            tracing::warn!(
-                target: "palisade::plugin", plugin = self.plugin.name.as_str(), request = self.request.id.as_str(),
-                dropped = self.dropped_records, "log records over the invocation's budget were dropped"
-            );
         }
     }
 }

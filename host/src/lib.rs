@@ -63,6 +63,7 @@ mod meter;
 mod passport;
 mod plugin;
 mod random;
+mod records;
 mod registry;
 mod request;
 #[cfg(feature = "server")]

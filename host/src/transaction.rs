@@ -1,7 +1,8 @@
 //! Units of work: run, committed, and run again when they lose a race.
 //!
 //! Whatever fails is rolled back before its error is heard. A unit that loses a serialization race (40001, 40P01) has left
-//! nothing behind and runs again from its start, with the same seed and clock, a few times.
+//! nothing behind and runs again from its start, with the same seed and clock, a few times. So does a query that was
+//! expected to send one statement and sent another.
 
 use crate::backend::postgres::failure::Absence;
 use crate::backend::postgres::session::Session;
@@ -28,7 +29,8 @@ pub(crate) async fn transact<U: Unit>(setting: &Setting, mut unit: U) -> Result<
     for _ in 0..MUTATION_ATTEMPTS_MAX {
         setting.request.restart();
         match settle(unit.run().await).await {
-            Err(Lost) => {}
+            Err(Again::AfterOthers) => {}
+            Err(Again::AtOnce) => continue,
             Ok(result) => return result,
         }
         sleep_until(setting.deadline.min(Instant::now() + wait)).await;
@@ -37,18 +39,24 @@ pub(crate) async fn transact<U: Unit>(setting: &Setting, mut unit: U) -> Result<
     Err(CallError::Contended { attempts: MUTATION_ATTEMPTS_MAX })
 }
 
-/// The attempt lost a race and left nothing behind.
-struct Lost;
+/// The attempt left nothing behind and must be made again.
+enum Again {
+    /// It lost a race.
+    AfterOthers,
+    /// It needs a transaction, and will have one.
+    AtOnce,
+}
 
-async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Lost> {
+async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Again> {
     match ran {
+        (Some(session), _) if session.has_outgrown() => Err(Again::AtOnce),
         (Some(session), _) if session.lost_race() => {
             session.rollback().await;
-            Err(Lost)
+            Err(Again::AfterOthers)
         }
         (Some(session), Ok(value)) => match session.commit().await {
             Ok(()) => Ok(Ok(value)),
-            Err(Refusal::Serialization) => Err(Lost),
+            Err(Refusal::Serialization) => Err(Again::AfterOthers),
             Err(refusal) => Ok(Err(refusal.into())),
         },
         (Some(session), Err(error)) => {

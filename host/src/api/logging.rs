@@ -21,7 +21,7 @@ impl Host for View<'_> {
     fn log(&mut self, level: WitLevel, message: String, fields: Vec<Field>) -> wasmtime::Result<()> {
         let fields: Vec<(String, String)> =
             fields.into_iter().map(|field| (field.name, field.value)).collect();
-        self.0.write_log(&LogRecord::parse(level.into(), &message, &fields));
+        self.0.write_log(LogRecord::parse(level.into(), &message, &fields));
         Ok(())
     }
 }

@@ -102,10 +102,10 @@ fn describe(plugin: &PluginInfo) -> Value {
 
 fn print(plugin: &PluginInfo) {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
-    let PluginInfo { name, version, description, passport, grants, functions } = plugin;
+    let PluginInfo { name, version, description, passport, grants, functions, standing } = plugin;
     let gap = if description.is_empty() { "" } else { "  " };
     anstream::println!("{bold}{name}{bold:#} {version}{gap}{description}");
-    if let Standing::Disabled { reason, .. } = &plugin.standing {
+    if let Standing::Disabled { reason, .. } = standing {
         anstream::println!("  {bold}disabled{bold:#}, because {reason}");
     }
     for function in functions {

@@ -46,6 +46,9 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     if let Some(exceeded) = error.downcast_ref::<Exceeded>().copied().or_else(|| state.memory.refused()) {
         return CallError::LimitExceeded { plugin, exceeded };
     }
+    if error.is::<Outgrown>() {
+        return CallError::internal(Outgrown);
+    }
     if let Some(out) = error.downcast_ref::<OutOfKind>() {
         return CallError::Trapped { plugin, reason: out.to_string() };
     }
@@ -67,6 +70,11 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
     CallError::Trapped { plugin, reason }
 }
+
+/// A query sent more statements than it was expected to, and runs again: the guest never sees why.
+#[derive(Debug, thiserror::Error)]
+#[error("it runs again, in a transaction")]
+pub(super) struct Outgrown;
 
 /// Whether the budget for lifting what a guest hands over ran out. wasmtime has no type for that error.
 fn is_too_much(error: &wasmtime::Error) -> bool {

@@ -5,7 +5,7 @@
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
-use super::{Function, Plugin, prepass, told};
+use super::{Function, Habit, Plugin, prepass, told};
 use crate::backend::postgres::Database;
 use crate::backend::postgres::canary::Login;
 use crate::backend::postgres::role::Plan;
@@ -204,7 +204,8 @@ impl Loader {
                         Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
                     let (_, index) =
                         component.get_export(Some(&parent), name).ok_or("a function has no index")?;
-                    let function = Function { kind: *kind, signature, export: index };
+                    let function =
+                        Function { kind: *kind, signature, habit: Habit::default(), export: index };
                     mapped.insert(name.to_owned(), Arc::new(function));
                 }
             }

@@ -5,11 +5,13 @@
 
 pub(crate) mod artifact;
 mod entry;
+mod habit;
 mod load;
 mod prepass;
 mod told;
 
 pub(crate) use entry::{Decision, Entry, ItemChange, Operation, Reply, Update, WitDraft};
+pub(crate) use habit::Habit;
 pub(crate) use load::Loader;
 
 use crate::backend::postgres::caller::{Claim, Signer};
@@ -62,6 +64,7 @@ pub(crate) struct Plugin {
 pub(crate) struct Function {
     pub(crate) kind: Kind,
     pub(crate) signature: Signature,
+    pub(crate) habit: Habit,
     export: ComponentExportIndex,
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 /// How long to wait for what takes well under a second.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -163,10 +164,12 @@ impl Arena {
         let sessions = format!("SELECT pid FROM pg_stat_activity WHERE usename = '{}'", self.role);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let (pid, session) = self.look().await;
-            assert_eq!(difference(&self.clean, &session), Vec::<String>::new());
-            seen.insert(pid);
             let open = self.world.sql.query(&sessions, &[]).await.unwrap();
+            // At once, because the pool gives out again what came back last.
+            for (pid, session) in futures_util::future::join_all(open.iter().map(|_| self.look())).await {
+                assert_eq!(difference(&self.clean, &session), Vec::<String>::new());
+                seen.insert(pid);
+            }
             if open.iter().all(|row| seen.contains(&i64::from(row.get::<_, i32>(0)))) {
                 break;
             }
@@ -219,10 +222,12 @@ impl Arena {
 
     /// The next session of the plugin, as it finds it: its process and its state. Leaves nothing in the table.
     pub async fn look(&self) -> (i64, Value) {
-        let hand = json!({ "tag": "scalar", "val": { "tag": "text", "val": "look" } });
+        let name = format!("look-{}", Uuid::new_v4());
+        let hand = json!({ "tag": "scalar", "val": { "tag": "text", "val": name } });
         let row = json!({ "table": "spy", "columns": ["hand"], "rows": [[hand]], "returning": [] });
-        self.call("in-mutation/insert", json!({ "insertion": row })).await.unwrap();
-        let taken = self.world.sql.query_one("DELETE FROM plugin_sql.spy RETURNING seen", &[]).await.unwrap();
+        self.call("in-action/insert", json!({ "insertion": row })).await.unwrap();
+        let take = "DELETE FROM plugin_sql.spy WHERE hand = $1 RETURNING seen";
+        let taken = self.world.sql.query_one(take, &[&name]).await.unwrap();
         let mut seen: Value = serde_json::from_str(taken.get(0)).unwrap();
         let pid = seen.as_object_mut().unwrap().remove("pid").unwrap();
         (pid.as_i64().unwrap(), seen)

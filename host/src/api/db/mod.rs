@@ -50,7 +50,7 @@ impl wit::Host for View<'_> {
         let sql = prepared.sql(&parameters, &self.plugin.role);
         let reading = if is_small {
             // It comes whole with the first fetch, so it needs no cursor.
-            let answer = self.session.run(sql, self.ledger).await?;
+            let answer = self.session.look_up(sql, self.ledger).await?;
             Reading { rows: answer.rows, cursor: None }
         } else {
             self.session.read(sql, self.ledger).await?

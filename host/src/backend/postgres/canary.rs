@@ -39,7 +39,7 @@ const LOCKED: &str = "55P03";
 const RULE_OF_A_TABLE: &str = "23";
 
 /// How a mutation's transaction begins, for an attack's purposes.
-const WRITABLE: &str = "BEGIN; SAVEPOINT s";
+const WRITABLE: &str = "BEGIN READ WRITE; SAVEPOINT s";
 /// How a query's does.
 const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s";
 

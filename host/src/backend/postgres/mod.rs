@@ -4,6 +4,7 @@
 //! [`schema`], [`rights`] and [`owned`], who calls is proven by [`caller`], what the server's errors mean is in
 //! [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree that `guard/db` has checked.
 
+mod alone;
 mod attacks;
 pub(crate) mod caller;
 pub(crate) mod canary;

@@ -50,10 +50,6 @@ impl Mode {
     /// can make the transaction writable again.
     pub(super) fn prefix(self, standing: Standing<'_>) -> Option<String> {
         let mut text = String::new();
-        for cursor in standing.closing {
-            // Writing to a string cannot fail.
-            let _written = write!(text, "CLOSE {cursor}; ");
-        }
         match (self, standing.begun) {
             (Self::Snapshot, false) => {
                 text.push_str("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s");
@@ -63,12 +59,22 @@ impl Mode {
             }
             // An action's has begun only where the caller's proof had to know the server first.
             (Self::Snapshot | Self::Each, true) => {}
-            (Self::Serializable, false) => text.push_str("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT s"),
+            (Self::Serializable, false) => {
+                text.push_str("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SAVEPOINT s");
+            }
             (Self::Serializable, true) => {
                 text.push_str(if standing.assumed { "SET LOCAL ROLE NONE; " } else { "" });
                 text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
-            (Self::Each, false) => text.push_str("BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT s"),
+            (Self::Each, false) => {
+                text.push_str("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SAVEPOINT s");
+            }
+        }
+        // Not before BEGIN, which can say what may be written only as the first of all.
+        for cursor in standing.closing {
+            let gap = if text.is_empty() { "" } else { "; " };
+            // Writing to a string cannot fail.
+            let _written = write!(text, "{gap}CLOSE {cursor}");
         }
         if standing.is_timed && !standing.begun {
             let _written = write!(

@@ -14,7 +14,7 @@ use crate::limits::{
     CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIRE_ROW_BYTES,
     WIRE_SLACK_BYTES,
 };
-use deadpool::managed::{self, Object, PoolError};
+use deadpool::managed::{self, Object, PoolError, QueueMode};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -65,6 +65,8 @@ impl Pool {
             .max_size(connections_max)
             .runtime(deadpool::Runtime::Tokio1)
             .wait_timeout(Some(wait))
+            // The one that was used last: its server process is still in the processor's caches.
+            .queue_mode(QueueMode::Lifo)
             .build();
         match pool {
             Ok(pool) => Arc::new(Self { pool }),

@@ -26,7 +26,7 @@ impl Step<'_> {
         let asked = match self {
             Self::Open { .. } => DB_FETCH_ROWS,
             Self::Fetch { rows, .. } => *rows,
-            Self::Run(_) | Self::RunPrepared(..) => return true,
+            Self::Run(_) | Self::LookUp(_) | Self::RunPrepared(..) => return true,
         };
         answer.rows.len() < asked as usize
     }

@@ -148,6 +148,7 @@ impl Work<'_> {
         let text = format!(
             "ALTER ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT {connections} PASSWORD '{password}'; \
              ALTER ROLE {role} SET search_path = {schema}; \
+             ALTER ROLE {role} SET default_transaction_read_only = on; \
              ALTER ROLE {role} SET statement_timeout = {STATEMENT_MS}; \
              ALTER ROLE {role} SET lock_timeout = {LOCK_MS}; \
              ALTER ROLE {role} SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}; \

@@ -9,6 +9,7 @@
 //! guest's, see [`text`](super::text); how it ends, see
 //! [`ending`](super::ending); and results that are read batch by batch, see [`reading`](super::reading).
 
+use super::alone::Alone;
 use super::caller::Claim;
 use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Standing};
@@ -44,6 +45,8 @@ pub struct Session {
     assumed: bool,
     /// The budget that ended the transaction, if one did.
     exceeded: Option<Exceeded>,
+    /// Whether a statement may go without a transaction, or has.
+    pub(super) alone: Alone,
     /// Results that are being read.
     pub(super) cursors: BTreeSet<Cursor>,
     /// Those of which nobody reads on; the next statement takes them along.
@@ -78,6 +81,7 @@ impl Session {
             shared,
             assumed: false,
             exceeded: None,
+            alone: Alone::Never,
             cursors: BTreeSet::new(),
             closing: Vec::new(),
             claim: None,
@@ -113,6 +117,7 @@ impl Session {
 
     /// Takes one step of a statement that has been paid for.
     pub(super) async fn step(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
+        self.outgrow()?;
         let is_fresh = self.connection.is_none();
         let answer = match self.attempt(step, ledger).await {
             // An idle connection that died in the pool is no reason to fail: not even BEGIN was answered.
@@ -122,14 +127,21 @@ impl Session {
             }
             other => other,
         };
+        let went_alone = self.goes_alone(step);
+        self.alone = if went_alone { Alone::Gone } else { Alone::Never };
         let answer = answer.map_err(|failure| self.refuse(failure));
         self.rest();
         answer
     }
 
+    fn goes_alone(&self, step: Step<'_>) -> bool {
+        self.alone == Alone::Granted && self.claim.is_none() && matches!(step, Step::LookUp(_))
+    }
+
     async fn attempt(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Failure> {
         self.connect().await?;
         let prefix = match step {
+            step if self.goes_alone(step) => None,
             // What was prepared has begun its transaction already.
             Step::RunPrepared(..) | Step::Open { is_prepared: true, .. } if self.begun => None,
             // A cursor that is held needs none.
@@ -199,9 +211,9 @@ impl Session {
         opened.map_err(failure::of).inspect_err(|_| self.broken = true)
     }
 
-    /// After a failed statement: back to the savepoint, so that the transaction can go on.
+    /// After a failed statement: back to the savepoint, so that the transaction can go on, if there is one.
     pub(super) async fn undo(&mut self, failure: Failure) -> Failure {
-        if !failure.leaves_connection() || self.end(self.mode.undo()).await.is_err() {
+        if !failure.leaves_connection() || (self.begun && self.end(self.mode.undo()).await.is_err()) {
             self.broken = true;
         }
         failure

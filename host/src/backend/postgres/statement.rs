@@ -43,6 +43,8 @@ impl fmt::Display for Cursor {
 pub(super) enum Step<'a> {
     /// Runs a statement and reads all of its rows.
     Run(Sql<'a>),
+    /// The same for a select that may be all that its invocation sends.
+    LookUp(Sql<'a>),
     /// The same for one that is prepared already.
     RunPrepared(&'a Statement, &'a [&'a (dyn ToSql + Sync)]),
     /// Opens a cursor on a statement that reads, and fetches its first rows. The driver must know the types of its columns
@@ -57,7 +59,9 @@ impl Step<'_> {
     pub(super) async fn take(self, on: &Connection, ledger: &mut Ledger) -> Result<Answer, Failure> {
         on.allow(ledger);
         let answer = match self {
-            Self::Run(sql) => read(on.query(sql.text, sql.types, sql.parameters).await, ledger).await,
+            Self::Run(sql) | Self::LookUp(sql) => {
+                read(on.query(sql.text, sql.types, sql.parameters).await, ledger).await
+            }
             Self::RunPrepared(statement, parameters) => {
                 read(on.query_prepared(statement, parameters).await, ledger).await
             }
@@ -84,7 +88,7 @@ impl Step<'_> {
     /// The role to take in a shared transaction.
     pub(super) fn role(&self) -> Option<&'_ str> {
         match self {
-            Self::Run(sql) | Self::Open { sql, .. } => sql.role,
+            Self::Run(sql) | Self::LookUp(sql) | Self::Open { sql, .. } => sql.role,
             Self::Fetch { role, .. } => *role,
             Self::RunPrepared(..) => None,
         }

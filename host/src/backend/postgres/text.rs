@@ -2,6 +2,7 @@
 //!
 //! What arrives here is the printed form of a tree that `guard/db/gate` has checked.
 
+use super::alone::Alone;
 use super::failure::{self, Failure};
 use super::mode::Mode;
 use super::session::Session;
@@ -36,7 +37,8 @@ impl Session {
         ledger: &mut Ledger,
     ) -> Result<(Statement, Bound), Refusal> {
         ledger.spend(Limit::DbStatements, 1)?;
-        self.soiled = true;
+        self.outgrow()?;
+        (self.soiled, self.alone) = (true, Alone::Never);
         let is_fresh = self.connection.is_none();
         let statement = match self.prepare(text, ledger).await {
             Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {

@@ -4,3 +4,4 @@ CREATE TABLE numbers (
     colour colour,
     filler text
 );
+CREATE TABLE gates (n bigint);

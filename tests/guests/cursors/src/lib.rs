@@ -5,6 +5,7 @@ palisade_sdk::plugin! { path: "wit" }
 use exports::probe::cursors::{acting, changing, reading};
 use palisade_sdk::raw::db::{Direction, Error, Ordering, Row, Rows, Scalar, Selection, Value};
 use palisade_sdk::raw::db_write::Insertion;
+use palisade_sdk::raw::logging::{self, Level};
 use palisade_sdk::raw::{clock, db, db_write};
 use probe::cursors::scripts::Step;
 
@@ -43,6 +44,10 @@ fn run(steps: Vec<Step>) -> Vec<String> {
 fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
     let opened = match step {
         Step::Open => db::select(&all("n"))?,
+        Step::First => {
+            let first = Selection { limit: Some(1), ..all("n") };
+            return Ok(shown(&db::select(&first)?.next(1)?));
+        }
         Step::OpenFillers => db::select(&all("filler"))?,
         Step::OpenText(text) => db::query(&text, &[])?,
         Step::Next((index, max)) => {
@@ -71,6 +76,10 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
             return Ok(db_write::insert(&insertion)?.count.to_string());
         }
         Step::Execute(text) => return Ok(db_write::execute(&text, &[])?.to_string()),
+        Step::Log(text) => {
+            logging::log(Level::Info, &text, &[]);
+            return Ok("logged".into());
+        }
         Step::Spin(ms) => {
             let until = clock::now() + i64::from(ms) * US_PER_MS;
             while clock::now() < until {

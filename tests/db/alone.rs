@@ -1,0 +1,93 @@
+//! Queries of one statement, which go without a transaction, and what happens where a second one comes after all.
+
+use super::rows::{fill, run, step};
+use crate::harness::{World, connect};
+use palisade::Host;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn first() -> Value {
+    json!({ "tag": "first" })
+}
+
+/// A host on three numbers, whose function has been seen to send one statement.
+async fn accustomed(world: &World) -> Host {
+    let host = world.host(&["cursors"]).await;
+    fill(world, 3).await;
+    assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
+    host
+}
+
+/// Waits until the last that the plugin's connections were asked starts like this.
+async fn is_asked_last(world: &World, start: &str) {
+    let last = "SELECT query FROM pg_stat_activity JOIN palisade.plugins ON role = usename \
+        WHERE datname = current_database() AND state = 'idle' ORDER BY query_start DESC LIMIT 1";
+    let mut asked = String::new();
+    for _ in 0..500 {
+        asked = world.sql.query_one(last, &[]).await.unwrap().get(0);
+        if asked.starts_with(start) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{asked}");
+}
+
+#[tokio::test]
+async fn query_that_is_known_to_send_one_select_sends_nothing_else() {
+    let world = World::new().await;
+    let host = accustomed(&world).await;
+    // Nothing was known of it the first time.
+    is_asked_last(&world, "ROLLBACK").await;
+    assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
+    is_asked_last(&world, "SELECT \"n\"").await;
+}
+
+#[tokio::test]
+async fn query_that_sends_a_second_statement_after_all_runs_again_in_a_transaction() {
+    let world = World::new().await;
+    let host = accustomed(&world).await;
+    let log = |text: &str| step("log", text);
+    let steps = [log("before"), first(), log("between"), first(), log("after")];
+    let answers = ["logged", "1", "logged", "1", "logged"];
+    assert_eq!(run(&host, "reading", &steps).await, answers);
+    is_asked_last(&world, "ROLLBACK").await;
+    // What it said in the run that came to nothing was not written.
+    assert_eq!(world.log.messages(), ["before", "between", "after"]);
+    assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
+    // And it is not put to the test again.
+    is_asked_last(&world, "ROLLBACK").await;
+}
+
+#[tokio::test]
+async fn query_whose_second_statement_comes_later_sees_what_its_first_saw() {
+    let world = World::new().await;
+    let host = accustomed(&world).await;
+    let other = connect(&world.url()).await;
+    other.batch_execute("BEGIN; LOCK TABLE plugin_cursors.gates").await.unwrap();
+    let steps = [first(), step("open-text", "SELECT n FROM gates"), first()];
+    let reading = tokio::spawn(async move { run(&host, "reading", &steps).await });
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
+        WHERE d.datname = current_database() AND NOT granted";
+    while world.count(waiting).await == 0 {
+        assert!(!reading.is_finished(), "{reading:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    other.batch_execute("DELETE FROM plugin_cursors.numbers WHERE n = 1; COMMIT").await.unwrap();
+    assert_eq!(reading.await.unwrap(), ["1", "opened", "1"]);
+    assert_eq!(world.count("SELECT min(n) FROM plugin_cursors.numbers").await, 2);
+}
+
+#[tokio::test]
+async fn select_that_fails_on_its_own_leaves_the_connection_to_the_next_caller() {
+    let world = World::new().await;
+    let host = accustomed(&world).await;
+    world.sql.batch_execute("ALTER TABLE plugin_cursors.numbers RENAME COLUMN n TO m").await.unwrap();
+    assert_eq!(
+        run(&host, "reading", &[first()]).await,
+        ["invalid: the statement does not fit the tables (SQLSTATE 42703)"]
+    );
+    world.sql.batch_execute("ALTER TABLE plugin_cursors.numbers RENAME COLUMN m TO n").await.unwrap();
+    assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
+    is_asked_last(&world, "SELECT \"n\"").await;
+}
