@@ -6,6 +6,7 @@
 mod alone;
 mod attacks;
 mod ending;
+mod kept;
 mod pgbouncer;
 mod rows;
 mod transactions;

@@ -91,3 +91,19 @@ async fn select_that_fails_on_its_own_leaves_the_connection_to_the_next_caller()
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
     is_asked_last(&world, "SELECT \"n\"").await;
 }
+
+/// What a statement that goes alone could do, were it not the select that it is.
+#[tokio::test]
+async fn login_outside_of_a_transaction_cannot_write() {
+    let world = World::new().await;
+    let _host = accustomed(&world).await;
+    let settings = "SELECT count(*) FROM palisade.plugins JOIN pg_roles ON rolname = role \
+        WHERE 'default_transaction_read_only=on' = ANY (rolconfig)";
+    assert_eq!(world.count(settings).await, 1);
+    let login = world.become_login("cursors").await;
+    // A session takes its defaults when it begins; this one began as the superuser's.
+    world.sql.batch_execute("SET default_transaction_read_only = on").await.unwrap();
+    let error = world.sql.batch_execute("INSERT INTO numbers VALUES (9)").await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "25006", "{login}");
+    world.sql.batch_execute("BEGIN READ WRITE; INSERT INTO numbers VALUES (9); COMMIT").await.unwrap();
+}

@@ -305,9 +305,16 @@ async fn value_that_does_not_fit_is_refused_and_writes_nothing() {
             json!([[{ "column": column, "test": { "tag": "equal", "val": value(&scalar) } }]]);
         invalid(arena.call("in-query/select", chosen).await);
     }
-    // A code of 41 characters, a label that ends in the middle: what only the server knows.
-    let code = json!([id(1), value(&scalar("text", "x".repeat(41)))]);
-    let refusal = returned(arena.call("in-mutation/insert", insertion(&["id", "code"], &[code], &[])).await);
+    // A code of 41 characters; in SQL text only the server knows that it is too long.
+    let code = value(&scalar("text", "x".repeat(41)));
+    let row = json!([id(1), code]);
+    let refusal = returned(arena.call("in-mutation/insert", insertion(&["id", "code"], &[row], &[])).await);
+    assert_eq!(
+        refusal,
+        json!({ "tag": "invalid-argument", "val": "the column holds at most 40 characters" })
+    );
+    let sql = json!({ "sql": "INSERT INTO kinds (id, code) VALUES (1, $1)", "parameters": [code] });
+    let refusal = returned(arena.call("in-mutation/execute", sql).await);
     assert_eq!(refusal, json!({ "tag": "invalid-argument", "val": "a value does not fit (SQLSTATE 22001)" }));
     arena.unharmed(&before).await;
 }

@@ -49,6 +49,10 @@ impl Sent {
     fn parse(argument: Argument<Value>, kind: &Type, ledger: &mut Ledger) -> Result<Self, Refusal> {
         Ok(match argument {
             Argument::Value(value) => Self::Value(parameter(value, kind, ledger)?),
+            Argument::Stored(value, kept) => {
+                kept.check(&value)?;
+                Self::Value(parameter(value, kind, ledger)?)
+            }
             Argument::Pattern(pattern) => {
                 let pattern = parameter(pattern, kind, ledger)?;
                 short(&pattern)?;

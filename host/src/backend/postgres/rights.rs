@@ -6,6 +6,7 @@
 use super::role::{Fault, Work, quoted};
 use crate::grant::{ItemPower, TableGrant, TableOperation, VariablePower};
 use crate::guard::db::catalogue::{Catalogue, Column, ColumnSet, Table};
+use crate::guard::db::kept::Kept;
 use std::collections::BTreeSet;
 
 /// The columns of a table, and whether each is a `uuid`.
@@ -124,6 +125,7 @@ impl Work<'_> {
                 name: column.name().to_owned(),
                 data_type: column.type_().clone(),
                 nullable: nullable.contains(column.name()),
+                kept: Kept::of(column.type_(), column.type_modifier()),
             });
             catalogue = catalogue.with_table(Table::new(name, columns.collect(), grant));
         }

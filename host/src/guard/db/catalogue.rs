@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::types::{Kind, Type};
 
+use super::kept::Kept;
 use super::{Refusal, quoted};
 
 /// What can be done with a table.
@@ -102,6 +103,8 @@ pub struct Column {
     pub data_type: Type,
     /// Whether it may hold null.
     pub nullable: bool,
+    /// What it keeps of a value of its type.
+    pub kept: Kept,
 }
 
 /// A table of the plugin's schema, with what is granted on it.
@@ -265,6 +268,11 @@ impl<'c> ColumnName<'c> {
     /// The column's type.
     pub fn data_type(self) -> &'c Type {
         &self.column.data_type
+    }
+
+    /// What it keeps of a value of its type.
+    pub fn kept(self) -> Kept {
+        self.column.kept
     }
 
     /// Whether it may hold null.

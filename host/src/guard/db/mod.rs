@@ -11,6 +11,7 @@
 pub mod catalogue;
 pub mod codec;
 pub mod gate;
+pub mod kept;
 pub mod migration;
 pub mod structured;
 pub mod value;

@@ -45,3 +45,12 @@ CREATE TABLE kinds (
 
 -- A test gives `seen` a default that looks at the session it is inserted in.
 CREATE TABLE spy (hand text, seen text);
+
+-- Columns that keep less than their type can hold, or add to it.
+CREATE TABLE rounded (
+    amount  numeric(10, 2),
+    list    numeric(4, 1)[],
+    at      timestamptz(0),
+    code    varchar(3),
+    padded  char(3)
+);

@@ -28,7 +28,7 @@ impl<V> Insertion<V> {
                 if index > 0 {
                     writer.put(", ");
                 }
-                writer.bind(Argument::Value(value), column.data_type().clone())?;
+                writer.bind(Argument::Stored(value, column.kept()), column.data_type().clone())?;
             }
             writer.put(")");
         }
@@ -50,7 +50,7 @@ impl<V> Modification<V> {
                 writer.put(", ");
             }
             writer.put(&format!("{} = ", column.sql()));
-            writer.bind(Argument::Value(value), column.data_type().clone())?;
+            writer.bind(Argument::Stored(value, column.kept()), column.data_type().clone())?;
         }
         writer.filter(filter, true)?;
         writer.returning(&returning)?;

@@ -15,6 +15,7 @@ use tokio_postgres::types::Type;
 
 use super::Refusal;
 use super::catalogue::{Catalogue, ColumnName, Operation, TableName};
+use super::kept::Kept;
 use crate::limits;
 
 /// A value, as far as these calls need to know it.
@@ -143,6 +144,8 @@ pub struct Removal<V> {
 pub enum Argument<V> {
     /// A value of the guest's.
     Value(V),
+    /// A value that a column stores: whoever sends it must check that the column keeps all of it.
+    Stored(V, Kept),
     /// A pattern of the guest's: whoever sends it must check it with [`short`](super::short).
     Pattern(V),
     /// Values of the guest's, as one array.

@@ -6,6 +6,7 @@ use tokio_postgres::types::{Kind, Type};
 
 use super::super::Refusal;
 use super::super::catalogue::{Catalogue, Column, ColumnSet, Grant, Operations, Table};
+use super::super::kept::Kept;
 use super::{Condition, Direction, Insertion, Modification, Nullable, Ordering, Removal, Selection, Test};
 use crate::limits;
 
@@ -20,8 +21,12 @@ impl Nullable for Number {
 }
 
 fn catalogue() -> Catalogue {
-    let column =
-        |name: &str, data_type: Type, nullable| Column { name: name.to_owned(), data_type, nullable };
+    let column = |name: &str, data_type: Type, nullable| Column {
+        name: name.to_owned(),
+        data_type,
+        nullable,
+        kept: Kept::All,
+    };
     let status =
         Type::new("status".to_owned(), 90_000, Kind::Enum(vec!["live".to_owned()]), "plugin_blog".to_owned());
     let columns = vec![
@@ -259,7 +264,7 @@ fn more_parameters_than_the_protocol_numbers_are_refused() {
     let names: Vec<String> = (0..66).map(|number| format!("c{number}")).collect();
     let columns = names
         .iter()
-        .map(|name| Column { name: name.clone(), data_type: Type::INT8, nullable: true })
+        .map(|name| Column { name: name.clone(), data_type: Type::INT8, nullable: true, kept: Kept::All })
         .collect();
     let all = Operations { insert: true, ..Operations::default() };
     let catalogue = Catalogue::new("s", false, false).with_table(Table::new("t", columns, all));

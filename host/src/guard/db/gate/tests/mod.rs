@@ -14,10 +14,11 @@ use tokio_postgres::types::{Kind, Type};
 
 use super::super::Refusal;
 use super::super::catalogue::{Catalogue, Column, ColumnSet, Grant, Operations, Table};
+use super::super::kept::Kept;
 use super::{ReadStatement, WriteStatement};
 
 pub(super) fn column(name: &str, data_type: Type) -> Column {
-    Column { name: name.to_owned(), data_type, nullable: true }
+    Column { name: name.to_owned(), data_type, nullable: true, kept: Kept::All }
 }
 
 /// What a plugin `blog` could have: a table for everything, one to read, one to append to, one with a secret, and
