@@ -44,6 +44,16 @@ async fn query_that_is_known_to_send_one_select_sends_nothing_else() {
 }
 
 #[tokio::test]
+async fn select_by_a_key_needs_no_limit_to_go_alone() {
+    let world = World::new().await;
+    let host = accustomed(&world).await;
+    for (number, row) in [("2", "2"), ("9", "end")] {
+        assert_eq!(run(&host, "reading", &[step("only", number)]).await, [row]);
+        is_asked_last(&world, "SELECT \"n\" FROM \"plugin_cursors\".\"numbers\" WHERE").await;
+    }
+}
+
+#[tokio::test]
 async fn query_that_sends_a_second_statement_after_all_runs_again_in_a_transaction() {
     let world = World::new().await;
     let host = accustomed(&world).await;

@@ -43,8 +43,8 @@ pub(crate) fn view(state: &mut State) -> View<'_> {
 
 impl wit::Host for View<'_> {
     async fn select(&mut self, selection: wit::Selection) -> Result<Resource<Rows>, Refusal> {
-        let is_small = selection.limit.is_some_and(|limit| limit <= DB_FETCH_ROWS);
         let statement = Selection::<Value>::from(selection).parse(&self.plugin.catalogue)?;
+        let is_small = statement.rows_max().is_some_and(|rows| rows <= DB_FETCH_ROWS);
         let prepared = Prepared::parse(statement, self.ledger)?;
         let parameters = prepared.parameters();
         let sql = prepared.sql(&parameters, &self.plugin.role);

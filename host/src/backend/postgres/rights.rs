@@ -9,6 +9,12 @@ use crate::guard::db::catalogue::{Catalogue, Column, ColumnSet, Table};
 use crate::guard::db::kept::Kept;
 use std::collections::BTreeSet;
 
+/// Columns of each unique index that holds for all rows at every moment. A null is equal to nothing, so it may be null.
+const KEYS: &str = "SELECT array_agg(a.attname::text) FROM pg_index i \
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) \
+    WHERE i.indrelid = $1::text::regclass AND i.indisunique AND i.indimmediate AND i.indisvalid \
+    AND i.indpred IS NULL AND i.indexprs IS NULL GROUP BY i.indexrelid";
+
 /// The columns of a table, and whether each is a `uuid`.
 const COLUMNS: &str = "SELECT attname::text, atttypid = 'pg_catalog.uuid'::regtype FROM pg_catalog.pg_attribute \
     JOIN pg_catalog.pg_class ON attrelid = pg_class.oid JOIN pg_catalog.pg_namespace ON relnamespace = pg_namespace.oid \
@@ -127,7 +133,10 @@ impl Work<'_> {
                 nullable: nullable.contains(column.name()),
                 kept: Kept::of(column.type_(), column.type_modifier()),
             });
-            catalogue = catalogue.with_table(Table::new(name, columns.collect(), grant));
+            let keys = self.client.query(KEYS, &[&relation]).await?;
+            let keys = keys.iter().map(|row| row.get::<_, Vec<String>>(0).into_iter().collect());
+            let table = Table::new(name, columns.collect(), grant).with_keys(keys.collect());
+            catalogue = catalogue.with_table(table);
         }
         Ok(catalogue)
     }

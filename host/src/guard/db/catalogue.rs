@@ -113,12 +113,18 @@ pub struct Table {
     name: String,
     columns: Vec<Column>,
     grant: Grant,
+    keys: Vec<BTreeSet<String>>,
 }
 
 impl Table {
     /// A table as the server describes it and the manifest grants it.
     pub fn new(name: impl Into<String>, columns: Vec<Column>, grant: impl Into<Grant>) -> Self {
-        Self { name: name.into(), columns, grant: grant.into() }
+        Self { name: name.into(), columns, grant: grant.into(), keys: Vec::new() }
+    }
+
+    /// The same with sets of columns of which no two rows have equal values, none of them null.
+    pub fn with_keys(self, keys: Vec<BTreeSet<String>>) -> Self {
+        Self { keys, ..self }
     }
 
     /// Its name.
@@ -217,6 +223,11 @@ impl<'c> TableName<'c> {
     /// The name as SQL, with its schema.
     pub fn sql(self) -> String {
         format!("{}.{}", quoted(self.schema), quoted(&self.table.name))
+    }
+
+    /// Whether at most one row has these values of the columns that `is_given` names.
+    pub(in crate::guard::db) fn is_one_row(self, is_given: impl Fn(&str) -> bool) -> bool {
+        self.table.keys.iter().any(|key| !key.is_empty() && key.iter().all(|column| is_given(column)))
     }
 
     /// Finds a column that is granted for an operation.

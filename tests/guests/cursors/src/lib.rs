@@ -3,7 +3,9 @@
 palisade_sdk::plugin! { path: "wit" }
 
 use exports::probe::cursors::{acting, changing, reading};
-use palisade_sdk::raw::db::{Direction, Error, Ordering, Row, Rows, Scalar, Selection, Value};
+use palisade_sdk::raw::db::{
+    Condition, Direction, Error, Ordering, Row, Rows, Scalar, Selection, Test, Value,
+};
 use palisade_sdk::raw::db_write::Insertion;
 use palisade_sdk::raw::logging::{self, Level};
 use palisade_sdk::raw::{clock, db, db_write};
@@ -47,6 +49,11 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
         Step::First => {
             let first = Selection { limit: Some(1), ..all("n") };
             return Ok(shown(&db::select(&first)?.next(1)?));
+        }
+        Step::Only(number) => {
+            let test = Test::Equal(Value::Scalar(Scalar::Integer(number)));
+            let filter = vec![vec![Condition { column: "n".into(), test }]];
+            return Ok(shown(&db::select(&Selection { filter, ..all("n") })?.next(1)?));
         }
         Step::OpenFillers => db::select(&all("filler"))?,
         Step::OpenText(text) => db::query(&text, &[])?,

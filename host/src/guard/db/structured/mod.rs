@@ -161,6 +161,7 @@ pub struct Statement<V> {
     parameters: Vec<(Argument<V>, Type)>,
     columns: Vec<(String, Type)>,
     table: String,
+    rows_max: Option<u32>,
 }
 
 impl<V> Statement<V> {
@@ -184,6 +185,11 @@ impl<V> Statement<V> {
         &self.table
     }
 
+    /// The most rows that a select can return, where its shape says so.
+    pub fn rows_max(&self) -> Option<u32> {
+        self.rows_max
+    }
+
     /// Takes it apart: text, parameters, columns.
     #[expect(clippy::type_complexity, reason = "three plain lists, used in one place")]
     pub fn into_parts(self) -> (String, Vec<(Argument<V>, Type)>, Vec<(String, Type)>) {
@@ -198,12 +204,14 @@ struct Writer<'c, V> {
     parameters: Vec<(Argument<V>, Type)>,
     columns: Vec<(String, Type)>,
     conditions: usize,
+    rows_max: Option<u32>,
 }
 
 impl<'c, V> Writer<'c, V> {
     fn new(catalogue: &'c Catalogue, table: &str, operation: Operation) -> Result<Self, Refusal> {
         let table = catalogue.table(table, operation)?;
-        Ok(Self { table, sql: String::new(), parameters: Vec::new(), columns: Vec::new(), conditions: 0 })
+        let (parameters, columns) = (Vec::new(), Vec::new());
+        Ok(Self { table, sql: String::new(), parameters, columns, conditions: 0, rows_max: None })
     }
 
     fn put(&mut self, text: &str) {
@@ -264,7 +272,7 @@ impl<'c, V> Writer<'c, V> {
     }
 
     fn finish(self) -> Statement<V> {
-        let Self { table, sql, parameters, columns, conditions: _ } = self;
-        Statement { sql, parameters, columns, table: table.name().to_owned() }
+        let Self { table, sql, parameters, columns, conditions: _, rows_max } = self;
+        Statement { sql, parameters, columns, table: table.name().to_owned(), rows_max }
     }
 }

@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::filter::comparable;
-use super::{Argument, Direction, Nullable, Ordering, Selection, Statement, Writer};
+use super::{Argument, Condition, Direction, Filter, Nullable, Ordering, Selection, Statement, Test, Writer};
 use crate::guard::db::Refusal;
 use crate::guard::db::catalogue::{Catalogue, ColumnName, Operation};
 
@@ -16,6 +16,7 @@ impl<V: Nullable> Selection<V> {
         writer.put("SELECT ");
         writer.result(&columns);
         writer.put(&format!(" FROM {}", writer.table.sql()));
+        writer.rows_max = if writer.names_one_row(&filter) { Some(1) } else { limit };
         let has_filter = !filter.is_empty();
         if has_filter && !after.is_empty() {
             // The filter is an OR; what comes after the keyset's AND must not become a part of it.
@@ -43,6 +44,16 @@ impl<V: Nullable> Selection<V> {
 type Order<'c> = Vec<(ColumnName<'c>, Direction)>;
 
 impl<'c, V: Nullable> Writer<'c, V> {
+    /// Whether the filter asks for the values of a key: that of one row, if there is any.
+    fn names_one_row(&self, filter: &Filter<V>) -> bool {
+        let [conditions] = filter.as_slice() else { return false };
+        self.table.is_one_row(|name| {
+            conditions
+                .iter()
+                .any(|Condition { column, test }| column == name && matches!(test, Test::Equal(_)))
+        })
+    }
+
     fn ordering(&self, order_by: &[Ordering]) -> Result<Order<'c>, Refusal> {
         if order_by.is_empty() {
             return Ok(Vec::new());

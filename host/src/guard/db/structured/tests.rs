@@ -278,3 +278,42 @@ fn more_parameters_than_the_protocol_numbers_are_refused() {
     assert!(call(most).parse(&catalogue).is_ok());
     invalid(call(most + 1).parse(&catalogue), "at most 65535");
 }
+
+#[test]
+fn select_by_a_whole_key_is_one_row_and_by_less_or_either_is_not() {
+    let key = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let columns = ["a", "b", "c"].map(|name| Column {
+        name: name.into(),
+        data_type: Type::INT8,
+        nullable: true,
+        kept: Kept::All,
+    });
+    let all = Operations { select: true, ..Operations::default() };
+    let table = Table::new("t", columns.into(), all).with_keys(vec![key(&["a"]), key(&["b", "c"])]);
+    let catalogue = Catalogue::new("s", false, false).with_table(table);
+    let equal = |name: &str| Condition { column: name.into(), test: Test::Equal(Number(1)) };
+    let less = |name: &str| Condition { column: name.into(), test: Test::Less(Number(1)) };
+    let rows_max = |filter: Vec<Vec<Condition<Number>>>, limit| {
+        let selection = Selection {
+            table: "t".into(),
+            columns: vec!["a".into()],
+            filter,
+            order_by: Vec::new(),
+            limit,
+            after: Vec::new(),
+        };
+        selection.parse(&catalogue).unwrap().rows_max()
+    };
+    assert_eq!(rows_max(vec![vec![equal("a")]], None), Some(1));
+    assert_eq!(rows_max(vec![vec![less("a"), equal("c"), equal("b")]], Some(7)), Some(1));
+    for filter in [
+        vec![],
+        vec![vec![less("a")]],
+        vec![vec![equal("b")]],
+        vec![vec![equal("a")], vec![equal("c")]],
+        vec![vec![equal("b"), less("c")]],
+    ] {
+        assert_eq!(rows_max(filter.clone(), None), None, "{filter:?}");
+        assert_eq!(rows_max(filter, Some(7)), Some(7));
+    }
+}
