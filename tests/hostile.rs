@@ -52,12 +52,21 @@ fn single() -> Vec<Row> {
 }
 
 fn table(rows: &[(&Row, &Seen)]) -> String {
-    let mut text = format!("{:<24} {:<34} {:<9} {:<5} what stopped it\n", "component", "about", "kind", "");
+    let mut text =
+        format!("{:<24} {:<46} {:<7} {:<5} what stopped it\n", "component", "about", "kind", "half");
     for (row, seen) in rows {
         let half = if row.is_at { "at" } else { "over" };
-        let mut stopped = seen.to_string().replace('\n', " ");
-        stopped = stopped.chars().take(120).collect();
-        text += &format!("{:<24} {:<34} {:<9} {half:<5} {stopped}\n", row.component, row.about, row.kind);
+        let stopped = match (seen, row.is_at) {
+            (Seen::Works(..), true) => "-".to_owned(),
+            (Seen::Works(answer, 0), false) => {
+                format!("nothing to find: it goes on, and has got {answer:#x}")
+            }
+            (Seen::Works(_, logged), false) => {
+                format!("{logged} log records are kept, and what is over is dropped")
+            }
+            (seen, _) => seen.to_string().replace('\n', " ").chars().take(140).collect(),
+        };
+        text += &format!("{:<24} {:<46} {:<7} {half:<5} {stopped}\n", row.component, row.about, row.kind);
     }
     text
 }

@@ -78,7 +78,7 @@ impl Arena {
             "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\ncomponent = \"c.wasm\"\n{exports}{manifest}"
         );
         std::fs::write(folder.path().join("palisade.toml"), text).unwrap();
-        std::fs::write(folder.path().join("c.wasm"), source::build(row.component, size)).unwrap();
+        source::place(row.component, size, &folder.path().join("c.wasm"));
         folder
     }
 
@@ -98,6 +98,12 @@ impl Arena {
         let logged = || self.world.log.all().iter().filter(|entry| entry.plugin == name).count();
         let before = logged();
         let result = call(&self.host, name, row.function, arguments).await;
+        let is_line = |text: &String| !text.contains(|c: char| c.is_control() || c == '\u{2028}');
+        assert!(
+            self.world.log.messages().iter().all(is_line),
+            "{}: a record is more than one line",
+            row.component
+        );
         Seen::of(result, logged() - before)
     }
 

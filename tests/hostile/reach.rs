@@ -35,6 +35,7 @@ fn machine() -> Vec<Row> {
             .text("ten bytes.")
             .limit("log-bytes = \"50 B\""),
         wat("log-flood", "G9 log-bytes", End::Logs(5)).n(6).text("ten bytes.").limit("log-bytes = \"50 B\""),
+        wat("log-flood", "G9", End::Logs(1)).n(1).text("a\nlevel=ERROR plugin=greeter \u{1b}[2J\u{2028}b"),
         wat("query", "G10", End::Denied).n(1).text("SELECT * FROM plugin_greeter.secrets").with(super::QUERY),
         wat("query", "G10", End::Denied).n(1).text("SELECT * FROM palisade.users").with(super::QUERY),
         wat("query", "G10", End::Denied).n(1).text("SELECT * FROM pg_authid").with(super::QUERY),

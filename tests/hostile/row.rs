@@ -214,8 +214,7 @@ impl Seen {
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Works(_, 0) => f.write_str("-"),
-            Self::Works(_, logged) => write!(f, "- ({logged} records in the log)"),
+            Self::Works(answer, logged) => write!(f, "answer {answer}, {logged} log records"),
             Self::Refused(text) => write!(f, "refused at load: {text}"),
             Self::Limit(limit, used, max) => write!(f, "limit {limit}: {used} of {max} {}", limit.unit()),
             Self::Told(limit, used, max) => write!(f, "limit {limit}, told to the guest: {used} of {max}"),

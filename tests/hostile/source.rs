@@ -4,7 +4,7 @@
 //! written once: `{{include NAME}}` is the file NAME in `lib`, `{{size}}` a number that the row says, and
 //! `{{repeat TEXT}}` that many times TEXT.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the components are.
 pub fn folder() -> PathBuf {
@@ -27,8 +27,24 @@ pub fn aim(name: &str) -> String {
     text.lines().next().and_then(|line| line.strip_prefix(";; ")).unwrap().to_owned()
 }
 
+/// Says in which folder all components are that a process needs, built by another one.
+pub const BUILT: &str = "PALISADE_HOSTILE_BUILT";
+
+/// Puts a component at this path: from the folder of built ones, or built now.
+pub fn place(name: &str, size: usize, path: &Path) {
+    match std::env::var_os(BUILT) {
+        Some(built) => drop(std::fs::copy(Path::new(&built).join(file(name, size)), path).unwrap()),
+        None => std::fs::write(path, build(name, size)).unwrap(),
+    }
+}
+
+/// What a component is called in a folder of built ones.
+pub fn file(name: &str, size: usize) -> String {
+    format!("{name}-{size}.wasm")
+}
+
 /// A component as bytes.
-pub fn build(name: &str, size: usize) -> Vec<u8> {
+fn build(name: &str, size: usize) -> Vec<u8> {
     let text = expand(&read(name), size);
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{name}.wat: {error}"))
 }

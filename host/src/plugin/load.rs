@@ -254,9 +254,10 @@ impl Loader {
 /// How many invocations of a component may run at once: fewer where each takes more of the pool than most do, so that
 /// no plugin holds a larger share of it than its neighbours could.
 fn concurrency(component: &Component, instances: usize) -> usize {
-    let (memories, tables) = component
-        .resources_required()
-        .map_or((COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX), |needs| (needs.num_memories, needs.num_tables));
+    let (memories, tables) =
+        component.resources_required().map_or((COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX), |needs| {
+            (needs.num_memories, needs.num_tables)
+        });
     let factor = |needs: usize, usual: u32| needs.div_ceil(usual as usize);
     let most = factor(instances, CORE_INSTANCES_PER_COMPONENT)
         .max(factor(memories as usize, MEMORIES_PER_COMPONENT))

@@ -96,8 +96,10 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
                         .copied()
                         .unwrap_or_default();
                     // Indices also count aliases and imports; the largest defined so far stands in for those.
-                    let largest =
-                        stack.iter().flat_map(|outer| outer.components.iter().copied()).fold(known, Made::most);
+                    let largest = stack
+                        .iter()
+                        .flat_map(|outer| outer.components.iter().copied())
+                        .fold(known, Made::most);
                     add(stack, largest.with(Made { all: 1, core: 0 }))?;
                 }
             }
