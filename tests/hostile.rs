@@ -21,6 +21,7 @@ mod values;
 use arena::{Arena, groups};
 use futures_util::{StreamExt, stream};
 use row::{Row, Seen};
+use std::fmt::Write as _;
 
 /// What must be survived.
 const ATTACKS: &[(&str, &str)] = &[
@@ -66,7 +67,8 @@ fn table(rows: &[(&Row, &Seen)]) -> String {
             }
             (seen, _) => seen.to_string().replace('\n', " ").chars().take(140).collect(),
         };
-        text += &format!("{:<24} {:<46} {:<7} {half:<5} {stopped}\n", row.component, row.about, row.kind);
+        let _infallible =
+            writeln!(text, "{:<24} {:<46} {:<7} {half:<5} {stopped}", row.component, row.about, row.kind);
     }
     text
 }

@@ -119,7 +119,8 @@ impl Row {
 
     /// With a grant, or a section of its own.
     pub fn with(mut self, lines: &str) -> Self {
-        self.manifest += &format!("{lines}\n");
+        self.manifest.push_str(lines);
+        self.manifest.push('\n');
         self
     }
 

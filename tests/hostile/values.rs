@@ -2,8 +2,9 @@
 
 use super::row::{End, Row, wat};
 use palisade::limits::{
-    CACHE_KEY_BYTES_MAX, CACHE_VALUE_BYTES_MAX, CONTEXT_KEY_BYTES_MAX, HOSTCALL_FUEL, LOG_RECORD_BYTES_MAX,
-    Limit, RANDOM_CALL_BYTES_MAX, SQL_BYTES_MAX, SQL_DEPTH_MAX, VARIABLE_NAME_BYTES_MAX,
+    CACHE_KEY_BYTES_MAX, CACHE_VALUE_BYTES_MAX, CONTEXT_KEY_BYTES_MAX, HOSTCALL_FUEL, JSON_BYTES_MAX,
+    LOG_RECORD_BYTES_MAX, Limit, RANDOM_CALL_BYTES_MAX, SQL_BYTES_MAX, SQL_DEPTH_MAX,
+    VARIABLE_NAME_BYTES_MAX,
 };
 
 const QUERY: &str = "[grants]\ndb = { query = true }";
@@ -17,16 +18,19 @@ pub fn rows() -> Vec<Row> {
 
 /// More than the host takes in one call.
 fn large() -> Vec<Row> {
-    let fuel = HOSTCALL_FUEL as u64;
+    let (fuel, json) = (HOSTCALL_FUEL as u64, JSON_BYTES_MAX as u64);
     vec![
         wat("log-large", "G5 HOSTCALL_FUEL LOG_RECORD_BYTES_MAX", End::Logs(1)).at().n(fuel),
         wat("log-large", "G5 HOSTCALL_FUEL", End::Traps("more in one call than fits")).n(fuel + 1),
         wat("log-aliased", "G5 HOSTCALL_FUEL", End::Logs(1)).at().n(10),
         wat("log-aliased", "G5 HOSTCALL_FUEL", End::Traps("more in one call than fits")).n(20_000),
         wat("answer-aliased", "G5 HOSTCALL_FUEL", End::Works).n(10),
-        wat("answer-aliased", "G5 HOSTCALL_FUEL JSON_BYTES_MAX", End::Traps("return it in pages")).n(40_000),
+        wat("answer-aliased", "G5 HOSTCALL_FUEL", End::Traps("return it in pages")).n(40_000),
         wat("answer-large", "G5 HOSTCALL_FUEL", End::Works).n(fuel / 2),
         wat("answer-large", "G5 HOSTCALL_FUEL", End::Traps("return it in pages")).n(fuel + 1),
+        // Six bytes of JSON each, and twelve around them.
+        wat("answer-escaped", "G5 JSON_BYTES_MAX", End::Works).n((json - 12) / 6),
+        wat("answer-escaped", "G5 JSON_BYTES_MAX", End::Traps("bytes of JSON")).n((json - 12) / 6 + 1),
         wat("own-resources", "G5 handles", End::Works).n(20).limit("handles = 20"),
         wat("own-resources", "G5 handles", End::Limit(Limit::Handles, 20)).n(1_000_000).limit("handles = 20"),
         wat("wasi-streams", "G5 handles", End::Works).n(20).limit("handles = 20"),

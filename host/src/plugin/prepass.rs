@@ -195,6 +195,14 @@ mod tests {
     }
 
     #[test]
+    fn core_instances_are_counted_apart_from_others() {
+        let others = "(component $c) (instance (instantiate $c)) (instance (instantiate $c))";
+        let text = format!("(component (core module $m) (core instance (instantiate $m)) {others})");
+        assert_eq!(check(&wat::parse_str(&text).unwrap()), Ok(1));
+        assert_eq!(check(&wat::parse_str(doubling(3)).unwrap()), Ok(8));
+    }
+
+    #[test]
     fn component_at_the_bounds_is_accepted() {
         let modules = "(core instance (instantiate $m))".repeat(COMPONENT_INSTANCES_MAX);
         let nested =
