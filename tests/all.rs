@@ -12,6 +12,7 @@ mod clock;
 mod command;
 mod db;
 mod harden;
+mod hostile;
 mod http;
 mod item;
 mod kinds;

@@ -60,8 +60,8 @@ fn pool() -> PoolingAllocationConfig {
     let per_component = u32::try_from(limits::COMPONENT_INSTANCES_MAX).unwrap_or(u32::MAX);
     pool.total_component_instances(instances)
         .total_stacks(instances)
-        .total_memories(instances)
-        .total_tables(instances.saturating_mul(2))
+        .total_memories(instances.saturating_mul(limits::MEMORIES_PER_COMPONENT))
+        .total_tables(instances.saturating_mul(limits::TABLES_PER_COMPONENT))
         .total_core_instances(instances.saturating_mul(limits::CORE_INSTANCES_PER_COMPONENT))
         .max_core_instances_per_component(per_component)
         .max_memories_per_component(limits::COMPONENT_MEMORIES_MAX)

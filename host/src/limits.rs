@@ -183,6 +183,10 @@ pub const COMPONENT_BYTES_MAX: u64 = 32 * MIB;
 pub const COMPONENT_INSTANCES_MAX: usize = 200;
 /// Core instances that the pool keeps for each running component: one from Rust has 3.
 pub const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+/// Linear memories that the pool keeps for each: one from Rust has 1.
+pub const MEMORIES_PER_COMPONENT: u32 = 1;
+/// Tables that the pool keeps for each: one from Rust has 2 or 3.
+pub const TABLES_PER_COMPONENT: u32 = 4;
 /// Linear memories of a component. Each takes a slot of the pool; a component of 3 KiB can ask for 900.
 pub const COMPONENT_MEMORIES_MAX: u32 = 4;
 /// Tables of a component.

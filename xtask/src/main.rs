@@ -9,6 +9,7 @@ mod step;
 
 mod bench;
 mod demo;
+mod hostile;
 mod test;
 
 mod guests;
@@ -52,6 +53,12 @@ enum Task {
         /// Run only the tests whose name contains this
         filter: Option<String>,
     },
+    /// Run all hostile components in turn, round after round, and watch the host's memory
+    Hostile {
+        /// How often
+        #[arg(long, default_value_t = 10)]
+        rounds: u32,
+    },
     /// Measure a select in a plugin beside the same one without Palisade
     ///
     /// Builds the host optimized, starts a private database, and lets the ways to read one row take turns, at 1 and at 16
@@ -83,6 +90,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Demo { once, listen } => demo::run(once, listen),
         Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Hostile { rounds } => hostile::run(rounds),
         Task::Bench { quick, json } => bench::run(quick, json),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),

@@ -4,9 +4,10 @@ use super::State;
 use crate::error::CallError;
 use crate::kind::{Kind, OutOfKind};
 use crate::ledger::{Exceeded, Ledger};
-use crate::limits::Limit;
+use crate::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
 use crate::plugin::{Plugin, Reply};
-use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, Trap};
 
 pub(super) fn exceeded(plugin: &Plugin, exceeded: Exceeded) -> CallError {
     CallError::LimitExceeded { plugin: plugin.name.to_string(), exceeded }
@@ -49,6 +50,17 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     if error.is::<Outgrown>() {
         return CallError::internal(Outgrown);
     }
+    if error.is::<PoolConcurrencyLimitError>() {
+        // Others have what it would have run in. That is nothing that it did.
+        return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
+    }
+    if let Some(limit) = counted_by_wasmtime(error) {
+        let max = state.ledger.max(limit);
+        return CallError::LimitExceeded {
+            plugin,
+            exceeded: Exceeded { limit, used: max.saturating_add(1), max },
+        };
+    }
     if let Some(out) = error.downcast_ref::<OutOfKind>() {
         return CallError::Trapped { plugin, reason: out.to_string() };
     }
@@ -75,6 +87,19 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
 #[derive(Debug, thiserror::Error)]
 #[error("it runs again, in a transaction")]
 pub(super) struct Outgrown;
+
+/// The limit behind an error of wasmtime's own counts: of core instances, and of handles that no interface of the contract
+/// gives out. It has a type for one of them.
+fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
+    if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+        return Some(Limit::Handles);
+    }
+    let says = |text: &str| error.chain().any(|cause| cause.to_string().contains(text));
+    if says("store handle limit exceeded") {
+        return Some(Limit::Handles);
+    }
+    says("resource limit exceeded: instance count").then_some(Limit::Instances)
+}
 
 /// Whether the budget for lifting what a guest hands over ran out. wasmtime has no type for that error.
 fn is_too_much(error: &wasmtime::Error) -> bool {

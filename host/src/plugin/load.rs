@@ -17,7 +17,10 @@ use crate::guard::http::{Allowance, Egress};
 use crate::guard::variables::Declarations;
 use crate::invocation::State;
 use crate::kind::{Kind, Linkers, PACKAGE};
-use crate::limits::{COMPONENT_BYTES_MAX, Limit, MEMORY_CEILING_BYTES, PLUGIN_CONCURRENCY_MAX};
+use crate::limits::{
+    COMPONENT_BYTES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limit,
+    MEMORIES_PER_COMPONENT, MEMORY_CEILING_BYTES, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
+};
 use crate::manifest::Manifest;
 use crate::passport::Passport;
 use crate::supervision::Supervision;
@@ -105,7 +108,8 @@ impl Loader {
         let Source { manifest, component, migrations } = source;
         let name = manifest.plugin.name.clone();
         let refuse = |sentence: String| LoadError::Component { plugin: name.to_string(), sentence };
-        let component = self.compile(component).await.map_err(refuse)?;
+        let (component, instances_made) = self.compile(component).await.map_err(refuse)?;
+        let concurrency = concurrency(&component, instances_made);
         let grants = policy.grant(&manifest.grants);
         told::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
@@ -137,7 +141,7 @@ impl Loader {
             role: installed.role,
             pool: installed.pool,
             signer: installed.signer,
-            admission: Arc::new(Semaphore::new(PLUGIN_CONCURRENCY_MAX)),
+            admission: Arc::new(Semaphore::new(concurrency)),
             ward: self.supervision.ward(&name),
             name,
             grants,
@@ -172,14 +176,15 @@ impl Loader {
     }
 
     /// Pre-pass and compilation, off the threads that serve.
-    async fn compile(&self, bytes: Vec<u8>) -> Result<Component, String> {
+    async fn compile(&self, bytes: Vec<u8>) -> Result<(Component, usize), String> {
         let (engine, artifacts) = (self.engine.clone(), self.artifacts.clone());
         let work = tokio::task::spawn_blocking(move || {
-            prepass::check(&bytes)?;
+            let instances = prepass::check(&bytes)?;
             let compiled = match &artifacts {
                 Some(artifacts) => artifacts.component(&engine, &bytes),
                 None => artifact::compile(&engine, &bytes),
             };
+            let compiled = compiled.map(|component| (component, instances));
             compiled.map_err(|error| format!("the component is refused: {}", innermost(&error)))
         });
         work.await.map_err(|error| format!("compilation ended early: {error}"))?
@@ -244,6 +249,20 @@ impl Loader {
         })?;
         Ok((instances, taps))
     }
+}
+
+/// How many invocations of a component may run at once: fewer where each takes more of the pool than most do, so that
+/// no plugin holds a larger share of it than its neighbours could.
+fn concurrency(component: &Component, instances: usize) -> usize {
+    let (memories, tables) =
+        component.resources_required().map_or((COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX), |needs| {
+            (needs.num_memories, needs.num_tables)
+        });
+    let factor = |needs: usize, usual: u32| needs.div_ceil(usual as usize);
+    let most = factor(instances, CORE_INSTANCES_PER_COMPONENT)
+        .max(factor(memories as usize, MEMORIES_PER_COMPONENT))
+        .max(factor(tables as usize, TABLES_PER_COMPONENT));
+    PLUGIN_CONCURRENCY_MAX.checked_div(most).unwrap_or(PLUGIN_CONCURRENCY_MAX).max(1)
 }
 
 type Functions = BTreeMap<String, BTreeMap<String, Arc<Function>>>;

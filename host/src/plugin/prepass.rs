@@ -12,14 +12,32 @@ use wasmparser::{ComponentInstance, Encoding, Instance, Parser, Payload};
 /// What is counted on the way.
 #[derive(Default)]
 struct Component {
-    /// Transitive instances of each component defined or aliased here.
-    components: Vec<usize>,
-    /// Instances of its own and of those it instantiates.
-    instances: usize,
+    /// What each component makes that is defined or aliased here.
+    components: Vec<Made>,
+    /// Of its own, and of those it instantiates.
+    made: Made,
 }
 
-/// Refuses what must not reach the compiler.
-pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
+/// Instances that a component makes.
+#[derive(Clone, Copy, Default)]
+struct Made {
+    all: usize,
+    /// Those of core modules among them.
+    core: usize,
+}
+
+impl Made {
+    fn with(self, other: Self) -> Self {
+        Self { all: self.all.saturating_add(other.all), core: self.core.saturating_add(other.core) }
+    }
+
+    fn most(self, other: Self) -> Self {
+        Self { all: self.all.max(other.all), core: self.core.max(other.core) }
+    }
+}
+
+/// Refuses what must not reach the compiler. Returns how many core instances it makes.
+pub(super) fn check(bytes: &[u8]) -> Result<usize, String> {
     if bytes.len() as u64 > COMPONENT_BYTES_MAX {
         return Err(format!(
             "the component has {} bytes: at most {COMPONENT_BYTES_MAX} are allowed",
@@ -30,11 +48,15 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
         return Err("this is no WebAssembly: build the plugin, then run `palisade build`".into());
     }
     let mut stack: Vec<Component> = Vec::new();
+    let mut instances = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| format!("the component is malformed: {}", error.message()))?;
         visit(&mut stack, payload)?;
+        if let [outermost] = &*stack {
+            instances = outermost.made.core;
+        }
     }
-    Ok(())
+    Ok(instances)
 }
 
 fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String> {
@@ -54,13 +76,14 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
         Payload::End(_) => {
             let ended = stack.pop().unwrap_or_default();
             if let Some(outer) = stack.last_mut() {
-                outer.components.push(ended.instances);
+                outer.components.push(ended.made);
             }
         }
         Payload::InstanceSection(section) => {
             for instance in section {
                 let instance = instance.map_err(|error| error.message().to_owned())?;
-                add(stack, usize::from(matches!(instance, Instance::Instantiate { .. })))?;
+                let made = usize::from(matches!(instance, Instance::Instantiate { .. }));
+                add(stack, Made { all: made, core: made })?;
             }
         }
         Payload::ComponentInstanceSection(section) => {
@@ -70,11 +93,14 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
                     let known = stack
                         .last()
                         .and_then(|outer| outer.components.get(component_index as usize))
-                        .copied();
+                        .copied()
+                        .unwrap_or_default();
                     // Indices also count aliases and imports; the largest defined so far stands in for those.
-                    let largest =
-                        stack.iter().flat_map(|outer| outer.components.iter().copied()).max().unwrap_or(0);
-                    add(stack, known.unwrap_or(0).max(largest).saturating_add(1))?;
+                    let largest = stack
+                        .iter()
+                        .flat_map(|outer| outer.components.iter().copied())
+                        .fold(known, Made::most);
+                    add(stack, largest.with(Made { all: 1, core: 0 }))?;
                 }
             }
         }
@@ -84,10 +110,10 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
     Ok(())
 }
 
-fn add(stack: &mut [Component], instances: usize) -> Result<(), String> {
+fn add(stack: &mut [Component], made: Made) -> Result<(), String> {
     let Some(current) = stack.last_mut() else { return Ok(()) };
-    current.instances = current.instances.saturating_add(instances);
-    if current.instances > COMPONENT_INSTANCES_MAX {
+    current.made = current.made.with(made);
+    if current.made.all > COMPONENT_INSTANCES_MAX {
         return Err(format!(
             "the component makes more than {COMPONENT_INSTANCES_MAX} instances: build it as one module"
         ));
@@ -169,6 +195,14 @@ mod tests {
     }
 
     #[test]
+    fn core_instances_are_counted_apart_from_others() {
+        let others = "(component $c) (instance (instantiate $c)) (instance (instantiate $c))";
+        let text = format!("(component (core module $m) (core instance (instantiate $m)) {others})");
+        assert_eq!(check(&wat::parse_str(&text).unwrap()), Ok(1));
+        assert_eq!(check(&wat::parse_str(doubling(3)).unwrap()), Ok(8));
+    }
+
+    #[test]
     fn component_at_the_bounds_is_accepted() {
         let modules = "(core instance (instantiate $m))".repeat(COMPONENT_INSTANCES_MAX);
         let nested =
@@ -180,7 +214,7 @@ mod tests {
             nested,
             format!("(component (core module $m) {modules})"),
         ] {
-            assert_eq!(check(&wat::parse_str(&text).unwrap()), Ok(()));
+            assert!(check(&wat::parse_str(&text).unwrap()).unwrap() <= COMPONENT_INSTANCES_MAX);
         }
     }
 }

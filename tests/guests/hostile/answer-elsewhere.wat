@@ -1,0 +1,10 @@
+;; Says that its answer lies at the very end of the address space.
+(component
+  {{include libc}}
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (func $run (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (return (i32.const 0xfffffff8))
+      (i32.const 1024)))
+  (core instance $i (instantiate $m (with "libc" (instance $libc))))
+  {{include run}})

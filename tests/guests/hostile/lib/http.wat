@@ -1,0 +1,16 @@
+  (import "palisade:plugin/http@0.1.0" (instance $http
+    {{include usage}}
+    (type $method0 (enum "get" "head" "post" "put" "patch" "delete"))
+    (export "method" (type $method (eq $method0)))
+    (type $header0 (record (field "name" string) (field "value" (list u8))))
+    (export "header" (type $header (eq $header0)))
+    (type $request0 (record (field "method" $method) (field "url" string) (field "headers" (list $header))
+      (field "body" (option (list u8))) (field "secret" (option string)) (field "timeout-ms" (option u32))))
+    (export "request" (type $request (eq $request0)))
+    (export "body" (type $body (sub resource)))
+    (type $response0 (record (field "status" u16) (field "headers" (list $header)) (field "body" (own $body))))
+    (export "response" (type $response (eq $response0)))
+    (type $error0 (variant (case "access-denied") (case "invalid-argument" string) (case "limit-exceeded" $usage)
+      (case "timeout") (case "connection-failed") (case "other" string)))
+    (export "error" (type $error (eq $error0)))
+    (export "fetch" (func (param "request" $request) (result (result $response (error $error)))))))

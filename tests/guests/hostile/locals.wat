@@ -1,0 +1,11 @@
+;; Has a function with `size` locals: registers for them are searched in more than linear time.
+(component
+  {{include libc}}
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (func {{repeat (local i32) }})
+    (func $run (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (nop)
+      (i32.const 1024)))
+  (core instance $i (instantiate $m (with "libc" (instance $libc))))
+  {{include run}})

@@ -1,0 +1,11 @@
+;; Has a memory whose pages have one byte.
+(component
+  {{include libc}}
+  (core module $other (memory $small 1 2 (pagesize 1)))
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (func $run (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (nop)
+      (i32.const 1024)))
+  (core instance $i (instantiate $m (with "libc" (instance $libc))))
+  {{include run}})

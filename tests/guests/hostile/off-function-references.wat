@@ -1,0 +1,12 @@
+;; Uses typed references to functions.
+(component
+  {{include libc}}
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (type $step (func))
+    (func (param (ref $step)) (call_ref $step (local.get 0)))
+    (func $run (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (nop)
+      (i32.const 1024)))
+  (core instance $i (instantiate $m (with "libc" (instance $libc))))
+  {{include run}})

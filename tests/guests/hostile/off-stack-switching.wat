@@ -1,0 +1,13 @@
+;; Suspends itself.
+(component
+  {{include libc}}
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (type $f (func))
+    (type $k (cont $f))
+    (func (param (ref null $k)))
+    (func $run (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (nop)
+      (i32.const 1024)))
+  (core instance $i (instantiate $m (with "libc" (instance $libc))))
+  {{include run}})

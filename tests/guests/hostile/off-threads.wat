@@ -1,0 +1,11 @@
+;; Shares its memory with threads.
+(component
+  {{include libc}}
+  (core module $other (memory $shared 1 1 shared))
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (func $run (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (nop)
+      (i32.const 1024)))
+  (core instance $i (instantiate $m (with "libc" (instance $libc))))
+  {{include run}})

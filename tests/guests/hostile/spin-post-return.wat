@@ -1,0 +1,17 @@
+;; Spins after it has answered, when the host lets it free its answer.
+(component
+  
+  (core module $m
+    
+    (memory (export "memory") 2)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (i32.const 65536))
+    (func (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (i32.const 1024))
+    (func (export "post") (param i32)
+      (loop $again (br $again))))
+  (core instance $i (instantiate $m))
+  (func $run (param "text" string) (param "n" u32) (result (tuple u64 u64 string u64 u64))
+    (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc")) (post-return (core func $i "post"))))
+  (instance $calls (export "run" (func $run)))
+  (export "acme:odd/calls" (instance $calls)))

@@ -1,0 +1,11 @@
+;; Grows a table by `n` elements at once, and ends in `unreachable` when it may not.
+(component
+  {{include libc}}
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (table $t 0 funcref)
+    (func $run (export "run") (param $text i32) (param $bytes i32) (param $n i32) (result i32)
+      (if (i32.eq (table.grow $t (ref.null func) (local.get $n)) (i32.const -1)) (then (unreachable)))
+      (i32.const 1024)))
+  (core instance $i (instantiate $m (with "libc" (instance $libc))))
+  {{include run}})

@@ -1,0 +1,9 @@
+;; Has `size` tables, each of which takes a slot that another plugin could have.
+(component
+  {{include libc}}
+  (core module $other (table 1 funcref))
+  {{repeat (core instance (instantiate $other)) }}
+  (core module $m
+    (func (export "run") (param i32 i32 i32) (result i32) (i32.const 1024)))
+  (core instance $i (instantiate $m))
+  {{include run}})

@@ -1,0 +1,10 @@
+;; Spins when it is asked whether an item may be seen.
+(component
+  {{include libc}}
+  (core module $m
+    (func (export "check")
+      (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64) (result i32)
+      (loop $again (br $again))
+      (unreachable)))
+  (core instance $i (instantiate $m))
+  {{include access}})

@@ -1,0 +1,140 @@
+//! A host with a well-behaved neighbour, on which rows are tried.
+
+use super::row::{Origin, Row, Seen};
+use super::source;
+use crate::harness::{World, altered, call, guest};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{any, get};
+use palisade::guard::address::AddressPolicy;
+use palisade::{Host, Policy};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A database, a host, a server that plugins may reach, and how many plugins were loaded.
+pub struct Arena {
+    pub world: World,
+    pub host: Host,
+    address: String,
+    server: tokio::task::JoinHandle<()>,
+}
+
+/// Rows that one loaded plugin serves.
+pub struct Group<'a> {
+    pub name: String,
+    pub rows: Vec<(usize, &'a Row)>,
+}
+
+/// Rows by plugin.
+pub fn groups(rows: &[Row]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let same = |group: &&mut Group<'_>| {
+            let first = group.rows[0].1;
+            (first.component, first.origin, first.kind, &first.manifest)
+                == (row.component, row.origin, row.kind, &row.manifest)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.rows.push((index, row)),
+            None => groups.push(Group { name: format!("h{}", groups.len()), rows: vec![(index, row)] }),
+        }
+    }
+    groups
+}
+
+impl Arena {
+    pub async fn new() -> Self {
+        let world = World::new().await;
+        // An address of this machine that a plugin may reach: 127.0.0.1 stays one that it may not.
+        let listener = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let away =
+            || async { (StatusCode::FOUND, [("location", "http://169.254.169.254/latest/meta-data")]) };
+        let app = Router::new().route("/", any(|| async { "hello" })).route("/metadata", get(away));
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let addresses =
+            AddressPolicy { allow: vec!["127.0.0.2/32".parse().unwrap()], ..AddressPolicy::default() };
+        let host = world.builder().addresses(addresses).build().await.unwrap();
+        host.load(guest("greeter"), &Policy::harmless()).await.unwrap();
+        Self { world, host, address, server }
+    }
+
+    /// A folder with a row's plugin under this name.
+    pub fn folder(&self, row: &Row, name: &str) -> TempDir {
+        let manifest = row.manifest.replace("ADDRESS", &self.address);
+        let Origin::Wat(size) = row.origin else {
+            return altered(row.component, |text| {
+                text.replace(&format!("name = \"{}\"", row.component), &format!("name = \"{name}\""))
+                    + &manifest
+            });
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let exports = if row.component.starts_with("tap-") {
+            "[taps]\nitem-access = {}\n".to_owned()
+        } else {
+            format!("[exports]\n\"acme:odd/calls\" = \"{}\"\n", row.kind)
+        };
+        let text = format!(
+            "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\ncomponent = \"c.wasm\"\n{exports}{manifest}"
+        );
+        std::fs::write(folder.path().join("palisade.toml"), text).unwrap();
+        source::place(row.component, size, &folder.path().join("c.wasm"));
+        folder
+    }
+
+    /// Loads a row's plugin.
+    pub async fn load(&self, row: &Row, name: &str) -> Result<(), String> {
+        let folder = self.folder(row, name);
+        let loaded = self.host.load(folder.path(), &Policy::as_asked()).await;
+        loaded.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Tries a row whose plugin is loaded.
+    pub async fn call(&self, row: &Row, name: &str) -> Seen {
+        let mut arguments = row.arguments.clone();
+        if let Some(Value::String(text)) = arguments.get_mut("text") {
+            *text = text.replace("ADDRESS", &self.address);
+        }
+        let logged = || self.world.log.all().iter().filter(|entry| entry.plugin == name).count();
+        let before = logged();
+        let result = call(&self.host, name, row.function, arguments).await;
+        let is_line = |text: &String| !text.contains(|c: char| c.is_control() || c == '\u{2028}');
+        assert!(
+            self.world.log.messages().iter().all(is_line),
+            "{}: a record is more than one line",
+            row.component
+        );
+        Seen::of(result, logged() - before)
+    }
+
+    /// Tries a group, row by row, each with the neighbour after it.
+    pub async fn try_group(&self, group: &Group<'_>) -> Vec<(usize, Seen)> {
+        let first = group.rows[0].1;
+        let loaded = self.load(first, &group.name).await;
+        let mut seen = Vec::new();
+        for (index, row) in &group.rows {
+            let one = match &loaded {
+                Ok(()) => self.call(row, &group.name).await,
+                Err(sentence) => Seen::Refused(sentence.clone()),
+            };
+            seen.push((*index, self.with_neighbour(one).await));
+        }
+        let is_there = self.host.plugins().iter().any(|plugin| plugin.name == group.name);
+        assert_eq!(is_there, loaded.is_ok(), "{}: a plugin that is refused is not there", first.component);
+        seen
+    }
+
+    /// The same, if the neighbour is served.
+    pub async fn with_neighbour(&self, seen: Seen) -> Seen {
+        match call(&self.host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await {
+            Ok(greeting) if greeting == json!("Hello, Ada!") => seen,
+            other => Seen::Otherwise(format!("the neighbour got {other:?} after: {seen}")),
+        }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
