@@ -133,7 +133,7 @@ impl Policy {
         Self { allowed: Allowed::Only(grants), limits: Limits::default() }
     }
 
-    /// Replaces the limits, which the manifest can lower further and never raise.
+    /// Replaces the limits. The host and the manifest can lower them further, and neither can raise one.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

@@ -5,6 +5,7 @@
 //! caller's to say; see [`crate::call`] for functions and [`crate::tap`] for taps.
 
 mod failure;
+mod usage;
 
 use crate::backend::At;
 use crate::backend::postgres::session::Session;
@@ -17,6 +18,7 @@ use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit, NS_PER_MS};
 use crate::meter::{Memory, Meter};
+use crate::metrics::Became;
 use crate::plugin::{Entry, Plugin, Reply};
 use crate::random::{Random, Seed};
 use crate::records::Records;
@@ -97,13 +99,16 @@ pub(crate) async fn run(
     session: Session,
     entry: Entry<'_>,
 ) -> Ended {
-    let (pass, began) = match plugin.ward.enter() {
-        Ok(pass) => (pass, Instant::now()),
+    let (name, began) = (entry.name(), Instant::now());
+    let pass = match plugin.ward.enter() {
+        Ok(pass) => pass,
         Err(error) => {
+            plugin.tally.turned_away();
             let ledger = Ledger::new(plugin.limits.clone());
             return Ended { session: Some(session), ledger, reply: Err(error) };
         }
     };
+    let count = plugin.tally.begin(kind);
     let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
     let mut store = store(core, plugin, kind, setting, session.on_behalf(claim));
     let entered = AssertUnwindSafe(plugin.enter(&mut store, kind, entry)).catch_unwind();
@@ -123,7 +128,8 @@ pub(crate) async fn run(
     };
     let mut state = store.into_data();
     state.close_log();
-    state.ledger.record(Limit::Memory, state.memory.bytes());
+    state.close_account(began.elapsed());
+    state.tell_usage(name);
     let State { session, ledger, .. } = state;
     let reply = match session.exceeded() {
         Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
@@ -131,9 +137,12 @@ pub(crate) async fn run(
     };
     for limit in hit(&ledger, &reply) {
         plugin.ward.ran_into(limit);
+        plugin.tally.ran_into(limit);
     }
     // A guest that fails because the database was away, or because it will run again, has not failed.
-    let is_spared = session.absence().is_some() || session.lost_race() || session.has_outgrown();
+    let runs_again = session.lost_race() || session.has_outgrown();
+    count.end(if runs_again { Became::Again } else { Became::of(&reply) });
+    let is_spared = runs_again || session.absence().is_some();
     let outcome = Outcome::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, kind));
     pass.settle(if is_spared { Outcome::Neither } else { outcome });
     // A session whose call was cut off cancels its statement as it is dropped.

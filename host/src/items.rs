@@ -248,6 +248,10 @@ struct Writing<'a> {
 impl Unit for Writing<'_> {
     type Output = Written;
 
+    fn lost_race(&self) {
+        self.items.core.metrics.item_write_lost_race();
+    }
+
     async fn run(&mut self) -> Ran<Written> {
         self.items.attempt(self.write, self.items.core.database.session(Kind::Mutation)).await
     }

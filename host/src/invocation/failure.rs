@@ -21,7 +21,7 @@ pub(super) fn time_allowed(plugin: &Plugin, kind: Kind) -> u64 {
     plugin.limits.get(time_limit(kind))
 }
 
-fn time_limit(kind: Kind) -> Limit {
+pub(super) fn time_limit(kind: Kind) -> Limit {
     if kind == Kind::Action { Limit::ActionTime } else { Limit::WallTime }
 }
 

@@ -17,8 +17,9 @@ use crate::guard::http::{Allowance, Egress};
 use crate::guard::variables::Declarations;
 use crate::invocation::State;
 use crate::kind::{Kind, Linkers, PACKAGE};
-use crate::limits::{COMPONENT_BYTES_MAX, Limit, MEMORY_CEILING_BYTES, PLUGIN_CONCURRENCY_MAX};
+use crate::limits::{COMPONENT_BYTES_MAX, Limits, PLUGIN_CONCURRENCY_MAX};
 use crate::manifest::Manifest;
+use crate::metrics::Metrics;
 use crate::passport::Passport;
 use crate::supervision::Supervision;
 use crate::value::Signature;
@@ -89,6 +90,9 @@ pub(crate) struct Loader {
     pub(crate) database: Database,
     pub(crate) addresses: AddressPolicy,
     pub(crate) supervision: Arc<Supervision>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// What no plugin of the host may exceed.
+    pub(crate) limits: Limits,
 }
 
 impl Loader {
@@ -126,8 +130,7 @@ impl Loader {
             migrations: &migrations,
         };
         let installed = self.database.install(&plan).await?;
-        let limits = policy.limits.clone().lowered_to(&manifest.limits);
-        let limits = limits.clone().with(Limit::Memory, limits.get(Limit::Memory).min(MEMORY_CEILING_BYTES));
+        let limits = self.limits.clone().lowered_to(&policy.limits).lowered_to(&manifest.limits);
         Ok(Plugin {
             version: manifest.plugin.version,
             description: manifest.plugin.description,
@@ -139,6 +142,7 @@ impl Loader {
             signer: installed.signer,
             admission: Arc::new(Semaphore::new(PLUGIN_CONCURRENCY_MAX)),
             ward: self.supervision.ward(&name),
+            tally: self.metrics.tally(&name, &passport.kinds_in_use()),
             name,
             grants,
             limits,
@@ -197,6 +201,7 @@ impl Loader {
                 continue;
             };
             let (_, parent) = component.get_export(None, export).ok_or("an export has no index")?;
+            let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
             let mut mapped = BTreeMap::new();
             for (name, item) in instance.exports(engine) {
                 if let ComponentItem::ComponentFunc(function) = item.ty {
@@ -204,12 +209,11 @@ impl Loader {
                         Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
                     let (_, index) =
                         component.get_export(Some(&parent), name).ok_or("a function has no index")?;
-                    let function =
-                        Function { kind: *kind, signature, habit: Habit::default(), export: index };
+                    let (path, habit) = (format!("{short}/{name}"), Habit::default());
+                    let function = Function { path, kind: *kind, signature, habit, export: index };
                     mapped.insert(name.to_owned(), Arc::new(function));
                 }
             }
-            let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
             if functions.insert(short.clone(), mapped).is_some() {
                 return Err(format!(
                     "two of its interfaces are named `{short}`, which callers could not tell apart: rename one"
