@@ -21,7 +21,8 @@ impl Exceeded {
     /// Whether so much of it is used that an operator should know:
     /// [`LIMIT_WARNING_PERCENT`](crate::limits::LIMIT_WARNING_PERCENT) of it, or more.
     pub fn is_near(&self) -> bool {
-        self.used > 0 && self.used.saturating_mul(PERCENT) >= self.max.saturating_mul(LIMIT_WARNING_PERCENT)
+        let percent = |amount: u64, of: u64| u128::from(amount).saturating_mul(of.into());
+        self.used > 0 && percent(self.used, PERCENT) >= percent(self.max, LIMIT_WARNING_PERCENT)
     }
 }
 
