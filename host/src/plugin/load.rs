@@ -5,7 +5,7 @@
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
-use super::{Function, Habit, Plugin, prepass, told};
+use super::{Function, Habit, Plugin, floats, prepass, told};
 use crate::backend::postgres::Database;
 use crate::backend::postgres::canary::Login;
 use crate::backend::postgres::role::Plan;
@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use wasmtime::component::types::ComponentItem;
+use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, InstancePre};
 
 /// What a plugin is loaded from.
@@ -109,10 +109,13 @@ impl Loader {
         let Source { manifest, component, migrations } = source;
         let name = manifest.plugin.name.clone();
         let refuse = |sentence: String| LoadError::Component { plugin: name.to_string(), sentence };
-        let component = self.compile(component).await.map_err(refuse)?;
+        let component = self.compile(component, policy.floats).await.map_err(refuse)?;
         let grants = policy.grant(&manifest.grants);
         told::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
+        if !policy.wasi {
+            refuse_wasi(&types, self.engine.wasmtime()).map_err(refuse)?;
+        }
         let passport = Passport::issue(&types, self.engine.wasmtime(), &manifest, &grants).map_err(refuse)?;
         let taps = passport.taps.keys().map(|tap| tap.trim_start_matches("tap-"));
         if let Some(tap) = taps.into_iter().find(|tap| !policy.allows_tap(tap)) {
@@ -121,6 +124,9 @@ impl Loader {
             )));
         }
         let functions = self.functions(&component, &passport).map_err(refuse)?;
+        if !policy.floats {
+            refuse_floats(&functions).map_err(refuse)?;
+        }
         let egress = self.egress(&grants).map_err(refuse)?;
         let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;
         let plan = Plan {
@@ -176,10 +182,13 @@ impl Loader {
     }
 
     /// Pre-pass and compilation, off the threads that serve.
-    async fn compile(&self, bytes: Vec<u8>) -> Result<Component, String> {
+    async fn compile(&self, bytes: Vec<u8>, floats: bool) -> Result<Component, String> {
         let (engine, artifacts) = (self.engine.clone(), self.artifacts.clone());
         let work = tokio::task::spawn_blocking(move || {
             prepass::check(&bytes)?;
+            if !floats {
+                floats::check(&bytes)?;
+            }
             let compiled = match &artifacts {
                 Some(artifacts) => artifacts.component(&engine, &bytes),
                 None => artifact::compile(&engine, &bytes),
@@ -247,6 +256,28 @@ impl Loader {
             format!("a tap does not fit the contract: {}; build it with this contract", innermost(&error))
         })?;
         Ok((instances, taps))
+    }
+}
+
+/// Refuses a component that names anything of WASI, be it a type.
+fn refuse_wasi(component: &types::Component, engine: &wasmtime::Engine) -> Result<(), String> {
+    match component.imports(engine).find(|(name, _)| name.starts_with("wasi:")) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "it imports `{name}`, and the operator's policy refuses WASI: build it for wasm32-unknown-unknown, or set \
+             `wasi = true` for this plugin there"
+        )),
+    }
+}
+
+/// Refuses a function that takes or gives a float.
+fn refuse_floats(functions: &Functions) -> Result<(), String> {
+    let mut all = functions.values().flat_map(BTreeMap::values);
+    match all.find(|function| function.signature.has_floats()) {
+        None => Ok(()),
+        Some(function) => {
+            Err(format!("`{}` has a float in its type, and {}", function.path, floats::REFUSED))
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod artifact;
 mod entry;
+mod floats;
 mod habit;
 mod load;
 mod prepass;
