@@ -7,7 +7,7 @@ use crate::logging::Lines;
 use crate::supervision::create;
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{Limit, Limits, MEMORY_CEILING_BYTES, MIB};
-use palisade::{Caller, Host, Policy};
+use palisade::{CallError, Caller, Host, Policy};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -87,5 +87,54 @@ async fn policy_raises_a_limit_beyond_the_usual_and_not_beyond_what_a_host_can_g
     assert_eq!(max(Limit::Memory), MEMORY_CEILING_BYTES);
     for fixed in [Limit::WallTime, Limit::ActionTime, Limit::TableElements, Limit::Instances, Limit::Stack] {
         assert_eq!(max(fixed), fixed.default_max(), "{fixed}");
+    }
+}
+
+/// What a call of the probe used of its fuel, on a host of its own.
+async fn burnt(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
+    let host = world.host_with("probe", limited(&format!("fuel = {fuel}"))).await;
+    let arguments = json!({ "bytes": bytes });
+    let outcome = host.call("probe", "abuses/allocate", arguments, Caller::Anonymous).await?;
+    Ok(outcome.usage.iter().find(|usage| usage.limit == Limit::Fuel).unwrap().used)
+}
+
+#[tokio::test]
+async fn fuel_over_the_limit_ends_the_call_at_the_limit_does_not_and_the_same_run_takes_the_same() {
+    let world = World::new().await;
+    let plenty = 1_000_000_000;
+    let used = burnt(&world, plenty, 10_000).await.unwrap();
+    assert!(used > 10_000, "a byte takes an instruction at least: {used}");
+    assert_eq!(burnt(&world, plenty, 10_000).await.unwrap(), used, "on another host");
+    assert!(burnt(&world, plenty, 20_000).await.unwrap() > used);
+    assert_eq!(burnt(&world, used, 10_000).await.unwrap(), used, "at the limit");
+    for fuel in [used / 2, 1, 0] {
+        match burnt(&world, fuel, 10_000).await {
+            Err(error @ CallError::LimitExceeded { exceeded, .. }) => {
+                assert_eq!(
+                    (exceeded.limit, exceeded.used, exceeded.max),
+                    (Limit::Fuel, fuel + 1, fuel),
+                    "{error}"
+                );
+            }
+            other => panic!("expected the end of the fuel, got {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn fuel_that_nobody_asks_for_is_not_counted_and_a_policy_that_asks_for_it_is_heard() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let spin = async |host: &Host| host.call("probe", "abuses/spin", json!({}), Caller::Anonymous).await;
+    let outcome = host.call("probe", "reads/now", json!({}), Caller::Anonymous).await.unwrap();
+    let fuel = outcome.usage.into_iter().find(|usage| usage.limit == Limit::Fuel).unwrap();
+    assert_eq!((fuel.used, fuel.max), (0, u64::MAX));
+    let policy = Policy::as_asked().limits(Limits::default().with(Limit::Fuel, 1_000_000));
+    host.load(guest("probe"), &policy).await.unwrap();
+    match spin(&host).await {
+        Err(CallError::LimitExceeded { exceeded, .. }) => {
+            assert_eq!((exceeded.limit, exceeded.max), (Limit::Fuel, 1_000_000));
+        }
+        other => panic!("expected the end of the fuel, got {other:?}"),
     }
 }

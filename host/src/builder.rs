@@ -11,12 +11,11 @@ use crate::backend::postgres::{Database, DatabaseUrl};
 use crate::backend::private::{PrivateOptions, PrivateServer};
 use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use crate::core::{Backends, Core};
-use crate::engine::Engine;
+use crate::engine::Machines;
 use crate::error::LoadError;
 use crate::grant::Policy;
 use crate::guard::address::AddressPolicy;
 use crate::host::Host;
-use crate::kind::Linkers;
 use crate::limits::{INSTANCES_TOTAL_MAX, Limits, PLUGIN_SEATS_MAX};
 use crate::metrics::Metrics;
 use crate::plugin::Loader;
@@ -150,8 +149,7 @@ impl HostBuilder {
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(PLUGIN_SEATS_MAX);
         let database = Database::connect(url, connections).await?;
-        let engine = Engine::new().map_err(|error| LoadError::Engine(error.to_string()))?;
-        let linkers = Linkers::new(&engine).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let machines = Machines::new().map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {
             Some(folder) => Some(
                 Artifacts::open(folder)
@@ -183,8 +181,7 @@ impl HostBuilder {
         let supervision = Arc::new(supervision);
         let metrics = Arc::new(Metrics::new());
         let loader = Loader {
-            engine: engine.clone(),
-            linkers,
+            machines,
             artifacts,
             database: database.clone(),
             addresses: self.addresses,
@@ -193,7 +190,6 @@ impl HostBuilder {
             limits: self.limits.iter().fold(Limits::ceiling(), Limits::lowered_to),
         };
         let core = Arc::new(Core {
-            engine,
             backends: Arc::new(backends),
             registry: Registry::default(),
             database,

@@ -4,7 +4,6 @@ use crate::backend::http::{HttpClient, SecretStore};
 use crate::backend::postgres::Database;
 use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use crate::caller::Caller;
-use crate::engine::Engine;
 use crate::error::CallError;
 use crate::guard::request_context::RequestId;
 use crate::invocation::Setting;
@@ -35,7 +34,6 @@ pub(crate) struct Backends {
 
 /// What a host is made of.
 pub(crate) struct Core {
-    pub(crate) engine: Engine,
     pub(crate) backends: Arc<Backends>,
     pub(crate) registry: Registry,
     pub(crate) database: Database,

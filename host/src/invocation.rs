@@ -11,6 +11,7 @@ use crate::backend::At;
 use crate::backend::postgres::session::Session;
 use crate::content::Content;
 use crate::core::Core;
+use crate::engine::Fuel;
 use crate::error::CallError;
 use crate::guard::clock::Clock;
 use crate::guard::item::ItemScope;
@@ -126,9 +127,10 @@ pub(crate) async fn run(
         Ok(Err(panic)) => Err(panicked(&*panic)),
         Err(error) => Err(error),
     };
+    let fuel = usage::burnt(&store);
     let mut state = store.into_data();
     state.close_log();
-    state.close_account(began.elapsed());
+    state.close_account(began.elapsed(), fuel);
     state.tell_usage(name);
     let State { session, ledger, .. } = state;
     let reply = match session.exceeded() {
@@ -168,10 +170,14 @@ fn store(core: &Core, plugin: &Arc<Plugin>, kind: Kind, setting: &Setting, sessi
         deadline: setting.deadline,
         records: Records::default(),
     };
-    let mut store = Store::new(core.engine.wasmtime(), state);
+    let mut store = Store::new(plugin.machine.engine.wasmtime(), state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
     store.set_max_component_handles(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
+    if Fuel::under(&plugin.limits) == Fuel::Counted {
+        // Code that counts and is given nothing runs nothing: a failure here lets no guest run on.
+        let _given = store.set_fuel(plugin.limits.get(Limit::Fuel));
+    }
     store.call_hook(|mut context, hook| context.data_mut().cross(hook));
     store.set_epoch_deadline(1);
     // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
@@ -226,8 +232,8 @@ impl State {
         let timed = self.kind == Kind::Action;
         let shown =
             Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != limits::Unit::Milliseconds);
-        // What is fixed when a component is loaded is nothing that it can act on.
-        let shown = shown.filter(|limit| !matches!(limit, Limit::Stack | Limit::Instances));
+        // What is fixed when a component is loaded is nothing that it can act on, and fuel is counted in its own code.
+        let shown = shown.filter(|limit| !matches!(limit, Limit::Stack | Limit::Instances | Limit::Fuel));
         let mut usages: Vec<Exceeded> = shown
             .map(|limit| Exceeded { limit, used: self.used(limit), max: self.ledger.max(limit) })
             .collect();

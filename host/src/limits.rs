@@ -68,6 +68,9 @@ limits! {
     Stack, "stack", Bytes, WASM_STACK_BYTES as u64;
     /// Milliseconds that guest code runs; host calls do not count. 10 s is far beyond any page.
     GuestTime, "guest-time", Milliseconds, 10_000;
+    /// Units of fuel: about one for each instruction of guest code, and the same number for the same run. Nobody's unless a
+    /// policy or a manifest asks for it, as counting takes time.
+    Fuel, "fuel", Count, u64::MAX;
     /// Milliseconds from start to end of a query or mutation, host calls included. Callers have given up by then.
     WallTime, "wall-time", Milliseconds, 30_000;
     /// The same for an action, which waits for other servers. Longer work belongs in several runs of a cron tap.

@@ -58,6 +58,11 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
             let exceeded = Exceeded { limit: Limit::Stack, used: max, max };
             return CallError::LimitExceeded { plugin, exceeded };
         }
+        Some(Trap::OutOfFuel) => {
+            let max = state.ledger.max(Limit::Fuel);
+            let exceeded = Exceeded { limit: Limit::Fuel, used: max.saturating_add(1), max };
+            return CallError::LimitExceeded { plugin, exceeded };
+        }
         Some(Trap::UnreachableCodeReached) => {
             "it panicked or ran into `unreachable`; its log says where".to_owned()
         }

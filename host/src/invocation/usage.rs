@@ -6,17 +6,29 @@
 
 use super::State;
 use super::failure::time_limit;
+use crate::engine::Fuel;
 use crate::limits::Limit;
 use std::time::Duration;
+use wasmtime::Store;
+
+/// What the guest used of its fuel; nothing where none is counted.
+pub(super) fn burnt(store: &Store<State>) -> u64 {
+    let limits = &store.data().plugin.limits;
+    match Fuel::under(limits) {
+        Fuel::Counted => limits.get(Limit::Fuel).saturating_sub(store.get_fuel().unwrap_or(0)),
+        Fuel::Uncounted => 0,
+    }
+}
 
 impl State {
     /// Notes what is not counted in the ledger while the guest runs, and what it took in all.
-    pub(super) fn close_account(&mut self, took: Duration) {
+    pub(super) fn close_account(&mut self, took: Duration, fuel: u64) {
         for limit in [Limit::Memory, Limit::TableElements, Limit::ContextEntries, Limit::ContextBytes] {
             let used = self.used(limit);
             self.ledger.record(limit, used);
         }
         self.ledger.record(time_limit(self.kind), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        self.ledger.record(Limit::Fuel, fuel);
         self.ledger.close();
     }
 

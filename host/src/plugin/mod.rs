@@ -19,6 +19,7 @@ use crate::backend::postgres::caller::{Claim, Signer};
 use crate::backend::postgres::pool::Pool;
 use crate::backend::postgres::session::Session;
 use crate::caller::Caller;
+use crate::engine::Machine;
 use crate::grant::Grants;
 use crate::guard::db::catalogue::Catalogue;
 use crate::guard::http::Egress;
@@ -56,6 +57,7 @@ pub(crate) struct Plugin {
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) ward: Arc<Ward>,
     pub(crate) tally: Tally,
+    pub(crate) machine: Arc<Machine>,
     pool: Arc<Pool>,
     /// Where rows of its tables belong to users.
     signer: Option<Arc<Signer>>,
