@@ -84,13 +84,11 @@ impl Core {
         let began = Instant::now();
         let waited = tokio::time::timeout(Duration::from_millis(ADMISSION_WAIT_MS), permits).await;
         plugin.tally.waited(began.elapsed());
-        match waited {
-            Ok(permits) => permits.map_err(CallError::internal),
-            Err(_) => {
-                plugin.tally.overloaded();
-                Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS })
-            }
-        }
+        let Ok(permits) = waited else {
+            plugin.tally.overloaded();
+            return Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS });
+        };
+        permits.map_err(CallError::internal)
     }
 
     /// Runs the cron taps that are due; each plugin alone.

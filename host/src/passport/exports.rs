@@ -31,18 +31,18 @@ pub(super) fn difference(named: &BTreeSet<String>, exported: &BTreeSet<String>) 
     if differing.is_empty() {
         return String::new();
     }
-    let mut text = "\npalisade.toml (-) and the component (+) differ:".to_owned();
-    for name in differing.iter().take(EXPORT_LINES_MAX) {
+    let line = |name: &&String| {
         let sign = if named.contains(*name) { '-' } else { '+' };
         let short: String = name.chars().take(EXPORT_LINE_CHARS_MAX).collect();
-        let cut = if short.len() < name.len() { "…" } else { ";" };
-        text.push_str(&format!("\n{sign} export {short}{cut}"));
-    }
-    let more = differing.len().saturating_sub(EXPORT_LINES_MAX);
-    if more > 0 {
-        text.push_str(&format!("\n  and {more} more"));
-    }
-    text
+        let end = if short.len() < name.len() { '…' } else { ';' };
+        format!("\n{sign} export {short}{end}")
+    };
+    let lines: String = differing.iter().take(EXPORT_LINES_MAX).map(line).collect();
+    let more = match differing.len().saturating_sub(EXPORT_LINES_MAX) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    format!("\npalisade.toml (-) and the component (+) differ:{lines}{more}")
 }
 
 #[cfg(test)]

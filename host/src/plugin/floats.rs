@@ -66,7 +66,7 @@ impl Module {
                     for ty in group?.into_types() {
                         let is_float = match &ty.composite_type.inner {
                             CompositeInnerType::Func(function) => {
-                                function.params().iter().chain(function.results()).any(is_float)
+                                function.params().iter().chain(function.results()).copied().any(is_float)
                             }
                             _ => false,
                         };
@@ -115,7 +115,7 @@ impl Module {
     }
 
     fn global(&mut self, ty: ValType) {
-        if is_float(&ty) {
+        if is_float(ty) {
             self.find(Found::Global);
         }
     }
@@ -127,7 +127,7 @@ impl Module {
             return Ok(());
         }
         for local in body.get_locals_reader()? {
-            if is_float(&local?.1) {
+            if is_float(local?.1) {
                 self.find(Found::Function(index, "has a float among its locals".to_owned()));
                 return Ok(());
             }
@@ -150,11 +150,11 @@ impl Module {
             Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
                 match blockty {
                     BlockType::Empty => false,
-                    BlockType::Type(ty) => is_float(ty),
+                    BlockType::Type(ty) => is_float(*ty),
                     BlockType::FuncType(ty) => self.is_float_type(*ty),
                 }
             }
-            Operator::TypedSelect { ty } => is_float(ty),
+            Operator::TypedSelect { ty } => is_float(*ty),
             Operator::CallIndirect { type_index, .. } => self.is_float_type(*type_index),
             _ => false,
         }
@@ -193,14 +193,14 @@ impl Module {
                 format!("function {index}{name} {what}")
             }
         };
-        Some(format!("{place}, and {}", REFUSED))
+        Some(format!("{place}, and {REFUSED}"))
     }
 }
 
 /// Why a float is a reason, and what to do about it.
 pub(super) const REFUSED: &str = "the operator's policy refuses floats: compute with integers, or set `floats = true` for this plugin there";
 
-fn is_float(ty: &ValType) -> bool {
+fn is_float(ty: ValType) -> bool {
     matches!(ty, ValType::F32 | ValType::F64)
 }
 
