@@ -21,7 +21,7 @@ use crate::request::Request;
 use crate::tap::{self, Verdict};
 use crate::transaction::{Ran, Unit, transact};
 use std::sync::Arc;
-use work::Work;
+use work::{Work, lost_session};
 
 /// One page, and where the next begins.
 #[derive(Debug)]
@@ -297,8 +297,4 @@ fn unwritten(draft: &Draft, items: &Items<'_>) -> Item {
         created_at: now,
         updated_at: now,
     }
-}
-
-fn lost_session() -> CallError {
-    CallError::internal(anyhow::anyhow!("a tap returned without its transaction"))
 }
