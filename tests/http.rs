@@ -246,6 +246,13 @@ async fn plugin_that_takes_every_permit_is_overloaded_and_its_neighbour_served()
     }
     let refused = call(&host, "probe", "reads/now", json!({})).await;
     assert!(matches!(refused, Err(CallError::Overloaded { .. })), "{refused:?}");
+    let metrics = host.metrics();
+    for (plugin, refused) in [("probe", 1), ("greeter", 0)] {
+        for name in ["overloads_total", "admission_wait_seconds_count"] {
+            let line = format!("palisade_{name}{{plugin=\"{plugin}\"}} {refused}\n");
+            assert!(metrics.contains(&line), "{line}");
+        }
+    }
     let greeting = call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await.unwrap();
     assert_eq!(greeting, json!("Hello, Ada!"));
     taken.shutdown().await;

@@ -19,11 +19,11 @@ async fn log(host: &Host, plugin: &str, message: &str, fields: &[(&str, &str)]) 
 
 /// What the host's own log says, as JSON lines.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     /// Everything that this thread logs from now on.
-    fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+    pub fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .json()
@@ -35,9 +35,14 @@ impl Lines {
 
     /// The events of plugins.
     fn of_plugins(&self) -> Vec<Value> {
+        self.of("palisade::plugin")
+    }
+
+    /// The events of one target.
+    pub fn of(&self, target: &str) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        events.filter(|event| event["target"] == "palisade::plugin").collect()
+        events.filter(|event| event["target"] == target).collect()
     }
 }
 

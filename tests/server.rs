@@ -143,6 +143,7 @@ async fn openapi_names_every_function_that_is_loaded_and_does_not_change() {
         "/items",
         "/items/{id}",
         "/livez",
+        "/metrics",
         "/readyz",
     ];
     assert_eq!(others, BTreeSet::from(fixed));

@@ -82,7 +82,7 @@ fn insertion() -> Value {
     json!({ "insertion": { "table": "notes", "columns": ["title"], "rows": [[{ "tag": "scalar", "val": { "tag": "text", "val": "t" } }]], "returning": [] } })
 }
 
-async fn create(host: &Host, fields: Value) -> Result<Item, CallError> {
+pub async fn create(host: &Host, fields: Value) -> Result<Item, CallError> {
     let draft = Draft {
         item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
         title: Title::parse("A note").unwrap(),

@@ -11,13 +11,13 @@ use crate::backend::postgres::{Database, DatabaseUrl};
 use crate::backend::private::{PrivateOptions, PrivateServer};
 use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use crate::core::{Backends, Core};
-use crate::engine::Engine;
+use crate::engine::Machines;
 use crate::error::LoadError;
 use crate::grant::Policy;
 use crate::guard::address::AddressPolicy;
 use crate::host::Host;
-use crate::kind::Linkers;
-use crate::limits::{INSTANCES_TOTAL_MAX, PLUGIN_SEATS_MAX};
+use crate::limits::{INSTANCES_TOTAL_MAX, Limits, PLUGIN_SEATS_MAX};
+use crate::metrics::Metrics;
 use crate::plugin::Loader;
 use crate::plugin::artifact::Artifacts;
 use crate::registry::Registry;
@@ -43,6 +43,7 @@ pub struct HostBuilder {
     secrets: Option<Arc<dyn SecretStore>>,
     addresses: AddressPolicy,
     audit: Option<PathBuf>,
+    limits: Option<Limits>,
 }
 
 impl HostBuilder {
@@ -126,6 +127,14 @@ impl HostBuilder {
         self
     }
 
+    /// What no plugin of this host may exceed, whatever its policy says: the limit in effect is the smallest of the host's,
+    /// the policy's and the manifest's. Unless given, only what no host can give stands above the policies: 256 MiB of
+    /// memory, and the usual times, tables, instances and stack.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
     /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Unless given, there is none. The
     /// folder is made where it is missing; several hosts may share a file.
     pub fn audit_log(mut self, file: impl Into<PathBuf>) -> Self {
@@ -140,8 +149,7 @@ impl HostBuilder {
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(PLUGIN_SEATS_MAX);
         let database = Database::connect(url, connections).await?;
-        let engine = Engine::new().map_err(|error| LoadError::Engine(error.to_string()))?;
-        let linkers = Linkers::new(&engine).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let machines = Machines::new().map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {
             Some(folder) => Some(
                 Artifacts::open(folder)
@@ -171,22 +179,24 @@ impl HostBuilder {
                 source: refusal.into(),
             })?;
         let supervision = Arc::new(supervision);
+        let metrics = Arc::new(Metrics::new());
         let loader = Loader {
-            engine: engine.clone(),
-            linkers,
+            machines,
             artifacts,
             database: database.clone(),
             addresses: self.addresses,
             supervision: Arc::clone(&supervision),
+            metrics: Arc::clone(&metrics),
+            limits: self.limits.iter().fold(Limits::ceiling(), Limits::lowered_to),
         };
         let core = Arc::new(Core {
-            engine,
             backends: Arc::new(backends),
             registry: Registry::default(),
             database,
             loader,
             admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
             supervision,
+            metrics,
         });
         let host = Host::start(core, private);
         host.load_all(&self.plugins).await?;

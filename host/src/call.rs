@@ -45,6 +45,10 @@ struct Call<'a> {
 impl Unit for Call<'_> {
     type Output = (Value, Vec<Exceeded>);
 
+    fn lost_race(&self) {
+        self.plugin.tally.lost_race();
+    }
+
     async fn run(&mut self) -> Ran<Self::Output> {
         let Function { kind, signature, habit, .. } = self.function;
         let entry = Entry::Function { function: self.function, arguments: &self.arguments };
@@ -56,7 +60,7 @@ impl Unit for Call<'_> {
             invocation::run(self.core, self.plugin, *kind, self.setting, session, entry).await;
         // What was refused as the second is counted as well.
         habit.learn(ledger.used(Limit::DbStatements));
-        let usage = Limit::ALL.iter().map(|limit| ledger.usage(*limit)).collect();
+        let usage = ledger.usages().collect();
         (session, reply.and_then(|reply| lift(self.plugin, signature, reply)).map(|value| (value, usage)))
     }
 }

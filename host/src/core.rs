@@ -4,19 +4,21 @@ use crate::backend::http::{HttpClient, SecretStore};
 use crate::backend::postgres::Database;
 use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use crate::caller::Caller;
-use crate::engine::Engine;
 use crate::error::CallError;
 use crate::guard::request_context::RequestId;
 use crate::invocation::Setting;
 use crate::kind::Kind;
 use crate::limits::ADMISSION_WAIT_MS;
+use crate::metrics::Metrics;
 use crate::plugin::{Function, Loader, Plugin};
 use crate::registry::Registry;
 use crate::request::Request;
 use crate::supervision::Supervision;
 use crate::tap;
+use futures_util::FutureExt;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What stands behind the interfaces.
@@ -32,13 +34,13 @@ pub(crate) struct Backends {
 
 /// What a host is made of.
 pub(crate) struct Core {
-    pub(crate) engine: Engine,
     pub(crate) backends: Arc<Backends>,
     pub(crate) registry: Registry,
     pub(crate) database: Database,
     pub(crate) loader: Loader,
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) supervision: Arc<Supervision>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Core {
@@ -68,17 +70,25 @@ impl Core {
 
     /// A permit of the plugin's own and one of the host's, within a bounded wait; none for a plugin that is not served.
     pub(crate) async fn admit(&self, plugin: &Plugin) -> Result<[OwnedSemaphorePermit; 2], CallError> {
-        plugin.ward.check()?;
-        let permits = async {
+        plugin.ward.check().inspect_err(|_| plugin.tally.turned_away())?;
+        let mut permits = pin!(async {
             // The plugin's own first: one that takes everything waits for itself, not for the others.
             let own = Arc::clone(&plugin.admission).acquire_owned().await;
             let host = Arc::clone(&self.admission).acquire_owned().await;
             Ok::<_, tokio::sync::AcquireError>([own?, host?])
-        };
-        match tokio::time::timeout(Duration::from_millis(ADMISSION_WAIT_MS), permits).await {
-            Ok(permits) => permits.map_err(CallError::internal),
-            Err(_) => Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS }),
+        });
+        // Nearly always both are free, and no timer is needed.
+        if let Some(permits) = permits.as_mut().now_or_never() {
+            return permits.map_err(CallError::internal);
         }
+        let began = Instant::now();
+        let waited = tokio::time::timeout(Duration::from_millis(ADMISSION_WAIT_MS), permits).await;
+        plugin.tally.waited(began.elapsed());
+        let Ok(permits) = waited else {
+            plugin.tally.overloaded();
+            return Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS });
+        };
+        permits.map_err(CallError::internal)
     }
 
     /// Runs the cron taps that are due; each plugin alone.

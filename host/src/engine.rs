@@ -1,13 +1,69 @@
-//! The wasmtime engine: one for a host, configured once.
+//! The wasmtime engine: one for a host, configured once; and a second one, made when a plugin first asks for fuel, because
+//! counting is part of the compiled code.
 //!
 //! Everything that wasmtime would allow and Palisade does not is switched off here: threads, garbage collection, tail
 //! calls, memory64, relaxed SIMD and the rest are refused at load. Numbers and reasons are in [`crate::limits`]. The
 //! thread that advances the epoch belongs to the engine and ends with it.
 
-use crate::limits;
-use std::sync::{Arc, mpsc};
+use crate::kind::Linkers;
+use crate::limits::{self, Limit, Limits};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// Whether compiled code counts what it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fuel {
+    Counted,
+    Uncounted,
+}
+
+impl Fuel {
+    /// Counted where there is a maximum.
+    pub(crate) fn under(limits: &Limits) -> Self {
+        if limits.get(Limit::Fuel) < u64::MAX { Self::Counted } else { Self::Uncounted }
+    }
+}
+
+/// An engine and what is linked with it.
+pub(crate) struct Machine {
+    pub(crate) engine: Engine,
+    pub(crate) linkers: Linkers,
+}
+
+impl Machine {
+    fn new(fuel: Fuel) -> wasmtime::Result<Arc<Self>> {
+        let engine = Engine::new(fuel)?;
+        let linkers = Linkers::new(&engine)?;
+        Ok(Arc::new(Self { engine, linkers }))
+    }
+}
+
+/// The machines of a host.
+pub(crate) struct Machines {
+    usual: Arc<Machine>,
+    counting: Mutex<Option<Arc<Machine>>>,
+}
+
+impl Machines {
+    /// The one that nearly every plugin runs on.
+    pub(crate) fn new() -> wasmtime::Result<Self> {
+        Ok(Self { usual: Machine::new(Fuel::Uncounted)?, counting: Mutex::default() })
+    }
+
+    /// The one for a plugin under these limits.
+    pub(crate) fn of(&self, limits: &Limits) -> wasmtime::Result<Arc<Machine>> {
+        if Fuel::under(limits) == Fuel::Uncounted {
+            return Ok(Arc::clone(&self.usual));
+        }
+        let mut counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let machine = match counting.take() {
+            Some(machine) => machine,
+            None => Machine::new(Fuel::Counted)?,
+        };
+        Ok(Arc::clone(counting.insert(machine)))
+    }
+}
 
 /// A configured engine and its ticker.
 #[derive(Clone)]
@@ -17,9 +73,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes the engine and starts its ticker.
-    pub(crate) fn new() -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config())?;
+    /// Makes an engine, whose code counts fuel or does not, and starts its ticker.
+    pub(crate) fn new(fuel: Fuel) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(config().consume_fuel(fuel == Fuel::Counted))?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
         Ok(Self { engine, _ticker: ticker })
     }
@@ -66,7 +122,7 @@ fn pool() -> PoolingAllocationConfig {
         .max_core_instances_per_component(per_component)
         .max_memories_per_component(limits::COMPONENT_MEMORIES_MAX)
         .max_tables_per_component(limits::COMPONENT_TABLES_MAX)
-        .table_elements(usize::try_from(limits::Limit::TableElements.default_max()).unwrap_or(usize::MAX))
+        .table_elements(usize::try_from(Limit::TableElements.default_max()).unwrap_or(usize::MAX))
         .max_memory_size(usize::try_from(limits::MEMORY_CEILING_BYTES).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(limits::POOL_KEEP_RESIDENT_BYTES)
         .table_keep_resident(limits::POOL_TABLE_KEEP_RESIDENT_BYTES)

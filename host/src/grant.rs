@@ -108,6 +108,10 @@ pub struct HttpGrant {
 pub struct Policy {
     allowed: Allowed,
     pub(crate) limits: Limits,
+    /// Whether a component may import `wasi:*`.
+    pub(crate) wasi: bool,
+    /// Whether a component may compute with floats.
+    pub(crate) floats: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -125,17 +129,31 @@ impl Policy {
 
     /// What the manifest asks for, whatever it is: for plugins whose manifest somebody has read.
     pub fn as_asked() -> Self {
-        Self { allowed: Allowed::Asked, limits: Limits::default() }
+        Self { allowed: Allowed::Asked, limits: Limits::default(), wasi: true, floats: true }
     }
 
     /// What the manifest asks for, as far as these grants go.
     pub fn only(grants: Grants) -> Self {
-        Self { allowed: Allowed::Only(grants), limits: Limits::default() }
+        Self { allowed: Allowed::Only(grants), ..Self::as_asked() }
     }
 
-    /// Replaces the limits, which the manifest can lower further and never raise.
+    /// Replaces the limits. The host and the manifest can lower them further, and neither can raise one.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Refuses a component that imports anything of `wasi:*`, which otherwise is there and leads nowhere: for those who want
+    /// the contract to be all that a plugin can name.
+    pub fn without_wasi(mut self) -> Self {
+        self.wasi = false;
+        self
+    }
+
+    /// Refuses a component with a float in its code or in the types of its exports. Whoever asks for it asks much of an
+    /// author: a `numeric` of `db` or an integer takes the place of a float, and languages that are interpreted cannot do without.
+    pub fn without_floats(mut self) -> Self {
+        self.floats = false;
         self
     }
 

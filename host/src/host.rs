@@ -161,6 +161,31 @@ impl Host {
         self.core.registry.all().iter().map(status).collect()
     }
 
+    /// What happened so far and how things stand, in the text format that Prometheus reads (`OpenMetrics`): the same that the
+    /// server answers at `/metrics`. Labels are names of plugins, kinds, outcomes, states and [limits](crate::limits), and
+    /// never a guest's or a caller's text. Counters begin at zero with the host; what there is, is in `metrics.rs`.
+    ///
+    /// ```
+    /// # use palisade::backend::private::PrivateOptions;
+    /// # use palisade::{Caller, Host, Policy};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let host = Host::builder()
+    /// #     .private_database(PrivateOptions::temporary())
+    /// #     .plugin("../target/guests/example-plugins/greeter", Policy::harmless())
+    /// #     .build()
+    /// #     .await?;
+    /// host.call("greeter", "greeting/greet", serde_json::json!({ "name": "Ada" }), Caller::Anonymous).await?;
+    /// let answered = r#"palisade_invocations_total{plugin="greeter",kind="query",outcome="answered"} 1"#;
+    /// assert!(host.metrics().contains(answered));
+    /// # host.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> String {
+        self.core.metrics.text(&self.statuses(), self.core.database.seats())
+    }
+
     /// Disables a plugin until [`enable`](Self::enable): on this host at once, running calls included, whose changes are
     /// undone; on every other host of the database within
     /// [`SWITCH_POLL_MS`](crate::limits::SWITCH_POLL_MS), and after a restart. The plugin need not be loaded here. With the database

@@ -5,11 +5,13 @@
 //! caller's to say; see [`crate::call`] for functions and [`crate::tap`] for taps.
 
 mod failure;
+mod usage;
 
 use crate::backend::At;
 use crate::backend::postgres::session::Session;
 use crate::content::Content;
 use crate::core::Core;
+use crate::engine::Fuel;
 use crate::error::CallError;
 use crate::guard::clock::Clock;
 use crate::guard::item::ItemScope;
@@ -17,6 +19,7 @@ use crate::kind::Kind;
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit, NS_PER_MS};
 use crate::meter::{Memory, Meter};
+use crate::metrics::Became;
 use crate::plugin::{Entry, Plugin, Reply};
 use crate::random::{Random, Seed};
 use crate::records::Records;
@@ -97,13 +100,16 @@ pub(crate) async fn run(
     session: Session,
     entry: Entry<'_>,
 ) -> Ended {
-    let (pass, began) = match plugin.ward.enter() {
-        Ok(pass) => (pass, Instant::now()),
+    let (name, began) = (entry.name(), Instant::now());
+    let pass = match plugin.ward.enter() {
+        Ok(pass) => pass,
         Err(error) => {
+            plugin.tally.turned_away();
             let ledger = Ledger::new(plugin.limits.clone());
             return Ended { session: Some(session), ledger, reply: Err(error) };
         }
     };
+    let count = plugin.tally.begin(kind);
     let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
     let mut store = store(core, plugin, kind, setting, session.on_behalf(claim));
     let entered = AssertUnwindSafe(plugin.enter(&mut store, kind, entry)).catch_unwind();
@@ -121,9 +127,11 @@ pub(crate) async fn run(
         Ok(Err(panic)) => Err(panicked(&*panic)),
         Err(error) => Err(error),
     };
+    let fuel = usage::burnt(&store);
     let mut state = store.into_data();
     state.close_log();
-    state.ledger.record(Limit::Memory, state.memory.bytes());
+    state.close_account(began.elapsed(), fuel);
+    state.tell_usage(name);
     let State { session, ledger, .. } = state;
     let reply = match session.exceeded() {
         Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
@@ -131,9 +139,12 @@ pub(crate) async fn run(
     };
     for limit in hit(&ledger, &reply) {
         plugin.ward.ran_into(limit);
+        plugin.tally.ran_into(limit);
     }
     // A guest that fails because the database was away, or because it will run again, has not failed.
-    let is_spared = session.absence().is_some() || session.lost_race() || session.has_outgrown();
+    let runs_again = session.lost_race() || session.has_outgrown();
+    count.end(if runs_again { Became::Again } else { Became::of(&reply) });
+    let is_spared = runs_again || session.absence().is_some();
     let outcome = Outcome::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, kind));
     pass.settle(if is_spared { Outcome::Neither } else { outcome });
     // A session whose call was cut off cancels its statement as it is dropped.
@@ -159,10 +170,14 @@ fn store(core: &Core, plugin: &Arc<Plugin>, kind: Kind, setting: &Setting, sessi
         deadline: setting.deadline,
         records: Records::default(),
     };
-    let mut store = Store::new(core.engine.wasmtime(), state);
+    let mut store = Store::new(plugin.machine.engine.wasmtime(), state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
     store.set_max_component_handles(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
+    if Fuel::under(&plugin.limits) == Fuel::Counted {
+        // Code that counts and is given nothing runs nothing: a failure here lets no guest run on.
+        let _given = store.set_fuel(plugin.limits.get(Limit::Fuel));
+    }
     store.call_hook(|mut context, hook| context.data_mut().cross(hook));
     store.set_epoch_deadline(1);
     // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
@@ -217,8 +232,8 @@ impl State {
         let timed = self.kind == Kind::Action;
         let shown =
             Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != limits::Unit::Milliseconds);
-        // What is fixed when a component is loaded is nothing that it can act on.
-        let shown = shown.filter(|limit| !matches!(limit, Limit::Stack | Limit::Instances));
+        // What is fixed when a component is loaded is nothing that it can act on, and fuel is counted in its own code.
+        let shown = shown.filter(|limit| !matches!(limit, Limit::Stack | Limit::Instances | Limit::Fuel));
         let mut usages: Vec<Exceeded> = shown
             .map(|limit| Exceeded { limit, used: self.used(limit), max: self.ledger.max(limit) })
             .collect();

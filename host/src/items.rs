@@ -21,7 +21,7 @@ use crate::request::Request;
 use crate::tap::{self, Verdict};
 use crate::transaction::{Ran, Unit, transact};
 use std::sync::Arc;
-use work::Work;
+use work::{Work, lost_session};
 
 /// One page, and where the next begins.
 #[derive(Debug)]
@@ -248,6 +248,10 @@ struct Writing<'a> {
 impl Unit for Writing<'_> {
     type Output = Written;
 
+    fn lost_race(&self) {
+        self.items.core.metrics.item_write_lost_race();
+    }
+
     async fn run(&mut self) -> Ran<Written> {
         self.items.attempt(self.write, self.items.core.database.session(Kind::Mutation)).await
     }
@@ -293,8 +297,4 @@ fn unwritten(draft: &Draft, items: &Items<'_>) -> Item {
         created_at: now,
         updated_at: now,
     }
-}
-
-fn lost_session() -> CallError {
-    CallError::internal(anyhow::anyhow!("a tap returned without its transaction"))
 }

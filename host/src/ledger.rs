@@ -3,7 +3,7 @@
 //! Every interface spends from the same ledger before it does the work; there is no second counter anywhere. The
 //! maxima are fixed when the invocation starts. Numbers and reasons are in [`crate::limits`].
 
-use crate::limits::{Limit, Limits};
+use crate::limits::{LIMIT_WARNING_PERCENT, Limit, Limits, PERCENT};
 use std::fmt;
 
 /// A limit that would be passed.
@@ -15,6 +15,15 @@ pub struct Exceeded {
     pub used: u64,
     /// What may be used.
     pub max: u64,
+}
+
+impl Exceeded {
+    /// Whether so much of it is used that an operator should know:
+    /// [`LIMIT_WARNING_PERCENT`](crate::limits::LIMIT_WARNING_PERCENT) of it, or more.
+    pub fn is_near(&self) -> bool {
+        let percent = |amount: u64, of: u64| u128::from(amount).saturating_mul(of.into());
+        self.used > 0 && percent(self.used, PERCENT) >= percent(self.max, LIMIT_WARNING_PERCENT)
+    }
 }
 
 impl fmt::Display for Exceeded {
@@ -41,12 +50,14 @@ pub struct Ledger {
     max: Limits,
     /// Limits that something was refused for, a bit each.
     refused: u64,
+    /// Most handles that were open at once, of those that have been closed since.
+    handles: u64,
 }
 
 impl Ledger {
     /// An empty account with these maxima.
     pub fn new(max: Limits) -> Self {
-        Self { used: Limits::zero(), max, refused: 0 }
+        Self { used: Limits::zero(), max, refused: 0, handles: 0 }
     }
 
     /// Spends `amount`, or refuses without spending anything.
@@ -68,6 +79,9 @@ impl Ledger {
 
     /// Gives back what is no longer held: for limits of what is open at once.
     pub fn release(&mut self, limit: Limit, amount: u64) {
+        if limit == Limit::Handles {
+            self.handles = self.handles.max(self.used(limit));
+        }
         let left = self.used(limit).saturating_sub(amount);
         self.record(limit, left);
     }
@@ -75,6 +89,16 @@ impl Ledger {
     /// Notes a high-water mark that somebody else enforces, such as memory.
     pub fn record(&mut self, limit: Limit, used: u64) {
         self.used.set(limit, used);
+    }
+
+    /// Closes the account: of what is held rather than spent, it says from now on how much was held at once.
+    pub(crate) fn close(&mut self) {
+        self.record(Limit::Handles, self.handles.max(self.used(Limit::Handles)));
+    }
+
+    /// The state of every limit.
+    pub(crate) fn usages(&self) -> impl Iterator<Item = Exceeded> {
+        Limit::ALL.iter().map(|limit| self.usage(*limit))
     }
 
     /// What has been used.
@@ -131,6 +155,28 @@ mod tests {
             let _ = ledger.spend(*limit, 1);
             assert_eq!(ledger.refused().collect::<Vec<_>>(), [*limit]);
         }
+    }
+
+    #[test]
+    fn use_below_the_threshold_is_not_near_and_at_it_is() {
+        let near = |used, max| Exceeded { limit: Limit::DbRows, used, max }.is_near();
+        for (used, max) in [(0, 0), (0, 10), (7, 10), (79, 100), (u64::MAX / 2, u64::MAX)] {
+            assert!(!near(used, max), "{used} of {max}");
+        }
+        for (used, max) in [(1, 0), (1, 1), (8, 10), (80, 100), (10, 10), (11, 10), (u64::MAX, u64::MAX)] {
+            assert!(near(used, max), "{used} of {max}");
+        }
+    }
+
+    #[test]
+    fn handles_that_were_closed_count_as_they_were_held_at_once() {
+        let mut ledger = Ledger::new(Limits::default());
+        for _ in 0..3 {
+            ledger.spend(Limit::Handles, 2).unwrap();
+            ledger.release(Limit::Handles, 2);
+        }
+        ledger.close();
+        assert_eq!(ledger.used(Limit::Handles), 2);
     }
 
     #[test]

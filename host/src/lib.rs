@@ -60,6 +60,7 @@ pub mod limits;
 mod maintenance;
 mod manifest;
 mod meter;
+mod metrics;
 mod passport;
 mod plugin;
 mod random;

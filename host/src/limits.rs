@@ -68,6 +68,9 @@ limits! {
     Stack, "stack", Bytes, WASM_STACK_BYTES as u64;
     /// Milliseconds that guest code runs; host calls do not count. 10 s is far beyond any page.
     GuestTime, "guest-time", Milliseconds, 10_000;
+    /// Units of fuel: about one for each instruction of guest code, and the same number for the same run. Nobody's unless a
+    /// policy or a manifest asks for it, as counting takes time.
+    Fuel, "fuel", Count, u64::MAX;
     /// Milliseconds from start to end of a query or mutation, host calls included. Callers have given up by then.
     WallTime, "wall-time", Milliseconds, 30_000;
     /// The same for an action, which waits for other servers. Longer work belongs in several runs of a cron tap.
@@ -131,6 +134,17 @@ impl Limits {
         Self([u64::MAX; Limit::COUNT])
     }
 
+    /// The most that any host can give, whatever its owner, an operator or a manifest says: what the engine is sized for, and
+    /// the times after which nobody waits any more.
+    pub(crate) fn ceiling() -> Self {
+        let fixed =
+            [Limit::TableElements, Limit::Instances, Limit::Stack, Limit::WallTime, Limit::ActionTime];
+        let fixed = fixed
+            .into_iter()
+            .fold(Self::unlimited(), |limits, limit| limits.with(limit, limit.default_max()));
+        fixed.with(Limit::Memory, MEMORY_CEILING_BYTES)
+    }
+
     /// The maximum of one limit, in its unit.
     pub fn get(&self, limit: Limit) -> u64 {
         self.0.get(limit as usize).copied().unwrap_or(0)
@@ -157,6 +171,11 @@ impl Limits {
     }
 }
 
+/// Percent of a limit from which its use is told to the operator: late enough that a plugin with room to spare is never
+/// named, and early enough to raise the limit, or to ask the author, before a call ends at it.
+pub const LIMIT_WARNING_PERCENT: u64 = 80;
+/// All of a limit, in percent.
+pub const PERCENT: u64 = 100;
 /// Most memory that an operator can grant, in bytes: it sizes the slots of the instance pool.
 pub const MEMORY_CEILING_BYTES: u64 = 256 * MIB;
 /// Instances alive at once on a host. Each takes a slot of address space, and memory when it runs.
@@ -197,6 +216,12 @@ pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
 pub const FUNCTION_LOCALS_MAX: u32 = 5_000;
 /// Components nested in one another. The pre-pass walks them.
 pub const COMPONENT_NESTING_MAX: usize = 20;
+/// Characters of a function's name that a refusal repeats.
+pub const FUNCTION_NAME_CHARS_MAX: usize = 80;
+/// Lines of the difference between a manifest's exports and a component's that a refusal shows.
+pub const EXPORT_LINES_MAX: usize = 20;
+/// Characters of one such line.
+pub const EXPORT_LINE_CHARS_MAX: usize = 160;
 /// Bytes of a manifest.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
 /// Bytes of a plugin's name. It becomes part of a role's and a schema's name, which PostgreSQL cuts at 63.
@@ -237,6 +262,24 @@ pub const AUDIT_TICK_MS: u64 = 1_000;
 pub const AUDIT_WHAT_BYTES_MAX: usize = 1024;
 /// Bytes of a line of the audit log: each byte of what it says takes up to six, and the rest of it 512.
 pub const AUDIT_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Upper bounds of the metrics' histograms of durations, in microseconds: from a call that touches nothing to an action's
+/// whole time, each about three times the one before.
+pub const DURATION_BUCKETS_US: [u64; 13] = [
+    100,
+    300,
+    1_000,
+    3_000,
+    10_000,
+    30_000,
+    100_000,
+    300_000,
+    1_000_000,
+    3_000_000,
+    10_000_000,
+    30_000_000,
+    300_000_000,
+];
 
 /// Seconds between two rounds of what a host does by itself: closing idle connections, starting cron taps.
 pub const MAINTENANCE_S: u64 = 1;

@@ -34,8 +34,8 @@ pub struct Manifest {
     /// Its settings.
     #[serde(default, deserialize_with = "variables")]
     pub variables: BTreeMap<String, Declaration>,
-    /// Limits that it lowers for itself.
-    #[serde(default, deserialize_with = "limits")]
+    /// Limits that it lowers for itself: those that it does not name stay the operator's.
+    #[serde(default = "Limits::unlimited", deserialize_with = "limits")]
     pub limits: Limits,
 }
 
@@ -269,5 +269,7 @@ mod tests {
         let manifest = Manifest::parse(&format!("{HEAD}{rest}"), Path::new("m")).unwrap();
         assert_eq!(manifest.limits.get(Limit::Memory), 32 * MIB);
         assert_eq!(manifest.limits.get(Limit::DbRows), u64::MAX);
+        let silent = Manifest::parse(HEAD, Path::new("m")).unwrap();
+        assert_eq!(silent.limits, Limits::unlimited(), "what is not said is left to the operator");
     }
 }

@@ -4,9 +4,12 @@
 //! covered by a grant, each export has a kind or is a tap, and nothing is imported that no export's kind could use. Each
 //! refusal is a sentence that names the line to write.
 
+mod exports;
+
 use crate::grant::{Grants, ItemPower, TableOperation, UserPower, VariablePower};
 use crate::kind::{self, Kind, PACKAGE, VERSION};
 use crate::manifest::{Manifest, Taps};
+use exports::{difference, exported, named};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmtime::component::types::{self, ComponentItem};
 
@@ -52,7 +55,9 @@ impl Passport {
         granted: &Grants,
     ) -> Result<Self, String> {
         let mut passport = Self::default();
-        passport.exports(component, engine, manifest)?;
+        passport
+            .exports(component, engine, manifest)
+            .map_err(|sentence| sentence + &difference(&named(manifest), &exported(component, engine)))?;
         passport.imports(component, engine)?;
         for (interface, functions) in &passport.imports {
             for function in functions {
@@ -101,8 +106,7 @@ impl Passport {
         for name in manifest.exports.keys() {
             if !self.exports.contains_key(name) {
                 return Err(format!(
-                    "[exports] lists `{name}`, which the component does not export: export it from the world, or remove the line{}",
-                    nearest(name, component, engine)
+                    "[exports] lists `{name}`, which the component does not export: export it from the world, or remove the line"
                 ));
             }
         }
@@ -253,17 +257,4 @@ fn explain(interface: &str, function: &str, grants: &Grants) -> Result<(), Strin
         "it imports `{interface}.{function}` without a grant: add `{line}` to [grants] in palisade.toml, and see that the \
          operator's policy allows it"
     ))
-}
-
-/// The export that a misspelt name may have meant.
-fn nearest(name: &str, component: &types::Component, engine: &wasmtime::Engine) -> String {
-    let names: Vec<&str> = component
-        .exports(engine)
-        .filter(|(export, _)| !export.starts_with(PACKAGE))
-        .map(|(export, _)| export.split('@').next().unwrap_or(export))
-        .collect();
-    if names.is_empty() {
-        return format!("; it exports nothing like `{name}`");
-    }
-    format!("; it exports {}", names.join(", "))
 }

@@ -19,6 +19,9 @@ pub(crate) type Ran<T> = (Option<Session>, Result<T, CallError>);
 pub(crate) trait Unit: Send {
     type Output: Send;
 
+    /// It lost a race and will run again.
+    fn lost_race(&self);
+
     /// Runs it once, up to and without the commit.
     fn run(&mut self) -> impl Future<Output = Ran<Self::Output>> + Send;
 }
@@ -29,7 +32,7 @@ pub(crate) async fn transact<U: Unit>(setting: &Setting, mut unit: U) -> Result<
     for _ in 0..MUTATION_ATTEMPTS_MAX {
         setting.request.restart();
         match settle(unit.run().await).await {
-            Err(Again::AfterOthers) => {}
+            Err(Again::AfterOthers) => unit.lost_race(),
             Err(Again::AtOnce) => continue,
             Ok(result) => return result,
         }

@@ -2,7 +2,7 @@
 
 use super::{insert, integer, text};
 use crate::harness::{World, call};
-use palisade::limits::STATEMENTS_CACHED_MAX;
+use palisade::limits::{MUTATION_ATTEMPTS_MAX, STATEMENTS_CACHED_MAX};
 use palisade::{CallError, Host};
 use serde_json::{Value, json};
 
@@ -114,6 +114,8 @@ async fn mutation_whose_statement_always_loses_leaves_nothing_and_says_so() {
         assert!(matches!(outcome, Err(CallError::Contended { .. })), "{code}: {outcome:?}");
     }
     assert_eq!(world.count("SELECT count(*) FROM plugin_sql.notes").await, 0);
+    let lost = format!("palisade_retries_total{{plugin=\"sql\"}} {}\n", 2 * MUTATION_ATTEMPTS_MAX);
+    assert!(host.metrics().contains(&lost), "{lost}");
 }
 
 /// The shape of a structured call is the plugin's, so there are as many texts as it likes.

@@ -4,8 +4,11 @@
 //! [blog]
 //! grants = { db = { tables = { drafts = ["select"] } } }
 //! limits = { memory = "128 MiB" }
+//! wasi = false
+//! floats = false
 //! ```
 //!
+//! `wasi = false` refuses a component that imports `wasi:*`, `floats = false` one that computes with floats.
 //! Grants have the shape that they have in a manifest. Where there is a policy, a plugin that it does not name gets only
 //! what is harmless; where there is none, every plugin gets what it asks for.
 
@@ -34,6 +37,10 @@ struct Table {
     grants: Grants,
     #[serde(default = "Limits::unlimited", deserialize_with = "manifest::limits")]
     limits: Limits,
+    #[serde(default = "allowed")]
+    wasi: bool,
+    #[serde(default = "allowed")]
+    floats: bool,
 }
 
 impl Policies {
@@ -71,9 +78,27 @@ impl Policies {
         match self.named.as_ref().map(|named| named.get(plugin)) {
             None => Policy::as_asked(),
             Some(None) => Policy::harmless(),
-            Some(Some(table)) => Policy::only(table.grants.clone()).limits(or_default(&table.limits)),
+            Some(Some(table)) => table.policy(),
         }
     }
+}
+
+impl Table {
+    fn policy(&self) -> Policy {
+        let mut policy = Policy::only(self.grants.clone()).limits(or_default(&self.limits));
+        if !self.wasi {
+            policy = policy.without_wasi();
+        }
+        if !self.floats {
+            policy = policy.without_floats();
+        }
+        policy
+    }
+}
+
+/// What a policy says of WASI and floats when it says nothing.
+fn allowed() -> bool {
+    true
 }
 
 /// The limits that are named, and the usual ones for the rest: a policy raises only what it names.
@@ -108,6 +133,7 @@ mod tests {
             ("[blog]\nlimits = { memroy = \"1 MiB\" }\n", "unknown limit `memroy`"),
             ("[blog]\ngrants = { db = { tables = { t = [\"drop\"] } } }\n", "unknown variant `drop`"),
             ("blog = 1\n", "policy.toml:1:"),
+            ("[blog]\nwasi = \"no\"\n", "policy.toml:2:8: invalid type"),
         ] {
             let told = parse(text).err().expect("a refusal").to_string();
             assert!(told.contains(expected), "{told}");
@@ -135,5 +161,16 @@ mod tests {
         let limits = policies.of("blog").limits;
         assert_eq!(limits.get(Limit::Memory), 128 * MIB);
         assert_eq!(limits.get(Limit::DbRows), Limit::DbRows.default_max());
+    }
+
+    #[test]
+    fn policy_refuses_wasi_and_floats_only_where_it_says_so() {
+        let policies = parse("[a]\nwasi = false\n[b]\nfloats = false\n[c]\nwasi = true\n[d]\n").unwrap();
+        for (plugin, wasi, floats) in
+            [("a", false, true), ("b", true, false), ("c", true, true), ("d", true, true), ("e", true, true)]
+        {
+            let policy = policies.of(plugin);
+            assert_eq!((policy.wasi, policy.floats), (wasi, floats), "{plugin}");
+        }
     }
 }

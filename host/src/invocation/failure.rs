@@ -22,7 +22,7 @@ pub(super) fn time_allowed(plugin: &Plugin, kind: Kind) -> u64 {
     plugin.limits.get(time_limit(kind))
 }
 
-fn time_limit(kind: Kind) -> Limit {
+pub(super) fn time_limit(kind: Kind) -> Limit {
     if kind == Kind::Action { Limit::ActionTime } else { Limit::WallTime }
 }
 
@@ -68,6 +68,11 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         Some(Trap::StackOverflow) => {
             let max = Limit::Stack.default_max();
             let exceeded = Exceeded { limit: Limit::Stack, used: max, max };
+            return CallError::LimitExceeded { plugin, exceeded };
+        }
+        Some(Trap::OutOfFuel) => {
+            let max = state.ledger.max(Limit::Fuel);
+            let exceeded = Exceeded { limit: Limit::Fuel, used: max.saturating_add(1), max };
             return CallError::LimitExceeded { plugin, exceeded };
         }
         Some(Trap::UnreachableCodeReached) => {

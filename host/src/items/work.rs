@@ -4,7 +4,7 @@ use super::Items;
 use crate::backend::postgres::session::Session;
 use crate::backend::{At, Item, Viewer};
 use crate::content::Content;
-use crate::error::Refusal;
+use crate::error::{CallError, Refusal};
 use crate::guard::item::{ItemId, ItemScope};
 use crate::kind::Kind;
 use crate::ledger::Ledger;
@@ -54,4 +54,8 @@ impl Work {
         let store = &items.core.backends.items;
         Ok(store.get(&mut self.at(items), &[id], &viewer).await?.pop())
     }
+}
+
+pub(super) fn lost_session() -> CallError {
+    CallError::internal(anyhow::anyhow!("a tap returned without its transaction"))
 }

@@ -112,6 +112,7 @@ fn load(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Fuel;
 
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn artifact_that_was_tampered_with_is_not_loaded() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = Engine::new().unwrap();
+        let engine = Engine::new(Fuel::Uncounted).unwrap();
         let artifacts = Artifacts::open(folder.path()).unwrap();
         artifacts.component(&engine, EMPTY).unwrap();
         let path = file_of(folder.path());
@@ -141,9 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn artifact_of_code_that_does_not_count_is_not_taken_for_one_that_does() {
+        let [counted, uncounted] = [Fuel::Counted, Fuel::Uncounted].map(|fuel| Engine::new(fuel).unwrap());
+        assert_ne!(name(&counted, EMPTY), name(&uncounted, EMPTY));
+    }
+
+    #[test]
     fn artifact_under_another_name_or_key_is_not_loaded() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let engine = Engine::new().unwrap();
+        let engine = Engine::new(Fuel::Uncounted).unwrap();
         let artifacts = Artifacts::open(one.path()).unwrap();
         artifacts.component(&engine, EMPTY).unwrap();
         let path = file_of(one.path());

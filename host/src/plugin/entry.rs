@@ -24,6 +24,20 @@ pub(crate) enum Entry<'a> {
     Cron { scheduled: i64 },
 }
 
+impl<'a> Entry<'a> {
+    /// `interface/function`, or the tap: what the operator's log calls it.
+    pub(crate) fn name(&self) -> &'a str {
+        match self {
+            Self::Function { function, .. } => &function.path,
+            Self::Access { .. } => "tap-item-access",
+            Self::View { .. } => "tap-item-view",
+            Self::Presave { .. } => "tap-item-presave",
+            Self::Changed { .. } => "tap-item-changed",
+            Self::Cron { .. } => "tap-cron",
+        }
+    }
+}
+
 /// What came out.
 pub(crate) enum Reply {
     Values(Vec<Val>),
@@ -60,6 +74,17 @@ impl TapIndices {
                 .transpose()?,
             cron: taps.cron.map(|_| export::tap_cron::GuestIndices::new(pre)).transpose()?,
         })
+    }
+}
+
+impl Reply {
+    /// Whether it is the guest's own `err`.
+    pub(crate) fn is_error(&self) -> bool {
+        match self {
+            Self::Values(values) => matches!(values.as_slice(), [Val::Result(Err(_))]),
+            Self::Draft(Err(_)) | Self::Done(Err(_)) => true,
+            Self::Decision(_) | Self::View(_) | Self::Draft(Ok(_)) | Self::Done(Ok(())) => false,
+        }
     }
 }
 

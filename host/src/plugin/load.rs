@@ -5,23 +5,24 @@
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
-use super::{Function, Habit, Plugin, prepass, told};
+use super::{Function, Habit, Plugin, floats, prepass, told};
 use crate::backend::postgres::Database;
 use crate::backend::postgres::canary::Login;
 use crate::backend::postgres::role::Plan;
-use crate::engine::Engine;
+use crate::engine::{Engine, Machine, Machines};
 use crate::error::LoadError;
 use crate::grant::{Grants, Policy};
 use crate::guard::address::AddressPolicy;
 use crate::guard::http::{Allowance, Egress};
 use crate::guard::variables::Declarations;
 use crate::invocation::State;
-use crate::kind::{Kind, Linkers, PACKAGE};
+use crate::kind::{Kind, PACKAGE};
 use crate::limits::{
-    COMPONENT_BYTES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limit,
-    MEMORIES_PER_COMPONENT, MEMORY_CEILING_BYTES, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
+    COMPONENT_BYTES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limits,
+    MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
 };
 use crate::manifest::Manifest;
+use crate::metrics::Metrics;
 use crate::passport::Passport;
 use crate::supervision::Supervision;
 use crate::value::Signature;
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use wasmtime::component::types::ComponentItem;
+use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, InstancePre};
 
 /// What a plugin is loaded from.
@@ -86,12 +87,14 @@ fn file(path: &Path, source: std::io::Error) -> LoadError {
 
 /// What loading needs of a host.
 pub(crate) struct Loader {
-    pub(crate) engine: Engine,
-    pub(crate) linkers: Linkers,
+    pub(crate) machines: Machines,
     pub(crate) artifacts: Option<Artifacts>,
     pub(crate) database: Database,
     pub(crate) addresses: AddressPolicy,
     pub(crate) supervision: Arc<Supervision>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// What no plugin of the host may exceed.
+    pub(crate) limits: Limits,
 }
 
 impl Loader {
@@ -108,21 +111,31 @@ impl Loader {
         let Source { manifest, component, migrations } = source;
         let name = manifest.plugin.name.clone();
         let refuse = |sentence: String| LoadError::Component { plugin: name.to_string(), sentence };
-        let (component, instances_made) = self.compile(component).await.map_err(refuse)?;
+        let limits = self.limits.clone().lowered_to(&policy.limits).lowered_to(&manifest.limits);
+        let machine = self.machines.of(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let engine = machine.engine.wasmtime();
+        let compiled = self.compile(&machine.engine, component, policy.floats).await;
+        let (component, instances_made) = compiled.map_err(refuse)?;
         let concurrency = concurrency(&component, instances_made);
         let grants = policy.grant(&manifest.grants);
         told::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
-        let passport = Passport::issue(&types, self.engine.wasmtime(), &manifest, &grants).map_err(refuse)?;
+        if !policy.wasi {
+            refuse_wasi(&types, engine).map_err(refuse)?;
+        }
+        let passport = Passport::issue(&types, engine, &manifest, &grants).map_err(refuse)?;
         let taps = passport.taps.keys().map(|tap| tap.trim_start_matches("tap-"));
         if let Some(tap) = taps.into_iter().find(|tap| !policy.allows_tap(tap)) {
             return Err(refuse(format!(
                 "the operator's policy does not let it tap `{tap}`: add `taps = [\"{tap}\"]` to its grants there"
             )));
         }
-        let functions = self.functions(&component, &passport).map_err(refuse)?;
+        let functions = functions(engine, &component, &passport).map_err(refuse)?;
+        if !policy.floats {
+            refuse_floats(&functions).map_err(refuse)?;
+        }
         let egress = self.egress(&grants).map_err(refuse)?;
-        let (instances, tap_indices) = self.link(&component, &passport, &manifest).map_err(refuse)?;
+        let (instances, tap_indices) = link(&machine, &component, &passport, &manifest).map_err(refuse)?;
         let plan = Plan {
             name: &name,
             version: &manifest.plugin.version.to_string(),
@@ -130,8 +143,6 @@ impl Loader {
             migrations: &migrations,
         };
         let installed = self.database.install(&plan).await?;
-        let limits = policy.limits.clone().lowered_to(&manifest.limits);
-        let limits = limits.clone().with(Limit::Memory, limits.get(Limit::Memory).min(MEMORY_CEILING_BYTES));
         Ok(Plugin {
             version: manifest.plugin.version,
             description: manifest.plugin.description,
@@ -143,6 +154,8 @@ impl Loader {
             signer: installed.signer,
             admission: Arc::new(Semaphore::new(concurrency)),
             ward: self.supervision.ward(&name),
+            machine,
+            tally: self.metrics.tally(&name, &passport.kinds_in_use()),
             name,
             grants,
             limits,
@@ -176,10 +189,18 @@ impl Loader {
     }
 
     /// Pre-pass and compilation, off the threads that serve.
-    async fn compile(&self, bytes: Vec<u8>) -> Result<(Component, usize), String> {
-        let (engine, artifacts) = (self.engine.clone(), self.artifacts.clone());
+    async fn compile(
+        &self,
+        engine: &Engine,
+        bytes: Vec<u8>,
+        floats: bool,
+    ) -> Result<(Component, usize), String> {
+        let (engine, artifacts) = (engine.clone(), self.artifacts.clone());
         let work = tokio::task::spawn_blocking(move || {
             let instances = prepass::check(&bytes)?;
+            if !floats {
+                floats::check(&bytes)?;
+            }
             let compiled = match &artifacts {
                 Some(artifacts) => artifacts.component(&engine, &bytes),
                 None => artifact::compile(&engine, &bytes),
@@ -189,65 +210,88 @@ impl Loader {
         });
         work.await.map_err(|error| format!("compilation ended early: {error}"))?
     }
+}
 
-    /// The functions that callers can name, with their types mapped once and for all.
-    fn functions(&self, component: &Component, passport: &Passport) -> Result<Functions, String> {
-        let engine = self.engine.wasmtime();
-        let mut functions = Functions::new();
-        for (export, item) in component.component_type().exports(engine) {
-            let plain = export.split('@').next().unwrap_or(export);
-            let (Some(kind), ComponentItem::ComponentInstance(instance)) =
-                (passport.exports.get(plain), item.ty)
-            else {
-                continue;
-            };
-            let (_, parent) = component.get_export(None, export).ok_or("an export has no index")?;
-            let mut mapped = BTreeMap::new();
-            for (name, item) in instance.exports(engine) {
-                if let ComponentItem::ComponentFunc(function) = item.ty {
-                    let signature =
-                        Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
-                    let (_, index) =
-                        component.get_export(Some(&parent), name).ok_or("a function has no index")?;
-                    let function =
-                        Function { kind: *kind, signature, habit: Habit::default(), export: index };
-                    mapped.insert(name.to_owned(), Arc::new(function));
-                }
-            }
-            let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
-            if functions.insert(short.clone(), mapped).is_some() {
-                return Err(format!(
-                    "two of its interfaces are named `{short}`, which callers could not tell apart: rename one"
-                ));
+/// The functions that callers can name, with their types mapped once and for all.
+fn functions(
+    engine: &wasmtime::Engine,
+    component: &Component,
+    passport: &Passport,
+) -> Result<Functions, String> {
+    let mut functions = Functions::new();
+    for (export, item) in component.component_type().exports(engine) {
+        let plain = export.split('@').next().unwrap_or(export);
+        let (Some(kind), ComponentItem::ComponentInstance(instance)) = (passport.exports.get(plain), item.ty)
+        else {
+            continue;
+        };
+        let (_, parent) = component.get_export(None, export).ok_or("an export has no index")?;
+        let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
+        let mut mapped = BTreeMap::new();
+        for (name, item) in instance.exports(engine) {
+            if let ComponentItem::ComponentFunc(function) = item.ty {
+                let signature = Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
+                let (_, index) =
+                    component.get_export(Some(&parent), name).ok_or("a function has no index")?;
+                let (path, habit) = (format!("{short}/{name}"), Habit::default());
+                let function = Function { path, kind: *kind, signature, habit, export: index };
+                mapped.insert(name.to_owned(), Arc::new(function));
             }
         }
-        Ok(functions)
+        if functions.insert(short.clone(), mapped).is_some() {
+            return Err(format!(
+                "two of its interfaces are named `{short}`, which callers could not tell apart: rename one"
+            ));
+        }
     }
+    Ok(functions)
+}
 
-    /// An `InstancePre` for each kind in use, and where the taps are.
-    fn link(
-        &self,
-        component: &Component,
-        passport: &Passport,
-        manifest: &Manifest,
-    ) -> Result<Linked, String> {
-        let mut instances = BTreeMap::new();
-        for kind in passport.kinds_in_use() {
-            let linker = self.linkers.of(kind, &passport.because(kind), component);
-            let pre = linker.and_then(|linker| linker.instantiate_pre(component));
-            let pre = pre.map_err(|error| {
-                format!(
-                    "it does not fit the contract {PACKAGE}: {}; build it with this contract",
-                    innermost(&error)
-                )
-            })?;
-            instances.insert(kind, pre);
-        }
-        let any = instances.values().next_back().ok_or("it exports nothing that could be called")?;
-        let taps = TapIndices::find(any, &manifest.taps).map_err(|error| {
-            format!("a tap does not fit the contract: {}; build it with this contract", innermost(&error))
+/// An `InstancePre` for each kind in use, and where the taps are.
+fn link(
+    machine: &Machine,
+    component: &Component,
+    passport: &Passport,
+    manifest: &Manifest,
+) -> Result<Linked, String> {
+    let mut instances = BTreeMap::new();
+    for kind in passport.kinds_in_use() {
+        let linker = machine.linkers.of(kind, &passport.because(kind), component);
+        let pre = linker.and_then(|linker| linker.instantiate_pre(component));
+        let pre = pre.map_err(|error| {
+            format!(
+                "it does not fit the contract {PACKAGE}: {}; build it with this contract",
+                innermost(&error)
+            )
         })?;
-        Ok((instances, taps))
+        instances.insert(kind, pre);
+    }
+    let any = instances.values().next_back().ok_or("it exports nothing that could be called")?;
+    let taps = TapIndices::find(any, &manifest.taps).map_err(|error| {
+        format!("a tap does not fit the contract: {}; build it with this contract", innermost(&error))
+    })?;
+    Ok((instances, taps))
+}
+
+/// Refuses a component that names anything of WASI, be it a type.
+fn refuse_wasi(component: &types::Component, engine: &wasmtime::Engine) -> Result<(), String> {
+    match component.imports(engine).find(|(name, _)| name.starts_with("wasi:")) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "it imports `{name}`, and the operator's policy refuses WASI: build it for wasm32-unknown-unknown, or set \
+             `wasi = true` for this plugin there"
+        )),
+    }
+}
+
+/// Refuses a function that takes or gives a float.
+fn refuse_floats(functions: &Functions) -> Result<(), String> {
+    let mut all = functions.values().flat_map(BTreeMap::values);
+    match all.find(|function| function.signature.has_floats()) {
+        None => Ok(()),
+        Some(function) => {
+            Err(format!("`{}` has a float in its type, and {}", function.path, floats::REFUSED))
+        }
     }
 }
 

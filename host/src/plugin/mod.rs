@@ -5,6 +5,7 @@
 
 pub(crate) mod artifact;
 mod entry;
+mod floats;
 mod habit;
 mod load;
 mod prepass;
@@ -18,6 +19,7 @@ use crate::backend::postgres::caller::{Claim, Signer};
 use crate::backend::postgres::pool::Pool;
 use crate::backend::postgres::session::Session;
 use crate::caller::Caller;
+use crate::engine::Machine;
 use crate::grant::Grants;
 use crate::guard::db::catalogue::Catalogue;
 use crate::guard::http::Egress;
@@ -27,6 +29,7 @@ use crate::invocation::State;
 use crate::kind::Kind;
 use crate::limits::Limits;
 use crate::manifest::Taps;
+use crate::metrics::Tally;
 use crate::passport::Passport;
 use crate::supervision::Ward;
 use crate::value::Signature;
@@ -53,6 +56,8 @@ pub(crate) struct Plugin {
     pub(crate) functions: BTreeMap<String, BTreeMap<String, Arc<Function>>>,
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) ward: Arc<Ward>,
+    pub(crate) tally: Tally,
+    pub(crate) machine: Arc<Machine>,
     pool: Arc<Pool>,
     /// Where rows of its tables belong to users.
     signer: Option<Arc<Signer>>,
@@ -62,6 +67,8 @@ pub(crate) struct Plugin {
 
 /// A function that callers can name. Shared, because its signature is a tree that no call should copy.
 pub(crate) struct Function {
+    /// `interface/function`.
+    pub(crate) path: String,
     pub(crate) kind: Kind,
     pub(crate) signature: Signature,
     pub(crate) habit: Habit,

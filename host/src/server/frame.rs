@@ -20,6 +20,7 @@ use tracing::Instrument;
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
+const METRICS: &str = "/metrics";
 
 /// The layer around all routes.
 pub(super) async fn frame(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
@@ -29,7 +30,7 @@ pub(super) async fn frame(State(shared): State<Arc<Shared>>, mut request: Reques
     let span = tracing::info_span!("request", id = id.as_str(), %method, path);
     let response = async {
         let began = Instant::now();
-        let response = if shared.is_draining() && path != LIVEZ && path != READYZ {
+        let response = if shared.is_draining() && ![LIVEZ, READYZ, METRICS].contains(&path.as_str()) {
             Failure::draining().into_response()
         } else {
             let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;

@@ -1,10 +1,14 @@
-//! `/livez` and `/readyz`: for whoever restarts the process, and for whoever sends it requests.
+//! `/livez`, `/readyz` and `/metrics`: for whoever restarts the process, for whoever sends it requests, and for whoever
+//! watches it. None of them asks who calls.
 
 use super::failure::Failure;
 use super::plugins::described_to_all;
 use super::state::Shared;
+use crate::metrics::TEXT_TYPE;
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -23,4 +27,10 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Val
     host.ready().await?;
     let plugins: Vec<Value> = host.statuses().iter().map(described_to_all).collect();
     Ok(Json(json!({"status": "ready", "plugins": plugins})))
+}
+
+/// What happened so far and how things stand; also while the server drains, so that the end of a process is not missed.
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Failure> {
+    let text = shared.host()?.metrics();
+    Ok(([(header::CONTENT_TYPE, TEXT_TYPE)], text).into_response())
 }

@@ -8,9 +8,11 @@
 //! | `GET /admin/plugins`, `POST /admin/plugins/{plugin}/disable`, `…/enable` | an operator's switches |
 //! | `GET /openapi.json` | all of this with the types of the loaded plugins |
 //! | `GET /livez`, `GET /readyz` | whether the process runs, whether it can serve |
+//! | `GET /metrics` | what happened so far, for Prometheus |
 //!
 //! A caller is who its bearer token says, or explicitly nobody; a wrong token is refused and never nobody. Every answer
-//! names its request in `x-request-id`, and every error has one form, which `failure.rs` writes. There is no session,
+//! names its request in `x-request-id`, and every error has one form, which `failure.rs` writes. The last three tell everybody
+//! who reaches them which plugins there are and how they fare: where that is not for everybody, a proxy keeps them back. There is no session,
 //! no cookie and no TLS here: a proxy in front ends TLS. The numbers are in [`crate::limits`].
 //!
 //! A service that has a server already nests [`router`]; [`serve`] is for those that have none:
@@ -86,6 +88,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .route("/openapi.json", get(openapi::get))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), frame::frame))

@@ -7,6 +7,7 @@ mod plugins;
 use super::failure::Failure;
 use super::state::Shared;
 use crate::host::{FunctionInfo, PluginInfo};
+use crate::metrics::TEXT_TYPE;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -33,6 +34,10 @@ fn document(plugins: &[PluginInfo]) -> Value {
     }
     paths.insert("/livez".into(), json!({"get": health("livez", "Whether the process runs")}));
     paths.insert("/readyz".into(), json!({"get": health("readyz", "Whether the host can serve")}));
+    let mut metrics = health("metrics", "What happened so far, for Prometheus");
+    metrics["responses"]["200"] =
+        json!({"description": "Metrics", "content": {TEXT_TYPE: {"schema": {"type": "string"}}}});
+    paths.insert("/metrics".into(), json!({"get": metrics}));
     let tags: Vec<Value> = plugins
         .iter()
         .map(|plugin| json!({"name": plugin.name, "description": plugin.description}))

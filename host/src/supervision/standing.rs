@@ -44,6 +44,9 @@ pub struct PluginStatus {
 }
 
 impl Standing {
+    /// Every [`state`](Self::state).
+    pub const STATES: [&str; 4] = ["serving", "quarantined", "half-open", "disabled"];
+
     /// One word for programs.
     pub fn state(&self) -> &'static str {
         match self {

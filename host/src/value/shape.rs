@@ -87,6 +87,25 @@ pub struct Case {
 }
 
 impl Shape {
+    /// Whether it is a float, or one is in it.
+    pub fn has_floats(&self) -> bool {
+        match self {
+            Self::F32 | Self::F64 => true,
+            Self::Bool
+            | Self::Int(_)
+            | Self::Char
+            | Self::String
+            | Self::Bytes
+            | Self::Flags(_)
+            | Self::Enum(_) => false,
+            Self::List(inner) | Self::Option(inner) => inner.has_floats(),
+            Self::Tuple(parts) => parts.iter().any(Self::has_floats),
+            Self::Record(fields) => fields.iter().any(|field| field.shape.has_floats()),
+            Self::Variant(cases) => cases.iter().filter_map(|case| case.shape.as_ref()).any(Self::has_floats),
+            Self::Result { ok, err } => [ok, err].into_iter().flatten().any(|side| side.has_floats()),
+        }
+    }
+
     /// The type as WIT writes it, cut after [`TYPE_TEXT_BYTES_MAX`] bytes. Records, variants, enums and flags are spelled
     /// out, as a component does not keep their names. `Display` gives the whole text.
     pub fn wit(&self) -> String {

@@ -34,6 +34,12 @@ impl Signature {
         usize::from(self.result.is_some())
     }
 
+    /// Whether a parameter or the result has a float in it.
+    pub fn has_floats(&self) -> bool {
+        let parameters = self.parameters.iter().map(|field| &field.shape);
+        parameters.chain(&self.result).any(Shape::has_floats)
+    }
+
     /// Turns a JSON object of named arguments, such as `{"limit": 10}`, into the values to call the function with.
     /// A key may be absent where the parameter is an `option`.
     pub fn lower(&self, arguments: Value) -> Result<Vec<Val>, BadArgument> {

@@ -105,6 +105,11 @@ impl Database {
         connection.batch(Some("SELECT 1")).await.map_err(|error| failure::of(error).into_refusal())
     }
 
+    /// Connections that all plugins together hold, and may hold.
+    pub(crate) fn seats(&self) -> (usize, usize) {
+        (self.seats.taken(), self.seats.max())
+    }
+
     /// A transaction of the host's own.
     pub(crate) fn session(&self, kind: Kind) -> Session {
         Session::of_host(Arc::clone(&self.transactions), kind)

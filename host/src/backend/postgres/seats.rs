@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The seats of a host.
 #[derive(Debug)]
 pub(crate) struct Seats {
+    max: usize,
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
     pools: Mutex<Vec<Weak<dyn Idle>>>,
@@ -35,10 +36,21 @@ impl Drop for Waiting<'_> {
 impl Seats {
     pub(crate) fn new(seats: usize) -> Arc<Self> {
         Arc::new(Self {
+            max: seats,
             free: Arc::new(Semaphore::new(seats)),
             waiting: AtomicUsize::new(0),
             pools: Mutex::new(Vec::new()),
         })
+    }
+
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.max.saturating_sub(self.free.available_permits())
+    }
+
+    /// How many there are.
+    pub(super) fn max(&self) -> usize {
+        self.max
     }
 
     /// Makes a pool's idle connections available to others.

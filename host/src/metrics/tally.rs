@@ -1,0 +1,203 @@
+//! One plugin's counters, as its invocations reach them.
+
+use super::{Durations, Labels, Metrics};
+use crate::error::CallError;
+use crate::guard::name::PluginName;
+use crate::kind::Kind;
+use crate::limits::Limit;
+use crate::plugin::Reply;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// What became of an invocation, for those who count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Became {
+    /// The guest answered.
+    Answered,
+    /// The guest answered with its own `err`.
+    Error,
+    /// The guest trapped.
+    Trap,
+    /// A limit ended it.
+    Limit,
+    /// An operator disabled the plugin meanwhile.
+    Disabled,
+    /// It lost a race, or needs a transaction, and runs again.
+    Again,
+    /// The host, or what stands behind it, failed.
+    Failed,
+    /// Whoever called did not wait for its end.
+    Cancelled,
+}
+
+impl Became {
+    const ALL: [Self; 8] = [
+        Self::Answered,
+        Self::Error,
+        Self::Trap,
+        Self::Limit,
+        Self::Disabled,
+        Self::Again,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    pub(crate) fn of(reply: &Result<Reply, CallError>) -> Self {
+        match reply {
+            Ok(reply) if reply.is_error() => Self::Error,
+            Ok(_) => Self::Answered,
+            Err(CallError::Trapped { .. }) => Self::Trap,
+            Err(CallError::LimitExceeded { .. }) => Self::Limit,
+            Err(CallError::Disabled { .. }) => Self::Disabled,
+            Err(_) => Self::Failed,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Error => "error",
+            Self::Trap => "trap",
+            Self::Limit => "limit",
+            Self::Disabled => "disabled",
+            Self::Again => "again",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One plugin's counters. Adding to them locks and allocates nothing.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    kinds: Vec<(Kind, ByKind)>,
+    /// In the order of [`Limit::ALL`].
+    limits: Vec<ByLimit>,
+    turned_away: Counter,
+    waits: Durations,
+    overloads: Counter,
+    retries: Counter,
+}
+
+#[derive(Debug)]
+struct ByKind {
+    /// In the order of [`Became::ALL`].
+    became: [Counter; Became::ALL.len()],
+    durations: Durations,
+}
+
+#[derive(Debug)]
+struct ByLimit {
+    used: Counter,
+    hits: Counter,
+    warnings: Counter,
+}
+
+/// An invocation that runs. Dropped before its end is told, it was cancelled.
+#[derive(Debug)]
+pub(crate) struct Count<'a> {
+    of: Option<&'a ByKind>,
+    began: Instant,
+    became: Became,
+}
+
+impl Tally {
+    pub(super) fn new(metrics: &Metrics, plugin: &PluginName, kinds: &BTreeSet<Kind>) -> Self {
+        let labels = |more: &[(&'static str, &str)]| -> Labels {
+            let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+            [("plugin", plugin.to_string())].into_iter().chain(more).collect()
+        };
+        let counter = |family: &Family<Labels, Counter>, more: &[(&'static str, &str)]| {
+            family.get_or_create_owned(&labels(more))
+        };
+        let by_kind = |kind: &Kind| {
+            let name = kind.to_string();
+            let became = Became::ALL
+                .map(|became| counter(&metrics.invocations, &[("kind", &name), ("outcome", became.name())]));
+            let durations = metrics.durations.get_or_create_owned(&labels(&[("kind", &name)]));
+            (*kind, ByKind { became, durations })
+        };
+        let by_limit = |limit: &Limit| {
+            let labels = [("limit", limit.name())];
+            ByLimit {
+                used: counter(&metrics.used, &labels),
+                hits: counter(&metrics.hits, &labels),
+                warnings: counter(&metrics.warnings, &labels),
+            }
+        };
+        Self {
+            kinds: kinds.iter().map(by_kind).collect(),
+            limits: Limit::ALL.iter().map(by_limit).collect(),
+            turned_away: counter(&metrics.turned_away, &[]),
+            waits: metrics.waits.get_or_create_owned(&labels(&[])),
+            overloads: counter(&metrics.overloads, &[]),
+            retries: counter(&metrics.retries, &[]),
+        }
+    }
+
+    /// An invocation begins.
+    pub(crate) fn begin(&self, kind: Kind) -> Count<'_> {
+        let of = self.kinds.iter().find(|(other, _)| *other == kind).map(|(_, of)| of);
+        Count { of, began: Instant::now(), became: Became::Cancelled }
+    }
+
+    /// A call is not let in.
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.inc();
+    }
+
+    /// A call waited for a permit, whether it got one or not.
+    pub(crate) fn waited(&self, wait: Duration) {
+        self.waits.add(wait);
+    }
+
+    /// A call got no permit.
+    pub(crate) fn overloaded(&self) {
+        self.overloads.inc();
+    }
+
+    /// A run lost a serialization race.
+    pub(crate) fn lost_race(&self) {
+        self.retries.inc();
+    }
+
+    /// What an invocation used of a limit.
+    pub(crate) fn used(&self, limit: Limit, amount: u64) {
+        if let Some(of) = self.limits.get(limit as usize) {
+            of.used.inc_by(amount);
+        }
+    }
+
+    /// An invocation came near to a limit.
+    pub(crate) fn warned(&self, limit: Limit) {
+        if let Some(of) = self.limits.get(limit as usize) {
+            of.warnings.inc();
+        }
+    }
+
+    /// An invocation ran into a limit.
+    pub(crate) fn ran_into(&self, limit: Limit) {
+        if let Some(of) = self.limits.get(limit as usize) {
+            of.hits.inc();
+        }
+    }
+}
+
+impl Count<'_> {
+    /// What became of it.
+    pub(crate) fn end(mut self, became: Became) {
+        self.became = became;
+    }
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        let Some(of) = self.of else { return };
+        of.durations.add(self.began.elapsed());
+        if let Some(counter) = of.became.get(self.became as usize) {
+            counter.inc();
+        }
+    }
+}

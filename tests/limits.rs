@@ -1,0 +1,140 @@
+//! `wit/limits.wit` through components: whose number counts, and who is told when nearly all of it is used.
+//!
+//! That each limit holds, at it and over it, is tested where what it limits is.
+
+use crate::harness::{Answer, Served, World, altered, call, exceeded, guest, limited};
+use crate::logging::Lines;
+use crate::supervision::create;
+use palisade::guard::request_context::RequestId;
+use palisade::limits::{Limit, Limits, MEMORY_CEILING_BYTES, MIB};
+use palisade::{CallError, Caller, Host, Policy};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Logs so often, as the request `mine`.
+async fn flood(host: &Host, count: u64) {
+    let (request, arguments) = (RequestId::parse("mine").unwrap(), json!({ "count": count }));
+    host.call_in("probe", "reads/flood-log", arguments, Caller::Anonymous, request).await.unwrap();
+}
+
+#[tokio::test]
+async fn limit_is_warned_of_once_for_an_invocation_from_its_threshold_on_and_not_below() {
+    let world = World::new().await;
+    let host = world.host_with("probe", limited("log-records = 10")).await;
+    for (count, used) in [(7, None), (8, Some(8)), (10, Some(10)), (30, Some(10)), (0, None)] {
+        let (lines, _capturing) = Lines::capture();
+        flood(&host, count).await;
+        let told: Vec<Value> =
+            lines.of("palisade::limits").into_iter().map(|event| event["fields"].clone()).collect();
+        let warning = used.map(|used| {
+            json!({
+                "message": "an invocation came near to a limit", "plugin": "probe", "entered": "reads/flood-log",
+                "request": "mine", "limit": "log-records", "used": used, "max": 10,
+            })
+        });
+        assert_eq!(told, warning.into_iter().collect::<Vec<_>>(), "{count} records");
+    }
+}
+
+#[tokio::test]
+async fn limit_that_a_tap_comes_near_to_is_warned_of_by_the_taps_name() {
+    let world = World::new().await;
+    let host = world.host_with("steps", limited("log-records = 1")).await;
+    let (lines, _capturing) = Lines::capture();
+    create(&host, json!({})).await.unwrap();
+    let events = lines.of("palisade::limits");
+    let told: Vec<&str> = events.iter().map(|event| event["fields"]["entered"].as_str().unwrap()).collect();
+    assert_eq!(told, ["tap-item-presave", "tap-item-changed", "tap-item-view"]);
+}
+
+#[tokio::test]
+async fn limit_that_a_call_comes_near_to_is_named_in_the_account_that_was_asked_for() {
+    let world = World::new().await;
+    let served = Served::new(world.host_with("probe", limited("log-records = 10")).await).await;
+    for (count, warnings) in [(7, Value::Null), (8, json!(["log-records"]))] {
+        let flood = served.request(Method::POST, "/call/probe/reads/flood-log");
+        let flood = flood.json(&json!({ "count": count })).header("x-palisade-usage", "1");
+        let usage: Value = serde_json::from_str(Answer::to(flood).await.header("x-palisade-usage")).unwrap();
+        assert_eq!((&usage["log-records"], &usage["warnings"]), (&json!(count), &warnings), "{usage}");
+    }
+}
+
+#[tokio::test]
+async fn limit_in_effect_is_the_smallest_of_the_hosts_the_policys_and_the_manifests() {
+    let world = World::new().await;
+    for (host, policy, manifest, max) in
+        [(5, 7, 9, 5), (9, 5, 7, 5), (7, 9, 5, 5), (6, 6, 6, 6), (9, 8, 0, 0)]
+    {
+        let of = |max| Limits::default().with(Limit::RandomBytes, max);
+        let folder = altered("probe", limited(&format!("random-bytes = {}", json!(format!("{manifest} B")))));
+        let policy = Policy::as_asked().limits(of(policy));
+        let host = world.builder().limits(of(host)).plugin(folder.path(), policy).build().await.unwrap();
+        call(&host, "probe", "reads/random", json!({ "length": max })).await.unwrap();
+        let over = call(&host, "probe", "reads/random", json!({ "length": max + 1 })).await;
+        assert_eq!(exceeded(over), ("random-bytes".into(), max + 1, max));
+    }
+}
+
+#[tokio::test]
+async fn policy_raises_a_limit_beyond_the_usual_and_not_beyond_what_a_host_can_give() {
+    let world = World::new().await;
+    let raised = Limits::unlimited().with(Limit::RandomBytes, 2 * MIB).with(Limit::Memory, 4_096 * MIB);
+    let policy = Policy::as_asked().limits(raised);
+    let host = world.builder().plugin(guest("probe"), policy).build().await.unwrap();
+    let outcome = host.call("probe", "reads/now", json!({}), Caller::Anonymous).await.unwrap();
+    let max = |limit| outcome.usage.iter().find(|usage| usage.limit == limit).unwrap().max;
+    assert_eq!(max(Limit::RandomBytes), 2 * MIB);
+    assert_eq!(max(Limit::Memory), MEMORY_CEILING_BYTES);
+    for fixed in [Limit::WallTime, Limit::ActionTime, Limit::TableElements, Limit::Instances, Limit::Stack] {
+        assert_eq!(max(fixed), fixed.default_max(), "{fixed}");
+    }
+}
+
+/// What a call of the probe used of its fuel, on a host of its own.
+async fn burnt(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
+    let host = world.host_with("probe", limited(&format!("fuel = {fuel}"))).await;
+    let arguments = json!({ "bytes": bytes });
+    let outcome = host.call("probe", "abuses/allocate", arguments, Caller::Anonymous).await?;
+    Ok(outcome.usage.iter().find(|usage| usage.limit == Limit::Fuel).unwrap().used)
+}
+
+#[tokio::test]
+async fn fuel_over_the_limit_ends_the_call_at_the_limit_does_not_and_the_same_run_takes_the_same() {
+    let world = World::new().await;
+    let plenty = 1_000_000_000;
+    let used = burnt(&world, plenty, 10_000).await.unwrap();
+    assert!(used > 10_000, "a byte takes an instruction at least: {used}");
+    assert_eq!(burnt(&world, plenty, 10_000).await.unwrap(), used, "on another host");
+    assert!(burnt(&world, plenty, 20_000).await.unwrap() > used);
+    assert_eq!(burnt(&world, used, 10_000).await.unwrap(), used, "at the limit");
+    for fuel in [used / 2, 1, 0] {
+        match burnt(&world, fuel, 10_000).await {
+            Err(error @ CallError::LimitExceeded { exceeded, .. }) => {
+                assert_eq!(
+                    (exceeded.limit, exceeded.used, exceeded.max),
+                    (Limit::Fuel, fuel + 1, fuel),
+                    "{error}"
+                );
+            }
+            other => panic!("expected the end of the fuel, got {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn fuel_that_nobody_asks_for_is_not_counted_and_a_policy_that_asks_for_it_is_heard() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let spin = async |host: &Host| host.call("probe", "abuses/spin", json!({}), Caller::Anonymous).await;
+    let outcome = host.call("probe", "reads/now", json!({}), Caller::Anonymous).await.unwrap();
+    let fuel = outcome.usage.into_iter().find(|usage| usage.limit == Limit::Fuel).unwrap();
+    assert_eq!((fuel.used, fuel.max), (0, u64::MAX));
+    let policy = Policy::as_asked().limits(Limits::default().with(Limit::Fuel, 1_000_000));
+    host.load(guest("probe"), &policy).await.unwrap();
+    match spin(&host).await {
+        Err(CallError::LimitExceeded { exceeded, .. }) => {
+            assert_eq!((exceeded.limit, exceeded.max), (Limit::Fuel, 1_000_000));
+        }
+        other => panic!("expected the end of the fuel, got {other:?}"),
+    }
+}
