@@ -34,6 +34,12 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "TABLES_PER_COMPONENT",
             "INSTANCES_TOTAL_MAX",
             "ADMISSION_WAIT_MS",
+            "LIMIT_WARNING_PERCENT",
+            "PERCENT",
+            "DURATION_BUCKETS_US",
+            "FUNCTION_NAME_CHARS_MAX",
+            "EXPORT_LINES_MAX",
+            "EXPORT_LINE_CHARS_MAX",
         ],
     ),
     (

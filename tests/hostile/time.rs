@@ -27,6 +27,8 @@ pub fn rows() -> Vec<Row> {
         wat("spin", "G1 action-time", action()).n(FOREVER).kind("action").limit("action-time = \"200 ms\""),
         wat("host-calls", "G1 host-calls", End::Works).n(50).limit("host-calls = 50"),
         wat("host-calls", "G1 host-calls", End::Limit(Limit::HostCalls, 50)).n(51).limit("host-calls = 50"),
+        wat("spin", "G1 fuel", End::Works).n(1_000).limit("fuel = 100000"),
+        wat("spin", "G1 fuel", End::Limit(Limit::Fuel, 100_000)).n(FOREVER).limit("fuel = 100000"),
         wat("sleep", "G7 wall-time", End::Works).n(1).limit("wall-time = \"200 ms\""),
         wat("sleep", "G7 wall-time", wall()).n(3_600_000).limit("wall-time = \"200 ms\""),
         wat("sleep", "G7 action-time", End::Works).n(1).kind("action").limit("action-time = \"200 ms\""),

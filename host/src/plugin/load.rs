@@ -5,7 +5,7 @@
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
-use super::{Function, Habit, Plugin, floats, prepass, told};
+use super::{Function, Habit, Plugin, floats, prepass, share, told};
 use crate::backend::postgres::Database;
 use crate::backend::postgres::canary::Login;
 use crate::backend::postgres::role::Plan;
@@ -17,10 +17,7 @@ use crate::guard::http::{Allowance, Egress};
 use crate::guard::variables::Declarations;
 use crate::invocation::State;
 use crate::kind::{Kind, PACKAGE};
-use crate::limits::{
-    COMPONENT_BYTES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limits,
-    MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
-};
+use crate::limits::{COMPONENT_BYTES_MAX, Limits};
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
 use crate::passport::Passport;
@@ -116,7 +113,6 @@ impl Loader {
         let engine = machine.engine.wasmtime();
         let compiled = self.compile(&machine.engine, component, policy.floats).await;
         let (component, instances_made) = compiled.map_err(refuse)?;
-        let concurrency = concurrency(&component, instances_made);
         let grants = policy.grant(&manifest.grants);
         told::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
@@ -152,7 +148,7 @@ impl Loader {
             role: installed.role,
             pool: installed.pool,
             signer: installed.signer,
-            admission: Arc::new(Semaphore::new(concurrency)),
+            admission: Arc::new(Semaphore::new(share::concurrency(&component, instances_made))),
             ward: self.supervision.ward(&name),
             machine,
             tally: self.metrics.tally(&name, &passport.kinds_in_use()),
@@ -295,25 +291,10 @@ fn refuse_floats(functions: &Functions) -> Result<(), String> {
     }
 }
 
-/// How many invocations of a component may run at once: fewer where each takes more of the pool than most do, so that
-/// no plugin holds a larger share of it than its neighbours could.
-fn concurrency(component: &Component, instances: usize) -> usize {
-    let (memories, tables) =
-        component.resources_required().map_or((COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX), |needs| {
-            (needs.num_memories, needs.num_tables)
-        });
-    let factor = |needs: usize, usual: u32| needs.div_ceil(usual as usize);
-    let most = factor(instances, CORE_INSTANCES_PER_COMPONENT)
-        .max(factor(memories as usize, MEMORIES_PER_COMPONENT))
-        .max(factor(tables as usize, TABLES_PER_COMPONENT));
-    PLUGIN_CONCURRENCY_MAX.checked_div(most).unwrap_or(PLUGIN_CONCURRENCY_MAX).max(1)
-}
-
 type Functions = BTreeMap<String, BTreeMap<String, Arc<Function>>>;
 type Linked = (BTreeMap<Kind, InstancePre<State>>, TapIndices);
 
 /// The cause that says most.
 fn innermost(error: &wasmtime::Error) -> String {
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-    chain.join(": ").replace('\n', " ")
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
 }

@@ -9,6 +9,7 @@ mod floats;
 mod habit;
 mod load;
 mod prepass;
+mod share;
 mod told;
 
 pub(crate) use entry::{Decision, Entry, ItemChange, Operation, Reply, Update, WitDraft};
