@@ -1,12 +1,12 @@
 //! The audit log: what an operator must be able to look up after an incident, in a file to which entries are only added.
 //!
-//! Each [entry](entry) is a line of JSON with the hash of the one before it, under an HMAC whose key is in a file of its own
+//! Each [entry] is a line of JSON with the hash of the one before it, under an HMAC whose key is in a file of its own
 //! that only the host's user can read; a second file, the [head](log), says which entry is the last. So nobody without the
 //! key can alter, remove, insert or reorder a line, the last one included, without [`verify`] finding it. Whoever has the
 //! key, or puts back an old log together with its old head, can: note the last hash elsewhere.
 //!
 //! Entries are written by a thread of their own and never in the path of a request. What does not fit its queue is counted,
-//! and the next entry says how many; [repeats](repeats) of one event become one entry. Not here: what plugins log, which
+//! and the next entry says how many; [repeats] of one event become one entry. Not here: what plugins log, which
 //! is [`backend::log`](crate::backend::log)'s. Tests: `audit/tests.rs`, `tests/operator.rs`.
 
 mod entry;

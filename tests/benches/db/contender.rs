@@ -52,10 +52,12 @@ impl Contender {
                 "tokio-postgres alone: a query's BEGIN and SAVEPOINT with the select, ROLLBACK off the path"
             }
             Self::Get => {
-                "a plugin's query, JSON to JSON, with one select: admission, a fresh store, the guest"
+                "a plugin's query, JSON to JSON, with its one select in autocommit: admission, a fresh store, the guest"
             }
             Self::Nothing => "a plugin's query that does nothing",
-            Self::Once => "a plugin's query with one select, answering with a number",
+            Self::Once => {
+                "a plugin's query with one select of several in a transaction, answering with a number"
+            }
             Self::Many => "the same with 21 selects in its one transaction",
         }
     }

@@ -32,6 +32,8 @@ struct Options {
     quick: bool,
     /// One contender, again and again and without a report: what `perf record` needs.
     only: Option<Contender>,
+    /// How many call it at once.
+    clients: usize,
     out: PathBuf,
 }
 
@@ -43,7 +45,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let world = runtime.block_on(World::start());
     if let Some(contender) = options.only {
-        let clients = runtime.block_on(rounds::callers(&world, 1));
+        let clients = runtime.block_on(rounds::callers(&world, options.clients));
         let until = Instant::now() + Duration::from_secs(ALONE_S);
         return runtime.block_on(rounds::repeat(clients, contender, until));
     }
@@ -61,20 +63,23 @@ fn main() {
 /// What cargo and `cargo xtask bench` say; nothing to measure unless cargo says `--bench`.
 fn options() -> Option<Options> {
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-db.json");
-    let (mut options, mut is_bench) = (Options { quick: false, only: None, out }, false);
+    let (mut options, mut is_bench) = (Options { quick: false, only: None, clients: 1, out }, false);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().unwrap_or_else(|| panic!("nothing after {word}"));
         match word.as_str() {
             "--bench" => is_bench = true,
             "--quick" => options.quick = true,
+            "--clients" => options.clients = value().parse().expect("a number of clients"),
             "--out" => options.out = value().into(),
             "--only" => {
                 let name = value();
                 let named = |contender: &Contender| contender.name() == name;
                 options.only = Some(Contender::ALL.into_iter().find(named).expect("a contender's name"));
             }
-            other => panic!("unknown argument {other}: there are --quick, --only NAME and --out PATH"),
+            other => panic!(
+                "unknown argument {other}: there are --quick, --only NAME, --clients NUMBER and --out PATH"
+            ),
         }
     }
     is_bench.then_some(options)

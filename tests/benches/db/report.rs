@@ -43,9 +43,9 @@ impl Report {
         })
     }
 
-    /// Where the time of a call with one select goes. The first three are it, but for what noise adds. A call that waits for
+    /// Where the time of a call with one select goes. The first two are it, but for what noise adds. A call that waits for
     /// nothing stays in the processor's caches, and so does a server's process that is asked again at once: what it costs
-    /// that the two take turns is in the first select.
+    /// that the two take turns is in the select.
     fn parts(&self) -> [Part; 6] {
         let of = |contender| self.alone.median(contender);
         let (nothing, once) = (of(Contender::Nothing), of(Contender::Once));
@@ -56,29 +56,29 @@ impl Report {
                 how: "empty-call: admission, store, instance, arguments and answer as JSON",
             },
             Part {
-                name: "its first select",
-                time: once - nothing,
-                how: "call-1 less empty-call: three host calls, BEGIN with the select, caches gone cold meanwhile",
+                name: "its only select",
+                time: of(Contender::Get) - nothing,
+                how: "call less empty-call: three host calls, the select in autocommit, a record as the answer",
             },
             Part {
-                name: "the row as the answer",
-                time: of(Contender::Get) - once,
-                how: "call less call-1: a record of three fields instead of a number",
+                name: "of that: PostgreSQL",
+                time: of(Contender::Bare),
+                how: "bare: the round trip that nobody can save",
+            },
+            Part {
+                name: "or: select in transaction",
+                time: once - nothing,
+                how: "call-1 less empty-call: the same of a function that is known to send several",
+            },
+            Part {
+                name: "of that: transaction",
+                time: of(Contender::Pipelined) - of(Contender::Bare),
+                how: "pipelined less bare: BEGIN and SAVEPOINT on the way, ROLLBACK on another connection",
             },
             Part {
                 name: "each further select",
                 time: (of(Contender::Many) - once) / f64::from(MANY - 1),
                 how: "call-21 less call-1, by 20: no BEGIN, nor a connection to take",
-            },
-            Part {
-                name: "of the first: PostgreSQL",
-                time: of(Contender::Bare),
-                how: "bare: the round trip that nobody can save",
-            },
-            Part {
-                name: "of the first: transaction",
-                time: of(Contender::Pipelined) - of(Contender::Bare),
-                how: "pipelined less bare: BEGIN and SAVEPOINT on the way, ROLLBACK on another connection",
             },
         ]
     }
