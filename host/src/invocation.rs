@@ -142,7 +142,7 @@ pub(crate) async fn run(
         plugin.tally.ran_into(limit);
     }
     // A guest that fails because the database was away, or because it will run again, has not failed.
-    let runs_again = session.lost_race() || session.has_outgrown();
+    let runs_again = session.runs_again();
     count.end(if runs_again { Became::Again } else { Became::of(&reply) });
     let is_spared = runs_again || session.absence().is_some();
     let outcome = Outcome::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, kind));

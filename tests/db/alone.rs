@@ -1,10 +1,15 @@
 //! Queries of one statement, which go without a transaction, and what happens where a second one comes after all.
 
 use super::rows::{fill, run, step};
-use crate::harness::{World, connect};
-use palisade::Host;
+use crate::harness::{World, guest};
+use async_trait::async_trait;
+use palisade::backend::CacheStore;
+use palisade::guard::cache::{CacheEntry, CacheKey, CacheTag};
+use palisade::{Host, Policy, Refusal};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 fn first() -> Value {
     json!({ "tag": "first" })
@@ -69,23 +74,51 @@ async fn query_that_sends_a_second_statement_after_all_runs_again_in_a_transacti
     is_asked_last(&world, "ROLLBACK").await;
 }
 
-#[tokio::test]
-async fn query_whose_second_statement_comes_later_sees_what_its_first_saw() {
-    let world = World::new().await;
-    let host = accustomed(&world).await;
-    let other = connect(&world.url()).await;
-    other.batch_execute("BEGIN; LOCK TABLE plugin_cursors.gates").await.unwrap();
-    let steps = [first(), step("open-text", "SELECT n FROM gates"), first()];
-    let reading = tokio::spawn(async move { run(&host, "reading", &steps).await });
-    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
-        WHERE d.datname = current_database() AND NOT granted";
-    while world.count(waiting).await == 0 {
-        assert!(!reading.is_finished(), "{reading:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// A cache that is empty, and says so only when it is let.
+#[derive(Default)]
+struct Pausing {
+    asked: Notify,
+    go_on: Notify,
+}
+
+#[async_trait]
+impl CacheStore for Pausing {
+    async fn get(&self, _: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal> {
+        self.asked.notify_one();
+        self.go_on.notified().await;
+        Ok(None)
     }
-    other.batch_execute("DELETE FROM plugin_cursors.numbers WHERE n = 1; COMMIT").await.unwrap();
-    assert_eq!(reading.await.unwrap(), ["1", "opened", "1"]);
-    assert_eq!(world.count("SELECT min(n) FROM plugin_cursors.numbers").await, 2);
+
+    async fn set(&self, _: CacheKey, _: CacheEntry) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn delete(&self, _: &CacheKey) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn invalidate(&self, _: &CacheTag) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn query_whose_second_statement_comes_later_sees_one_state_of_its_rows() {
+    let world = World::new().await;
+    let pausing = Arc::new(Pausing::default());
+    let builder = world.builder().cache(pausing.clone()).plugin(guest("cursors"), Policy::as_asked());
+    let host = builder.build().await.unwrap();
+    fill(&world, 3).await;
+    assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
+    let steps = [first(), json!({ "tag": "pause" }), first()];
+    let reading = tokio::spawn(async move { run(&host, "reading", &steps).await });
+    pausing.asked.notified().await;
+    world.sql.batch_execute("DELETE FROM plugin_cursors.numbers WHERE n = 1").await.unwrap();
+    // Once for the run that comes to nothing, once for the one that counts.
+    pausing.go_on.notify_one();
+    pausing.asked.notified().await;
+    pausing.go_on.notify_one();
+    assert_eq!(reading.await.unwrap(), ["2", "went on", "2"]);
 }
 
 #[tokio::test]

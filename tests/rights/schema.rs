@@ -12,6 +12,14 @@ const STRAYS: &str = "WITH schema AS (SELECT oid, nspowner FROM pg_namespace WHE
     SELECT (SELECT count(*) FROM pg_class JOIN schema ON relnamespace = schema.oid WHERE relowner <> nspowner) \
         + (SELECT count(*) FROM pg_type JOIN schema ON typnamespace = schema.oid WHERE typowner <> nspowner)";
 
+/// A plugin whose second migration makes a type and a table.
+fn with_two_migrations() -> tempfile::TempDir {
+    let folder = probe(r#"["select", "insert", "update", "delete"]"#);
+    let more = "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE more (mood mood);";
+    migration(&folder, "0002_more.sql", more);
+    folder
+}
+
 #[tokio::test]
 async fn owner_of_a_schema_reaches_nothing_outside_of_it() {
     let world = World::new().await;
@@ -63,12 +71,7 @@ async fn owner_of_a_schema_reaches_nothing_outside_of_it() {
 #[tokio::test]
 async fn migration_runs_as_the_owner_of_its_schema_and_is_noted_by_the_host() {
     let world = World::new().await;
-    let folder = probe(r#"["select", "insert", "update", "delete"]"#);
-    migration(
-        &folder,
-        "0002_more.sql",
-        "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE more (mood mood);",
-    );
+    let folder = with_two_migrations();
     let _host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
     let owner: String = world.sql.query_one(OWNER, &[]).await.unwrap().get(0);
     assert!(owner.starts_with("pal_owner_") && owner.ends_with("_probe"), "{owner}");
@@ -82,12 +85,7 @@ async fn migration_runs_as_the_owner_of_its_schema_and_is_noted_by_the_host() {
 #[tokio::test]
 async fn schema_that_an_earlier_host_owned_is_taken_over() {
     let world = World::new().await;
-    let folder = probe(r#"["select", "insert", "update", "delete"]"#);
-    migration(
-        &folder,
-        "0002_more.sql",
-        "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE more (mood mood);",
-    );
+    let folder = with_two_migrations();
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
     call(&host, "probe", "writes/insert", insertion(&["title"], json!([text("old")]), &[])).await.unwrap();
     world

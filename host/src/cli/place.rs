@@ -29,6 +29,9 @@ pub(super) struct PlaceArgs {
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
     /// What each plugin may have [default: DIR/policy.toml; without it every plugin gets what it asks for]
+    ///
+    /// A table for each plugin: `grants` and `limits` as in a manifest, `wasi = false` to refuse a component that imports
+    /// `wasi:*`, `floats = false` to refuse one that computes with floats.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Headers that the host adds for plugins which never see them [default: DIR/secrets.toml]

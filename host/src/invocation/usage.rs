@@ -32,9 +32,9 @@ impl State {
         self.ledger.close();
     }
 
-    /// Adds it all up, and warns of what came near to its limit. A query that runs again is told of when it has.
+    /// Adds it all up, and warns of what came near to its limit. What runs again is told of when it has.
     pub(super) fn tell_usage(&self, entered: &str) {
-        let runs_again = self.session.has_outgrown();
+        let runs_again = self.session.runs_again();
         for usage in self.ledger.usages().filter(|usage| usage.used > 0) {
             self.plugin.tally.used(usage.limit, usage.used);
             if runs_again || !usage.is_near() {

@@ -48,6 +48,11 @@ impl Session {
         self.alone == Alone::Outgrown
     }
 
+    /// Whether what the invocation has done so far is thrown away, and done again.
+    pub(crate) fn runs_again(&self) -> bool {
+        self.lost_race() || self.has_outgrown()
+    }
+
     /// Runs a select whose text the host wrote and whose rows come whole.
     pub(crate) async fn look_up(&mut self, sql: Sql<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
         ledger.spend(Limit::DbStatements, 1)?;

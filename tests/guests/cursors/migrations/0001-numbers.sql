@@ -4,4 +4,3 @@ CREATE TABLE numbers (
     colour colour,
     filler text
 );
-CREATE TABLE gates (n bigint);

@@ -8,7 +8,7 @@ use palisade_sdk::raw::db::{
 };
 use palisade_sdk::raw::db_write::Insertion;
 use palisade_sdk::raw::logging::{self, Level};
-use palisade_sdk::raw::{clock, db, db_write};
+use palisade_sdk::raw::{cache, clock, db, db_write};
 use probe::cursors::scripts::Step;
 
 struct Cursors;
@@ -83,6 +83,10 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
             return Ok(db_write::insert(&insertion)?.count.to_string());
         }
         Step::Execute(text) => return Ok(db_write::execute(&text, &[])?.to_string()),
+        Step::Pause => {
+            let _nothing = cache::get("pause");
+            return Ok("went on".into());
+        }
         Step::Log(text) => {
             logging::log(Level::Info, &text, &[]);
             return Ok("logged".into());
