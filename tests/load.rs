@@ -1,5 +1,6 @@
 //! Loading: a plugin that is not as it should be is refused with a sentence that names the fix, and leaves nothing behind.
 
+mod compiler;
 mod policy;
 
 use crate::harness::{CALLS, World, altered, call, component, guest, odd};

@@ -1,6 +1,6 @@
 //! `wit/logging.wit` through a component, seen from the log.
 
-use crate::harness::{World, call, guest, limited, returned};
+use crate::harness::{World, builder, call, guest, limited, returned};
 use palisade::guard::logging::Level;
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{KIB, LOG_FIELD_NAME_BYTES_MAX, LOG_FIELDS_MAX, LOG_RECORD_BYTES_MAX, Limit};
@@ -104,12 +104,7 @@ async fn record_is_stamped_with_plugin_and_request_that_no_field_replaces() {
 async fn record_in_the_hosts_own_log_cannot_be_forged() {
     let world = World::new().await;
     // Without a sink of ours, records go where the host's own do.
-    let host = Host::builder()
-        .database(world.url())
-        .plugin(guest("probe"), Policy::as_asked())
-        .build()
-        .await
-        .unwrap();
+    let host = builder(world.url()).plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
     let (lines, _guard) = Lines::capture();
     log(&host, "probe", "m\"}\n{\"target\":\"forged\"}", &[("plugin", "other\" plugin=\"third"), ("x", "1")])
         .await;

@@ -2,7 +2,7 @@
 //!
 //! What an operator does over HTTP and on the command line is in `operator.rs`.
 
-use crate::harness::{World, altered, call, compiled_code, guest, limited, returned, trapped};
+use crate::harness::{World, altered, builder, call, guest, limited, returned, trapped};
 use palisade::backend::Item;
 use palisade::backend::private::{PrivateOptions, PrivateServer};
 use palisade::grant::ItemPower;
@@ -327,7 +327,7 @@ async fn disable_while_the_database_is_away_holds_here_and_is_written_down_when_
     let database = PrivateServer::start(options.clone()).await.unwrap();
     let url = database.url();
     let build = || {
-        let builder = Host::builder().database(&*url).compiled_code(compiled_code());
+        let builder = builder(&*url);
         builder.plugin(guest("greeter"), Policy::as_asked()).build()
     };
     let host = build().await.unwrap();

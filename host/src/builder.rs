@@ -10,6 +10,7 @@ use crate::backend::postgres::variables::PostgresVariables;
 use crate::backend::postgres::{Database, DatabaseUrl};
 use crate::backend::private::{PrivateOptions, PrivateServer};
 use crate::backend::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
+use crate::compiler::Compiler;
 use crate::core::{Backends, Core};
 use crate::engine::Machines;
 use crate::error::LoadError;
@@ -33,6 +34,7 @@ pub struct HostBuilder {
     private: Option<PrivateOptions>,
     plugin_connections: Option<usize>,
     plugins: Vec<(PathBuf, Policy)>,
+    compiler: Compiler,
     compiled: Option<PathBuf>,
     users: Option<Arc<dyn UserStore>>,
     cache: Option<Arc<dyn CacheStore>>,
@@ -70,6 +72,13 @@ impl HostBuilder {
     /// A plugin: its folder or its `palisade.toml`, and what it may have.
     pub fn plugin(mut self, path: impl Into<PathBuf>, policy: Policy) -> Self {
         self.plugins.push((path.into(), policy));
+        self
+    }
+
+    /// Who compiles components, in a process of its own: unless given, this program, whose `main` then has to call
+    /// [`compile_if_asked`](crate::compile_if_asked) first.
+    pub fn compiler(mut self, compiler: Compiler) -> Self {
+        self.compiler = compiler;
         self
     }
 
@@ -182,6 +191,7 @@ impl HostBuilder {
         let metrics = Arc::new(Metrics::new());
         let loader = Loader {
             machines,
+            compiler: self.compiler,
             artifacts,
             database: database.clone(),
             addresses: self.addresses,

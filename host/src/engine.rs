@@ -7,6 +7,7 @@
 
 use crate::kind::Linkers;
 use crate::limits::{self, Limit, Limits};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -75,7 +76,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Makes an engine, whose code counts fuel or does not, and starts its ticker.
     pub(crate) fn new(fuel: Fuel) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(config().consume_fuel(fuel == Fuel::Counted))?;
+        let engine = wasmtime::Engine::new(config(fuel).allocation_strategy(pool()))?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
         Ok(Self { engine, _ticker: ticker })
     }
@@ -85,9 +86,25 @@ impl Engine {
     }
 }
 
-fn config() -> Config {
+/// An engine that compiles for the others and runs nothing: it takes no address space for what would run.
+pub(crate) fn compiling(fuel: Fuel) -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&config(fuel))
+}
+
+/// What an engine's compiled code depends on. Code of one is good for every other with the same.
+pub(crate) fn settings(engine: &wasmtime::Engine) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(engine.precompile_compatibility_hash())
+}
+
+/// The cause that says most, in a line.
+pub(crate) fn innermost(error: &wasmtime::Error) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
+}
+
+fn config(fuel: Fuel) -> Config {
     let mut config = Config::new();
     config
+        .consume_fuel(fuel == Fuel::Counted)
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
         .max_wasm_stack(limits::WASM_STACK_BYTES)
@@ -105,12 +122,11 @@ fn config() -> Config {
         .wasm_wide_arithmetic(false)
         .wasm_custom_page_sizes(false)
         .wasm_stack_switching(false)
-        .relaxed_simd_deterministic(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        .relaxed_simd_deterministic(true);
     config
 }
 
-fn pool() -> PoolingAllocationConfig {
+fn pool() -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     let instances = limits::INSTANCES_TOTAL_MAX;
     let per_component = u32::try_from(limits::COMPONENT_INSTANCES_MAX).unwrap_or(u32::MAX);
@@ -127,7 +143,7 @@ fn pool() -> PoolingAllocationConfig {
         .linear_memory_keep_resident(limits::POOL_KEEP_RESIDENT_BYTES)
         .table_keep_resident(limits::POOL_TABLE_KEEP_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);
-    pool
+    InstanceAllocationStrategy::Pooling(pool)
 }
 
 /// The thread that advances the epoch until the last engine is dropped.
@@ -156,5 +172,20 @@ impl Drop for Ticker {
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_of_the_compiling_engine_is_good_for_the_one_that_runs_it_and_for_no_other() {
+        let of =
+            |fuel| (settings(&compiling(fuel).unwrap()), settings(Engine::new(fuel).unwrap().wasmtime()));
+        let (compiled, runs) = of(Fuel::Uncounted);
+        let (counted, counts) = of(Fuel::Counted);
+        assert_eq!((compiled, counted), (runs, counts));
+        assert_ne!(runs, counts, "code that does not count must not be taken for code that does");
     }
 }

@@ -165,11 +165,12 @@ impl Host {
     /// server answers at `/metrics`. Labels are names of plugins, kinds, outcomes, states and [limits](crate::limits), and
     /// never a guest's or a caller's text. Counters begin at zero with the host; what there is, is in `metrics.rs`.
     ///
-    /// ```
+    /// ```standalone_crate
     /// # use palisade::backend::private::PrivateOptions;
     /// # use palisade::{Caller, Host, Policy};
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # palisade::compile_if_asked();
     /// # let host = Host::builder()
     /// #     .private_database(PrivateOptions::temporary())
     /// #     .plugin("../target/guests/example-plugins/greeter", Policy::harmless())

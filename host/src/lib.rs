@@ -6,13 +6,14 @@
 //!
 //! A complete embedding:
 //!
-//! ```
+//! ```standalone_crate
 //! use palisade::backend::private::PrivateOptions;
 //! use palisade::{Caller, Host, Policy};
 //! use serde_json::json;
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     palisade::compile_if_asked();
 //!     let host = Host::builder()
 //!         // Or `.database("postgresql://user:password@localhost/app")`.
 //!         .private_database(PrivateOptions::temporary())
@@ -26,7 +27,8 @@
 //! }
 //! ```
 //!
-//! Without `.database(…)` the host uses `DATABASE_URL`, and without that a private PostgreSQL. Nothing runs unless it is
+//! [`compile_if_asked`] comes first because a host compiles plugins in a process of their own, with limits, which is this
+//! program once more. Without `.database(…)` the host uses `DATABASE_URL`, and without that a private PostgreSQL. Nothing runs unless it is
 //! granted: [`Policy::harmless`] gives what needs no grant, [`Policy::as_asked`] what the manifest asks for,
 //! [`Policy::only`] the part of it that you name. Your own user store, cache, log, variables, items or HTTP client take the
 //! place of the default through one small trait each, in [`backend`]. `db` is PostgreSQL, `clock`, `random` and
@@ -44,6 +46,7 @@ mod caller;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+mod compiler;
 mod content;
 mod core;
 mod engine;
@@ -77,6 +80,7 @@ mod wasi;
 
 pub use builder::HostBuilder;
 pub use caller::{ANONYMOUS_ROLE, Caller, User};
+pub use compiler::{Compiler, compile_if_asked};
 pub use error::{Blame, CallError, Constraint, LoadError, Refusal, Violation};
 pub use grant::Policy;
 pub use host::{FunctionInfo, Host, Outcome, PluginInfo};

@@ -222,6 +222,21 @@ pub const FUNCTION_NAME_CHARS_MAX: usize = 80;
 pub const EXPORT_LINES_MAX: usize = 20;
 /// Characters of one such line.
 pub const EXPORT_LINE_CHARS_MAX: usize = 160;
+/// Bytes of address space of the process that compiles a component. The largest that are built from other languages, of 18 MB,
+/// take less, and a bomb of 1.5 KiB took 4.5 GB.
+pub const COMPILER_ADDRESS_BYTES_MAX: u64 = 2 * 1024 * MIB;
+/// Seconds of processor time of that process, over all its threads: those largest ones take 8 s.
+pub const COMPILER_CPU_S_MAX: u64 = 60;
+/// Milliseconds from its start to its answer, on a machine that has other work as well.
+pub const COMPILER_WALL_MS_MAX: u64 = 120_000;
+/// Milliseconds until it says that it is a compiler: a program that does something else is not waited for.
+pub const COMPILER_START_MS: u64 = 10_000;
+/// Threads of that process: each takes address space of its own.
+pub const COMPILER_THREADS_MAX: usize = 4;
+/// Bytes of compiled code of one component.
+pub const COMPILED_BYTES_MAX: u64 = 256 * MIB;
+/// Bytes of what it says where it does not compile.
+pub const COMPILER_MESSAGE_BYTES_MAX: u64 = 4 * KIB;
 /// Bytes of a manifest.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
 /// Bytes of a plugin's name. It becomes part of a role's and a schema's name, which PostgreSQL cuts at 63.

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    palisade::compile_if_asked();
     palisade::cli::main()
 }

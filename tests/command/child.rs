@@ -39,12 +39,7 @@ pub fn examples() -> PathBuf {
 
 /// The command with nothing of this process's own settings.
 pub fn palisade(arguments: &[&str]) -> Command {
-    let binary = std::env::var_os("PALISADE_BIN").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/debug/palisade"),
-        PathBuf::from,
-    );
-    assert!(binary.exists(), "{} is not built: run `cargo build --bin palisade`", binary.display());
-    let mut command = Command::new(binary.canonicalize().unwrap());
+    let mut command = Command::new(crate::harness::palisade());
     for name in ["DATABASE_URL", "PALISADE_LOG", "PALISADE_TOKEN", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }

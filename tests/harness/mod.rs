@@ -9,12 +9,12 @@ mod web;
 
 pub use log::Captured;
 pub use refused::{exceeded, invalid, trapped};
-pub use server::compiled_code;
+use server::compiled_code;
 pub use state::Whole;
 pub use variants::{CALLS, component, limited, odd};
 pub use web::{Answer, Served, client};
 
-use palisade::{CallError, Caller, Host, HostBuilder, Policy, User};
+use palisade::{CallError, Caller, Compiler, Host, HostBuilder, Policy, User};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +29,21 @@ pub struct World {
     pub sql: Client,
     /// What plugins logged.
     pub log: Captured,
+}
+
+/// A builder for hosts on a database.
+pub fn builder(url: impl Into<String>) -> HostBuilder {
+    Host::builder().database(url).compiler(Compiler::program(palisade())).compiled_code(compiled_code())
+}
+
+/// The `palisade` command.
+pub fn palisade() -> PathBuf {
+    let binary = std::env::var_os("PALISADE_BIN").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/debug/palisade"),
+        PathBuf::from,
+    );
+    assert!(binary.exists(), "{} is not built: run `cargo build --bin palisade`", binary.display());
+    binary.canonicalize().unwrap()
 }
 
 /// The folder of a built guest.
@@ -123,7 +138,7 @@ impl World {
 
     /// A builder for hosts on this database, whose plugins' logs are captured.
     pub fn builder(&self) -> HostBuilder {
-        Host::builder().database(self.url()).log(Arc::new(self.log.clone())).compiled_code(compiled_code())
+        builder(self.url()).log(Arc::new(self.log.clone()))
     }
 
     /// A host with these guests, each with all that it asks for.

@@ -66,6 +66,18 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "the process that compiles: load/compiler.rs",
+        &[
+            "COMPILER_ADDRESS_BYTES_MAX",
+            "COMPILER_CPU_S_MAX",
+            "COMPILER_WALL_MS_MAX",
+            "COMPILER_START_MS",
+            "COMPILER_THREADS_MAX",
+            "COMPILED_BYTES_MAX",
+            "COMPILER_MESSAGE_BYTES_MAX",
+        ],
+    ),
+    (
         "supervision, whose subject is many calls: supervision.rs, operator.rs, the units in host/src/supervision and host/src/audit",
         &[
             "BREAKER_WINDOW",

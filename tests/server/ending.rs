@@ -1,9 +1,9 @@
 //! When the database goes away under a server, and when the server itself is told to stop.
 
 use super::{GREET, served};
-use crate::harness::{Answer, Served, World, compiled_code, guest};
+use crate::harness::{Answer, Served, World, builder, guest};
+use palisade::Policy;
 use palisade::backend::private::{PrivateOptions, PrivateServer};
-use palisade::{Host, Policy};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::fs;
@@ -23,7 +23,7 @@ async fn database_that_goes_away_is_503_and_one_that_comes_back_is_found_again()
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let options = PrivateOptions { durable: false, ..PrivateOptions::persistent(folder.path()) };
     let database = PrivateServer::start(options.clone()).await.unwrap();
-    let builder = Host::builder().database(database.url()).compiled_code(compiled_code());
+    let builder = builder(database.url());
     let builder =
         builder.plugin(guest("greeter"), Policy::as_asked()).plugin(guest("audit-trail"), Policy::as_asked());
     let served = Served::new(builder.build().await.unwrap()).await;

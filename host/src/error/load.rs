@@ -52,4 +52,7 @@ pub enum LoadError {
     /// The engine could not be started.
     #[error("cannot start the WebAssembly engine: {0}")]
     Engine(String),
+    /// Nobody compiles for the host: the program that should does not start or answer.
+    #[error("{0}")]
+    Compiler(String),
 }

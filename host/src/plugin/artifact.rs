@@ -4,13 +4,12 @@
 //! when an HMAC over it, with a key that only the host's user can read, is right; anything else is compiled anew. Names
 //! hold the hash of the component and of the engine's settings, so a file of another engine is never asked for.
 
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::keyfile::{self, Key, private_file};
 use crate::limits::SECRET_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -47,20 +46,20 @@ impl Artifacts {
         Ok(Self { folder: folder.to_path_buf(), key })
     }
 
-    /// The compiled component, from the folder or compiled now and put there.
-    pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    /// The compiled component, if it is there and ours.
+    pub(crate) fn find(&self, engine: &Engine, bytes: &[u8]) -> Option<Component> {
+        self.read(engine, &self.folder.join(name(engine, bytes)))
+    }
+
+    /// Keeps what these bytes were compiled to.
+    pub(crate) fn keep(&self, engine: &Engine, bytes: &[u8], compiled: &[u8]) {
         let path = self.folder.join(name(engine, bytes));
-        if let Some(component) = self.read(engine, &path) {
-            return Ok(component);
-        }
-        let compiled = engine.wasmtime().precompile_component(bytes)?;
-        let mut file = self.mac(&path, &compiled);
-        file.extend_from_slice(&compiled);
+        let mut file = self.mac(&path, compiled);
+        file.extend_from_slice(compiled);
         let kept = private_file(&self.folder, &file).and_then(|file| Ok(file.persist(&path)?));
         if let Err(error) = kept {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
         }
-        load(engine, &compiled)
     }
 
     fn read(&self, engine: &Engine, path: &Path) -> Option<Component> {
@@ -92,29 +91,29 @@ impl Artifacts {
     }
 }
 
-/// Compiles without keeping anything.
-pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-    Component::from_binary(engine.wasmtime(), bytes)
-}
-
 fn name(engine: &Engine, bytes: &[u8]) -> String {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let settings = hasher.hash_one(engine.wasmtime().precompile_compatibility_hash());
+    let settings = engine::settings(engine.wasmtime());
     format!("{}-{settings:016x}.cwasm", hex::encode(Sha256::digest(bytes)))
 }
 
 #[allow(unsafe_code, reason = "loading compiled code is what this module is for")]
-fn load(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes come from this engine's own compiler: either just now, or from a file whose HMAC was right.
+pub(super) fn load(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes come from the host's own compiler: just now, through a pipe, or from a file whose HMAC was right.
     unsafe { Component::deserialize(engine.wasmtime(), compiled) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Fuel;
+    use crate::engine::{Fuel, compiling};
 
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    /// Compiled and kept, as loading does it.
+    fn kept(artifacts: &Artifacts, engine: &Engine) {
+        let compiled = compiling(Fuel::Uncounted).unwrap().precompile_component(EMPTY).unwrap();
+        artifacts.keep(engine, EMPTY, &compiled);
+    }
 
     fn file_of(folder: &Path) -> PathBuf {
         let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -126,7 +125,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::new(Fuel::Uncounted).unwrap();
         let artifacts = Artifacts::open(folder.path()).unwrap();
-        artifacts.component(&engine, EMPTY).unwrap();
+        kept(&artifacts, &engine);
         let path = file_of(folder.path());
         let good = fs::read(&path).unwrap();
         for index in [0, MAC_BYTES, good.len() / 2, good.len() - 1] {
@@ -137,14 +136,8 @@ mod tests {
         }
         fs::write(&path, &good[..10]).unwrap();
         assert!(artifacts.read(&engine, &path).is_none());
-        assert!(artifacts.component(&engine, EMPTY).is_ok(), "it is compiled anew");
-        assert!(artifacts.read(&engine, &path).is_some());
-    }
-
-    #[test]
-    fn artifact_of_code_that_does_not_count_is_not_taken_for_one_that_does() {
-        let [counted, uncounted] = [Fuel::Counted, Fuel::Uncounted].map(|fuel| Engine::new(fuel).unwrap());
-        assert_ne!(name(&counted, EMPTY), name(&uncounted, EMPTY));
+        kept(&artifacts, &engine);
+        assert!(artifacts.find(&engine, EMPTY).is_some(), "it is compiled anew");
     }
 
     #[test]
@@ -152,7 +145,7 @@ mod tests {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let engine = Engine::new(Fuel::Uncounted).unwrap();
         let artifacts = Artifacts::open(one.path()).unwrap();
-        artifacts.component(&engine, EMPTY).unwrap();
+        kept(&artifacts, &engine);
         let path = file_of(one.path());
         let other = one.path().join("other.cwasm");
         fs::copy(&path, &other).unwrap();

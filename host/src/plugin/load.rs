@@ -5,86 +5,38 @@
 
 use super::artifact::{self, Artifacts};
 use super::entry::TapIndices;
+use super::source::Source;
 use super::{Function, Habit, Plugin, floats, prepass, share, told};
 use crate::backend::postgres::Database;
 use crate::backend::postgres::canary::Login;
 use crate::backend::postgres::role::Plan;
-use crate::engine::{Engine, Machine, Machines};
+use crate::compiler::{CompileError, Compiler};
+use crate::engine::{self, Engine, Fuel, Machine, Machines};
 use crate::error::LoadError;
 use crate::grant::{Grants, Policy};
 use crate::guard::address::AddressPolicy;
 use crate::guard::http::{Allowance, Egress};
+use crate::guard::name::PluginName;
 use crate::guard::variables::Declarations;
 use crate::invocation::State;
 use crate::kind::{Kind, PACKAGE};
-use crate::limits::{COMPONENT_BYTES_MAX, Limits};
+use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
 use crate::passport::Passport;
 use crate::supervision::Supervision;
 use crate::value::Signature;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, InstancePre};
 
-/// What a plugin is loaded from.
-struct Source {
-    manifest: Manifest,
-    component: Vec<u8>,
-    migrations: Vec<(String, String)>,
-}
-
-impl Source {
-    /// Reads a plugin's folder, or the folder of the manifest that is named.
-    fn read(path: &Path) -> Result<Self, LoadError> {
-        let manifest_path = if path.is_dir() { path.join("palisade.toml") } else { path.to_path_buf() };
-        let folder = manifest_path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let text = std::fs::read_to_string(&manifest_path).map_err(|source| file(&manifest_path, source))?;
-        let manifest = Manifest::parse(&text, &manifest_path).map_err(LoadError::Manifest)?;
-        let component = read_component(&folder.join(&manifest.plugin.component), &manifest)?;
-        let migrations = read_migrations(&folder.join(&manifest.plugin.migrations))?;
-        Ok(Self { manifest, component, migrations })
-    }
-}
-
-fn read_component(path: &Path, manifest: &Manifest) -> Result<Vec<u8>, LoadError> {
-    let size = std::fs::metadata(path).map_err(|source| file(path, source))?.len();
-    if size > COMPONENT_BYTES_MAX {
-        let sentence = format!("the component has {size} bytes: at most {COMPONENT_BYTES_MAX} are allowed");
-        return Err(LoadError::Component { plugin: manifest.plugin.name.to_string(), sentence });
-    }
-    std::fs::read(path).map_err(|source| file(path, source))
-}
-
-/// The `.sql` files of a folder, in the order of their names; none when there is no folder.
-fn read_migrations(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(file(folder, error)),
-    };
-    let mut migrations = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|source| file(folder, source))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if path.extension().is_some_and(|extension| extension == "sql") {
-            migrations.push((name, std::fs::read_to_string(&path).map_err(|source| file(&path, source))?));
-        }
-    }
-    migrations.sort();
-    Ok(migrations)
-}
-
-fn file(path: &Path, source: std::io::Error) -> LoadError {
-    LoadError::File { path: path.display().to_string(), source }
-}
-
 /// What loading needs of a host.
 pub(crate) struct Loader {
     pub(crate) machines: Machines,
+    pub(crate) compiler: Compiler,
     pub(crate) artifacts: Option<Artifacts>,
     pub(crate) database: Database,
     pub(crate) addresses: AddressPolicy,
@@ -111,8 +63,9 @@ impl Loader {
         let limits = self.limits.clone().lowered_to(&policy.limits).lowered_to(&manifest.limits);
         let machine = self.machines.of(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let engine = machine.engine.wasmtime();
-        let compiled = self.compile(&machine.engine, component, policy.floats).await;
-        let (component, instances_made) = compiled.map_err(refuse)?;
+        let fuel = Fuel::under(&limits);
+        let compiled = self.compile(&machine.engine, &name, component, policy.floats, fuel).await;
+        let (component, instances_made) = compiled?;
         let grants = policy.grant(&manifest.grants);
         told::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
@@ -184,28 +137,53 @@ impl Loader {
         Ok(Egress { allowances, addresses: self.addresses.clone() })
     }
 
-    /// Pre-pass and compilation, off the threads that serve.
+    /// Pre-pass and compilation, off the threads that serve. Returns how many core instances it makes, too.
     async fn compile(
         &self,
         engine: &Engine,
+        plugin: &PluginName,
         bytes: Vec<u8>,
         floats: bool,
-    ) -> Result<(Component, usize), String> {
-        let (engine, artifacts) = (engine.clone(), self.artifacts.clone());
-        let work = tokio::task::spawn_blocking(move || {
+        fuel: Fuel,
+    ) -> Result<(Component, usize), LoadError> {
+        let refuse = |sentence| LoadError::Component { plugin: plugin.to_string(), sentence };
+        let refused = |why: String| refuse(format!("the component is refused: {why}"));
+        let artifacts = self.artifacts.clone();
+        let ours = engine.clone();
+        let checked = off_threads(move || {
             let instances = prepass::check(&bytes)?;
             if !floats {
                 floats::check(&bytes)?;
             }
-            let compiled = match &artifacts {
-                Some(artifacts) => artifacts.component(&engine, &bytes),
-                None => artifact::compile(&engine, &bytes),
-            };
-            let compiled = compiled.map(|component| (component, instances));
-            compiled.map_err(|error| format!("the component is refused: {}", innermost(&error)))
+            let found = artifacts.and_then(|artifacts| artifacts.find(&ours, &bytes));
+            Ok((bytes, instances, found))
         });
-        work.await.map_err(|error| format!("compilation ended early: {error}"))?
+        let (bytes, instances, found) = checked.await.map_err(refuse)?;
+        if let Some(component) = found {
+            return Ok((component, instances));
+        }
+        let compiled = self.compiler.compile(fuel, engine::settings(engine.wasmtime()), &bytes).await;
+        let compiled = compiled.map_err(|error| match error {
+            CompileError::Component(why) => refused(why),
+            other => LoadError::Compiler(other.to_string()),
+        })?;
+        let (artifacts, ours) = (self.artifacts.clone(), engine.clone());
+        let loaded = off_threads(move || {
+            let component = artifact::load(&ours, &compiled).map_err(|error| engine::innermost(&error))?;
+            if let Some(artifacts) = artifacts {
+                artifacts.keep(&ours, &bytes, &compiled);
+            }
+            Ok(component)
+        });
+        Ok((loaded.await.map_err(refused)?, instances))
     }
+}
+
+/// Runs what takes a while where nothing else waits for it.
+async fn off_threads<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("its check ended early: {error}"))?
 }
 
 /// The functions that callers can name, with their types mapped once and for all.
@@ -257,14 +235,14 @@ fn link(
         let pre = pre.map_err(|error| {
             format!(
                 "it does not fit the contract {PACKAGE}: {}; build it with this contract",
-                innermost(&error)
+                engine::innermost(&error)
             )
         })?;
         instances.insert(kind, pre);
     }
     let any = instances.values().next_back().ok_or("it exports nothing that could be called")?;
     let taps = TapIndices::find(any, &manifest.taps).map_err(|error| {
-        format!("a tap does not fit the contract: {}; build it with this contract", innermost(&error))
+        format!("a tap does not fit the contract: {}; build it with this contract", engine::innermost(&error))
     })?;
     Ok((instances, taps))
 }
@@ -293,8 +271,3 @@ fn refuse_floats(functions: &Functions) -> Result<(), String> {
 
 type Functions = BTreeMap<String, BTreeMap<String, Arc<Function>>>;
 type Linked = (BTreeMap<Kind, InstancePre<State>>, TapIndices);
-
-/// The cause that says most.
-fn innermost(error: &wasmtime::Error) -> String {
-    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
-}

@@ -10,6 +10,7 @@ mod habit;
 mod load;
 mod prepass;
 mod share;
+mod source;
 mod told;
 
 pub(crate) use entry::{Decision, Entry, ItemChange, Operation, Reply, Update, WitDraft};

@@ -6,10 +6,10 @@ use crate::grant::Grants;
 use crate::guard::name::PluginName;
 use serde_json::Value;
 
-/// A plugin that is not loaded. A database that is away refuses nobody.
+/// A plugin that is not loaded. A database or a compiler that is away refuses nobody.
 pub(super) fn refused(audit: &Audit, error: &LoadError) {
     let (event, plugin) = match error {
-        LoadError::Database { .. } | LoadError::Engine(_) => return,
+        LoadError::Database { .. } | LoadError::Engine(_) | LoadError::Compiler(_) => return,
         LoadError::Breach { plugin, .. } => (Event::CanaryFell, Some(plugin)),
         LoadError::Component { plugin, .. } | LoadError::Migration { plugin, .. } => {
             (Event::RefusedLoad, Some(plugin))

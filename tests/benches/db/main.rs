@@ -38,6 +38,7 @@ struct Options {
 }
 
 fn main() {
+    palisade::compile_if_asked();
     let Some(options) = options() else {
         println!("nothing is measured by `cargo test`: run `cargo xtask bench`");
         return;

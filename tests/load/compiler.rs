@@ -1,0 +1,169 @@
+//! The process that compiles: what it may take, what it is given, and who it may be.
+
+use crate::harness::{World, builder, guest, palisade};
+use palisade::{Compiler, LoadError, Policy};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs};
+
+/// Builds a host whose one plugin is compiled anew by this compiler.
+async fn load(world: &World, compiler: Compiler, plugin: &Path) -> Result<(), LoadError> {
+    let anew = tempfile::tempdir().unwrap();
+    let builder = builder(world.url()).compiled_code(anew.path()).compiler(compiler);
+    builder.plugin(plugin, Policy::as_asked()).build().await.map(drop)
+}
+
+/// What stops it, as a sentence of one line.
+async fn refusal(world: &World, compiler: Compiler, plugin: &Path) -> String {
+    let sentence = load(world, compiler, plugin).await.unwrap_err().to_string();
+    assert!(!sentence.contains('\n'), "{sentence}");
+    sentence
+}
+
+fn ours() -> Compiler {
+    Compiler::program(palisade())
+}
+
+/// A component that passes every check before the compiler, and takes it seconds: functions of the largest size, each of
+/// which keeps the registers busy.
+fn bomb() -> tempfile::TempDir {
+    let rounds = "local.get 0 local.get 1 i32.mul local.tee 1 if local.get 1 local.set 0 end ".repeat(20_000);
+    let function = format!("(func (param i32 i32) {rounds})");
+    let text = format!("(component (core module {}))", function.repeat(8));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bomb.wasm"), wat::parse_str(text).unwrap()).unwrap();
+    let manifest = "[plugin]\nname = \"bomb\"\nversion = \"0.1.0\"\ncomponent = \"bomb.wasm\"\n";
+    fs::write(folder.path().join("palisade.toml"), manifest).unwrap();
+    folder
+}
+
+/// A program that says it is a compiler, and then does this.
+fn posing(folder: &Path, then: &str) -> PathBuf {
+    let program = folder.join("posing");
+    let greeting = format!("palisade compiler {}", env!("CARGO_PKG_VERSION"));
+    fs::write(&program, format!("#!/bin/sh\necho '{greeting}'\nhead -c 9 >/dev/null\n{then}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    program
+}
+
+#[tokio::test]
+async fn component_that_takes_the_compiler_too_much_is_refused_and_what_does_not_is_loaded() {
+    let (world, bomb, greeter) = (World::new().await, bomb(), guest("greeter"));
+    for (compiler, says) in [
+        (ours().cpu_s(1), "it takes more than 1 s of processor time to compile"),
+        (ours().wall_ms(500), "it takes more than 500 ms to compile"),
+        (ours().address_bytes(256 << 20), "it takes more than 256 MiB of address space to compile"),
+    ] {
+        let refused = refusal(&world, compiler, bomb.path()).await;
+        assert_eq!(refused, format!("plugin `bomb`: the component is refused: {says}"));
+    }
+    load(&world, ours().cpu_s(30), &greeter).await.unwrap();
+}
+
+#[tokio::test]
+async fn compiled_code_at_its_bound_is_taken_and_over_it_refused() {
+    let (world, greeter) = (World::new().await, guest("greeter"));
+    let kept = tempfile::tempdir().unwrap();
+    builder(world.url())
+        .compiled_code(kept.path())
+        .plugin(&greeter, Policy::as_asked())
+        .build()
+        .await
+        .unwrap();
+    let files = fs::read_dir(kept.path()).unwrap().map(|entry| entry.unwrap().path());
+    let compiled = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cwasm")).unwrap();
+    // Its first 32 bytes are the authentication code.
+    let bytes = fs::metadata(compiled).unwrap().len() - 32;
+    load(&world, ours().compiled_bytes(bytes), &greeter).await.unwrap();
+    let refused = refusal(&world, ours().compiled_bytes(bytes - 1), &greeter).await;
+    assert!(refused.contains(&format!("more than {} bytes of compiled code", bytes - 1)), "{refused}");
+}
+
+#[tokio::test]
+async fn compiler_has_no_environment_no_folder_and_every_bound_before_it_is_given_a_component() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let tell = r#"printf '\001'; env | cut -d= -f1 | sort | tr '\n' ' '
+        echo "in $(pwd): $(ulimit -v) KiB, $(ulimit -t) s, $(ulimit -Ht) s at most, files $(ulimit -f), core $(ulimit -c)""#;
+    let program = posing(folder.path(), tell);
+    let told = refusal(&world, Compiler::program(&program), &guest("greeter")).await;
+    assert!(env::vars_os().count() > 0, "there is something that it could have");
+    let named: Vec<&str> =
+        told.split(": ").nth(2).unwrap().split(" in /").next().unwrap().split(' ').collect();
+    let known = ["LD_LIBRARY_PATH", "PALISADE_COMPILE", "PWD", "RAYON_NUM_THREADS"];
+    assert!(named.contains(&"PALISADE_COMPILE") && named.iter().all(|name| known.contains(name)), "{told}");
+    let bounds = "in /: 2097152 KiB, 60 s, 61 s at most, files 0, core 0";
+    assert!(told.contains(bounds), "{told}");
+}
+
+#[tokio::test]
+async fn answer_that_is_no_compiled_code_is_refused_in_a_short_sentence() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    for (then, says) in [
+        (r"printf '\000forged'", "the component is refused"),
+        (r"printf '\001'; yes x | head -c 9999 | tr -d '\n'", "xxxx"),
+        ("echo 'memory allocation of 9 bytes failed' >&2; kill -ABRT $$", "of address space"),
+        ("yes x | head -c 9999999 >&2; exit 101", "the compiler failed on it (exit status: 101)"),
+        ("exit 0", "the component is refused"),
+    ] {
+        let program = posing(folder.path(), then);
+        let refused = refusal(&world, Compiler::program(&program), &guest("greeter")).await;
+        assert!(refused.contains(says) && refused.len() < 5_000, "{then}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn program_that_does_not_compile_is_named_with_what_to_change() {
+    let world = World::new().await;
+    for (compiler, says) in [
+        // This process is none: its `main` is the test harness's. It is not started once more to find out.
+        (Compiler::this_program(), "call `palisade::compile_if_asked()` first thing in `main`"),
+        (Compiler::program("/bin/true"), "does not answer"),
+        (Compiler::program("/usr/bin/yes"), "does not answer"),
+        (Compiler::program("/no/such"), "/no/such cannot be started"),
+    ] {
+        let refused = refusal(&world, compiler, &guest("greeter")).await;
+        assert!(refused.contains(says), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn compiler_ends_with_the_load_that_it_was_started_for() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let marks = folder.path().join("marks");
+    fs::create_dir(&marks).unwrap();
+    // It may write no file, and may make a folder that tells who it is.
+    let program = posing(folder.path(), &format!("mkdir {}/$$; exec sleep 600", marks.display()));
+    let greeter = guest("greeter");
+    let loading = load(&world, Compiler::program(&program), &greeter);
+    let started = async {
+        loop {
+            if let Some(mark) = fs::read_dir(&marks).unwrap().next() {
+                return mark.unwrap().file_name();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let id = tokio::select! {
+        loaded = loading => panic!("{loaded:?}"),
+        id = started => id,
+    };
+    while Path::new("/proc").join(&id).exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn components_are_compiled_one_at_a_time() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let lock = folder.path().join("lock");
+    let then = format!("printf '\\001'; mkdir {0} && sleep 0.2 && echo alone && rmdir {0}", lock.display());
+    let program = posing(folder.path(), &then);
+    let host = builder(world.url()).compiled_code(folder.path()).compiler(Compiler::program(&program));
+    let host = host.build().await.unwrap();
+    let (greeter, blog, policy) = (guest("greeter"), guest("blog"), Policy::as_asked());
+    let (one, two) = tokio::join!(host.load(&greeter, &policy), host.load(&blog, &policy));
+    for refused in [one.unwrap_err(), two.unwrap_err()] {
+        assert!(refused.to_string().contains("alone"), "{refused}");
+    }
+}
