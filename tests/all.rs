@@ -16,6 +16,7 @@ mod hostile;
 mod http;
 mod item;
 mod kinds;
+mod lanes;
 mod limits;
 mod load;
 mod logging;

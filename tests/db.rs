@@ -8,7 +8,7 @@ mod attacks;
 mod ending;
 mod kept;
 mod pgbouncer;
-mod rows;
+pub mod rows;
 mod transactions;
 
 use crate::harness::{World, altered, call, guest, returned};

@@ -17,6 +17,7 @@ use crate::error::LoadError;
 use crate::grant::Policy;
 use crate::guard::address::AddressPolicy;
 use crate::host::Host;
+use crate::lane::Lanes;
 use crate::limits::{INSTANCES_TOTAL_MAX, Limits, PLUGIN_SEATS_MAX};
 use crate::metrics::Metrics;
 use crate::plugin::Loader;
@@ -205,6 +206,7 @@ impl HostBuilder {
             database,
             loader,
             admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
+            lanes: Lanes::default(),
             supervision,
             metrics,
         });

@@ -1,7 +1,7 @@
 //! One call of a plugin's function: JSON in, JSON out, one transaction.
 
 use crate::caller::Caller;
-use crate::core::Core;
+use crate::core::{Admitted, Core};
 use crate::error::CallError;
 use crate::guard::request_context::RequestId;
 use crate::host::Outcome;
@@ -27,18 +27,19 @@ pub(crate) async fn call(
     let (plugin, function) = core.find(plugin, path)?;
     let lowered =
         function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
-    let _permit = core.admit(&plugin).await?;
+    let admitted = core.admit(&plugin).await?;
     let setting = Setting::new(Arc::new(Request::new(request, caller)), function.kind, &plugin.limits);
-    let unit = Call { core, plugin: &plugin, function: &function, arguments: lowered, setting: &setting };
+    let unit =
+        Call { core, admitted: &admitted, function: &function, arguments: lowered.into(), setting: &setting };
     let (value, usage) = transact(&setting, unit).await?;
     Ok(Outcome { value, usage })
 }
 
 struct Call<'a> {
     core: &'a Core,
-    plugin: &'a Arc<Plugin>,
-    function: &'a Function,
-    arguments: Vec<Val>,
+    admitted: &'a Admitted,
+    function: &'a Arc<Function>,
+    arguments: Arc<[Val]>,
     setting: &'a Setting,
 }
 
@@ -46,22 +47,25 @@ impl Unit for Call<'_> {
     type Output = (Value, Vec<Exceeded>);
 
     fn lost_race(&self) {
-        self.plugin.tally.lost_race();
+        self.admitted.plugin.tally.lost_race();
     }
 
     async fn run(&mut self) -> Ran<Self::Output> {
-        let Function { kind, signature, habit, .. } = self.function;
-        let entry = Entry::Function { function: self.function, arguments: &self.arguments };
-        let mut session = self.plugin.session(*kind);
+        let plugin = &self.admitted.plugin;
+        let Function { kind, signature, habit, .. } = &**self.function;
+        let entry =
+            Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
+        let mut session = plugin.session(*kind);
         if habit.is_one() {
             session.expect_one();
         }
         let Ended { session, ledger, reply } =
-            invocation::run(self.core, self.plugin, *kind, self.setting, session, entry).await;
+            invocation::run(self.core, self.admitted, *kind, self.setting, session, entry).await;
         // What was refused as the second is counted as well.
         habit.learn(ledger.used(Limit::DbStatements));
+        habit.ran(ledger.used(Limit::GuestTime));
         let usage = ledger.usages().collect();
-        (session, reply.and_then(|reply| lift(self.plugin, signature, reply)).map(|value| (value, usage)))
+        (session, reply.and_then(|reply| lift(plugin, signature, reply)).map(|value| (value, usage)))
     }
 }
 

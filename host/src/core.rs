@@ -8,6 +8,7 @@ use crate::error::CallError;
 use crate::guard::request_context::RequestId;
 use crate::invocation::Setting;
 use crate::kind::Kind;
+use crate::lane::Lanes;
 use crate::limits::ADMISSION_WAIT_MS;
 use crate::metrics::Metrics;
 use crate::plugin::{Function, Loader, Plugin};
@@ -32,6 +33,13 @@ pub(crate) struct Backends {
     pub(crate) secrets: Arc<dyn SecretStore>,
 }
 
+/// A plugin that has a place to run in, for as long as one of these is held.
+#[derive(Clone)]
+pub(crate) struct Admitted {
+    pub(crate) plugin: Arc<Plugin>,
+    _permits: Arc<[OwnedSemaphorePermit; 2]>,
+}
+
 /// What a host is made of.
 pub(crate) struct Core {
     pub(crate) backends: Arc<Backends>,
@@ -39,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) database: Database,
     pub(crate) loader: Loader,
     pub(crate) admission: Arc<Semaphore>,
+    pub(crate) lanes: Lanes,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -69,7 +78,12 @@ impl Core {
     }
 
     /// A permit of the plugin's own and one of the host's, within a bounded wait; none for a plugin that is not served.
-    pub(crate) async fn admit(&self, plugin: &Plugin) -> Result<[OwnedSemaphorePermit; 2], CallError> {
+    pub(crate) async fn admit(&self, plugin: &Arc<Plugin>) -> Result<Admitted, CallError> {
+        let permits = self.permits(plugin).await?;
+        Ok(Admitted { plugin: Arc::clone(plugin), _permits: Arc::new(permits) })
+    }
+
+    async fn permits(&self, plugin: &Plugin) -> Result<[OwnedSemaphorePermit; 2], CallError> {
         plugin.ward.check().inspect_err(|_| plugin.tally.turned_away())?;
         let mut permits = pin!(async {
             // The plugin's own first: one that takes everything waits for itself, not for the others.

@@ -10,12 +10,13 @@ mod usage;
 use crate::backend::At;
 use crate::backend::postgres::session::Session;
 use crate::content::Content;
-use crate::core::Core;
+use crate::core::{Admitted, Backends, Core};
 use crate::engine::Fuel;
 use crate::error::CallError;
 use crate::guard::clock::Clock;
 use crate::guard::item::ItemScope;
 use crate::kind::Kind;
+use crate::lane::{self, Lane};
 use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit, NS_PER_MS};
 use crate::meter::{Memory, Meter};
@@ -38,7 +39,7 @@ use wasmtime::{CallHook, Store, UpdateDeadline};
 /// What one invocation has: all of it, and nothing that outlives it.
 pub(crate) struct State {
     pub(crate) plugin: Arc<Plugin>,
-    pub(crate) backends: Arc<crate::core::Backends>,
+    pub(crate) backends: Arc<Backends>,
     pub(crate) request: Arc<Request>,
     pub(crate) kind: Kind,
     pub(crate) ledger: Ledger,
@@ -94,99 +95,129 @@ pub(crate) struct Ended {
 /// Runs one entry of a plugin in a fresh store.
 pub(crate) async fn run(
     core: &Core,
-    plugin: &Arc<Plugin>,
+    admitted: &Admitted,
     kind: Kind,
     setting: &Setting,
     session: Session,
-    entry: Entry<'_>,
+    entry: Entry,
 ) -> Ended {
-    let (name, began) = (entry.name(), Instant::now());
-    let pass = match plugin.ward.enter() {
-        Ok(pass) => pass,
-        Err(error) => {
-            plugin.tally.turned_away();
-            let ledger = Ledger::new(plugin.limits.clone());
-            return Ended { session: Some(session), ledger, reply: Err(error) };
-        }
-    };
-    let count = plugin.tally.begin(kind);
-    let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
-    let mut store = store(core, plugin, kind, setting, session.on_behalf(claim));
-    let entered = AssertUnwindSafe(plugin.enter(&mut store, kind, entry)).catch_unwind();
-    let cut = tokio::select! {
-        biased;
-        () = pass.isolated() => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
-        result = tokio::time::timeout_at(setting.deadline, entered) => {
-            result.map_err(|_| exceeded(plugin, out_of_time(plugin, kind)))
-        }
-    };
-    let cut_off = cut.is_err();
-    let reply = match cut {
-        Ok(Ok(Ok(reply))) => Ok(reply),
-        Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
-        Ok(Err(panic)) => Err(panicked(&*panic)),
-        Err(error) => Err(error),
-    };
-    let fuel = usage::burnt(&store);
-    let mut state = store.into_data();
-    state.close_log();
-    state.close_account(began.elapsed(), fuel);
-    state.tell_usage(name);
-    let State { session, ledger, .. } = state;
-    let reply = match session.exceeded() {
-        Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
-        _ => reply,
-    };
-    for limit in hit(&ledger, &reply) {
-        plugin.ward.ran_into(limit);
-        plugin.tally.ran_into(limit);
-    }
-    // A guest that fails because the database was away, or because it will run again, has not failed.
-    let runs_again = session.runs_again();
-    count.end(if runs_again { Became::Again } else { Became::of(&reply) });
-    let is_spared = runs_again || session.absence().is_some();
-    let outcome = Outcome::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, kind));
-    pass.settle(if is_spared { Outcome::Neither } else { outcome });
-    // A session whose call was cut off cancels its statement as it is dropped.
-    Ended { session: (!cut_off).then_some(session), ledger, reply }
+    let (backends, lane) = (Arc::clone(&core.backends), entry.lane());
+    let invocation =
+        Invocation { backends, admitted: admitted.clone(), kind, lane, setting: setting.clone() };
+    core.lanes.carry(lane, invocation.run(session, entry)).await.unwrap_or_else(|| {
+        let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped under a call")));
+        Ended { session: None, ledger: Ledger::new(admitted.plugin.limits.clone()), reply }
+    })
 }
 
-fn store(core: &Core, plugin: &Arc<Plugin>, kind: Kind, setting: &Setting, session: Session) -> Store<State> {
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
-    let state = State {
-        plugin: Arc::clone(plugin),
-        backends: Arc::clone(&core.backends),
-        request: Arc::clone(&setting.request),
-        kind,
-        ledger: Ledger::new(plugin.limits.clone()),
-        clock: setting.clock,
-        random: Random::new(kind, setting.seed),
-        session,
-        table,
-        memory: Memory::new(&plugin.limits),
-        meter: Meter::start(),
-        wasi: None,
-        deadline: setting.deadline,
-        records: Records::default(),
-    };
-    let mut store = Store::new(plugin.machine.engine.wasmtime(), state);
-    store.limiter(|state| &mut state.memory);
-    store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
-    store.set_max_component_handles(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
-    if Fuel::under(&plugin.limits) == Fuel::Counted {
-        // Code that counts and is given nothing runs nothing: a failure here lets no guest run on.
-        let _given = store.set_fuel(plugin.limits.get(Limit::Fuel));
+/// All that an invocation needs of the host: it may change threads, and outlive its caller for a moment.
+struct Invocation {
+    backends: Arc<Backends>,
+    /// Held until the invocation itself is gone, wherever it is by then.
+    admitted: Admitted,
+    kind: Kind,
+    lane: Lane,
+    setting: Setting,
+}
+
+impl Invocation {
+    async fn run(self, session: Session, entry: Entry) -> Ended {
+        let Self { admitted: Admitted { plugin, .. }, kind, setting, .. } = &self;
+        let (name, began) = (entry.name(), Instant::now());
+        let pass = match plugin.ward.enter() {
+            Ok(pass) => pass,
+            Err(error) => {
+                plugin.tally.turned_away();
+                let ledger = Ledger::new(plugin.limits.clone());
+                return Ended { session: Some(session), ledger, reply: Err(error) };
+            }
+        };
+        let count = plugin.tally.begin(*kind);
+        let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
+        let mut store = self.store(session.on_behalf(claim));
+        let entered = AssertUnwindSafe(plugin.enter(&mut store, *kind, entry)).catch_unwind();
+        let cut = tokio::select! {
+            biased;
+            () = pass.isolated() => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
+            result = tokio::time::timeout_at(setting.deadline, entered) => {
+                result.map_err(|_| exceeded(plugin, out_of_time(plugin, *kind)))
+            }
+        };
+        let cut_off = cut.is_err();
+        let reply = match cut {
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
+            Ok(Err(panic)) => Err(panicked(&*panic)),
+            Err(error) => Err(error),
+        };
+        let fuel = usage::burnt(&store);
+        let mut state = store.into_data();
+        state.close_log();
+        state.close_account(began.elapsed(), fuel);
+        state.tell_usage(name.as_str());
+        let State { session, ledger, .. } = state;
+        let reply = match session.exceeded() {
+            Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
+            _ => reply,
+        };
+        for limit in hit(&ledger, &reply) {
+            plugin.ward.ran_into(limit);
+            plugin.tally.ran_into(limit);
+        }
+        // A guest that fails because the database was away, or because it will run again, has not failed.
+        let runs_again = session.runs_again();
+        count.end(if runs_again { Became::Again } else { Became::of(&reply) });
+        let is_spared = runs_again || session.absence().is_some();
+        let outcome = Outcome::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, *kind));
+        pass.settle(if is_spared { Outcome::Neither } else { outcome });
+        // A session whose call was cut off cancels its statement as it is dropped.
+        Ended { session: (!cut_off).then_some(session), ledger, reply }
     }
-    store.call_hook(|mut context, hook| context.data_mut().cross(hook));
-    store.set_epoch_deadline(1);
-    // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
-    store.epoch_deadline_callback(|mut context| {
-        // A tick comes the way of a host call and is none.
-        context.data_mut().ledger.release(Limit::HostCalls, 1);
-        Ok(UpdateDeadline::Yield(1))
-    });
-    store
+
+    fn store(&self, session: Session) -> Store<State> {
+        let Self { admitted: Admitted { plugin, .. }, setting, .. } = self;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
+        let state = State {
+            plugin: Arc::clone(plugin),
+            backends: Arc::clone(&self.backends),
+            request: Arc::clone(&setting.request),
+            kind: self.kind,
+            ledger: Ledger::new(plugin.limits.clone()),
+            clock: setting.clock,
+            random: Random::new(self.kind, setting.seed),
+            session,
+            table,
+            memory: Memory::new(&plugin.limits),
+            meter: Meter::start(self.lane),
+            wasi: None,
+            deadline: setting.deadline,
+            records: Records::default(),
+        };
+        let mut store = Store::new(plugin.machine.engine.wasmtime(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
+        store.set_max_component_handles(
+            usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX),
+        );
+        if Fuel::under(&plugin.limits) == Fuel::Counted {
+            // Code that counts and is given nothing runs nothing: a failure here lets no guest run on.
+            let _given = store.set_fuel(plugin.limits.get(Limit::Fuel));
+        }
+        store.call_hook(|mut context, hook| context.data_mut().cross(hook));
+        store.set_epoch_deadline(1);
+        // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
+        store.epoch_deadline_callback(|mut context| {
+            // A tick comes the way of a host call and is none.
+            let state = context.data_mut();
+            state.ledger.release(Limit::HostCalls, 1);
+            if lane::has_run(state.meter.guest_ms()) {
+                state.meter.change_to_slow();
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store
+    }
 }
 
 impl State {

@@ -58,6 +58,7 @@ mod invocation;
 mod items;
 mod keyfile;
 mod kind;
+mod lane;
 mod ledger;
 pub mod limits;
 mod maintenance;

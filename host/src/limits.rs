@@ -192,6 +192,13 @@ pub const WASM_STACK_BYTES: usize = 1024 * 1024;
 pub const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Milliseconds between two epoch ticks: the longest that a spinning guest keeps its thread.
 pub const EPOCH_TICK_MS: u64 = 10;
+/// Milliseconds of guest code from which an invocation goes on in the slow lane: a tick, of which nearly every call needs a
+/// small part.
+pub const SLOW_LANE_GUEST_MS: u64 = EPOCH_TICK_MS;
+/// Calls that have to be short, one after the other, before a function that ran for long begins in the usual lane again.
+pub const SLOW_LANE_CALLS: u8 = 16;
+/// The priority of the slow lane's threads, as `nice` counts: the lowest that there is.
+pub const SLOW_LANE_NICE: i32 = 19;
 /// Bytes that one host call may make the host allocate while it lifts arguments. 320 KiB of a guest's memory can
 /// name 2 GiB by aliased pointers.
 pub const HOSTCALL_FUEL: usize = 4 * 1024 * 1024;

@@ -1,36 +1,66 @@
 //! What a running guest takes of the machine: time on the processor and memory.
 
+use crate::lane::Lane;
 use crate::ledger::Exceeded;
 use crate::limits::{Limit, Limits};
+use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
 
 /// A stopwatch that runs only while guest code runs.
+///
+/// In the slow lane it counts the thread's own time, as a guest there waits for the processor while others have it. Asking
+/// for that takes a call of the system, so everywhere else it counts what passes.
 #[derive(Debug)]
 pub(crate) struct Meter {
+    lane: Lane,
     guest: Duration,
-    since: Option<Instant>,
+    since: Option<Since>,
+}
+
+/// When the guest was entered, by the clock of its lane.
+#[derive(Debug)]
+enum Since {
+    Instant(Instant),
+    Thread(Duration),
 }
 
 impl Meter {
-    pub(crate) fn start() -> Self {
-        Self { guest: Duration::ZERO, since: None }
+    pub(crate) fn start(lane: Lane) -> Self {
+        Self { lane, guest: Duration::ZERO, since: None }
+    }
+
+    /// From the next time on that the guest is entered, it is in the slow lane.
+    pub(crate) fn change_to_slow(&mut self) {
+        self.lane = Lane::Slow;
     }
 
     pub(crate) fn enter_guest(&mut self) {
-        self.since = Some(Instant::now());
+        self.since = Some(match self.lane {
+            Lane::Usual => Since::Instant(Instant::now()),
+            Lane::Slow => Since::Thread(thread_time()),
+        });
     }
 
     pub(crate) fn leave_guest(&mut self) {
-        if let Some(since) = self.since.take() {
-            self.guest = self.guest.saturating_add(since.elapsed());
-        }
+        let took = match self.since.take() {
+            Some(Since::Instant(since)) => since.elapsed(),
+            // Between entering and leaving, a guest never changes threads.
+            Some(Since::Thread(since)) => thread_time().saturating_sub(since),
+            None => Duration::ZERO,
+        };
+        self.guest = self.guest.saturating_add(took);
     }
 
     /// Milliseconds of guest code so far.
     pub(crate) fn guest_ms(&self) -> u64 {
         u64::try_from(self.guest.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// What this thread has had of a processor.
+fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Memories, tables and instances of one store together.
@@ -98,6 +128,18 @@ impl ResourceLimiter for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guest_in_the_slow_lane_is_not_charged_for_waiting_and_one_in_the_usual_lane_is() {
+        let wait = Duration::from_millis(50);
+        for (lane, is_charged) in [(Lane::Slow, false), (Lane::Usual, true)] {
+            let mut meter = Meter::start(lane);
+            meter.enter_guest();
+            std::thread::sleep(wait);
+            meter.leave_guest();
+            assert_eq!(meter.guest >= wait, is_charged, "{lane:?}: {:?}", meter.guest);
+        }
+    }
 
     #[test]
     fn memory_over_the_limit_is_refused_across_all_memories() {

@@ -128,10 +128,10 @@ pub(crate) async fn cron(
     setting: &Setting,
     scheduled: i64,
 ) -> Result<(), CallError> {
-    let _permit = core.admit(plugin).await?;
+    let admitted = core.admit(plugin).await?;
     let session = plugin.session(Kind::Action);
-    let ended =
-        invocation::run(core, plugin, Kind::Action, setting, session, Entry::Cron { scheduled }).await;
+    let entry = Entry::Cron { scheduled };
+    let ended = invocation::run(core, &admitted, Kind::Action, setting, session, entry).await;
     match ended.reply? {
         Reply::Done(result) => result.map_err(|message| refused(plugin, message)),
         _ => Err(mismatch(plugin)),
@@ -139,15 +139,10 @@ pub(crate) async fn cron(
 }
 
 /// Enters a plugin as a query, with a snapshot of its own.
-async fn ask(
-    core: &Core,
-    plugin: &Arc<Plugin>,
-    setting: &Setting,
-    entry: Entry<'_>,
-) -> Result<Reply, CallError> {
-    let _permit = core.admit(plugin).await?;
+async fn ask(core: &Core, plugin: &Arc<Plugin>, setting: &Setting, entry: Entry) -> Result<Reply, CallError> {
+    let admitted = core.admit(plugin).await?;
     let session = plugin.session(Kind::Query);
-    let ended = invocation::run(core, plugin, Kind::Query, &own(setting, plugin), session, entry).await;
+    let ended = invocation::run(core, &admitted, Kind::Query, &own(setting, plugin), session, entry).await;
     match (ended.session, ended.reply) {
         (Some(session), Err(error)) => Err(unreached(error, session.absence())),
         (_, reply) => reply,
@@ -160,13 +155,13 @@ async fn take_part(
     plugin: &Arc<Plugin>,
     setting: &Setting,
     session: Session,
-    entry: Entry<'_>,
+    entry: Entry,
 ) -> (Option<Session>, Result<Reply, CallError>) {
-    let _permit = match core.admit(plugin).await {
-        Ok(permit) => permit,
+    let admitted = match core.admit(plugin).await {
+        Ok(admitted) => admitted,
         Err(error) => return (Some(session), Err(error)),
     };
-    let ended = invocation::run(core, plugin, Kind::Mutation, &own(setting, plugin), session, entry).await;
+    let ended = invocation::run(core, &admitted, Kind::Mutation, &own(setting, plugin), session, entry).await;
     (ended.session, ended.reply)
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn fill(world: &World, count: u32) {
 }
 
 /// A step: its name, or its name and its value.
-pub(super) fn step(tag: &str, val: impl Into<Value>) -> Value {
+pub fn step(tag: &str, val: impl Into<Value>) -> Value {
     json!({ "tag": tag, "val": val.into() })
 }
 
@@ -33,7 +33,7 @@ pub(super) fn next(result: u32, max: u32) -> Value {
     step("next", json!([result, max]))
 }
 
-pub(super) async fn run(host: &Host, kind: &str, steps: &[Value]) -> Vec<String> {
+pub async fn run(host: &Host, kind: &str, steps: &[Value]) -> Vec<String> {
     let answers = call(host, "cursors", &format!("{kind}/run"), json!({ "steps": steps })).await.unwrap();
     serde_json::from_value(answers).unwrap()
 }

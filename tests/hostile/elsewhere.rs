@@ -66,6 +66,10 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "the slow lane, which bounds nothing and keeps neighbours served: lanes.rs",
+        &["SLOW_LANE_GUEST_MS", "SLOW_LANE_CALLS", "SLOW_LANE_NICE"],
+    ),
+    (
         "the process that compiles: load/compiler.rs",
         &[
             "COMPILER_ADDRESS_BYTES_MAX",

@@ -71,6 +71,9 @@ enum Task {
         /// Print the report as JSON
         #[arg(long)]
         json: bool,
+        /// Measure what callers of one plugin notice while another one spins, four times on each processor
+        #[arg(long, conflicts_with = "json")]
+        neighbour: bool,
     },
     /// Build the example plugins and the test guests into components, in target/guests
     Guests,
@@ -91,7 +94,8 @@ fn main() -> ExitCode {
         Task::Demo { once, listen } => demo::run(once, listen),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Hostile { rounds } => hostile::run(rounds),
-        Task::Bench { quick, json } => bench::run(quick, json),
+        Task::Bench { quick, neighbour: true, .. } => bench::neighbour(quick),
+        Task::Bench { quick, json, .. } => bench::run(quick, json),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),

@@ -5,8 +5,10 @@ use crate::bindings::exports::palisade::plugin as taps;
 use crate::bindings::palisade::plugin::tap_types;
 use crate::invocation::State;
 use crate::kind::Kind;
+use crate::lane::Lane;
 use crate::limits::REFUSAL_BYTES_MAX;
 use crate::manifest::Taps;
+use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Val};
 
@@ -15,8 +17,8 @@ pub(crate) use taps::tap_item_access::{Decision, Operation};
 pub(crate) use taps::tap_item_changed::{Change as ItemChange, Update};
 
 /// What to enter.
-pub(crate) enum Entry<'a> {
-    Function { function: &'a Function, arguments: &'a [Val] },
+pub(crate) enum Entry {
+    Function { function: Arc<Function>, arguments: Arc<[Val]> },
     Access { operation: Operation, item: Item },
     View { item: Item },
     Presave { previous: Option<Item>, draft: WitDraft },
@@ -24,16 +26,39 @@ pub(crate) enum Entry<'a> {
     Cron { scheduled: i64 },
 }
 
-impl<'a> Entry<'a> {
-    /// `interface/function`, or the tap: what the operator's log calls it.
-    pub(crate) fn name(&self) -> &'a str {
+impl Entry {
+    /// What the operator's log calls it.
+    pub(crate) fn name(&self) -> EntryName {
         match self {
-            Self::Function { function, .. } => &function.path,
-            Self::Access { .. } => "tap-item-access",
-            Self::View { .. } => "tap-item-view",
-            Self::Presave { .. } => "tap-item-presave",
-            Self::Changed { .. } => "tap-item-changed",
-            Self::Cron { .. } => "tap-cron",
+            Self::Function { function, .. } => EntryName::Function(Arc::clone(function)),
+            Self::Access { .. } => EntryName::Tap("tap-item-access"),
+            Self::View { .. } => EntryName::Tap("tap-item-view"),
+            Self::Presave { .. } => EntryName::Tap("tap-item-presave"),
+            Self::Changed { .. } => EntryName::Tap("tap-item-changed"),
+            Self::Cron { .. } => EntryName::Tap("tap-cron"),
+        }
+    }
+
+    /// Where it begins.
+    pub(crate) fn lane(&self) -> Lane {
+        match self {
+            Self::Function { function, .. } => function.habit.lane(),
+            _ => Lane::Usual,
+        }
+    }
+}
+
+/// `interface/function`, or the tap.
+pub(crate) enum EntryName {
+    Function(Arc<Function>),
+    Tap(&'static str),
+}
+
+impl EntryName {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Function(function) => &function.path,
+            Self::Tap(tap) => tap,
         }
     }
 }
@@ -94,16 +119,17 @@ impl Plugin {
         &self,
         store: &mut Store<State>,
         kind: Kind,
-        entry: Entry<'_>,
+        entry: Entry,
     ) -> wasmtime::Result<Reply> {
         let pre = self.instances.get(&kind).ok_or_else(|| absent("instance"))?;
         let instance = pre.instantiate_async(&mut *store).await?;
         let taps = &self.tap_indices;
         Ok(match entry {
-            Entry::Function { function: Function { export, signature, .. }, arguments } => {
+            Entry::Function { function, arguments } => {
+                let Function { export, signature, .. } = &*function;
                 let function = instance.get_func(&mut *store, *export).ok_or_else(|| absent("function"))?;
                 let mut results = vec![Val::Bool(false); signature.results_len()];
-                function.call_async(&mut *store, arguments, &mut results).await?;
+                function.call_async(&mut *store, &arguments, &mut results).await?;
                 Reply::Values(results)
             }
             Entry::Access { operation, item } => {

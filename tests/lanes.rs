@@ -1,0 +1,129 @@
+//! The slow lane: whoever computes for long goes on there, and nothing else changes.
+
+use crate::db::rows::{run, step};
+use crate::harness::{World, call, guest};
+use crate::logging::Lines;
+use async_trait::async_trait;
+use palisade::backend::CacheStore;
+use palisade::guard::cache::{CacheEntry, CacheKey, CacheTag};
+use palisade::limits::{EPOCH_TICK_MS, SLOW_LANE_CALLS, SLOW_LANE_NICE};
+use palisade::{Host, Policy, Refusal};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A cache that is empty, slow to say so, and notes the priority of the thread that asks.
+#[derive(Default)]
+struct Priorities(Mutex<Vec<i32>>);
+
+impl Priorities {
+    fn taken(&self) -> Vec<i32> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl CacheStore for Priorities {
+    async fn get(&self, _: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal> {
+        self.0.lock().unwrap().push(rustix::process::getpriority_process(None).unwrap());
+        tokio::time::sleep(Duration::from_millis(3 * EPOCH_TICK_MS)).await;
+        Ok(None)
+    }
+
+    async fn set(&self, _: CacheKey, _: CacheEntry) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn delete(&self, _: &CacheKey) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn invalidate(&self, _: &CacheTag) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+fn pause() -> Value {
+    json!({ "tag": "pause" })
+}
+
+/// Longer than two ticks, so that one of them comes when the guest has run for one.
+fn spin() -> Value {
+    step("spin", 5 * EPOCH_TICK_MS)
+}
+
+async fn watched(world: &World) -> (Host, Arc<Priorities>) {
+    let priorities = Arc::new(Priorities::default());
+    let builder = world.builder().cache(priorities.clone()).plugin(guest("cursors"), Policy::as_asked());
+    (builder.build().await.unwrap(), priorities)
+}
+
+#[tokio::test]
+async fn guest_that_computes_for_long_goes_on_at_the_lowest_priority_and_one_that_waits_does_not() {
+    let world = World::new().await;
+    let (host, priorities) = watched(&world).await;
+    let own = rustix::process::getpriority_process(None).unwrap();
+    for _ in 0..2 {
+        // What the host takes for a call is no computing.
+        run(&host, "acting", &[pause(), pause(), pause()]).await;
+        assert_eq!(priorities.taken(), [own, own, own]);
+    }
+    assert_eq!(run(&host, "acting", &[pause(), spin(), pause()]).await.len(), 3);
+    assert_eq!(priorities.taken(), [own, SLOW_LANE_NICE]);
+}
+
+#[tokio::test]
+async fn function_that_computed_for_long_begins_in_the_slow_lane_until_it_has_been_short_for_a_while() {
+    let world = World::new().await;
+    let (host, priorities) = watched(&world).await;
+    let own = rustix::process::getpriority_process(None).unwrap();
+    run(&host, "acting", &[spin()]).await;
+    for _ in 0..SLOW_LANE_CALLS {
+        run(&host, "acting", &[pause()]).await;
+        // Another function of the same plugin is judged by itself.
+        run(&host, "reading", &[pause()]).await;
+    }
+    run(&host, "acting", &[pause()]).await;
+    let mut expected = [SLOW_LANE_NICE, own].repeat(usize::from(SLOW_LANE_CALLS));
+    expected.push(own);
+    assert_eq!(priorities.taken(), expected);
+}
+
+#[tokio::test]
+async fn transaction_of_a_guest_that_changes_lanes_goes_on_and_is_committed() {
+    let world = World::new().await;
+    let (host, priorities) = watched(&world).await;
+    let select = step("open-text", "SELECT n FROM numbers ORDER BY n");
+    let rest = json!({ "tag": "rest", "val": 0 });
+    let steps = [step("insert", 1), spin(), pause(), step("insert", 2), select, rest];
+    assert_eq!(run(&host, "acting", &steps).await.last().unwrap(), "1..2 (2)");
+    assert_eq!(priorities.taken(), [SLOW_LANE_NICE]);
+}
+
+#[tokio::test]
+async fn what_a_guest_logs_in_the_slow_lane_goes_where_its_callers_log_goes() {
+    let world = World::new().await;
+    let builder = crate::harness::builder(world.url()).plugin(guest("cursors"), Policy::as_asked());
+    let host = builder.build().await.unwrap();
+    let (lines, _guard) = Lines::capture();
+    run(&host, "acting", &[step("log", "before"), spin(), step("log", "after")]).await;
+    let said: Vec<Value> =
+        lines.of("palisade::plugin").iter().map(|event| event["fields"]["message"].clone()).collect();
+    assert_eq!(said, ["before", "after"]);
+}
+
+#[tokio::test]
+async fn call_that_is_dropped_in_the_slow_lane_gives_its_place_back() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    // More than the plugin may run at once.
+    for _ in 0..3 {
+        let calls = (0..palisade::limits::PLUGIN_CONCURRENCY_MAX)
+            .map(|_| call(&host, "probe", "abuses/spin", json!({})));
+        let spinning = futures_util::future::join_all(calls);
+        assert!(tokio::time::timeout(Duration::from_millis(500), spinning).await.is_err());
+    }
+    let answer =
+        call(&host, "probe", "reads/log", json!({ "level": "info", "message": "still", "fields": [] }));
+    assert_eq!(answer.await.unwrap(), Value::Null);
+}
