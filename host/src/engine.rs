@@ -179,6 +179,34 @@ impl Drop for Ticker {
 mod tests {
     use super::*;
 
+    /// What is switched off, as a core module that uses it, and what the refusal says.
+    const OFF: [(&str, &str); 11] = [
+        ("(memory 1 1 shared)", "threads"),
+        ("(memory i64 1)", "memory64"),
+        ("(memory 1) (memory 1)", "multi"),
+        ("(func $f return_call $f)", "tail calls"),
+        (
+            "(func (param v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))",
+            "relaxed SIMD",
+        ),
+        ("(type (struct (field i32)))", "gc"),
+        ("(type $t (func)) (func (param (ref $t)))", "function references"),
+        ("(tag (param i32))", "exceptions"),
+        ("(func (result i64 i64) (i64.mul_wide_u (i64.const 1) (i64.const 1)))", "wide arithmetic"),
+        ("(memory 1 (pagesize 1))", "custom page sizes"),
+        ("(type $f (func)) (type (cont $f))", "stack switching"),
+    ];
+
+    #[test]
+    fn module_that_uses_what_is_switched_off_does_not_compile() {
+        let engine = compiling(Fuel::Uncounted).unwrap();
+        for (uses, says) in OFF {
+            let component = wat::parse_str(format!("(component (core module {uses}))")).unwrap();
+            let refused = innermost(&engine.precompile_component(&component).unwrap_err());
+            assert!(refused.contains(says), "{uses}: {refused}");
+        }
+    }
+
     #[test]
     fn code_of_the_compiling_engine_is_good_for_the_one_that_runs_it_and_for_no_other() {
         let of =

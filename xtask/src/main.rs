@@ -10,6 +10,7 @@ mod step;
 mod bench;
 mod demo;
 mod hostile;
+mod mutants;
 mod test;
 
 mod guests;
@@ -59,6 +60,24 @@ enum Task {
         #[arg(long, default_value_t = 10)]
         rounds: u32,
     },
+    /// Take one check after the other away, and see whether a test notices
+    ///
+    /// Changes a clone of the last commit with cargo-mutants, which it installs into `target/tools`, and turns the engine's
+    /// settings around. All of it takes many hours; name files, or take a shard. A second run goes on where one was ended.
+    Mutants {
+        /// Only files that match this glob, such as `host/src/guard/cache.rs`
+        #[arg(long = "file", value_name = "GLOB")]
+        files: Vec<String>,
+        /// Part k of n, such as `0/8`
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+        /// Only with the unit tests, which take seconds for each: what they miss, a component's test may still notice
+        #[arg(long)]
+        units: bool,
+        /// Leave the engine's settings out
+        #[arg(long)]
+        no_settings: bool,
+    },
     /// Measure a select in a plugin beside the same one without Palisade
     ///
     /// Builds the host optimized, starts a private database, and lets the ways to read one row take turns, at 1 and at 16
@@ -96,6 +115,9 @@ fn main() -> ExitCode {
         Task::Hostile { rounds } => hostile::run(rounds),
         Task::Bench { quick, neighbour: true, .. } => bench::neighbour(quick),
         Task::Bench { quick, json, .. } => bench::run(quick, json),
+        Task::Mutants { files, shard, units, no_settings } => {
+            mutants::run(&mutants::Options { files, shard, units, no_settings })
+        }
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
