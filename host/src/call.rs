@@ -6,8 +6,10 @@ use crate::error::CallError;
 use crate::guard::request_context::RequestId;
 use crate::host::Outcome;
 use crate::invocation::{self, Ended, Setting};
+use crate::kind::Kind;
 use crate::ledger::Exceeded;
 use crate::limits::Limit;
+use crate::moment::Moment;
 use crate::plugin::{Entry, Function, Plugin, Reply};
 use crate::request::Request;
 use crate::transaction::{Ran, Unit, transact};
@@ -16,19 +18,26 @@ use serde_json::Value;
 use std::sync::Arc;
 use wasmtime::component::Val;
 
-/// Calls `interface/function` of a plugin.
+/// Calls `interface/function` of a plugin, at a moment that somebody chose or at the present one.
 pub(crate) async fn call(
     core: &Core,
     (plugin, path): (&str, &str),
     arguments: Value,
     caller: Caller,
     request: RequestId,
+    moment: Option<Moment>,
 ) -> Result<Outcome, CallError> {
     let (plugin, function) = core.find(plugin, path)?;
+    if moment.is_some() && function.kind == Kind::Action {
+        return Err(CallError::BadArguments(format!(
+            "`{path}` is an action: it meets real time and the system's randomness, so it has no seed and no instant"
+        )));
+    }
     let lowered =
         function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
     let admitted = core.admit(&plugin).await?;
     let setting = Setting::new(Arc::new(Request::new(request, caller)), function.kind, &plugin.limits);
+    let setting = moment.iter().fold(setting, Setting::at);
     let unit =
         Call { core, admitted: &admitted, function: &function, arguments: lowered.into(), setting: &setting };
     let (value, usage) = transact(&setting, unit).await?;

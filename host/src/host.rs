@@ -18,6 +18,7 @@ use crate::guard::request_context::RequestId;
 use crate::items::{Items, Page, Write};
 use crate::ledger::Exceeded;
 use crate::limits::LOOKUP_CONNECTIONS_MAX;
+use crate::moment::Moment;
 use crate::plugin::Plugin;
 use crate::request::Request;
 use crate::supervision::{self, PluginStatus};
@@ -70,7 +71,46 @@ impl Host {
         caller: Caller,
         request: RequestId,
     ) -> Result<Outcome, CallError> {
-        call::call(&self.core, (plugin, function), arguments, caller, request).await
+        call::call(&self.core, (plugin, function), arguments, caller, request, None).await
+    }
+
+    /// The same at a moment that is chosen: what a query or mutation answered at it once it answers again, to the byte, where
+    /// the caller, the request's id and the rows are the same. A mutation changes rows; replay it on rows as they were. An
+    /// action is refused: it has no [`Moment`], where there is more to read.
+    ///
+    /// ```standalone_crate
+    /// # use palisade::backend::private::PrivateOptions;
+    /// # use palisade::guard::request_context::RequestId;
+    /// # use palisade::{Caller, Host, Moment, Policy};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # palisade::compile_if_asked();
+    /// # let host = Host::builder()
+    /// #     .private_database(PrivateOptions::temporary())
+    /// #     .plugin("../target/guests/example-plugins/greeter", Policy::harmless())
+    /// #     .build()
+    /// #     .await?;
+    /// // Written down before the call, so that what fails can be replayed as well.
+    /// let (moment, request) = (Moment::draw(), RequestId::random());
+    /// let arguments = serde_json::json!({ "name": "Ada" });
+    /// let greet = || {
+    ///     host.call_at("greeter", "greeting/greet", arguments.clone(), Caller::Anonymous, request.clone(), moment)
+    /// };
+    /// assert_eq!(greet().await?.value, greet().await?.value);
+    /// # host.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn call_at(
+        &self,
+        plugin: &str,
+        function: &str,
+        arguments: Value,
+        caller: Caller,
+        request: RequestId,
+        moment: Moment,
+    ) -> Result<Outcome, CallError> {
+        call::call(&self.core, (plugin, function), arguments, caller, request, Some(moment)).await
     }
 
     /// One item, as the caller may see it, through every access and view tap.

@@ -21,6 +21,7 @@ use crate::ledger::{Exceeded, Ledger};
 use crate::limits::{self, Limit, NS_PER_MS};
 use crate::meter::{Memory, Meter};
 use crate::metrics::Became;
+use crate::moment::Moment;
 use crate::plugin::{Entry, Plugin, Reply};
 use crate::random::{Random, Seed};
 use crate::records::Records;
@@ -74,6 +75,11 @@ impl Setting {
         };
         let deadline = Instant::now() + Duration::from_millis(max.get(limit).min(limit.default_max()));
         Self { request, seed: Seed::draw(), clock, deadline }
+    }
+
+    /// The same at another moment than the present one.
+    pub(crate) fn at(self, moment: &Moment) -> Self {
+        Self { seed: moment.generator(), clock: moment.clock(), ..self }
     }
 
     /// The same for one plugin's part in a request: a seed of its own, and its own wall time where that is shorter.

@@ -511,6 +511,9 @@ pub const DATE_DAYS_MIN: i32 = -2_440_588;
 pub const DATE_DAYS_MAX: i32 = 2_145_042_905;
 /// Most microseconds of a `time`, which PostgreSQL sets: 24:00:00 itself is one.
 pub const TIME_US_MAX: i64 = 86_400_000_000;
+/// Last instant at which a call can be run again: the end of the year 9999, which times as text, as JSON and in PostgreSQL
+/// can all hold.
+pub const MOMENT_US_MAX: i64 = 253_402_300_799_999_999;
 /// First `timestamp`, in microseconds since 1970, which PostgreSQL sets: 4714-11-24 BC.
 pub const TIMESTAMP_US_MIN: i64 = -210_866_803_200_000_000;
 /// Last `timestamp` that fits the contract, which counts from 1970: in January 294247. PostgreSQL counts from 2000 and

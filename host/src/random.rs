@@ -9,13 +9,23 @@ use rand_chacha::ChaCha20Rng;
 use sha2::{Digest, Sha256};
 
 /// 256 bits from the operating system, drawn once for an invocation and kept when it runs again.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seed([u8; SECRET_BYTES]);
 
 impl Seed {
     /// Draws a seed.
     pub(crate) fn draw() -> Self {
         Self(rand::random())
+    }
+
+    /// This seed, of an invocation that is run again.
+    pub(crate) fn of(bytes: [u8; SECRET_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// What it is.
+    pub(crate) fn bytes(self) -> [u8; SECRET_BYTES] {
+        self.0
     }
 
     /// The seed of one plugin within a request: no plugin can tell another's bytes from its own.
@@ -67,9 +77,18 @@ impl Random {
         }
     }
 
-    /// A generator for somebody else, which follows from this one.
-    pub(crate) fn fork(&mut self) -> ChaCha20Rng {
-        ChaCha20Rng::from_seed(self.array())
+    /// A generator for somebody else, which follows from the same seed and takes nothing from this one: when a guest's
+    /// standard library first asks WASI for something is its compiler's business, and must not move the contract's bytes.
+    pub(crate) fn aside(&self, stream: u64) -> ChaCha20Rng {
+        match self {
+            Self::Seeded(generator) => {
+                let mut aside = (**generator).clone();
+                aside.set_stream(stream);
+                aside.set_word_pos(0);
+                aside
+            }
+            Self::System => ChaCha20Rng::from_seed(rand::random()),
+        }
     }
 }
 
@@ -96,6 +115,26 @@ mod tests {
         };
         assert_ne!(draw("a"), draw("b"));
         assert_eq!(draw("a"), draw("a"));
+    }
+
+    #[test]
+    fn stream_aside_follows_from_the_seed_alone_and_takes_nothing() {
+        let start = |seed| Random::new(Kind::Query, Seed([seed; 32]));
+        let aside = |random: &Random, stream| {
+            let mut bytes = [0; 32];
+            random.aside(stream).fill_bytes(&mut bytes);
+            bytes
+        };
+        let mut late = start(1);
+        let drawn: [u8; 32] = late.array();
+        assert_eq!(aside(&late, 1), aside(&start(1), 1), "whenever it is first asked for");
+        assert_eq!(late.array::<32>(), {
+            let mut other = start(1);
+            let _same: [u8; 32] = other.array();
+            other.array::<32>()
+        });
+        let all = [drawn, aside(&start(1), 1), aside(&start(1), 2), aside(&start(2), 1)];
+        assert!(all.iter().enumerate().all(|(index, bytes)| !all[..index].contains(bytes)));
     }
 
     #[test]

@@ -9,10 +9,16 @@ use crate::guard::logging::{Level, LogRecord};
 use crate::invocation::State;
 use crate::limits::{LOG_RECORD_BYTES_MAX, Limit, RANDOM_CALL_BYTES_MAX};
 use crate::random::Random;
+use rand::Rng;
 use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime_wasi::p2::pipe::{ClosedInputStream, MemoryOutputPipe};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+/// The streams of an invocation's seed that WASI's generators are; the contract's own is the stream 0.
+const SECURE: u64 = 1;
+const INSECURE: u64 = 2;
+const INSECURE_SEED: u64 = 3;
 
 /// The WASI side of one invocation; made when a guest first touches it.
 pub(crate) struct Closed {
@@ -21,7 +27,7 @@ pub(crate) struct Closed {
 }
 
 impl Closed {
-    pub(crate) fn new(clock: Clock, random: &mut Random, output_bytes_max: u64) -> Self {
+    pub(crate) fn new(clock: Clock, random: &Random, output_bytes_max: u64) -> Self {
         let output = MemoryOutputPipe::new(usize::try_from(output_bytes_max).unwrap_or(usize::MAX));
         let mut builder = WasiCtxBuilder::new();
         builder
@@ -33,10 +39,10 @@ impl Closed {
             .allow_ip_name_lookup(false)
             .wall_clock(WallClock(clock))
             .monotonic_clock(MonotonicClock(clock))
-            .secure_random(random.fork())
-            .insecure_random(random.fork())
+            .secure_random(random.aside(SECURE))
+            .insecure_random(random.aside(INSECURE))
             .max_random_size(RANDOM_CALL_BYTES_MAX)
-            .insecure_random_seed(u128::from_le_bytes(random.array()));
+            .insecure_random_seed(seed(random));
         Self { context: builder.build(), output }
     }
 
@@ -47,6 +53,12 @@ impl Closed {
         let lines = text.lines().filter(|line| !line.is_empty());
         lines.map(|line| LogRecord::parse(Level::Info, line, &[("stream".into(), "stdout".into())])).collect()
     }
+}
+
+fn seed(random: &Random) -> u128 {
+    let mut bytes = [0; size_of::<u128>()];
+    random.aside(INSECURE_SEED).fill_bytes(&mut bytes);
+    u128::from_le_bytes(bytes)
 }
 
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

@@ -63,6 +63,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "CRON_INTERVAL_MIN_S",
             "MIGRATION_MS",
             "MIGRATION_BYTES_MAX",
+            "MOMENT_US_MAX",
         ],
     ),
     (

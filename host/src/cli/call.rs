@@ -1,6 +1,7 @@
 //! `palisade call`.
 
 use super::place::PlaceArgs;
+use super::replay::ReplayArgs;
 use super::{open, remote, say};
 use crate::caller::Caller;
 use crate::error::CallError;
@@ -13,11 +14,13 @@ use std::io::Read;
 
 /// Calls a function of a plugin and prints its result as JSON
 ///
-/// Without --url the plugins are loaded for this one call.
+/// Without --url the plugins are loaded for this one call. A query or mutation answers the same, to the byte, when it is
+/// given the same --seed, --at and --request again and its rows are the same; no server can be asked for that.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade call greeter greeting/greet '{\"name\": \"Ada\"}' --dir plugins\n  \
-    palisade call blog posts/list '{\"limit\": 3}' --url http://127.0.0.1:8080"
+    palisade call blog posts/list '{\"limit\": 3}' --url http://127.0.0.1:8080\n  \
+    palisade call greeter greeting/greet '{\"name\": \"Ada\"}' --at 2026-01-31T12:00:00Z --seed $(printf %064d 7)"
 )]
 pub(super) struct CallArgs {
     /// The plugin's name
@@ -36,6 +39,8 @@ pub(super) struct CallArgs {
     /// The bearer token of the user to call as; nobody in particular unless given
     #[arg(long, env = "PALISADE_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    #[command(flatten)]
+    replay: ReplayArgs,
 }
 
 /// Runs the command.
@@ -75,7 +80,12 @@ async fn called(host: &Host, args: &CallArgs, arguments: Value) -> Result<Result
             .await?
             .context("no user has this token; make one with `palisade user add`")?,
     };
-    match host.call(&args.plugin, &args.function, arguments, caller).await {
+    let (plugin, function, request) = (args.plugin.as_str(), args.function.as_str(), args.replay.request());
+    let outcome = match args.replay.moment()? {
+        Some(moment) => host.call_at(plugin, function, arguments, caller, request, moment).await,
+        None => host.call_in(plugin, function, arguments, caller, request).await,
+    };
+    match outcome {
         Ok(outcome) => Ok(Ok(outcome.value)),
         Err(CallError::Returned(value)) => Ok(Err(value)),
         Err(error) => Err(say::of_call(error)),

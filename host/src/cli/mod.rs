@@ -16,6 +16,7 @@ mod place;
 mod plugins;
 mod policy;
 mod remote;
+mod replay;
 mod say;
 mod secrets;
 mod serve;
