@@ -91,6 +91,37 @@ async fn call_ends_with_a_code_for_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn call_with_a_seed_and_an_instant_repeats_and_no_server_takes_them() {
+    let world = World::new().await;
+    let folder = guest("replay");
+    let brief = ["call", "replay", "reads/brief"];
+    let (one, other) = ("07".repeat(32), "08".repeat(32));
+    let at = |seed| ["--seed", seed, "--at", "2026-01-31T12:00:00Z", "--request", "replayed"];
+    let mut printed = Vec::new();
+    for seed in [&one, &one, &other] {
+        let ran = run(&world, &with_dir(&[&brief[..], &at(seed.as_str())].concat(), &folder)).await;
+        assert_eq!(ran.code(), 0, "{ran:?}");
+        printed.push(ran.stdout);
+    }
+    assert!(printed[0] == printed[1] && printed[0] != printed[2], "{printed:?}");
+    let action = [&["call", "replay", "effects/all", r#"{"rounds":0}"#][..], &at(&one)].concat();
+    let refused = run(&world, &with_dir(&action, &folder)).await;
+    assert!(refused.code() == 2 && refused.stderr.contains("`effects/all` is an action"), "{refused:?}");
+    for options in
+        [&["--seed", one.as_str()][..], &["--at", "2026-01-31T12:00:00Z"], &["--seed", "07", "--at", "1970"]]
+    {
+        assert_eq!(
+            run(&world, &with_dir(&[&brief[..], options].concat(), &folder)).await.code(),
+            2,
+            "{options:?}"
+        );
+    }
+    let remote = [&brief[..], &at(&one), &["--url", "http://127.0.0.1:1"]].concat();
+    let refused = finish(palisade(&remote)).await;
+    assert!(refused.code() == 2 && refused.stderr.contains("cannot be used with"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn plugins_prints_json_of_each_plugin() {
     let world = World::new().await;
     let examples = examples();

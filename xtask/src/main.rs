@@ -9,6 +9,7 @@ mod step;
 
 mod bench;
 mod demo;
+mod determinism;
 mod hostile;
 mod mutants;
 mod test;
@@ -78,6 +79,11 @@ enum Task {
         #[arg(long)]
         no_settings: bool,
     },
+    /// Compare what two builds of the host answer, byte by byte
+    ///
+    /// Builds the `palisade` command as it is developed and as it is released, which takes minutes the first time, and gives
+    /// both the same component, seed, instant, request and rows.
+    Determinism,
     /// Measure a select in a plugin beside the same one without Palisade
     ///
     /// Builds the host optimized, starts a private database, and lets the ways to read one row take turns, at 1 and at 16
@@ -118,6 +124,7 @@ fn main() -> ExitCode {
         Task::Mutants { files, shard, units, no_settings } => {
             mutants::run(&mutants::Options { files, shard, units, no_settings })
         }
+        Task::Determinism => determinism::run(),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),

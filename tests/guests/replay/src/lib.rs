@@ -1,0 +1,114 @@
+//! A guest that brings together everything that could differ from one run to the next, and says it line by line.
+//!
+//! `everywhere` has what the contract gives and what instructions compute: no compiler and no machine has a say in it, so a
+//! file in the repository knows it. `here` has what the guest's own standard library and PostgreSQL decide as well.
+
+palisade_sdk::plugin! { path: "wit" }
+
+mod contract;
+mod machine;
+mod standard;
+
+use exports::probe::replay::{effects, reads, writes};
+use palisade_sdk::{error, info};
+use std::hint::black_box;
+
+struct Replay;
+
+/// Lines of both sections, and their hash.
+type Answer = (Vec<String>, Vec<String>, u64);
+
+impl reads::Guest for Replay {
+    fn all(rounds: u32) -> Answer {
+        pass_time(rounds);
+        let (everywhere, here) = everything();
+        answer(everywhere, here)
+    }
+
+    fn brief() -> (String, u64) {
+        let mut lines = contract::given();
+        lines.extend(machine::floats());
+        info!(lines = lines.len(), "met what takes no statement");
+        lines.extend(standard::met());
+        lines.extend(machine::memory());
+        lines.extend(contract::rows());
+        lines.extend(contract::remaining());
+        (lines.join("\n"), hash(&lines))
+    }
+
+    fn fail(how: String) {
+        let map = standard::order();
+        error!(how = how, "about to fail with {map}");
+        match how.as_str() {
+            "panic" => panic!("as it was told, with {map}"),
+            "unreachable" => machine::unreachable(),
+            "divide" => drop(black_box(black_box(1) / black_box(0))),
+            _ => {}
+        }
+    }
+}
+
+impl writes::Guest for Replay {
+    fn all(rounds: u32) -> Result<(), Answer> {
+        pass_time(rounds);
+        let (mut everywhere, mut here) = everything();
+        everywhere.extend(contract::written(100));
+        here.extend(contract::remaining());
+        Err(answer(everywhere, here))
+    }
+
+    fn keep() -> Result<Vec<String>, String> {
+        let mut lines = contract::given();
+        lines.extend(standard::met());
+        info!("{:016x}", hash(&lines));
+        contract::change(1)?;
+        Ok(lines)
+    }
+
+    fn insist(id: i64) {
+        contract::kept(id).expect("it has to be kept");
+    }
+}
+
+impl effects::Guest for Replay {
+    fn all(rounds: u32) -> Answer {
+        <Self as reads::Guest>::all(rounds)
+    }
+}
+
+/// Lines of both sections. The contract comes first: what the standard library takes must not move what it gives.
+fn everything() -> (Vec<String>, Vec<String>) {
+    let mut everywhere = contract::met();
+    everywhere.extend(machine::floats());
+    info!(lines = everywhere.len(), "met everything");
+    let mut here = standard::met();
+    here.extend(machine::memory());
+    here.extend(contract::without_order());
+    here.extend(contract::remaining());
+    (everywhere, here)
+}
+
+fn answer(everywhere: Vec<String>, here: Vec<String>) -> Answer {
+    let hash = hash(everywhere.iter().chain(&here));
+    (everywhere, here, hash)
+}
+
+fn hash<'a>(lines: impl IntoIterator<Item = &'a String>) -> u64 {
+    let bytes = lines.into_iter().flat_map(|line| line.bytes().chain([b'\n']));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+fn pass_time(rounds: u32) {
+    for round in 0..rounds {
+        black_box(round);
+    }
+}
+
+/// Bytes as text.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+export!(Replay);
