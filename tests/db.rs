@@ -4,7 +4,7 @@
 //! `db/transactions.rs`.
 
 mod alone;
-mod attacks;
+pub mod attacks;
 mod ending;
 mod kept;
 mod pgbouncer;

@@ -5,11 +5,14 @@
 //! bound there are two rows: at it, where nothing is stopped, and over it. After each row the well-behaved neighbour has
 //! to be served.
 
+mod again;
 mod arena;
 mod budgets;
 mod coverage;
 mod elsewhere;
 mod growth;
+mod late;
+mod neighbours;
 mod reach;
 mod row;
 mod several;

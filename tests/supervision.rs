@@ -2,6 +2,8 @@
 //!
 //! What an operator does over HTTP and on the command line is in `operator.rs`.
 
+mod spared;
+
 use crate::harness::{World, altered, builder, call, guest, limited, returned, trapped};
 use palisade::backend::Item;
 use palisade::backend::private::{PrivateOptions, PrivateServer};

@@ -6,7 +6,7 @@ mod arena;
 mod bombs;
 mod catalogue;
 mod identifiers;
-mod leftovers;
+pub mod leftovers;
 mod reads;
 mod session;
 mod values;

@@ -15,7 +15,8 @@ fn rows() -> Vec<Row> {
     [single(), several::rows()].concat()
 }
 
-fn is_about(row: &Row, what: &str) -> bool {
+/// Whether a row is about an attack, a limit or a constant.
+pub fn is_about(row: &Row, what: &str) -> bool {
     row.about.split(' ').any(|word| word == what)
 }
 

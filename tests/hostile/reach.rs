@@ -40,6 +40,8 @@ fn machine() -> Vec<Row> {
         wat("query", "G10", End::Denied).n(1).text("SELECT * FROM palisade.users").with(super::QUERY),
         wat("query", "G10", End::Denied).n(1).text("SELECT * FROM pg_authid").with(super::QUERY),
     ];
+    // The same plugin, call after call.
+    rows.extend((0..3).map(|_| wat("remember", "G10", End::Gives(1)).over()));
     rows.extend(["file", "list", "environment", "connect", "listen", "resolve", "process"].map(attempt));
     rows
 }

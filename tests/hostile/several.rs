@@ -1,11 +1,13 @@
-//! Rows that take more than one call: crowds, taps, and a neighbour's cache.
+//! Rows that take more than one call: crowds and taps here, what is late, what belongs to a neighbour and what runs again
+//! in files of their own.
 
 use super::arena::Arena;
+use super::coverage::is_about;
 use super::row::{End, Row, Seen, wat};
+use super::{again, late, neighbours};
 use crate::harness::call;
+use crate::supervision::create;
 use palisade::backend::Item;
-use palisade::grant::ItemPower;
-use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{
     COMPONENT_INSTANCES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, PLUGIN_CONCURRENCY_MAX,
@@ -16,14 +18,13 @@ use std::time::Duration;
 
 const SERVED: End = End::Shown("the neighbour is served meanwhile");
 const HIDDEN: End = End::Shown("access denied: the item is not there");
-const NOTHING: End = End::Shown("the neighbour finds nothing, and the plugin itself what it kept");
 
 /// Rows, each of which needs a host to itself.
 pub fn rows() -> Vec<Row> {
     let second = "[limits]\nwall-time = \"1500 ms\"\nguest-time = \"500 ms\"";
     let crowd =
         |name, size| wat(name, "G14 PLUGIN_CONCURRENCY_MAX", SERVED).size(size).n(60_000).with(second);
-    vec![
+    let mut rows = vec![
         wat("spin", "G1 G14", SERVED).n(0xffff_ffff).with(second),
         crowd("sleep", 1),
         crowd("sleep-crowd", COMPONENT_INSTANCES_MAX - 2),
@@ -32,15 +33,20 @@ pub fn rows() -> Vec<Row> {
         wat("tap-trap", "G11", HIDDEN),
         wat("tap-spin", "G11", HIDDEN).limit("guest-time = \"100 ms\""),
         wat("tap-undecided", "G11", HIDDEN),
-        wat("cache-get", "G10", NOTHING),
-    ]
+    ];
+    rows.extend(late::rows());
+    rows.extend(neighbours::rows());
+    rows.extend(again::rows());
+    rows
 }
 
 /// Tries one of them.
 pub async fn try_row(row: &Row) -> Seen {
     let arena = Arena::new().await;
     let seen = match row.component {
-        "cache-get" => neighbours_cache(&arena, row).await,
+        _ if is_about(row, "G7") => late::try_row(&arena, row).await,
+        _ if is_about(row, "G8") => again::try_row(&arena, row).await,
+        _ if is_about(row, "G10") => neighbours::try_row(&arena, row).await,
         name if name.starts_with("tap-") => tap(&arena, row).await,
         _ => crowd(&arena, row).await,
     };
@@ -81,13 +87,7 @@ async fn crowd(arena: &Arena, row: &Row) -> Seen {
 async fn tap(arena: &Arena, row: &Row) -> Seen {
     let read =
         async |item: &Item| arena.host.item(&item.id.to_string(), Caller::Host, RequestId::random()).await;
-    let draft = Draft {
-        item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
-        title: Title::parse("A note").unwrap(),
-        status: Status::Published,
-        fields: Fields::from_value(json!({})).unwrap(),
-    };
-    let item = arena.host.create_item(draft, Caller::Host, RequestId::random()).await.unwrap();
+    let item = create(&arena.host, json!({})).await.unwrap();
     read(&item).await.unwrap();
     if let Err(sentence) = arena.load(row, "tap").await {
         return Seen::Refused(sentence);
@@ -95,26 +95,5 @@ async fn tap(arena: &Arena, row: &Row) -> Seen {
     match read(&item).await {
         Err(CallError::NotFound) => Seen::Shown("access denied: the item is not there".into()),
         other => Seen::Otherwise(format!("{other:?}")),
-    }
-}
-
-/// A plugin keeps something; one whose name begins alike looks for it; then the plugin itself does, as its next version.
-async fn neighbours_cache(arena: &Arena, row: &Row) -> Seen {
-    let (keeping, looking) = (wat("cache-set", "", End::Works).n(5).text("b:c"), row.clone().text("c"));
-    arena.load(&keeping, "a").await.unwrap();
-    let kept = arena.call(&keeping, "a").await;
-    arena.load(&looking, "a-b").await.unwrap();
-    let mut found = Vec::new();
-    for (name, key) in [("a-b", "c"), ("a-b", "b:c"), ("a-b", "a:b:c")] {
-        found.push(arena.call(&looking.clone().text(key), name).await);
-    }
-    arena.load(&looking, "a").await.unwrap();
-    let own = arena.call(&looking.text("b:c"), "a").await;
-    let nothing = found.iter().all(|seen| matches!(seen, Seen::Works(0, _)));
-    match (kept, nothing, own) {
-        (Seen::Works(..), true, Seen::Works(6, _)) => {
-            Seen::Shown("the neighbour finds nothing, and the plugin itself what it kept".into())
-        }
-        other => Seen::Otherwise(format!("{other:?}, {found:?}")),
     }
 }

@@ -5,14 +5,44 @@ use palisade::limits::Limit;
 
 const BRIEF: &str = "guest-time = \"100 ms\"";
 const FOREVER: u64 = 0xffff_ffff;
+/// Rounds of a loop that takes some tenths of a second, and milliseconds of sleep: far more than one limit and far less
+/// than the other, on any machine, however busy.
+const ROUNDS: u64 = 400_000_000;
+const SLEEP_MS: u64 = 4_000;
 
 pub fn rows() -> Vec<Row> {
+    [pairs(), endless()].concat()
+}
+
+/// The same work twice, with nothing between the two but the limit: what ends it at the one leaves it alone at the other.
+fn pairs() -> Vec<Row> {
+    let spin = |about, kind, limit: &str, end| wat("spin", about, end).n(ROUNDS).kind(kind).limit(limit);
+    let sleep = |about, kind, limit: &str, end| wat("sleep", about, end).n(SLEEP_MS).kind(kind).limit(limit);
+    let (guest, wall, action) = (Limit::GuestTime, Limit::WallTime, Limit::ActionTime);
+    vec![
+        spin("G1 guest-time", "query", "guest-time = \"10 s\"", End::Works),
+        spin("G1 guest-time", "query", "guest-time = \"20 ms\"", End::Limit(guest, 20)),
+        spin("G1 guest-time", "action", "guest-time = \"10 s\"", End::Works),
+        spin("G1 guest-time", "action", "guest-time = \"20 ms\"", End::Limit(guest, 20)),
+        spin("G1 wall-time", "query", "wall-time = \"30 s\"", End::Works),
+        spin("G1 wall-time", "query", "wall-time = \"20 ms\"", End::Limit(wall, 20)),
+        spin("G1 action-time", "action", "action-time = \"30 s\"", End::Works),
+        spin("G1 action-time", "action", "action-time = \"20 ms\"", End::Limit(action, 20)),
+        sleep("G7 wall-time", "mutation", "wall-time = \"30 s\"", End::Works),
+        sleep("G7 wall-time", "mutation", "wall-time = \"50 ms\"", End::Limit(wall, 50)),
+        sleep("G7 action-time", "action", "action-time = \"30 s\"", End::Works),
+        sleep("G7 action-time", "action", "action-time = \"50 ms\"", End::Limit(action, 50)),
+        // Time in the host is not the guest's.
+        sleep("G7 guest-time", "query", "guest-time = \"50 ms\"", End::Works),
+    ]
+}
+
+fn endless() -> Vec<Row> {
     let guest_time = || End::Limit(Limit::GuestTime, 100);
     let stack = || End::Limit(Limit::Stack, Limit::Stack.default_max());
     let wall = || End::Limit(Limit::WallTime, 200);
     let action = || End::Limit(Limit::ActionTime, 200);
     vec![
-        wat("spin", "G1 guest-time", End::Works).n(1_000).limit(BRIEF),
         wat("spin", "G1 guest-time", guest_time()).n(FOREVER).limit(BRIEF),
         wat("spin-bulk", "G1 guest-time", guest_time()).limit(BRIEF),
         wat("spin-copy", "G1 guest-time", guest_time()).limit(BRIEF),
@@ -21,17 +51,13 @@ pub fn rows() -> Vec<Row> {
         wat("spin-start", "G1 guest-time", guest_time()).limit(BRIEF),
         wat("spin-realloc", "G1 guest-time", guest_time()).text("a text for it to take").limit(BRIEF),
         wat("spin-post-return", "G1 guest-time", guest_time()).limit(BRIEF),
-        wat("spin", "G1 wall-time", End::Works).n(1_000).limit("wall-time = \"200 ms\""),
         wat("spin", "G1 wall-time", wall()).n(FOREVER).limit("wall-time = \"200 ms\""),
-        wat("spin", "G1 action-time", End::Works).n(1_000).kind("action").limit("action-time = \"200 ms\""),
         wat("spin", "G1 action-time", action()).n(FOREVER).kind("action").limit("action-time = \"200 ms\""),
         wat("host-calls", "G1 host-calls", End::Works).n(50).limit("host-calls = 50"),
         wat("host-calls", "G1 host-calls", End::Limit(Limit::HostCalls, 50)).n(51).limit("host-calls = 50"),
         wat("spin", "G1 fuel", End::Works).n(1_000).limit("fuel = 100000"),
         wat("spin", "G1 fuel", End::Limit(Limit::Fuel, 100_000)).n(FOREVER).limit("fuel = 100000"),
-        wat("sleep", "G7 wall-time", End::Works).n(1).limit("wall-time = \"200 ms\""),
         wat("sleep", "G7 wall-time", wall()).n(3_600_000).limit("wall-time = \"200 ms\""),
-        wat("sleep", "G7 action-time", End::Works).n(1).kind("action").limit("action-time = \"200 ms\""),
         wat("sleep", "G7 action-time", action())
             .n(3_600_000)
             .kind("action")

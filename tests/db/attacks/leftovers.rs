@@ -39,6 +39,11 @@ const STATEMENTS: &[&str] = &[
 
 #[tokio::test]
 async fn what_a_statement_leaves_in_its_session_is_gone_for_the_next_borrower() {
+    session_is_clean_after_all_that_it_can_keep().await;
+}
+
+/// Statements that leave in their sessions whatever one can keep, and a look at each session after each of them.
+pub async fn session_is_clean_after_all_that_it_can_keep() {
     let arena = Arena::new().await;
     arena.world.sql.batch_execute(SOIL).await.unwrap();
     for kind in ["in-mutation", "in-action"] {

@@ -1,0 +1,134 @@
+//! What a plugin is not blamed for, and what is looked at once more: failures that the database made, a plugin that is
+//! disabled after its tap ran, a cron tap while its plugin is quarantined.
+
+use super::{PATIENCE, create, is_disabled, sit_out, standing};
+use crate::harness::{World, altered, builder, call, connect, guest};
+use palisade::backend::private::{PrivateOptions, PrivateServer};
+use palisade::guard::request_context::RequestId;
+use palisade::limits::{BREAKER_FAILURES, MUTATION_ATTEMPTS_MAX};
+use palisade::{CallError, Caller, Host, Policy, Standing};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Inserts a row, and panics when it cannot.
+async fn insist(host: &Host) -> Result<Value, CallError> {
+    call(host, "replay", "writes/insist", json!({ "id": 100 })).await
+}
+
+#[tokio::test]
+async fn trap_because_the_database_was_away_never_quarantines() {
+    // Where a server of another user can be, too: it never runs as root.
+    let folder = tempfile::Builder::new().prefix("palisade-test-").tempdir_in("/var/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let options = PrivateOptions { durable: false, ..PrivateOptions::persistent(folder.path()) };
+    let database = PrivateServer::start(options.clone()).await.unwrap();
+    let builder = builder(database.url()).plugin(guest("replay"), Policy::as_asked());
+    let host = builder.build().await.unwrap();
+    database.stop().await;
+    for _ in 0..2 * BREAKER_FAILURES {
+        let failed = insist(&host).await;
+        assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
+    }
+    assert_eq!(standing(&host, "replay"), Standing::Serving);
+    let again = PrivateServer::start(options).await.unwrap();
+    insist(&host).await.unwrap();
+    drop(host);
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn trap_of_a_mutation_that_lost_its_race_never_quarantines() {
+    let world = World::new().await;
+    let host = world.host(&["replay"]).await;
+    // Every insertion loses a race, as far as anybody can tell.
+    let losing = "
+        CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$;
+        CREATE TRIGGER lose BEFORE INSERT ON plugin_replay.entries FOR EACH ROW EXECUTE FUNCTION public.lose();";
+    world.sql.batch_execute(losing).await.unwrap();
+    for _ in 0..=BREAKER_FAILURES / MUTATION_ATTEMPTS_MAX {
+        let failed = insist(&host).await;
+        assert!(matches!(failed, Err(CallError::Contended { .. })), "{failed:?}");
+    }
+    let panics = world.log.messages().iter().filter(|message| message.starts_with("panicked at")).count();
+    assert!(panics > BREAKER_FAILURES as usize, "each run traps: {panics}");
+    assert_eq!(standing(&host, "replay"), Standing::Serving);
+    world.sql.batch_execute("DROP TRIGGER lose ON plugin_replay.entries").await.unwrap();
+    insist(&host).await.unwrap();
+}
+
+#[tokio::test]
+async fn item_is_not_written_when_a_plugin_whose_tap_has_run_is_disabled_before_the_commit() {
+    let world = World::new().await;
+    let named = |name: &str, weight: u32| {
+        altered("taps", |manifest| {
+            let renamed = manifest.replace("name = \"taps\"", &format!("name = \"{name}\""));
+            renamed.replace("weight = 10", &format!("weight = {weight}"))
+        })
+    };
+    let (first, second) = (named("first", 1), named("second", 2));
+    let builder = world.builder().plugin(first.path(), Policy::as_asked());
+    let host = builder.plugin(second.path(), Policy::as_asked()).build().await.unwrap();
+    // The taps of the first have run when the last of the second waits.
+    let rival = connect(&world.url()).await;
+    rival.batch_execute("BEGIN; LOCK TABLE plugin_second.seen IN SHARE MODE").await.unwrap();
+    let writing = tokio::spawn({
+        let host = host.clone();
+        async move { create(&host, json!({})).await }
+    });
+    let waits =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'plugin_second.seen'::regclass AND NOT granted";
+    while world.count(waits).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    host.disable("first", "a test").await.unwrap();
+    rival.batch_execute("COMMIT").await.unwrap();
+    is_disabled(writing.await.unwrap());
+    for table in ["palisade.items", "plugin_first.seen", "plugin_second.seen"] {
+        assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+    host.enable("first").await.unwrap();
+    create(&host, json!({})).await.unwrap();
+}
+
+#[tokio::test]
+async fn cron_tap_of_a_plugin_that_is_quarantined_does_not_run_and_runs_again_after() {
+    let world = World::new().await;
+    let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
+    let host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
+    let item = create(&host, json!({})).await.unwrap();
+    // While cron fails as well, it is no probe that ends the quarantine early.
+    let trap = "INSERT INTO palisade.variables VALUES ('taps', 'cron', '\"trap\"') ON CONFLICT DO NOTHING;
+         DELETE FROM palisade.variables WHERE name = 'last-run';
+         UPDATE palisade.items SET fields = '{\"access\": \"trap\"}'";
+    world.sql.batch_execute(trap).await.unwrap();
+    let until = loop {
+        match standing(&host, "taps") {
+            Standing::Quarantined { since, until, .. }
+                if until.duration_since(since).unwrap() > Duration::from_secs(3) =>
+            {
+                break until;
+            }
+            Standing::Quarantined { .. } => sit_out(&host, "taps").await,
+            _ => {}
+        }
+        let _failed = host.item(&item.id.to_string(), Caller::Host, RequestId::random()).await;
+    };
+    let untrap =
+        "DELETE FROM palisade.variables WHERE name = 'cron'; UPDATE palisade.items SET fields = '{}'";
+    world.sql.batch_execute(untrap).await.unwrap();
+    // Two of its times come, at least.
+    let ran = "SELECT count(*) FROM palisade.variables WHERE plugin = 'taps' AND name = 'last-run'";
+    while SystemTime::now() + Duration::from_millis(500) < until {
+        assert_eq!(world.count(ran).await, 0);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while world.count(ran).await == 0 {
+        assert!(Instant::now() < deadline, "it never runs again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(standing(&host, "taps"), Standing::Serving);
+}
