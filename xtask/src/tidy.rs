@@ -6,6 +6,7 @@
 mod contract;
 mod imports;
 mod layout;
+mod locks;
 mod numbers;
 mod rust;
 mod text;
@@ -60,6 +61,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
         imports::check,
         numbers::check,
         contract::check,
+        locks::check,
         text::reasons,
         text::words,
     ];
