@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what a select in a plugin costs, beside the same one without Palisade; and what callers of one plugin
-//! notice of another that spins.
+//! `cargo xtask bench`: what a select in a plugin costs, beside the same one without Palisade; what callers of one plugin
+//! notice of another that spins; and what it costs to count fuel.
 //!
 //! What is measured, and how, is in `tests/benches`. Nothing here fails because of a time.
 
@@ -27,11 +27,11 @@ pub fn run(quick: bool, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Measures a plugin's calls while another one spins, and prints both.
-pub fn neighbour(quick: bool) -> Result<()> {
+/// Measures what computing guests cost, their neighbours with `--neighbour` or themselves with `--fuel`, and prints it.
+pub fn compute(which: &str, quick: bool) -> Result<()> {
     prepare()?;
-    let mut measure = built("neighbour")?;
-    step::run("measuring", measure.arg("--").args(quick.then_some("--quick")))
+    let mut measure = built("compute")?;
+    step::run("measuring", measure.args(["--", which]).args(quick.then_some("--quick")))
 }
 
 fn prepare() -> Result<()> {

@@ -97,8 +97,11 @@ enum Task {
         #[arg(long)]
         json: bool,
         /// Measure what callers of one plugin notice while another one spins, four times on each processor
-        #[arg(long, conflicts_with = "json")]
+        #[arg(long, conflicts_with_all = ["json", "fuel"])]
         neighbour: bool,
+        /// Measure the same calls with fuel counted and without
+        #[arg(long, conflicts_with = "json")]
+        fuel: bool,
     },
     /// Build the example plugins and the test guests into components, in target/guests
     Guests,
@@ -119,7 +122,8 @@ fn main() -> ExitCode {
         Task::Demo { once, listen } => demo::run(once, listen),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Hostile { rounds } => hostile::run(rounds),
-        Task::Bench { quick, neighbour: true, .. } => bench::neighbour(quick),
+        Task::Bench { quick, neighbour: true, .. } => bench::compute("--neighbour", quick),
+        Task::Bench { quick, fuel: true, .. } => bench::compute("--fuel", quick),
         Task::Bench { quick, json, .. } => bench::run(quick, json),
         Task::Mutants { files, shard, units, no_settings } => {
             mutants::run(&mutants::Options { files, shard, units, no_settings })

@@ -1,0 +1,65 @@
+//! A plugin's calls alone, and while another plugin spins in four invocations for each processor.
+
+use crate::{Turn, builder, report, turn};
+use palisade::backend::private::PrivateServer;
+use palisade::{Caller, Host};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Spinning invocations for each processor.
+const SPINNING: usize = 4;
+/// Until those that begin have been moved, and those that end have ended.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Below it a 99th percentile is a handful of calls.
+const CALLS: usize = 4_000;
+
+/// What the neighbour's callers ask for, and how many selects that is.
+const ASKED: [(&str, u32); 2] = [("an empty call", 0), ("a call with one select", 1)];
+
+pub async fn measure(server: &PrivateServer, rounds: usize) {
+    let host = builder(server, &["bench", "probe"]).build().await;
+    let host = Arc::new(host.expect("a host with `bench` and `probe`: run `cargo xtask guests`"));
+    let spinning = SPINNING * std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{spinning} invocations spin; {CALLS} calls a turn; microseconds, medians of {rounds} rounds");
+    for (name, selects) in ASKED {
+        let asked = json!({ "id": 1, "count": selects });
+        let mut turns: Vec<[Turn; 2]> = Vec::new();
+        for _ in 0..rounds {
+            let quiet = turn(&host, "reads/repeat", asked.clone(), CALLS).await;
+            let spinners = spin(&host, spinning);
+            tokio::time::sleep(SETTLE).await;
+            let beside = turn(&host, "reads/repeat", asked.clone(), CALLS).await;
+            drop(spinners);
+            tokio::time::sleep(SETTLE).await;
+            turns.push([quiet, beside]);
+        }
+        for (which, of) in [("median", median as fn(&Turn) -> f64), ("p99", p99)] {
+            report(&format!("{name}, {which}"), ["quiet", "beside"], &turns, of);
+        }
+    }
+}
+
+fn median(turn: &Turn) -> f64 {
+    turn.median_us
+}
+
+fn p99(turn: &Turn) -> f64 {
+    turn.p99_us
+}
+
+/// Callers of a function that never ends by itself, each of which calls it again when its time is over.
+fn spin(host: &Arc<Host>, count: usize) -> JoinSet<()> {
+    let mut spinners = JoinSet::new();
+    for _ in 0..count {
+        let host = Arc::clone(host);
+        spinners.spawn(async move {
+            loop {
+                let ended = host.call("probe", "abuses/spin", json!({}), Caller::Anonymous).await;
+                assert!(ended.is_err(), "it never ends by itself");
+            }
+        });
+    }
+    spinners
+}
