@@ -11,6 +11,7 @@ mod calls;
 mod clock;
 mod command;
 mod db;
+mod fuzz;
 mod harden;
 mod hostile;
 mod http;
