@@ -12,6 +12,7 @@ mod clock;
 mod command;
 mod db;
 mod determinism;
+mod fuzz;
 mod harden;
 mod hostile;
 mod http;

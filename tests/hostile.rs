@@ -55,6 +55,14 @@ fn single() -> Vec<Row> {
     [time::rows(), space::rows(), values::rows(), reach::rows(), budgets::rows()].concat()
 }
 
+/// All components of `guests/hostile`, in their smallest size.
+pub fn components() -> impl Iterator<Item = (String, Vec<u8>)> {
+    source::names().into_iter().map(|name| {
+        let bytes = source::build(&name, 1);
+        (name, bytes)
+    })
+}
+
 fn table(rows: &[(&Row, &Seen)]) -> String {
     let mut text =
         format!("{:<24} {:<46} {:<7} {:<5} what stopped it\n", "component", "about", "kind", "half");

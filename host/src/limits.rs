@@ -225,6 +225,8 @@ pub const FUNCTION_LOCALS_MAX: u32 = 5_000;
 pub const COMPONENT_NESTING_MAX: usize = 20;
 /// Characters of a function's name that a refusal repeats.
 pub const FUNCTION_NAME_CHARS_MAX: usize = 80;
+/// Bytes of a refused component's sentence that are shown: the longest difference of exports fits.
+pub const LOAD_SENTENCE_BYTES_MAX: usize = 8 * 1024;
 /// Lines of the difference between a manifest's exports and a component's that a refusal shows.
 pub const EXPORT_LINES_MAX: usize = 20;
 /// Characters of one such line.

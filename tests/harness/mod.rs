@@ -1,6 +1,7 @@
 //! What every test needs: a database of its own, hosts on it, and a look at it from the other side.
 
 mod log;
+mod outside;
 mod refused;
 mod server;
 mod state;
@@ -8,8 +9,10 @@ mod variants;
 mod web;
 
 pub use log::Captured;
+pub use outside::Outside;
 pub use refused::{exceeded, invalid, trapped};
 use server::compiled_code;
+pub use server::{SERVER, shared};
 pub use state::Whole;
 pub use variants::{CALLS, component, limited, odd};
 pub use web::{Answer, Served, client};
@@ -46,13 +49,28 @@ pub fn palisade() -> PathBuf {
     binary.canonicalize().unwrap()
 }
 
+/// Where built guests are.
+fn built() -> PathBuf {
+    std::env::var_os("PALISADE_GUESTS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"), PathBuf::from)
+}
+
+/// The sets that they are in.
+const SETS: [&str; 2] = ["tests", "example-plugins"];
+
 /// The folder of a built guest.
 pub fn guest(name: &str) -> PathBuf {
-    let folder = std::env::var_os("PALISADE_GUESTS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"), PathBuf::from);
-    let found =
-        ["tests", "example-plugins"].iter().map(|set| folder.join(set).join(name)).find(|path| path.is_dir());
+    let found = SETS.iter().map(|set| built().join(set).join(name)).find(|path| path.is_dir());
     found.unwrap_or_else(|| panic!("guest {name} is not built: run `cargo xtask guests`"))
+}
+
+/// The folders of all built guests, by name.
+pub fn guests() -> Vec<PathBuf> {
+    let entries = SETS.iter().flat_map(|set| std::fs::read_dir(built().join(set)).unwrap());
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|path| path.join("palisade.toml").exists());
+    folders.sort();
+    folders
 }
 
 /// A copy of a guest's folder whose manifest has been changed.
@@ -81,7 +99,7 @@ pub fn copy(from: &std::path::Path, to: &std::path::Path) {
 impl World {
     /// A fresh database.
     pub async fn new() -> Self {
-        let server = server::shared().await;
+        let server = shared().await;
         let database = format!("t{}", Uuid::new_v4().simple());
         let admin = server.connect("postgres").await;
         admin
@@ -96,7 +114,7 @@ impl World {
 
     /// A database as PostgreSQL makes it, on a server that does not say that it is a host's own: an external one.
     pub async fn bare() -> Self {
-        let server = server::shared().await;
+        let server = shared().await;
         let database = format!("t{}", Uuid::new_v4().simple());
         let admin = server.connect("postgres").await;
         for text in [

@@ -2,11 +2,7 @@
 
 use super::row::{Origin, Row, Seen};
 use super::source;
-use crate::harness::{World, altered, call, guest};
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::{any, get};
-use palisade::guard::address::AddressPolicy;
+use crate::harness::{Outside, World, altered, call, guest};
 use palisade::{Host, Policy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,8 +11,7 @@ use tempfile::TempDir;
 pub struct Arena {
     pub world: World,
     pub host: Host,
-    address: String,
-    server: tokio::task::JoinHandle<()>,
+    outside: Outside,
 }
 
 /// Rows that one loaded plugin serves.
@@ -45,23 +40,15 @@ pub fn groups(rows: &[Row]) -> Vec<Group<'_>> {
 impl Arena {
     pub async fn new() -> Self {
         let world = World::new().await;
-        // An address of this machine that a plugin may reach: 127.0.0.1 stays one that it may not.
-        let listener = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let away =
-            || async { (StatusCode::FOUND, [("location", "http://169.254.169.254/latest/meta-data")]) };
-        let app = Router::new().route("/", any(|| async { "hello" })).route("/metadata", get(away));
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let addresses =
-            AddressPolicy { allow: vec!["127.0.0.2/32".parse().unwrap()], ..AddressPolicy::default() };
-        let host = world.builder().addresses(addresses).build().await.unwrap();
+        let outside = Outside::new().await;
+        let host = world.builder().addresses(Outside::addresses()).build().await.unwrap();
         host.load(guest("greeter"), &Policy::harmless()).await.unwrap();
-        Self { world, host, address, server }
+        Self { world, host, outside }
     }
 
     /// A folder with a row's plugin under this name.
     pub fn folder(&self, row: &Row, name: &str) -> TempDir {
-        let manifest = row.manifest.replace("ADDRESS", &self.address);
+        let manifest = row.manifest.replace("ADDRESS", &self.outside.address);
         let Origin::Wat(size) = row.origin else {
             return altered(row.component, |text| {
                 text.replace(&format!("name = \"{}\"", row.component), &format!("name = \"{name}\""))
@@ -93,7 +80,7 @@ impl Arena {
     pub async fn call(&self, row: &Row, name: &str) -> Seen {
         let mut arguments = row.arguments.clone();
         if let Some(Value::String(text)) = arguments.get_mut("text") {
-            *text = text.replace("ADDRESS", &self.address);
+            *text = text.replace("ADDRESS", &self.outside.address);
         }
         let logged = || self.world.log.all().iter().filter(|entry| entry.plugin == name).count();
         let before = logged();
@@ -130,11 +117,5 @@ impl Arena {
             Ok(greeting) if greeting == json!("Hello, Ada!") => seen,
             other => Seen::Otherwise(format!("the neighbour got {other:?} after: {seen}")),
         }
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }

@@ -38,6 +38,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "PERCENT",
             "DURATION_BUCKETS_US",
             "FUNCTION_NAME_CHARS_MAX",
+            "LOAD_SENTENCE_BYTES_MAX",
             "EXPORT_LINES_MAX",
             "EXPORT_LINE_CHARS_MAX",
         ],

@@ -44,7 +44,7 @@ pub fn file(name: &str, size: usize) -> String {
 }
 
 /// A component as bytes.
-fn build(name: &str, size: usize) -> Vec<u8> {
+pub fn build(name: &str, size: usize) -> Vec<u8> {
     let text = expand(&read(name), size);
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{name}.wat: {error}"))
 }

@@ -10,6 +10,7 @@ mod step;
 mod bench;
 mod demo;
 mod determinism;
+mod fuzz;
 mod hostile;
 mod mutants;
 mod test;
@@ -84,6 +85,23 @@ enum Task {
     /// Builds the `palisade` command as it is developed and as it is released, which takes minutes the first time, and gives
     /// both the same component, seed, instant, request and rows.
     Determinism,
+    /// Throw any bytes, values and JSON at the host for some minutes, or one case of them again
+    ///
+    /// A case consists of what its seed says. One that fails ends the run and is told with the command that repeats it.
+    Fuzz {
+        /// What to fuzz; all of them in turn unless given
+        #[arg(value_enum)]
+        target: Option<fuzz::Target>,
+        /// How long for each; 5 unless a seed is given, which is then the only case
+        #[arg(long)]
+        minutes: Option<u64>,
+        /// The first case; drawn unless given
+        #[arg(long)]
+        seed: Option<u64>,
+        /// How many cases, at most
+        #[arg(long)]
+        cases: Option<u64>,
+    },
     /// Measure a select in a plugin beside the same one without Palisade
     ///
     /// Builds the host optimized, starts a private database, and lets the ways to read one row take turns, at 1 and at 16
@@ -129,6 +147,9 @@ fn main() -> ExitCode {
             mutants::run(&mutants::Options { files, shard, units, no_settings })
         }
         Task::Determinism => determinism::run(),
+        Task::Fuzz { target, minutes, seed, cases } => {
+            fuzz::run(target, &fuzz::Plan { minutes, seed, cases })
+        }
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),

@@ -96,7 +96,7 @@ fn escape(text: &str, left: &mut usize, cut: &mut bool) -> String {
 }
 
 /// Control characters, line and paragraph separators, and the marks that change the direction of text.
-fn is_unsafe(character: char) -> bool {
+pub(crate) fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

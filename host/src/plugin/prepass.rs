@@ -50,7 +50,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<usize, String> {
     let mut stack: Vec<Component> = Vec::new();
     let mut instances = 0;
     for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|error| format!("the component is malformed: {}", error.message()))?;
+        let payload = payload.map_err(|error| malformed(&error))?;
         visit(&mut stack, payload)?;
         if let [outermost] = &*stack {
             instances = outermost.made.core;
@@ -81,14 +81,14 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
         }
         Payload::InstanceSection(section) => {
             for instance in section {
-                let instance = instance.map_err(|error| error.message().to_owned())?;
+                let instance = instance.map_err(|error| malformed(&error))?;
                 let made = usize::from(matches!(instance, Instance::Instantiate { .. }));
                 add(stack, Made { all: made, core: made })?;
             }
         }
         Payload::ComponentInstanceSection(section) => {
             for instance in section {
-                let instance = instance.map_err(|error| error.message().to_owned())?;
+                let instance = instance.map_err(|error| malformed(&error))?;
                 if let ComponentInstance::Instantiate { component_index, .. } = instance {
                     let known = stack
                         .last()
@@ -128,10 +128,10 @@ fn function(body: &wasmparser::FunctionBody<'_>) -> Result<(), String> {
             "a function has {bytes} bytes: at most {FUNCTION_BYTES_MAX} are allowed; split it"
         ));
     }
-    let locals = body.get_locals_reader().map_err(|error| error.message().to_owned())?;
+    let locals = body.get_locals_reader().map_err(|error| malformed(&error))?;
     let mut total = 0_u32;
     for local in locals {
-        let (count, _) = local.map_err(|error| error.message().to_owned())?;
+        let (count, _) = local.map_err(|error| malformed(&error))?;
         total = total.saturating_add(count);
     }
     if total > FUNCTION_LOCALS_MAX {
@@ -140,6 +140,12 @@ fn function(body: &wasmparser::FunctionBody<'_>) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// What the parser says, in one line: it prints bytes one below the other.
+fn malformed(error: &wasmparser::BinaryReaderError) -> String {
+    let message: Vec<&str> = error.message().split_whitespace().collect();
+    format!("the component is malformed: {}", message.join(" "))
 }
 
 #[cfg(test)]
@@ -177,6 +183,8 @@ mod tests {
         assert!(check(b"#!/bin/sh").unwrap_err().contains("no WebAssembly"));
         assert!(refusal("(module)").contains("palisade build"));
         assert!(check(b"\0asm\x0d\0\x01\0\xff\xff\xff").unwrap_err().contains("malformed"));
+        let inner = check(b"\0asm\x0d\0\x01\0\x01\x08no magic").unwrap_err();
+        assert!(inner.contains("malformed") && !inner.contains('\n'), "{inner}");
     }
 
     #[test]

@@ -1,0 +1,277 @@
+//! Running cases: in a process of its own, so that one that hangs, overflows the stack or aborts is caught as well, and
+//! told with its seed.
+//!
+//! Every run of the tests has the same few cases. `cargo xtask fuzz` runs others for as long as it is told, and any one of
+//! them again.
+
+use super::dice::Dice;
+use crate::harness::{SERVER, shared};
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What is thrown at what.
+pub trait Fuzzer: Sized {
+    /// What `cargo xtask fuzz` calls it.
+    const NAME: &'static str;
+    /// Its test, by its full name.
+    const TEST: &'static str;
+    /// How many cases every run of the tests has.
+    const SMOKE: u64;
+    /// After how many cases it begins anew, with a database of its own.
+    const CASES_PER_ARENA: u64;
+
+    async fn new() -> Self;
+
+    /// One case. Returns what came of it, to be counted, or what must not be.
+    async fn case(&mut self, dice: &mut Dice) -> Result<Vec<String>, String>;
+
+    /// What has to hold after many cases.
+    async fn end(self) -> Result<(), String>;
+
+    /// What the cases of every run of the tests have to have met, or they would show nothing.
+    fn has_met(tally: &Tally) -> Result<(), String>;
+}
+
+/// How often what came of cases.
+pub type Tally = BTreeMap<String, u64>;
+
+/// How long nothing may happen: far longer than any case takes, also on a busy machine.
+const HANG: Duration = Duration::from_mins(2);
+/// Bytes that are shown of what a process complained of before it ended.
+const COMPLAINT_BYTES: usize = 4_000;
+/// Says how long to run, from which seed on, and how many cases; and in the child, that it is the child.
+const MINUTES: &str = "PALISADE_FUZZ_MINUTES";
+const SEED: &str = "PALISADE_FUZZ_SEED";
+const CASES: &str = "PALISADE_FUZZ_CASES";
+const CHILD: &str = "PALISADE_FUZZ_CHILD";
+/// What the child's lines begin with.
+const CASE: &str = "fuzz: case ";
+const FAILED: &str = "fuzz: failed ";
+const MET: &str = "fuzz: met ";
+
+/// Runs a fuzzer's cases.
+pub fn run<F: Fuzzer>() {
+    if env::var_os(CHILD).is_some() {
+        return cases::<F>();
+    }
+    let server = runtime().block_on(shared());
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", F::TEST, "--nocapture"]).env(CHILD, "yes").env(SERVER, server.url("postgres"));
+    // The last lines are to be about what went wrong.
+    command.env("RUST_BACKTRACE", "0");
+    let Watched { seeds, met, failure } = watch(&mut command, HANG);
+    for line in met {
+        println!("{}: {line}", F::NAME);
+    }
+    if let Some(failure) = failure {
+        panic!("{}: {failure}\n{}", F::NAME, again(F::NAME, seeds, F::CASES_PER_ARENA));
+    }
+}
+
+/// How to see a failure again.
+fn again(name: &str, seeds: Option<(u64, u64)>, per_arena: u64) -> String {
+    let Some((first, seed)) = seeds else { return "It had not begun with any case.".into() };
+    let began = first + (seed - first) / per_arena * per_arena;
+    let alone = format!("This case again: cargo xtask fuzz {name} --seed {seed}");
+    match seed - began {
+        0 => alone,
+        before => format!(
+            "{alone}\nWith what came before it: cargo xtask fuzz {name} --seed {began} --cases {}",
+            before + 1
+        ),
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// What is known of a process that ran cases.
+struct Watched {
+    /// The first case and the last.
+    seeds: Option<(u64, u64)>,
+    met: Vec<String>,
+    failure: Option<String>,
+}
+
+/// Runs a process until it ends, or says nothing for so long.
+fn watch(command: &mut Command, patience: Duration) -> Watched {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (send, lines) = mpsc::channel();
+    let (out, mut complaints) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    std::thread::spawn(move || {
+        BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| send.send(line))
+    });
+    let complained = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = complaints.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(COMPLAINT_BYTES)..]).into_owned()
+    });
+    let mut watched = Watched { seeds: None, met: Vec::new(), failure: None };
+    loop {
+        match lines.recv_timeout(patience) {
+            Ok(line) => watched.hear(&line),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                child.kill().unwrap();
+                watched.failure = Some(format!("nothing happens for {patience:?}"));
+                break;
+            }
+        }
+    }
+    let status = child.wait().unwrap();
+    if watched.failure.is_none() && !status.success() {
+        watched.failure = Some(format!("the process ended with {status}: {}", complained.join().unwrap()));
+    }
+    watched
+}
+
+impl Watched {
+    fn hear(&mut self, line: &str) {
+        // Before it there may be what the test's name is printed with.
+        if let Some((_, seed)) = line.split_once(CASE) {
+            let seed = seed.parse().unwrap();
+            self.seeds = Some((self.seeds.map_or(seed, |(first, _)| first), seed));
+        } else if let Some((_, text)) = line.split_once(FAILED) {
+            self.failure = Some(text.to_owned());
+        } else if let Some((_, text)) = line.split_once(MET) {
+            self.met.push(text.to_owned());
+        }
+    }
+}
+
+/// Which cases.
+struct Plan {
+    first: u64,
+    cases: u64,
+    until: Option<Instant>,
+    /// Whether they are those of every run of the tests.
+    is_smoke: bool,
+}
+
+impl Plan {
+    fn read(smoke: u64) -> Self {
+        let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+        let until = number(MINUTES).map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
+        match (number(SEED), number(CASES), until) {
+            (None, None, None) => Self { first: 0, cases: smoke, until: None, is_smoke: true },
+            (Some(first), cases, None) => {
+                Self { first, cases: cases.unwrap_or(1), until: None, is_smoke: false }
+            }
+            // Seeds that nobody has had, and short enough to be typed.
+            (first, cases, until) => Self {
+                first: first.unwrap_or_else(|| u64::from(rand::random::<u32>()) << 16),
+                cases: cases.unwrap_or(u64::MAX),
+                until,
+                is_smoke: false,
+            },
+        }
+    }
+}
+
+/// Runs the cases, here.
+fn cases<F: Fuzzer>() {
+    let plan = Plan::read(F::SMOKE);
+    listen();
+    let runtime = runtime();
+    let ran = runtime.block_on(run_plan::<F>(&plan));
+    // What hangs on another thread is not waited for.
+    runtime.shutdown_background();
+    let told = ran.and_then(|tally| {
+        for (what, times) in &tally {
+            println!("{MET}{times:>6} {what}");
+        }
+        if plan.is_smoke { F::has_met(&tally) } else { Ok(()) }
+    });
+    if let Err(failure) = told {
+        println!("{FAILED}{}", failure.escape_debug());
+        panic!("a case failed");
+    }
+}
+
+async fn run_plan<F: Fuzzer>(plan: &Plan) -> Result<Tally, String> {
+    let (mut tally, mut arena, mut slowest) = (Tally::new(), None, (Duration::ZERO, 0));
+    let is_over = || plan.until.is_some_and(|until| Instant::now() > until);
+    for case in (0..plan.cases).take_while(|_| !is_over()) {
+        if case % F::CASES_PER_ARENA == 0 {
+            end(arena.take()).await?;
+        }
+        let seed = plan.first.wrapping_add(case);
+        println!("{CASE}{seed}");
+        let arena = match &mut arena {
+            Some(arena) => arena,
+            none => none.insert(F::new().await),
+        };
+        let began = Instant::now();
+        *tally.entry("cases".into()).or_default() += 1;
+        for what in arena.case(&mut Dice::new(seed)).await? {
+            *tally.entry(what).or_default() += 1;
+        }
+        unharmed()?;
+        slowest = slowest.max((began.elapsed(), seed));
+    }
+    println!("{MET}the slowest case {} took {:?}", slowest.1, slowest.0);
+    end(arena).await?;
+    Ok(tally)
+}
+
+async fn end<F: Fuzzer>(arena: Option<F>) -> Result<(), String> {
+    match arena {
+        Some(arena) => arena.end().await,
+        None => Ok(()),
+    }
+}
+
+/// Panics of any thread, also of those that nobody waits for.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn listen() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
+        usual(panic);
+    }));
+}
+
+/// Whether nothing has panicked.
+fn unharmed() -> Result<(), String> {
+    let panics = std::mem::take(&mut *PANICS.lock().unwrap_or_else(PoisonError::into_inner));
+    if panics.is_empty() { Ok(()) } else { Err(panics.join("; ")) }
+}
+
+fn script(text: &str) -> Watched {
+    watch(Command::new("sh").args(["-c", text]), Duration::from_millis(500))
+}
+
+#[test]
+fn process_that_hangs_or_dies_is_a_failure_of_its_last_case() {
+    for (text, failure) in [
+        ("echo fuzz: case 7; echo fuzz: case 9; sleep 60", "nothing happens for 500ms"),
+        ("echo fuzz: case 7; echo fuzz: case 9; kill -ABRT $$", "signal: 6"),
+        ("echo fuzz: case 7; echo fuzz: case 9; echo fuzz: failed wrong; exit 1", "wrong"),
+        ("echo fuzz: case 7; echo fuzz: case 9; echo oh >&2; exit 3", "exit status: 3: oh"),
+    ] {
+        let watched = script(text);
+        assert_eq!(watched.seeds, Some((7, 9)), "{text}");
+        assert!(watched.failure.as_ref().is_some_and(|told| told.contains(failure)), "{:?}", watched.failure);
+    }
+    let watched = script("echo test x ... fuzz: case 7; echo fuzz: met 1 value");
+    assert_eq!(
+        (watched.seeds, watched.failure, watched.met),
+        (Some((7, 7)), None, vec!["1 value".to_owned()])
+    );
+}
+
+#[test]
+fn failure_is_told_with_the_command_that_repeats_it() {
+    let alone = "This case again: cargo xtask fuzz loader --seed 7";
+    assert_eq!(again("loader", Some((7, 7)), 500), alone);
+    assert_eq!(again("loader", Some((0, 7)), 1), alone);
+    let began = "With what came before it: cargo xtask fuzz loader --seed 500 --cases 4";
+    assert!(again("loader", Some((0, 503)), 500).ends_with(began));
+}

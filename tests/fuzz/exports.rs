@@ -1,0 +1,291 @@
+//! Any JSON for every function that plugins export, over HTTP: answered with a value, or an error that is the caller's or
+//! the plugin's and in the one form that errors have.
+//!
+//! The functions are those of all guests that the tests build, their types read from the components. Items are written,
+//! too: that calls taps.
+
+use super::campaign::{Fuzzer, Tally};
+use super::damage::{any, camel, damage, json, text};
+use super::dice::Dice;
+use super::values::Maker;
+use super::words;
+use crate::harness::{Served, World, guests};
+use palisade::guard::user::{Permission, UserId};
+use palisade::limits::{BODY_BYTES_MAX, BODY_DISCARD_BYTES_MAX, Limit, Limits};
+use palisade::{Host, Policy};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use wit_component::{DecodedWasm, decode};
+use wit_parser::{Function, FunctionKind, Resolve, WorldItem};
+
+pub struct Exports {
+    _world: World,
+    host: Host,
+    served: Served,
+    functions: Vec<Exported>,
+    item: String,
+    token: String,
+}
+
+struct Exported {
+    plugin: String,
+    path: String,
+    resolve: std::rc::Rc<Resolve>,
+    function: Function,
+}
+
+/// What errors are, by status, that a caller or a plugin is to blame for.
+const KINDS: &[(u16, &[&str])] = &[
+    (400, &["bad-arguments"]),
+    (403, &["denied"]),
+    (404, &["no-such-plugin", "no-such-function", "no-such-route", "not-found"]),
+    (405, &["wrong-method"]),
+    (409, &["conflict", "contended", "constraint-violation"]),
+    (412, &["precondition-failed"]),
+    (413, &["body-too-large"]),
+    (415, &["wrong-content-type"]),
+    (422, &["returned", "refused"]),
+    (500, &["plugin-failed", "limit-exceeded"]),
+    (503, &["quarantined"]),
+];
+/// Bytes of an error's sentence.
+const MESSAGE_BYTES_MAX: usize = 3_000;
+/// Bytes of a body: more than a host takes, and less than it closes the connection for before it has answered.
+const BODY_BYTES: usize = BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX / 2;
+/// Values of one call.
+const VALUES_MAX: usize = 3_000;
+
+impl Fuzzer for Exports {
+    const NAME: &'static str = "exports";
+    const TEST: &'static str =
+        "fuzz::any_json_for_every_export_ends_in_a_value_or_an_error_of_the_callers_or_the_plugins";
+    const SMOKE: u64 = 600;
+    const CASES_PER_ARENA: u64 = 3_000;
+
+    async fn new() -> Self {
+        let world = World::new().await;
+        let limits = Limits::unlimited().with(Limit::GuestTime, 200).with(Limit::WallTime, 2_000);
+        let policy = Policy::as_asked().limits(limits.with(Limit::ActionTime, 2_000));
+        let mut builder = world.builder();
+        let mut functions = Vec::new();
+        for folder in guests() {
+            // Only what JSON can carry is served.
+            if let Some(exported) = exported(&folder) {
+                functions.extend(exported);
+                builder = builder.plugin(folder, policy.clone());
+            }
+        }
+        let host = builder.build().await.unwrap();
+        let may =
+            ["create", "edit", "delete"].map(|may| Permission::parse(&format!("item:{may}:note")).unwrap());
+        host.users().permit("editor", &may).await.unwrap();
+        let editor = world.user(&host, "Ada", &["editor"]).await;
+        let token = host.users().token(UserId::from(editor.id), None).await.unwrap();
+        let item =
+            host.create_item(super::imports::draft(), palisade::Caller::Host, super::imports::request());
+        let item = item.await.unwrap().id.to_string();
+        let served = Served::new(host.clone()).await;
+        Self { _world: world, host, served, functions, item, token }
+    }
+
+    async fn case(&mut self, dice: &mut Dice) -> Result<Vec<String>, String> {
+        let (plugin, method, path, mut body) =
+            if dice.one_in(6) { self.item_request(dice) } else { self.call_request(dice) };
+        body.truncate(BODY_BYTES);
+        let answer = self.send(dice, method, &path, body).await?;
+        if answer.kind == "quarantined" {
+            // It fails as often as it is made to.
+            for plugin in self.host.plugins() {
+                self.host.enable(&plugin.name).await.map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(vec![format!("{} {}", answer.status, answer.kind), format!("{plugin}: {}", answer.status)])
+    }
+
+    async fn end(mut self) -> Result<(), String> {
+        let greeting = self.served.post("/call/greeter/greeting/greet", &json!({ "name": "Ada" })).await;
+        if greeting.body != json!("Hello, Ada!") {
+            return Err(format!("the neighbour is not served: {greeting:?}"));
+        }
+        self.served.stop();
+        self.served.ended().await;
+        self.host.stop().await;
+        Ok(())
+    }
+
+    fn has_met(tally: &Tally) -> Result<(), String> {
+        let functions: Vec<Exported> =
+            guests().iter().filter_map(|folder| exported(folder)).flatten().collect();
+        let is_asked =
+            |one: &&Exported| tally.keys().any(|met| met.starts_with(&format!("{}: ", one.place())));
+        let asked = functions.iter().filter(is_asked).count();
+        let kinds =
+            ["200 ", "400 bad-arguments", "422 returned", "500 plugin-failed", "415 wrong-content-type"];
+        let missing: Vec<_> = kinds.iter().filter(|kind| !tally.contains_key(**kind)).collect();
+        // Which ones is left to chance.
+        if missing.is_empty() && asked * 10 >= functions.len() * 9 {
+            return Ok(());
+        }
+        Err(format!("never answered {missing:?}, and asked {asked} of {} functions", functions.len()))
+    }
+}
+
+impl Exported {
+    fn place(&self) -> String {
+        format!("{}/{}", self.plugin, self.path)
+    }
+}
+
+/// What is sent, and on whose behalf it is counted.
+type Asked = (String, Method, String, Vec<u8>);
+
+struct Answered {
+    status: u16,
+    kind: String,
+}
+
+impl Exports {
+    /// A call with arguments that fit, or do not.
+    fn call_request(&self, dice: &mut Dice) -> Asked {
+        let exported = dice.pick(&self.functions);
+        let Exported { plugin, path, resolve, function } = exported;
+        let hopeful = dice.one_in(2);
+        let mut maker = Maker { resolve, dice, hopeful, left: VALUES_MAX };
+        let values = maker.arguments(function);
+        let arguments = function.params.iter().zip(&values);
+        let arguments: Map<String, Value> = arguments
+            .map(|(parameter, value)| (camel(&parameter.name), json(resolve, &parameter.ty, value)))
+            .collect();
+        let mut arguments = Value::Object(arguments);
+        let mut body = match dice.below(8) {
+            0..3 => arguments.to_string().into_bytes(),
+            3 | 4 => {
+                damage(dice, &mut arguments);
+                arguments.to_string().into_bytes()
+            }
+            5 => any(dice, 0).to_string().into_bytes(),
+            _ => text(dice, &arguments),
+        };
+        let mut url = format!("/call/{plugin}/{path}");
+        if dice.one_in(80) {
+            url = format!("/call/{plugin}/{}", "a".repeat(300));
+        } else if dice.one_in(40) {
+            let odd = ["%00", "%ff", "..", "", "a/b", "%2e%2e", "\u{202e}"];
+            url = format!("/call/{plugin}/{}", dice.pick(&odd));
+        }
+        if !url.ends_with(path.as_str()) {
+            // Nobody reads it there, and whoever sends on after the answer may miss that.
+            body.truncate(1_000);
+        }
+        (exported.place(), Method::POST, url, body)
+    }
+
+    /// Reading and writing items.
+    fn item_request(&self, dice: &mut Dice) -> Asked {
+        let right =
+            json!({ "itemType": "note", "title": "A note", "status": "published", "fields": { "a": 1 } });
+        let mut body = right;
+        match dice.below(4) {
+            0 => {}
+            1 => damage(dice, &mut body),
+            2 => body["fields"] = any(dice, 0),
+            _ => body = any(dice, 0),
+        }
+        let bytes = if dice.one_in(4) { text(dice, &body) } else { body.to_string().into_bytes() };
+        let one = format!("/items/{}", self.item);
+        let find = format!(
+            "/items?itemType=note&limit={}&after={}",
+            dice.integer(),
+            words::text(dice, "id", false).len()
+        );
+        let (method, path) = match dice.below(5) {
+            0 | 1 => (Method::POST, "/items".to_owned()),
+            2 => (Method::PATCH, one),
+            3 => (Method::GET, find),
+            _ => (Method::GET, one),
+        };
+        (format!("items {method}"), method, path, bytes)
+    }
+
+    /// Sends it, and looks at whether the answer is of the form that all have.
+    async fn send(
+        &self,
+        dice: &mut Dice,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Answered, String> {
+        let (bytes, start) = (body.len(), String::from_utf8_lossy(&body[..body.len().min(400)]).into_owned());
+        let place = format!("{method} {path} {bytes} bytes {start:?}");
+        let mut request = self.served.request(method, path).body(body);
+        let types = if dice.one_in(30) { "text/plain" } else { "application/json" };
+        request = request.header("content-type", types);
+        if dice.one_in(2) {
+            request = request.header("if-match", format!("\"{}\"", dice.below(4)));
+        }
+        if dice.one_in(2) {
+            request = request.bearer_auth(&self.token);
+        }
+        let response = request.send().await.map_err(|error| format!("{place}: no answer: {error}"))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.map_err(|error| format!("{place}: no whole answer: {error}"))?;
+        let wrong = |what: &str| {
+            Err(format!(
+                "{place}: {what}: {status} {:?}",
+                String::from_utf8_lossy(&bytes[..bytes.len().min(600)])
+            ))
+        };
+        let Ok(answer) = serde_json::from_slice::<Value>(&bytes) else { return wrong("no JSON") };
+        if status < 300 {
+            return Ok(Answered { status, kind: String::new() });
+        }
+        let error = &answer["error"];
+        let (kind, message) = (error["kind"].as_str().unwrap_or_default(), error["message"].as_str());
+        let is_known = KINDS.iter().any(|(known, kinds)| *known == status && kinds.contains(&kind));
+        let is_sentence = message.is_some_and(|message| {
+            !message.is_empty()
+                && message.len() <= MESSAGE_BYTES_MAX
+                && !message.chars().any(char::is_control)
+        });
+        if !is_known || !["caller", "guest"].iter().any(|blame| error["blame"] == *blame) {
+            return wrong("neither the caller's nor the plugin's");
+        }
+        if !is_sentence
+            || headers.get("x-request-id").and_then(|id| id.to_str().ok()) != error["requestId"].as_str()
+        {
+            return wrong("not the form of errors");
+        }
+        Ok(Answered { status, kind: kind.to_owned() })
+    }
+}
+
+/// The functions that a guest exports to callers; nothing for a guest that has resources to export.
+fn exported(folder: &std::path::Path) -> Option<Vec<Exported>> {
+    let plugin = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let bytes = std::fs::read(folder.join(format!("{plugin}.wasm"))).unwrap();
+    let DecodedWasm::Component(resolve, world) = decode(&bytes).unwrap() else {
+        panic!("{plugin} is no component")
+    };
+    let resolve = std::rc::Rc::new(resolve);
+    let mut functions = Vec::new();
+    for (key, item) in &resolve.worlds[world].exports {
+        let name = resolve.name_world_key(key);
+        let WorldItem::Interface { id, .. } = item else { continue };
+        let interface = name.rsplit('/').next().unwrap().split('@').next().unwrap();
+        if name.starts_with("palisade:plugin/") {
+            continue;
+        }
+        for function in resolve.interfaces[*id].functions.values() {
+            if !matches!(function.kind, FunctionKind::Freestanding) {
+                return None;
+            }
+            functions.push(Exported {
+                plugin: plugin.clone(),
+                path: format!("{interface}/{}", function.name),
+                resolve: std::rc::Rc::clone(&resolve),
+                function: function.clone(),
+            });
+        }
+    }
+    Some(functions)
+}

@@ -1,0 +1,151 @@
+//! Texts that a function may be given: what it hopes for, by the name of its parameter, and what it does not.
+
+use super::dice::Dice;
+
+/// Stands for the address of a server that plugins may reach.
+pub const ADDRESS: &str = "ADDRESS";
+/// Stands for the id of an item that there is.
+pub const ITEM: &str = "ITEM";
+/// Stands for the id of a user that there is.
+pub const USER: &str = "USER";
+
+/// Names of parameters, fields and cases, and texts that get beyond the first check there. A function whose parameters
+/// are not here is called all the same, with texts that are meant for others.
+const HOPED: &[(&[&str], &[&str])] = &[
+    (&["table"], &["notes", "notes", "notes", "kinds", "journal"]),
+    (
+        &["column", "columns", "order-by", "returning"],
+        &["title", "title", "body", "id", "rank", "tags", "extra"],
+    ),
+    (&["sql"], STATEMENTS),
+    (&["key", "tag", "tags"], &["k", "a:b", "largest"]),
+    (&["name"], &["flag", "count", "ratio", "label", "accept", "x-one", "content-type"]),
+    (&["id", "ids", "after"], &[ITEM, USER, ITEM]),
+    (&["item-type"], &["note"]),
+    (&["permission"], &["item:note:read", "admin", "note.write"]),
+    (&["fields", "json"], &["{}", "{\"a\":1}", "{\"a\":{\"b\":[1,2,null]}}", "null", "[1e400]"]),
+    (&["url"], &["http://ADDRESS/", "http://ADDRESS/large"]),
+    (&["secret"], &["api-key"]),
+    (&["numeric"], &["0", "-1.50", "NaN", "1e10", "123456789012345678901234567890"]),
+    (&["uuid"], &["018f3c1e-0000-7000-8000-000000000000"]),
+    (&["inet"], &["10.0.0.1", "::1/128"]),
+    (&["like", "ilike", "contains"], &["%a%", "_", "a"]),
+    (&["title", "body", "text", "value", "message", "label"], &["a", "Ada", "line"]),
+];
+
+const STATEMENTS: &[&str] = &[
+    "SELECT id, title FROM notes",
+    "SELECT title FROM notes WHERE rank IS NULL",
+    "SELECT * FROM notes WHERE title = $1",
+    "SELECT count(*) FROM kinds",
+    "SELECT generate_series(1, 300)",
+    "SELECT 1/0",
+    "INSERT INTO notes (title) VALUES ($1)",
+    "INSERT INTO journal (what) VALUES ('x')",
+    "UPDATE notes SET body = 'b' WHERE id = 1",
+    "DELETE FROM notes WHERE id = 1",
+];
+
+/// Lists that may as well be empty.
+pub const HOPED_EMPTY: &[&str] = &["order-by", "after", "headers", "parameters", "fields"];
+/// Cases of variants that suit more functions than others do.
+const HOPED_CASES: &[&str] = &["scalar", "text", "equal", "is-not-null"];
+
+/// The case that a hopeful value is of, if there is such a one.
+pub fn hoped_case<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
+    names.enumerate().find(|(_, name)| HOPED_CASES.contains(name)).map(|(case, _)| case)
+}
+
+/// What nobody hopes for.
+const FEARED: &[&str] = &[
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "\u{1b}[2J",
+    "a\r\nb: c",
+    "\u{d7ff}\u{e000}",
+    "\u{ffff}\u{10ffff}",
+    "\u{202e}evil",
+    "\u{feff}notes",
+    "nоtes",
+    "İ",
+    "ﬁ",
+    "e\u{301}\u{301}\u{301}",
+    "vault",
+    "NOTES",
+    "\"notes\"",
+    "notes; DROP TABLE notes",
+    "pg_settings",
+    "palisade.items",
+    "plugin_sql.notes",
+    "ctid",
+    "' OR '1'='1",
+    "$1",
+    "$999999999999999999999",
+    "SELECT secret FROM vault",
+    "COMMIT",
+    "BEGIN; SELECT 1",
+    "SELECT pg_sleep(10)",
+    "SELECT set_config('role', 'postgres', false)",
+    "WITH x AS (DELETE FROM notes RETURNING *) SELECT * FROM x",
+    "SELECT /* /* */ 1",
+    "SELECT E'\\x3b'",
+    "SELECT 'a",
+    "http://127.0.0.1/",
+    "http://169.254.169.254/latest/meta-data",
+    "http://ADDRESS/metadata",
+    "http://user:pass@ADDRESS/",
+    "http://ADDRESS/../..%2f%2e%2e",
+    "http://[::ffff:127.0.0.1]:1/",
+    "http://0x7f000001/",
+    "file:///etc/passwd",
+    "http://",
+    "::",
+    "{\"a\":",
+    "{\"a\":1,\"a\":2}",
+    "\"\\ud800\"",
+    "{\"\\u0000\":\"\\u0000\"}",
+    "1e999999",
+    "-0",
+    "99999999999999999999999999999999999999.9",
+    "00000000-0000-0000-0000-000000000000",
+    "999.999.999.999",
+    "host",
+    "transfer-encoding",
+    "%",
+    "\\",
+];
+
+/// What long texts repeat.
+const REPEATED: &[&str] = &["a", "(", "[", "é", "NOT ", "\0", "{\"a\":", "1,", "%_", "😀", "SELECT ", " "];
+/// How long they are: at the bounds of `host/src/limits.rs`, and over them.
+const LENGTHS: &[usize] =
+    &[40, 41, 63, 64, 65, 128, 129, 256, 500, 512, 513, 1_024, 4_097, 8_193, 65_536, 65_537];
+
+/// A text for what is called so; a hopeful one if it is to get beyond the first check.
+pub fn text(dice: &mut Dice, hint: &str, hopeful: bool) -> String {
+    let hoped = HOPED.iter().find(|(hints, _)| hints.contains(&hint)).map(|(_, texts)| *texts);
+    match (hoped, hopeful) {
+        (Some(texts), true) => return (*dice.pick(texts)).to_owned(),
+        (None, true) => return "a".to_owned(),
+        (Some(texts), false) if dice.one_in(3) => return (*dice.pick(texts)).to_owned(),
+        _ => {}
+    }
+    match dice.below(10) {
+        0 => {
+            let (text, length) = (*dice.pick(REPEATED), *dice.pick(LENGTHS));
+            text.repeat(length.div_ceil(text.len()))
+        }
+        1 => {
+            let (_, texts) = dice.pick(HOPED);
+            (*dice.pick(texts)).to_owned()
+        }
+        2 => ["", "a", "b"].map(|_| *dice.pick(FEARED)).concat(),
+        3 => {
+            let length = dice.below(30);
+            (0..length).filter_map(|_| char::from_u32((dice.word() % 0x11_0000) as u32)).collect()
+        }
+        _ => (*dice.pick(FEARED)).to_owned(),
+    }
+}

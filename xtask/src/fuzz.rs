@@ -1,0 +1,105 @@
+//! `cargo xtask fuzz`: any bytes as a component, any values for every import, any JSON for every export, for minutes.
+//!
+//! They are the tests of `tests/fuzz.rs` with other cases than every run of the tests has, and more of them.
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::guests::{self, Set};
+use crate::{postgres, repo, step};
+
+/// What is fuzzed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// Any bytes as a component
+    Loader,
+    /// Any values for every function that plugins import
+    Imports,
+    /// Any JSON for every function that plugins export
+    Exports,
+}
+
+/// Which cases, and for how long.
+#[derive(Debug)]
+pub struct Plan {
+    pub minutes: Option<u64>,
+    pub seed: Option<u64>,
+    pub cases: Option<u64>,
+}
+
+/// Minutes, where nothing says which cases.
+const MINUTES: u64 = 5;
+
+impl Target {
+    /// Its test, by its full name.
+    fn test(self) -> &'static str {
+        match self {
+            Self::Loader => "fuzz::component_of_any_bytes_is_loaded_or_refused_with_a_sentence",
+            Self::Imports => "fuzz::any_values_for_every_import_end_in_a_value_an_error_or_a_trap",
+            Self::Exports => {
+                "fuzz::any_json_for_every_export_ends_in_a_value_or_an_error_of_the_callers_or_the_plugins"
+            }
+        }
+    }
+}
+
+/// Builds what the tests need, and runs one of them or all in turn.
+pub fn run(target: Option<Target>, plan: &Plan) -> Result<()> {
+    postgres::ensure()?;
+    guests::build_host()?;
+    guests::build(Set::Examples)?;
+    guests::build(Set::Tests)?;
+    let all = Target::value_variants();
+    for target in target.as_ref().map_or(all, std::slice::from_ref) {
+        let mut test = repo::cargo(".");
+        let name = target.test();
+        test.args([
+            "test",
+            "--package",
+            "palisade-tests",
+            "--test",
+            "all",
+            "--",
+            "--exact",
+            name,
+            "--nocapture",
+        ]);
+        test.env("PALISADE_GUESTS", repo::guests()).envs(plan.variables());
+        step::run(&format!("fuzzing: {target:?}"), &mut test)?;
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// What the tests read.
+    fn variables(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let only = self.seed.is_some() || self.cases.is_some();
+        let minutes = self.minutes.or((!only).then_some(MINUTES));
+        let all = [
+            ("PALISADE_FUZZ_MINUTES", minutes),
+            ("PALISADE_FUZZ_SEED", self.seed),
+            ("PALISADE_FUZZ_CASES", self.cases),
+        ];
+        all.into_iter().filter_map(|(name, number)| Some((name, number?.to_string())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(minutes: Option<u64>, seed: Option<u64>, cases: Option<u64>) -> Vec<String> {
+        let plan = Plan { minutes, seed, cases };
+        plan.variables()
+            .map(|(name, number)| format!("{}={number}", &name["PALISADE_FUZZ_".len()..]))
+            .collect()
+    }
+
+    #[test]
+    fn seed_alone_is_one_case_and_nothing_at_all_runs_for_minutes() {
+        assert_eq!(said(None, Some(7), None), ["SEED=7"]);
+        assert_eq!(said(None, None, None), ["MINUTES=5"]);
+        assert_eq!(said(Some(1), Some(7), None), ["MINUTES=1", "SEED=7"]);
+        assert_eq!(said(None, Some(7), Some(3)), ["SEED=7", "CASES=3"]);
+    }
+}
