@@ -91,7 +91,10 @@ async fn call_that_nobody_waits_for_is_counted_as_cancelled() {
     assert_eq!(ended(&host, "probe", "cancelled"), Some(0.0));
     spin.abort();
     assert!(spin.await.unwrap_err().is_cancelled());
-    assert_eq!(ended(&host, "probe", "cancelled"), Some(1.0));
+    // It is in the slow lane, where it ends when it next gives way.
+    while ended(&host, "probe", "cancelled") != Some(1.0) {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,16 @@ async fn item_request_of_another_form_is_refused_and_changes_nothing() {
     ] {
         assert_eq!(served.get(&format!("/items{query}")).await.status, 400, "{query}");
     }
+    // A key as long as a body may be is not sent back whole, nor are its control characters.
+    let long = "\u{1b}".repeat(10_000);
+    let mut draft = post("Two", "published");
+    draft[&long] = json!(1);
+    let query = format!("?type=post&{}=1", "%1b".repeat(1_000));
+    for answer in [create(&served, &token, &draft).await, served.get(&format!("/items{query}")).await] {
+        let message = answer.body["error"]["message"].as_str().unwrap();
+        assert!(message.contains("there is no ") && message.len() < 500, "{message:.600}");
+        assert!(!message.contains('\u{1b}'), "{message}");
+    }
     for revision in ["1", "W/\"1\"", "\"one\"", "\"1\", \"2\""] {
         assert_eq!(change(&served, &token, &item, Some(revision), None).await.status, 400, "{revision}");
     }

@@ -8,6 +8,7 @@ use crate::error::{CallError, Refusal};
 use crate::grant::ItemPower;
 use crate::guard::item::{Criteria, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Status};
 use crate::limits::ITEM_PAGE_DEFAULT;
+use crate::value::quoted;
 use std::collections::BTreeMap;
 use url::form_urlencoded;
 
@@ -34,7 +35,8 @@ fn pairs(query: &str) -> Result<BTreeMap<String, String>, Failure> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if !KNOWN.contains(&&*name) {
             return Err(Failure::bad_request(format!(
-                "there is no parameter {name:?}; there are {}",
+                "there is no parameter {}; there are {}",
+                quoted(&name),
                 KNOWN.join(", ")
             )));
         }

@@ -51,5 +51,6 @@ mod tests;
 
 pub use lift::Outcome;
 pub use parse::parse;
+pub(crate) use refusal::quoted;
 pub use shape::{Case, Field, Flag, Int, Shape};
 pub use signature::Signature;

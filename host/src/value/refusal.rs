@@ -90,7 +90,8 @@ pub(super) fn found(json: &Value) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A caller's text as a sentence shows it: escaped, and no more of it than anybody reads.
+pub(crate) fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS_MAX) {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),

@@ -32,9 +32,9 @@ fn main() {
     runtime.block_on(async {
         let server = PrivateServer::start(PrivateOptions::temporary()).await.expect("a private server");
         if says("--fuel") {
-            fuel::measure(&server, rounds).await
+            fuel::measure(&server, rounds).await;
         } else {
-            neighbour::measure(&server, rounds).await
+            neighbour::measure(&server, rounds).await;
         }
         server.stop().await;
     });

@@ -7,6 +7,7 @@ use crate::guard::item::{Draft, Fields, ItemScope, ItemType, Patch, Status, Titl
 use crate::limits::ITEM_FIELDS_BYTES_MAX;
 use crate::server::criteria::status;
 use crate::server::failure::Failure;
+use crate::value::quoted;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -86,7 +87,7 @@ fn nothing_else(object: &Map<String, Value>, known: &str) -> Result<(), Failure>
     match object.keys().next() {
         None => Ok(()),
         Some(key) => {
-            Err(Failure::bad_request(format!("there is no key {key:?} to write; there are {known}")))
+            Err(Failure::bad_request(format!("there is no key {} to write; there are {known}", quoted(key))))
         }
     }
 }
