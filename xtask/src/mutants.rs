@@ -19,13 +19,34 @@ use crate::{postgres, repo, step};
 /// The tool and its version: another one makes other mutants.
 const TOOL: &str = "cargo-mutants";
 const VERSION: &str = "27.1.0";
+/// What guards a host.
+const GUARDS: [&str; 14] = [
+    "host/src/compiler.rs",
+    "host/src/engine.rs",
+    "host/src/guard/**/*.rs",
+    "host/src/kind.rs",
+    "host/src/lane.rs",
+    "host/src/ledger.rs",
+    "host/src/limits.rs",
+    "host/src/meter.rs",
+    "host/src/passport.rs",
+    "host/src/passport/**/*.rs",
+    "host/src/plugin/artifact.rs",
+    "host/src/plugin/floats.rs",
+    "host/src/plugin/prepass.rs",
+    "host/src/supervision/breaker.rs",
+];
+/// What a value looks like in a log, and that a thread ends with its engine, is no check.
+const NO_CHECKS: [&str; 2] = ["impl (fmt::)?Debug for", "impl Drop for Ticker"];
+/// Statements of the gate's differential test, of which the units have to be done in seconds.
+const DIFFERENTIAL: &str = "100";
 /// Seconds after which a mutant that makes a test hang is caught.
 const UNITS_S: &str = "60";
 const COMPONENTS_S: &str = "600";
 
 /// What is changed, and how far.
 pub struct Options {
-    /// Files by glob, in place of those that `.cargo/mutants.toml` names.
+    /// Files by glob, in place of [`GUARDS`].
     pub files: Vec<String>,
     /// The part `k` of `n` that this machine takes.
     pub shard: Option<String>,
@@ -84,8 +105,16 @@ fn mutate(tool: &Path, tree: &Path, options: &Options, test: &[&str], seconds: &
         .args(["mutants", "--in-place", "--no-shuffle", "--iterate", "--timeout", seconds, "--dir"])
         .arg(tree);
     mutants.arg("--output").arg(repo::target().join("mutants"));
-    for file in &options.files {
-        mutants.args(["--file", file]);
+    let guards = GUARDS.iter().map(|file| (*file).to_owned());
+    let files = if options.files.is_empty() { guards.collect() } else { options.files.clone() };
+    for file in files {
+        mutants.args(["--file", &file]);
+    }
+    for glob in ["**/tests/**", "**/tests.rs"] {
+        mutants.args(["--exclude", glob]);
+    }
+    for no_check in NO_CHECKS {
+        mutants.args(["--exclude-re", no_check]);
     }
     mutants.args(options.shard.iter().flat_map(|shard| ["--shard", shard]));
     if test.is_empty() {
@@ -99,5 +128,8 @@ fn mutate(tool: &Path, tree: &Path, options: &Options, test: &[&str], seconds: &
 fn with_guests(command: &mut Command) -> &mut Command {
     let build = repo::target().join("mutants").join("build");
     command.env("PALISADE_GUESTS", repo::guests()).env("PALISADE_BIN", repo::palisade());
-    command.env("CARGO_TARGET_DIR", build).env("CARGO_INCREMENTAL", "1")
+    command
+        .env("PALISADE_DIFFERENTIAL", DIFFERENTIAL)
+        .env("CARGO_TARGET_DIR", build)
+        .env("CARGO_INCREMENTAL", "1")
 }
