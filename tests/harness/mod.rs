@@ -36,7 +36,12 @@ pub struct World {
 
 /// A builder for hosts on a database.
 pub fn builder(url: impl Into<String>) -> HostBuilder {
-    Host::builder().database(url).compiler(Compiler::program(palisade())).compiled_code(compiled_code())
+    Host::builder().database(url).compiler(compiler()).compiled_code(compiled_code())
+}
+
+/// What compiles for the tests' hosts: as old as they are.
+pub fn compiler() -> Compiler {
+    Compiler::program(env!("CARGO_BIN_EXE_compiler"))
 }
 
 /// The `palisade` command.

@@ -88,7 +88,7 @@ fn bombs() -> Vec<Row> {
         wat("nesting", "G4 COMPONENT_NESTING_MAX", End::Refused("nest deeper than 20"))
             .size(COMPONENT_NESTING_MAX),
         wat("custom-section", "G4 COMPONENT_BYTES_MAX", End::Works).size(1024 * 1024),
-        wat("custom-section", "G4 COMPONENT_BYTES_MAX", End::Refused("bytes: at most 33554432"))
+        wat("custom-section", "G4 COMPONENT_BYTES_MAX", End::Refused("more than 33554432 bytes"))
             .size(32 * 1024 * 1024),
         wat("types-doubling", "G4 SIGNATURE_TYPES_MAX", End::Refused("over 2000 types")),
         wat("types-deep", "G4 JSON_DEPTH_MAX", End::Works).size(JSON_DEPTH_MAX - 1),

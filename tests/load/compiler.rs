@@ -1,6 +1,6 @@
 //! The process that compiles: what it may take, what it is given, and who it may be.
 
-use crate::harness::{World, builder, guest, palisade};
+use crate::harness::{World, builder, compiler, guest};
 use palisade::{Compiler, LoadError, Policy};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,6 @@ async fn refusal(world: &World, compiler: Compiler, plugin: &Path) -> String {
     let sentence = load(world, compiler, plugin).await.unwrap_err().to_string();
     assert!(!sentence.contains('\n'), "{sentence}");
     sentence
-}
-
-fn ours() -> Compiler {
-    Compiler::program(palisade())
 }
 
 /// A component that passes every check before the compiler, and takes it seconds: functions of the largest size, each of
@@ -50,15 +46,15 @@ fn posing(folder: &Path, then: &str) -> PathBuf {
 #[tokio::test]
 async fn component_that_takes_the_compiler_too_much_is_refused_and_what_does_not_is_loaded() {
     let (world, bomb, greeter) = (World::new().await, bomb(), guest("greeter"));
-    for (compiler, says) in [
-        (ours().cpu_s(1), "it takes more than 1 s of processor time to compile"),
-        (ours().wall_ms(500), "it takes more than 500 ms to compile"),
-        (ours().address_bytes(256 << 20), "it takes more than 256 MiB of address space to compile"),
+    for (child, says) in [
+        (compiler().cpu_s(1), "it takes more than 1 s of processor time to compile"),
+        (compiler().wall_ms(500), "it takes more than 500 ms to compile"),
+        (compiler().address_bytes(256 << 20), "it takes more than 256 MiB of address space to compile"),
     ] {
-        let refused = refusal(&world, compiler, bomb.path()).await;
+        let refused = refusal(&world, child, bomb.path()).await;
         assert_eq!(refused, format!("plugin `bomb`: the component is refused: {says}"));
     }
-    load(&world, ours().cpu_s(30), &greeter).await.unwrap();
+    load(&world, compiler().cpu_s(30), &greeter).await.unwrap();
 }
 
 #[tokio::test]
@@ -75,8 +71,8 @@ async fn compiled_code_at_its_bound_is_taken_and_over_it_refused() {
     let compiled = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cwasm")).unwrap();
     // Its first 32 bytes are the authentication code.
     let bytes = fs::metadata(compiled).unwrap().len() - 32;
-    load(&world, ours().compiled_bytes(bytes), &greeter).await.unwrap();
-    let refused = refusal(&world, ours().compiled_bytes(bytes - 1), &greeter).await;
+    load(&world, compiler().compiled_bytes(bytes), &greeter).await.unwrap();
+    let refused = refusal(&world, compiler().compiled_bytes(bytes - 1), &greeter).await;
     assert!(refused.contains(&format!("more than {} bytes of compiled code", bytes - 1)), "{refused}");
 }
 
@@ -115,14 +111,14 @@ async fn answer_that_is_no_compiled_code_is_refused_in_a_short_sentence() {
 #[tokio::test]
 async fn program_that_does_not_compile_is_named_with_what_to_change() {
     let world = World::new().await;
-    for (compiler, says) in [
+    for (child, says) in [
         // This process is none: its `main` is the test harness's. It is not started once more to find out.
         (Compiler::this_program(), "call `palisade::compile_if_asked()` first thing in `main`"),
         (Compiler::program("/bin/true"), "does not answer"),
         (Compiler::program("/usr/bin/yes"), "does not answer"),
         (Compiler::program("/no/such"), "/no/such cannot be started"),
     ] {
-        let refused = refusal(&world, compiler, &guest("greeter")).await;
+        let refused = refusal(&world, child, &guest("greeter")).await;
         assert!(refused.contains(says), "{refused}");
     }
 }

@@ -4,8 +4,7 @@
 //! walk does, over the binary, in time linear in its size. Numbers and reasons are in [`crate::limits`].
 
 use crate::limits::{
-    COMPONENT_BYTES_MAX, COMPONENT_INSTANCES_MAX, COMPONENT_NESTING_MAX, FUNCTION_BYTES_MAX,
-    FUNCTION_LOCALS_MAX,
+    COMPONENT_INSTANCES_MAX, COMPONENT_NESTING_MAX, FUNCTION_BYTES_MAX, FUNCTION_LOCALS_MAX,
 };
 use wasmparser::{ComponentInstance, Encoding, Instance, Parser, Payload};
 
@@ -38,12 +37,6 @@ impl Made {
 
 /// Refuses what must not reach the compiler. Returns how many core instances it makes.
 pub(super) fn check(bytes: &[u8]) -> Result<usize, String> {
-    if bytes.len() as u64 > COMPONENT_BYTES_MAX {
-        return Err(format!(
-            "the component has {} bytes: at most {COMPONENT_BYTES_MAX} are allowed",
-            bytes.len()
-        ));
-    }
     if !bytes.starts_with(b"\0asm") {
         return Err("this is no WebAssembly: build the plugin, then run `palisade build`".into());
     }

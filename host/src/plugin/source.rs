@@ -1,8 +1,11 @@
 //! What a plugin is loaded from: its manifest, its component and its migrations, read once and not looked at.
 
 use crate::error::LoadError;
+use crate::guard::name::PluginName;
 use crate::limits::COMPONENT_BYTES_MAX;
 use crate::manifest::Manifest;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What a plugin is loaded from.
@@ -19,19 +22,23 @@ impl Source {
         let folder = manifest_path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let text = std::fs::read_to_string(&manifest_path).map_err(|source| file(&manifest_path, source))?;
         let manifest = Manifest::parse(&text, &manifest_path).map_err(LoadError::Manifest)?;
-        let component = read_component(&folder.join(&manifest.plugin.component), &manifest)?;
+        let component = read_component(&folder.join(&manifest.plugin.component), &manifest.plugin.name)?;
         let migrations = read_migrations(&folder.join(&manifest.plugin.migrations))?;
         Ok(Self { manifest, component, migrations })
     }
 }
 
-fn read_component(path: &Path, manifest: &Manifest) -> Result<Vec<u8>, LoadError> {
-    let size = std::fs::metadata(path).map_err(|source| file(path, source))?.len();
-    if size > COMPONENT_BYTES_MAX {
-        let sentence = format!("the component has {size} bytes: at most {COMPONENT_BYTES_MAX} are allowed");
-        return Err(LoadError::Component { plugin: manifest.plugin.name.to_string(), sentence });
+fn read_component(path: &Path, plugin: &PluginName) -> Result<Vec<u8>, LoadError> {
+    let mut component = Vec::new();
+    let opened = File::open(path).map_err(|source| file(path, source))?;
+    // Whatever its length is said to be: a file can grow while it is read.
+    let mut bounded = opened.take(COMPONENT_BYTES_MAX.saturating_add(1));
+    bounded.read_to_end(&mut component).map_err(|source| file(path, source))?;
+    if component.len() as u64 > COMPONENT_BYTES_MAX {
+        let sentence = format!("the component has more than {COMPONENT_BYTES_MAX} bytes: that is the most");
+        return Err(LoadError::Component { plugin: plugin.to_string(), sentence });
     }
-    std::fs::read(path).map_err(|source| file(path, source))
+    Ok(component)
 }
 
 /// The `.sql` files of a folder, in the order of their names; none when there is no folder.
@@ -55,4 +62,19 @@ fn read_migrations(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
 
 fn file(path: &Path, source: std::io::Error) -> LoadError {
     LoadError::File { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn component_of_the_most_bytes_is_read_and_one_with_a_byte_more_is_refused() {
+        let (name, read) = (PluginName::parse("large").unwrap(), tempfile::NamedTempFile::new().unwrap());
+        read.as_file().set_len(COMPONENT_BYTES_MAX).unwrap();
+        assert_eq!(read_component(read.path(), &name).unwrap().len() as u64, COMPONENT_BYTES_MAX);
+        read.as_file().set_len(COMPONENT_BYTES_MAX + 1).unwrap();
+        let refused = read_component(read.path(), &name).unwrap_err().to_string();
+        assert!(refused.contains("more than 33554432 bytes"), "{refused}");
+    }
 }
