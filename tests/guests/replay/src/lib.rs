@@ -11,6 +11,7 @@ mod standard;
 
 use exports::probe::replay::{effects, reads, writes};
 use palisade_sdk::{error, info};
+use std::fmt::Write;
 use std::hint::black_box;
 
 struct Replay;
@@ -108,7 +109,10 @@ fn pass_time(rounds: u32) {
 
 /// Bytes as text.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 export!(Replay);

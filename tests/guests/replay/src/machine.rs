@@ -22,6 +22,7 @@ fn narrow_chain(start: f32) -> f32 {
 }
 
 /// NaNs as `f32` and `f64`: made, carried with a payload, narrowed and widened.
+#[allow(clippy::eq_op, reason = "it is how a NaN is made")]
 fn scalar() -> Vec<String> {
     let (zero, infinite, negative) = (black_box(0.0_f32), black_box(f32::INFINITY), black_box(-1.0_f32));
     let payload = black_box(f32::from_bits(0xffa1_2345));

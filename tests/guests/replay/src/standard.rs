@@ -27,7 +27,7 @@ pub fn met() -> Vec<String> {
 
 /// In which order a map with a random seed gives its keys.
 pub fn order() -> String {
-    let map: HashMap<u32, ()> = (0..50).map(|key| (key, ())).collect();
+    let map: HashMap<u32, u32> = (0..50).map(|key| (key, key)).collect();
     map.keys().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }
 
