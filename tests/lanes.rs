@@ -1,18 +1,16 @@
 //! The slow lane: whoever computes for long goes on there, and nothing else changes.
 
 use crate::db::rows::{run, step};
-use crate::harness::{World, call, guest};
+use crate::harness::{EmptyCache, WhenAsked, World, call, guest};
 use crate::logging::Lines;
 use async_trait::async_trait;
-use palisade::backend::CacheStore;
-use palisade::guard::cache::{CacheEntry, CacheKey, CacheTag};
 use palisade::limits::{EPOCH_TICK_MS, SLOW_LANE_CALLS, SLOW_LANE_NICE};
-use palisade::{Host, Policy, Refusal};
+use palisade::{Host, Policy};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A cache that is empty, slow to say so, and notes the priority of the thread that asks.
+/// A cache that is slow, and notes the priority of the thread that asks.
 #[derive(Default)]
 struct Priorities(Mutex<Vec<i32>>);
 
@@ -23,23 +21,10 @@ impl Priorities {
 }
 
 #[async_trait]
-impl CacheStore for Priorities {
-    async fn get(&self, _: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal> {
+impl WhenAsked for Priorities {
+    async fn asked(&self) {
         self.0.lock().unwrap().push(rustix::process::getpriority_process(None).unwrap());
         tokio::time::sleep(Duration::from_millis(3 * EPOCH_TICK_MS)).await;
-        Ok(None)
-    }
-
-    async fn set(&self, _: CacheKey, _: CacheEntry) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    async fn delete(&self, _: &CacheKey) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    async fn invalidate(&self, _: &CacheTag) -> Result<(), Refusal> {
-        Ok(())
     }
 }
 
@@ -54,7 +39,10 @@ fn spin() -> Value {
 
 async fn watched(world: &World) -> (Host, Arc<Priorities>) {
     let priorities = Arc::new(Priorities::default());
-    let builder = world.builder().cache(priorities.clone()).plugin(guest("cursors"), Policy::as_asked());
+    let builder = world
+        .builder()
+        .cache(Arc::new(EmptyCache(priorities.clone())))
+        .plugin(guest("cursors"), Policy::as_asked());
     (builder.build().await.unwrap(), priorities)
 }
 

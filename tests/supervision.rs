@@ -4,9 +4,8 @@
 
 mod spared;
 
-use crate::harness::{World, altered, builder, call, guest, limited, returned, trapped};
+use crate::harness::{OwnServer, World, altered, builder, call, guest, limited, returned, trapped};
 use palisade::backend::Item;
-use palisade::backend::private::{PrivateOptions, PrivateServer};
 use palisade::grant::ItemPower;
 use palisade::guard::address::AddressPolicy;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
@@ -14,8 +13,6 @@ use palisade::guard::request_context::RequestId;
 use palisade::limits::{BREAKER_FAILURES, Limit};
 use palisade::{Blame, CallError, Caller, Host, Policy, Standing};
 use serde_json::{Value, json};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -322,11 +319,8 @@ async fn disable_outlives_the_host_and_reaches_others_with_their_running_calls()
 
 #[tokio::test]
 async fn disable_while_the_database_is_away_holds_here_and_is_written_down_when_it_comes_back() {
-    // Where a server of another user can be, too: it never runs as root.
-    let folder = tempfile::Builder::new().prefix("palisade-test-").tempdir_in("/var/tmp").unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let options = PrivateOptions { durable: false, ..PrivateOptions::persistent(folder.path()) };
-    let database = PrivateServer::start(options.clone()).await.unwrap();
+    let server = OwnServer::new();
+    let database = server.start().await;
     let url = database.url();
     let build = || {
         let builder = builder(&*url);
@@ -341,7 +335,7 @@ async fn disable_while_the_database_is_away_holds_here_and_is_written_down_when_
     let failed = host.disable("greeter", "a test").await;
     assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
     is_disabled(greet(&host).await);
-    let again = PrivateServer::start(options).await.unwrap();
+    let again = server.start().await;
     let deadline = Instant::now() + PATIENCE;
     let mut other = build().await.unwrap();
     while standing(&other, "greeter").state() != "disabled" {

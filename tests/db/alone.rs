@@ -1,11 +1,9 @@
 //! Queries of one statement, which go without a transaction, and what happens where a second one comes after all.
 
 use super::rows::{fill, run, step};
-use crate::harness::{World, guest};
+use crate::harness::{EmptyCache, WhenAsked, World, guest};
 use async_trait::async_trait;
-use palisade::backend::CacheStore;
-use palisade::guard::cache::{CacheEntry, CacheKey, CacheTag};
-use palisade::{Host, Policy, Refusal};
+use palisade::{Host, Policy};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +72,7 @@ async fn query_that_sends_a_second_statement_after_all_runs_again_in_a_transacti
     is_asked_last(&world, "ROLLBACK").await;
 }
 
-/// A cache that is empty, and says so only when it is let.
+/// A cache that answers only when it is let.
 #[derive(Default)]
 struct Pausing {
     asked: Notify,
@@ -82,23 +80,10 @@ struct Pausing {
 }
 
 #[async_trait]
-impl CacheStore for Pausing {
-    async fn get(&self, _: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal> {
+impl WhenAsked for Pausing {
+    async fn asked(&self) {
         self.asked.notify_one();
         self.go_on.notified().await;
-        Ok(None)
-    }
-
-    async fn set(&self, _: CacheKey, _: CacheEntry) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    async fn delete(&self, _: &CacheKey) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    async fn invalidate(&self, _: &CacheTag) -> Result<(), Refusal> {
-        Ok(())
     }
 }
 
@@ -106,7 +91,10 @@ impl CacheStore for Pausing {
 async fn query_whose_second_statement_comes_later_sees_one_state_of_its_rows() {
     let world = World::new().await;
     let pausing = Arc::new(Pausing::default());
-    let builder = world.builder().cache(pausing.clone()).plugin(guest("cursors"), Policy::as_asked());
+    let builder = world
+        .builder()
+        .cache(Arc::new(EmptyCache(pausing.clone())))
+        .plugin(guest("cursors"), Policy::as_asked());
     let host = builder.build().await.unwrap();
     fill(&world, 3).await;
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);

@@ -1,6 +1,8 @@
 //! What every test needs: a database of its own, hosts on it, and a look at it from the other side.
 
+mod cache;
 mod log;
+mod outage;
 mod outside;
 mod refused;
 mod server;
@@ -8,7 +10,9 @@ mod state;
 mod variants;
 mod web;
 
+pub use cache::{EmptyCache, WhenAsked};
 pub use log::Captured;
+pub use outage::OwnServer;
 pub use outside::Outside;
 pub use refused::{exceeded, invalid, trapped};
 use server::compiled_code;

@@ -80,7 +80,7 @@ async fn compiled_code_at_its_bound_is_taken_and_over_it_refused() {
 async fn compiler_has_no_environment_no_folder_and_every_bound_before_it_is_given_a_component() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let tell = r#"printf '\001'; env | cut -d= -f1 | sort | tr '\n' ' '
-        echo "in $(pwd): $(ulimit -v) KiB, $(ulimit -t) s, $(ulimit -Ht) s at most, files $(ulimit -f), core $(ulimit -c)""#;
+        echo "in $(pwd): $(ulimit -v) KiB, $(ulimit -t) s, $(ulimit -Ht) s at most, files $(ulimit -f), core $(ulimit -c) of $(ulimit -Hc)""#;
     let program = posing(folder.path(), tell);
     let told = refusal(&world, Compiler::program(&program), &guest("greeter")).await;
     assert!(env::vars_os().count() > 0, "there is something that it could have");
@@ -88,7 +88,7 @@ async fn compiler_has_no_environment_no_folder_and_every_bound_before_it_is_give
         told.split(": ").nth(2).unwrap().split(" in /").next().unwrap().split(' ').collect();
     let known = ["LD_LIBRARY_PATH", "PALISADE_COMPILE", "PWD", "RAYON_NUM_THREADS"];
     assert!(named.contains(&"PALISADE_COMPILE") && named.iter().all(|name| known.contains(name)), "{told}");
-    let bounds = "in /: 2097152 KiB, 60 s, 61 s at most, files 0, core 0";
+    let bounds = "in /: 2097152 KiB, 60 s, 61 s at most, files 0, core 0 of 0";
     assert!(told.contains(bounds), "{told}");
 }
 
@@ -144,9 +144,12 @@ async fn compiler_ends_with_the_load_that_it_was_started_for() {
         loaded = loading => panic!("{loaded:?}"),
         id = started => id,
     };
-    while Path::new("/proc").join(&id).exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let gone = async {
+        while Path::new("/proc").join(&id).exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), gone).await.expect("it ends with its load");
 }
 
 #[tokio::test]

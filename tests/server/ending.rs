@@ -1,13 +1,10 @@
 //! When the database goes away under a server, and when the server itself is told to stop.
 
 use super::{GREET, served};
-use crate::harness::{Answer, Served, World, builder, guest};
+use crate::harness::{Answer, OwnServer, Served, World, builder, guest};
 use palisade::Policy;
-use palisade::backend::private::{PrivateOptions, PrivateServer};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 const TRAIL: &str = "/call/audit-trail/trail/list";
@@ -18,11 +15,8 @@ fn trail() -> Value {
 
 #[tokio::test]
 async fn database_that_goes_away_is_503_and_one_that_comes_back_is_found_again() {
-    // Where a server of another user can be, too: it never runs as root.
-    let folder = tempfile::Builder::new().prefix("palisade-test-").tempdir_in("/var/tmp").unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let options = PrivateOptions { durable: false, ..PrivateOptions::persistent(folder.path()) };
-    let database = PrivateServer::start(options.clone()).await.unwrap();
+    let own = OwnServer::new();
+    let database = own.start().await;
     let builder = builder(database.url());
     let builder =
         builder.plugin(guest("greeter"), Policy::as_asked()).plugin(guest("audit-trail"), Policy::as_asked());
@@ -40,7 +34,7 @@ async fn database_that_goes_away_is_503_and_one_that_comes_back_is_found_again()
     }
     assert_eq!(served.get("/livez").await.status, 200, "a restart would help nobody");
     assert_eq!(served.post(GREET, &json!({ "name": "Ada" })).await.status, 200, "it needs no database");
-    let again = PrivateServer::start(options).await.unwrap();
+    let again = own.start().await;
     served.until("/readyz", 200).await;
     let answer = served.post(TRAIL, &trail()).await;
     assert_eq!((answer.status, answer.body), (200, json!([])));

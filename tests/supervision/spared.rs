@@ -2,14 +2,11 @@
 //! disabled after its tap ran, a cron tap while its plugin is quarantined.
 
 use super::{PATIENCE, create, is_disabled, sit_out, standing};
-use crate::harness::{World, altered, builder, call, connect, guest};
-use palisade::backend::private::{PrivateOptions, PrivateServer};
+use crate::harness::{OwnServer, World, altered, builder, call, connect, guest};
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{BREAKER_FAILURES, MUTATION_ATTEMPTS_MAX};
 use palisade::{CallError, Caller, Host, Policy, Standing};
 use serde_json::{Value, json};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Inserts a row, and panics when it cannot.
@@ -19,11 +16,8 @@ async fn insist(host: &Host) -> Result<Value, CallError> {
 
 #[tokio::test]
 async fn trap_because_the_database_was_away_never_quarantines() {
-    // Where a server of another user can be, too: it never runs as root.
-    let folder = tempfile::Builder::new().prefix("palisade-test-").tempdir_in("/var/tmp").unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let options = PrivateOptions { durable: false, ..PrivateOptions::persistent(folder.path()) };
-    let database = PrivateServer::start(options.clone()).await.unwrap();
+    let server = OwnServer::new();
+    let database = server.start().await;
     let builder = builder(database.url()).plugin(guest("replay"), Policy::as_asked());
     let host = builder.build().await.unwrap();
     database.stop().await;
@@ -32,7 +26,7 @@ async fn trap_because_the_database_was_away_never_quarantines() {
         assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
     }
     assert_eq!(standing(&host, "replay"), Standing::Serving);
-    let again = PrivateServer::start(options).await.unwrap();
+    let again = server.start().await;
     insist(&host).await.unwrap();
     drop(host);
     again.stop().await;
