@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn interface_that_the_contract_does_not_have_has_no_kind() {
+        assert_eq!(lowest("db"), Some(Kind::Query));
+        assert_eq!(lowest("http"), Some(Kind::Action));
+        assert_eq!(lowest("files"), None);
+    }
+
+    #[test]
+    fn kind_is_named_with_its_article() {
+        let named = Kind::ALL.map(|kind| format!("{} {kind}", kind.article()));
+        assert_eq!(named, ["a query", "a mutation", "an action"]);
+    }
+
+    #[test]
     fn kind_of_each_interface_is_the_lowest_world_that_imports_it() {
         let worlds = worlds();
         for kind in Kind::ALL {

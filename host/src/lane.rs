@@ -112,3 +112,14 @@ async fn go_on<T: Send + 'static>(
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guest_that_ran_for_a_tick_ran_long_and_below_it_did_not() {
+        assert!(!has_run(SLOW_LANE_GUEST_MS - 1) && !RAN_LONG.take());
+        assert!(has_run(SLOW_LANE_GUEST_MS) && RAN_LONG.take());
+    }
+}

@@ -158,6 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_is_the_limit_less_what_was_used() {
+        let mut ledger = Ledger::new(Limits::default().with(Limit::DbRows, 10));
+        ledger.spend(Limit::DbRows, 3).unwrap();
+        assert_eq!(ledger.left(Limit::DbRows), 7);
+        assert_eq!(ledger.usage(Limit::DbRows).to_string(), "limit `db-rows` exceeded: 3 of 10 allowed");
+    }
+
+    #[test]
     fn use_below_the_threshold_is_not_near_and_at_it_is() {
         let near = |used, max| Exceeded { limit: Limit::DbRows, used, max }.is_near();
         for (used, max) in [(0, 0), (0, 10), (7, 10), (79, 100), (u64::MAX / 2, u64::MAX)] {

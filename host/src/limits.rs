@@ -596,3 +596,6 @@ pub const MS_PER_S: u64 = 1_000;
 pub const SQL_MESSAGE_CHARS_MAX: usize = 200;
 /// Characters of a `varchar(n)` or `char(n)` in a cast.
 pub const SQL_TYPE_LENGTH_MAX: u64 = 10_000;
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,13 @@
 //! refusal is a sentence that names the line to write.
 
 mod exports;
+mod granted;
 
-use crate::grant::{Grants, ItemPower, TableOperation, UserPower, VariablePower};
+use crate::grant::Grants;
 use crate::kind::{self, Kind, PACKAGE, VERSION};
 use crate::manifest::{Manifest, Taps};
 use exports::{difference, exported, named};
+use granted::explain;
 use std::collections::{BTreeMap, BTreeSet};
 use wasmtime::component::types::{self, ComponentItem};
 
@@ -219,42 +221,4 @@ fn check_version(name: &str) -> Result<(), String> {
         )),
         None => Err(format!("it names `{name}` without a version: build it with palisade-sdk {VERSION}")),
     }
-}
-
-/// Whether a grant covers a function; if not, the line that would.
-fn explain(interface: &str, function: &str, grants: &Grants) -> Result<(), String> {
-    let table = |operation: TableOperation| grants.db.tables.values().any(|table| table.allows(operation));
-    let item = |power: ItemPower| grants.item.types.values().any(|powers| powers.contains(&power));
-    let (covered, line) = match (interface, function) {
-        ("db", "select") => (table(TableOperation::Select), "db = { tables = { TABLE = [\"select\"] } }"),
-        ("db", "query") => (grants.db.query, "db = { query = true }"),
-        ("db-write", "insert") => {
-            (table(TableOperation::Insert), "db = { tables = { TABLE = [\"insert\"] } }")
-        }
-        ("db-write", "update") => {
-            (table(TableOperation::Update), "db = { tables = { TABLE = [\"update\"] } }")
-        }
-        ("db-write", "delete") => {
-            (table(TableOperation::Delete), "db = { tables = { TABLE = [\"delete\"] } }")
-        }
-        ("db-write", _) => (grants.db.execute, "db = { execute = true }"),
-        ("user", "get") => (grants.user.contains(&UserPower::Get), "user = [\"get\"]"),
-        ("user", "has-permission") => {
-            (grants.user.contains(&UserPower::HasPermission), "user = [\"has-permission\"]")
-        }
-        ("variables-write", _) => {
-            (grants.variables.contains(&VariablePower::Write), "variables = [\"write\"]")
-        }
-        ("item", _) => (item(ItemPower::Read), "item = { types = { TYPE = [\"read\"] } }"),
-        ("item-write", _) => (item(ItemPower::Write), "item = { types = { TYPE = [\"write\"] } }"),
-        ("http", _) => (!grants.http.is_empty(), "http = [{ url = \"https://HOST/\" }]"),
-        _ => (true, ""),
-    };
-    if covered {
-        return Ok(());
-    }
-    Err(format!(
-        "it imports `{interface}.{function}` without a grant: add `{line}` to [grants] in palisade.toml, and see that the \
-         operator's policy allows it"
-    ))
 }

@@ -152,6 +152,13 @@ mod tests {
     }
 
     #[test]
+    fn refusal_names_address_purpose_and_source() {
+        let refused = PublicAddress::parse("::1".parse().unwrap(), &AddressPolicy::default()).unwrap_err();
+        let sentence = refused.to_string();
+        assert!(sentence.starts_with("::1 is not a public address: loopback (RFC"), "{sentence}");
+    }
+
+    #[test]
     fn special_purpose_addresses_are_refused_with_their_purpose() {
         let rows = [
             ("0.0.0.0", "this network"),

@@ -48,11 +48,6 @@ impl CacheKey {
     pub fn plugin(&self) -> &PluginName {
         &self.plugin
     }
-
-    /// The key as the plugin gave it.
-    pub fn as_str(&self) -> &str {
-        &self.key
-    }
 }
 
 impl CacheTag {

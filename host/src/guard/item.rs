@@ -320,6 +320,23 @@ mod tests {
     }
 
     #[test]
+    fn item_type_over_the_bytes_of_a_name_is_refused_and_one_at_them_is_not() {
+        let parse = |bytes: usize| ItemType::parse(&"x".repeat(bytes), ItemScope::All, ItemPower::Read);
+        assert!(matches!(parse(ITEM_TYPE_BYTES_MAX + 1), Err(Refusal::Invalid(_))));
+        assert!(parse(ITEM_TYPE_BYTES_MAX).is_ok());
+    }
+
+    #[test]
+    fn fields_that_a_patch_makes_too_large_are_refused_and_at_the_bound_they_are_not() {
+        let filled = |bytes: usize| Fields::parse(&format!("{{\"b\":\"{}\"}}", "x".repeat(bytes))).unwrap();
+        // `{"a":1,"b":""}` has 14 bytes.
+        let room = usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() - 14;
+        let old = || Fields::parse("{\"a\":1}").unwrap();
+        assert!(matches!(old().patched(&filled(room + 1)), Err(Refusal::Exceeded(_))));
+        assert!(old().patched(&filled(room)).is_ok());
+    }
+
+    #[test]
     fn merge_patch_follows_rfc_7396() {
         for (old, patch, new) in [
             (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),

@@ -139,6 +139,15 @@ mod tests {
         let text = "x".repeat(LOG_RECORD_BYTES_MAX);
         let record = LogRecord::parse(Level::Info, &text, &[]);
         assert!(!record.is_cut() && record.message() == text);
+        assert_eq!(record.bytes(), LOG_RECORD_BYTES_MAX as u64);
+        // The last name fits exactly, the last value is empty.
+        let short = "x".repeat(LOG_RECORD_BYTES_MAX - 4);
+        let field = |name: &str| LogRecord::parse(Level::Info, &short, &[(name.to_owned(), String::new())]);
+        assert!(!field("name").is_cut() && field("name").bytes() == LOG_RECORD_BYTES_MAX as u64);
+        assert!(field("names").is_cut() && field("names").fields().is_empty());
+        let fields = vec![("a".to_owned(), "b".to_owned()); LOG_FIELDS_MAX];
+        let record = LogRecord::parse(Level::Info, "m", &fields);
+        assert!(!record.is_cut() && record.bytes() == 1 + 2 * LOG_FIELDS_MAX as u64);
     }
 
     #[test]
@@ -147,6 +156,9 @@ mod tests {
         let record = LogRecord::parse(Level::Info, "", &fields);
         assert_eq!(record.fields()[0].0, "plugin_");
         assert_eq!(record.fields()[1].0, "field___b");
+        let allowed = "a0_.-z".to_owned();
+        let record = LogRecord::parse(Level::Info, "", &[(allowed.clone(), String::new())]);
+        assert_eq!(record.fields()[0].0, allowed);
         let long =
             LogRecord::parse(Level::Info, "", &[("9".repeat(LOG_FIELD_NAME_BYTES_MAX), String::new())]);
         assert_eq!(long.fields()[0].0.len(), LOG_FIELD_NAME_BYTES_MAX);

@@ -70,6 +70,8 @@ mod tests {
             assert!(ContextKey::parse(&plugin, key).is_err());
         }
         assert!(ContextKey::parse(&plugin, "x".repeat(CONTEXT_KEY_BYTES_MAX)).is_ok());
+        let longest = ContextKey::parse(&plugin, "x".repeat(CONTEXT_KEY_BYTES_MAX)).unwrap();
+        assert_eq!(longest.bytes(), CONTEXT_KEY_BYTES_MAX as u64);
     }
 
     #[test]

@@ -192,10 +192,38 @@ mod tests {
             ("rate", Value::Number(f64::NAN)),
             ("rate", Value::Number(f64::INFINITY)),
             ("name", Value::Text("a\0b".into())),
+            ("name", Value::Integer(1)),
         ] {
             let variable = declared.find(name).unwrap();
             assert!(matches!(variable.set(value.clone()), Err(Refusal::Invalid(_))), "{name} {value:?}");
+            let refusal = variable.set(value.clone()).unwrap_err();
+            assert!(matches!(refusal, Refusal::Invalid(_)), "{name} {value:?}");
+            let is_nul = matches!(&value, Value::Text(text) if text.contains('\0'));
+            let of_type = match name {
+                "flag" => "of type boolean",
+                "size" => "of type integer",
+                "rate" => "of type number",
+                _ if is_nul => "cannot hold NUL",
+                _ => "of type text",
+            };
+            assert!(refusal.to_string().contains(of_type), "{refusal}");
         }
+    }
+
+    #[test]
+    fn value_of_its_type_is_accepted() {
+        let declared = declarations();
+        for (name, value) in [
+            ("flag", Value::Boolean(false)),
+            ("size", Value::Integer(i64::MIN)),
+            ("rate", Value::Number(-0.5)),
+            ("name", Value::Text(String::new())),
+        ] {
+            let setting = declared.find(name).unwrap().set(value.clone()).unwrap();
+            assert_eq!(setting.value(), &value);
+        }
+        let whole = declared.find("rate").unwrap().set(Value::Integer(2)).unwrap();
+        assert_eq!(whole.value(), &Value::Number(2.0));
     }
 
     #[test]

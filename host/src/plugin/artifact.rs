@@ -121,6 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn key_that_is_damaged_is_removed_and_one_that_cannot_be_read_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key");
+        fs::write(&key, "short").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let why = Artifacts::open(folder.path()).unwrap_err().to_string();
+        assert!(why.ends_with("was damaged and is removed: start again"), "{why}");
+        assert!(Artifacts::open(folder.path()).is_ok());
+        fs::remove_file(&key).unwrap();
+        fs::create_dir(&key).unwrap();
+        let why = Artifacts::open(folder.path()).unwrap_err();
+        assert!(key.is_dir() && why.kind() != ErrorKind::InvalidData, "{why}");
+    }
+
+    #[test]
     fn artifact_that_was_tampered_with_is_not_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::new(Fuel::Uncounted).unwrap();

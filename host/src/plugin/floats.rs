@@ -252,6 +252,7 @@ mod tests {
             ),
             ("(func (drop (select (result f64) unreachable)))", "`typed.select`"),
             ("(global f32 (f32.const 0))", "a global is a float"),
+            ("(import \"a\" \"b\" (global f64))", "a global is a float"),
         ] {
             let refusal = checked(module).unwrap_err();
             assert!(refusal.starts_with("function") || refusal.starts_with("a global"), "{refusal}");

@@ -182,7 +182,7 @@ impl Breaker {
 impl Window {
     fn push(&mut self, is_failure: bool) {
         let mask = u32::MAX.checked_shr(u32::BITS.saturating_sub(BREAKER_WINDOW)).unwrap_or(u32::MAX);
-        self.failed = (self.failed << 1 | u32::from(is_failure)) & mask;
+        self.failed = self.failed.wrapping_shl(1).wrapping_add(u32::from(is_failure)) & mask;
         self.len = self.len.saturating_add(1).min(BREAKER_WINDOW);
     }
 

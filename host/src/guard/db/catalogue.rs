@@ -127,11 +127,6 @@ impl Table {
         Self { keys, ..self }
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     fn permits(&self, operation: Operation, column: &str) -> bool {
         match operation {
             Operation::Select => self.grant.select.holds(column),
@@ -215,11 +210,6 @@ pub struct TableName<'c> {
 }
 
 impl<'c> TableName<'c> {
-    /// The table's name alone.
-    pub fn name(self) -> &'c str {
-        &self.table.name
-    }
-
     /// The name as SQL, with its schema.
     pub fn sql(self) -> String {
         format!("{}.{}", quoted(self.schema), quoted(&self.table.name))

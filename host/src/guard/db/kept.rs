@@ -52,7 +52,7 @@ impl Kept {
 
     fn of_seconds(digits: i32) -> Self {
         match u32::try_from(digits) {
-            Ok(digits) if digits < FRACTION_DIGITS => Self::Seconds(digits),
+            Ok(digits @ ..FRACTION_DIGITS) => Self::Seconds(digits),
             _ => Self::All,
         }
     }
@@ -149,6 +149,23 @@ mod tests {
     /// As PostgreSQL packs it.
     const fn numeric_modifier(precision: i32, scale: i32) -> i32 {
         ((precision << 16) | (scale & 0x7FF)) + HEADER
+    }
+
+    #[test]
+    fn refusal_names_what_the_column_keeps() {
+        let rule = |data_type: &Type, modifier, value: &Value| {
+            Kept::of(data_type, modifier).check(value).unwrap_err().to_string()
+        };
+        for (scale, text, what) in [
+            (2, "0.001", "keeps 2 digits after the point"),
+            (0, "0.1", "keeps 0 digits after the point"),
+            (-2, "1", "rounds the last 2 digits before the point"),
+        ] {
+            let rule = rule(&Type::NUMERIC, numeric_modifier(5, scale), &numeric(text));
+            assert!(rule.contains(what), "{rule}");
+        }
+        let rule = rule(&Type::TIME, 3, &Value::Scalar(Scalar::Time(1)));
+        assert!(rule.contains("keeps 3 digits of a second's fraction"), "{rule}");
     }
 
     #[test]

@@ -54,8 +54,16 @@ mod tests {
     use tokio_postgres::types::Type;
 
     use super::value::{Parameter, Scalar, Value};
-    use super::{Refusal, short};
+    use super::{Refusal, short, shown};
     use crate::limits::SQL_SHORT_TEXT_BYTES_MAX;
+
+    #[test]
+    fn text_of_a_guest_is_shown_short_and_without_control_characters() {
+        let bytes = crate::limits::IDENTIFIER_BYTES_MAX;
+        assert_eq!(shown(&"x".repeat(bytes)), format!("`{}`", "x".repeat(bytes)));
+        assert_eq!(shown(&"x".repeat(bytes + 1)), format!("`{}…`", "x".repeat(bytes)));
+        assert_eq!(shown("a\n\u{1b}b"), "`a\\n\\u{1b}b`");
+    }
 
     #[test]
     fn pattern_is_admitted_at_its_limit_and_refused_over_it() {

@@ -102,11 +102,6 @@ impl Parameter {
         &self.ty
     }
 
-    /// Whether it is null: comparing with it is never true.
-    pub fn is_null(&self) -> bool {
-        self.wire.is_none()
-    }
-
     /// Bytes that it takes on the wire, for budgets: its length and itself.
     pub fn wire_bytes(&self) -> u64 {
         let length = size_of::<i32>();

@@ -142,11 +142,10 @@ impl Printer<'_> {
             Some(TrimWhereField::Trailing) => "rtrim",
         };
         let mut args = vec![expr];
-        match (what, characters) {
-            (what, None) => args.extend(what),
-            (None, Some([characters])) => args.push(characters),
-            _ => return self.refuse("this TRIM", "write TRIM(characters FROM text)"),
+        if characters.is_some() {
+            return self.refuse("this TRIM", "write TRIM(characters FROM text)");
         }
+        args.extend(what);
         self.plain_call(name, &args)
     }
 
@@ -217,4 +216,39 @@ fn is_number(text: &str) -> bool {
         && digits(fraction)
         && !(whole.is_empty() && fraction.is_empty())
         && is_exponent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_number;
+    use crate::limits::SQL_NUMBER_BYTES_MAX;
+
+    #[test]
+    fn number_is_digits_a_point_and_an_exponent() {
+        for number in
+            ["0", "12", "1.5", ".5", "1.", "1e3", "1.5E+3", ".5e-10", &"1".repeat(SQL_NUMBER_BYTES_MAX)]
+        {
+            assert!(is_number(number), "{number}");
+        }
+        for other in [
+            "",
+            ".",
+            "e3",
+            ".e3",
+            "1e",
+            "1e+",
+            "1e3.5",
+            "1ex",
+            "1.x",
+            "x.1",
+            "x",
+            "1_000",
+            "0x10",
+            "-1",
+            "1.5.2",
+            &"1".repeat(SQL_NUMBER_BYTES_MAX + 1),
+        ] {
+            assert!(!is_number(other), "{other}");
+        }
+    }
 }

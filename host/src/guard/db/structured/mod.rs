@@ -160,7 +160,6 @@ pub struct Statement<V> {
     sql: String,
     parameters: Vec<(Argument<V>, Type)>,
     columns: Vec<(String, Type)>,
-    table: String,
     rows_max: Option<u32>,
 }
 
@@ -178,11 +177,6 @@ impl<V> Statement<V> {
     /// The columns of the result, each with its type; empty if nothing is returned.
     pub fn columns(&self) -> &[(String, Type)] {
         &self.columns
-    }
-
-    /// The table's name.
-    pub fn table(&self) -> &str {
-        &self.table
     }
 
     /// The most rows that a select can return, where its shape says so.
@@ -272,7 +266,7 @@ impl<'c, V> Writer<'c, V> {
     }
 
     fn finish(self) -> Statement<V> {
-        let Self { table, sql, parameters, columns, conditions: _, rows_max } = self;
-        Statement { sql, parameters, columns, table: table.name().to_owned(), rows_max }
+        let Self { table: _, sql, parameters, columns, conditions: _, rows_max } = self;
+        Statement { sql, parameters, columns, rows_max }
     }
 }

@@ -261,7 +261,7 @@ fn each_bound_admits_its_number_and_refuses_one_more() {
 
 #[test]
 fn more_parameters_than_the_protocol_numbers_are_refused() {
-    let names: Vec<String> = (0..66).map(|number| format!("c{number}")).collect();
+    let names: Vec<String> = (0..255).map(|number| format!("c{number}")).collect();
     let columns = names
         .iter()
         .map(|name| Column { name: name.clone(), data_type: Type::INT8, nullable: true, kept: Kept::All })
@@ -275,6 +275,7 @@ fn more_parameters_than_the_protocol_numbers_are_refused() {
         returning: Vec::new(),
     };
     let most = limits::DB_PARAMETERS_MAX / names.len();
+    assert_eq!(most * names.len(), limits::DB_PARAMETERS_MAX);
     assert!(call(most).parse(&catalogue).is_ok());
     invalid(call(most + 1).parse(&catalogue), "at most 65535");
 }

@@ -176,6 +176,12 @@ fn grouping_sets_are_counted_spelled_out() {
         "SELECT 1 FROM drafts GROUP BY CUBE (id, title, body, price, owner, created, data)",
         "at most 64",
     );
+    for (sets, each, spare) in [("GROUPING SETS", "(id)", 0), ("ROLLUP", "id", 1)] {
+        let list =
+            |n: usize| format!("SELECT 1 FROM drafts GROUP BY {sets} ({})", vec![each; n - spare].join(", "));
+        assert!(read(&list(limits::SQL_GROUPING_SETS_MAX)).is_ok(), "{sets}");
+        refused_with(&list(limits::SQL_GROUPING_SETS_MAX + 1), "at most 64");
+    }
     refused_with("SELECT 1 FROM drafts GROUP BY CUBE (1,2,3,4,5,6,7,8,9,10,11,12)", "at most 64");
     refused_with(
         "SELECT 1 FROM drafts GROUP BY CUBE (id, title, body), CUBE (id, title, body), id, ROLLUP (id)",
@@ -202,6 +208,7 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
         (limits::SQL_RELATIONS_MAX, &joined),
         (limits::SQL_CALLS_MAX, &|times| format!("SELECT {}", list("lower('x')", times))),
         (limits::SQL_PRODUCTS_MAX, &|times| format!("SELECT 1{}", " * 1".repeat(times))),
+        (limits::SQL_PRODUCTS_MAX, &|times| format!("SELECT {}", list("mod(1, 1)", times))),
         (limits::SQL_NUMBER_BYTES_MAX, &|times| format!("SELECT {}", "1".repeat(times))),
         (limits::SQL_SHORT_TEXT_BYTES_MAX, &|times| {
             format!("SELECT replace('a', 'a', '{}')", "x".repeat(times))

@@ -82,6 +82,7 @@ pub(super) const WRITES: &[&str] = &[
     "INSERT INTO drafts (id) VALUES (1) ON DUPLICATE KEY UPDATE id = 2",
     "INSERT INTO drafts (id) VALUES (1) RETURNING (SELECT secret FROM people)",
     "INSERT INTO drafts (id) VALUES (1) RETURNING excluded.id",
+    "INSERT INTO drafts (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET title = 'x' RETURNING excluded.id",
     "INSERT INTO events (id) VALUES (1) RETURNING id",
     "INSERT INTO events (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET what = 'x'",
     "INSERT INTO drafts (id) SELECT id FROM drafts FOR UPDATE",

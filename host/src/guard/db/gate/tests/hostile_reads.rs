@@ -189,5 +189,13 @@ pub(super) const CONSTRUCTS: &[&str] = &[
     "SELECT U&\"d\\0061\" FROM drafts",
     "SELECT a.b.c.d FROM drafts",
     "SELECT 0x10",
+    "SELECT $0",
+    "SELECT $01",
+    "SELECT $1a",
+    "SELECT ARRAY[1]::int[][]",
+    "SELECT ceil(created TO day) FROM drafts",
+    "SELECT floor(created TO day) FROM drafts",
+    "SELECT id FROM drafts WHERE title LIKE reverse($1)",
+    "SELECT id FROM drafts WHERE title LIKE lower(title)",
     "SELECT 1_000",
 ];

@@ -1,6 +1,6 @@
 //! Statements that plugins write and that must pass, and how they are printed.
 
-use super::{ReadStatement, catalogue, read, write};
+use super::{ReadStatement, WriteStatement, catalogue, read, write};
 
 /// Reads of many kinds.
 pub(super) const READS: &[&str] = &[
@@ -15,6 +15,9 @@ pub(super) const READS: &[&str] = &[
     "SELECT id FROM drafts WHERE id IN (1, 2, 3) AND title NOT IN ('a')",
     "SELECT id FROM drafts WHERE id = ANY($1) AND price BETWEEN $2 AND $3",
     "SELECT id FROM drafts WHERE body IS NULL OR body IS NOT NULL AND (price IS DISTINCT FROM 3)",
+    "SELECT id FROM drafts WHERE id <= 3 AND id >= - 1 AND price - 1 = ALL ($1) AND (id, id, id) <> (1, 2, 3)",
+    "SELECT id IN (1) IS TRUE, id = 1 IS NOT TRUE, id = 2 IS FALSE, id = 3 IS NOT FALSE FROM drafts",
+    "SELECT id = 1 IS UNKNOWN, id = 2 IS NOT UNKNOWN, price IS NOT DISTINCT FROM $1 FROM drafts",
     "SELECT id FROM drafts WHERE EXISTS (SELECT 1 FROM comments c WHERE c.draft_id = drafts.id)",
     "SELECT id FROM drafts WHERE id NOT IN (SELECT draft_id FROM comments)",
     "SELECT id, (SELECT count(*) FROM comments c WHERE c.draft_id = d.id) AS n FROM drafts d ORDER BY n DESC",
@@ -28,6 +31,7 @@ pub(super) const READS: &[&str] = &[
     "SELECT status AS s, count(*) AS n FROM drafts GROUP BY s ORDER BY s NULLS FIRST, n DESC NULLS LAST",
     "SELECT status, owner, count(*) FROM drafts GROUP BY GROUPING SETS ((status), (owner), ())",
     "SELECT status, owner, count(*), grouping(status) FROM drafts GROUP BY ROLLUP (status, owner)",
+    "SELECT count(*) FROM drafts GROUP BY ()",
     "SELECT DISTINCT status FROM drafts",
     "SELECT DISTINCT ON (status) status, id FROM drafts ORDER BY status, created DESC",
     "SELECT id FROM drafts ORDER BY created DESC, id LIMIT 10 OFFSET 20",
@@ -46,13 +50,15 @@ pub(super) const READS: &[&str] = &[
     "SELECT lower(title), upper(title), length(body), left(body, 100), trim(body), initcap(title) FROM drafts",
     "SELECT substring(body FROM 1 FOR 10), substring(body, 2), position('a' IN body), overlay(title PLACING 'x' FROM 2) FROM drafts",
     "SELECT trim(BOTH 'x' FROM title), trim(LEADING 'y' FROM title), replace(title, 'a', 'b'), split_part(title, ',', 1) FROM drafts",
-    "SELECT title || ' ' || body || '!' FROM drafts",
+    "SELECT title || ' ' || body || '!', concat_ws(', ', title, body) FROM drafts",
+    "SELECT mod(id, 3), div(price, 2), sqrt(price), width_bucket(price, 0, 10, 5) FROM drafts",
     "SELECT round(price, 2), floor(price), ceil(price), abs(- price), price * 1.2 / 3 % 7, - id FROM drafts",
     "SELECT date_trunc('day', created), extract(year FROM created), to_char(created, 'YYYY-MM') FROM drafts",
     "SELECT created AT TIME ZONE 'UTC', created + interval '1 day', age(created, $1) FROM drafts",
     "SELECT date '2024-01-01', timestamp '2024-01-01 10:00', '2024-01-01'::timestamptz, time '10:00'",
     "SELECT data -> 'a', data ->> 'b', data #>> '{a,b}', data #> '{a}' FROM drafts WHERE data @> '{\"a\": 1}'",
     "SELECT id FROM drafts WHERE data ? 'a' AND data ?| ARRAY['a', 'b'] AND data ?& ARRAY['c']",
+    "SELECT data #- '{a}' FROM drafts WHERE data <@ $1 AND NOT tags <@ ARRAY['a']",
     "SELECT jsonb_build_object('id', id, 'title', title), jsonb_array_length(data), jsonb_typeof(data) FROM drafts",
     "SELECT tags[1], tags[1:2], cardinality(tags), array_length(tags, 1), array_to_string(tags, ',') FROM drafts",
     "SELECT id FROM drafts WHERE 'x' = ANY (tags) AND tags && ARRAY['a', 'b'] AND tags @> ARRAY['c']::text[]",
@@ -76,6 +82,8 @@ pub(super) const READS: &[&str] = &[
     "SELECT id FROM drafts WHERE title ILIKE $1 AND body NOT ILIKE '%\\%%' ESCAPE '\\'",
     "SELECT id & 1, id | 2, id # 3, id << 1, id >> 1, ~ id FROM drafts",
     "SELECT md5(title), encode(sha256(convert_to(title, 'UTF8')), 'hex') FROM drafts",
+    "SELECT id FROM drafts WHERE title LIKE upper($1)",
+    "((SELECT id FROM drafts LIMIT 1))",
     "SELECT id FROM drafts WHERE title LIKE '%' || lower($1) || '%' AND position($2 IN body) > 0",
     "SELECT name FROM people WHERE id = $1",
     "SELECT count(*) FROM people p JOIN drafts d USING (id)",
@@ -91,6 +99,8 @@ pub(super) const WRITES: &[&str] = &[
     "INSERT INTO drafts AS d (id, title) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET title = excluded.title WHERE d.title <> excluded.title",
     "INSERT INTO drafts (id) VALUES (1) ON CONFLICT DO NOTHING",
     "INSERT INTO drafts (id) VALUES (1) RETURNING id",
+    "INSERT INTO drafts (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET title = 'x' RETURNING drafts.id",
+    "INSERT INTO letters (id, body) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
     "INSERT INTO events (what) VALUES ($1)",
     "UPDATE drafts SET title = $1, body = DEFAULT WHERE id = $2",
     "UPDATE drafts AS d SET price = d.price * 1.1 WHERE d.status = 'live'",
@@ -130,6 +140,13 @@ fn printed_text_is_quoted_qualified_and_parenthesized() {
             "WITH pg_authid AS (SELECT 1 AS x) SELECT x FROM pg_authid",
             "WITH \"cte 1\" AS (SELECT 1 AS \"x\") SELECT \"x\" FROM \"cte 1\" AS \"pg_authid\"",
         ),
+        // Parentheses alone say nothing, and what stands after them stays.
+        ("((SELECT 1))", "SELECT 1"),
+        ("(SELECT 1) LIMIT 1", "(SELECT 1) LIMIT 1"),
+        (
+            "SELECT '1'::timestamp(3), '2'::time, '3'::numeric(4, 2)",
+            "SELECT CAST('1' AS timestamp(3)), CAST('2' AS time), CAST('3' AS numeric(4, 2))",
+        ),
         ("SELECT 1 AS \"a\"\"b\"", "SELECT 1 AS \"a\"\"b\""),
         ("SELECT substring('abc', 'b')", "SELECT \"pg_catalog\".\"substr\"('abc', 'b') AS \"substring\""),
         ("SELECT U&'d\\0061t\\+000061'", "SELECT 'data'"),
@@ -139,9 +156,29 @@ fn printed_text_is_quoted_qualified_and_parenthesized() {
 }
 
 #[test]
+fn what_follows_inserted_values_is_kept_and_leaves_no_place_for_a_default() {
+    for (with, after, printed) in [
+        ("WITH x AS (SELECT 1) ", "", ""),
+        ("", " ORDER BY 1", " ORDER BY 1"),
+        ("", " LIMIT 1", " LIMIT 1"),
+        ("", " OFFSET 1", " OFFSET 1"),
+        ("", " FETCH FIRST 1 ROWS ONLY", " LIMIT 1"),
+    ] {
+        let insert = |value: &str| write(&format!("INSERT INTO drafts (id) {with}VALUES ({value}){after}"));
+        let kept = insert("1").unwrap();
+        assert!(kept.contains("WITH") != with.is_empty() && kept.ends_with(printed), "{kept}");
+        assert!(insert("DEFAULT").is_err(), "{with}{after}");
+    }
+    assert!(write("INSERT INTO drafts (id) VALUES (DEFAULT)").is_ok());
+    assert!(write("INSERT INTO drafts (id) VALUES (1) FOR UPDATE").is_err());
+}
+
+#[test]
 fn parameters_that_are_patterns_are_named_as_short() {
     let sql = "SELECT $1::text FROM drafts WHERE title LIKE $3 || '%' AND replace(body, $2, 'x') = $4";
     assert_eq!(ReadStatement::parse(&catalogue(), sql).unwrap().short_parameters(), [2, 3]);
+    let sql = "UPDATE drafts SET title = $1 WHERE body LIKE $2";
+    assert_eq!(WriteStatement::parse(&catalogue(), sql).unwrap().short_parameters(), [2]);
 }
 
 #[test]

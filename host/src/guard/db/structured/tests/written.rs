@@ -95,12 +95,15 @@ fn changes_are_written_from_granted_names() {
     assert_eq!(statement.columns(), [("id".to_owned(), Type::INT8)]);
     let change = Modification {
         table: "drafts".to_owned(),
-        assignments: vec![("title".to_owned(), Number(1))],
+        assignments: vec![("title".to_owned(), Number(1)), ("secret".to_owned(), Number(3))],
         filter: vec![vec![condition("id", Test::Equal(Number(2)))]],
         returning: Vec::new(),
     };
     let statement = change.parse(&catalogue).unwrap();
-    assert_eq!(statement.sql(), "UPDATE \"plugin_blog\".\"drafts\" SET \"title\" = $1 WHERE (\"id\" = $2)");
+    assert_eq!(
+        statement.sql(),
+        "UPDATE \"plugin_blog\".\"drafts\" SET \"title\" = $1, \"secret\" = $2 WHERE (\"id\" = $3)"
+    );
     let removal = Removal {
         table: "drafts".to_owned(),
         filter: vec![vec![condition("title", Test::NotEqual(Number(1)))]],
