@@ -59,6 +59,16 @@ async fn plain_component_is_loaded() {
 }
 
 #[tokio::test]
+async fn type_that_is_imported_by_itself_reaches_nothing_and_is_loaded() {
+    let world = World::new().await;
+    let type_alone = r#"(type $page (record (field "size" u32))) (import "page" (type (eq $page)))"#;
+    let host = world.builder().build().await.unwrap();
+    let folder = odd(&component(type_alone, ""), CALLS);
+    host.load(folder.path(), &Policy::harmless()).await.unwrap();
+    call(&host, "odd", "calls/f", json!({})).await.unwrap();
+}
+
+#[tokio::test]
 async fn file_that_is_no_component_is_refused_with_the_command_that_makes_one() {
     let world = World::new().await;
     let module = wat::parse_str("(module)").unwrap();

@@ -178,6 +178,7 @@ impl Drop for Ticker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmtime::component::Component;
 
     /// What is switched off, as a core module that uses it, and what the refusal says.
     const OFF: [(&str, &str); 11] = [
@@ -196,6 +197,36 @@ mod tests {
         ("(memory 1 (pagesize 1))", "custom page sizes"),
         ("(type $f (func)) (type (cont $f))", "stack switching"),
     ];
+
+    #[test]
+    fn fuel_is_counted_where_there_is_a_maximum() {
+        assert_eq!(Fuel::under(&Limits::default()), Fuel::Uncounted);
+        assert_eq!(Fuel::under(&Limits::default().with(Limit::Fuel, u64::MAX - 1)), Fuel::Counted);
+    }
+
+    #[test]
+    fn component_that_fits_no_slot_of_the_pool_is_refused() {
+        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let fits = |item: &str, number: u32| {
+            let items = format!(
+                "(core module $m {item}) {}",
+                "(core instance (instantiate $m))".repeat(number as usize)
+            );
+            Component::new(engine.wasmtime(), wat::parse_str(format!("(component {items})")).unwrap()).is_ok()
+        };
+        let instances = u32::try_from(limits::COMPONENT_INSTANCES_MAX).unwrap();
+        for (item, max) in [
+            ("(memory 1)", limits::COMPONENT_MEMORIES_MAX),
+            ("(table 1 funcref)", limits::COMPONENT_TABLES_MAX),
+            ("", instances),
+        ] {
+            assert!(fits(item, max), "{max} of {item}");
+            assert!(!fits(item, max + 1), "{max} of {item}, and one");
+        }
+        let pages = limits::MEMORY_CEILING_BYTES / 65_536;
+        assert!(fits(&format!("(memory {pages})"), 1));
+        assert!(!fits(&format!("(memory {})", pages + 1), 1));
+    }
 
     #[test]
     fn module_that_uses_what_is_switched_off_does_not_compile() {

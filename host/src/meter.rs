@@ -142,6 +142,22 @@ mod tests {
     }
 
     #[test]
+    fn guest_that_changes_to_the_slow_lane_is_charged_for_its_thread_from_then_on() {
+        let wait = Duration::from_millis(50);
+        let mut meter = Meter::start(Lane::Usual);
+        meter.change_to_slow();
+        meter.enter_guest();
+        std::thread::sleep(wait);
+        meter.leave_guest();
+        assert!(meter.guest < wait, "{:?}", meter.guest);
+        meter.enter_guest();
+        let begun = thread_time();
+        while thread_time().saturating_sub(begun) < wait {}
+        meter.leave_guest();
+        assert!(meter.guest >= wait && meter.guest_ms() >= 50, "{:?}", meter.guest);
+    }
+
+    #[test]
     fn memory_over_the_limit_is_refused_across_all_memories() {
         let mut memory = Memory::new(&Limits::default().with(Limit::Memory, 100));
         assert!(memory.memory_growing(0, 60, None).unwrap());
@@ -156,5 +172,11 @@ mod tests {
         let mut memory = Memory::new(&Limits::default().with(Limit::TableElements, 10));
         assert!(!memory.table_growing(0, 11, None).unwrap());
         assert!(memory.table_growing(0, 10, None).unwrap());
+        assert_eq!(memory.elements(), 10);
+    }
+
+    #[test]
+    fn instances_are_limited_to_the_invocations_limit() {
+        assert_eq!(Memory::new(&Limits::default().with(Limit::Instances, 7)).instances(), 7);
     }
 }

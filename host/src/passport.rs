@@ -222,3 +222,25 @@ fn check_version(name: &str) -> Result<(), String> {
         None => Err(format!("it names `{name}` without a version: build it with palisade-sdk {VERSION}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_is_blamed_on_the_exports_that_have_it_and_without_one_on_the_taps() {
+        let kinds =
+            |rows: &[(&str, Kind)]| rows.iter().map(|&(name, kind)| (name.to_owned(), kind)).collect();
+        let passport = Passport {
+            exports: kinds(&[("a:b/c", Kind::Query), ("a:b/d", Kind::Mutation), ("a:b/e", Kind::Mutation)]),
+            taps: kinds(&[("tap-item-view", Kind::Query), ("tap-cron", Kind::Action)]),
+            ..Passport::default()
+        };
+        assert_eq!(passport.because(Kind::Query), "`a:b/c` is declared as a query in palisade.toml");
+        assert_eq!(
+            passport.because(Kind::Mutation),
+            "`a:b/d`, `a:b/e` are declared as a mutation in palisade.toml"
+        );
+        assert_eq!(passport.because(Kind::Action), "`tap-cron` is declared as an action by the contract");
+    }
+}

@@ -147,6 +147,13 @@ mod tests {
     }
 
     #[test]
+    fn weight_is_of_value_key_tags_and_what_an_entry_costs() {
+        let entry = CacheEntry::parse(&plugin(), vec![0; 5], None, vec!["ab".into(), "c".into()]).unwrap();
+        let key = CacheKey::parse(&plugin(), "key".into()).unwrap();
+        assert_eq!(entry.weight(&key), CACHE_ENTRY_OVERHEAD_BYTES + 5 + 3 + 3);
+    }
+
+    #[test]
     fn entry_over_a_bound_is_refused() {
         let entry = |bytes: u64, ttl, tags| {
             CacheEntry::parse(

@@ -320,6 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn scope_names_the_types_of_its_grant_for_each_power() {
+        let grant: ItemGrant =
+            toml::from_str("types = { post = [\"read\", \"write\"], page = [\"read\"] }").unwrap();
+        let granted = ItemScope::Granted(&grant);
+        assert_eq!(granted.types(ItemPower::Read), Some(vec!["page".to_owned(), "post".to_owned()]));
+        assert_eq!(granted.types(ItemPower::Write), Some(vec!["post".to_owned()]));
+        assert!(granted.allows("page", ItemPower::Read) && !granted.allows("page", ItemPower::Write));
+        assert!(
+            !granted.allows("other", ItemPower::Read) && ItemScope::All.allows("other", ItemPower::Write)
+        );
+        assert_eq!(ItemScope::All.types(ItemPower::Read), None);
+    }
+
+    #[test]
     fn item_type_over_the_bytes_of_a_name_is_refused_and_one_at_them_is_not() {
         let parse = |bytes: usize| ItemType::parse(&"x".repeat(bytes), ItemScope::All, ItemPower::Read);
         assert!(matches!(parse(ITEM_TYPE_BYTES_MAX + 1), Err(Refusal::Invalid(_))));

@@ -120,6 +120,7 @@ mod tests {
             ("\u{1b}[31mred", "\\u{1b}[31mred"),
             ("a\r\0\u{7f}\u{85}", "a\\r\\u{0}\\u{7f}\\u{85}"),
             ("\u{202e}abc\u{2028}", "\\u{202e}abc\\u{2028}"),
+            ("plain, 'quoted' \"ü\" \u{1f600}", "plain, 'quoted' \"ü\" \u{1f600}"),
         ] {
             assert_eq!(LogRecord::parse(Level::Info, text, &[]).message(), expected);
         }

@@ -228,7 +228,12 @@ mod tests {
         for _ in 0..BREAKER_FAILURES {
             run(&mut breaker, FAILED, now);
         }
-        assert!(breaker.check(now).is_err());
+        let reason = breaker.check(now).unwrap_err().reason.to_string();
+        let number = BREAKER_FAILURES;
+        assert!(
+            reason.starts_with(&format!("{number} of its latest {number} invocations failed")),
+            "{reason}"
+        );
         breaker
     }
 

@@ -212,7 +212,7 @@ fn malformed_bytes_are_refused_without_a_panic() {
 
 #[test]
 fn malformed_bytes_of_each_kind_are_refused() {
-    let rows: [(Type, &[u8]); 17] = [
+    let rows: [(Type, &[u8]); 25] = [
         (Type::BOOL, &[2]),
         (Type::BOOL, &[]),
         (Type::INT4, &[0; 5]),
@@ -229,9 +229,32 @@ fn malformed_bytes_of_each_kind_are_refused() {
         (Type::NUMERIC, &[0, 1, 0, 0, 0, 0, 0, 0, 0x27, 0x10]),
         (Type::NUMERIC, &[0xFF, 0xFF, 0, 0, 0, 0, 0, 0]),
         (Type::NUMERIC, &[0, 1, 0xFF, 0xFF, 0, 0, 0, 1, 0, 1]),
+        // What follows the digits, more digits than a scale can have, and digits that the scale hides.
+        (Type::NUMERIC, &[0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]),
+        (Type::NUMERIC, &[0, 1, 0, 0, 0, 0, 0x40, 0, 0, 1]),
+        (Type::NUMERIC, &[0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 5]),
         (Type::INT4_ARRAY, &[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 23]),
+        // Flags that there are none of, elements of another type, none where a dimension says some, and bytes after them.
+        (Type::INT4_ARRAY, &[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 23]),
+        (Type::INT4_ARRAY, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]),
+        (Type::INT4_ARRAY, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23, 0]),
+        (Type::INT4_ARRAY, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 1]),
+        (
+            Type::INT4_ARRAY,
+            &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7, 0],
+        ),
     ];
     for (ty, wire) in rows {
-        assert!(decode(&ty, Some(wire)).is_err(), "{ty}: {wire:?}");
+        let refusal = decode(&ty, Some(wire)).unwrap_err();
+        // Some are well formed, and there is no case of `value` for what they say.
+        let is_told =
+            refusal.contains("the database sent a malformed \"") || refusal.ends_with("cast it to text");
+        assert!(is_told, "{ty}: {wire:?}: {refusal}");
+    }
+    for (ty, wire, value) in [
+        (Type::NUMERIC, &[0, 2, 0, 0, 0, 0, 0, 4, 0, 1, 0, 5][..], Value::Scalar(numeric("1.0005"))),
+        (Type::INT4_ARRAY, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23], Value::Array(Vec::new())),
+    ] {
+        assert_eq!(decode(&ty, Some(wire)), Ok(value));
     }
 }

@@ -53,6 +53,7 @@ pub(in crate::guard::db) fn shown(text: &str) -> String {
 mod tests {
     use tokio_postgres::types::Type;
 
+    use super::structured::Nullable as _;
     use super::value::{Parameter, Scalar, Value};
     use super::{Refusal, short, shown};
     use crate::limits::SQL_SHORT_TEXT_BYTES_MAX;
@@ -63,6 +64,14 @@ mod tests {
         assert_eq!(shown(&"x".repeat(bytes)), format!("`{}`", "x".repeat(bytes)));
         assert_eq!(shown(&"x".repeat(bytes + 1)), format!("`{}…`", "x".repeat(bytes)));
         assert_eq!(shown("a\n\u{1b}b"), "`a\\n\\u{1b}b`");
+    }
+
+    #[test]
+    fn null_alone_is_null() {
+        assert!(Value::Scalar(Scalar::Null).is_null());
+        for value in [Value::Scalar(Scalar::Text(String::new())), Value::Array(vec![Scalar::Null])] {
+            assert!(!value.is_null(), "{value:?}");
+        }
     }
 
     #[test]

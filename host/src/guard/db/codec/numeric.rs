@@ -122,11 +122,10 @@ pub(super) fn decode(mut wire: Wire<'_>) -> Option<String> {
         text.insert(0, '-');
     }
     let mut fraction = String::new();
-    let last = weight.checked_sub(i32::from(count))?.checked_add(1)?;
-    let mut place = 0_i32;
-    while fraction.len() < scale || place > last {
-        place = place.checked_sub(1)?;
-        push(&mut fraction, at(place));
+    let shown = i32::try_from(scale.div_ceil(GROUP)).ok()?;
+    let sent = i32::from(count).checked_sub(weight)?.checked_sub(1)?;
+    for place in 1..=shown.max(sent) {
+        push(&mut fraction, at(place.checked_neg()?));
     }
     // Digits beyond the scale would be lost in the text.
     let (shown, hidden) = fraction.split_at_checked(scale)?;

@@ -176,3 +176,64 @@ fn has_only_prefix(address: IpAddr, length: u8) -> bool {
     };
     after == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_over_the_levels_of_nesting_is_refused_and_at_them_it_is_not() {
+        let nested = |open: &str, inner: &str, close: &str, depth: usize| {
+            check_json(&format!("{}{inner}{}", open.repeat(depth), close.repeat(depth)))
+        };
+        for (open, inner, close) in [
+            ("[", "", "]"),
+            ("{\"a\":", "1", "}"),
+            // What stands in a string opens and closes nothing, an escaped quote does not end one.
+            ("[\"]\",", "1", "]"),
+            ("[\"\\\"]\",", "1", "]"),
+            ("[[],", "1", "]"),
+        ] {
+            let deeper = usize::from(open == "[[],");
+            assert_eq!(nested(open, inner, close, JSON_DEPTH_MAX - deeper), Ok(()), "{open}");
+            let refusal = nested(open, inner, close, JSON_DEPTH_MAX + 1).unwrap_err();
+            assert!(refusal.contains("nested deeper"), "{open}: {refusal}");
+        }
+        let quoted = "[".repeat(JSON_DEPTH_MAX + 1);
+        for text in [
+            format!("\"{quoted}\""),
+            format!("\"\\\"{quoted}\""),
+            format!("[\"\\\\\",\"{quoted}\"]"),
+            format!("[{}1]", "[1],".repeat(JSON_DEPTH_MAX)),
+        ] {
+            assert_eq!(check_json(&text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn escape_that_means_no_character_is_refused_and_a_pair_is_not() {
+        for text in [
+            r"\ud83d",
+            r"\ude00",
+            r"\ud83dx\ude00",
+            r"\ud83d\\ude00",
+            r"\ud83d\n\ude00",
+            r"\ud83d\ud83d",
+            r"a\u0000",
+            r"\\\u0000",
+        ] {
+            assert!(check_escapes(&format!("\"{text}\"")).is_err(), "{text}");
+        }
+        for text in [
+            "",
+            "plain",
+            r"\ud83d\ude00",
+            r"a\ud83d\ude00b\ud83d\ude00",
+            r"\\ud83d",
+            r"\\u0000",
+            r"\n\\\u0041",
+        ] {
+            assert_eq!(check_escapes(&format!("\"{text}\"")), Ok(()), "{text}");
+        }
+    }
+}

@@ -41,9 +41,9 @@ impl Printer<'_> {
             let OnInsert::OnConflict(conflict) = on else {
                 return self.absent(true, "ON DUPLICATE KEY UPDATE");
             };
+            // What is hidden stands in the changed table itself, beside it.
             let columns = [columns, shape.columns.clone()].concat();
-            let hidden = shape.hidden.iter().filter(|name| !columns.contains(name)).cloned().collect();
-            let excluded = Shape { columns, hidden, open: shape.open };
+            let excluded = Shape { columns, hidden: Vec::new(), open: shape.open };
             self.on_conflict(&name, conflict, excluded)?;
         }
         self.returning(insert.returning.as_deref())?;

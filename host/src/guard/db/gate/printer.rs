@@ -110,14 +110,16 @@ impl<'a> Printer<'a> {
         !self.parameters.is_empty()
     }
 
-    /// Begins a level of names.
-    pub(in crate::guard::db) fn enter(&mut self, scope: Scope) {
+    /// Runs a step with a level of names of its own.
+    pub(in crate::guard::db) fn within<T>(
+        &mut self,
+        scope: Scope,
+        step: impl FnOnce(&mut Self) -> Checked<T>,
+    ) -> Checked<T> {
         self.scopes.push(scope);
-    }
-
-    /// Ends the innermost level of names.
-    pub(in crate::guard::db) fn leave(&mut self) {
+        let result = step(self)?;
         self.scopes.pop();
+        Ok(result)
     }
 
     pub(in crate::guard::db) fn text(self) -> String {

@@ -16,7 +16,6 @@ impl Printer<'_> {
             Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
                 self.plain_call("floor", &[expr])
             }
-            Expr::Ceil { .. } | Expr::Floor { .. } => self.absent(true, "CEIL or FLOOR with a unit"),
             Expr::Position { expr, r#in } => self.plain_call("strpos", &[r#in, expr]),
             Expr::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
                 self.substring(expr, substring_from.as_deref(), substring_for.as_deref())
@@ -45,6 +44,7 @@ impl Printer<'_> {
             }
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => self.refuse("*", "a row is not a value here"),
             Expr::JsonAccess { .. } | Expr::IsJson { .. } => self.absent(true, "this JSON syntax"),
+            Expr::Ceil { .. } | Expr::Floor { .. } => self.absent(true, "CEIL or FLOOR with a unit"),
             Expr::IsNormalized { .. } => self.absent(true, "IS NORMALIZED"),
             Expr::Convert { .. } => self.absent(true, "CONVERT"),
             Expr::Prefixed { .. } => self.absent(true, "a word before a string"),
@@ -57,8 +57,6 @@ impl Printer<'_> {
             }
             // Printed above and in `expression.rs`; named so that a new kind does not compile.
             Expr::Extract { .. }
-            | Expr::Ceil { .. }
-            | Expr::Floor { .. }
             | Expr::Position { .. }
             | Expr::Substring { .. }
             | Expr::Trim { .. }

@@ -38,11 +38,10 @@ impl Printer<'_> {
 
     /// Runs a step that may name the columns of a table.
     pub(super) fn about(&mut self, table: &str, step: impl FnOnce(&mut Self) -> Checked) -> Checked {
-        self.enter(Scope::default());
-        self.bring(table.to_owned(), Shape::open())?;
-        step(self)?;
-        self.leave();
-        Ok(())
+        self.within(Scope::default(), |printer| {
+            printer.bring(table.to_owned(), Shape::open())?;
+            step(printer)
+        })
     }
 
     pub(super) fn constraint(&mut self, constraint: &TableConstraint) -> Checked {

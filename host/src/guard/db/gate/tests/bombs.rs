@@ -5,6 +5,7 @@ use sqlparser::keywords::ALL_KEYWORDS;
 use super::super::super::Refusal;
 use super::super::super::catalogue::Catalogue;
 use super::super::super::migration::Migration;
+use super::super::lex;
 use super::{ReadStatement, WriteStatement, catalogue, read};
 use crate::limits;
 
@@ -226,6 +227,15 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
         let (at, over) = (sql(max), sql(max + 1));
         assert!(read(&at).is_ok(), "{max}: {at} {:?}", read(&at));
         assert!(read(&over).is_err(), "{max}: {over}");
+    }
+    // Brackets are counted before the parser runs, each kind, and as many as are open at once.
+    for (open, close) in [('(', ')'), ('[', ']'), ('{', '}')] {
+        let brackets = |depth: usize| {
+            let once = format!("{}{}", open.to_string().repeat(depth), close.to_string().repeat(depth));
+            lex::statements(&once.repeat(3), limits::SQL_BYTES_MAX)
+        };
+        assert!(brackets(limits::SQL_DEPTH_MAX).is_ok(), "{open}");
+        assert!(brackets(limits::SQL_DEPTH_MAX + 1).is_err(), "{open}");
     }
     // Depth and nodes: what counts as one of either is not plain from the text, so there is room below.
     assert!(read(&nested(limits::SQL_DEPTH_MAX / 2)).is_ok());

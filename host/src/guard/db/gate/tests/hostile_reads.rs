@@ -189,6 +189,8 @@ pub(super) const CONSTRUCTS: &[&str] = &[
     "SELECT U&\"d\\0061\" FROM drafts",
     "SELECT a.b.c.d FROM drafts",
     "SELECT 0x10",
+    "SELECT x.one FROM (SELECT 1 AS one, 2 AS two) AS x (a)",
+    "SELECT x.a FROM (SELECT 1 AS one) AS x (a, b)",
     "SELECT $0",
     "SELECT $01",
     "SELECT $1a",

@@ -78,6 +78,9 @@ pub(super) const READS: &[&str] = &[
     "(SELECT id FROM drafts LIMIT 1) UNION (SELECT id FROM comments LIMIT 1)",
     "SELECT ARRAY(SELECT id FROM comments ORDER BY id) AS ids",
     "SELECT id::text, CAST(price AS integer), 'live'::status, 'draft'::plugin_blog.status, $1::uuid FROM drafts",
+    "SELECT $1::bool, $2::boolean, $3::int2, $4::smallint, $5::bytea, $6::real, $7::float8, $8::char(3), $9::json",
+    "SELECT host($1::inet), masklen($1), family($1), network($1), broadcast($1), abbrev($1)",
+    "SELECT x.a, x.two FROM (SELECT 1 AS one, 2 AS two) AS x (a)",
     "SELECT title COLLATE \"C\" FROM drafts ORDER BY title COLLATE \"C\"",
     "SELECT id FROM drafts WHERE title ILIKE $1 AND body NOT ILIKE '%\\%%' ESCAPE '\\'",
     "SELECT id & 1, id | 2, id # 3, id << 1, id >> 1, ~ id FROM drafts",
@@ -149,6 +152,11 @@ fn printed_text_is_quoted_qualified_and_parenthesized() {
         ),
         ("SELECT 1 AS \"a\"\"b\"", "SELECT 1 AS \"a\"\"b\""),
         ("SELECT substring('abc', 'b')", "SELECT \"pg_catalog\".\"substr\"('abc', 'b') AS \"substring\""),
+        (
+            "SELECT count(*) AS n FROM drafts GROUP BY (id, price), ()",
+            "SELECT \"pg_catalog\".\"count\"(*) AS \"n\" FROM \"plugin_blog\".\"drafts\" AS \"drafts\" \
+             GROUP BY (\"id\", \"price\"), ()",
+        ),
         ("SELECT U&'d\\0061t\\+000061'", "SELECT 'data'"),
     ] {
         assert_eq!(read(sql).unwrap(), printed, "{sql}");

@@ -11,11 +11,14 @@ mod round_trip;
 
 use std::collections::BTreeSet;
 
+use sqlparser::tokenizer::Location;
 use tokio_postgres::types::{Kind, Type};
 
 use super::super::Refusal;
 use super::super::catalogue::{Catalogue, Column, ColumnSet, Grant, Operations, Table};
 use super::super::kept::Kept;
+use super::printer::Printer;
+use super::scope::Names;
 use super::{ReadStatement, WriteStatement};
 
 pub(super) fn column(name: &str, data_type: Type) -> Column {
@@ -112,6 +115,16 @@ fn refusal_names_construct_position_and_rule() {
         let refusal = read(&format!("SELECT {call}")).unwrap_err().to_string();
         assert!(refusal.contains(instead), "{refusal}");
     }
+}
+
+#[test]
+fn position_that_the_parser_does_not_tell_is_the_last_that_it_told() {
+    let catalogue = catalogue();
+    let mut printer = Printer::new(Names::Granted(&catalogue));
+    printer.see(Location { line: 3, column: 5 });
+    printer.see(Location { line: 0, column: 0 });
+    let refusal = Refusal::from(printer.refuse::<()>("this", "not so").unwrap_err());
+    assert_eq!(refusal.to_string(), "this near line 3, column 5: not so");
 }
 
 #[test]

@@ -112,3 +112,29 @@ fn changes_are_written_from_granted_names() {
     let statement = removal.parse(&catalogue).unwrap();
     assert_eq!(statement.sql(), "DELETE FROM \"plugin_blog\".\"drafts\" WHERE (\"title\" <> $1)");
 }
+
+#[test]
+fn value_that_a_column_stores_goes_with_what_the_column_keeps() {
+    let kept = Kept::Characters(3);
+    let column = Column { name: "code".to_owned(), data_type: Type::VARCHAR, nullable: true, kept };
+    let all = Operations { insert: true, update: true, select: true, ..Operations::default() };
+    let catalogue = Catalogue::new("s", false, false).with_table(Table::new("t", vec![column], all));
+    let insertion = Insertion {
+        table: "t".to_owned(),
+        columns: owned(&["code"]),
+        rows: vec![vec![Number(1)]],
+        returning: Vec::new(),
+    };
+    assert_eq!(insertion.parse(&catalogue).unwrap().parameters()[0].0, Argument::Stored(Number(1), kept));
+    let change = Modification {
+        table: "t".to_owned(),
+        assignments: vec![("code".to_owned(), Number(1))],
+        filter: vec![vec![condition("code", Test::Equal(Number(2)))]],
+        returning: Vec::new(),
+    };
+    let statement = change.parse(&catalogue).unwrap();
+    assert_eq!(statement.parameters()[0].0, Argument::Stored(Number(1), kept));
+    assert_eq!(statement.parameters()[1].0, Argument::Value(Number(2)));
+    let (_, parameters, columns) = statement.into_parts();
+    assert_eq!((parameters.len(), columns.len()), (2, 0));
+}
