@@ -67,7 +67,7 @@ enum Task {
     /// Changes a clone of the last commit with cargo-mutants, which it installs into `target/tools`, and turns the engine's
     /// settings around. All of it takes many hours; name files, or take a shard. A second run goes on where one was ended.
     Mutants {
-        /// Only files that match this glob, such as `host/src/guard/cache.rs`
+        /// Only these files, by glob from the repository's root, such as `host/src/guard/cache.rs`
         #[arg(long = "file", value_name = "GLOB")]
         files: Vec<String>,
         /// Part k of n, such as `0/8`

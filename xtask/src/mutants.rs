@@ -19,23 +19,28 @@ use crate::{postgres, repo, step};
 /// The tool and its version: another one makes other mutants.
 const TOOL: &str = "cargo-mutants";
 const VERSION: &str = "27.1.0";
-/// What guards a host.
-const GUARDS: [&str; 14] = [
-    "host/src/compiler.rs",
-    "host/src/engine.rs",
-    "host/src/guard/**/*.rs",
-    "host/src/kind.rs",
-    "host/src/lane.rs",
-    "host/src/ledger.rs",
-    "host/src/limits.rs",
-    "host/src/meter.rs",
-    "host/src/passport.rs",
-    "host/src/passport/**/*.rs",
-    "host/src/plugin/artifact.rs",
-    "host/src/plugin/floats.rs",
-    "host/src/plugin/prepass.rs",
-    "host/src/supervision/breaker.rs",
+/// What guards a host, and which tests through components look at what the units cannot see of it.
+const GUARDS: [(&str, &[&str]); 14] = [
+    ("host/src/compiler.rs", &["load::"]),
+    ("host/src/engine.rs", &["calls::", "limits::", "hostile::"]),
+    (
+        "host/src/guard/**/*.rs",
+        &["calls::", "cache::", "db::", "http::", "item::", "taps::", "user::", "variables::"],
+    ),
+    ("host/src/kind.rs", &["calls::", "kinds::", "load::"]),
+    ("host/src/lane.rs", &["lanes::"]),
+    ("host/src/ledger.rs", &["calls::", "limits::"]),
+    ("host/src/limits.rs", &["calls::", "limits::"]),
+    ("host/src/meter.rs", &["lanes::", "limits::", "metrics::"]),
+    ("host/src/passport.rs", &["calls::", "kinds::", "load::"]),
+    ("host/src/passport/**/*.rs", &["load::"]),
+    ("host/src/plugin/artifact.rs", &["load::"]),
+    ("host/src/plugin/floats.rs", &["load::"]),
+    ("host/src/plugin/prepass.rs", &["load::"]),
+    ("host/src/supervision/breaker.rs", &["operator::", "supervision::"]),
 ];
+/// The tests of the units: those within the host, and those of its values beside a server.
+const UNITS: [&str; 3] = ["--lib", "--test", "db_values"];
 /// What a value looks like in a log, and that a thread ends with its engine, is no check.
 const NO_CHECKS: [&str; 2] = ["impl (fmt::)?Debug for", "impl Drop for Ticker"];
 /// Statements of the gate's differential test, of which the units have to be done in seconds.
@@ -46,7 +51,7 @@ const COMPONENTS_S: &str = "600";
 
 /// What is changed, and how far.
 pub struct Options {
-    /// Files by glob, in place of [`GUARDS`].
+    /// Those of [`GUARDS`] that begin so, in place of all.
     pub files: Vec<String>,
     /// The part `k` of `n` that this machine takes.
     pub shard: Option<String>,
@@ -58,6 +63,7 @@ pub struct Options {
 
 /// Runs all of it, and fails where a mutant is noticed by nothing.
 pub fn run(options: &Options) -> Result<()> {
+    let guards = guards(options)?;
     postgres::ensure()?;
     let tool = install()?;
     guests::build_host()?;
@@ -65,15 +71,26 @@ pub fn run(options: &Options) -> Result<()> {
     guests::build(Set::Tests)?;
     let tree = clone()?;
     let settings = if options.no_settings { Vec::new() } else { settings::unnoticed(&tree, options.units)? };
-    let out = repo::target().join("mutants");
+    let files: Vec<String> = guards.iter().flat_map(|(files, _)| files.clone()).collect();
     // cargo-mutants fails where a mutant is missed; the components are there for those.
-    let units = mutate(&tool, &tree, options, &["--lib"], UNITS_S);
-    let done = if options.units { units } else { mutate(&tool, &tree, options, &[], COMPONENTS_S) };
-    step::say(&format!("what became of each mutant is in {}", out.join("mutants.out").display()));
+    let units = mutate(&tool, &tree, options, &files, &Tests::Units);
+    let mut missed = Vec::new();
+    if units.is_err() && !options.units {
+        for (files, components) in &guards {
+            if mutate(&tool, &tree, options, files, &Tests::Components(components)).is_err() {
+                missed.push(files.join(", "));
+            }
+        }
+    }
+    let out = repo::target().join("mutants").join("mutants.out");
+    step::say(&format!("what became of each mutant is in {}", out.display()));
     if !settings.is_empty() {
         bail!("settings of the engine that no test notices: {}", settings.join(", "));
     }
-    done
+    if !missed.is_empty() {
+        bail!("no test notices every change of {}", missed.join(", "));
+    }
+    if options.units { units } else { Ok(()) }
 }
 
 /// The tool in `target/tools`, from the registry.
@@ -99,37 +116,89 @@ fn clone() -> Result<PathBuf> {
     Ok(tree)
 }
 
-fn mutate(tool: &Path, tree: &Path, options: &Options, test: &[&str], seconds: &str) -> Result<()> {
+/// The rows of [`GUARDS`] that are asked for, each with its files.
+fn guards(options: &Options) -> Result<Vec<(Vec<String>, &'static [&'static str])>> {
+    let all = options.files.is_empty();
+    let of = |(glob, components): &(&str, &'static [&'static str])| {
+        let begin = glob.split('*').next().unwrap_or(glob);
+        let named = options.files.iter().filter(|file| file.starts_with(begin)).cloned();
+        (if all { vec![(*glob).to_owned()] } else { named.collect() }, *components)
+    };
+    let guards: Vec<_> = GUARDS.iter().map(of).filter(|(files, _)| !files.is_empty()).collect();
+    let known = guards.iter().map(|(files, _)| files.len()).sum::<usize>();
+    if known < options.files.len() {
+        let globs = GUARDS.map(|(glob, _)| glob).join(", ");
+        bail!("a file is named from the repository's root and is one of what guards a host: {globs}");
+    }
+    Ok(guards)
+}
+
+/// What the tests miss of these files: with `units` those of the units, else those of components.
+fn mutate(tool: &Path, tree: &Path, options: &Options, files: &[String], tests: &Tests) -> Result<()> {
     let mut mutants = Command::new(tool);
+    let seconds = if matches!(tests, Tests::Units) { UNITS_S } else { COMPONENTS_S };
     mutants
         .args(["mutants", "--in-place", "--no-shuffle", "--iterate", "--timeout", seconds, "--dir"])
         .arg(tree);
     mutants.arg("--output").arg(repo::target().join("mutants"));
-    let guards = GUARDS.iter().map(|file| (*file).to_owned());
-    let files = if options.files.is_empty() { guards.collect() } else { options.files.clone() };
-    for file in files {
-        mutants.args(["--file", &file]);
-    }
+    mutants.args(files.iter().flat_map(|file| ["--file", file]));
     for glob in ["**/tests/**", "**/tests.rs"] {
         mutants.args(["--exclude", glob]);
     }
     for no_check in NO_CHECKS {
         mutants.args(["--exclude-re", no_check]);
     }
-    mutants.args(options.shard.iter().flat_map(|shard| ["--shard", shard]));
-    if test.is_empty() {
-        mutants.args(["--test-package", "palisade-tests"]);
-    }
-    with_guests(mutants.args(["--package", "palisade", "--"]).args(test));
-    step::run("mutants", &mut mutants)
+    mutants.args(options.shard.iter().flat_map(|shard| ["--shard", shard])).args(["--package", "palisade"]);
+    match tests {
+        Tests::Units => mutants.arg("--").args(UNITS),
+        Tests::Components(names) => {
+            mutants.args(["--test-package", "palisade-tests", "--", "--test", "all", "--"]).args(*names)
+        }
+    };
+    step::run("mutants", with_guests(&mut mutants))
+}
+
+/// Who has to notice.
+enum Tests {
+    Units,
+    Components(&'static [&'static str]),
 }
 
 /// Where the clone's tests find what it does not build, and where it builds.
 fn with_guests(command: &mut Command) -> &mut Command {
     let build = repo::target().join("mutants").join("build");
     command.env("PALISADE_GUESTS", repo::guests()).env("PALISADE_BIN", repo::palisade());
+    // Lines of code are for people; without them a build is half as long.
     command
+        .env("CARGO_PROFILE_DEV_DEBUG", "none")
         .env("PALISADE_DIFFERENTIAL", DIFFERENTIAL)
         .env("CARGO_TARGET_DIR", build)
         .env("CARGO_INCREMENTAL", "1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(files: &[&str]) -> Result<Vec<(Vec<String>, &'static [&'static str])>> {
+        let files = files.iter().map(|&file| file.to_owned()).collect();
+        guards(&Options { files, shard: None, units: false, no_settings: true })
+    }
+
+    #[test]
+    fn file_is_looked_at_by_the_tests_of_its_row() {
+        assert_eq!(named(&[]).unwrap().len(), GUARDS.len());
+        let rows = named(&["host/src/kind.rs", "host/src/guard/cache.rs", "host/src/guard/db/*.rs"]).unwrap();
+        let files: Vec<usize> = rows.iter().map(|(files, _)| files.len()).collect();
+        assert_eq!(files, [2, 1]);
+        assert_eq!(rows[1].1, ["calls::", "kinds::", "load::"]);
+    }
+
+    #[test]
+    fn file_that_guards_nothing_is_refused() {
+        for file in ["kind.rs", "host/src/main.rs", "**/kind.rs"] {
+            let refusal = named(&["host/src/kind.rs", file]).unwrap_err().to_string();
+            assert!(refusal.contains("host/src/kind.rs"), "{refusal}");
+        }
+    }
 }

@@ -70,7 +70,8 @@ fn check_json(text: &str) -> Result<(), String> {
     for byte in text.bytes() {
         match byte {
             _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
+            // Outside of a string it is no JSON, whatever follows.
+            b'\\' => escaped = true,
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => depth = depth.saturating_add(1),
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
