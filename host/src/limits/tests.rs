@@ -35,6 +35,23 @@ fn limits_have_the_names_defaults_and_units_that_are_published() {
         assert_eq!(limit.to_string(), limit.name());
         assert_eq!(Limits::zero().get(*limit), 0);
         assert_eq!(Limits::default().get(*limit), limit.default_max());
+        assert_eq!(Limits::unlimited().get(*limit), u64::MAX);
+    }
+}
+
+/// The engine is sized for these, and nobody waits longer.
+#[test]
+fn ceiling_is_what_the_pool_holds_and_what_anybody_waits() {
+    let ceiling = Limits::ceiling();
+    for limit in Limit::ALL {
+        let most = match limit {
+            Limit::Memory => MEMORY_CEILING_BYTES,
+            Limit::TableElements | Limit::Instances | Limit::Stack | Limit::WallTime | Limit::ActionTime => {
+                limit.default_max()
+            }
+            _ => u64::MAX,
+        };
+        assert_eq!(ceiling.get(*limit), most, "{limit}");
     }
 }
 
