@@ -61,11 +61,20 @@ async fn plain_component_is_loaded() {
 #[tokio::test]
 async fn type_that_is_imported_by_itself_reaches_nothing_and_is_loaded() {
     let world = World::new().await;
-    let type_alone = r#"(type $page (record (field "size" u32))) (import "page" (type (eq $page)))"#;
+    let page = r#"(type $page (record (field "size" u32)))"#;
     let host = world.builder().build().await.unwrap();
-    let folder = odd(&component(type_alone, ""), CALLS);
-    host.load(folder.path(), &Policy::harmless()).await.unwrap();
-    call(&host, "odd", "calls/f", json!({})).await.unwrap();
+    for import in [
+        format!(r#"{page} (import "page" (type (eq $page)))"#),
+        format!(r#"(import "acme:odd/types" (instance {page} (export "page" (type (eq $page)))))"#),
+    ] {
+        let folder = odd(&component(&import, ""), CALLS);
+        host.load(folder.path(), &Policy::harmless()).await.unwrap();
+        call(&host, "odd", "calls/f", json!({})).await.unwrap();
+    }
+    let unknown = r#"(import "palisade:plugin/shapes@0.1.0" (instance))"#;
+    let folder = odd(&component(unknown, ""), CALLS);
+    let sentence = refusal(&world, folder.path(), Policy::as_asked()).await;
+    assert!(sentence.contains("which contract 0.1.0 does not have"), "{sentence}");
 }
 
 #[tokio::test]

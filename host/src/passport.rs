@@ -161,7 +161,6 @@ impl Passport {
                         .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
                     functions.map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>()
                 }
-                ComponentItem::Type(_) => continue,
                 _ => {
                     return Err(format!(
                         "it imports `{name}`, which no world of this host has: remove the import"

@@ -25,7 +25,7 @@ const GUARDS: [(&str, &[&str]); 14] = [
     ("host/src/engine.rs", &["calls::", "limits::", "hostile::"]),
     (
         "host/src/guard/**/*.rs",
-        &["calls::", "cache::", "db::", "http::", "item::", "taps::", "user::", "variables::"],
+        &["calls::", "cache::", "db::", "http::", "item::", "kinds::", "taps::", "user::", "variables::"],
     ),
     ("host/src/kind.rs", &["calls::", "kinds::", "load::"]),
     ("host/src/lane.rs", &["lanes::"]),

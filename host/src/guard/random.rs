@@ -38,6 +38,12 @@ mod tests {
         assert!(RandomLength::parse(65_536, &mut ledger).is_ok());
         assert!(RandomLength::parse(34_465, &mut ledger).is_err());
         assert!(RandomLength::parse(34_464, &mut ledger).is_ok());
-        assert!(RandomLength::parse(0, &mut ledger).is_ok());
+        assert_eq!(RandomLength::parse(0, &mut ledger).unwrap().bytes(), 0);
+    }
+
+    #[test]
+    fn length_is_the_bytes_that_were_asked_for() {
+        let mut ledger = Ledger::new(Limits::default());
+        assert_eq!(RandomLength::parse(65_536, &mut ledger).unwrap().bytes(), 65_536);
     }
 }

@@ -219,8 +219,9 @@ mod tests {
             ("rate", Value::Number(-0.5)),
             ("name", Value::Text(String::new())),
         ] {
-            let setting = declared.find(name).unwrap().set(value.clone()).unwrap();
-            assert_eq!(setting.value(), &value);
+            let variable = declared.find(name).unwrap();
+            let setting = variable.set(value.clone()).unwrap();
+            assert_eq!((variable.name(), setting.name(), setting.value()), (name, name, &value));
         }
         let whole = declared.find("rate").unwrap().set(Value::Integer(2)).unwrap();
         assert_eq!(whole.value(), &Value::Number(2.0));

@@ -230,10 +230,9 @@ mod tests {
         }
         let reason = breaker.check(now).unwrap_err().reason.to_string();
         let number = BREAKER_FAILURES;
-        assert!(
-            reason.starts_with(&format!("{number} of its latest {number} invocations failed")),
-            "{reason}"
-        );
+        let expected =
+            format!("{number} of its latest {number} invocations failed, the last one with a trap");
+        assert_eq!(reason, expected);
         breaker
     }
 
