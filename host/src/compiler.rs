@@ -65,6 +65,13 @@ pub struct Compiler {
 
 impl Default for Compiler {
     fn default() -> Self {
+        Self::this_program()
+    }
+}
+
+impl Compiler {
+    /// This program, which calls [`compile_if_asked`] first thing in `main`.
+    pub fn this_program() -> Self {
         Self {
             program: None,
             address_bytes: COMPILER_ADDRESS_BYTES_MAX,
@@ -73,13 +80,6 @@ impl Default for Compiler {
             compiled_bytes: COMPILED_BYTES_MAX,
             turn: Mutex::default(),
         }
-    }
-}
-
-impl Compiler {
-    /// This program, which calls [`compile_if_asked`] first thing in `main`.
-    pub fn this_program() -> Self {
-        Self::default()
     }
 
     /// Another program that does: the `palisade` command, of the same version.

@@ -21,7 +21,7 @@ const TOOL: &str = "cargo-mutants";
 const VERSION: &str = "27.1.0";
 /// What guards a host, and which tests through components look at what the units cannot see of it.
 const GUARDS: [(&str, &[&str]); 14] = [
-    ("host/src/compiler.rs", &["load::"]),
+    ("host/src/compiler.rs", &["command::", "load::"]),
     ("host/src/engine.rs", &["calls::", "limits::", "hostile::"]),
     (
         "host/src/guard/**/*.rs",
@@ -151,9 +151,11 @@ fn mutate(tool: &Path, tree: &Path, options: &Options, files: &[String], tests: 
     mutants.args(options.shard.iter().flat_map(|shard| ["--shard", shard])).args(["--package", "palisade"]);
     match tests {
         Tests::Units => mutants.arg("--").args(UNITS),
-        Tests::Components(names) => {
-            mutants.args(["--test-package", "palisade-tests", "--", "--test", "all", "--"]).args(*names)
-        }
+        // A test of the host itself, because with one of these the `palisade` command is built as well.
+        Tests::Components(names) => mutants
+            .args(["--test-package", "palisade-tests", "--test-package", "palisade"])
+            .args(["--", "--test", "all", "--test", "db_values", "--"])
+            .args(*names),
     };
     step::run("mutants", with_guests(&mut mutants))
 }
@@ -164,10 +166,10 @@ enum Tests {
     Components(&'static [&'static str]),
 }
 
-/// Where the clone's tests find what it does not build, and where it builds.
+/// Where the clone's tests find the guests, and where it builds the rest.
 fn with_guests(command: &mut Command) -> &mut Command {
     let build = repo::target().join("mutants").join("build");
-    command.env("PALISADE_GUESTS", repo::guests()).env("PALISADE_BIN", repo::palisade());
+    command.env("PALISADE_GUESTS", repo::guests()).env("PALISADE_BIN", build.join("debug").join("palisade"));
     // Lines of code are for people; without them a build is half as long.
     command
         .env("CARGO_PROFILE_DEV_DEBUG", "none")
