@@ -199,6 +199,23 @@ mod tests {
     ];
 
     #[test]
+    fn guest_that_spins_is_ended_by_the_epoch() {
+        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let module = wat::parse_str("(module (func (export \"spin\") (loop (br 0))))").unwrap();
+        let module = wasmtime::Module::new(engine.wasmtime(), module).unwrap();
+        let mut store = wasmtime::Store::new(engine.wasmtime(), ());
+        store.set_epoch_deadline(1);
+        let (say, said) = mpsc::channel();
+        // Not on this thread: without epochs it would never come back.
+        std::thread::spawn(move || {
+            let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
+            let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").unwrap();
+            say.send(spin.call(&mut store, ()).is_err()).unwrap();
+        });
+        assert_eq!(said.recv_timeout(Duration::from_mins(1)), Ok(true));
+    }
+
+    #[test]
     fn fuel_is_counted_where_there_is_a_maximum() {
         assert_eq!(Fuel::under(&Limits::default()), Fuel::Uncounted);
         assert_eq!(Fuel::under(&Limits::default().with(Limit::Fuel, u64::MAX - 1)), Fuel::Counted);
