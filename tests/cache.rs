@@ -3,14 +3,14 @@
 use crate::harness::{World, call, exceeded, guest, invalid, limited, returned};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use palisade::backend::CacheStore;
-use palisade::backend::cache::InProcessCache;
 use palisade::guard::cache::CacheKey;
 use palisade::guard::name::PluginName;
 use palisade::limits::{
     CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_PLUGIN_BYTES_MAX, CACHE_TAG_BYTES_MAX,
     CACHE_TAGS_MAX, CACHE_TTL_MAX_MS, CACHE_VALUE_BYTES_MAX,
 };
+use palisade::store::CacheStore;
+use palisade::store::InProcessCache;
 use palisade::{CallError, Host, Policy};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -3,16 +3,16 @@
 use crate::harness::{CALLS, World, call, component, guest, limited, odd, returned, trapped};
 use palisade::guard::logging::Level;
 use palisade::limits::{Limit, MIB};
-use palisade::{Blame, CallError, Caller, Exceeded, Host, Policy};
+use palisade::{Blame, CallError, Host, Policy, Usage};
 use serde_json::{Value, json};
 
 /// The limit that ended a call.
-fn ended(result: Result<Value, CallError>) -> Exceeded {
+fn ended(result: Result<Value, CallError>) -> Usage {
     match result {
         Err(error @ CallError::LimitExceeded { .. }) if error.blame() != Blame::Guest => {
             panic!("{error} is the guest's doing")
         }
-        Err(CallError::LimitExceeded { exceeded, .. }) => exceeded,
+        Err(CallError::LimitExceeded { usage, .. }) => usage,
         other => panic!("expected the end of a limit, got {other:?}"),
     }
 }
@@ -115,9 +115,9 @@ async fn spinning_ends_with_the_guests_time() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("guest-time = \"50 ms\"")).await;
     for kind in ["first", "and again"] {
-        let exceeded = ended(call(&host, "probe", "abuses/spin", json!({})).await);
-        assert_eq!((exceeded.limit, exceeded.max), (Limit::GuestTime, 50), "{kind}");
-        assert!(exceeded.used > 50);
+        let usage = ended(call(&host, "probe", "abuses/spin", json!({})).await);
+        assert_eq!((usage.limit, usage.max), (Limit::GuestTime, 50), "{kind}");
+        assert!(usage.used > 50);
     }
     is_usable(&host).await;
 }
@@ -133,14 +133,14 @@ async fn spinning_ends_with_the_wall_time_and_lets_others_run_meanwhile() {
         }
     };
     let (result, ()) = tokio::join!(call(&host, "probe", "abuses/spin", json!({})), others);
-    let exceeded = ended(result);
-    assert_eq!((exceeded.limit, exceeded.max), (Limit::WallTime, 300));
+    let usage = ended(result);
+    assert_eq!((usage.limit, usage.max), (Limit::WallTime, 300));
     let action = |manifest: String| {
         limited("action-time = \"50 ms\"")(manifest.replace("abuses\" = \"query\"", "abuses\" = \"action\""))
     };
     let host = world.host_with("probe", action).await;
-    let exceeded = ended(call(&host, "probe", "abuses/spin", json!({})).await);
-    assert_eq!((exceeded.limit, exceeded.max), (Limit::ActionTime, 50));
+    let usage = ended(call(&host, "probe", "abuses/spin", json!({})).await);
+    assert_eq!((usage.limit, usage.max), (Limit::ActionTime, 50));
     is_usable(&host).await;
 }
 
@@ -156,8 +156,8 @@ async fn recursion_without_end_ends_with_the_stack_or_a_trap() {
         .await
         .unwrap();
     for _ in 0..3 {
-        let exceeded = ended(call(&host, "odd", "calls/f", json!({})).await);
-        assert_eq!((exceeded.limit, exceeded.max), (Limit::Stack, Limit::Stack.default_max()));
+        let usage = ended(call(&host, "odd", "calls/f", json!({})).await);
+        assert_eq!((usage.limit, usage.max), (Limit::Stack, Limit::Stack.default_max()));
         // What a Rust guest keeps in its memory runs out long before: 64 KiB, under which there is no memory.
         let reason = trapped(call(&host, "probe", "abuses/recurse", json!({})).await);
         assert!(reason.contains("out of bounds memory access"), "{reason}");
@@ -169,7 +169,7 @@ async fn recursion_without_end_ends_with_the_stack_or_a_trap() {
 async fn memory_over_the_limit_ends_the_call_and_at_the_limit_does_not() {
     let world = World::new().await;
     let allocate = |host: Host| async move {
-        host.call("probe", "abuses/allocate", json!({ "bytes": 2 * MIB }), Caller::Anonymous).await
+        host.call("probe", "abuses/allocate").arguments(json!({ "bytes": 2 * MIB })).await
     };
     let free = allocate(world.host_with("probe", limited("memory = \"4 MiB\"")).await).await.unwrap();
     let usage = free.usage.iter().find(|usage| usage.limit == Limit::Memory).unwrap();
@@ -178,13 +178,13 @@ async fn memory_over_the_limit_ends_the_call_and_at_the_limit_does_not() {
     let at = world.host_with("probe", limited(&format!("memory = \"{} B\"", usage.used))).await;
     allocate(at.clone()).await.unwrap();
     let host = world.host_with("probe", limited(&format!("memory = \"{} B\"", usage.used - 1))).await;
-    let exceeded = ended(allocate(host.clone()).await.map(|outcome| outcome.value));
-    assert_eq!((exceeded.limit, exceeded.used, exceeded.max), (Limit::Memory, usage.used, usage.used - 1));
+    let usage = ended(allocate(host.clone()).await.map(|outcome| outcome.value));
+    assert_eq!((usage.limit, usage.used, usage.max), (Limit::Memory, usage.used, usage.used - 1));
     is_usable(&host).await;
 
     let four = world.host_with("probe", limited("memory = \"4 MiB\"")).await;
-    let exceeded = ended(call(&four, "probe", "abuses/allocate", json!({ "bytes": 64 * MIB })).await);
-    assert_eq!((exceeded.limit, exceeded.max), (Limit::Memory, 4 * MIB));
+    let usage = ended(call(&four, "probe", "abuses/allocate", json!({ "bytes": 64 * MIB })).await);
+    assert_eq!((usage.limit, usage.max), (Limit::Memory, 4 * MIB));
     // What is freed can be taken again: 40 MiB in all, 1 MiB at once.
     let churned = call(&four, "probe", "abuses/churn", json!({ "bytes": MIB, "rounds": 40 })).await.unwrap();
     assert_eq!(churned, json!(40 * MIB));
@@ -194,7 +194,7 @@ async fn memory_over_the_limit_ends_the_call_and_at_the_limit_does_not() {
 async fn manifest_that_raises_a_limit_gets_the_hosts() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("memory = \"4096 MiB\"\nhost-calls = 1000000000")).await;
-    let outcome = host.call("probe", "reads/now", json!({}), Caller::Anonymous).await.unwrap();
+    let outcome = host.call("probe", "reads/now").await.unwrap();
     for usage in outcome.usage {
         assert!(usage.max <= usage.limit.default_max(), "{usage:?}");
     }
@@ -204,8 +204,8 @@ async fn manifest_that_raises_a_limit_gets_the_hosts() {
 async fn host_calls_over_the_limit_end_the_call() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("host-calls = 3")).await;
-    let exceeded = ended(call(&host, "probe", "reads/flood-log", json!({ "count": 4 })).await);
-    assert_eq!((exceeded.limit, exceeded.used, exceeded.max), (Limit::HostCalls, 4, 3));
+    let usage = ended(call(&host, "probe", "reads/flood-log", json!({ "count": 4 })).await);
+    assert_eq!((usage.limit, usage.used, usage.max), (Limit::HostCalls, 4, 3));
     call(&host, "probe", "reads/flood-log", json!({ "count": 3 })).await.unwrap();
     assert_eq!(world.log.all().len(), 7, "the fourth call is made, and its guest ends with it");
 }

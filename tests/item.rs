@@ -2,7 +2,6 @@
 
 use crate::harness::{World, altered, call, call_as, returned};
 use palisade::guard::item::{Patch, Title};
-use palisade::guard::request_context::RequestId;
 use palisade::guard::user::Permission;
 use palisade::limits::HOST_CONNECTIONS_MAX;
 use palisade::{CallError, Caller, Host, Policy};
@@ -300,7 +299,7 @@ async fn writes_that_hold_all_connections_still_learn_their_callers_permissions(
         let (host, caller) = (host.clone(), editor.clone());
         writes.spawn(async move {
             let patch = Patch { title: Some(Title::parse("Changed").unwrap()), ..Patch::default() };
-            host.patch_item(item["id"].as_str().unwrap(), patch, caller, RequestId::random()).await
+            host.items(caller).patch(item["id"].as_str().unwrap(), patch).await
         });
     }
     while let Some(written) = writes.join_next().await {

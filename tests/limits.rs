@@ -7,14 +7,14 @@ use crate::logging::Lines;
 use crate::supervision::create;
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{Limit, Limits, MEMORY_CEILING_BYTES, MIB};
-use palisade::{CallError, Caller, Host, Policy};
+use palisade::{CallError, Host, Policy};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Logs so often, as the request `mine`.
 async fn flood(host: &Host, count: u64) {
     let (request, arguments) = (RequestId::parse("mine").unwrap(), json!({ "count": count }));
-    host.call_in("probe", "reads/flood-log", arguments, Caller::Anonymous, request).await.unwrap();
+    host.call("probe", "reads/flood-log").arguments(arguments).request(request).await.unwrap();
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn policy_raises_a_limit_beyond_the_usual_and_not_beyond_what_a_host_can_g
     let raised = Limits::unlimited().with(Limit::RandomBytes, 2 * MIB).with(Limit::Memory, 4_096 * MIB);
     let policy = Policy::as_asked().limits(raised);
     let host = world.builder().plugin(guest("probe"), policy).build().await.unwrap();
-    let outcome = host.call("probe", "reads/now", json!({}), Caller::Anonymous).await.unwrap();
+    let outcome = host.call("probe", "reads/now").await.unwrap();
     let max = |limit| outcome.usage.iter().find(|usage| usage.limit == limit).unwrap().max;
     assert_eq!(max(Limit::RandomBytes), 2 * MIB);
     assert_eq!(max(Limit::Memory), MEMORY_CEILING_BYTES);
@@ -94,7 +94,7 @@ async fn policy_raises_a_limit_beyond_the_usual_and_not_beyond_what_a_host_can_g
 async fn burnt(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
     let host = world.host_with("probe", limited(&format!("fuel = {fuel}"))).await;
     let arguments = json!({ "bytes": bytes });
-    let outcome = host.call("probe", "abuses/allocate", arguments, Caller::Anonymous).await?;
+    let outcome = host.call("probe", "abuses/allocate").arguments(arguments).await?;
     Ok(outcome.usage.iter().find(|usage| usage.limit == Limit::Fuel).unwrap().used)
 }
 
@@ -109,12 +109,8 @@ async fn fuel_over_the_limit_ends_the_call_at_the_limit_does_not_and_the_same_ru
     assert_eq!(burnt(&world, used, 10_000).await.unwrap(), used, "at the limit");
     for fuel in [used / 2, 1, 0] {
         match burnt(&world, fuel, 10_000).await {
-            Err(error @ CallError::LimitExceeded { exceeded, .. }) => {
-                assert_eq!(
-                    (exceeded.limit, exceeded.used, exceeded.max),
-                    (Limit::Fuel, fuel + 1, fuel),
-                    "{error}"
-                );
+            Err(error @ CallError::LimitExceeded { usage, .. }) => {
+                assert_eq!((usage.limit, usage.used, usage.max), (Limit::Fuel, fuel + 1, fuel), "{error}");
             }
             other => panic!("expected the end of the fuel, got {other:?}"),
         }
@@ -125,15 +121,15 @@ async fn fuel_over_the_limit_ends_the_call_at_the_limit_does_not_and_the_same_ru
 async fn fuel_that_nobody_asks_for_is_not_counted_and_a_policy_that_asks_for_it_is_heard() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
-    let spin = async |host: &Host| host.call("probe", "abuses/spin", json!({}), Caller::Anonymous).await;
-    let outcome = host.call("probe", "reads/now", json!({}), Caller::Anonymous).await.unwrap();
+    let spin = async |host: &Host| host.call("probe", "abuses/spin").await;
+    let outcome = host.call("probe", "reads/now").await.unwrap();
     let fuel = outcome.usage.into_iter().find(|usage| usage.limit == Limit::Fuel).unwrap();
     assert_eq!((fuel.used, fuel.max), (0, u64::MAX));
     let policy = Policy::as_asked().limits(Limits::default().with(Limit::Fuel, 1_000_000));
     host.load(guest("probe"), &policy).await.unwrap();
     match spin(&host).await {
-        Err(CallError::LimitExceeded { exceeded, .. }) => {
-            assert_eq!((exceeded.limit, exceeded.max), (Limit::Fuel, 1_000_000));
+        Err(CallError::LimitExceeded { usage, .. }) => {
+            assert_eq!((usage.limit, usage.max), (Limit::Fuel, 1_000_000));
         }
         other => panic!("expected the end of the fuel, got {other:?}"),
     }

@@ -4,7 +4,7 @@ use crate::harness::{World, builder, call, guest, limited, returned};
 use palisade::guard::logging::Level;
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{KIB, LOG_FIELD_NAME_BYTES_MAX, LOG_FIELDS_MAX, LOG_RECORD_BYTES_MAX, Limit};
-use palisade::{Caller, Host, Policy};
+use palisade::{Host, Policy};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -91,7 +91,9 @@ async fn record_is_stamped_with_plugin_and_request_that_no_field_replaces() {
     let forged = json!([{ "name": "plugin", "value": "other" }, { "name": "request", "value": "forged" }]);
     for (plugin, id) in [("probe", "request-1"), ("other", "request-2")] {
         let arguments = json!({ "level": "warn", "message": plugin, "fields": forged });
-        host.call_in(plugin, "reads/log", arguments, Caller::Anonymous, RequestId::parse(id).unwrap())
+        host.call(plugin, "reads/log")
+            .arguments(arguments)
+            .request(RequestId::parse(id).unwrap())
             .await
             .unwrap();
         let entry = world.log.all().pop().unwrap();

@@ -2,8 +2,8 @@
 
 use crate::harness::{Served, World, call, limited, returned, trapped};
 use crate::supervision::{panics, quarantine};
+use palisade::Host;
 use palisade::guard::request_context::RequestId;
-use palisade::{Caller, Host};
 use reqwest::Method;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ async fn text_of_callers_and_guests_is_nowhere_in_the_metrics_and_adds_no_line()
     call(&host, "probe", evil, json!({})).await.unwrap_err();
     let message = json!({ "message": evil });
     trapped(
-        host.call_in("probe", "abuses/panic", message, Caller::Anonymous, request).await.map(|out| out.value),
+        host.call("probe", "abuses/panic").arguments(message).request(request).await.map(|out| out.value),
     );
     call(&host, "greeter", "greeting/greet", json!({ "name": evil })).await.unwrap();
     let after = host.metrics();

@@ -33,9 +33,9 @@ async fn item(host: &Host, id: &str) {
         item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
         title: Title::parse("A note").unwrap(),
         status: Status::Published,
-        fields: Fields::parse("{}").unwrap(),
+        fields: Fields::empty(),
     };
-    host.create_item(draft, Caller::Host, RequestId::parse(id).unwrap()).await.unwrap();
+    host.items(Caller::Host).request(RequestId::parse(id).unwrap()).create(draft).await.unwrap();
 }
 
 #[tokio::test]
@@ -129,8 +129,7 @@ async fn request_names_itself_the_plugin_and_its_version() {
     let longest = "!".repeat(REQUEST_ID_BYTES_MAX);
     for (plugin, id) in [("probe", "request-1"), ("other", &longest)] {
         let request = RequestId::parse(id).unwrap();
-        let outcome =
-            host.call_in(plugin, "reads/request", json!({}), Caller::Anonymous, request).await.unwrap();
+        let outcome = host.call(plugin, "reads/request").request(request).await.unwrap();
         assert_eq!(outcome.value, json!({ "id": id, "plugin": plugin, "version": "0.1.0" }));
     }
     let mut made = Vec::new();

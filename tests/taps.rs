@@ -2,12 +2,11 @@
 //! API, as over HTTP.
 
 use crate::harness::{World, altered, guest};
-use palisade::backend::Item;
 use palisade::grant::ItemPower;
+use palisade::guard::item::Item;
 use palisade::guard::item::{
     Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
 };
-use palisade::guard::request_context::RequestId;
 use palisade::guard::user::Permission;
 use palisade::{CallError, Caller, Host, Policy};
 use serde_json::{Value, json};
@@ -35,11 +34,11 @@ fn notes() -> Criteria {
 }
 
 async fn create(host: &Host, caller: &Caller, fields: Value) -> Result<Item, CallError> {
-    host.create_item(draft(fields), caller.clone(), RequestId::random()).await
+    host.items(caller.clone()).create(draft(fields)).await
 }
 
 async fn read(host: &Host, caller: &Caller, item: &Item) -> Result<Item, CallError> {
-    host.item(&item.id.to_string(), caller.clone(), RequestId::random()).await
+    host.items(caller.clone()).get(&item.id.to_string()).await
 }
 
 /// The taps guest under another name and weight.
@@ -61,7 +60,7 @@ async fn access_tap_that_denies_traps_or_spins_hides_the_item() {
         let set = format!("UPDATE palisade.items SET fields = '{{\"access\": \"{order}\"}}'");
         world.sql.batch_execute(&set).await.unwrap();
         assert!(matches!(read(&host, &Caller::Host, &seen).await, Err(CallError::NotFound)), "{order}");
-        let page = host.find_items(&notes(), Caller::Host, RequestId::random()).await.unwrap();
+        let page = host.items(Caller::Host).find(&notes()).await.unwrap();
         assert!(page.items.is_empty(), "{order}");
         let denied = create(&host, &Caller::Host, json!({ "access": order })).await;
         assert!(matches!(denied, Err(CallError::Denied)), "{order}: {denied:?}");
@@ -86,7 +85,7 @@ async fn access_tap_that_grants_stands_for_the_permission_and_one_that_denies_wi
         item_type: ItemType::parse("post", ItemScope::All, ItemPower::Write).unwrap(),
         ..draft(json!({ "access": "grant", "members-only": true, "body": "x" }))
     };
-    let post = both.create_item(post, Caller::Host, RequestId::random()).await;
+    let post = both.items(Caller::Host).create(post).await;
     assert!(post.is_ok(), "{post:?}");
     let id: String = world
         .sql
@@ -94,7 +93,7 @@ async fn access_tap_that_grants_stands_for_the_permission_and_one_that_denies_wi
         .await
         .unwrap()
         .get(0);
-    let read = |caller: Caller| both.item(id.as_str(), caller, RequestId::random());
+    let read = |caller: Caller| both.items(caller).get(id.as_str());
     assert!(
         matches!(read(Caller::Anonymous).await, Err(CallError::NotFound)),
         "one denies, and the other's grant does not count"
@@ -139,7 +138,7 @@ async fn view_taps_fold_the_fields_and_leave_the_stored_item_alone() {
         assert!(matches!(hidden, Err(CallError::Trapped { .. })), "{order}: {hidden:?}");
     }
     let other = create(&host, &Caller::Host, json!({})).await.unwrap();
-    let page = host.find_items(&notes(), Caller::Host, RequestId::random()).await.unwrap();
+    let page = host.items(Caller::Host).find(&notes()).await.unwrap();
     assert_eq!(
         page.items.iter().map(|item| item.id).collect::<Vec<_>>(),
         [other.id],
@@ -180,13 +179,13 @@ async fn audit_trail_row_and_item_are_there_together_or_not_at_all() {
     let host = world.host(&["audit-trail", "taps"]).await;
     let item = create(&host, &Caller::Host, json!({})).await.unwrap();
     let patch = Patch { title: Some(Title::parse("Changed").unwrap()), ..Patch::default() };
-    host.patch_item(&item.id.to_string(), patch, Caller::Host, RequestId::random()).await.unwrap();
+    host.items(Caller::Host).patch(&item.id.to_string(), patch).await.unwrap();
     // Audit-trail is told first here, writes its row, and the heavier veto takes it back.
     let heavy = taps("heavy", 1000);
     host.load(heavy.path(), &Policy::as_asked()).await.unwrap();
     let vetoed = create(&host, &Caller::Host, json!({ "changed": "veto" })).await;
     assert!(matches!(vetoed, Err(CallError::Refused { .. })));
-    host.delete_item(&item.id.to_string(), Some(2), Caller::Host, RequestId::random()).await.unwrap();
+    host.items(Caller::Host).delete(&item.id.to_string(), Some(2)).await.unwrap();
     let rows = world
         .sql
         .query("SELECT item::text, action, revision FROM plugin_audit_trail.entries ORDER BY id", &[])
@@ -235,7 +234,7 @@ async fn two_writes_of_one_item_at_once_both_count_or_say_so() {
         tasks.spawn(async move {
             let fields = Fields::from_value(json!({ format!("k{index}"): index })).unwrap();
             let patch = Patch { fields: Some(fields), ..Patch::default() };
-            host.patch_item(&id, patch, Caller::Host, RequestId::random()).await
+            host.items(Caller::Host).patch(&id, patch).await
         });
     }
     let mut written = 0;
@@ -312,12 +311,12 @@ async fn author_may_change_an_item_and_a_stranger_may_not() {
     let item = create(&host, &author, json!({})).await.unwrap();
     let patch = Patch { title: Some(Title::parse("x").unwrap()), ..Patch::default() };
     let id = item.id.to_string();
-    let denied = host.patch_item(&id, patch.clone(), stranger, RequestId::random()).await;
+    let denied = host.items(stranger).patch(&id, patch.clone()).await;
     assert!(matches!(denied, Err(CallError::Denied)));
     let stale = Patch { revision: Some(7), ..patch.clone() };
-    let conflict = host.patch_item(&id, stale, author.clone(), RequestId::random()).await;
+    let conflict = host.items(author.clone()).patch(&id, stale).await;
     assert!(matches!(conflict, Err(CallError::Conflict(1))));
-    assert_eq!(host.patch_item(&id, patch, author, RequestId::random()).await.unwrap().revision, 2);
+    assert_eq!(host.items(author).patch(&id, patch).await.unwrap().revision, 2);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::harness::{World, call, connect, exceeded, invalid, limited, returned, trapped};
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{VARIABLE_NAME_BYTES_MAX, VARIABLE_TEXT_BYTES_MAX};
-use palisade::{CallError, Caller, Host};
+use palisade::{CallError, Host};
 use serde_json::{Value, json};
 
 async fn get(host: &Host, plugin: &str, name: &str) -> Result<Value, CallError> {
@@ -227,7 +227,7 @@ async fn mutation_that_loses_a_race_runs_again_with_the_same_time_and_randomness
         .await
         .unwrap();
     let request = RequestId::parse("race").unwrap();
-    let call = host.call_in("steps", "sequences/increment", json!({}), Caller::Anonymous, request);
+    let call = host.call("steps", "sequences/increment").request(request);
     let rivalry = async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         while world.count(waiting).await == 0 {

@@ -1,6 +1,6 @@
 //! Keys that the host makes for itself and keeps in a file that only its user can read.
 
-use crate::limits::SECRET_BYTES;
+use palisade_guard::limits::SECRET_BYTES;
 use std::fs;
 use std::io::{Error, ErrorKind, Result, Write as _};
 use std::path::Path;

@@ -7,8 +7,8 @@
 //! A complete embedding:
 //!
 //! ```standalone_crate
-//! use palisade::backend::private::PrivateOptions;
-//! use palisade::{Caller, Host, Policy};
+//! use palisade::store::private::PrivateOptions;
+//! use palisade::{Host, Policy};
 //! use serde_json::json;
 //!
 //! #[tokio::main]
@@ -20,7 +20,7 @@
 //!         .plugin("../target/guests/example-plugins/greeter", Policy::harmless())
 //!         .build()
 //!         .await?;
-//!     let outcome = host.call("greeter", "greeting/greet", json!({ "name": "Ada" }), Caller::Anonymous).await?;
+//!     let outcome = host.call("greeter", "greeting/greet").arguments(json!({ "name": "Ada" })).await?;
 //!     assert_eq!(outcome.value, json!("Hello, Ada!"));
 //!     host.stop().await;
 //!     Ok(())
@@ -31,64 +31,72 @@
 //! program once more. Without `.database(…)` the host uses `DATABASE_URL`, and without that a private PostgreSQL. Nothing runs unless it is
 //! granted: [`Policy::harmless`] gives what needs no grant, [`Policy::as_asked`] what the manifest asks for,
 //! [`Policy::only`] the part of it that you name. Your own user store, cache, log, variables, items or HTTP client take the
-//! place of the default through one small trait each, in [`backend`]. `db` is PostgreSQL, `clock`, `random` and
+//! place of the default through one small trait each, in [`store`]. `db` is PostgreSQL, `clock`, `random` and
 //! `request-context` are the host's own: they carry what a kind promises.
 //!
 //! Failures say who is to blame ([`CallError::blame`]) and are sentences that name the fix. Every limit is in [`limits`].
 
+mod host;
+
+mod calls;
+
+mod invocation;
+
+mod runtime;
+
+mod program;
+
 mod api;
+
+mod state;
+
+mod plugin;
+
 pub mod audit;
-pub mod backend;
-mod bindings;
-mod builder;
-mod call;
-mod caller;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
-mod compiler;
-mod content;
-mod core;
 mod engine;
 mod error;
-pub mod grant;
-pub mod guard;
-mod host;
-mod invocation;
-mod items;
 mod keyfile;
-mod kind;
-mod lane;
-mod ledger;
-pub mod limits;
-mod maintenance;
-mod manifest;
-mod meter;
 mod metrics;
-mod moment;
-mod passport;
-mod plugin;
-mod random;
-mod records;
-mod registry;
 mod request;
-#[cfg(feature = "server")]
-pub mod server;
 mod supervision;
-mod tap;
-mod transaction;
 mod value;
-mod wasi;
 
-pub use builder::HostBuilder;
-pub use caller::{ANONYMOUS_ROLE, Caller, User};
-pub use compiler::{Compiler, compile_if_asked};
-pub use error::{Blame, CallError, Constraint, LoadError, Refusal, Violation};
-pub use grant::Policy;
-pub use host::{FunctionInfo, Host, Outcome, PluginInfo};
-pub use items::Page;
-pub use kind::Kind;
-pub use ledger::{Exceeded, Ledger};
-pub use moment::Moment;
-pub use passport::{DatabaseLayers, Passport};
-pub use supervision::{OPERATOR_PERMISSION, PluginStatus, Standing};
+pub use calls::call::{Call, Outcome};
+pub use calls::items::{Items, Page};
+pub use calls::typed::{Typed, TypedCall};
+pub use engine::compiler::{Compiler, compile_if_asked};
+pub use error::{Blame, CallError, LoadError};
+pub use host::{FunctionInfo, Host, HostBuilder, PluginInfo};
+pub use metrics::TEXT_TYPE as METRICS_TYPE;
+pub use palisade_guard::caller::{ANONYMOUS_ROLE, Caller, User};
+pub use palisade_guard::grant::Policy;
+pub use palisade_guard::kind::Kind;
+pub use palisade_guard::ledger::{Exceeded, Ledger, Usage};
+pub use palisade_guard::refusal::Refusal;
+pub use palisade_guard::violation::{Constraint, Violation};
+pub use plugin::passport::{DatabaseLayers, Passport};
+pub use request::replay::Replay;
+pub use supervision::{OPERATOR_PERMISSION, PluginStatus, ServingStatus};
+pub use value::{BadArgument, Integers};
+
+pub use palisade_guard::{grant, limits};
+
+/// What guards make of text that strangers send: the types that stores and callers of the host take.
+pub mod guard {
+    pub use palisade_guard::{address, cache, http, item, logging, name, request_context, user, variables};
+
+    /// Values of rows and parameters, for a store of one's own: see [`At::query`](crate::store::At::query).
+    pub mod value {
+        pub use palisade_guard::db::value::{Scalar, Value};
+    }
+}
+
+/// What stands behind the interfaces: a small trait each, and the defaults.
+pub mod store {
+    pub use palisade_store::{At, CacheStore, ItemStore, LogSink, UserStore, VariableStore, Viewer};
+    pub use palisade_store::{http, private};
+
+    pub use palisade_store::cache::InProcessCache;
+    pub use palisade_store::log::TracingLog;
+    pub use palisade_store::postgres::users::Users;
+}

@@ -4,7 +4,6 @@ use super::rows::{KINDS, fill, next, run, step};
 use crate::harness::{World, altered, call, call_as, guest};
 use palisade::grant::ItemPower;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
-use palisade::guard::request_context::RequestId;
 use palisade::{CallError, Caller, Host, Policy};
 use serde_json::json;
 use std::fs::{self, Permissions};
@@ -168,14 +167,11 @@ async fn items_and_users_through_a_pgbouncer_are_kept() {
             item_type: ItemType::parse("post", ItemScope::All, ItemPower::Write).unwrap(),
             title: Title::parse("title").unwrap(),
             status: Status::Published,
-            fields: Fields::parse("{}").unwrap(),
+            fields: Fields::empty(),
         };
-        let item = host.create_item(draft, Caller::Host, RequestId::random()).await.unwrap();
+        let item = host.items(Caller::Host).create(draft).await.unwrap();
         let caller = Caller::user(user);
-        assert_eq!(
-            host.item(&item.id.to_string(), caller, RequestId::random()).await.unwrap().title,
-            "title"
-        );
+        assert_eq!(host.items(caller).get(&item.id.to_string()).await.unwrap().title, "title");
     }
     assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 5);
 }

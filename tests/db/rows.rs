@@ -1,8 +1,7 @@
 //! Results that are read batch by batch, and the connections that they hold.
 
 use crate::harness::{World, call, limited};
-use palisade::guard::request_context::RequestId;
-use palisade::{CallError, Caller, Host, Policy};
+use palisade::{CallError, Host, Policy};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -75,8 +74,7 @@ async fn rows_that_nobody_asks_for_stay_in_the_server() {
     for kind in KINDS {
         let arguments = json!({ "steps": [{ "tag": "open" }, next(0, 1)] });
         let function = format!("{kind}/run");
-        let outcome =
-            host.call_in("cursors", &function, arguments, Caller::Anonymous, RequestId::random()).await;
+        let outcome = host.call("cursors", &function).arguments(arguments).await;
         let outcome = outcome.unwrap();
         let rows = outcome.usage.iter().find(|usage| usage.limit.name() == "db-rows").unwrap();
         assert_eq!(rows.used, 100, "{kind}");
@@ -175,8 +173,7 @@ async fn value_larger_than_the_budget_is_cut_off_before_it_has_arrived() {
             assert_eq!(run(&host, kind, std::slice::from_ref(&open)).await, [&*refused], "{kind}");
         }
         let changing = call(&host, "cursors", "changing/run", json!({ "steps": [open] })).await;
-        let ended =
-            matches!(&changing, Err(CallError::LimitExceeded { exceeded, .. }) if exceeded.used == max + 1);
+        let ended = matches!(&changing, Err(CallError::LimitExceeded { usage, .. }) if usage.used == max + 1);
         assert!(ended, "{changing:?}");
     }
     let steps = [json!({ "tag": "open" }), next(0, 1)];

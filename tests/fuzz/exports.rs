@@ -81,8 +81,10 @@ impl Fuzzer for Exports {
         host.users().permit("editor", &may).await.unwrap();
         let editor = world.user(&host, "Ada", &["editor"]).await;
         let token = host.users().token(UserId::from(editor.id), None).await.unwrap();
-        let item =
-            host.create_item(super::imports::draft(), palisade::Caller::Host, super::imports::request());
+        let item = host
+            .items(palisade::Caller::Host)
+            .request(super::imports::request())
+            .create(super::imports::draft());
         let item = item.await.unwrap().id.to_string();
         let served = Served::new(host.clone()).await;
         Self { _world: world, host, served, functions, item, token }

@@ -85,7 +85,9 @@ impl Fuzzer for Imports {
         let user = world.user(&host, "Ada", &["admin"]).await;
         let mut items = Vec::new();
         for _ in 0..ITEMS {
-            items.push(host.create_item(draft(), Caller::Host, request()).await.unwrap().id.to_string());
+            items.push(
+                host.items(Caller::Host).request(request()).create(draft()).await.unwrap().id.to_string(),
+            );
         }
         let before = world.whole().await;
         Self { world, host, outside, contract, items, named: Cell::new(0), user, before }
@@ -178,20 +180,25 @@ impl Imports {
         let Some(image) = script.finish() else { return Ok(vec!["an image that is too large".into()]) };
         let arguments = json!({ "image": STANDARD.encode(image) });
         let function = format!("{kind}/run");
-        let ended = match self.host.call("fuzz", &function, arguments.clone(), caller.clone()).await {
-            Err(CallError::Quarantined { .. }) => {
-                self.host.enable("fuzz").await.map_err(|error| format!("it stays in quarantine: {error}"))?;
-                self.host.call("fuzz", &function, arguments, caller).await
-            }
-            ended => ended,
-        };
+        let ended =
+            match self.host.call("fuzz", &function).arguments(arguments.clone()).caller(caller.clone()).await
+            {
+                Err(CallError::Quarantined { .. }) => {
+                    self.host
+                        .enable("fuzz")
+                        .await
+                        .map_err(|error| format!("it stays in quarantine: {error}"))?;
+                    self.host.call("fuzz", &function).arguments(arguments).caller(caller).await
+                }
+                ended => ended,
+            };
         match ended {
             Ok(outcome) => self.steps(&script, &outcome.value),
             Err(CallError::Trapped { reason, .. }) => {
                 sentence(&reason).map_err(|error| format!("{kind}: {}: {error}", script.paths()))?;
                 Ok(vec![format!("trap: {}", reason.chars().take(60).collect::<String>())])
             }
-            Err(CallError::LimitExceeded { exceeded, .. }) => Ok(vec![format!("limit: {}", exceeded.limit)]),
+            Err(CallError::LimitExceeded { usage, .. }) => Ok(vec![format!("limit: {}", usage.limit)]),
             Err(error @ (CallError::Contended { .. } | CallError::Violation(_))) => {
                 Ok(vec![format!("{error}")])
             }
@@ -225,10 +232,9 @@ impl Imports {
 
     /// Whether others are served.
     async fn neighbours(&self) -> Result<(), String> {
-        let greeting =
-            self.host.call("greeter", "greeting/greet", json!({ "name": "Ada" }), Caller::Anonymous);
+        let greeting = self.host.call("greeter", "greeting/greet").arguments(json!({ "name": "Ada" }));
         let read = json!({ "sql": "SELECT 1 AS one", "parameters": [] });
-        let read = self.host.call("sql", "in-query/query", read, Caller::Anonymous);
+        let read = self.host.call("sql", "in-query/query").arguments(read);
         let (greeting, read) = tokio::join!(greeting, read);
         let is_served = greeting.as_ref().is_ok_and(|outcome| outcome.value == json!("Hello, Ada!"))
             && read.as_ref().is_ok_and(|outcome| outcome.value["columns"][0]["name"] == "one");
@@ -257,7 +263,7 @@ pub fn draft() -> Draft {
         item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
         title: Title::parse("A note").unwrap(),
         status: Status::Published,
-        fields: Fields::parse("{}").unwrap(),
+        fields: Fields::empty(),
     }
 }
 

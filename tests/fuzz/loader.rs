@@ -11,7 +11,7 @@ use crate::harness::{World, guest};
 use crate::hostile;
 use arbitrary::Unstructured;
 use palisade::limits::{Limit, Limits};
-use palisade::{CallError, Caller, Host, LoadError, Policy};
+use palisade::{CallError, Host, LoadError, Policy};
 use serde_json::json;
 use std::path::Path;
 use tempfile::TempDir;
@@ -64,8 +64,7 @@ impl Fuzzer for Loader {
     }
 
     async fn end(self) -> Result<(), String> {
-        let greeting =
-            self.host.call("greeter", "greeting/greet", json!({ "name": "Ada" }), Caller::Anonymous);
+        let greeting = self.host.call("greeter", "greeting/greet").arguments(json!({ "name": "Ada" }));
         let greeting = greeting.await.map_err(|error| format!("the neighbour is not served: {error}"))?;
         assert_eq!(greeting.value, json!("Hello, Ada!"));
         self.host.stop().await;
@@ -118,7 +117,7 @@ impl Loader {
         let loaded =
             plugins.iter().find(|plugin| plugin.name == "odd").ok_or("it is loaded and not there")?;
         for function in &loaded.functions {
-            let called = self.host.call("odd", &function.path, json!({}), Caller::Anonymous).await;
+            let called = self.host.call("odd", &function.path).await;
             if let Err(error @ (CallError::Internal { .. } | CallError::Unavailable { .. })) = called {
                 return Err(format!("{}: {error:?}", function.path));
             }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use palisade::Refusal;
-use palisade::backend::CacheStore;
 use palisade::guard::cache::{CacheEntry, CacheKey, CacheTag};
+use palisade::store::CacheStore;
 use std::sync::Arc;
 
 /// What happens at a `get`, before it is told that there is nothing.

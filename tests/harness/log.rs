@@ -1,9 +1,9 @@
 //! A log sink that remembers.
 
-use palisade::backend::LogSink;
 use palisade::guard::logging::{Level, LogRecord};
 use palisade::guard::name::PluginName;
 use palisade::guard::request_context::RequestId;
+use palisade::store::LogSink;
 use std::sync::{Arc, Mutex};
 
 /// What plugins logged, in order.

@@ -223,7 +223,7 @@ pub async fn call_as(
     arguments: Value,
     caller: Caller,
 ) -> Result<Value, CallError> {
-    host.call(plugin, function, arguments, caller).await.map(|outcome| outcome.value)
+    host.call(plugin, function).arguments(arguments).caller(caller).await.map(|outcome| outcome.value)
 }
 
 /// The guest's own `err` of a call that must have returned one.

@@ -1,6 +1,6 @@
 //! A server of a test's own, which goes away and comes back with its data.
 
-use palisade::backend::private::{PrivateOptions, PrivateServer};
+use palisade::store::private::{PrivateOptions, PrivateServer};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;

@@ -1,7 +1,7 @@
 //! The server that all tests share: started by the first that needs it, stopped with the last that holds it.
 
-use palisade::backend::postgres::{Database, DatabaseUrl};
-use palisade::backend::private::{PrivateOptions, PrivateServer};
+use palisade::store::private::{PrivateOptions, PrivateServer};
+use palisade_store::postgres::{Database, DatabaseUrl};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::{Builder, Runtime};

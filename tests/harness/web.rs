@@ -35,7 +35,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(palisade::server::serve(host, listener, async {
+        let serving = tokio::spawn(palisade_server::serve(host, listener, async {
             let _ = stopped.await;
         }));
         Self { address, client: client(), stop: Some(stop), serving: Some(serving) }

@@ -4,8 +4,8 @@
 use super::arena::Arena;
 use super::row::{End, Row, Seen, rust};
 use crate::harness::{call, connect};
+use palisade::Replay;
 use palisade::guard::request_context::RequestId;
-use palisade::{Caller, Moment};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -27,12 +27,11 @@ pub async fn try_row(arena: &Arena, row: &Row) -> Seen {
 
 /// Orders of hash maps, randomness and time of the contract and of WASI, twice each in one invocation.
 async fn same(arena: &Arena, row: &Row) -> Seen {
-    let (one, other) = (Moment::draw(), Moment::draw());
+    let (one, other) = (Replay::draw(), Replay::draw());
     let mut seen = Vec::new();
     for moment in [one, one, other] {
         let request = RequestId::parse("again").unwrap();
-        let called =
-            arena.host.call_at("replay", row.function, json!({}), Caller::Anonymous, request, moment).await;
+        let called = arena.host.call("replay", row.function).request(request).replay(moment).await;
         seen.push(called.unwrap().value.to_string());
     }
     let differ = |what: &str| {

@@ -61,7 +61,7 @@ async fn come(
             };
         }
         "deadline" => match calling.await.unwrap() {
-            Err(CallError::LimitExceeded { exceeded, .. }) if exceeded.limit == limit => {
+            Err(CallError::LimitExceeded { usage, .. }) if usage.limit == limit => {
                 "it ends with its deadline"
             }
             // A request's own time ends with the invocation's, and a guest may hear of it first.

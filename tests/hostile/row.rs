@@ -167,9 +167,7 @@ impl Seen {
     pub fn of(result: Result<Value, CallError>, logged: usize) -> Self {
         match result {
             Ok(value) => Self::answered(&value, logged),
-            Err(CallError::LimitExceeded { exceeded, .. }) => {
-                Self::Limit(exceeded.limit, exceeded.used, exceeded.max)
-            }
+            Err(CallError::LimitExceeded { usage, .. }) => Self::Limit(usage.limit, usage.used, usage.max),
             Err(CallError::Trapped { reason, .. }) => Self::Traps(reason),
             Err(CallError::Returned(value)) => Self::returned(&value),
             Err(other) => Self::Otherwise(format!("{other} ({other:?})")),

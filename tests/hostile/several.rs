@@ -7,8 +7,7 @@ use super::row::{End, Row, Seen, wat};
 use super::{again, late, neighbours};
 use crate::harness::call;
 use crate::supervision::create;
-use palisade::backend::Item;
-use palisade::guard::request_context::RequestId;
+use palisade::guard::item::Item;
 use palisade::limits::{
     COMPONENT_INSTANCES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, PLUGIN_CONCURRENCY_MAX,
 };
@@ -85,8 +84,7 @@ async fn crowd(arena: &Arena, row: &Row) -> Seen {
 }
 
 async fn tap(arena: &Arena, row: &Row) -> Seen {
-    let read =
-        async |item: &Item| arena.host.item(&item.id.to_string(), Caller::Host, RequestId::random()).await;
+    let read = async |item: &Item| arena.host.items(Caller::Host).get(&item.id.to_string()).await;
     let item = create(&arena.host, json!({})).await.unwrap();
     read(&item).await.unwrap();
     if let Err(sentence) = arena.load(row, "tap").await {

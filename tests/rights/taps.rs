@@ -3,7 +3,6 @@
 use crate::harness::{World, altered, call_as, guest};
 use palisade::grant::ItemPower;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
-use palisade::guard::request_context::RequestId;
 use palisade::guard::user::Permission;
 use palisade::{Caller, Policy};
 use serde_json::json;
@@ -45,7 +44,7 @@ async fn taps_in_one_transaction_each_speak_for_its_caller() {
     let host = builder.plugin(second.path(), Policy::as_asked()).build().await.unwrap();
     host.users().permit("writer", &[Permission::parse("item:create:note").unwrap()]).await.unwrap();
     let (ada, bob) = (world.user(&host, "Ada", &["writer"]).await, world.user(&host, "Bob", &[]).await);
-    let item = host.create_item(draft(), Caller::user(ada.clone()), RequestId::random()).await.unwrap();
+    let item = host.items(Caller::user(ada.clone())).create(draft()).await.unwrap();
     for plugin in ["first", "second"] {
         for (caller, seen) in
             [(Caller::user(ada.clone()), 1), (Caller::user(bob.clone()), 0), (Caller::Anonymous, 0)]
@@ -66,9 +65,9 @@ async fn tap_that_writes_a_row_for_somebody_else_is_denied_and_takes_the_change_
     host.users().permit("writer", &[Permission::parse("item:create:note").unwrap()]).await.unwrap();
     let ada = Caller::user(world.user(&host, "Ada", &["writer"]).await);
     let before = world.state().await;
-    host.create_item(draft(), ada, RequestId::random()).await.unwrap_err();
+    host.items(ada).create(draft()).await.unwrap_err();
     assert_eq!(world.state().await, before);
-    host.create_item(draft(), Caller::Host, RequestId::random()).await.unwrap();
+    host.items(Caller::Host).create(draft()).await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM plugin_taps.seen").await, 1);
 }
 

@@ -1,11 +1,10 @@
 //! What a plugin is not blamed for, and what is looked at once more: failures that the database made, a plugin that is
 //! disabled after its tap ran, a cron tap while its plugin is quarantined.
 
-use super::{PATIENCE, create, is_disabled, sit_out, standing};
+use super::{PATIENCE, create, is_disabled, sit_out, status};
 use crate::harness::{OwnServer, World, altered, builder, call, connect, guest};
-use palisade::guard::request_context::RequestId;
 use palisade::limits::{BREAKER_FAILURES, MUTATION_ATTEMPTS_MAX};
-use palisade::{CallError, Caller, Host, Policy, Standing};
+use palisade::{CallError, Caller, Host, Policy, ServingStatus};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,7 +24,7 @@ async fn trap_because_the_database_was_away_never_quarantines() {
         let failed = insist(&host).await;
         assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
     }
-    assert_eq!(standing(&host, "replay"), Standing::Serving);
+    assert_eq!(status(&host, "replay"), ServingStatus::Serving);
     let again = server.start().await;
     insist(&host).await.unwrap();
     drop(host);
@@ -48,7 +47,7 @@ async fn trap_of_a_mutation_that_lost_its_race_never_quarantines() {
     }
     let panics = world.log.messages().iter().filter(|message| message.starts_with("panicked at")).count();
     assert!(panics > BREAKER_FAILURES as usize, "each run traps: {panics}");
-    assert_eq!(standing(&host, "replay"), Standing::Serving);
+    assert_eq!(status(&host, "replay"), ServingStatus::Serving);
     world.sql.batch_execute("DROP TRIGGER lose ON plugin_replay.entries").await.unwrap();
     insist(&host).await.unwrap();
 }
@@ -99,16 +98,16 @@ async fn cron_tap_of_a_plugin_that_is_quarantined_does_not_run_and_runs_again_af
          UPDATE palisade.items SET fields = '{\"access\": \"trap\"}'";
     world.sql.batch_execute(trap).await.unwrap();
     let until = loop {
-        match standing(&host, "taps") {
-            Standing::Quarantined { since, until, .. }
+        match status(&host, "taps") {
+            ServingStatus::Quarantined { since, until, .. }
                 if until.duration_since(since).unwrap() > Duration::from_secs(3) =>
             {
                 break until;
             }
-            Standing::Quarantined { .. } => sit_out(&host, "taps").await,
+            ServingStatus::Quarantined { .. } => sit_out(&host, "taps").await,
             _ => {}
         }
-        let _failed = host.item(&item.id.to_string(), Caller::Host, RequestId::random()).await;
+        let _failed = host.items(Caller::Host).get(&item.id.to_string()).await;
     };
     let untrap =
         "DELETE FROM palisade.variables WHERE name = 'cron'; UPDATE palisade.items SET fields = '{}'";
@@ -124,5 +123,5 @@ async fn cron_tap_of_a_plugin_that_is_quarantined_does_not_run_and_runs_again_af
         assert!(Instant::now() < deadline, "it never runs again");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(standing(&host, "taps"), Standing::Serving);
+    assert_eq!(status(&host, "taps"), ServingStatus::Serving);
 }

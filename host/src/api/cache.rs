@@ -1,29 +1,28 @@
-//! `wit/cache.wit`: bytes, private to the plugin. Guard: [`crate::guard::cache`]; store: [`crate::backend::cache`].
+//! `wit/cache.wit`: bytes, private to the plugin. Guard: [`palisade_guard::cache`]; store: [`palisade_store::cache`].
 
-use crate::backend::CacheStore;
-use crate::bindings::palisade::plugin::cache::{Error, Host, Retention};
-use crate::error::Refusal;
-use crate::guard::cache::{CacheEntry, CacheKey, CacheTag};
-use crate::guard::name::PluginName;
-use crate::invocation::State;
-use crate::ledger::Ledger;
-use crate::limits::Limit;
-use wasmtime::component::HasData;
+use crate::api::bindings::palisade::plugin::cache::{Error, Host, Retention};
+use crate::api::refused;
+use crate::state::State;
+use palisade_guard::cache::{CacheEntry, CacheKey, CacheTag};
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::Limit;
+use palisade_guard::name::PluginName;
+use palisade_guard::refusal::Refusal;
+use palisade_store::CacheStore;
 
-pub(crate) struct View<'a> {
+/// What a call on the cache needs.
+struct View<'a> {
     plugin: &'a PluginName,
     store: &'a dyn CacheStore,
     ledger: &'a mut Ledger,
 }
 
-pub(crate) struct Face;
+interface! { link: cache }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    View { plugin: &state.plugin.name, store: &*state.backends.cache, ledger: &mut state.ledger }
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        Self { plugin: &state.plugin.name, store: &*state.backends.cache, ledger: &mut state.ledger }
+    }
 }
 
 impl Host for View<'_> {
@@ -35,7 +34,8 @@ impl Host for View<'_> {
 
     async fn set(&mut self, key: String, value: Vec<u8>, retention: Retention) -> Result<(), Refusal> {
         let key = CacheKey::parse(self.plugin, key)?;
-        let entry = CacheEntry::parse(self.plugin, value, retention.ttl_ms, retention.tags)?;
+        let entry =
+            CacheEntry::parse(self.plugin, value, retention.ttl_ms, retention.tags, self.ledger.limits())?;
         self.ledger.spend(Limit::CacheBytes, entry.weight(&key))?;
         self.store.set(key, entry).await
     }
@@ -53,7 +53,7 @@ impl Host for View<'_> {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
         Ok(match refusal {
             Refusal::Invalid(sentence) => Error::InvalidArgument(sentence),
-            Refusal::Exceeded(exceeded) => Error::LimitExceeded(exceeded.into()),
+            Refusal::Exceeded(exceeded) => Error::LimitExceeded(refused(self.ledger, exceeded)),
             other => Error::Other(other.into_other()),
         })
     }

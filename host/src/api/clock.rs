@@ -1,20 +1,18 @@
-//! `wit/clock.wit`: virtual or real time, by kind. Guard: [`crate::guard::clock`].
+//! `wit/clock.wit`: virtual or real time, by kind. Guard: [`palisade_guard::clock`].
 
-use crate::bindings::palisade::plugin::clock::{Host, Instant};
-use crate::guard::clock::Clock;
-use crate::invocation::State;
-use wasmtime::component::HasData;
+use crate::api::bindings::palisade::plugin::clock::{Host, Instant};
+use crate::state::State;
+use palisade_guard::clock::Clock;
 
-pub(crate) struct View<'a>(&'a Clock);
+/// The invocation's clock.
+struct View<'a>(&'a Clock);
 
-pub(crate) struct Face;
+interface! { link: clock }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    View(&state.clock)
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        Self(&state.clock)
+    }
 }
 
 impl Host for View<'_> {

@@ -1,48 +1,58 @@
-//! `wit/http.wit`: requests to servers outside. Guard: [`crate::guard::http`]; exchange: [`crate::backend::http`].
+//! `wit/http.wit`: requests to servers outside. Guard: [`palisade_guard::http`]; exchange: [`palisade_store::http`].
 
-use crate::backend::http::{Exchange, FetchError, InboundBody, InboundResponse};
-use crate::bindings::palisade::plugin::http as wit;
-use crate::core::Backends;
-use crate::error::Refusal;
-use crate::guard::http::{Method, OutboundRequest, RawRequest, ReadSize};
-use crate::invocation::State;
-use crate::ledger::Ledger;
-use crate::limits::Limit;
-use crate::plugin::Plugin;
+use crate::api::bindings::palisade::plugin::http as wit;
+use crate::api::refused;
+use crate::state::State;
+use crate::supervision::Availability;
+use palisade_guard::http::Egress;
+use palisade_guard::http::{Method, OutboundRequest, RawRequest, ReadSize};
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::Limit;
+use palisade_guard::name::PluginName;
+use palisade_guard::refusal::Refusal;
+use palisade_store::http::{Exchange, FetchError, InboundBody, InboundResponse};
+use palisade_store::http::{HttpClient, SecretStore};
 use tokio::time::Instant;
-use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime::component::{Resource, ResourceTable};
 
-/// A response's body, as a guest holds it.
-pub struct Body(InboundBody);
-
-pub(crate) struct View<'a> {
-    plugin: &'a Plugin,
-    backends: &'a Backends,
+/// Where the plugin may go, and what takes it there.
+struct View<'a> {
+    plugin: &'a PluginName,
+    egress: &'a Egress,
+    availability: &'a Availability,
+    client: &'a dyn HttpClient,
+    secrets: &'a dyn SecretStore,
     ledger: &'a mut Ledger,
     table: &'a mut ResourceTable,
     deadline: Instant,
 }
 
-pub(crate) struct Face;
+interface! { link: http }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    let State { plugin, backends, ledger, table, deadline, .. } = state;
-    View { plugin, backends, ledger, table, deadline: *deadline }
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        let State { plugin, backends, ledger, table, deadline, .. } = state;
+        Self {
+            plugin: &plugin.name,
+            egress: &plugin.egress,
+            availability: &plugin.availability,
+            client: &*backends.http,
+            secrets: &*backends.secrets,
+            ledger,
+            table,
+            deadline: *deadline,
+        }
+    }
 }
 
 impl wit::Host for View<'_> {
     async fn fetch(&mut self, request: wit::Request) -> Result<wit::Response, Refusal> {
-        let request =
-            OutboundRequest::parse(&self.plugin.egress, request.into()).map_err(FetchError::from)?;
+        let request = OutboundRequest::parse(self.egress, request.into()).map_err(FetchError::from)?;
         let exchange = Exchange {
-            client: &*self.backends.http,
-            secrets: &*self.backends.secrets,
-            plugin: self.plugin.name.as_str(),
-            egress: &self.plugin.egress,
+            client: self.client,
+            secrets: self.secrets,
+            plugin: self.plugin.as_str(),
+            egress: self.egress,
         };
         let mut spend = |limit, amount| self.ledger.spend(limit, amount);
         let response = exchange.fetch(request, self.deadline, &mut spend).await?;
@@ -52,11 +62,11 @@ impl wit::Host for View<'_> {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
         Ok(match refusal {
             Refusal::Denied => {
-                self.plugin.ward.denied("http");
+                self.availability.denied("http");
                 wit::Error::AccessDenied
             }
             Refusal::Invalid(sentence) => wit::Error::InvalidArgument(sentence),
-            Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(exceeded.into()),
+            Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(refused(self.ledger, exceeded)),
             Refusal::Timeout => wit::Error::Timeout,
             Refusal::ConnectionFailed => wit::Error::ConnectionFailed,
             other => wit::Error::Other(other.into_other()),
@@ -65,15 +75,15 @@ impl wit::Host for View<'_> {
 }
 
 impl wit::HostBody for View<'_> {
-    async fn read(&mut self, body: Resource<Body>, max: u32) -> Result<Vec<u8>, Refusal> {
+    async fn read(&mut self, body: Resource<InboundBody>, max: u32) -> Result<Vec<u8>, Refusal> {
         let max = ReadSize::parse(max).map_err(FetchError::from)?;
-        let Body(body) = self.table.get_mut(&body).map_err(Refusal::internal)?;
+        let body = self.table.get_mut(&body).map_err(Refusal::internal)?;
         let bytes = body.read(max).await?;
         self.ledger.spend(Limit::HttpBytes, bytes.len() as u64)?;
         Ok(bytes.to_vec())
     }
 
-    async fn drop(&mut self, body: Resource<Body>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, body: Resource<InboundBody>) -> wasmtime::Result<()> {
         self.table.delete(body)?;
         self.ledger.release(Limit::Handles, 1);
         Ok(())
@@ -89,7 +99,7 @@ impl View<'_> {
         });
         let headers = headers.collect();
         self.ledger.spend(Limit::Handles, 1)?;
-        let body = self.table.push(Body(body)).map_err(Refusal::internal)?;
+        let body = self.table.push(body).map_err(Refusal::internal)?;
         Ok(wit::Response { status, headers, body })
     }
 }
@@ -116,25 +126,6 @@ impl From<wit::Method> for Method {
             wit::Method::Put => Self::Put,
             wit::Method::Patch => Self::Patch,
             wit::Method::Delete => Self::Delete,
-        }
-    }
-}
-
-impl From<FetchError> for Refusal {
-    fn from(error: FetchError) -> Self {
-        match error {
-            FetchError::Denied(reason) => {
-                tracing::warn!(target: "palisade::egress", reason, "a request was refused");
-                Self::Denied
-            }
-            FetchError::Invalid(rule) => Self::Invalid(rule),
-            FetchError::Exceeded(exceeded) => Self::Exceeded(exceeded),
-            FetchError::Timeout => Self::Timeout,
-            FetchError::ConnectionFailed(reason) => {
-                tracing::info!(target: "palisade::egress", reason, "no connection");
-                Self::ConnectionFailed
-            }
-            FetchError::Other(reason) => Self::internal(reason),
         }
     }
 }

@@ -1,32 +1,36 @@
-//! `wit/item.wit`: content items. Guard: [`crate::guard::item`]; rules: [`crate::content`]; store: [`crate::backend::ItemStore`].
+//! `wit/item.wit`: content items. Guard: [`palisade_guard::item`]; rules: [`crate::request::content`]; store: [`palisade_store::ItemStore`].
 
-use crate::backend::Item;
-use crate::bindings::palisade::plugin::item as wit;
-use crate::bindings::palisade::plugin::item_write::{Alteration, Host as HostWrite};
-use crate::content::Content;
-use crate::error::Refusal;
-use crate::grant::ItemPower;
-use crate::guard::item::{
+use crate::api::bindings::palisade::plugin::item as wit;
+use crate::api::bindings::palisade::plugin::item_write::{Alteration, Host as HostWrite};
+use crate::api::refused;
+use crate::request::content::Content;
+use crate::state::State;
+use palisade_guard::grant::ItemPower;
+use palisade_guard::item::Item;
+use palisade_guard::item::{
     Criteria, Draft, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
 };
-use crate::invocation::State;
+use palisade_guard::limits::Limits;
+use palisade_guard::refusal::Refusal;
+use palisade_store::At;
 use uuid::Uuid;
-use wasmtime::component::HasData;
 
-pub(crate) struct View<'a> {
+/// The types that the plugin was granted, and the items of them that the caller may see.
+struct View<'a> {
     scope: ItemScope<'a>,
     content: Content<'a>,
 }
 
-pub(crate) struct Face;
+interface! { link: item, link_write: item_write }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    let (scope, content) = state.content();
-    View { scope, content }
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        let State { plugin, backends, request, session, ledger, clock, random, .. } = state;
+        let scope = ItemScope::Granted(&plugin.grants.item);
+        let at = At { session, ledger, plugin: Some(&plugin.name), now: clock.now() };
+        let (items, users) = (&*backends.items, &*backends.users);
+        Self { scope, content: Content { at, items, users, request, scope, random } }
+    }
 }
 
 impl wit::Host for View<'_> {
@@ -41,10 +45,11 @@ impl wit::Host for View<'_> {
     }
 
     async fn find(&mut self, criteria: wit::Criteria) -> Result<Vec<wit::Item>, Refusal> {
+        let limits = self.content.at.ledger.limits();
         let criteria = Criteria {
             item_type: ItemType::parse(&criteria.item_type, self.scope, ItemPower::Read)?,
             status: criteria.status.map(Status::from),
-            fields: criteria.fields.as_deref().map(Fields::parse).transpose()?,
+            fields: criteria.fields.as_deref().map(|fields| Fields::parse(fields, limits)).transpose()?,
             order: criteria.order.into(),
             limit: PageSize::parse(criteria.limit)?,
             after: criteria.after.as_deref().map(ItemId::parse).transpose()?,
@@ -56,7 +61,9 @@ impl wit::Host for View<'_> {
         Ok(match refusal {
             Refusal::Denied => wit::Error::AccessDenied,
             Refusal::Invalid(sentence) => wit::Error::InvalidArgument(sentence),
-            Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(exceeded.into()),
+            Refusal::Exceeded(exceeded) => {
+                wit::Error::LimitExceeded(refused(self.content.at.ledger, exceeded))
+            }
             Refusal::NotFound => wit::Error::NotFound,
             Refusal::Conflict(revision) => wit::Error::Conflict(revision),
             Refusal::Serialization => wit::Error::Serialization,
@@ -68,16 +75,17 @@ impl wit::Host for View<'_> {
 
 impl HostWrite for View<'_> {
     async fn insert(&mut self, draft: wit::Draft) -> Result<wit::Item, Refusal> {
-        let draft = parse_draft(&draft, self.scope)?;
+        let draft = parse_draft(&draft, self.scope, self.content.at.ledger.limits())?;
         Ok(self.content.insert(&draft).await?.into())
     }
 
     async fn patch(&mut self, id: String, alteration: Alteration) -> Result<wit::Item, Refusal> {
         let id = ItemId::parse(&id)?;
+        let limits = self.content.at.ledger.limits();
         let patch = Patch {
             title: alteration.title.as_deref().map(Title::parse).transpose()?,
             status: alteration.status.map(Status::from),
-            fields: alteration.fields.as_deref().map(Fields::parse).transpose()?,
+            fields: alteration.fields.as_deref().map(|fields| Fields::parse(fields, limits)).transpose()?,
             revision: alteration.revision,
         };
         Ok(self.content.patch(id, &patch).await?.into())
@@ -90,12 +98,16 @@ impl HostWrite for View<'_> {
 }
 
 /// Checks a draft that a guest made; taps make them too.
-pub(crate) fn parse_draft(draft: &wit::Draft, scope: ItemScope<'_>) -> Result<Draft, Refusal> {
+pub(crate) fn parse_draft(
+    draft: &wit::Draft,
+    scope: ItemScope<'_>,
+    limits: &Limits,
+) -> Result<Draft, Refusal> {
     Ok(Draft {
         item_type: ItemType::parse(&draft.item_type, scope, ItemPower::Write)?,
         title: Title::parse(&draft.title)?,
         status: draft.status.into(),
-        fields: Fields::parse(&draft.fields)?,
+        fields: Fields::parse(&draft.fields, limits)?,
     })
 }
 

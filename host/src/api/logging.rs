@@ -1,27 +1,26 @@
-//! `wit/logging.wit`: records into the host's log. Guard: [`crate::guard::logging`]; sink: [`crate::backend::log`].
+//! `wit/logging.wit`: records into the host's log. Guard: [`palisade_guard::logging`]; sink: [`palisade_store::log`].
 
-use crate::bindings::palisade::plugin::logging::{Field, Host, Level as WitLevel};
-use crate::guard::logging::{Level, LogRecord};
-use crate::invocation::State;
-use wasmtime::component::HasData;
+use crate::api::bindings::palisade::plugin::logging::{Field, Host, Level as WitLevel};
+use crate::state::Log;
+use crate::state::State;
+use palisade_guard::logging::{Level, LogRecord};
 
-pub(crate) struct View<'a>(&'a mut State);
+/// What writes log records.
+struct View<'a>(Log<'a>);
 
-pub(crate) struct Face;
+interface! { link: logging }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    View(state)
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        Self(state.log())
+    }
 }
 
 impl Host for View<'_> {
     fn log(&mut self, level: WitLevel, message: String, fields: Vec<Field>) -> wasmtime::Result<()> {
         let fields: Vec<(String, String)> =
             fields.into_iter().map(|field| (field.name, field.value)).collect();
-        self.0.write_log(LogRecord::parse(level.into(), &message, &fields));
+        self.0.write(LogRecord::parse(level.into(), &message, &fields));
         Ok(())
     }
 }

@@ -1,31 +1,32 @@
-//! `wit/random.wit`: seeded or the system's, by kind. Guard: [`crate::guard::random`]; generator: [`crate::random`].
+//! `wit/random.wit`: seeded or the system's, by kind. Guard: [`palisade_guard::random`]; generator: [`crate::request::random`].
 
-use crate::bindings::palisade::plugin::random::{Error, Host};
-use crate::error::Refusal;
-use crate::guard::random::RandomLength;
-use crate::invocation::State;
-use crate::ledger::Ledger;
-use crate::random::Random;
-use wasmtime::component::HasData;
+use crate::api::bindings::palisade::plugin::random::{Error, Host};
+use crate::api::refused;
+use crate::request::random::Random;
+use crate::state::State;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::Limit;
+use palisade_guard::random::RandomLength;
+use palisade_guard::refusal::Refusal;
 
-pub(crate) struct View<'a> {
+/// The invocation's generator.
+struct View<'a> {
     random: &'a mut Random,
     ledger: &'a mut Ledger,
 }
 
-pub(crate) struct Face;
+interface! { link: random }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    View { random: &mut state.random, ledger: &mut state.ledger }
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        Self { random: &mut state.random, ledger: &mut state.ledger }
+    }
 }
 
 impl Host for View<'_> {
     fn bytes(&mut self, length: u32) -> Result<Vec<u8>, Refusal> {
-        let length = RandomLength::parse(length, self.ledger)?;
+        let length = RandomLength::parse(length, self.ledger.limits())?;
+        self.ledger.spend(Limit::RandomBytes, length.bytes() as u64)?;
         let mut bytes = vec![0; length.bytes()];
         self.random.fill(&mut bytes).map_err(Refusal::internal)?;
         Ok(bytes)
@@ -33,7 +34,7 @@ impl Host for View<'_> {
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
         Ok(match refusal {
-            Refusal::Exceeded(exceeded) => Error::LimitExceeded(exceeded.into()),
+            Refusal::Exceeded(exceeded) => Error::LimitExceeded(refused(self.ledger, exceeded)),
             other => Error::Other(other.into_other()),
         })
     }

@@ -1,51 +1,66 @@
-//! `wit/request-context.wit`: what the invocations of one request share. Guard: [`crate::guard::request_context`].
+//! `wit/request-context.wit`: what the invocations of one request share. Guard: [`palisade_guard::request_context`].
 
-use crate::bindings::palisade::plugin::limits::Usage;
-use crate::bindings::palisade::plugin::request_context::{Error, Host, RequestInfo};
-use crate::error::Refusal;
-use crate::guard::request_context::ContextKey;
-use crate::invocation::State;
-use wasmtime::component::HasData;
+use crate::api::bindings::palisade::plugin::limits::Usage;
+use crate::api::bindings::palisade::plugin::request_context::{Error, Host, RequestInfo};
+use crate::api::refused;
+use crate::plugin::Plugin;
+use crate::request::Request;
+use crate::state::State;
+use crate::state::{Account, Memory};
+use palisade_guard::clock::Clock;
+use palisade_guard::kind::Kind;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::refusal::Refusal;
+use palisade_guard::request_context::ContextKey;
 
-pub(crate) struct View<'a>(&'a mut State);
-
-pub(crate) struct Face;
-
-impl HasData for Face {
-    type Data<'a> = View<'a>;
+/// What the invocations of one request share, and what this one has used.
+struct View<'a> {
+    plugin: &'a Plugin,
+    kind: Kind,
+    request: &'a Request,
+    ledger: &'a mut Ledger,
+    memory: &'a Memory,
+    clock: &'a Clock,
 }
 
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    View(state)
+interface! { link: request_context }
+
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        let State { plugin, kind, request, ledger, memory, clock, .. } = state;
+        Self { plugin, kind: *kind, request, ledger, memory, clock }
+    }
 }
 
 impl Host for View<'_> {
     fn get(&mut self, key: String) -> Result<Option<Vec<u8>>, Refusal> {
-        let key = ContextKey::parse(&self.0.plugin.name, key)?;
-        Ok(self.0.request.context_get(&key))
+        let key = ContextKey::parse(&self.plugin.name, key)?;
+        Ok(self.request.context_get(&key))
     }
 
     fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), Refusal> {
-        let key = ContextKey::parse(&self.0.plugin.name, key)?;
-        Ok(self.0.request.context_set(key, value, self.0.ledger.limits())?)
+        let key = ContextKey::parse(&self.plugin.name, key)?;
+        Ok(self.request.context_set(key, value, self.ledger.limits())?)
     }
 
     fn request(&mut self) -> wasmtime::Result<RequestInfo> {
         Ok(RequestInfo {
-            id: self.0.request.id.as_str().to_owned(),
-            plugin: self.0.plugin.name.to_string(),
-            version: self.0.plugin.version.to_string(),
+            id: self.request.id.as_str().to_owned(),
+            plugin: self.plugin.name.to_string(),
+            version: self.plugin.version.to_string(),
         })
     }
 
     fn remaining(&mut self) -> wasmtime::Result<Vec<Usage>> {
-        Ok(self.0.remaining().into_iter().map(Usage::from).collect())
+        let Self { plugin, kind, request, ledger, memory, clock } = self;
+        let account = Account { plugin: &plugin.name, kind: *kind, request, ledger, memory, clock };
+        Ok(account.remaining().into_iter().map(Usage::from).collect())
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
         match refusal {
             Refusal::Invalid(sentence) => Ok(Error::InvalidArgument(sentence)),
-            Refusal::Exceeded(exceeded) => Ok(Error::LimitExceeded(exceeded.into())),
+            Refusal::Exceeded(exceeded) => Ok(Error::LimitExceeded(refused(self.ledger, exceeded))),
             other => Err(wasmtime::Error::new(other)),
         }
     }

@@ -1,30 +1,29 @@
-//! `wit/user.wit`: who calls. Guard: [`crate::guard::user`]; store: [`crate::backend::UserStore`].
+//! `wit/user.wit`: who calls. Guard: [`palisade_guard::user`]; store: [`palisade_store::UserStore`].
 
-use crate::backend::UserStore;
-use crate::bindings::palisade::plugin::user::{Error, Host, Profile};
-use crate::caller::User;
-use crate::error::Refusal;
-use crate::guard::user::{Permission, UserId};
-use crate::invocation::State;
-use crate::ledger::Ledger;
-use crate::limits::Limit;
+use crate::api::bindings::palisade::plugin::user::{Error, Host, Profile};
+use crate::api::refused;
 use crate::request::Request;
-use wasmtime::component::HasData;
+use crate::state::State;
+use palisade_guard::caller::User;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::Limit;
+use palisade_guard::refusal::Refusal;
+use palisade_guard::user::{Permission, UserId};
+use palisade_store::UserStore;
 
-pub(crate) struct View<'a> {
+/// Who calls, and who else there is.
+struct View<'a> {
     request: &'a Request,
     users: &'a dyn UserStore,
     ledger: &'a mut Ledger,
 }
 
-pub(crate) struct Face;
+interface! { link: user }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    View { request: &state.request, users: &*state.backends.users, ledger: &mut state.ledger }
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        Self { request: &state.request, users: &*state.backends.users, ledger: &mut state.ledger }
+    }
 }
 
 impl Host for View<'_> {
@@ -47,7 +46,7 @@ impl Host for View<'_> {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
         Ok(match refusal {
             Refusal::Invalid(sentence) => Error::InvalidArgument(sentence),
-            Refusal::Exceeded(exceeded) => Error::LimitExceeded(exceeded.into()),
+            Refusal::Exceeded(exceeded) => Error::LimitExceeded(refused(self.ledger, exceeded)),
             other => Error::Other(other.into_other()),
         })
     }

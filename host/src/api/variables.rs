@@ -1,31 +1,30 @@
-//! `wit/variables.wit`: typed settings. Guard: [`crate::guard::variables`]; store: [`crate::backend::VariableStore`].
+//! `wit/variables.wit`: typed settings. Guard: [`palisade_guard::variables`]; store: [`palisade_store::VariableStore`].
 
-use crate::backend::{At, VariableStore};
-use crate::bindings::palisade::plugin::variables::{Error, Host, Value as WitValue};
-use crate::bindings::palisade::plugin::variables_write::Host as HostWrite;
-use crate::error::Refusal;
-use crate::guard::variables::{Declarations, Value};
-use crate::invocation::State;
-use wasmtime::component::HasData;
+use crate::api::bindings::palisade::plugin::variables::{Error, Host, Value as WitValue};
+use crate::api::bindings::palisade::plugin::variables_write::Host as HostWrite;
+use crate::api::refused;
+use crate::state::State;
+use palisade_guard::refusal::Refusal;
+use palisade_guard::variables::{Declarations, Value};
+use palisade_store::{At, VariableStore};
 
-pub(crate) struct View<'a> {
+/// What the manifest declares, and where values are kept.
+struct View<'a> {
     declared: &'a Declarations,
     store: &'a dyn VariableStore,
     at: At<'a>,
 }
 
-pub(crate) struct Face;
+interface! { link: variables, link_write: variables_write }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    let State { plugin, backends, session, ledger, clock, .. } = state;
-    View {
-        declared: &plugin.variables,
-        store: &*backends.variables,
-        at: At { session, ledger, plugin: Some(&plugin.name), now: clock.now() },
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        let State { plugin, backends, session, ledger, clock, .. } = state;
+        Self {
+            declared: &plugin.variables,
+            store: &*backends.variables,
+            at: At { session, ledger, plugin: Some(&plugin.name), now: clock.now() },
+        }
     }
 }
 
@@ -39,7 +38,7 @@ impl Host for View<'_> {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
         Ok(match refusal {
             Refusal::Invalid(sentence) => Error::InvalidArgument(sentence),
-            Refusal::Exceeded(exceeded) => Error::LimitExceeded(exceeded.into()),
+            Refusal::Exceeded(exceeded) => Error::LimitExceeded(refused(self.at.ledger, exceeded)),
             other => Error::Other(other.into_other()),
         })
     }
@@ -47,7 +46,7 @@ impl Host for View<'_> {
 
 impl HostWrite for View<'_> {
     async fn set(&mut self, name: String, value: WitValue) -> Result<(), Refusal> {
-        let setting = self.declared.find(&name)?.set(value.into())?;
+        let setting = self.declared.find(&name)?.set(value.into(), self.at.ledger.limits())?;
         self.store.set(&mut self.at, &setting).await
     }
 

@@ -3,10 +3,10 @@
 //! The HMAC is over the very bytes of the line, so there is no second way to write an entry. All of it is ASCII: whatever
 //! a plugin's name or an operator's reason holds, a line stays a line, and a terminal that shows it sees no escape.
 
-use crate::guard::name::PluginName;
 use crate::keyfile::Key;
-use crate::limits::{AUDIT_WHAT_BYTES_MAX, SECRET_BYTES};
 use hmac::{Hmac, KeyInit, Mac};
+use palisade_guard::limits::{AUDIT_WHAT_BYTES_MAX, SECRET_BYTES};
+use palisade_guard::name::PluginName;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::borrow::Cow;
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(what(AUDIT_WHAT_BYTES_MAX), AUDIT_WHAT_BYTES_MAX);
         assert_eq!(what(AUDIT_WHAT_BYTES_MAX + 1), AUDIT_WHAT_BYTES_MAX);
         let line = written(&"\u{80}".repeat(AUDIT_WHAT_BYTES_MAX));
-        assert!(line.len() < crate::limits::AUDIT_LINE_BYTES_MAX, "{}", line.len());
+        assert!(line.len() < palisade_guard::limits::AUDIT_LINE_BYTES_MAX, "{}", line.len());
     }
 
     #[test]

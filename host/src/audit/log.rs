@@ -10,7 +10,7 @@
 
 use super::entry::{self, Event, Hash, NOTHING, Note};
 use crate::keyfile::{self, Key, folder_of};
-use crate::limits::AUDIT_LINE_BYTES_MAX;
+use palisade_guard::limits::AUDIT_LINE_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions};

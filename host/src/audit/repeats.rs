@@ -4,8 +4,8 @@
 //! the count is written when that time is over.
 
 use super::entry::{Event, Note};
-use crate::guard::name::PluginName;
-use crate::limits::AUDIT_REPEAT_MS;
+use palisade_guard::limits::AUDIT_REPEAT_MS;
+use palisade_guard::name::PluginName;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
 //! What an operator gets when a host or plugin cannot start: a sentence that names the fix.
 
-use crate::guard::logging::is_unsafe;
-use crate::limits::LOAD_SENTENCE_BYTES_MAX;
+use palisade_guard::limits::LOAD_SENTENCE_BYTES_MAX;
+use palisade_guard::text::is_unsafe;
+use palisade_store::error::InstallError;
 use std::fmt;
 
 /// Why a plugin was not loaded, or a host not built. `Display` is a sentence that names the fix.
@@ -59,6 +60,16 @@ pub enum LoadError {
     /// Nobody compiles for the host: the program that should does not start or answer.
     #[error("{0}")]
     Compiler(String),
+}
+
+impl From<InstallError> for LoadError {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Migration { plugin, sentence } => Self::Migration { plugin, sentence },
+            InstallError::Breach { plugin, sentence } => Self::Breach { plugin, sentence },
+            InstallError::Database { sentence, source } => Self::Database { sentence, source },
+        }
+    }
 }
 
 /// A sentence that repeats names out of a binary, which nobody has vetted yet: what would steer a terminal or turn text

@@ -1,10 +1,10 @@
 //! What a host says of a loaded plugin.
 
-use crate::grant::Grants;
-use crate::kind::Kind;
-use crate::passport::Passport;
-use crate::plugin::{Function, Plugin};
-use crate::supervision::Standing;
+use crate::plugin::passport::Passport;
+use crate::program::{Function, Program};
+use crate::supervision::ServingStatus;
+use palisade_guard::grant::Grants;
+use palisade_guard::kind::Kind;
 use serde_json::Value;
 
 /// What an operator or caller may know of a loaded plugin.
@@ -21,7 +21,7 @@ pub struct PluginInfo {
     /// What it was granted.
     pub grants: Grants,
     /// Whether it is served.
-    pub standing: Standing,
+    pub status: ServingStatus,
     /// The functions that callers can name.
     pub functions: Vec<FunctionInfo>,
 }
@@ -44,9 +44,9 @@ pub struct FunctionInfo {
 }
 
 impl PluginInfo {
-    pub(super) fn of(plugin: &Plugin) -> Self {
-        let functions = plugin.paths().filter_map(|path| {
-            let Function { kind, signature, .. } = &**plugin.function(&path)?;
+    pub(super) fn of(program: &Program) -> Self {
+        let functions = program.paths().filter_map(|path| {
+            let Function { kind, signature, .. } = &**program.function(&path)?;
             Some(FunctionInfo {
                 kind: *kind,
                 signature: signature.to_string(),
@@ -56,13 +56,14 @@ impl PluginInfo {
                 path,
             })
         });
+        let plugin = &program.plugin;
         Self {
             name: plugin.name.to_string(),
             version: plugin.version.to_string(),
-            description: plugin.description.clone(),
-            passport: plugin.passport.clone(),
+            description: program.description.clone(),
+            passport: program.passport.clone(),
             grants: plugin.grants.clone(),
-            standing: plugin.ward.standing(),
+            status: plugin.availability.status(),
             functions: functions.collect(),
         }
     }

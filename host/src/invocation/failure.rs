@@ -1,21 +1,23 @@
 //! What becomes of an invocation that goes wrong: whose fault it is, in a sentence without addresses.
 
-use super::State;
 use crate::error::CallError;
-use crate::kind::{Kind, OutOfKind};
-use crate::ledger::{Exceeded, Ledger};
-use crate::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
-use crate::plugin::{Plugin, Reply};
+use crate::plugin::Plugin;
+use crate::program::entry::Reply;
+use crate::program::link::OutOfKind;
+use crate::state::{Outgrown, State};
+use palisade_guard::kind::Kind;
+use palisade_guard::ledger::{Exceeded, Ledger, Usage};
+use palisade_guard::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-pub(super) fn exceeded(plugin: &Plugin, exceeded: Exceeded) -> CallError {
-    CallError::LimitExceeded { plugin: plugin.name.to_string(), exceeded }
+pub(super) fn exceeded(plugin: &Plugin, Exceeded(usage): Exceeded) -> CallError {
+    CallError::LimitExceeded { plugin: plugin.name.to_string(), usage }
 }
 
 pub(super) fn out_of_time(plugin: &Plugin, kind: Kind) -> Exceeded {
     let max = time_allowed(plugin, kind);
-    Exceeded { limit: time_limit(kind), used: max.saturating_add(1), max }
+    Exceeded(Usage { limit: time_limit(kind), used: max.saturating_add(1), max })
 }
 
 pub(super) fn time_allowed(plugin: &Plugin, kind: Kind) -> u64 {
@@ -35,7 +37,7 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
 /// Every limit that the invocation ran into: those that the guest was told of, and the one that ended it.
 pub(super) fn hit(ledger: &Ledger, reply: &Result<Reply, CallError>) -> impl Iterator<Item = Limit> {
     let last = match reply {
-        Err(CallError::LimitExceeded { exceeded, .. }) => Some(exceeded.limit),
+        Err(CallError::LimitExceeded { usage, .. }) => Some(usage.limit),
         _ => None,
     };
     ledger.refused().filter(move |limit| Some(*limit) != last).chain(last)
@@ -44,8 +46,10 @@ pub(super) fn hit(ledger: &Ledger, reply: &Result<Reply, CallError>) -> impl Ite
 /// Whose fault a failed invocation is, in a sentence without addresses.
 pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     let plugin = state.plugin.name.to_string();
-    if let Some(exceeded) = error.downcast_ref::<Exceeded>().copied().or_else(|| state.memory.refused()) {
-        return CallError::LimitExceeded { plugin, exceeded };
+    if let Some(Exceeded(usage)) =
+        error.downcast_ref::<Exceeded>().copied().or_else(|| state.memory.refused())
+    {
+        return CallError::LimitExceeded { plugin, usage };
     }
     if error.is::<Outgrown>() {
         return CallError::internal(Outgrown);
@@ -56,10 +60,7 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     }
     if let Some(limit) = counted_by_wasmtime(error) {
         let max = state.ledger.max(limit);
-        return CallError::LimitExceeded {
-            plugin,
-            exceeded: Exceeded { limit, used: max.saturating_add(1), max },
-        };
+        return CallError::LimitExceeded { plugin, usage: Usage { limit, used: max.saturating_add(1), max } };
     }
     if let Some(out) = error.downcast_ref::<OutOfKind>() {
         return CallError::Trapped { plugin, reason: out.to_string() };
@@ -67,13 +68,13 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => {
             let max = Limit::Stack.default_max();
-            let exceeded = Exceeded { limit: Limit::Stack, used: max, max };
-            return CallError::LimitExceeded { plugin, exceeded };
+            let usage = Usage { limit: Limit::Stack, used: max, max };
+            return CallError::LimitExceeded { plugin, usage };
         }
         Some(Trap::OutOfFuel) => {
             let max = state.ledger.max(Limit::Fuel);
-            let exceeded = Exceeded { limit: Limit::Fuel, used: max.saturating_add(1), max };
-            return CallError::LimitExceeded { plugin, exceeded };
+            let usage = Usage { limit: Limit::Fuel, used: max.saturating_add(1), max };
+            return CallError::LimitExceeded { plugin, usage };
         }
         Some(Trap::UnreachableCodeReached) => {
             "it panicked or ran into `unreachable`; its log says where".to_owned()
@@ -87,11 +88,6 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
     CallError::Trapped { plugin, reason }
 }
-
-/// A query sent more statements than it was expected to, and runs again: the guest never sees why.
-#[derive(Debug, thiserror::Error)]
-#[error("it runs again, in a transaction")]
-pub(super) struct Outgrown;
 
 /// The limit behind an error of wasmtime's own counts: of core instances, and of handles that no interface of the contract
 /// gives out. It has a type for one of them.

@@ -4,10 +4,10 @@
 //! A warning holds the host's own words alone: the plugin's name, which of its functions or taps ran, the request, and the
 //! numbers. Nothing is allocated where nothing is near. Test: `tests/limits.rs`.
 
-use super::State;
 use super::failure::time_limit;
 use crate::engine::Fuel;
-use crate::limits::Limit;
+use crate::state::State;
+use palisade_guard::limits::Limit;
 use std::time::Duration;
 use wasmtime::Store;
 
@@ -24,7 +24,7 @@ impl State {
     /// Notes what is not counted in the ledger while the guest runs, and what it took in all.
     pub(super) fn close_account(&mut self, took: Duration, fuel: u64) {
         for limit in [Limit::Memory, Limit::TableElements, Limit::ContextEntries, Limit::ContextBytes] {
-            let used = self.used(limit);
+            let used = self.account().used(limit);
             self.ledger.record(limit, used);
         }
         self.ledger.record(time_limit(self.kind), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));

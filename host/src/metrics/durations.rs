@@ -1,6 +1,6 @@
 //! A histogram of durations that is only ever added to, without a lock.
 
-use crate::limits::DURATION_BUCKETS_US;
+use palisade_guard::limits::DURATION_BUCKETS_US;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use std::fmt;

@@ -2,10 +2,9 @@
 
 use super::{Durations, Labels, Metrics};
 use crate::error::CallError;
-use crate::guard::name::PluginName;
-use crate::kind::Kind;
-use crate::limits::Limit;
-use crate::plugin::Reply;
+use palisade_guard::kind::Kind;
+use palisade_guard::limits::Limit;
+use palisade_guard::name::PluginName;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use std::collections::BTreeSet;
@@ -44,10 +43,11 @@ impl Became {
         Self::Cancelled,
     ];
 
-    pub(crate) fn of(reply: &Result<Reply, CallError>) -> Self {
-        match reply {
-            Ok(reply) if reply.is_error() => Self::Error,
-            Ok(_) => Self::Answered,
+    /// Of a reply: whether it was the guest's own `err`.
+    pub(crate) fn of(is_error: &Result<bool, &CallError>) -> Self {
+        match is_error {
+            Ok(true) => Self::Error,
+            Ok(false) => Self::Answered,
             Err(CallError::Trapped { .. }) => Self::Trap,
             Err(CallError::LimitExceeded { .. }) => Self::Limit,
             Err(CallError::Disabled { .. }) => Self::Disabled,

@@ -1,23 +1,23 @@
 //! What a plugin is loaded from: its manifest, its component and its migrations, read once and not looked at.
 
 use crate::error::LoadError;
-use crate::guard::name::PluginName;
-use crate::limits::COMPONENT_BYTES_MAX;
-use crate::manifest::Manifest;
+use palisade_guard::limits::COMPONENT_BYTES_MAX;
+use palisade_guard::manifest::Manifest;
+use palisade_guard::name::PluginName;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What a plugin is loaded from.
-pub(super) struct Source {
-    pub(super) manifest: Manifest,
-    pub(super) component: Vec<u8>,
-    pub(super) migrations: Vec<(String, String)>,
+pub struct Source {
+    pub(crate) manifest: Manifest,
+    pub(crate) component: Vec<u8>,
+    pub(crate) migrations: Vec<(String, String)>,
 }
 
 impl Source {
     /// Reads a plugin's folder, or the folder of the manifest that is named.
-    pub(super) fn read(path: &Path) -> Result<Self, LoadError> {
+    pub fn read(path: &Path) -> Result<Self, LoadError> {
         let manifest_path = if path.is_dir() { path.join("palisade.toml") } else { path.to_path_buf() };
         let folder = manifest_path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let text = std::fs::read_to_string(&manifest_path).map_err(|source| file(&manifest_path, source))?;

@@ -2,26 +2,26 @@
 //!
 //! Serving → quarantined → half-open, in which one invocation is let through as a probe, → serving, or quarantined for twice
 //! as long. Pure: it is told the time. Each change of state begins a generation, and an invocation that began in an
-//! earlier one says nothing any more. Not here: which failures count, which is [`Outcome::of`](super::Outcome::of)'s to say.
+//! earlier one says nothing any more. Not here: which failures count, which is [`Evidence::of`](super::Evidence::of)'s to say.
 
-use crate::limits::{BREAKER_FAILURES, BREAKER_WINDOW, Limit, QUARANTINE_MAX_MS, QUARANTINE_MS};
+use palisade_guard::limits::{BREAKER_FAILURES, BREAKER_WINDOW, Limit, QUARANTINE_MAX_MS, QUARANTINE_MS};
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What a plugin did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum GuestFailure {
     Trap,
     Limit(Limit),
 }
 
 /// What became of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Evidence {
     /// The guest answered, be it with an `err`.
     Answered,
     /// The guest failed, and nobody else is to blame.
-    Failed(Fault),
+    Failed(GuestFailure),
     /// It says nothing about the guest.
     Neither,
 }
@@ -29,13 +29,13 @@ pub(crate) enum Outcome {
 /// Why a plugin is quarantined, in the host's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    Window { failures: u32, of: u32, last: Fault },
-    Probe(Fault),
+    Window { failures: u32, of: u32, last: GuestFailure },
+    Probe(GuestFailure),
 }
 
 /// An invocation that is let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pass {
+pub(super) struct Generation {
     generation: u64,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Wait {
 
 /// What settling an outcome changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum Transition {
     Quarantined(Reason, Duration),
     ProbeFailed(Reason, Duration),
     ProbeAnswered,
@@ -57,14 +57,14 @@ pub(super) enum Change {
 /// The breaker.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    state: State,
+    phase: Phase,
     /// How often the quarantine has doubled.
     doublings: u32,
     generation: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum State {
+pub(super) enum Phase {
     Serving(Window),
     Quarantined { reason: Reason, since: SystemTime, until: Instant },
     HalfOpen { reason: Reason, since: SystemTime },
@@ -79,46 +79,46 @@ pub(super) struct Window {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: State::Serving(Window::default()), doublings: 0, generation: 0 }
+        Self { phase: Phase::Serving(Window::default()), doublings: 0, generation: 0 }
     }
 }
 
 impl Breaker {
     /// Whether an invocation would be let through; changes nothing.
     pub(super) fn check(&self, now: Instant) -> Result<(), Wait> {
-        match self.state {
-            State::Quarantined { reason, until, .. } if now < until => {
+        match self.phase {
+            Phase::Quarantined { reason, until, .. } if now < until => {
                 Err(Wait { reason, retry: until.saturating_duration_since(now) })
             }
             // How long the probe takes is its own matter; that it is soon over, the likeliest.
-            State::HalfOpen { reason, .. } => {
+            Phase::HalfOpen { reason, .. } => {
                 Err(Wait { reason, retry: Duration::from_millis(QUARANTINE_MS) })
             }
-            State::Serving(_) | State::Quarantined { .. } => Ok(()),
+            Phase::Serving(_) | Phase::Quarantined { .. } => Ok(()),
         }
     }
 
     /// Lets an invocation through, or not. The first one after a quarantine is the probe.
-    pub(super) fn enter(&mut self, now: Instant) -> Result<Pass, Wait> {
+    pub(super) fn enter(&mut self, now: Instant) -> Result<Generation, Wait> {
         self.check(now)?;
-        if let State::Quarantined { reason, since, .. } = self.state {
-            self.turn(State::HalfOpen { reason, since });
+        if let Phase::Quarantined { reason, since, .. } = self.phase {
+            self.turn(Phase::HalfOpen { reason, since });
         }
-        Ok(Pass { generation: self.generation })
+        Ok(Generation { generation: self.generation })
     }
 
     /// What became of an invocation that was let through.
-    pub(super) fn settle(&mut self, pass: Pass, outcome: Outcome, now: Instant) -> Option<Change> {
+    pub(super) fn settle(&mut self, pass: Generation, outcome: Evidence, now: Instant) -> Option<Transition> {
         if pass.generation != self.generation {
             return None;
         }
-        match (&mut self.state, outcome) {
-            (State::Serving(window), Outcome::Answered) => {
+        match (&mut self.phase, outcome) {
+            (Phase::Serving(window), Evidence::Answered) => {
                 window.push(false);
                 self.recover();
                 None
             }
-            (State::Serving(window), Outcome::Failed(last)) => {
+            (Phase::Serving(window), Evidence::Failed(last)) => {
                 window.push(true);
                 let (failures, of) = (window.failures(), window.len);
                 if failures < BREAKER_FAILURES {
@@ -126,41 +126,41 @@ impl Breaker {
                     return None;
                 }
                 let reason = Reason::Window { failures, of, last };
-                Some(Change::Quarantined(reason, self.quarantine(reason, now)))
+                Some(Transition::Quarantined(reason, self.quarantine(reason, now)))
             }
-            (State::HalfOpen { .. }, Outcome::Answered) => {
-                self.turn(State::Serving(Window::default()));
-                Some(Change::ProbeAnswered)
+            (Phase::HalfOpen { .. }, Evidence::Answered) => {
+                self.turn(Phase::Serving(Window::default()));
+                Some(Transition::ProbeAnswered)
             }
-            (State::HalfOpen { .. }, Outcome::Failed(last)) => {
+            (Phase::HalfOpen { .. }, Evidence::Failed(last)) => {
                 let reason = Reason::Probe(last);
-                Some(Change::ProbeFailed(reason, self.quarantine(reason, now)))
+                Some(Transition::ProbeFailed(reason, self.quarantine(reason, now)))
             }
             // A probe that says nothing is no probe: the next one is.
-            (State::HalfOpen { reason, since }, Outcome::Neither) => {
+            (Phase::HalfOpen { reason, since }, Evidence::Neither) => {
                 let (reason, since) = (*reason, *since);
-                self.turn(State::Quarantined { reason, since, until: now });
+                self.turn(Phase::Quarantined { reason, since, until: now });
                 None
             }
-            (State::Serving(_), Outcome::Neither) | (State::Quarantined { .. }, _) => None,
+            (Phase::Serving(_), Evidence::Neither) | (Phase::Quarantined { .. }, _) => None,
         }
     }
 
     /// Serves again, as if nothing had been; whether there was anything to lift.
     pub(super) fn lift(&mut self) -> bool {
-        let was_open = !matches!(self.state, State::Serving(_));
-        self.turn(State::Serving(Window::default()));
+        let was_open = !matches!(self.phase, Phase::Serving(_));
+        self.turn(Phase::Serving(Window::default()));
         self.doublings = 0;
         was_open
     }
 
-    pub(super) fn state(&self) -> State {
-        self.state
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// A whole window without a quarantine: the next one begins short again.
     fn recover(&mut self) {
-        if matches!(self.state, State::Serving(window) if window.len == BREAKER_WINDOW) {
+        if matches!(self.phase, Phase::Serving(window) if window.len == BREAKER_WINDOW) {
             self.doublings = 0;
         }
     }
@@ -169,12 +169,12 @@ impl Breaker {
         let factor = 1_u64.checked_shl(self.doublings).unwrap_or(u64::MAX);
         let length = Duration::from_millis(QUARANTINE_MS.saturating_mul(factor).min(QUARANTINE_MAX_MS));
         self.doublings = self.doublings.saturating_add(1);
-        self.turn(State::Quarantined { reason, since: SystemTime::now(), until: now + length });
+        self.turn(Phase::Quarantined { reason, since: SystemTime::now(), until: now + length });
         length
     }
 
-    fn turn(&mut self, state: State) {
-        self.state = state;
+    fn turn(&mut self, phase: Phase) {
+        self.phase = phase;
         self.generation = self.generation.wrapping_add(1);
     }
 }
@@ -191,7 +191,7 @@ impl Window {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for GuestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trap => f.write_str("a trap"),
@@ -215,10 +215,10 @@ impl fmt::Display for Reason {
 mod tests {
     use super::*;
 
-    const FAILED: Outcome = Outcome::Failed(Fault::Trap);
+    const FAILED: Evidence = Evidence::Failed(GuestFailure::Trap);
 
     /// Runs one invocation, which must be let through.
-    fn run(breaker: &mut Breaker, outcome: Outcome, now: Instant) -> Option<Change> {
+    fn run(breaker: &mut Breaker, outcome: Evidence, now: Instant) -> Option<Transition> {
         let pass = breaker.enter(now).expect("it is let through");
         breaker.settle(pass, outcome, now)
     }
@@ -242,9 +242,10 @@ mod tests {
         for _ in 1..BREAKER_FAILURES {
             assert_eq!(run(&mut breaker, FAILED, now), None);
         }
-        let reason = Reason::Window { failures: BREAKER_FAILURES, of: BREAKER_FAILURES, last: Fault::Trap };
+        let reason =
+            Reason::Window { failures: BREAKER_FAILURES, of: BREAKER_FAILURES, last: GuestFailure::Trap };
         let length = Duration::from_millis(QUARANTINE_MS);
-        assert_eq!(run(&mut breaker, FAILED, now), Some(Change::Quarantined(reason, length)));
+        assert_eq!(run(&mut breaker, FAILED, now), Some(Transition::Quarantined(reason, length)));
         assert_eq!(breaker.enter(now), Err(Wait { reason, retry: length }));
     }
 
@@ -252,7 +253,7 @@ mod tests {
     fn failures_among_more_answers_than_failures_keep_it_serving_for_ever() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         for round in 0..1_000 {
-            for outcome in [Outcome::Answered, FAILED, Outcome::Answered] {
+            for outcome in [Evidence::Answered, FAILED, Evidence::Answered] {
                 assert_eq!(run(&mut breaker, outcome, now), None, "{round}");
             }
         }
@@ -262,10 +263,10 @@ mod tests {
     fn outcome_that_says_nothing_neither_fails_nor_dilutes() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..1_000 {
-            assert_eq!(run(&mut breaker, Outcome::Neither, now), None);
+            assert_eq!(run(&mut breaker, Evidence::Neither, now), None);
         }
         for left in (0..BREAKER_FAILURES).rev() {
-            run(&mut breaker, Outcome::Neither, now);
+            run(&mut breaker, Evidence::Neither, now);
             assert_eq!(run(&mut breaker, FAILED, now).is_some(), left == 0);
         }
     }
@@ -281,7 +282,7 @@ mod tests {
         for _ in 0..3 {
             assert!(breaker.enter(due).is_err());
         }
-        assert_eq!(breaker.settle(probe, Outcome::Answered, due), Some(Change::ProbeAnswered));
+        assert_eq!(breaker.settle(probe, Evidence::Answered, due), Some(Transition::ProbeAnswered));
         assert!(breaker.enter(due).is_ok());
     }
 
@@ -291,10 +292,10 @@ mod tests {
         let mut breaker = quarantined(now);
         let due = now + Duration::from_millis(QUARANTINE_MS);
         let probe = breaker.enter(due).unwrap();
-        assert_eq!(breaker.settle(probe, Outcome::Neither, due), None);
+        assert_eq!(breaker.settle(probe, Evidence::Neither, due), None);
         let next = breaker.enter(due).unwrap();
         assert_eq!(breaker.settle(probe, FAILED, due), None, "it was settled once");
-        assert_eq!(breaker.settle(next, Outcome::Answered, due), Some(Change::ProbeAnswered));
+        assert_eq!(breaker.settle(next, Evidence::Answered, due), Some(Transition::ProbeAnswered));
     }
 
     #[test]
@@ -306,7 +307,8 @@ mod tests {
             now += Duration::from_millis(length);
             length = (length * 2).min(QUARANTINE_MAX_MS);
             let change = run(&mut breaker, FAILED, now);
-            let expected = Change::ProbeFailed(Reason::Probe(Fault::Trap), Duration::from_millis(length));
+            let expected =
+                Transition::ProbeFailed(Reason::Probe(GuestFailure::Trap), Duration::from_millis(length));
             assert_eq!(change, Some(expected));
         }
         assert_eq!(length, QUARANTINE_MAX_MS);
@@ -317,29 +319,29 @@ mod tests {
         let mut now = Instant::now();
         let mut breaker = quarantined(now);
         now += Duration::from_millis(QUARANTINE_MS);
-        run(&mut breaker, Outcome::Answered, now);
+        run(&mut breaker, Evidence::Answered, now);
         let changes: Vec<_> = (0..BREAKER_FAILURES).filter_map(|_| run(&mut breaker, FAILED, now)).collect();
-        assert!(matches!(changes[..], [Change::Quarantined(_, length)] if length.as_millis() == 2_000));
+        assert!(matches!(changes[..], [Transition::Quarantined(_, length)] if length.as_millis() == 2_000));
         now += Duration::from_millis(2 * QUARANTINE_MS);
         for _ in 0..=BREAKER_WINDOW {
-            run(&mut breaker, Outcome::Answered, now);
+            run(&mut breaker, Evidence::Answered, now);
         }
         let changes: Vec<_> = (0..BREAKER_FAILURES).filter_map(|_| run(&mut breaker, FAILED, now)).collect();
-        assert!(matches!(changes[..], [Change::Quarantined(_, length)] if length.as_millis() == 1_000));
+        assert!(matches!(changes[..], [Transition::Quarantined(_, length)] if length.as_millis() == 1_000));
     }
 
     #[test]
     fn invocation_of_an_earlier_generation_says_nothing() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        let early: Vec<Pass> = (0..3).map(|_| breaker.enter(now).unwrap()).collect();
+        let early: Vec<Generation> = (0..3).map(|_| breaker.enter(now).unwrap()).collect();
         for _ in 0..BREAKER_FAILURES {
             run(&mut breaker, FAILED, now);
         }
-        assert_eq!(breaker.settle(early[0], Outcome::Answered, now), None);
+        assert_eq!(breaker.settle(early[0], Evidence::Answered, now), None);
         let due = now + Duration::from_millis(QUARANTINE_MS);
         let _probe = breaker.enter(due).unwrap();
-        assert_eq!(breaker.settle(early[1], Outcome::Answered, due), None);
+        assert_eq!(breaker.settle(early[1], Evidence::Answered, due), None);
         assert!(breaker.enter(due).is_err(), "the probe is still out");
         assert!(breaker.lift());
         assert_eq!(breaker.settle(early[2], FAILED, due), None);

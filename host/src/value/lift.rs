@@ -1,15 +1,15 @@
 //! Component values to JSON: the plugin's side. Its type is settled, its size is not.
 
-use super::{Field, Flag, Shape, number};
-use crate::limits::JSON_BYTES_MAX;
+use super::{Field, Flag, Integers, Shape, number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use palisade_guard::limits::JSON_BYTES_MAX;
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
 
 /// What a function returned.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum Returned {
     /// The result, or the `ok` side of a `result`. `null` where there is nothing to carry.
     Ok(Value),
     /// The `err` side of a `result`: the plugin's own refusal.
@@ -33,17 +33,21 @@ pub enum BadResult {
 }
 
 /// The values that a call filled in.
-pub(super) fn results(shape: Option<&Shape>, results: Vec<Val>) -> Result<Outcome, BadResult> {
-    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX };
+pub(super) fn results(
+    shape: Option<&Shape>,
+    results: Vec<Val>,
+    integers: Integers,
+) -> Result<Returned, BadResult> {
+    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, integers };
     match (shape, results.into_iter().next()) {
-        (None, None) => Ok(Outcome::Ok(Value::Null)),
+        (None, None) => Ok(Returned::Ok(Value::Null)),
         (Some(Shape::Result { ok, .. }), Some(Val::Result(Ok(val)))) => {
-            lifting.payload(ok.as_deref(), val).map(|json| Outcome::Ok(json.unwrap_or_default()))
+            lifting.payload(ok.as_deref(), val).map(|json| Returned::Ok(json.unwrap_or_default()))
         }
         (Some(Shape::Result { err, .. }), Some(Val::Result(Err(val)))) => {
-            lifting.payload(err.as_deref(), val).map(|json| Outcome::Err(json.unwrap_or_default()))
+            lifting.payload(err.as_deref(), val).map(|json| Returned::Err(json.unwrap_or_default()))
         }
-        (Some(shape), Some(val)) => lifting.value(shape, val).map(Outcome::Ok),
+        (Some(shape), Some(val)) => lifting.value(shape, val).map(Returned::Ok),
         (Some(shape), None) => Err(mismatch(shape)),
         (None, Some(_)) => Err(BadResult::Mismatch { expected: "nothing".into() }),
     }
@@ -54,6 +58,7 @@ const FLOAT_BYTES: usize = "-2.2250738585072014e-308".len();
 
 struct Lifting {
     bytes_left: usize,
+    integers: Integers,
 }
 
 impl Lifting {
@@ -76,8 +81,9 @@ impl Lifting {
             }
             (Shape::Int(int), val) => {
                 let n = int.of(&val).ok_or_else(|| mismatch(shape))?;
-                self.spend(number::integer_len(n))?;
-                Ok(number::integer_json(n))
+                let is_string = int.is_wide() && self.integers == Integers::Strings;
+                self.spend(number::integer_len(n, is_string))?;
+                Ok(number::integer_json(n, is_string))
             }
             (Shape::F32, Val::Float32(float)) => {
                 self.spend(FLOAT_BYTES)?;
@@ -216,7 +222,7 @@ fn text_len(text: &str) -> usize {
 /// A value's JSON and the bytes counted for it.
 #[cfg(test)]
 pub(super) fn counted(shape: &Shape, val: Val) -> (Value, usize) {
-    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX };
+    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, integers: Integers::Numbers };
     let json = lifting.value(shape, val).unwrap();
     (json, JSON_BYTES_MAX - lifting.bytes_left)
 }

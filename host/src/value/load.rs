@@ -2,7 +2,7 @@
 
 use super::name::camel;
 use super::{Case, Field, Flag, Int, Shape};
-use crate::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
+use palisade_guard::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
 use wasmtime::component::types::{self, Type};
 
 /// A function that cannot be called with JSON, and what to do about it.

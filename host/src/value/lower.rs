@@ -3,9 +3,9 @@
 use super::refusal::{BadArgument, Refused, absent, found, mismatch, refuse, unknown};
 use super::shape::record;
 use super::{Case, Field, Flag, Shape, number};
-use crate::limits::{JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use palisade_guard::limits::{JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX};
 use serde_json::{Map, Value};
 use std::fmt;
 use wasmtime::component::Val;

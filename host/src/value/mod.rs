@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `bool`, `string` | the same |
 //! | `char` | a string of one character |
-//! | integers | a number; beyond 2^53 a string of decimal digits, and 64-bit types take both |
+//! | integers | a number with all its digits; arguments of 64-bit types may be strings of digits, results are where [`Integers`] says so |
 //! | `f32`, `f64` | a number, `"NaN"`, `"Infinity"` or `"-Infinity"` |
 //! | `list<u8>` | a string in standard base64 with padding |
 //! | `list<t>`, `tuple<…>` | an array |
@@ -17,14 +17,14 @@
 //! | `variant` | `{"tag": name, "val": payload}`, without `val` where the case has no payload |
 //! | `option<t>` | `null` or the value; an absent key of an object is `none` |
 //! | `option<option<t>>` | `{"tag": "none"}` or `{"tag": "some", "val": …}`, as `null` could mean either |
-//! | `result<t, e>` | `{"tag": "ok", "val": …}` or `{"tag": "err", "val": …}`; at the top of a result an [`Outcome`] |
+//! | `result<t, e>` | `{"tag": "ok", "val": …}` or `{"tag": "err", "val": …}`; at the top of a result an [`Returned`] |
 //!
 //! Resources, futures and streams have no JSON form: a function that uses one is refused when its plugin loads
 //! ([`Unmappable`]). There are no conversions: a string is never read as a number, nor `null` as an empty list.
 //!
 //! Callers write the arguments and plugins the results, so both are hostile. All recursion follows the type, whose
 //! depth and size are capped when it is read; text is capped while it is parsed; results while they are built. The
-//! numbers are in [`crate::limits`], the tests in `value/tests/`.
+//! numbers are in [`palisade_guard::limits`], the tests in `value/tests/`.
 #![cfg_attr(
     not(test),
     deny(
@@ -40,7 +40,6 @@ mod load;
 mod lower;
 mod name;
 mod number;
-mod parse;
 mod refusal;
 mod schema;
 mod shape;
@@ -49,8 +48,8 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use lift::Outcome;
-pub use parse::parse;
-pub(crate) use refusal::quoted;
+pub use lift::Returned;
+pub use number::Integers;
+pub use refusal::BadArgument;
 pub use shape::{Case, Field, Flag, Int, Shape};
 pub use signature::Signature;

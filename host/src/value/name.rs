@@ -1,6 +1,6 @@
 //! Names: WIT's kebab-case and JSON's lowerCamelCase, and what a misspelt one was meant to be.
 
-use crate::limits::QUOTED_CHARS_MAX;
+use palisade_guard::limits::QUOTED_CHARS_MAX;
 
 /// The JSON key of a WIT name: `page-size` is `pageSize`, and an acronym such as `HTTP-status` is `httpStatus`.
 pub(super) fn camel(kebab: &str) -> Box<str> {

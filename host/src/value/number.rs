@@ -1,9 +1,20 @@
 //! Numbers, both ways: ranges of integers, and floats whose every bit survives.
 
 use super::Int;
-use crate::limits::JSON_INTEGER_MAX;
+use palisade_guard::limits::JSON_INTEGER_MAX;
 use serde_json::{Number, Value};
 use wasmtime::component::Val;
+
+/// How 64-bit integers (`s64`, `u64`) are written in a result: all of them in one form, whatever their value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Integers {
+    /// As JSON numbers, with all their digits.
+    #[default]
+    Numbers,
+    /// As strings of decimal digits, for readers whose numbers are floats, such as JavaScript's: those lose digits above
+    /// 2^53.
+    Strings,
+}
 
 /// Longest decimal text of a 64-bit integer, sign included: also a bound on what is parsed.
 const INTEGER_CHARS: usize = "-9223372036854775808".len();
@@ -100,17 +111,18 @@ fn canonical(text: &str) -> Option<i128> {
     text.parse().ok()
 }
 
-/// An integer as JSON.
-pub(super) fn integer_json(n: i128) -> Value {
-    match i64::try_from(n) {
-        Ok(small) if small.unsigned_abs() <= JSON_INTEGER_MAX => Value::from(small),
-        _ => Value::String(n.to_string()),
+/// An integer as JSON: a number with all its digits, or a string of them.
+pub(super) fn integer_json(n: i128, is_string: bool) -> Value {
+    if is_string {
+        return Value::String(n.to_string());
     }
+    // Every integer type of a component fits one of these.
+    u64::try_from(n).map_or_else(|_| i64::try_from(n).map_or(Value::Null, Value::from), Value::from)
 }
 
 /// Bytes of an integer's text.
-pub(super) fn integer_len(n: i128) -> usize {
-    let quotes = if n.unsigned_abs() > JSON_INTEGER_MAX.into() { 2 } else { 0 };
+pub(super) fn integer_len(n: i128, is_string: bool) -> usize {
+    let quotes = if is_string { 2 } else { 0 };
     let digits = n.unsigned_abs().checked_ilog10().unwrap_or(0).saturating_add(1);
     usize::from(n < 0).saturating_add(quotes).saturating_add(digits as usize)
 }

@@ -6,7 +6,8 @@
 use super::name::closest;
 use super::shape::short;
 use super::{Int, Shape};
-use crate::limits::QUOTED_CHARS_MAX;
+use palisade_guard::json::NotJson;
+use palisade_guard::text::quoted;
 use serde_json::Value;
 use std::fmt;
 
@@ -34,6 +35,12 @@ impl fmt::Display for BadArgument {
 }
 
 impl std::error::Error for BadArgument {}
+
+impl From<NotJson> for BadArgument {
+    fn from(NotJson { found }: NotJson) -> Self {
+        Self { path: "$".into(), expected: "JSON".into(), rule: Some(NotJson::rule()), found }
+    }
+}
 
 /// A refusal on its way out of a value's recursion. Boxed, as every level returns it.
 pub(super) struct Refused(Box<BadArgument>);
@@ -87,14 +94,6 @@ pub(super) fn found(json: &Value) -> String {
         Value::String(text) => format!("the string {}", quoted(text)),
         Value::Array(elements) => format!("an array of {}", elements.len()),
         Value::Object(_) => "an object".into(),
-    }
-}
-
-/// A caller's text as a sentence shows it: escaped, and no more of it than anybody reads.
-pub(crate) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(QUOTED_CHARS_MAX) {
-        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
     }
 }
 

@@ -1,9 +1,9 @@
 //! A type of the component model as far as JSON can carry it, and its text.
 
-use crate::limits::TYPE_TEXT_BYTES_MAX;
+use palisade_guard::limits::TYPE_TEXT_BYTES_MAX;
 use std::fmt::{self, Write};
 
-/// A type that has a JSON form. At most [`JSON_DEPTH_MAX`](crate::limits::JSON_DEPTH_MAX) levels deep, so that
+/// A type that has a JSON form. At most [`JSON_DEPTH_MAX`](palisade_guard::limits::JSON_DEPTH_MAX) levels deep, so that
 /// recursion over it is bounded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {

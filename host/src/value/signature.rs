@@ -1,10 +1,10 @@
 //! What a function takes and gives, and the two directions of a call.
 
-use super::lift::{self, BadResult, Outcome};
+use super::lift::{self, BadResult, Returned};
 use super::load::{self, Unmappable};
 use super::lower;
 use super::refusal::BadArgument;
-use super::{Field, Shape, schema};
+use super::{Field, Integers, Shape, schema};
 use serde_json::Value;
 use std::fmt;
 use wasmtime::component::{Val, types};
@@ -46,9 +46,9 @@ impl Signature {
         lower::arguments(&self.parameters, arguments)
     }
 
-    /// Turns what the function returned into JSON of at most [`JSON_BYTES_MAX`](crate::limits::JSON_BYTES_MAX) bytes.
-    pub fn lift(&self, results: Vec<Val>) -> Result<Outcome, BadResult> {
-        lift::results(self.result.as_ref(), results)
+    /// Turns what the function returned into JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes.
+    pub fn lift(&self, results: Vec<Val>, integers: Integers) -> Result<Returned, BadResult> {
+        lift::results(self.result.as_ref(), results, integers)
     }
 
     /// JSON Schema of the object that [`lower`](Self::lower) takes.
@@ -56,7 +56,7 @@ impl Signature {
         schema::record(&self.parameters)
     }
 
-    /// JSON Schema of [`Outcome::Ok`]: the `ok` side if the function returns a `result`. Only `null` fits a function
+    /// JSON Schema of [`Returned::Ok`]: the `ok` side if the function returns a `result`. Only `null` fits a function
     /// that returns nothing.
     pub fn result_schema(&self) -> Value {
         match &self.result {
@@ -65,7 +65,7 @@ impl Signature {
         }
     }
 
-    /// JSON Schema of [`Outcome::Err`], if the function returns a `result`.
+    /// JSON Schema of [`Returned::Err`], if the function returns a `result`.
     pub fn error_schema(&self) -> Option<Value> {
         match &self.result {
             Some(Shape::Result { err, .. }) => Some(schema::payload(err.as_deref())),

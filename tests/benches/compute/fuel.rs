@@ -1,8 +1,8 @@
 //! The same calls on a host that counts fuel and on one that does not.
 
 use crate::{Turn, builder, report, turn};
-use palisade::backend::private::PrivateServer;
 use palisade::limits::{Limit, Limits};
+use palisade::store::private::PrivateServer;
 use serde_json::{Value, json};
 use std::sync::Arc;
 

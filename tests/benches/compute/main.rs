@@ -8,8 +8,8 @@
 mod fuel;
 mod neighbour;
 
-use palisade::backend::private::{PrivateOptions, PrivateServer};
-use palisade::{Caller, Compiler, Host, HostBuilder, Policy};
+use palisade::store::private::{PrivateOptions, PrivateServer};
+use palisade::{Compiler, Host, HostBuilder, Policy};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ async fn turn(host: &Arc<Host>, function: &'static str, arguments: Value, calls:
         let mut taken = Vec::with_capacity(calls);
         for _ in 0..calls {
             let began = Instant::now();
-            let answer = host.call("bench", function, arguments.clone(), Caller::Anonymous).await;
+            let answer = host.call("bench", function).arguments(arguments.clone()).await;
             taken.push(began.elapsed().as_secs_f64() * 1e6);
             answer.expect("an answer");
         }

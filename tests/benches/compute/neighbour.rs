@@ -1,8 +1,8 @@
 //! A plugin's calls alone, and while another plugin spins in four invocations for each processor.
 
 use crate::{Turn, builder, report, turn};
-use palisade::backend::private::PrivateServer;
-use palisade::{Caller, Host};
+use palisade::Host;
+use palisade::store::private::PrivateServer;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn spin(host: &Arc<Host>, count: usize) -> JoinSet<()> {
         let host = Arc::clone(host);
         spinners.spawn(async move {
             loop {
-                let ended = host.call("probe", "abuses/spin", json!({}), Caller::Anonymous).await;
+                let ended = host.call("probe", "abuses/spin").await;
                 assert!(ended.is_err(), "it never ends by itself");
             }
         });

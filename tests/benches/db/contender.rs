@@ -1,7 +1,7 @@
 //! What is measured: ways to read one row by its key, and parts of them.
 
 use crate::world::ROWS;
-use palisade::{Caller, Host};
+use palisade::Host;
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl Client {
     }
 
     async fn call(&self, function: &str, arguments: Value) -> Value {
-        self.host.call("bench", function, arguments, Caller::Anonymous).await.expect("an answer").value
+        self.host.call("bench", function).arguments(arguments).await.expect("an answer").value
     }
 
     fn connection(&mut self) -> (Arc<Connection>, Statement) {

@@ -1,7 +1,7 @@
 //! One private server, one table, one host with one plugin.
 
 use crate::contender::Client;
-use palisade::backend::private::{PrivateOptions, PrivateServer};
+use palisade::store::private::{PrivateOptions, PrivateServer};
 use palisade::{Host, Policy};
 use std::path::PathBuf;
 use tokio_postgres::NoTls;

@@ -160,8 +160,8 @@ async fn result_over_the_budget_of_bytes_is_cut_off_and_its_connection_is_closed
             let outcome = arena.call(&format!("{kind}/query"), json!({ "sql": sql, "parameters": [] })).await;
             match outcome {
                 // Nothing that the plugin makes of it brings the transaction back.
-                Err(CallError::LimitExceeded { exceeded, .. }) if kind == "in-mutation" => {
-                    assert_eq!((exceeded.limit, exceeded.max), (Limit::DbBytes, 2 << 20), "{sql}");
+                Err(CallError::LimitExceeded { usage, .. }) if kind == "in-mutation" => {
+                    assert_eq!((usage.limit, usage.max), (Limit::DbBytes, 2 << 20), "{sql}");
                 }
                 outcome => {
                     let (which, used, max) = exceeded(outcome);

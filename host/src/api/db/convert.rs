@@ -1,10 +1,10 @@
 //! The contract's types and the guard's, from one to the other; nothing is decided here.
 
-use crate::bindings::palisade::plugin::{db as wit, db_write as write};
-use crate::guard::db::structured::{
+use crate::api::bindings::palisade::plugin::{db as wit, db_write as write};
+use palisade_guard::db::structured::{
     Condition, Direction, Insertion, Modification, Ordering, Removal, Selection, Test,
 };
-use crate::guard::db::value::{Scalar, Value};
+use palisade_guard::db::value::{Scalar, Value};
 
 impl From<wit::Value> for Value {
     fn from(value: wit::Value) -> Self {

@@ -1,53 +1,64 @@
-//! `wit/db.wit`: the plugin's own tables. Guards: [`crate::guard::db`]; transactions: [`crate::backend::postgres::session`].
+//! `wit/db.wit`: the plugin's own tables. Guards: [`palisade_guard::db`]; transactions: [`palisade_store::postgres::session`].
 
 mod convert;
-mod parameters;
-mod rows;
 
-pub use rows::Rows;
+use crate::api::bindings::palisade::plugin::db as wit;
+use crate::api::bindings::palisade::plugin::db_write as write;
+use crate::api::refused;
+use crate::state::State;
+use crate::supervision::Availability;
+use palisade_guard::db::batch::BatchSize;
+use palisade_guard::db::catalogue::Catalogue;
+use palisade_guard::db::codec;
+use palisade_guard::db::gate::{ReadStatement, WriteStatement, may_run_text};
+use palisade_guard::db::parameter::{Binder, Parameter, Raw};
+use palisade_guard::db::structured::{Bound, Insertion, Modification, Removal, Selection, Statement};
+use palisade_guard::db::value::Value;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::{DB_FETCH_ROWS, Limit};
+use palisade_guard::refusal::Refusal;
+use palisade_guard::violation::Constraint;
+use palisade_store::postgres::reading::Reading;
+use palisade_store::postgres::rows::{Row, Rows};
+use palisade_store::postgres::session::Session;
+use palisade_store::postgres::statement::Sql;
+use palisade_store::postgres::text::Bound as Arguments;
+use postgres_types::{ToSql, Type};
+use wasmtime::component::{Resource, ResourceTable};
 
-use crate::backend::postgres::reading::Reading;
-use crate::backend::postgres::session::Session;
-use crate::bindings::palisade::plugin::db as wit;
-use crate::bindings::palisade::plugin::db_write as write;
-use crate::error::{Constraint, Refusal};
-use crate::guard::db::gate::{ReadStatement, WriteStatement};
-use crate::guard::db::structured::{Insertion, Modification, Removal, Selection, Statement};
-use crate::guard::db::value::Value;
-use crate::invocation::State;
-use crate::ledger::Ledger;
-use crate::limits::{DB_FETCH_ROWS, Limit};
-use crate::plugin::Plugin;
-use parameters::{Binder, Prepared};
-use rows::BatchSize;
-use tokio_postgres::types::Type;
-use wasmtime::component::{HasData, Resource, ResourceTable};
-
-pub(crate) struct View<'a> {
-    plugin: &'a Plugin,
+/// The plugin's tables, and the transaction that it is in.
+struct View<'a> {
+    catalogue: &'a Catalogue,
+    role: &'a str,
+    availability: &'a Availability,
     session: &'a mut Session,
     ledger: &'a mut Ledger,
     table: &'a mut ResourceTable,
 }
 
-pub(crate) struct Face;
+interface! { link: db, link_write: db_write }
 
-impl HasData for Face {
-    type Data<'a> = View<'a>;
-}
-
-pub(crate) fn view(state: &mut State) -> View<'_> {
-    let State { plugin, session, ledger, table, .. } = state;
-    View { plugin, session, ledger, table }
+impl<'a> View<'a> {
+    fn of(state: &'a mut State) -> Self {
+        let State { plugin, session, ledger, table, .. } = state;
+        Self {
+            catalogue: &plugin.catalogue,
+            role: &plugin.role,
+            availability: &plugin.availability,
+            session,
+            ledger,
+            table,
+        }
+    }
 }
 
 impl wit::Host for View<'_> {
     async fn select(&mut self, selection: wit::Selection) -> Result<Resource<Rows>, Refusal> {
-        let statement = Selection::<Value>::from(selection).parse(&self.plugin.catalogue)?;
+        let statement = Selection::<Value>::from(selection).parse(self.catalogue)?;
         let is_small = statement.rows_max().is_some_and(|rows| rows <= DB_FETCH_ROWS);
-        let prepared = Prepared::parse(statement, self.ledger)?;
-        let parameters = prepared.parameters();
-        let sql = prepared.sql(&parameters, &self.plugin.role);
+        let bound = self.bind(statement)?;
+        let parameters = bound.parameters();
+        let sql = sql(&bound, &parameters, self.role);
         let reading = if is_small {
             // It comes whole with the first fetch, so it needs no cursor.
             let answer = self.session.look_up(sql, self.ledger).await?;
@@ -55,14 +66,17 @@ impl wit::Host for View<'_> {
         } else {
             self.session.read(sql, self.ledger).await?
         };
-        self.rows(Rows::new(reading, prepared.columns))
+        drop(parameters);
+        self.rows(Rows::new(reading, bound.columns))
     }
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
-        let statement = ReadStatement::parse(&self.plugin.catalogue, &sql)?;
-        self.may_run_text()?;
-        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), parameters)?;
-        let bind = |types: &[Type], ledger: &mut Ledger| binder.bind(types, ledger);
+        let statement = ReadStatement::parse(self.catalogue, &sql)?;
+        may_run_text(self.session.is_shared())?;
+        let values = parameters.into_iter().map(Value::from).collect();
+        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), values)?;
+        self.ledger.spend(Limit::DbStatements, 1)?;
+        let bind = |types: &[Type], ledger: &mut Ledger| spend(binder.bind(types)?, ledger);
         let (reading, prepared) = self.session.read_text(statement.text(), bind, self.ledger).await?;
         let columns =
             prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
@@ -72,11 +86,11 @@ impl wit::Host for View<'_> {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
         Ok(match refusal {
             Refusal::Denied => {
-                self.plugin.ward.denied("db");
+                self.availability.denied("db");
                 wit::Error::AccessDenied
             }
             Refusal::Invalid(sentence) => wit::Error::InvalidArgument(sentence),
-            Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(exceeded.into()),
+            Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(refused(self.ledger, exceeded)),
             Refusal::Violation(violation) => wit::Error::ConstraintViolation(wit::Violation {
                 kind: violation.kind.into(),
                 column: violation.column,
@@ -92,6 +106,7 @@ impl wit::HostRows for View<'_> {
     fn columns(&mut self, rows: Resource<Rows>) -> wasmtime::Result<Vec<wit::Column>> {
         let columns = self.table.get(&rows)?.columns();
         Ok(columns
+            .iter()
             .map(|(name, kind)| wit::Column { name: name.to_owned(), type_name: kind.name().to_owned() })
             .collect())
     }
@@ -99,7 +114,8 @@ impl wit::HostRows for View<'_> {
     async fn next(&mut self, rows: Resource<Rows>, max: u32) -> Result<Vec<wit::Row>, Refusal> {
         let max = BatchSize::parse(max)?;
         let rows = self.table.get_mut(&rows).map_err(Refusal::internal)?;
-        rows.next(max, self.session, &self.plugin.role, self.ledger).await
+        let batch = rows.next(max, self.session, self.role, self.ledger).await?;
+        decode(&batch, rows.columns())
     }
 
     async fn drop(&mut self, rows: Resource<Rows>) -> wasmtime::Result<()> {
@@ -113,25 +129,27 @@ impl wit::HostRows for View<'_> {
 
 impl write::Host for View<'_> {
     async fn insert(&mut self, insertion: write::Insertion) -> Result<write::Outcome, Refusal> {
-        let statement = Insertion::<Value>::from(insertion).parse(&self.plugin.catalogue)?;
+        let statement = Insertion::<Value>::from(insertion).parse(self.catalogue)?;
         self.change(statement).await
     }
 
     async fn update(&mut self, modification: write::Modification) -> Result<write::Outcome, Refusal> {
-        let statement = Modification::<Value>::from(modification).parse(&self.plugin.catalogue)?;
+        let statement = Modification::<Value>::from(modification).parse(self.catalogue)?;
         self.change(statement).await
     }
 
     async fn delete(&mut self, removal: write::Removal) -> Result<write::Outcome, Refusal> {
-        let statement = Removal::<Value>::from(removal).parse(&self.plugin.catalogue)?;
+        let statement = Removal::<Value>::from(removal).parse(self.catalogue)?;
         self.change(statement).await
     }
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<u64, Refusal> {
-        let statement = WriteStatement::parse(&self.plugin.catalogue, &sql)?;
-        self.may_run_text()?;
-        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), parameters)?;
-        let bind = |types: &[Type], ledger: &mut Ledger| binder.bind(types, ledger);
+        let statement = WriteStatement::parse(self.catalogue, &sql)?;
+        may_run_text(self.session.is_shared())?;
+        let values = parameters.into_iter().map(Value::from).collect();
+        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), values)?;
+        self.ledger.spend(Limit::DbStatements, 1)?;
+        let bind = |types: &[Type], ledger: &mut Ledger| spend(binder.bind(types)?, ledger);
         self.session.run_text(statement.text(), bind, self.ledger).await
     }
 }
@@ -139,20 +157,20 @@ impl write::Host for View<'_> {
 impl View<'_> {
     /// Runs a structured statement that writes; in a shared transaction, with the plugin's own rights.
     async fn change(&mut self, statement: Statement<Value>) -> Result<write::Outcome, Refusal> {
-        let prepared = Prepared::parse(statement, self.ledger)?;
-        let parameters = prepared.parameters();
-        let answer = self.session.run(prepared.sql(&parameters, &self.plugin.role), self.ledger).await?;
-        let rows = rows::decode_all(&answer.rows, &prepared.columns)?;
+        let bound = self.bind(statement)?;
+        let parameters = bound.parameters();
+        let sql = sql(&bound, &parameters, self.role);
+        let answer = self.session.run(sql, self.ledger).await?;
+        let rows = decode(&answer.rows, &bound.columns)?;
         Ok(write::Outcome { count: answer.affected, rows })
     }
 
-    /// The plugin's login is the boundary of SQL text, so there is none in a transaction of the host's.
-    fn may_run_text(&self) -> Result<(), Refusal> {
-        if self.session.is_shared() {
-            let rule = "SQL text does not run in a tap's transaction, which several plugins share: use a structured call";
-            return Err(Refusal::Invalid(rule.into()));
-        }
-        Ok(())
+    /// Checks the values of a structured statement, and pays for them and for the statement.
+    fn bind(&mut self, statement: Statement<Value>) -> Result<Bound, Refusal> {
+        let bound = statement.bind()?;
+        self.ledger.spend(Limit::DbBytes, bound.wire_bytes())?;
+        self.ledger.spend(Limit::DbStatements, 1)?;
+        Ok(bound)
     }
 
     fn rows(&mut self, rows: Rows) -> Result<Resource<Rows>, Refusal> {
@@ -161,13 +179,29 @@ impl View<'_> {
     }
 }
 
-impl From<crate::guard::db::Refusal> for Refusal {
-    fn from(refusal: crate::guard::db::Refusal) -> Self {
-        match refusal {
-            crate::guard::db::Refusal::Denied => Self::Denied,
-            crate::guard::db::Refusal::Invalid(sentence) => Self::Invalid(sentence),
-        }
-    }
+/// What is sent of a structured statement: in a shared transaction, with the plugin's own rights.
+fn sql<'a>(bound: &'a Bound, parameters: &'a [&'a (dyn ToSql + Sync)], role: &'a str) -> Sql<'a> {
+    Sql { text: &bound.text, parameters, types: &bound.types, role: Some(role) }
+}
+
+/// Pays for the values of SQL text.
+fn spend(values: Vec<Parameter>, ledger: &mut Ledger) -> Result<Arguments, Refusal> {
+    let bytes = values.iter().map(Parameter::wire_bytes).fold(0, u64::saturating_add);
+    ledger.spend(Limit::DbBytes, bytes)?;
+    Ok(values.into_iter().map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>).collect())
+}
+
+fn decode(rows: &[Row], columns: &[(String, Type)]) -> Result<Vec<wit::Row>, Refusal> {
+    rows.iter().map(|row| decode_row(row, columns)).collect()
+}
+
+fn decode_row(row: &Row, columns: &[(String, Type)]) -> Result<wit::Row, Refusal> {
+    let values = columns.iter().enumerate().map(|(index, (name, kind))| {
+        let Raw(bytes) = row.try_get(index).map_err(Refusal::internal)?;
+        let value = codec::decode(kind, bytes);
+        value.map(wit::Value::from).map_err(|rule| Refusal::Invalid(format!("column {name:?}: {rule}")))
+    });
+    values.collect()
 }
 
 impl From<Constraint> for wit::Constraint {

@@ -1,9 +1,10 @@
 //! Real components: what is read from their types, what is refused, and values that go through one and come back.
 
 use super::strategies::val;
-use crate::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
 use crate::value::load::Unmappable;
-use crate::value::{Outcome, Signature, parse};
+use crate::value::{Integers, Returned, Signature};
+use palisade_guard::json::parse;
+use palisade_guard::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
@@ -137,7 +138,9 @@ fn every_type_goes_through_a_real_component_and_comes_back() {
     let mut runner =
         TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() });
     let through = |val: Val| {
-        let Outcome::Ok(json) = signature.lift(vec![val.clone()]).unwrap() else { panic!("not a `result`") };
+        let Returned::Ok(json) = signature.lift(vec![val.clone()], Integers::Numbers).unwrap() else {
+            panic!("not a `result`")
+        };
         let text = serde_json::to_vec(&json!({"all": json})).unwrap();
         let arguments = signature.lower(parse(&text).unwrap()).unwrap();
 
@@ -147,7 +150,7 @@ fn every_type_goes_through_a_real_component_and_comes_back() {
         let mut results = vec![Val::Bool(false); signature.results_len()];
         echo.call(&mut store, &arguments, &mut results).unwrap();
         prop_assert_eq!(&results[0], &val);
-        prop_assert_eq!(signature.lift(results).unwrap(), Outcome::Ok(json));
+        prop_assert_eq!(signature.lift(results, Integers::Numbers).unwrap(), Returned::Ok(json));
         Ok(())
     };
     runner.run(&any, through).unwrap();

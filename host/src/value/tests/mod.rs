@@ -5,7 +5,6 @@ mod outcomes;
 mod refusals;
 mod round_trips;
 mod strategies;
-mod texts;
 
 use super::name::camel;
 use super::{Case, Field, Flag, Int, Shape, Signature};

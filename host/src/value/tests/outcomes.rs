@@ -1,9 +1,9 @@
 //! What a caller gets: the JSON form of results, its size, and the schemas that describe both ways.
 
 use super::{case, echo, field, flags, list, option, record, result, u32};
-use crate::limits::{JSON_BYTES_MAX, JSON_INTEGER_MAX};
 use crate::value::lift::BadResult;
-use crate::value::{Int, Outcome, Shape, Signature};
+use crate::value::{BadArgument, Int, Integers, Returned, Shape, Signature};
+use palisade_guard::limits::{JSON_BYTES_MAX, JSON_INTEGER_MAX};
 use serde_json::{Value, json};
 use wasmtime::component::Val;
 
@@ -12,8 +12,8 @@ fn returns(shape: Shape) -> Signature {
 }
 
 fn lifted(shape: Shape, val: Val) -> Value {
-    match returns(Shape::Tuple([shape].into())).lift(vec![Val::Tuple(vec![val])]) {
-        Ok(Outcome::Ok(mut json)) => json[0].take(),
+    match returns(Shape::Tuple([shape].into())).lift(vec![Val::Tuple(vec![val])], Integers::Numbers) {
+        Ok(Returned::Ok(mut json)) => json[0].take(),
         other => panic!("{other:?}"),
     }
 }
@@ -25,7 +25,8 @@ fn some(val: Val) -> Val {
 #[test]
 fn a_result_over_the_limit_is_refused_and_one_at_it_is_not() {
     // Not compared whole: a failure would print it all.
-    let too_large = |shape, val| returns(shape).lift(vec![val]) == Err(BadResult::TooLarge);
+    let too_large =
+        |shape, val| returns(shape).lift(vec![val], Integers::Numbers) == Err(BadResult::TooLarge);
     let text = |len| Val::String("a".repeat(len));
     assert!(too_large(Shape::String, text(JSON_BYTES_MAX - 1)));
     assert!(!too_large(Shape::String, text(JSON_BYTES_MAX - 2)));
@@ -47,11 +48,11 @@ fn a_value_of_another_type_is_refused() {
         (Shape::Variant([case("a", None)].into()), Val::Variant("a".into(), Some(Val::U8(1).into()))),
         (result(Some(u32()), None), Val::Result(Ok(None))),
     ] {
-        let lifted = returns(shape).lift(vec![val]);
+        let lifted = returns(shape).lift(vec![val], Integers::Numbers);
         assert!(matches!(lifted, Err(BadResult::Mismatch { .. })), "{lifted:?}");
     }
-    assert!(returns(u32()).lift(vec![]).is_err());
-    assert!(Signature::from_shapes([].into(), None).lift(vec![Val::Bool(true)]).is_err());
+    assert!(returns(u32()).lift(vec![], Integers::Numbers).is_err());
+    assert!(Signature::from_shapes([].into(), None).lift(vec![Val::Bool(true)], Integers::Numbers).is_err());
 }
 
 #[test]
@@ -59,13 +60,16 @@ fn a_result_at_the_top_is_an_outcome() {
     let both = returns(result(Some(u32()), Some(Shape::String)));
     let ok = Val::Result(Ok(Some(Val::U32(7).into())));
     let err = Val::Result(Err(Some(Val::String("no".into()).into())));
-    assert_eq!(both.lift(vec![err]), Ok(Outcome::Err(json!("no"))));
-    assert_eq!(both.lift(vec![ok]), Ok(Outcome::Ok(json!(7))));
+    assert_eq!(both.lift(vec![err], Integers::Numbers), Ok(Returned::Err(json!("no"))));
+    assert_eq!(both.lift(vec![ok], Integers::Numbers), Ok(Returned::Ok(json!(7))));
     let neither = returns(result(None, None));
-    assert_eq!(neither.lift(vec![Val::Result(Err(None))]), Ok(Outcome::Err(json!(null))));
-    assert_eq!(neither.lift(vec![Val::Result(Ok(None))]), Ok(Outcome::Ok(json!(null))));
-    assert_eq!(Signature::from_shapes([].into(), None).lift(vec![]), Ok(Outcome::Ok(json!(null))));
-    assert_eq!(returns(u32()).lift(vec![Val::U32(7)]), Ok(Outcome::Ok(json!(7))));
+    assert_eq!(neither.lift(vec![Val::Result(Err(None))], Integers::Numbers), Ok(Returned::Err(json!(null))));
+    assert_eq!(neither.lift(vec![Val::Result(Ok(None))], Integers::Numbers), Ok(Returned::Ok(json!(null))));
+    assert_eq!(
+        Signature::from_shapes([].into(), None).lift(vec![], Integers::Numbers),
+        Ok(Returned::Ok(json!(null)))
+    );
+    assert_eq!(returns(u32()).lift(vec![Val::U32(7)], Integers::Numbers), Ok(Returned::Ok(json!(7))));
 }
 
 #[test]
@@ -78,10 +82,11 @@ fn values_have_the_form_that_javascript_sees() {
     let record_val =
         || vec![("page-size".into(), Val::U32(1)), ("tags".into(), Val::List(vec![string("a")]))];
     for (shape, val, json) in [
-        (s64(), Val::S64(safe + 1), json!("9007199254740993")),
-        (s64(), Val::S64(-safe - 1), json!("-9007199254740993")),
+        (s64(), Val::S64(safe + 1), json!(9_007_199_254_740_993_i64)),
+        (s64(), Val::S64(-safe - 1), json!(-9_007_199_254_740_993_i64)),
         (s64(), Val::S64(safe), json!(9_007_199_254_740_992_i64)),
-        (Shape::Int(Int::U64), Val::U64(u64::MAX), json!("18446744073709551615")),
+        (s64(), Val::S64(i64::MIN), json!(i64::MIN)),
+        (Shape::Int(Int::U64), Val::U64(u64::MAX), json!(18_446_744_073_709_551_615_u64)),
         (Shape::F32, Val::Float32(f32::NAN), json!("NaN")),
         (Shape::F64, Val::Float64(f64::NEG_INFINITY), json!("-Infinity")),
         (Shape::F64, Val::Float64(f64::INFINITY), json!("Infinity")),
@@ -122,6 +127,35 @@ fn values_have_the_form_that_javascript_sees() {
         assert_eq!(lifted(shape.clone(), val.clone()), json, "{shape}");
         assert_eq!(echo(shape).lower(json!({"x": json})).unwrap(), [val]);
     }
+}
+
+#[test]
+fn integers_of_64_bits_are_all_strings_where_asked_and_others_never() {
+    let ints = |ints: &[Int]| Shape::Tuple(ints.iter().copied().map(Shape::Int).collect());
+    let shape = ints(&[Int::S64, Int::S64, Int::U64, Int::U64, Int::U32, Int::S8]);
+    let vals = vec![
+        Val::S64(0),
+        Val::S64(i64::MIN),
+        Val::U64(7),
+        Val::U64(u64::MAX),
+        Val::U32(u32::MAX),
+        Val::S8(-1),
+    ];
+    let tuple = || vec![Val::Tuple(vals.clone())];
+    let strings = json!(["0", "-9223372036854775808", "7", "18446744073709551615", 4_294_967_295_u32, -1]);
+    let numbers = json!([0, i64::MIN, 7, u64::MAX, 4_294_967_295_u32, -1]);
+    for (integers, json) in [(Integers::Strings, strings), (Integers::Numbers, numbers)] {
+        assert_eq!(returns(shape.clone()).lift(tuple(), integers), Ok(Returned::Ok(json.clone())));
+        // Both forms are taken.
+        assert_eq!(echo(shape.clone()).lower(json!({ "x": json })).unwrap(), tuple());
+    }
+}
+
+#[test]
+fn text_that_is_not_json_is_a_bad_argument_as_a_whole() {
+    let refusal = BadArgument::from(palisade_guard::json::parse(b"{").unwrap_err());
+    assert_eq!((&*refusal.path, &*refusal.expected), ("$", "JSON"));
+    assert!(refusal.found.contains("EOF"), "{}", refusal.found);
 }
 
 #[test]

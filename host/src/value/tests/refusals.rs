@@ -1,9 +1,10 @@
 //! What a caller may not send, and the sentence that says so.
 
 use super::{echo, field, flags, list, option, record, result, u32, variant};
-use crate::limits::{JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX};
 use crate::value::refusal::BadArgument;
-use crate::value::{Int, Shape, Signature, parse};
+use crate::value::{Int, Shape, Signature};
+use palisade_guard::json::parse;
+use palisade_guard::limits::{JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX};
 use serde_json::{Value, json};
 
 fn refusal(shape: Shape, x: &Value) -> BadArgument {

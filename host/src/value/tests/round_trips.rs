@@ -2,14 +2,15 @@
 
 use super::strategies::{json, shape, val};
 use super::{echo, u32};
-use crate::value::{Outcome, Shape, Signature, lift, number, parse};
+use crate::value::{Integers, Returned, Shape, Signature, lift, number};
+use palisade_guard::json::parse;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wasmtime::component::Val;
 
 fn lifted(signature: &Signature, val: Val) -> Value {
-    match signature.lift(vec![Val::Tuple(vec![val])]) {
-        Ok(Outcome::Ok(mut json)) => json[0].take(),
+    match signature.lift(vec![Val::Tuple(vec![val])], Integers::Numbers) {
+        Ok(Returned::Ok(mut json)) => json[0].take(),
         other => panic!("{other:?}"),
     }
 }
@@ -89,7 +90,7 @@ proptest! {
 fn deep_json_against_a_deep_type_is_lowered_and_lifted() {
     let mut shape = u32();
     let mut val = Val::U32(1);
-    for _ in 0..crate::limits::JSON_DEPTH_MAX - 2 {
+    for _ in 0..palisade_guard::limits::JSON_DEPTH_MAX - 2 {
         shape = Shape::List(shape.into());
         val = Val::List(vec![val]);
     }

@@ -1,0 +1,47 @@
+//! `palisade audit-log`: whether the audit log is whole.
+
+use crate::folder::FolderArgs;
+use crate::{host, output};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use palisade::audit::{self, Verified};
+use std::path::PathBuf;
+
+/// Looks after the audit log
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  palisade audit-log verify --dir plugins")]
+pub(super) struct AuditArgs {
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Reads the log from its beginning to its end, and says whether a line was altered, removed, inserted or moved
+    ///
+    /// Needs the key beside the log. Note the last hash elsewhere: it shows when log and head record are both put back.
+    #[command(after_help = "Example:\n  palisade audit-log verify audit.jsonl")]
+    Verify {
+        /// The log [default: the one that `palisade serve DIR` writes]
+        path: Option<PathBuf>,
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+}
+
+/// Runs the command.
+pub(super) fn run(args: &AuditArgs) -> Result<()> {
+    let AuditCommand::Verify { path, folder } = &args.command;
+    let path = match path {
+        Some(path) => path.clone(),
+        None => host::audit_log(&folder.bare()?)
+            .ok_or_else(|| output::usage("there is no place for an audit log by itself: name the file"))?,
+    };
+    let verified = audit::verify(&path)
+        .with_context(|| format!("cannot read the audit log {} and its key beside it", path.display()))?;
+    let Verified { entries, torn, last } =
+        verified.map_err(|damage| anyhow::anyhow!("{}: {damage}", path.display()))?;
+    let tears = if torn == 0 { String::new() } else { format!(", {torn} torn lines that it names") };
+    anstream::println!("{entries} entries{tears}, the last one {last}: the log is whole");
+    Ok(())
+}

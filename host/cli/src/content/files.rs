@@ -1,0 +1,126 @@
+//! The Markdown files of a folder. A link that leads out of the folder is not followed.
+
+use anyhow::{Context, Result};
+use palisade_guard::limits::ITEM_FIELDS_BYTES_MAX;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A Markdown file.
+#[derive(Debug)]
+pub(super) struct File {
+    path: PathBuf,
+    /// Its path below the folder, with `/` on every system.
+    pub(super) source: String,
+    /// Its name without the ending.
+    pub(super) stem: String,
+}
+
+impl File {
+    /// What is in it, or why that is no item.
+    pub(super) fn text(&self) -> Result<String, String> {
+        let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
+        let bytes = fs::metadata(&self.path).map_err(unreadable)?.len();
+        // The fields around it need some room, too; the host checks them all together.
+        if bytes > ITEM_FIELDS_BYTES_MAX {
+            return Err(format!("it has {bytes} bytes: an item holds at most {ITEM_FIELDS_BYTES_MAX}"));
+        }
+        let bytes = fs::read(&self.path).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
+        })?;
+        Ok(text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text))
+    }
+}
+
+/// Every `.md` file of a folder and the folders in it, sorted by path. Hidden ones are left out.
+pub(super) fn markdown(folder: &Path) -> Result<Vec<File>> {
+    let root = folder
+        .canonicalize()
+        .with_context(|| format!("cannot read {}: name a folder of Markdown", folder.display()))?;
+    let mut files = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder)
+            .with_context(|| format!("cannot read {}: name a folder of Markdown", folder.display()))?;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            // The kind of the entry itself: a linked folder is neither, so no circle of links is walked.
+            let kind = entry.file_type().with_context(|| format!("cannot read {}", path.display()))?;
+            if name.starts_with('.') {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") && is_inside(&path, &root) {
+                files.push(file(path, &root));
+            }
+        }
+    }
+    files.sort_by(|a, b| a.source.cmp(&b.source));
+    Ok(files)
+}
+
+/// Whether a file is one, and in the folder also where links lead.
+fn is_inside(path: &Path, root: &Path) -> bool {
+    let inside = path.canonicalize().is_ok_and(|real| real.starts_with(root) && real.is_file());
+    if !inside {
+        tracing::warn!(path = %path.display(), "left out: it is a link out of the folder, or no file");
+    }
+    inside
+}
+
+fn file(path: PathBuf, root: &Path) -> File {
+    let below = path.strip_prefix(root).unwrap_or(&path);
+    let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    File { source: parts.join("/"), stem, path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn sources(folder: &Path) -> Vec<String> {
+        markdown(folder).unwrap().into_iter().map(|file| file.source).collect()
+    }
+
+    #[test]
+    fn link_out_of_the_folder_and_circle_of_links_are_not_followed() {
+        let (outside, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(outside.path().join("secret.md"), "secret").unwrap();
+        symlink(outside.path().join("secret.md"), folder.path().join("a.md")).unwrap();
+        symlink(outside.path(), folder.path().join("away")).unwrap();
+        symlink(folder.path(), folder.path().join("circle")).unwrap();
+        symlink("nowhere", folder.path().join("broken.md")).unwrap();
+        assert_eq!(sources(folder.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn files_are_found_in_order_without_hidden_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("b/.git")).unwrap();
+        for name in ["z.md", "a.txt", "b/c.md", "b/.git/d.md", ".e.md"] {
+            fs::write(folder.path().join(name), "text").unwrap();
+        }
+        symlink(folder.path().join("z.md"), folder.path().join("y.md")).unwrap();
+        assert_eq!(sources(folder.path()), ["b/c.md", "y.md", "z.md"]);
+    }
+
+    #[test]
+    fn file_that_is_no_text_or_too_large_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.md"), b"caf\xe9").unwrap();
+        fs::write(
+            folder.path().join("b.md"),
+            vec![b'x'; usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() + 1],
+        )
+        .unwrap();
+        fs::write(folder.path().join("c.md"), "\u{feff}# C").unwrap();
+        let texts: Vec<_> = markdown(folder.path()).unwrap().iter().map(File::text).collect();
+        assert!(texts[0].as_ref().is_err_and(|told| told.contains("not UTF-8 from byte 3 on")));
+        assert!(texts[1].as_ref().is_err_and(|told| told.contains("at most")));
+        assert_eq!(texts[2].as_deref(), Ok("# C"));
+    }
+}

@@ -1,0 +1,73 @@
+//! `palisade db`: what a database's administrator does for a host.
+
+use crate::folder::FolderArgs;
+use crate::{host, output};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use palisade_store::error::InstallError;
+use palisade_store::postgres::DatabaseUrl;
+use palisade_store::postgres::harden::{self, Hardened};
+
+/// Hardens the database that plugins use
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  palisade db harden --print-sql | psql -U postgres app\n  \
+    palisade db harden --apply --database-url postgresql://postgres@localhost/app")]
+pub(super) struct DbArgs {
+    #[command(subcommand)]
+    command: DbCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DbCommand {
+    /// Takes rights from PUBLIC that every login has by default, and that no plugin needs
+    ///
+    /// It changes the database for everybody in it: grant the role `palisade_trusted` to the logins of other applications
+    /// there. It can run again at any time. A private database needs none of this: the host does it at each start.
+    #[command(
+        after_help = "Example:\n  palisade db harden --apply --database-url postgresql://postgres@localhost/app"
+    )]
+    Harden(HardenArgs),
+}
+
+#[derive(Debug, Args)]
+struct HardenArgs {
+    /// Print the SQL, for whoever administers the server
+    #[arg(long, required_unless_present = "apply", conflicts_with = "apply")]
+    print_sql: bool,
+    /// Run it, as a superuser
+    #[arg(long)]
+    apply: bool,
+    /// The database, as a superuser of its server [default: `DATABASE_URL`; without it the private one of --dir]
+    #[arg(long, value_name = "URL", conflicts_with = "print_sql")]
+    database_url: Option<String>,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: DbArgs) -> Result<()> {
+    let DbCommand::Harden(args) = args.command;
+    if args.print_sql {
+        anstream::print!("{}", harden::SQL);
+        return Ok(());
+    }
+    let named = args.database_url.or_else(|| std::env::var("DATABASE_URL").ok());
+    let Some(url) = named.filter(|url| !url.is_empty()) else {
+        // A host on a private database hardens it when it starts.
+        host::open(&args.folder.bare()?).await?.stop().await;
+        anstream::println!("the private database is hardened");
+        return Ok(());
+    };
+    let url: DatabaseUrl = url.parse().map_err(|error: InstallError| output::usage(error.to_string()))?;
+    told(&harden::apply(&url).await.map_err(|error| output::of_load(error.into()))?);
+    Ok(())
+}
+
+fn told(hardened: &Hardened) {
+    anstream::println!("database `{}` is hardened", hardened.database);
+    if hardened.host.is_none() {
+        anstream::println!(
+            "no host has used it yet: `GRANT palisade_trusted TO` the login that one will use"
+        );
+    }
+}

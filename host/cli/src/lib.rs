@@ -1,0 +1,125 @@
+//! The `palisade` command.
+//!
+//! Results go to stdout and everything else to stderr; what a script reads is JSON where it asks for it. Each command is
+//! a file here. What they share: [`folder`] finds plugins and policies in a folder, [`host`] makes a host of them,
+//! [`output`] is how they print and fail. There is nothing in a command that an integrator could not do with the library.
+
+mod audit;
+mod build;
+mod call;
+mod content;
+mod db;
+mod folder;
+mod host;
+mod import;
+mod log;
+mod output;
+mod plugins;
+mod policy;
+mod remote;
+mod replay;
+mod secrets;
+mod serve;
+mod switch;
+mod user;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed: the host, the database or a plugin; stderr says what to do
+  2  usage error: an option, a plugin or function that is not there, arguments that do not fit
+  3  the plugin returned an error or refused; `call` prints a returned error's value on stdout
+
+Environment:
+  DATABASE_URL    the PostgreSQL to use; without it a private one is started for the folder
+  PALISADE_LOG    what is logged, such as `debug` or `palisade::plugin=trace`
+  PALISADE_TOKEN  the bearer token of the user to act as";
+
+/// Runs server-side plugins built as WebAssembly components, on PostgreSQL
+#[derive(Debug, Parser)]
+#[command(name = "palisade", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How log lines are written
+    #[arg(long, global = true, value_enum, default_value_t = log::Format::Text)]
+    log_format: log::Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Call(call::CallArgs),
+    Plugins(plugins::PluginsArgs),
+    Import(import::ImportArgs),
+    Disable(switch::DisableArgs),
+    Enable(switch::EnableArgs),
+    User(user::UserArgs),
+    Db(db::DbArgs),
+    AuditLog(audit::AuditArgs),
+    #[command(
+        after_help = "Example:\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
+    )]
+    Build(build::BuildArgs),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let began = Instant::now();
+    let Cli { command, log_format } = Cli::parse();
+    log::start(log_format, matches!(command, Command::Serve(_)));
+    let done = match command {
+        Command::Build(args) => build::run(&args),
+        Command::AuditLog(args) => audit::run(&args),
+        other => run(other, began),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::failed(&error),
+    }
+}
+
+fn run(command: Command, began: Instant) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(args, began).await,
+            Command::Call(args) => call::run(args).await,
+            Command::Plugins(args) => plugins::run(args).await,
+            Command::Import(args) => import::run(args).await,
+            Command::Disable(args) => switch::disable(args).await,
+            Command::Enable(args) => switch::enable(args).await,
+            Command::User(args) => user::run(args).await,
+            Command::Db(args) => db::run(args).await,
+            Command::Build(args) => build::run(&args),
+            Command::AuditLog(args) => audit::run(&args),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example_in_its_help() {
+        let mut without = Vec::new();
+        for command in Cli::command().get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            if !command.render_long_help().to_string().contains("Example") {
+                without.push(name);
+            }
+        }
+        assert!(without.is_empty(), "{without:?}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The `palisade` command. All of it is in the library of this crate, which tests reach as well.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    palisade::compile_if_asked();
+    palisade_cli::main()
+}

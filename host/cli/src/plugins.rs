@@ -1,0 +1,128 @@
+//! `palisade plugins`.
+
+use super::remote;
+use super::switch::ThroughArgs;
+use crate::folder::FolderArgs;
+use crate::{host, output};
+use anstyle::Style;
+use anyhow::{Context, Result};
+use clap::Args;
+use palisade::PluginInfo;
+use palisade::{PluginStatus, ServingStatus};
+use serde_json::{Value, json};
+
+/// Loads the plugins of a folder and prints what each can do
+///
+/// What cannot be loaded is refused with the reason, so this also checks a plugin before it is served. With --url it asks
+/// a server that is running which plugins it serves, and which are quarantined or disabled.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade plugins --dir plugins --json\n  palisade plugins --url http://127.0.0.1:8080"
+)]
+pub(super) struct PluginsArgs {
+    #[command(flatten)]
+    through: ThroughArgs,
+    #[command(flatten)]
+    folder: FolderArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: PluginsArgs) -> Result<()> {
+    if let Some(url) = &args.through.url {
+        return listed(&remote::plugins(url, args.through.token.as_deref()).await?, args.json);
+    }
+    let host = host::open(&args.folder.find()?.with_plugins()?).await?;
+    let plugins = host.plugins();
+    host.stop().await;
+    if args.json {
+        output::json(&plugins.iter().map(describe).collect());
+    } else {
+        plugins.iter().for_each(print);
+    }
+    Ok(())
+}
+
+/// What a server says of its plugins.
+fn listed(answer: &Value, json: bool) -> Result<()> {
+    let plugins =
+        answer.get("plugins").and_then(Value::as_array).context("the answer is not a Palisade's")?;
+    if json {
+        output::json(&Value::Array(plugins.clone()));
+        return Ok(());
+    }
+    for plugin in plugins {
+        let text = |name: &str| plugin.get(name).and_then(Value::as_str).unwrap_or_default();
+        let bold = Style::new().bold();
+        anstream::print!("{bold}{}{bold:#} {}  {}", text("name"), text("version"), text("state"));
+        for (word, name) in [("since", "since"), ("until", "until"), ("because", "reason")] {
+            if !text(name).is_empty() {
+                anstream::print!(", {word} {}", text(name));
+            }
+        }
+        anstream::println!();
+    }
+    Ok(())
+}
+
+fn status(plugin: &PluginInfo) -> Value {
+    let (name, version, status) = (plugin.name.clone(), plugin.version.clone(), plugin.status.clone());
+    palisade_server::described(&PluginStatus { name, version, status })
+}
+
+fn describe(plugin: &PluginInfo) -> Value {
+    let functions = plugin.functions.iter().map(|function| {
+        json!({
+            "path": function.path,
+            "kind": function.kind,
+            "signature": function.signature,
+            "parameters": function.parameters,
+            "result": function.result,
+            "error": function.error,
+        })
+    });
+    json!({
+        "name": plugin.name,
+        "version": plugin.version,
+        "description": plugin.description,
+        "status": status(plugin),
+        "functions": functions.collect::<Vec<_>>(),
+        "passport": {
+            "imports": plugin.passport.imports,
+            "wasi": plugin.passport.wasi,
+            "exports": plugin.passport.exports,
+            "taps": plugin.passport.taps,
+            "database": { "missing": plugin.passport.database.missing },
+        },
+        "grants": plugin.grants,
+    })
+}
+
+fn print(plugin: &PluginInfo) {
+    let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
+    let PluginInfo { name, version, description, passport, grants, functions, status } = plugin;
+    let gap = if description.is_empty() { "" } else { "  " };
+    anstream::println!("{bold}{name}{bold:#} {version}{gap}{description}");
+    if let ServingStatus::Disabled { reason, .. } = status {
+        anstream::println!("  {bold}disabled{bold:#}, because {reason}");
+    }
+    for function in functions {
+        let (kind, path, signature) = (function.kind.to_string(), &function.path, &function.signature);
+        anstream::println!("  {kind:<8} {path}  {dim}{signature}{dim:#}");
+    }
+    for (tap, kind) in &passport.taps {
+        anstream::println!("  {:<8} {tap}", kind.to_string());
+    }
+    for (table, grant) in &grants.db.tables {
+        anstream::println!("  {dim}table    {table}: {grant}{dim:#}");
+    }
+    let imports: Vec<&str> = passport.imports.keys().chain(&passport.wasi).map(String::as_str).collect();
+    if !imports.is_empty() {
+        anstream::println!("  {dim}imports  {}{dim:#}", imports.join(", "));
+    }
+    for sentence in &passport.database.missing {
+        anstream::println!("  {dim}missing  {sentence}{dim:#}");
+    }
+}

@@ -1,0 +1,176 @@
+//! `policy.toml`: what an operator lets each plugin have.
+//!
+//! ```toml
+//! [blog]
+//! grants = { db = { tables = { drafts = ["select"] } } }
+//! limits = { memory = "128 MiB" }
+//! wasi = false
+//! floats = false
+//! ```
+//!
+//! `wasi = false` refuses a component that imports `wasi:*`, `floats = false` one that computes with floats.
+//! Grants have the shape that they have in a manifest. Where there is a policy, a plugin that it does not name gets only
+//! what is harmless; where there is none, every plugin gets what it asks for.
+
+use crate::output;
+use anyhow::{Context, Result};
+use palisade_guard::grant::{Grants, Policy};
+use palisade_guard::limits::{Limit, Limits};
+use palisade_guard::manifest;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FILE: &str = "policy.toml";
+
+/// Every plugin's policy.
+pub(super) struct Policies {
+    path: PathBuf,
+    named: Option<BTreeMap<String, Table>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(default)]
+    grants: Grants,
+    #[serde(default = "Limits::unlimited", deserialize_with = "manifest::limits")]
+    limits: Limits,
+    #[serde(default = "allowed")]
+    wasi: bool,
+    #[serde(default = "allowed")]
+    floats: bool,
+}
+
+impl Policies {
+    /// Reads the file that is named, or the folder's own if it has one.
+    pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Self> {
+        let path = named.map_or_else(|| folder.join(FILE), Path::to_owned);
+        if named.is_none() && !path.exists() {
+            return Ok(Self { path, named: None });
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: PathBuf) -> Result<Self> {
+        let tables =
+            toml::from_str(text).map_err(|error| output::usage(manifest::sentence(text, &path, &error)))?;
+        Ok(Self { path, named: Some(tables) })
+    }
+
+    /// Refuses a table for a plugin that is not there: it is a mistyped name, and the plugin that was meant has nothing.
+    pub(super) fn check<'a>(&self, plugins: impl Iterator<Item = &'a String>) -> Result<()> {
+        let there: Vec<&String> = plugins.collect();
+        let unknown = self.named.iter().flat_map(BTreeMap::keys).find(|name| !there.contains(name));
+        match unknown {
+            None => Ok(()),
+            Some(name) => Err(output::usage(format!(
+                "{} is about a plugin `{name}`, which is not there: correct the name, or remove the table",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// What a plugin may have.
+    pub(super) fn of(&self, plugin: &str) -> Policy {
+        match self.named.as_ref().map(|named| named.get(plugin)) {
+            None => Policy::as_asked(),
+            Some(None) => Policy::harmless(),
+            Some(Some(table)) => table.policy(),
+        }
+    }
+}
+
+impl Table {
+    fn policy(&self) -> Policy {
+        let mut policy = Policy::only(self.grants.clone()).limits(or_default(&self.limits));
+        if !self.wasi {
+            policy = policy.without_wasi();
+        }
+        if !self.floats {
+            policy = policy.without_floats();
+        }
+        policy
+    }
+}
+
+/// What a policy says of WASI and floats when it says nothing.
+fn allowed() -> bool {
+    true
+}
+
+/// The limits that are named, and the usual ones for the rest: a policy raises only what it names.
+fn or_default(named: &Limits) -> Limits {
+    let mut limits = Limits::default();
+    for &limit in Limit::ALL {
+        let max = named.get(limit);
+        if max != Limits::unlimited().get(limit) {
+            limits.set(limit, max);
+        }
+    }
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use palisade_guard::limits::MIB;
+
+    fn parse(text: &str) -> Result<Policies> {
+        Policies::parse(text, PathBuf::from("policy.toml"))
+    }
+
+    fn asked() -> Grants {
+        toml::from_str("db = { query = true, execute = true }").unwrap()
+    }
+
+    #[test]
+    fn policy_with_a_fault_is_refused_with_its_place() {
+        for (text, expected) in [
+            ("[blog]\ngrant = {}\n", "policy.toml:2:1: unknown field `grant`"),
+            ("[blog]\nlimits = { memroy = \"1 MiB\" }\n", "unknown limit `memroy`"),
+            ("[blog]\ngrants = { db = { tables = { t = [\"drop\"] } } }\n", "unknown variant `drop`"),
+            ("blog = 1\n", "policy.toml:1:"),
+            ("[blog]\nwasi = \"no\"\n", "policy.toml:2:8: invalid type"),
+        ] {
+            let told = parse(text).err().expect("a refusal").to_string();
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn plugin_that_a_policy_does_not_name_gets_what_is_harmless() {
+        let policies = parse("[blog]\ngrants = { db = { query = true } }\n").unwrap();
+        assert_eq!(policies.of("greeter").grant(&asked()), Grants::default());
+        assert_eq!(policies.of("blog").grant(&asked()), toml::from_str("db = { query = true }").unwrap());
+    }
+
+    #[test]
+    fn plugin_without_any_policy_gets_what_it_asks_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let policies = Policies::read(folder.path(), None).unwrap();
+        assert_eq!(policies.of("blog").grant(&asked()), asked());
+        assert!(Policies::read(folder.path(), Some(&folder.path().join("mine.toml"))).is_err());
+    }
+
+    #[test]
+    fn policy_changes_only_the_limits_that_it_names() {
+        let policies = parse("[blog]\nlimits = { memory = \"128 MiB\" }\n").unwrap();
+        let limits = policies.of("blog").limits;
+        assert_eq!(limits.get(Limit::Memory), 128 * MIB);
+        assert_eq!(limits.get(Limit::DbRows), Limit::DbRows.default_max());
+    }
+
+    #[test]
+    fn policy_refuses_wasi_and_floats_only_where_it_says_so() {
+        let policies = parse("[a]\nwasi = false\n[b]\nfloats = false\n[c]\nwasi = true\n[d]\n").unwrap();
+        for (plugin, wasi, floats) in
+            [("a", false, true), ("b", true, false), ("c", true, true), ("d", true, true), ("e", true, true)]
+        {
+            let policy = policies.of(plugin);
+            assert_eq!((policy.wasi, policy.floats), (wasi, floats), "{plugin}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `secrets.toml`: headers that the host adds to a plugin's requests, and that the plugin only names.
+//!
+//! ```toml
+//! [blog]
+//! api-key = { header = "authorization", value = "Bearer …" }
+//! ```
+//!
+//! No error repeats a value, and a file that others can read is refused.
+
+use crate::output;
+use anyhow::{Context, Result, anyhow};
+use palisade_store::http::{Secret, Secrets};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+const FILE: &str = "secrets.toml";
+/// The bits of a file's mode that let others read or change it.
+const OTHERS: u32 = 0o077;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    header: String,
+    value: String,
+}
+
+/// Reads the file that is named, or the folder's own if it has one.
+pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Secrets> {
+    let path = named.map_or_else(|| folder.join(FILE), Path::to_owned);
+    if named.is_none() && !path.exists() {
+        return Ok(Secrets::default());
+    }
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mode =
+        fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.permissions().mode();
+    if mode & OTHERS != 0 {
+        return Err(anyhow!(
+            "others can read {0}: run `chmod 600 {0}`, and change the secrets",
+            path.display()
+        ));
+    }
+    parse(&text).map_err(|sentence| output::usage(format!("{}: {sentence}", path.display())))
+}
+
+fn parse(text: &str) -> Result<Secrets, String> {
+    let tables: BTreeMap<String, BTreeMap<String, Entry>> = toml::from_str(text).map_err(|error| {
+        // The parser's own words would quote the line, and with it the secret.
+        let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
+        format!("line {line} is not understood; write `NAME = {{ header = \"…\", value = \"…\" }}` under `[PLUGIN]`")
+    })?;
+    let mut secrets = Secrets::default();
+    for (plugin, entries) in &tables {
+        for (name, Entry { header, value }) in entries {
+            let secret = Secret::new(header, value).map_err(|rule| format!("[{plugin}] {name}: {rule}"))?;
+            secrets = secrets.with(plugin, name, secret);
+        }
+    }
+    Ok(secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use palisade_store::http::SecretStore;
+
+    #[test]
+    fn secret_with_a_fault_is_refused_without_its_value() {
+        for text in [
+            "[blog]\nkey = { header = \"authorization\", value = \"hush\" \n",
+            "[blog]\nkey = { header = \"authorization\", value = \"hush\", colour = 1 }\n",
+            "[blog]\nkey = { header = \"not a header\", value = \"hush\" }\n",
+            "[blog]\nkey = { header = \"authorization\", value = \"hush\\n\" }\n",
+            "[blog]\nkey = \"hush\"\n",
+        ] {
+            let told = parse(text).expect_err("a refusal");
+            assert!(!told.contains("hush"), "{told}");
+        }
+    }
+
+    #[test]
+    fn file_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        fs::write(&path, "[blog]\nkey = { header = \"authorization\", value = \"hush\" }\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(read(folder.path(), None).expect_err("a refusal").to_string().contains("chmod 600"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let secrets = read(folder.path(), None).unwrap();
+        assert!(secrets.get("blog", "key").is_some() && secrets.get("greeter", "key").is_none());
+    }
+}

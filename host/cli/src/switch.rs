@@ -1,0 +1,87 @@
+//! `palisade disable` and `palisade enable`: an operator's switch for a plugin.
+
+use super::remote;
+use crate::folder::FolderArgs;
+use crate::{host, output};
+use anyhow::Result;
+use clap::Args;
+
+/// How a command reaches a host: through a server, or through its database.
+#[derive(Debug, Args)]
+pub(super) struct ThroughArgs {
+    /// Through a server that is running, such as `http://127.0.0.1:8080`, as a user with the permission `host:operate`;
+    /// unless given, through the database, where every server of it looks once a second
+    #[arg(long, conflicts_with_all = ["dir", "policy", "secrets"])]
+    pub(super) url: Option<url::Url>,
+    /// The bearer token of that user
+    #[arg(long, env = "PALISADE_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+}
+
+/// Disables a plugin at once, on every server of the database
+///
+/// Calls that run are cut off, and what they changed is undone. It stays disabled until `palisade enable`, also after a
+/// restart.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  palisade disable blog --reason 'leaks drafts'\n  \
+    palisade disable blog --reason 'leaks drafts' --url http://127.0.0.1:8080")]
+pub(super) struct DisableArgs {
+    /// The plugin's name
+    plugin: String,
+    /// Why: for other operators and the audit log, never for callers
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    through: ThroughArgs,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+/// Enables a plugin that is disabled, and lifts its quarantine
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  palisade enable blog --url http://127.0.0.1:8080")]
+pub(super) struct EnableArgs {
+    /// The plugin's name
+    plugin: String,
+    #[command(flatten)]
+    through: ThroughArgs,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+/// How the audit log names whoever has the command line and the database.
+const BY: &str = "by the command line";
+
+/// Runs `disable`.
+pub(super) async fn disable(args: DisableArgs) -> Result<()> {
+    let DisableArgs { plugin, reason, through, folder } = args;
+    switch(&plugin, Some(&reason), &through, &folder).await?;
+    anstream::println!("`{plugin}` is disabled");
+    Ok(())
+}
+
+/// Runs `enable`.
+pub(super) async fn enable(args: EnableArgs) -> Result<()> {
+    let EnableArgs { plugin, through, folder } = args;
+    switch(&plugin, None, &through, &folder).await?;
+    anstream::println!("`{plugin}` is enabled");
+    Ok(())
+}
+
+async fn switch(
+    plugin: &str,
+    reason: Option<&str>,
+    through: &ThroughArgs,
+    folder: &FolderArgs,
+) -> Result<()> {
+    if let Some(url) = &through.url {
+        return remote::switch(url, plugin, reason, through.token.as_deref()).await;
+    }
+    let host = host::audited(&folder.bare()?, None).await?;
+    let done = match reason {
+        Some(reason) => host.disable_by(plugin, reason, BY).await,
+        None => host.enable_by(plugin, BY).await,
+    };
+    host.stop().await;
+    done.map_err(output::of_call)
+}

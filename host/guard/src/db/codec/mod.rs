@@ -1,0 +1,293 @@
+//! Between the contract's values and PostgreSQL's binary format, exactly or not at all.
+//!
+//! Nothing is converted: an `integer` does not become a `numeric`, nor a number that a `real` cannot hold the nearest one
+//! that it can. Neither side is trusted: a guest's value is checked here so that the refusal is a sentence and not an
+//! SQLSTATE, and the server's bytes are read without assuming that they are well-formed. Tests: `host/tests/db_values.rs`.
+
+mod numeric;
+mod text;
+mod time;
+mod wire;
+
+use postgres_types::{Kind, Type};
+
+use self::wire::Wire;
+use super::value::{Scalar, Value};
+use crate::limits::DB_ARRAY_ELEMENTS_MAX;
+
+/// The types that have a case in the contract.
+#[derive(Clone, Copy, Debug)]
+enum Class<'a> {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Float4,
+    Float8,
+    Numeric,
+    Text,
+    /// With its labels.
+    Enum(&'a [String]),
+    Bytea,
+    Uuid,
+    Date,
+    Time,
+    Timestamp,
+    Timestamptz,
+    Interval,
+    Json,
+    Jsonb,
+    Inet,
+    Cidr,
+}
+
+impl<'a> Class<'a> {
+    fn of(ty: &'a Type) -> Result<Self, String> {
+        if let Kind::Enum(labels) = ty.kind() {
+            return Ok(Self::Enum(labels));
+        }
+        Ok(match *ty {
+            Type::BOOL => Self::Bool,
+            Type::INT2 => Self::Int2,
+            Type::INT4 => Self::Int4,
+            Type::INT8 => Self::Int8,
+            Type::FLOAT4 => Self::Float4,
+            Type::FLOAT8 => Self::Float8,
+            Type::NUMERIC => Self::Numeric,
+            Type::TEXT | Type::VARCHAR | Type::BPCHAR => Self::Text,
+            Type::BYTEA => Self::Bytea,
+            Type::UUID => Self::Uuid,
+            Type::DATE => Self::Date,
+            Type::TIME => Self::Time,
+            Type::TIMESTAMP => Self::Timestamp,
+            Type::TIMESTAMPTZ => Self::Timestamptz,
+            Type::INTERVAL => Self::Interval,
+            Type::JSON => Self::Json,
+            Type::JSONB => Self::Jsonb,
+            Type::INET => Self::Inet,
+            Type::CIDR => Self::Cidr,
+            _ => return Err(no_case(ty)),
+        })
+    }
+
+    /// The case of the contract that fits.
+    const fn case(self) -> &'static str {
+        match self {
+            Self::Bool => "boolean",
+            Self::Int2 | Self::Int4 | Self::Int8 => "integer",
+            Self::Float4 | Self::Float8 => "float",
+            Self::Numeric => "numeric",
+            Self::Text | Self::Enum(_) => "text",
+            Self::Bytea => "bytes",
+            Self::Uuid => "uuid",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::Timestamp => "timestamp",
+            Self::Timestamptz => "timestamptz",
+            Self::Interval => "interval",
+            Self::Json | Self::Jsonb => "json",
+            Self::Inet | Self::Cidr => "inet",
+        }
+    }
+}
+
+/// Encodes a value for a type, `None` for null, which fits every type.
+pub fn encode(value: &Value, ty: &Type) -> Result<Option<Vec<u8>>, String> {
+    if *value == Value::Scalar(Scalar::Null) {
+        return Ok(None);
+    }
+    let mut out = Vec::new();
+    match (value, element(base(ty))?) {
+        (Value::Array(items), Some(of)) => encode_array(items, of, &mut out)?,
+        (Value::Scalar(scalar), None) => encode_scalar(scalar, base(ty), &mut out)?,
+        (value, Some(_)) => return Err(format!("expected `array`, found `{}`", value.case())),
+        (value, None) => return Err(mismatch(Class::of(base(ty))?, value.case())),
+    }
+    Ok(Some(out))
+}
+
+/// Decodes what the server sent for a column of this type.
+pub fn decode(ty: &Type, raw: Option<&[u8]>) -> Result<Value, String> {
+    let (ty, of) = (base(ty), element(base(ty))?);
+    let class = Class::of(of.map_or(ty, base))?;
+    let Some(raw) = raw else { return Ok(Value::Scalar(Scalar::Null)) };
+    match of {
+        None => Ok(Value::Scalar(decode_scalar(class, raw)?.ok_or_else(|| malformed(ty))?)),
+        Some(of) => decode_array(class, of, raw, ty),
+    }
+}
+
+/// The type under the domains, which have the same form and checks of their own that the server makes.
+fn base(mut ty: &Type) -> &Type {
+    while let Kind::Domain(under) = ty.kind() {
+        ty = under;
+    }
+    ty
+}
+
+/// The type of the elements, if this is an array. The two vectors of the catalogs look like arrays and count from 0.
+fn element(ty: &Type) -> Result<Option<&Type>, String> {
+    match (ty.kind(), ty) {
+        (_, &(Type::INT2_VECTOR | Type::OID_VECTOR)) => Err(no_case(ty)),
+        (Kind::Array(of), _) => Ok(Some(of)),
+        _ => Ok(None),
+    }
+}
+
+fn no_case(ty: &Type) -> String {
+    format!("type \"{}\" has no case in value; cast it to text", ty.name())
+}
+
+fn mismatch(class: Class<'_>, found: &str) -> String {
+    format!("expected `{}`, found `{found}`", class.case())
+}
+
+/// What no PostgreSQL sends. It can only be a pooler or a server that is not one.
+fn malformed(ty: &Type) -> String {
+    format!("the database sent a malformed \"{}\"", ty.name())
+}
+
+fn encode_scalar(scalar: &Scalar, ty: &Type, out: &mut Vec<u8>) -> Result<(), String> {
+    let class = Class::of(ty)?;
+    match (class, scalar) {
+        (Class::Bool, Scalar::Boolean(value)) => out.push(u8::from(*value)),
+        (Class::Int2, Scalar::Integer(value)) => {
+            out.extend(i16::try_from(*value).map_err(|_| narrow(*value, "smallint"))?.to_be_bytes());
+        }
+        (Class::Int4, Scalar::Integer(value)) => {
+            out.extend(i32::try_from(*value).map_err(|_| narrow(*value, "integer"))?.to_be_bytes());
+        }
+        (Class::Int8, Scalar::Integer(value)) => out.extend(value.to_be_bytes()),
+        (Class::Float4, Scalar::Float(value)) => out.extend(real(*value)?.to_be_bytes()),
+        (Class::Float8, Scalar::Float(value)) => out.extend(value.to_be_bytes()),
+        (Class::Numeric, Scalar::Numeric(value)) => numeric::encode(value, out)?,
+        (Class::Text, Scalar::Text(value)) => text::encode(value, out)?,
+        (Class::Enum(labels), Scalar::Text(value)) => text::encode_label(value, labels, ty, out)?,
+        (Class::Bytea, Scalar::Bytes(value)) => out.extend(value),
+        (Class::Uuid, Scalar::Uuid(value)) => text::encode_uuid(value, out)?,
+        (Class::Date, Scalar::Date(value)) => time::encode_date(*value, out)?,
+        (Class::Time, Scalar::Time(value)) => time::encode_time(*value, out)?,
+        (Class::Timestamp, Scalar::Timestamp(value)) | (Class::Timestamptz, Scalar::Timestamptz(value)) => {
+            time::encode_timestamp(*value, out)?;
+        }
+        (Class::Interval, Scalar::Interval { months, days, microseconds }) => {
+            time::encode_interval(*months, *days, *microseconds, out)?;
+        }
+        (Class::Json, Scalar::Json(value)) => text::encode_json(value, out)?,
+        (Class::Jsonb, Scalar::Json(value)) => text::encode_jsonb(value, out)?,
+        (Class::Inet, Scalar::Inet(value)) => text::encode_inet(value, false, out)?,
+        (Class::Cidr, Scalar::Inet(value)) => text::encode_inet(value, true, out)?,
+        (class, other) => return Err(mismatch(class, other.case())),
+    }
+    Ok(())
+}
+
+/// `Ok(None)` is malformed; an error is a value that the contract cannot hold.
+fn decode_scalar(class: Class<'_>, raw: &[u8]) -> Result<Option<Scalar>, String> {
+    let wire = Wire(raw);
+    let scalar = match class {
+        Class::Bool => wire.all().map(u8::from_be_bytes).and_then(|value| match value {
+            0 => Some(Scalar::Boolean(false)),
+            1 => Some(Scalar::Boolean(true)),
+            _ => None,
+        }),
+        Class::Int2 => wire.all().map(|value| Scalar::Integer(i16::from_be_bytes(value).into())),
+        Class::Int4 => wire.all().map(|value| Scalar::Integer(i32::from_be_bytes(value).into())),
+        Class::Int8 => wire.all().map(|value| Scalar::Integer(i64::from_be_bytes(value))),
+        Class::Float4 => wire.all().map(|value| Scalar::Float(f32::from_be_bytes(value).into())),
+        Class::Float8 => wire.all().map(|value| Scalar::Float(f64::from_be_bytes(value))),
+        Class::Numeric => numeric::decode(wire).map(Scalar::Numeric),
+        Class::Text | Class::Enum(_) => wire.text().map(Scalar::Text),
+        Class::Bytea => Some(Scalar::Bytes(raw.to_vec())),
+        Class::Uuid => wire.all().map(|value| Scalar::Uuid(uuid::Uuid::from_bytes(value).to_string())),
+        Class::Date => time::decode_date(wire).map(Scalar::Date),
+        Class::Time => time::decode_time(wire).map(Scalar::Time),
+        Class::Timestamp => time::decode_timestamp(wire)?.map(Scalar::Timestamp),
+        Class::Timestamptz => time::decode_timestamp(wire)?.map(Scalar::Timestamptz),
+        Class::Interval => time::decode_interval(wire)?,
+        Class::Json => wire.text().map(Scalar::Json),
+        Class::Jsonb => text::decode_jsonb(wire).map(Scalar::Json),
+        Class::Inet | Class::Cidr => text::decode_inet(wire).map(Scalar::Inet),
+    };
+    Ok(scalar)
+}
+
+fn encode_array(items: &[Scalar], of: &Type, out: &mut Vec<u8>) -> Result<(), String> {
+    // Refuses arrays of types that have no case even when they are empty.
+    Class::of(base(of))?;
+    if items.len() > DB_ARRAY_ELEMENTS_MAX {
+        return Err(format!("an array has at most {DB_ARRAY_ELEMENTS_MAX} elements, found {}", items.len()));
+    }
+    let count = i32::try_from(items.len()).map_err(|_| "the array is too long".to_owned())?;
+    let has_nulls = items.contains(&Scalar::Null);
+    out.extend(i32::from(count > 0).to_be_bytes());
+    out.extend(i32::from(has_nulls).to_be_bytes());
+    out.extend(of.oid().to_be_bytes());
+    if count > 0 {
+        out.extend(count.to_be_bytes());
+        out.extend(1_i32.to_be_bytes());
+    }
+    let mut item = Vec::new();
+    for (at, scalar) in items.iter().enumerate() {
+        if *scalar == Scalar::Null {
+            out.extend((-1_i32).to_be_bytes());
+            continue;
+        }
+        item.clear();
+        encode_scalar(scalar, base(of), &mut item).map_err(|why| format!("element {at}: {why}"))?;
+        let length = i32::try_from(item.len()).map_err(|_| format!("element {at} is too long"))?;
+        out.extend(length.to_be_bytes());
+        out.extend(&item);
+    }
+    Ok(())
+}
+
+fn decode_array(class: Class<'_>, of: &Type, raw: &[u8], ty: &Type) -> Result<Value, String> {
+    let malformed = || malformed(ty);
+    let mut wire = Wire(raw);
+    let dimensions = wire.i32().ok_or_else(malformed)?;
+    let flags = wire.i32().ok_or_else(malformed)?;
+    let oid = wire.take().map(u32::from_be_bytes).ok_or_else(malformed)?;
+    if !matches!(flags, 0 | 1) || oid != of.oid() {
+        return Err(malformed());
+    }
+    if dimensions == 0 {
+        return if wire.0.is_empty() { Ok(Value::Array(Vec::new())) } else { Err(malformed()) };
+    }
+    let (count, first) = (wire.i32().ok_or_else(malformed)?, wire.i32().ok_or_else(malformed)?);
+    if dimensions != 1 || first != 1 {
+        return Err(format!(
+            "an array of \"{}\" has {dimensions} dimensions and begins at {first}; value has one that begins at 1; \
+             cast it to text",
+            of.name()
+        ));
+    }
+    let mut items = Vec::new();
+    for _ in 0..count {
+        let item = match wire.i32().ok_or_else(malformed)? {
+            -1 => Some(Scalar::Null),
+            length => {
+                let raw = usize::try_from(length).ok().and_then(|length| wire.bytes(length));
+                decode_scalar(class, raw.ok_or_else(malformed)?)?
+            }
+        };
+        items.push(item.ok_or_else(malformed)?);
+    }
+    if count < 1 || !wire.0.is_empty() { Err(malformed()) } else { Ok(Value::Array(items)) }
+}
+
+fn narrow(value: i64, ty: &str) -> String {
+    format!("{value} is out of the range of `{ty}`")
+}
+
+/// The same number as a `real`. All NaNs are one to PostgreSQL.
+fn real(value: f64) -> Result<f32, String> {
+    #[allow(clippy::cast_possible_truncation, reason = "the next line refuses what was truncated")]
+    let narrow = value as f32;
+    if value.is_nan() || f64::from(narrow).to_bits() == value.to_bits() {
+        return Ok(narrow);
+    }
+    Err(format!(
+        "`real` cannot hold {value} exactly; round it to a 32-bit float, or use a `double precision` column"
+    ))
+}

@@ -1,0 +1,139 @@
+//! Expressions. Each kind that the parser knows is named here or in `syntax.rs`: a new one does not compile until it is
+//! judged.
+
+use sqlparser::ast::{CastKind, Expr, UnaryOperator};
+
+use super::printer::Printer;
+use crate::db::gate::fault::Checked;
+use crate::db::shown;
+use crate::limits;
+
+impl Printer<'_> {
+    /// Prints an expression.
+    pub(in crate::db) fn expr(&mut self, expr: &Expr) -> Checked {
+        self.counted("nodes", |count| &mut count.nodes, 1, limits::SQL_NODES_MAX)?;
+        self.deeper(|printer| match expr {
+            Expr::Nested(inner) => printer.expr(inner),
+            Expr::Identifier(ident) => printer.column(ident),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [alias, column] => printer.qualified_column(alias, column),
+                _ => printer.refuse("a name of many parts", "write `column` or `alias.column`"),
+            },
+            Expr::Value(value) => printer.value(value),
+            Expr::TypedString(string) => printer.typed_string(string),
+            Expr::Interval(interval) => printer.interval(interval),
+            Expr::Function(function) => printer.function(function),
+            Expr::Cast { kind, expr, data_type, format } => {
+                printer.absent(format.is_some(), "CAST with FORMAT")?;
+                printer
+                    .absent(!matches!(kind, CastKind::Cast | CastKind::DoubleColon), "this kind of cast")?;
+                printer.cast(expr, data_type)
+            }
+            Expr::Subquery(query) => printer.parenthesized(query).map(drop),
+            Expr::Exists { subquery, negated } => {
+                printer.put(if *negated { "(NOT EXISTS (" } else { "(EXISTS (" });
+                printer.query(subquery)?;
+                printer.put("))");
+                Ok(())
+            }
+            Expr::Array(array) => {
+                printer.absent(!array.named, "an array without the word ARRAY")?;
+                printer.put("ARRAY[");
+                printer.list(&array.elem, Self::expr)?;
+                printer.put("]");
+                Ok(())
+            }
+            Expr::Tuple(parts) => {
+                printer.absent(parts.len() < 2, "a row of fewer than two values")?;
+                printer.put("(");
+                printer.list(parts, Self::expr)?;
+                printer.put(")");
+                Ok(())
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => printer.subscripts(root, access_chain),
+            Expr::Case { case_token, end_token: _, operand, conditions, else_result } => {
+                printer.see(case_token.0.span.start);
+                printer.case(operand.as_deref(), conditions, else_result.as_deref())
+            }
+            _ => printer.operation(expr),
+        })
+    }
+
+    /// Prints expressions that are operators, in parentheses.
+    fn operation(&mut self, expr: &Expr) -> Checked {
+        match expr {
+            Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
+            Expr::UnaryOp { op, expr } => {
+                let sign = match op {
+                    UnaryOperator::Plus => "+ ",
+                    UnaryOperator::Minus => "- ",
+                    UnaryOperator::Not => "NOT ",
+                    UnaryOperator::BitwiseNot => "~ ",
+                    other => return self.refuse(shown(&other.to_string()), "not in the list of operators"),
+                };
+                self.around(sign, expr, "")
+            }
+            Expr::IsTrue(expr) => self.around("", expr, " IS TRUE"),
+            Expr::IsNotTrue(expr) => self.around("", expr, " IS NOT TRUE"),
+            Expr::IsFalse(expr) => self.around("", expr, " IS FALSE"),
+            Expr::IsNotFalse(expr) => self.around("", expr, " IS NOT FALSE"),
+            Expr::IsNull(expr) => self.around("", expr, " IS NULL"),
+            Expr::IsNotNull(expr) => self.around("", expr, " IS NOT NULL"),
+            Expr::IsUnknown(expr) => self.around("", expr, " IS UNKNOWN"),
+            Expr::IsNotUnknown(expr) => self.around("", expr, " IS NOT UNKNOWN"),
+            Expr::IsDistinctFrom(left, right) => self.infix(left, " IS DISTINCT FROM ", right),
+            Expr::IsNotDistinctFrom(left, right) => self.infix(left, " IS NOT DISTINCT FROM ", right),
+            Expr::AtTimeZone { timestamp, time_zone } => self.infix(timestamp, " AT TIME ZONE ", time_zone),
+            Expr::AnyOp { left, compare_op, right, is_some: _ } => {
+                self.quantified(left, compare_op, "ANY", right)
+            }
+            Expr::AllOp { left, compare_op, right } => self.quantified(left, compare_op, "ALL", right),
+            Expr::Between { expr, negated, low, high } => {
+                self.put("(");
+                self.expr(expr)?;
+                self.put(if *negated { " NOT BETWEEN " } else { " BETWEEN " });
+                self.expr(low)?;
+                self.put(" AND ");
+                self.expr(high)?;
+                self.put(")");
+                Ok(())
+            }
+            Expr::InList { expr, list, negated } => {
+                self.absent(list.is_empty(), "an empty IN list")?;
+                self.put("(");
+                self.expr(expr)?;
+                self.put(if *negated { " NOT IN (" } else { " IN (" });
+                self.list(list, Self::expr)?;
+                self.put("))");
+                Ok(())
+            }
+            Expr::InSubquery { expr, subquery, negated } => {
+                self.put("(");
+                self.expr(expr)?;
+                self.put(if *negated { " NOT IN (" } else { " IN (" });
+                self.query(subquery)?;
+                self.put("))");
+                Ok(())
+            }
+            Expr::Like { negated, any, expr, pattern, escape_char } => {
+                self.absent(*any, "LIKE ANY")?;
+                self.like(
+                    if *negated { " NOT LIKE " } else { " LIKE " },
+                    expr,
+                    pattern,
+                    escape_char.as_deref(),
+                )
+            }
+            Expr::ILike { negated, any, expr, pattern, escape_char } => {
+                self.absent(*any, "ILIKE ANY")?;
+                self.like(
+                    if *negated { " NOT ILIKE " } else { " ILIKE " },
+                    expr,
+                    pattern,
+                    escape_char.as_deref(),
+                )
+            }
+            _ => self.syntax(expr),
+        }
+    }
+}

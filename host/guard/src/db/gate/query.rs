@@ -1,0 +1,296 @@
+//! Queries: WITH, set operations, VALUES, ORDER BY, LIMIT.
+
+use sqlparser::ast::{
+    Cte as CteSyntax, CteAsMaterialized, Expr, Fetch, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind,
+    OrderByOptions, OrderBySort, Query, SetExpr, SetOperator, SetQuantifier, Values, With,
+};
+
+use super::printer::Printer;
+use super::relation::renamed;
+use super::scope::{Cte, Scope, Shape};
+use crate::db::gate::fault::Checked;
+use crate::db::quoted;
+use crate::limits;
+
+impl Printer<'_> {
+    /// Prints a query and returns its columns.
+    pub(in crate::db) fn query(&mut self, query: &Query) -> Checked<Shape> {
+        self.deeper(|printer| {
+            if let Some(inner) = wrapped(query) {
+                return printer.query(inner);
+            }
+            let Query {
+                with,
+                body,
+                order_by,
+                limit_clause,
+                fetch,
+                locks,
+                for_clause,
+                settings,
+                format_clause,
+                pipe_operators,
+            } = query;
+            printer.absent(!locks.is_empty(), "FOR UPDATE or FOR SHARE")?;
+            printer.absent(for_clause.is_some(), "FOR XML or FOR JSON")?;
+            printer.absent(settings.is_some(), "SETTINGS")?;
+            printer.absent(format_clause.is_some(), "FORMAT")?;
+            printer.absent(!pipe_operators.is_empty(), "|>")?;
+            let visible = printer.ctes.len();
+            if let Some(with) = with {
+                printer.with(with)?;
+            }
+            printer.scopes.push(Scope::default());
+            let shape = printer.body(body)?;
+            if let Some(scope) = printer.scopes.last_mut() {
+                scope.outputs = shape.clone();
+            }
+            printer.tail(order_by.as_ref(), limit_clause.as_ref(), fetch.as_ref())?;
+            printer.scopes.pop();
+            printer.ctes.truncate(visible);
+            Ok(shape)
+        })
+    }
+
+    /// Prints WITH. Each expression gets a name that no relation has, so that none can be mistaken for one.
+    pub(super) fn with(&mut self, with: &With) -> Checked {
+        let With { with_token, recursive, cte_tables } = with;
+        self.see(with_token.0.span.start);
+        self.absent(*recursive, "WITH RECURSIVE")?;
+        self.put("WITH ");
+        self.list(cte_tables, Self::cte)?;
+        self.put(" ");
+        Ok(())
+    }
+
+    fn cte(&mut self, cte: &CteSyntax) -> Checked {
+        let CteSyntax { alias, query, from, materialized, closing_paren_token: _ } = cte;
+        let name = self.name(&alias.name)?;
+        self.absent(from.is_some(), "FROM after a common table expression")?;
+        self.absent(alias.at.is_some(), "AT after an alias")?;
+        if matches!(
+            query.body.as_ref(),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)
+        ) {
+            return self
+                .refuse("a statement that writes inside WITH", "a common table expression can only read");
+        }
+        self.cte_number = self.cte_number.saturating_add(1);
+        let printed = quoted(&format!("cte {}", self.cte_number));
+        self.put(&printed);
+        let columns = renamed(self, alias)?;
+        self.put(" AS ");
+        self.put(match materialized {
+            None => "",
+            Some(CteAsMaterialized::Materialized) => "MATERIALIZED ",
+            Some(CteAsMaterialized::NotMaterialized) => "NOT MATERIALIZED ",
+        });
+        self.put("(");
+        let before = self.count;
+        let shape = self.query(query)?;
+        self.put(")");
+        let shape = self.with_columns(shape, columns)?;
+        self.ctes.push(Cte {
+            name,
+            printed,
+            shape,
+            relations: self.count.relations.saturating_sub(before.relations),
+            references: self.count.cte_references.saturating_sub(before.cte_references),
+        });
+        // The planner meets it where it is referenced, as often as that is; there it is counted.
+        self.count.relations = before.relations;
+        self.count.cte_references = before.cte_references;
+        Ok(())
+    }
+
+    fn body(&mut self, body: &SetExpr) -> Checked<Shape> {
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Query(query) => self.parenthesized(query),
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                self.set_operation(left, *op, *set_quantifier, right)
+            }
+            SetExpr::Values(values) => self.values(values, Self::expr),
+            SetExpr::Table(_) => self.refuse("TABLE", "write SELECT * FROM"),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                self.refuse("a statement that writes", "only SELECT, VALUES and WITH of these can stand here")
+            }
+        }
+    }
+
+    pub(super) fn parenthesized(&mut self, query: &Query) -> Checked<Shape> {
+        self.put("(");
+        let shape = self.query(query)?;
+        self.put(")");
+        Ok(shape)
+    }
+
+    /// Prints a set operation with both sides in parentheses: INTERSECT binds tighter than the others.
+    fn set_operation(
+        &mut self,
+        left: &SetExpr,
+        operator: SetOperator,
+        quantifier: SetQuantifier,
+        right: &SetExpr,
+    ) -> Checked<Shape> {
+        let shape = self.arm(left)?;
+        self.put(match operator {
+            SetOperator::Union => " UNION ",
+            SetOperator::Except => " EXCEPT ",
+            SetOperator::Intersect => " INTERSECT ",
+            SetOperator::Minus => return self.refuse("MINUS", "write EXCEPT"),
+        });
+        match quantifier {
+            SetQuantifier::All => self.put("ALL "),
+            SetQuantifier::Distinct | SetQuantifier::None => {}
+            SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName => {
+                return self.refuse("BY NAME", "not part of PostgreSQL's SQL");
+            }
+        }
+        self.arm(right)?;
+        Ok(shape)
+    }
+
+    fn arm(&mut self, arm: &SetExpr) -> Checked<Shape> {
+        self.counted("SELECTs", |count| &mut count.relations, 1, limits::SQL_RELATIONS_MAX)?;
+        self.deeper(|printer| {
+            if let SetExpr::Query(query) = arm {
+                return printer.parenthesized(query);
+            }
+            printer.put("(");
+            printer.scopes.push(Scope::default());
+            let shape = printer.body(arm)?;
+            printer.scopes.pop();
+            printer.put(")");
+            Ok(shape)
+        })
+    }
+
+    /// Prints VALUES; how a value is printed differs in an INSERT, where DEFAULT may stand.
+    pub(super) fn values(
+        &mut self,
+        values: &Values,
+        mut value: impl FnMut(&mut Self, &Expr) -> Checked,
+    ) -> Checked<Shape> {
+        let Values { explicit_row, value_keyword, rows } = values;
+        self.absent(*explicit_row || *value_keyword, "VALUE or VALUES ROW")?;
+        self.put("VALUES ");
+        self.list(rows, |printer, row| {
+            printer.absent(row.content.is_empty(), "an empty row")?;
+            printer.put("(");
+            printer.list(&row.content, &mut value)?;
+            printer.put(")");
+            Ok(())
+        })?;
+        let width = rows.first().map_or(0, |row| row.content.len());
+        let columns = (1..=width).map(|number| format!("column{number}")).collect();
+        Ok(Shape::of(columns))
+    }
+
+    fn tail(
+        &mut self,
+        order: Option<&OrderBy>,
+        limit: Option<&LimitClause>,
+        fetch: Option<&Fetch>,
+    ) -> Checked {
+        if let Some(OrderBy { kind, interpolate }) = order {
+            self.absent(interpolate.is_some(), "INTERPOLATE")?;
+            match kind {
+                OrderByKind::All(_) => return self.refuse("ORDER BY ALL", "name the columns"),
+                OrderByKind::Expressions(expressions) => {
+                    self.put(" ORDER BY ");
+                    self.order(expressions, true)?;
+                }
+            }
+        }
+        match limit {
+            None => {}
+            Some(LimitClause::OffsetCommaLimit { .. }) => return self.refuse("LIMIT n, m", "write OFFSET"),
+            Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
+                self.absent(!limit_by.is_empty(), "LIMIT BY")?;
+                if let Some(limit) = limit {
+                    self.absent(fetch.is_some(), "LIMIT together with FETCH")?;
+                    self.put(" LIMIT ");
+                    self.expr(limit)?;
+                }
+                if let Some(Offset { value, rows: _ }) = offset {
+                    self.put(" OFFSET ");
+                    self.expr(value)?;
+                }
+            }
+        }
+        if let Some(Fetch { with_ties, percent, quantity }) = fetch {
+            self.absent(*with_ties, "WITH TIES")?;
+            self.absent(*percent, "FETCH PERCENT")?;
+            self.put(" LIMIT ");
+            match quantity {
+                None => self.put("1"),
+                Some(quantity) => self.expr(quantity)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what follows ORDER BY; the outermost one of a query may name result columns.
+    pub(in crate::db) fn order(&mut self, expressions: &[OrderByExpr], may_name_output: bool) -> Checked {
+        self.list(expressions, |printer, OrderByExpr { expr, options, with_fill }| {
+            printer.absent(with_fill.is_some(), "WITH FILL")?;
+            match expr {
+                Expr::Identifier(ident) if may_name_output && printer.output(ident)? => {}
+                other => printer.expr(other)?,
+            }
+            printer.order_options(options)
+        })
+    }
+
+    /// Prints a direction and where nulls go.
+    pub(in crate::db) fn order_options(&mut self, options: &OrderByOptions) -> Checked {
+        let OrderByOptions { sort, nulls_first } = options;
+        self.put(match sort {
+            None => "",
+            Some(OrderBySort::Asc) => " ASC",
+            Some(OrderBySort::Desc) => " DESC",
+            Some(OrderBySort::Using(_)) => return self.refuse("ORDER BY USING", "write ASC or DESC"),
+        });
+        self.put(match nulls_first {
+            None => "",
+            Some(true) => " NULLS FIRST",
+            Some(false) => " NULLS LAST",
+        });
+        Ok(())
+    }
+
+    /// The columns of something under an alias that renames some of them.
+    pub(super) fn with_columns(&mut self, mut shape: Shape, names: Vec<String>) -> Checked<Shape> {
+        if names.len() > shape.columns.len() && !shape.open {
+            return self.refuse("more aliases than columns", "an alias list names existing columns");
+        }
+        if !names.is_empty() {
+            let rest = shape.columns.split_off(names.len().min(shape.columns.len()));
+            shape.columns = names.into_iter().chain(rest).collect();
+        }
+        Ok(shape)
+    }
+}
+
+/// The query inside of one that only adds parentheses.
+fn wrapped(query: &Query) -> Option<&Query> {
+    match query {
+        Query {
+            with: None,
+            body,
+            order_by: None,
+            limit_clause: None,
+            fetch: None,
+            locks,
+            for_clause: None,
+            settings: None,
+            format_clause: None,
+            pipe_operators,
+        } if locks.is_empty() && pipe_operators.is_empty() => match body.as_ref() {
+            SetExpr::Query(inner) => Some(inner),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,264 @@
+//! SELECT itself: the list, WHERE, GROUP BY, HAVING, WINDOW.
+
+use sqlparser::ast::{
+    Distinct, Expr, Function, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectNamePart,
+    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
+};
+
+use super::printer::Printer;
+use super::scope::Shape;
+use crate::db::gate::fault::Checked;
+use crate::db::quoted;
+use crate::limits;
+
+impl Printer<'_> {
+    /// Prints a SELECT into the current scope and returns its columns.
+    pub(super) fn select(&mut self, select: &Select) -> Checked<Shape> {
+        self.see(select.select_token.0.span.start);
+        self.plain(select)?;
+        let Select { distinct, projection, from, selection, group_by, having, named_window, .. } = select;
+        let ((), from) = self.apart(|printer| printer.from(" FROM ", from))?;
+        let (shape, list) = self.apart(|printer| printer.projection(projection))?;
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.outputs = shape.clone();
+        }
+        self.put("SELECT ");
+        self.distinct(distinct.as_ref())?;
+        self.put(&list);
+        self.put(&from);
+        self.filter(" WHERE ", selection.as_ref())?;
+        self.group_by(group_by)?;
+        self.filter(" HAVING ", having.as_ref())?;
+        self.windows(named_window)?;
+        Ok(shape)
+    }
+
+    /// Refuses the parts of a SELECT that other databases have, and INTO. Names every field, so that a new one of the
+    /// parser does not compile until it is judged.
+    fn plain(&self, select: &Select) -> Checked {
+        let Select {
+            select_token: _,
+            optimizer_hints,
+            distinct: _,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection: _,
+            exclude,
+            into,
+            from: _,
+            lateral_views,
+            prewhere,
+            selection: _,
+            connect_by,
+            group_by: _,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having: _,
+            named_window: _,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor,
+        } = select;
+        self.absent(into.is_some(), "SELECT INTO")?;
+        self.absent(!optimizer_hints.is_empty(), "a hint")?;
+        self.absent(select_modifiers.is_some(), "a modifier of SELECT")?;
+        self.absent(top.is_some(), "TOP")?;
+        self.absent(exclude.is_some(), "EXCLUDE")?;
+        self.absent(!lateral_views.is_empty(), "LATERAL VIEW")?;
+        self.absent(prewhere.is_some(), "PREWHERE")?;
+        self.absent(!connect_by.is_empty(), "CONNECT BY")?;
+        self.absent(
+            !cluster_by.is_empty() || !distribute_by.is_empty() || !sort_by.is_empty(),
+            "CLUSTER BY",
+        )?;
+        self.absent(qualify.is_some(), "QUALIFY")?;
+        self.absent(value_table_mode.is_some(), "SELECT AS VALUE")?;
+        self.absent(*flavor != SelectFlavor::Standard, "FROM before SELECT")
+    }
+
+    fn distinct(&mut self, distinct: Option<&Distinct>) -> Checked {
+        match distinct {
+            None | Some(Distinct::All) => Ok(()),
+            Some(Distinct::Distinct) => {
+                self.put("DISTINCT ");
+                Ok(())
+            }
+            Some(Distinct::On(expressions)) => {
+                self.put("DISTINCT ON (");
+                self.list(expressions, Self::output_or_expr)?;
+                self.put(") ");
+                Ok(())
+            }
+        }
+    }
+
+    /// Prints a list of results, of SELECT or RETURNING, and returns their names; an empty name is no name.
+    pub(super) fn projection(&mut self, items: &[SelectItem]) -> Checked<Shape> {
+        let mut shape = Shape::default();
+        self.list(items, |printer, item| printer.item(item, &mut shape))?;
+        Ok(shape)
+    }
+
+    fn item(&mut self, item: &SelectItem, shape: &mut Shape) -> Checked {
+        match item {
+            SelectItem::UnnamedExpr(expr) => {
+                self.expr(expr)?;
+                let name = self.implied_name(expr)?;
+                if matches!(expr, Expr::Substring { .. } | Expr::Position { .. }) {
+                    self.put(&format!(" AS {}", quoted(&name)));
+                }
+                shape.columns.push(name);
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                self.expr(expr)?;
+                self.put(" AS ");
+                let name = self.put_name(alias)?;
+                shape.columns.push(name);
+            }
+            SelectItem::ExprWithAliases { .. } => {
+                return self.refuse("several aliases", "one alias for each result");
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                self.plain_wildcard(options)?;
+                let alias = self.undotted(name)?;
+                let relation = self.relation(&alias)?.clone();
+                self.put(&format!("{}.*", quoted(&alias)));
+                shape.take_all(relation)?;
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) => {
+                return self.refuse("(…).*", "write alias.*");
+            }
+            SelectItem::Wildcard(options) => {
+                self.plain_wildcard(options)?;
+                self.put("*");
+                self.absent(self.here().is_empty(), "* without FROM")?;
+                for relation in self.here() {
+                    shape.take_all(relation.clone())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn plain_wildcard(&mut self, options: &WildcardAdditionalOptions) -> Checked {
+        let WildcardAdditionalOptions {
+            wildcard_token,
+            opt_ilike,
+            opt_exclude,
+            opt_except,
+            opt_replace,
+            opt_rename,
+            opt_alias,
+        } = options;
+        self.see(wildcard_token.0.span.start);
+        let is_plain = opt_ilike.is_none()
+            && opt_exclude.is_none()
+            && opt_except.is_none()
+            && opt_replace.is_none()
+            && opt_rename.is_none()
+            && opt_alias.is_none();
+        self.absent(!is_plain, "an option of *")
+    }
+
+    /// The name that PostgreSQL gives a result without AS. Where its rules are long there is none here.
+    fn implied_name(&mut self, expr: &Expr) -> Checked<String> {
+        match expr {
+            // These two are printed as other functions, which must not show.
+            Expr::Substring { .. } => Ok("substring".to_owned()),
+            Expr::Position { .. } => Ok("position".to_owned()),
+            Expr::Identifier(ident) => self.name(ident),
+            Expr::CompoundIdentifier(parts) => parts.last().map_or(Ok(String::new()), |part| self.name(part)),
+            Expr::Function(Function { name, .. }) => match name.0.last() {
+                Some(ObjectNamePart::Identifier(ident)) => self.name(ident),
+                _ => Ok(String::new()),
+            },
+            _ => Ok(String::new()),
+        }
+    }
+
+    pub(in crate::db) fn filter(&mut self, keyword: &str, condition: Option<&Expr>) -> Checked {
+        let Some(condition) = condition else { return Ok(()) };
+        self.put(keyword);
+        self.expr(condition)
+    }
+
+    fn group_by(&mut self, group_by: &GroupByExpr) -> Checked {
+        let GroupByExpr::Expressions(expressions, modifiers) = group_by else {
+            return self.refuse("GROUP BY ALL", "name the columns");
+        };
+        self.absent(!modifiers.is_empty(), "WITH ROLLUP or CUBE after GROUP BY")?;
+        if expressions.is_empty() {
+            return Ok(());
+        }
+        let mut sets = 1_usize;
+        for expression in expressions {
+            sets = sets.saturating_mul(grouping_sets(expression));
+        }
+        self.counted("grouping sets", |count| &mut count.grouping_sets, sets, limits::SQL_GROUPING_SETS_MAX)?;
+        self.put(" GROUP BY ");
+        self.list(expressions, |printer, expression| match expression {
+            Expr::GroupingSets(sets) => printer.sets("GROUPING SETS (", sets),
+            Expr::Cube(sets) => printer.sets("CUBE (", sets),
+            Expr::Rollup(sets) => printer.sets("ROLLUP (", sets),
+            Expr::Tuple(columns) if columns.is_empty() => {
+                printer.put("()");
+                Ok(())
+            }
+            other => printer.output_or_expr(other),
+        })
+    }
+
+    fn sets(&mut self, keyword: &str, sets: &[Vec<Expr>]) -> Checked {
+        self.put(keyword);
+        self.list(sets, |printer, set| {
+            printer.put("(");
+            printer.list(set, Self::output_or_expr)?;
+            printer.put(")");
+            Ok(())
+        })?;
+        self.put(")");
+        Ok(())
+    }
+
+    fn output_or_expr(&mut self, expr: &Expr) -> Checked {
+        match expr {
+            Expr::Identifier(ident) if self.output(ident)? => Ok(()),
+            other => self.expr(other),
+        }
+    }
+
+    fn windows(&mut self, windows: &[NamedWindowDefinition]) -> Checked {
+        if windows.is_empty() {
+            return Ok(());
+        }
+        self.put(" WINDOW ");
+        self.list(windows, |printer, NamedWindowDefinition(name, window): &NamedWindowDefinition| {
+            printer.put_name(name)?;
+            printer.put(" AS ");
+            match window {
+                NamedWindowExpr::NamedWindow(name) => refuse_named(printer, name),
+                NamedWindowExpr::WindowSpec(spec) => printer.window(spec),
+            }
+        })
+    }
+}
+
+fn refuse_named(printer: &mut Printer<'_>, name: &Ident) -> Checked {
+    let name = printer.name(name)?;
+    printer.refuse(format!("WINDOW … AS {name}"), "write the window in parentheses")
+}
+
+/// How many grouping sets one expression of GROUP BY spells out to.
+fn grouping_sets(expression: &Expr) -> usize {
+    match expression {
+        Expr::GroupingSets(sets) => sets.len().max(1),
+        Expr::Cube(sets) => {
+            u32::try_from(sets.len()).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX)
+        }
+        Expr::Rollup(sets) => sets.len().saturating_add(1),
+        _ => 1,
+    }
+}

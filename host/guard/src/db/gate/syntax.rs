@@ -1,0 +1,111 @@
+//! Functions that have a syntax of their own, and the kinds of expressions that are refused.
+
+use sqlparser::ast::{CeilFloorKind, DateTimeField, Expr, ObjectName};
+
+use super::printer::Printer;
+use crate::db::gate::fault::Checked;
+use crate::db::shown;
+
+impl Printer<'_> {
+    /// Prints functions that have a syntax of their own, as the plain functions they are, and refuses the rest.
+    pub(super) fn syntax(&mut self, expr: &Expr) -> Checked {
+        match expr {
+            Expr::Extract { field, syntax: _, expr } => self.extract(field, expr),
+            Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.plain_call("ceil", &[expr])
+            }
+            Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
+                self.plain_call("floor", &[expr])
+            }
+            Expr::Position { expr, r#in } => self.plain_call("strpos", &[r#in, expr]),
+            Expr::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
+                self.substring(expr, substring_from.as_deref(), substring_for.as_deref())
+            }
+            Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+                self.trim(*trim_where, trim_what.as_deref(), expr, trim_characters.as_deref())
+            }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut args: Vec<&Expr> = vec![expr, overlay_what, overlay_from];
+                args.extend(overlay_for.as_deref());
+                self.plain_call("overlay", &args)
+            }
+            Expr::Collate { expr, collation } => self.collate(expr, collation),
+            _ => self.refused(expr),
+        }
+    }
+
+    /// Refuses the rest, each kind with a sentence.
+    fn refused(&self, expr: &Expr) -> Checked {
+        match expr {
+            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
+                self.refuse("a regular expression", "can take unbounded time; write LIKE or ILIKE")
+            }
+            Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
+                self.refuse("a grouping set", "can stand only in GROUP BY itself")
+            }
+            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => self.refuse("*", "a row is not a value here"),
+            Expr::JsonAccess { .. } | Expr::IsJson { .. } => self.absent(true, "this JSON syntax"),
+            Expr::Ceil { .. } | Expr::Floor { .. } => self.absent(true, "CEIL or FLOOR with a unit"),
+            Expr::IsNormalized { .. } => self.absent(true, "IS NORMALIZED"),
+            Expr::Convert { .. } => self.absent(true, "CONVERT"),
+            Expr::Prefixed { .. } => self.absent(true, "a word before a string"),
+            Expr::Struct { .. } | Expr::Named { .. } | Expr::Dictionary(_) | Expr::Map(_) => {
+                self.absent(true, "a structure")
+            }
+            Expr::InUnnest { .. } | Expr::MemberOf(_) => self.absent(true, "this test for membership"),
+            Expr::MatchAgainst { .. } | Expr::OuterJoin(_) | Expr::Prior(_) | Expr::Lambda(_) => {
+                self.absent(true, "another database's expression")
+            }
+            // Printed above and in `expression.rs`; named so that a new kind does not compile.
+            Expr::Extract { .. }
+            | Expr::Position { .. }
+            | Expr::Substring { .. }
+            | Expr::Trim { .. }
+            | Expr::Overlay { .. }
+            | Expr::Collate { .. }
+            | Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::CompoundFieldAccess { .. }
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::IsDistinctFrom(..)
+            | Expr::IsNotDistinctFrom(..)
+            | Expr::InList { .. }
+            | Expr::InSubquery { .. }
+            | Expr::Between { .. }
+            | Expr::BinaryOp { .. }
+            | Expr::Like { .. }
+            | Expr::ILike { .. }
+            | Expr::AnyOp { .. }
+            | Expr::AllOp { .. }
+            | Expr::UnaryOp { .. }
+            | Expr::Cast { .. }
+            | Expr::AtTimeZone { .. }
+            | Expr::Nested(_)
+            | Expr::Value(_)
+            | Expr::TypedString(_)
+            | Expr::Function(_)
+            | Expr::Case { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::Tuple(_)
+            | Expr::Array(_)
+            | Expr::Interval(_) => self.refuse("an expression", "not expected here"),
+        }
+    }
+
+    fn collate(&mut self, expr: &Expr, collation: &ObjectName) -> Checked {
+        let (schema, name) = self.dotted(collation)?;
+        let is_known = matches!(schema.as_deref(), None | Some("pg_catalog"));
+        if !is_known || !matches!(name.as_str(), "C" | "POSIX" | "default") {
+            return self.refuse(shown(&name), "the collations are \"C\", \"POSIX\" and \"default\"");
+        }
+        self.around("", expr, &format!(" COLLATE \"pg_catalog\".\"{name}\""))
+    }
+}

@@ -1,0 +1,85 @@
+//! Statements that plugins write and that must pass, and how they are printed.
+
+pub(super) use super::corpus::legitimate::{READS, WRITES};
+use super::{ReadStatement, WriteStatement, catalogue, read, write};
+
+#[test]
+fn legitimate_read_passes() {
+    let refused: Vec<_> =
+        READS.iter().filter_map(|row| read(row).err().map(|why| (row, why.to_string()))).collect();
+    assert_eq!(refused, Vec::new());
+}
+
+#[test]
+fn legitimate_write_passes() {
+    let refused: Vec<_> =
+        WRITES.iter().filter_map(|row| write(row).err().map(|why| (row, why.to_string()))).collect();
+    assert_eq!(refused, Vec::new());
+}
+
+#[test]
+fn printed_text_is_quoted_qualified_and_parenthesized() {
+    for (sql, printed) in [
+        (
+            "select Title, count(*) from Drafts where id = $1 and not title = 'x' or id < 3 -- comment",
+            "SELECT \"title\", \"pg_catalog\".\"count\"(*) FROM \"plugin_blog\".\"drafts\" AS \"drafts\" \
+             WHERE (((\"id\" = $1) AND (NOT (\"title\" = 'x'))) OR (\"id\" < 3))",
+        ),
+        ("SELECT E'\\'; DROP\\\\', $q$a'b\\c$q$", "SELECT E'''; DROP\\\\', E'a''b\\\\c'"),
+        (
+            "WITH pg_authid AS (SELECT 1 AS x) SELECT x FROM pg_authid",
+            "WITH \"cte 1\" AS (SELECT 1 AS \"x\") SELECT \"x\" FROM \"cte 1\" AS \"pg_authid\"",
+        ),
+        // Parentheses alone say nothing, and what stands after them stays.
+        ("((SELECT 1))", "SELECT 1"),
+        ("(SELECT 1) LIMIT 1", "(SELECT 1) LIMIT 1"),
+        (
+            "SELECT '1'::timestamp(3), '2'::time, '3'::numeric(4, 2)",
+            "SELECT CAST('1' AS timestamp(3)), CAST('2' AS time), CAST('3' AS numeric(4, 2))",
+        ),
+        ("SELECT 1 AS \"a\"\"b\"", "SELECT 1 AS \"a\"\"b\""),
+        ("SELECT substring('abc', 'b')", "SELECT \"pg_catalog\".\"substr\"('abc', 'b') AS \"substring\""),
+        (
+            "SELECT count(*) AS n FROM drafts GROUP BY (id, price), ()",
+            "SELECT \"pg_catalog\".\"count\"(*) AS \"n\" FROM \"plugin_blog\".\"drafts\" AS \"drafts\" \
+             GROUP BY (\"id\", \"price\"), ()",
+        ),
+        ("SELECT U&'d\\0061t\\+000061'", "SELECT 'data'"),
+    ] {
+        assert_eq!(read(sql).unwrap(), printed, "{sql}");
+    }
+}
+
+#[test]
+fn what_follows_inserted_values_is_kept_and_leaves_no_place_for_a_default() {
+    for (with, after, printed) in [
+        ("WITH x AS (SELECT 1) ", "", ""),
+        ("", " ORDER BY 1", " ORDER BY 1"),
+        ("", " LIMIT 1", " LIMIT 1"),
+        ("", " OFFSET 1", " OFFSET 1"),
+        ("", " FETCH FIRST 1 ROWS ONLY", " LIMIT 1"),
+    ] {
+        let insert = |value: &str| write(&format!("INSERT INTO drafts (id) {with}VALUES ({value}){after}"));
+        let kept = insert("1").unwrap();
+        assert!(kept.contains("WITH") != with.is_empty() && kept.ends_with(printed), "{kept}");
+        assert!(insert("DEFAULT").is_err(), "{with}{after}");
+    }
+    assert!(write("INSERT INTO drafts (id) VALUES (DEFAULT)").is_ok());
+    assert!(write("INSERT INTO drafts (id) VALUES (1) FOR UPDATE").is_err());
+}
+
+#[test]
+fn parameters_that_are_patterns_are_named_as_short() {
+    let sql = "SELECT $1::text FROM drafts WHERE title LIKE $3 || '%' AND replace(body, $2, 'x') = $4";
+    assert_eq!(ReadStatement::parse(&catalogue(), sql).unwrap().short_parameters(), [2, 3]);
+    let sql = "UPDATE drafts SET title = $1 WHERE body LIKE $2";
+    let statement = WriteStatement::parse(&catalogue(), sql).unwrap();
+    assert_eq!((statement.short_parameters(), statement.parameters()), (&[2][..], 2));
+}
+
+#[test]
+fn parameters_are_counted_and_leave_no_gap() {
+    let statement = ReadStatement::parse(&catalogue(), "SELECT $2::text, $1::text, $2::text").unwrap();
+    assert_eq!(statement.parameters(), 2);
+    assert!(read("SELECT $1::text, $3::text").is_err());
+}

@@ -1,0 +1,86 @@
+//! Tests of the gate: what is refused, what passes, what is printed, and what would exhaust the parser.
+
+mod bombs;
+mod corpus;
+mod foreign;
+mod hostile;
+mod legitimate;
+mod round_trip;
+
+use postgres_types::{Kind, Type};
+use sqlparser::tokenizer::Location;
+
+use self::corpus::{catalogue, column, read, write};
+use super::printer::Printer;
+use super::scope::Names;
+use super::{ReadStatement, WriteStatement};
+use crate::db::catalogue::{Catalogue, Operations, Table};
+use crate::refusal::Refusal;
+
+#[test]
+fn sql_text_without_its_grant_is_denied() {
+    let drafts = || {
+        let all = Operations { select: true, insert: true, update: true, delete: true };
+        Table::new("drafts", vec![column("id", Type::INT8)], all)
+    };
+    let (reads, writes) = ("SELECT 1", "DELETE FROM drafts");
+    for (query, execute) in [(false, false), (true, false), (false, true)] {
+        let catalogue = Catalogue::new("plugin_blog", query, execute).with_table(drafts());
+        assert_eq!(ReadStatement::parse(&catalogue, reads).is_ok(), query);
+        assert_eq!(WriteStatement::parse(&catalogue, writes).is_ok(), execute);
+        if !query {
+            assert_eq!(ReadStatement::parse(&catalogue, reads), Err(Refusal::Denied));
+        }
+        if !execute {
+            assert_eq!(WriteStatement::parse(&catalogue, writes), Err(Refusal::Denied));
+        }
+    }
+}
+
+#[test]
+fn refusal_names_construct_position_and_rule() {
+    let refusal = read("SELECT title,\n       now() FROM drafts").unwrap_err().to_string();
+    assert_eq!(
+        refusal,
+        "`now` near line 2, column 8: SQL has no clock here: pass `clock.now` as a parameter"
+    );
+    for (call, instead) in [
+        ("gen_random_uuid()", "what `random.bytes` gives"),
+        ("current_user", "interface `user`"),
+        ("pg_sleep(1)", "not in the list of functions"),
+    ] {
+        let refusal = read(&format!("SELECT {call}")).unwrap_err().to_string();
+        assert!(refusal.contains(instead), "{refusal}");
+    }
+}
+
+#[test]
+fn position_that_the_parser_does_not_tell_is_the_last_that_it_told() {
+    let catalogue = catalogue();
+    let mut printer = Printer::new(Names::Granted(&catalogue));
+    printer.see(Location { line: 3, column: 5 });
+    printer.see(Location { line: 0, column: 0 });
+    let refusal = Refusal::from(printer.refuse::<()>("this", "not so").unwrap_err());
+    assert_eq!(refusal.to_string(), "this near line 3, column 5: not so");
+}
+
+#[test]
+fn enum_is_of_a_granted_tables_column_or_of_its_elements() {
+    let of = |schema: &str, name: &str| {
+        Type::new(name.to_owned(), 90_000, Kind::Enum(vec!["live".to_owned()]), schema.to_owned())
+    };
+    let own = of("plugin_blog", "status");
+    let array = Type::new("_status".to_owned(), 90_001, Kind::Array(own.clone()), "plugin_blog".to_owned());
+    let cast = |data_type: Type| {
+        let table = Table::new("drafts", vec![column("status", data_type)], Operations::default());
+        ReadStatement::parse(
+            &Catalogue::new("plugin_blog", true, true).with_table(table),
+            "SELECT 'live'::status",
+        )
+    };
+    assert!(cast(own).is_ok());
+    assert!(cast(array).is_ok());
+    for other in [of("public", "status"), of("plugin_blog", "state"), Type::TEXT] {
+        assert!(cast(other).is_err());
+    }
+}

@@ -1,0 +1,239 @@
+//! Migrations: the statements that make a plugin's tables, in its own schema and nowhere else.
+//!
+//! The same walk as the [gate](super::gate)'s, with data definition added: what is sent is printed from the checked tree,
+//! and every name gets the plugin's schema. A migration is the plugin author's text, run by the schema's owner before
+//! the plugin serves; it cannot make roles, grants, functions, triggers, views or extensions, nor touch row-level
+//! security, which the host sets itself. Columns are not known here: the server checks them. Tests are in `tests.rs`.
+
+mod alter;
+mod column;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use sqlparser::ast::{
+    AlterType, AlterTypeAddValue, AlterTypeAddValuePosition, AlterTypeOperation, CommentObject, Ident,
+    ObjectName, ObjectNamePart, ObjectType, Statement, UserDefinedTypeRepresentation,
+};
+use sqlparser::keywords::Keyword;
+
+use super::gate::lex;
+use super::gate::printer::Printer;
+use super::gate::scope::Names;
+use super::gate::stack;
+use super::{Refusal, quoted};
+use crate::db::gate::fault::{Checked, Fault};
+use crate::limits;
+
+/// A migration's statements, checked and printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    statements: Vec<String>,
+}
+
+impl Migration {
+    /// Parses the text of a migration for a plugin's schema. `name` is the file's, for refusals.
+    pub fn parse(schema: &str, name: &str, text: &str) -> Result<Self, Refusal> {
+        // A migration is at most a file, parsed once: one thread for all of its statements.
+        let mut refusal = None;
+        let statements = stack::with_room(|| match Self::checked(schema, name, text) {
+            Ok(statements) => Ok(statements),
+            Err(why) => {
+                refusal = Some(why);
+                Err(Fault::Denied)
+            }
+        });
+        match (statements, refusal) {
+            (_, Some(why)) => Err(why),
+            (statements, None) => Ok(Self { statements: statements? }),
+        }
+    }
+
+    pub(in crate::db) fn checked(schema: &str, name: &str, text: &str) -> Result<Vec<String>, Refusal> {
+        let refused = |fault| match fault {
+            Fault::Denied => Refusal::Invalid(format!("{name}: a name outside of the plugin's own schema")),
+            Fault::Invalid { at, construct, rule } => {
+                Refusal::Invalid(format!("{name}:{}: {construct} (column {}): {rule}", at.line, at.column))
+            }
+        };
+        let mut statements = Vec::new();
+        for tokens in lex::statements(text, limits::MIGRATION_BYTES_MAX).map_err(refused)? {
+            let (keyword, word, at) = lex::first_word(&tokens);
+            let is_known = matches!(
+                keyword,
+                Keyword::CREATE
+                    | Keyword::ALTER
+                    | Keyword::DROP
+                    | Keyword::COMMENT
+                    | Keyword::INSERT
+                    | Keyword::UPDATE
+                    | Keyword::DELETE
+                    | Keyword::WITH
+            );
+            if !is_known {
+                return Err(refused(Fault::invalid(at, word, RULE)));
+            }
+            column::nothing_swallowed(&tokens).map_err(refused)?;
+            let statement = lex::parse(tokens).map_err(refused)?;
+            let mut printer = Printer::new(Names::Own(schema));
+            printer.see(at);
+            match printer.migration(&statement) {
+                Ok(()) if printer.has_parameters() => {
+                    return Err(refused(Fault::invalid(at, "a parameter", "a migration has none")));
+                }
+                Ok(()) => statements.push(printer.text()),
+                // Inside a migration a denied name is the author's mistake and gets its line.
+                Err(Fault::Denied) => {
+                    return Err(printer.outside().map_or_else(refused, |()| Refusal::Denied));
+                }
+                Err(fault) => return Err(refused(fault)),
+            }
+        }
+        Ok(statements)
+    }
+
+    /// The statements to run, in order.
+    pub fn statements(&self) -> &[String] {
+        &self.statements
+    }
+}
+
+const RULE: &str =
+    "a migration creates, alters, drops and comments tables, indexes and enum types, and changes rows";
+
+impl Printer<'_> {
+    fn outside(&self) -> Checked {
+        self.refuse("this name", "not of the plugin's own schema, or a column that does not exist")
+    }
+
+    fn migration(&mut self, statement: &Statement) -> Checked {
+        match statement {
+            Statement::CreateTable(table) => self.create_table(table),
+            Statement::CreateIndex(index) => self.create_index(index),
+            Statement::AlterTable(table) => self.alter_table(table),
+            Statement::Drop { .. } => self.drop_objects(statement),
+            Statement::CreateType { name, representation } => self.create_type(name, representation.as_ref()),
+            Statement::AlterType(AlterType { name, operation }) => self.alter_type(name, operation),
+            Statement::Comment { object_type, object_name, comment, if_exists } => {
+                self.absent(*if_exists, "COMMENT IF EXISTS")?;
+                self.comment(*object_type, object_name, comment.as_deref())
+            }
+            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Query(_) => {
+                self.write(statement)
+            }
+            _ => self.refuse("this statement", RULE),
+        }
+    }
+
+    /// The name of something in the plugin's schema, as SQL with the schema, and alone.
+    pub(super) fn own(&mut self, name: &ObjectName) -> Checked<(String, String)> {
+        let Names::Own(own) = self.names() else { return Err(Fault::Denied) };
+        let (schema, name) = self.dotted(name)?;
+        if schema.is_some_and(|schema| schema != own) {
+            return Err(Fault::Denied);
+        }
+        Ok((format!("{}.{}", quoted(own), quoted(&name)), name))
+    }
+
+    pub(super) fn put_own(&mut self, name: &ObjectName) -> Checked<String> {
+        let (sql, name) = self.own(name)?;
+        self.put(&sql);
+        Ok(name)
+    }
+
+    fn drop_objects(&mut self, statement: &Statement) -> Checked {
+        let Statement::Drop { object_type, if_exists, names, cascade, restrict: _, purge, temporary, table } =
+            statement
+        else {
+            return self.refuse("this statement", RULE);
+        };
+        self.absent(*purge || *temporary || table.is_some(), "another database's DROP")?;
+        self.put(match object_type {
+            ObjectType::Table => "DROP TABLE ",
+            ObjectType::Index => "DROP INDEX ",
+            ObjectType::Type => "DROP TYPE ",
+            _ => return self.refuse("dropping this", "tables, indexes and types can be dropped"),
+        });
+        self.put(if *if_exists { "IF EXISTS " } else { "" });
+        self.list(names, |printer, name| printer.put_own(name).map(drop))?;
+        self.put(if *cascade { " CASCADE" } else { "" });
+        Ok(())
+    }
+
+    fn create_type(
+        &mut self,
+        name: &ObjectName,
+        representation: Option<&UserDefinedTypeRepresentation>,
+    ) -> Checked {
+        let Some(UserDefinedTypeRepresentation::Enum { labels }) = representation else {
+            return self.refuse("this type", "a migration makes enum types");
+        };
+        self.put("CREATE TYPE ");
+        self.put_own(name)?;
+        self.put(" AS ENUM (");
+        self.list(labels, Self::label)?;
+        self.put(")");
+        Ok(())
+    }
+
+    fn label(&mut self, Ident { value, quote_style, span }: &Ident) -> Checked {
+        self.see(span.start);
+        self.absent(*quote_style != Some('\''), "a label without '…'")?;
+        if value.len() > limits::IDENTIFIER_BYTES_MAX {
+            return self.refuse("a label", format!("at most {} bytes", limits::IDENTIFIER_BYTES_MAX));
+        }
+        self.text_literal(value);
+        Ok(())
+    }
+
+    fn alter_type(&mut self, name: &ObjectName, operation: &AlterTypeOperation) -> Checked {
+        let AlterTypeOperation::AddValue(AlterTypeAddValue { if_not_exists, value, position }) = operation
+        else {
+            return self.refuse("this change of a type", "a migration can add a value to an enum type");
+        };
+        self.put("ALTER TYPE ");
+        self.put_own(name)?;
+        self.put(" ADD VALUE ");
+        self.put(if *if_not_exists { "IF NOT EXISTS " } else { "" });
+        self.label(value)?;
+        match position {
+            None => Ok(()),
+            Some(AlterTypeAddValuePosition::Before(label)) => {
+                self.put(" BEFORE ");
+                self.label(label)
+            }
+            Some(AlterTypeAddValuePosition::After(label)) => {
+                self.put(" AFTER ");
+                self.label(label)
+            }
+        }
+    }
+
+    fn comment(&mut self, object: CommentObject, name: &ObjectName, comment: Option<&str>) -> Checked {
+        match object {
+            CommentObject::Column => {
+                let Some((ObjectNamePart::Identifier(column), table)) = name.0.split_last() else {
+                    return self.refuse("this column", "write table.column");
+                };
+                self.put("COMMENT ON COLUMN ");
+                self.put_own(&ObjectName(table.to_vec()))?;
+                self.put(".");
+                self.put_name(column)?;
+            }
+            CommentObject::Table | CommentObject::Index | CommentObject::Type => {
+                self.put(&format!("COMMENT ON {object} "));
+                self.put_own(name)?;
+            }
+            _ => {
+                return self
+                    .refuse("a comment on this", "tables, columns, indexes and types can have comments");
+            }
+        }
+        self.put(" IS ");
+        match comment {
+            None => self.put("NULL"),
+            Some(comment) => self.text_literal(comment),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Guards of `wit/db.wit`: from what a guest sends to statements that PostgreSQL may see.
+//!
+//! Two ways lead to SQL. Structured calls are written by [`structured`] from names that the [`catalogue`] granted; the
+//! text depends on their shape alone and values travel as parameters. SQL text goes through the [`gate`], which parses
+//! it, walks the whole tree by an allow-list, and prints it anew: the guest's bytes are never sent. [`migration`] does
+//! the same for the statements that make a plugin's tables.
+//!
+//! This is not the boundary. The boundary is the plugin's role in the server, with its grants and row-level security;
+//! these guards give errors that a person can act on and stop the few things that no GRANT stops.
+
+pub mod batch;
+pub mod catalogue;
+pub mod codec;
+pub mod gate;
+pub mod migration;
+pub mod parameter;
+pub mod structured;
+pub mod typmod;
+pub mod value;
+
+use crate::refusal::Refusal;
+
+/// Refuses a long value for a parameter that is a pattern or a separator.
+pub fn short(parameter: &parameter::Parameter) -> Result<(), Refusal> {
+    let max = crate::limits::SQL_SHORT_TEXT_BYTES_MAX;
+    let length = u64::try_from(size_of::<i32>().saturating_add(max)).unwrap_or(0);
+    if parameter.wire_bytes() > length {
+        return Err(Refusal::Invalid(format!("a pattern or separator has at most {max} bytes")));
+    }
+    Ok(())
+}
+
+/// Quotes an identifier. The only way in which one enters SQL text.
+pub(in crate::db) fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+/// A guest's text for an error: short, and without control characters.
+pub(in crate::db) fn shown(text: &str) -> String {
+    let short: String = text.chars().take(crate::limits::IDENTIFIER_BYTES_MAX).collect();
+    let dots = if short.len() < text.len() { "…" } else { "" };
+    format!("`{}{dots}`", short.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use postgres_types::Type;
+
+    use super::parameter::Parameter;
+    use super::value::{Nullable as _, Scalar, Value};
+    use super::{Refusal, short, shown};
+    use crate::limits::SQL_SHORT_TEXT_BYTES_MAX;
+
+    #[test]
+    fn text_of_a_guest_is_shown_short_and_without_control_characters() {
+        let bytes = crate::limits::IDENTIFIER_BYTES_MAX;
+        assert_eq!(shown(&"x".repeat(bytes)), format!("`{}`", "x".repeat(bytes)));
+        assert_eq!(shown(&"x".repeat(bytes + 1)), format!("`{}…`", "x".repeat(bytes)));
+        assert_eq!(shown("a\n\u{1b}b"), "`a\\n\\u{1b}b`");
+    }
+
+    #[test]
+    fn null_alone_is_null() {
+        assert!(Value::Scalar(Scalar::Null).is_null());
+        for value in [Value::Scalar(Scalar::Text(String::new())), Value::Array(vec![Scalar::Null])] {
+            assert!(!value.is_null(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn pattern_is_admitted_at_its_limit_and_refused_over_it() {
+        let of = |bytes| {
+            let text = Value::Scalar(Scalar::Text("x".repeat(bytes)));
+            short(&Parameter::parse(text, &Type::TEXT).unwrap())
+        };
+        assert_eq!(of(SQL_SHORT_TEXT_BYTES_MAX), Ok(()));
+        assert!(matches!(of(SQL_SHORT_TEXT_BYTES_MAX + 1), Err(Refusal::Invalid(_))));
+    }
+}

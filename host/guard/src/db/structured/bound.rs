@@ -1,0 +1,98 @@
+//! A structured statement with its values: each checked against the type of its column, and encoded for it.
+
+use postgres_types::{Kind, ToSql, Type};
+
+use super::{Argument, Statement};
+use crate::db::parameter::Parameter;
+use crate::db::short;
+use crate::db::value::Value;
+use crate::refusal::Refusal;
+
+/// A statement that can be sent.
+#[derive(Debug)]
+pub struct Bound {
+    /// The text.
+    pub text: String,
+    /// Types of the parameters, one for each.
+    pub types: Vec<Type>,
+    /// The columns of the result, each with its type.
+    pub columns: Vec<(String, Type)>,
+    values: Vec<Sent>,
+}
+
+/// What is sent for one placeholder.
+#[derive(Debug)]
+enum Sent {
+    Value(Parameter),
+    List(Vec<Parameter>),
+    Count(i64),
+}
+
+impl Statement<Value> {
+    /// Checks every value.
+    pub fn bind(self) -> Result<Bound, Refusal> {
+        let Self { sql, parameters, columns, .. } = self;
+        let (mut values, mut types) =
+            (Vec::with_capacity(parameters.len()), Vec::with_capacity(parameters.len()));
+        for (argument, kind) in parameters {
+            values.push(Sent::parse(argument, &kind)?);
+            types.push(kind);
+        }
+        Ok(Bound { text: sql, types, columns, values })
+    }
+}
+
+impl Bound {
+    /// The values, for the driver.
+    pub fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.values.iter().map(Sent::as_sql).collect()
+    }
+
+    /// Bytes that the guest's values take on the wire.
+    pub fn wire_bytes(&self) -> u64 {
+        self.values.iter().map(Sent::wire_bytes).fold(0, u64::saturating_add)
+    }
+}
+
+impl Sent {
+    fn parse(argument: Argument<Value>, kind: &Type) -> Result<Self, Refusal> {
+        let parameter = |value, kind| Parameter::parse(value, kind).map_err(Refusal::Invalid);
+        Ok(match argument {
+            Argument::Value(value) => Self::Value(parameter(value, kind)?),
+            Argument::Stored(value, typmod) => {
+                typmod.check(&value)?;
+                Self::Value(parameter(value, kind)?)
+            }
+            Argument::Pattern(pattern) => {
+                let pattern = parameter(pattern, kind)?;
+                short(&pattern)?;
+                Self::Value(pattern)
+            }
+            Argument::List(values) => {
+                let element = match kind.kind() {
+                    Kind::Array(element) => element,
+                    _ => kind,
+                };
+                let values = values.into_iter().map(|value| parameter(value, element));
+                Self::List(values.collect::<Result<_, _>>()?)
+            }
+            Argument::Count(count) => Self::Count(count),
+        })
+    }
+
+    fn as_sql(&self) -> &(dyn ToSql + Sync) {
+        match self {
+            Self::Value(value) => value,
+            Self::List(values) => values,
+            Self::Count(count) => count,
+        }
+    }
+
+    fn wire_bytes(&self) -> u64 {
+        match self {
+            Self::Value(value) => value.wire_bytes(),
+            Self::List(values) => values.iter().map(Parameter::wire_bytes).fold(0, u64::saturating_add),
+            Self::Count(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! How a grant on a table is written in a manifest, in a policy and on a screen.
+//!
+//! Two forms: the operations alone, for all columns, or a table that says which columns each may touch. What they mean is
+//! in [`super::table`].
+
+use super::table::{OPERATIONS, TableGrant, TableOperation};
+use crate::grant::columns::ColumnSet;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// As a person reads it: `select (id, title), insert, delete`, and whose the rows are.
+impl fmt::Display for TableGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let granted = OPERATIONS.iter().filter(|(operation, _)| self.allows(*operation));
+        for (index, (operation, name)) in granted.enumerate() {
+            write!(f, "{}{name}", if index == 0 { "" } else { ", " })?;
+            if let Some(ColumnSet::Some(columns)) = self.set(*operation) {
+                write!(f, " ({})", columns.iter().map(String::as_str).collect::<Vec<_>>().join(", "))?;
+            }
+        }
+        match &self.owner {
+            Some(owner) => write!(f, "; rows belong to users, by `{owner}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The table form.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    #[serde(default, skip_serializing_if = "is_none")]
+    select: ColumnSet,
+    #[serde(default, skip_serializing_if = "is_none")]
+    insert: ColumnSet,
+    #[serde(default, skip_serializing_if = "is_none")]
+    update: ColumnSet,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    delete: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+}
+
+fn is_none(set: &ColumnSet) -> bool {
+    !set.is_granted()
+}
+
+impl Serialize for TableGrant {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if self.columns().next().is_none() {
+            let operations = OPERATIONS.iter().map(|(operation, _)| *operation);
+            return to.collect_seq(operations.filter(|operation| self.allows(*operation)));
+        }
+        let Self { select, insert, update, delete, owner } = self.clone();
+        Form { select, insert, update, delete, owner }.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for TableGrant {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = TableGrant;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a list such as [\"select\"], or a table such as { select = [\"id\"], delete = true }",
+                )
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<TableGrant, A::Error> {
+                let granted = BTreeSet::<TableOperation>::deserialize(SeqAccessDeserializer::new(list))?;
+                let all = |operation| {
+                    if granted.contains(&operation) { ColumnSet::All } else { ColumnSet::None }
+                };
+                Ok(TableGrant {
+                    select: all(TableOperation::Select),
+                    insert: all(TableOperation::Insert),
+                    update: all(TableOperation::Update),
+                    delete: granted.contains(&TableOperation::Delete),
+                    owner: None,
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<TableGrant, A::Error> {
+                let Form { select, insert, update, delete, owner } =
+                    Form::deserialize(MapAccessDeserializer::new(table))?;
+                Ok(TableGrant { select, insert, update, delete, owner })
+            }
+        }
+        from.deserialize_any(Either)
+    }
+}
+
+impl Serialize for ColumnSet {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => to.serialize_bool(false),
+            Self::All => to.serialize_bool(true),
+            Self::Some(columns) => columns.serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ColumnSet {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = ColumnSet;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true for all columns, or a list of columns")
+            }
+
+            fn visit_bool<E: Error>(self, all: bool) -> Result<ColumnSet, E> {
+                Ok(if all { ColumnSet::All } else { ColumnSet::None })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ColumnSet, A::Error> {
+                let columns = BTreeSet::<String>::deserialize(SeqAccessDeserializer::new(list))?;
+                if columns.is_empty() {
+                    return Err(A::Error::custom(
+                        "a list of columns names at least one: leave the operation out",
+                    ));
+                }
+                Ok(ColumnSet::Some(columns))
+            }
+        }
+        from.deserialize_any(Either)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::grant::table::table;
+    use crate::grant::{DbGrant, Grants, Policy};
+
+    fn refused(text: &str) -> String {
+        toml::from_str::<DbGrant>(&format!("tables = {{ t = {text} }}")).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn table_grant_of_another_form_is_refused_with_a_sentence() {
+        for (text, expected) in [
+            ("[\"drop\"]", "unknown variant `drop`"),
+            ("{ drop = true }", "unknown field `drop`"),
+            ("{ select = [] }", "names at least one"),
+            ("{ select = \"id\" }", "true for all columns, or a list of columns"),
+            ("{ select = [1] }", "expected a string"),
+            ("{ delete = [\"id\"] }", "expected a boolean"),
+            ("{ owner = true }", "expected a string"),
+            ("true", "a list such as"),
+        ] {
+            let told = refused(text);
+            assert!(told.contains(expected), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn table_grant_is_written_as_it_is_read() {
+        for text in [
+            "[\"select\", \"delete\"]",
+            "{ select = [\"id\", \"title\"], insert = true, delete = true, owner = \"author\" }",
+        ] {
+            let grants = Grants {
+                db: DbGrant { tables: [("t".into(), table(text))].into(), ..DbGrant::default() },
+                ..Grants::default()
+            };
+            let again: Grants = serde_json::from_value(serde_json::to_value(&grants).unwrap()).unwrap();
+            assert_eq!(again, grants, "{text}");
+            assert_eq!(Policy::as_asked().grant(&again), grants);
+        }
+    }
+
+    #[test]
+    fn table_grant_reads_aloud() {
+        let whole = "{ select = [\"id\", \"title\"], insert = true, delete = true, owner = \"author\" }";
+        assert_eq!(
+            table(whole).to_string(),
+            "select (id, title), insert, delete; rows belong to users, by `author`"
+        );
+        assert_eq!(table("[\"update\"]").to_string(), "update");
+    }
+}

@@ -1,0 +1,154 @@
+//! Powers over one table: its operations, their columns, and whose its rows are.
+//!
+//! A manifest writes the operations alone, for all columns, or a table that says which columns each may touch:
+//! `{ select = ["id", "title"], insert = true, delete = true, owner = "author" }`. Whether the columns exist is known only
+//! when the plugin is installed, by `backend/postgres/rights.rs`.
+
+use crate::db::catalogue;
+use crate::grant::columns::ColumnSet;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What may be done with a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableOperation {
+    /// Read rows.
+    Select,
+    /// Add rows.
+    Insert,
+    /// Change rows.
+    Update,
+    /// Remove rows.
+    Delete,
+}
+
+/// Powers over one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableGrant {
+    /// Columns that may be read; comparing and ordering read too.
+    pub select: ColumnSet,
+    /// Columns that may be filled.
+    pub insert: ColumnSet,
+    /// Columns that may be changed.
+    pub update: ColumnSet,
+    /// Whether rows may be removed.
+    pub delete: bool,
+    /// The `uuid` column that says which user a row belongs to. With it, a call meets the rows of its caller alone.
+    pub owner: Option<String>,
+}
+
+impl TableGrant {
+    /// Whether an operation is granted on any column.
+    pub fn allows(&self, operation: TableOperation) -> bool {
+        match operation {
+            TableOperation::Select => self.select.is_granted(),
+            TableOperation::Insert => self.insert.is_granted(),
+            TableOperation::Update => self.update.is_granted(),
+            TableOperation::Delete => self.delete,
+        }
+    }
+
+    /// Every column that is named, whatever for.
+    pub fn columns(&self) -> impl Iterator<Item = &String> {
+        let sets = [&self.select, &self.insert, &self.update].into_iter();
+        let named = sets.filter_map(|set| match set {
+            ColumnSet::Some(columns) => Some(columns),
+            ColumnSet::None | ColumnSet::All => None,
+        });
+        named.flatten().chain(&self.owner)
+    }
+
+    /// The part of these powers that the others have, too; none where nothing is left.
+    pub(super) fn within(&self, allowed: &Self) -> Option<Self> {
+        // Whose the rows are is a narrowing, whoever asks for it. Two answers to that leave no row.
+        let owner = match (&self.owner, &allowed.owner) {
+            (Some(asked), Some(allowed)) if asked != allowed => return None,
+            (asked, allowed) => asked.as_ref().or(allowed.as_ref()).cloned(),
+        };
+        let common = Self {
+            select: both(&self.select, &allowed.select),
+            insert: both(&self.insert, &allowed.insert),
+            update: both(&self.update, &allowed.update),
+            delete: self.delete && allowed.delete,
+            owner,
+        };
+        OPERATIONS.iter().any(|(operation, _)| common.allows(*operation)).then_some(common)
+    }
+
+    pub(super) fn set(&self, operation: TableOperation) -> Option<&ColumnSet> {
+        match operation {
+            TableOperation::Select => Some(&self.select),
+            TableOperation::Insert => Some(&self.insert),
+            TableOperation::Update => Some(&self.update),
+            TableOperation::Delete => None,
+        }
+    }
+}
+
+/// Operations, and how they are written.
+pub(super) const OPERATIONS: [(TableOperation, &str); 4] = [
+    (TableOperation::Select, "select"),
+    (TableOperation::Insert, "insert"),
+    (TableOperation::Update, "update"),
+    (TableOperation::Delete, "delete"),
+];
+
+fn both(asked: &ColumnSet, allowed: &ColumnSet) -> ColumnSet {
+    match (asked, allowed) {
+        (ColumnSet::None, _) | (_, ColumnSet::None) => ColumnSet::None,
+        (ColumnSet::All, set) | (set, ColumnSet::All) => set.clone(),
+        (ColumnSet::Some(asked), ColumnSet::Some(allowed)) => {
+            let common: BTreeSet<String> = asked.intersection(allowed).cloned().collect();
+            if common.is_empty() { ColumnSet::None } else { ColumnSet::Some(common) }
+        }
+    }
+}
+
+impl From<&TableGrant> for catalogue::Grant {
+    fn from(grant: &TableGrant) -> Self {
+        let TableGrant { select, insert, update, delete, owner: _ } = grant.clone();
+        Self { select, insert, update, delete }
+    }
+}
+
+/// A grant as a manifest writes it.
+#[cfg(test)]
+pub(super) fn table(text: &str) -> TableGrant {
+    let grant: super::DbGrant = toml::from_str(&format!("tables = {{ t = {text} }}")).unwrap();
+    grant.tables["t"].clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policy_that_names_fewer_columns_leaves_these() {
+        for (asked, allowed, left) in [
+            ("{ select = true }", "{ select = [\"id\"] }", Some("{ select = [\"id\"] }")),
+            ("{ select = [\"id\", \"a\"] }", "{ select = [\"id\", \"b\"] }", Some("{ select = [\"id\"] }")),
+            ("{ select = [\"a\"] }", "[\"select\", \"delete\"]", Some("{ select = [\"a\"] }")),
+            (
+                "{ select = [\"a\"], delete = true }",
+                "{ select = [\"b\"], delete = true }",
+                Some("[\"delete\"]"),
+            ),
+            ("{ select = [\"a\"] }", "{ select = [\"b\"] }", None),
+            ("{ update = true }", "[\"select\", \"insert\", \"delete\"]", None),
+            (
+                "[\"select\"]",
+                "{ select = true, owner = \"who\" }",
+                Some("{ select = true, owner = \"who\" }"),
+            ),
+            (
+                "{ select = true, owner = \"who\" }",
+                "[\"select\"]",
+                Some("{ select = true, owner = \"who\" }"),
+            ),
+            ("{ select = true, owner = \"a\" }", "{ select = true, owner = \"b\" }", None),
+        ] {
+            assert_eq!(table(asked).within(&table(allowed)), left.map(table), "{asked} within {allowed}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Requests that may leave the host.
+//!
+//! [`OutboundRequest`] exists only when a grant covers it, and a redirect makes a new one by the same checks. Not a
+//! client and not a resolver: names are looked up, and the addresses behind them checked, in
+//! [`palisade_store::http`]. Contract: `wit/http.wit`; addresses: [`super::address`]; tests: `http/tests.rs`.
+
+mod allowance;
+mod headers;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub use allowance::{Allowance, Egress, InvalidAllowance};
+pub use headers::parse_header;
+
+use super::address::PublicAddress;
+use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_READ_BYTES_MAX, HTTP_REDIRECTS_MAX, HTTP_TIMEOUT_DEFAULT_MS};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::fmt;
+use std::time::Duration;
+use target::Target;
+use url::Url;
+
+/// A method of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// HEAD.
+    Head,
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
+}
+
+impl Method {
+    const ALL: [Self; 6] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
+    /// Parses a name in upper case.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request as the guest says it. The guest controls every field.
+#[derive(Clone, Debug)]
+pub struct RawRequest {
+    /// The method.
+    pub method: Method,
+    /// The URL.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// The name of a secret.
+    pub secret: Option<String>,
+    /// Milliseconds for the whole exchange.
+    pub timeout_ms: Option<u32>,
+}
+
+/// Why a request does not leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestRefusal {
+    /// No grant covers it. The reason is for the log, the guest learns `access-denied`.
+    Denied(&'static str),
+    /// It is not of the contract's form. The text names the field and the rule, and is for the guest.
+    Invalid(String),
+}
+
+/// A request that a grant covers. [`parse`](Self::parse) and [`redirected`](Self::redirected) alone make it.
+#[derive(Clone)]
+pub struct OutboundRequest {
+    method: Method,
+    target: Target,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    secret: Option<String>,
+    timeout: Duration,
+    redirects: usize,
+}
+
+impl OutboundRequest {
+    /// Checks the form of a request, then that a grant covers it. A host that is an address must also be a public one.
+    pub fn parse(egress: &Egress, raw: RawRequest) -> Result<Self, RequestRefusal> {
+        let target =
+            Target::parse(&raw.url).map_err(|rule| RequestRefusal::Invalid(format!("url: {rule}")))?;
+        let headers = headers::parse_headers(&raw.headers)?;
+        if raw.body.as_ref().is_some_and(|body| body.len() as u64 > HTTP_BODY_BYTES_MAX) {
+            return Err(RequestRefusal::Invalid(format!(
+                "body: must have at most {HTTP_BODY_BYTES_MAX} bytes"
+            )));
+        }
+        check(egress, raw.method, &target)?;
+        if let Some(secret) = &raw.secret
+            && !egress.covers_with(raw.method, &target, secret)
+        {
+            return Err(RequestRefusal::Denied("no grant covers this secret for the URL and method"));
+        }
+        Ok(Self {
+            method: raw.method,
+            target,
+            headers,
+            body: raw.body.map(Bytes::from),
+            secret: raw.secret,
+            timeout: Duration::from_millis(raw.timeout_ms.map_or(HTTP_TIMEOUT_DEFAULT_MS, u64::from)),
+            redirects: 0,
+        })
+    }
+
+    /// The request that a response asks for, checked like a first one; `None` when the response is the answer: no
+    /// redirect, or one too many.
+    ///
+    /// The secret goes along only if a grant names it for the new URL. Another origin gets no credentials of the
+    /// guest. The server controls `location`.
+    pub fn redirected(
+        &self,
+        egress: &Egress,
+        status: u16,
+        location: Option<&[u8]>,
+    ) -> Result<Option<Self>, RequestRefusal> {
+        // wire: RFC 9110, section 15.4
+        let (301 | 302 | 303 | 307 | 308, Some(location)) = (status, location) else { return Ok(None) };
+        if self.redirects >= HTTP_REDIRECTS_MAX {
+            return Ok(None);
+        }
+        let target = std::str::from_utf8(location)
+            .ok()
+            .and_then(|location| self.target.join(location).ok())
+            .ok_or(RequestRefusal::Denied("a redirect leads to what is no URL of the contract"))?;
+        let mut next = Self { redirects: self.redirects.saturating_add(1), ..self.clone() };
+        // RFC 9110, 15.4: 303 makes everything a GET; 301 and 302 make POST one, by custom.
+        // wire: RFC 9110, section 15.4
+        if (status == 303 && self.method != Method::Head)
+            // wire: RFC 9110, section 15.4
+            || (matches!(status, 301 | 302) && self.method == Method::Post)
+        {
+            next.method = Method::Get;
+            next.body = None;
+            headers::drop_content(&mut next.headers);
+        }
+        check(egress, next.method, &target)?;
+        next.secret = next.secret.filter(|secret| egress.covers_with(next.method, &target, secret));
+        if !target.has_origin_of(&self.target) {
+            headers::drop_credentials(&mut next.headers);
+        }
+        next.target = target;
+        Ok(Some(next))
+    }
+
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The URL, normalised, without fragment and user information.
+    pub fn url(&self) -> &Url {
+        self.target.url()
+    }
+
+    /// The headers, without those of the connection and without the secret.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body.
+    pub fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// The name of the secret that the host adds.
+    pub fn secret(&self) -> Option<&str> {
+        self.secret.as_deref()
+    }
+
+    /// How long the whole exchange may take, redirects and the response's body included.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+}
+
+/// Without the query, the headers and the body: they hold what a log must not.
+impl fmt::Debug for OutboundRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url();
+        write!(f, "{} {}{}", self.method.as_str(), url.origin().ascii_serialization(), url.path())
+    }
+}
+
+/// Grants first: what they do not cover is not looked at further.
+fn check(egress: &Egress, method: Method, target: &Target) -> Result<(), RequestRefusal> {
+    if !egress.covers(method, target) {
+        return Err(RequestRefusal::Denied("no grant covers the URL and method"));
+    }
+    if target.literal().is_some_and(|ip| PublicAddress::parse(ip, &egress.addresses).is_err()) {
+        return Err(RequestRefusal::Denied("the URL's host is an address that is not public"));
+    }
+    Ok(())
+}
+
+/// How many bytes one read of a body asks for, at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadSize(u32);
+
+impl ReadSize {
+    /// Takes 1 to 65,536.
+    pub fn parse(max: u32) -> Result<Self, RequestRefusal> {
+        if !(1..=HTTP_READ_BYTES_MAX).contains(&max) {
+            return Err(RequestRefusal::Invalid(format!("max: must be from 1 to {HTTP_READ_BYTES_MAX}")));
+        }
+        Ok(Self(max))
+    }
+
+    /// The number of bytes.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}

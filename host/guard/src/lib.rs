@@ -1,0 +1,40 @@
+//! Guards: parsers that turn guest input into types that have no other constructor.
+//!
+//! One module for each interface of the contract. Guards are pure and synchronous: they know neither wasmtime nor WIT, and
+//! do no I/O. A store takes only what a guard made, so skipping a guard does not compile. Beside them is what they need:
+//! the numbers ([`limits`]), the account of an invocation ([`ledger`]), what a plugin asks for ([`manifest`]) and is
+//! granted ([`grant`]), who calls ([`caller`]) and what a function may do ([`kind`]).
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod caller;
+pub mod grant;
+pub mod json;
+pub mod kind;
+pub mod ledger;
+pub mod limits;
+pub mod manifest;
+pub mod name;
+pub mod refusal;
+pub mod text;
+pub mod violation;
+
+pub mod cache;
+pub mod clock;
+pub mod db;
+pub mod http;
+pub mod item;
+pub mod logging;
+pub mod random;
+pub mod request_context;
+pub mod user;
+pub mod variables;
+
+pub mod address;

@@ -1,0 +1,114 @@
+//! The numbers themselves. What compares with them is tested with one less and one more; these say that nobody changes one
+//! without meaning to.
+
+use super::*;
+
+/// Names as manifests write them, what an invocation may use by default, and in which unit.
+#[test]
+fn limits_have_the_names_defaults_and_units_that_are_published() {
+    let published = [
+        ("memory", 67_108_864, "bytes"),
+        ("table-elements", 100_000, "allowed"),
+        ("instances", 200, "allowed"),
+        ("stack", 1_048_576, "bytes"),
+        ("guest-time", 10_000, "ms"),
+        ("fuel", 18_446_744_073_709_551_615, "allowed"),
+        ("wall-time", 30_000, "ms"),
+        ("action-time", 300_000, "ms"),
+        ("host-calls", 100_000, "allowed"),
+        ("handles", 1_000, "allowed"),
+        ("db-statements", 1_000, "allowed"),
+        ("db-rows", 10_000, "allowed"),
+        ("db-bytes", 16_777_216, "bytes"),
+        ("log-records", 256, "allowed"),
+        ("log-bytes", 262_144, "bytes"),
+        ("cache-bytes", 16_777_216, "bytes"),
+        ("context-entries", 64, "allowed"),
+        ("context-bytes", 65_536, "bytes"),
+        ("random-bytes", 1_048_576, "bytes"),
+        ("http-requests", 50, "allowed"),
+        ("http-bytes", 16_777_216, "bytes"),
+        ("cache-value-bytes", 1_048_576, "bytes"),
+        ("item-fields-bytes", 1_048_576, "bytes"),
+        ("random-call-bytes", 65_536, "bytes"),
+        ("variable-text-bytes", 65_536, "bytes"),
+    ];
+    let here = Limit::ALL.iter().map(|limit| (limit.name(), limit.default_max(), limit.unit().to_string()));
+    assert!(here.eq(published.iter().map(|&(name, max, unit)| (name, max, unit.to_owned()))));
+    for limit in Limit::ALL {
+        assert_eq!(limit.to_string(), limit.name());
+        assert_eq!(Limits::zero().get(*limit), 0);
+        assert_eq!(Limits::default().get(*limit), limit.default_max());
+        assert_eq!(Limits::unlimited().get(*limit), u64::MAX);
+    }
+}
+
+/// The engine is sized for these, and nobody waits longer.
+#[test]
+fn ceiling_is_what_the_pool_holds_and_what_anybody_waits() {
+    let ceiling = Limits::ceiling();
+    for limit in Limit::ALL {
+        let most = match limit {
+            Limit::Memory => MEMORY_CEILING_BYTES,
+            Limit::TableElements | Limit::Instances | Limit::Stack | Limit::WallTime | Limit::ActionTime => {
+                limit.default_max()
+            }
+            limit if limit.is_of_an_argument() => limit.default_max(),
+            _ => u64::MAX,
+        };
+        assert_eq!(ceiling.get(*limit), most, "{limit}");
+    }
+}
+
+#[test]
+fn constants_that_are_computed_have_the_values_that_are_meant() {
+    for (name, here, meant) in [
+        ("MIB", MIB, 1_048_576),
+        ("MEMORY_CEILING_BYTES", MEMORY_CEILING_BYTES, 268_435_456),
+        ("POOL_KEEP_RESIDENT_BYTES", POOL_KEEP_RESIDENT_BYTES as u64, 131_072),
+        ("POOL_TABLE_KEEP_RESIDENT_BYTES", POOL_TABLE_KEEP_RESIDENT_BYTES as u64, 4_096),
+        ("WASM_STACK_BYTES", WASM_STACK_BYTES as u64, 1_048_576),
+        ("ASYNC_STACK_BYTES", ASYNC_STACK_BYTES as u64, 2_097_152),
+        ("HOSTCALL_FUEL", HOSTCALL_FUEL as u64, 4_194_304),
+        ("COMPONENT_BYTES_MAX", COMPONENT_BYTES_MAX, 33_554_432),
+        ("FUNCTION_BYTES_MAX", FUNCTION_BYTES_MAX as u64, 524_288),
+        ("LOAD_SENTENCE_BYTES_MAX", LOAD_SENTENCE_BYTES_MAX as u64, 8_192),
+        ("COMPILER_ADDRESS_BYTES_MAX", COMPILER_ADDRESS_BYTES_MAX, 2_147_483_648),
+        ("COMPILED_BYTES_MAX", COMPILED_BYTES_MAX, 268_435_456),
+        ("COMPILER_MESSAGE_BYTES_MAX", COMPILER_MESSAGE_BYTES_MAX, 4_096),
+        ("MANIFEST_BYTES_MAX", MANIFEST_BYTES_MAX, 65_536),
+        ("AUDIT_LINE_BYTES_MAX", AUDIT_LINE_BYTES_MAX as u64, 8_192),
+        ("JSON_BYTES_MAX", JSON_BYTES_MAX as u64, 4_194_304),
+        ("JSON_BINARY_BYTES_MAX", JSON_BINARY_BYTES_MAX as u64, 1_048_576),
+        ("JSON_INTEGER_MAX", JSON_INTEGER_MAX, 9_007_199_254_740_992),
+        ("BODY_BYTES_MAX", BODY_BYTES_MAX as u64, 4_194_304),
+        ("BODY_DISCARD_BYTES_MAX", BODY_DISCARD_BYTES_MAX as u64, 4_194_304),
+        ("RANDOM_CALL_BYTES_MAX", RANDOM_CALL_BYTES_MAX, 65_536),
+        ("LOG_RECORD_BYTES_MAX", LOG_RECORD_BYTES_MAX as u64, 4_096),
+        ("CACHE_PLUGIN_BYTES_MAX", CACHE_PLUGIN_BYTES_MAX, 16_777_216),
+        ("CACHE_TTL_MAX_MS", CACHE_TTL_MAX_MS, 2_592_000_000),
+        ("VARIABLE_TEXT_BYTES_MAX", VARIABLE_TEXT_BYTES_MAX, 65_536),
+        ("DAY_S", DAY_S, 86_400),
+        ("PLUGIN_WORK_MEMORY_KIB", PLUGIN_WORK_MEMORY_KIB, 8_192),
+        ("PLUGIN_TEMPORARY_FILES_KIB", PLUGIN_TEMPORARY_FILES_KIB, 262_144),
+        ("SQL_BYTES_MAX", SQL_BYTES_MAX as u64, 65_536),
+        ("SQL_STACK_BYTES", SQL_STACK_BYTES as u64, 16_777_216),
+        ("MIGRATION_BYTES_MAX", MIGRATION_BYTES_MAX as u64, 1_048_576),
+        ("HTTP_URL_BYTES_MAX", HTTP_URL_BYTES_MAX as u64, 8_192),
+        ("HTTP_HEADER_VALUE_BYTES_MAX", HTTP_HEADER_VALUE_BYTES_MAX as u64, 8_192),
+        ("HTTP_RESPONSE_HEADERS_BYTES_MAX", HTTP_RESPONSE_HEADERS_BYTES_MAX as u64, 65_536),
+        ("HTTP_READ_BYTES_MAX", u64::from(HTTP_READ_BYTES_MAX), 65_536),
+        ("PRIVATE_PROCESS_BYTES_MAX", PRIVATE_PROCESS_BYTES_MAX, 1_610_612_736),
+        ("PRIVATE_LOG_LINE_BYTES_MAX", PRIVATE_LOG_LINE_BYTES_MAX, 2_048),
+        ("CALLER_KEYS_BYTES", CALLER_KEYS_BYTES as u64, 128),
+    ] {
+        assert_eq!(here, meant, "{name}");
+    }
+    for (name, here, meant) in [
+        ("DATE_DAYS_MIN", i64::from(DATE_DAYS_MIN), -2_440_588),
+        ("TIMESTAMP_US_MIN", TIMESTAMP_US_MIN, -210_866_803_200_000_000),
+        ("TIMESTAMP_US_MAX", TIMESTAMP_US_MAX, 9_223_372_036_854_775_806),
+    ] {
+        assert_eq!(here, meant, "{name}");
+    }
+}

@@ -1,0 +1,275 @@
+//! `palisade.toml`: what a plugin says it is and asks for.
+//!
+//! Reading it grants nothing: what a plugin gets is in [`crate::grant`]. Unknown keys are refused, and every error points
+//! at the line and column it is about.
+
+use crate::grant::Grants;
+use crate::kind::Kind;
+use crate::limits::{
+    CRON_INTERVAL_MIN_S, KIB, Limit, Limits, MANIFEST_BYTES_MAX, MIB, MS_PER_S, Unit, VARIABLE_NAME_BYTES_MAX,
+};
+use crate::name::{PluginName, is_kebab};
+use crate::variables::Declaration;
+use serde::Deserialize;
+use serde::de::Error as _;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+/// A parsed `palisade.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Manifest {
+    /// Who the plugin is.
+    pub plugin: PluginSection,
+    /// The kind of each interface that the component exports, by full name without version: `acme:blog/posts`.
+    #[serde(default)]
+    pub exports: BTreeMap<String, Kind>,
+    /// The taps that the component exports.
+    #[serde(default)]
+    pub taps: Taps,
+    /// The powers it asks for.
+    #[serde(default)]
+    pub grants: Grants,
+    /// Its settings.
+    #[serde(default, deserialize_with = "variables")]
+    pub variables: BTreeMap<String, Declaration>,
+    /// Limits that it lowers for itself: those that it does not name stay the operator's.
+    #[serde(default = "Limits::unlimited", deserialize_with = "limits")]
+    pub limits: Limits,
+}
+
+/// Who a plugin is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PluginSection {
+    /// Its name.
+    #[serde(deserialize_with = "plugin_name")]
+    pub name: PluginName,
+    /// Its version.
+    pub version: semver::Version,
+    /// The component, relative to the manifest.
+    #[serde(deserialize_with = "inner_path")]
+    pub component: PathBuf,
+    /// The folder of its migrations, relative to the manifest. `migrations` unless given.
+    #[serde(default = "default_migrations", deserialize_with = "inner_path")]
+    pub migrations: PathBuf,
+    /// One line for people.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// The taps of a plugin.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Taps {
+    /// `tap-item-access`.
+    pub item_access: Option<TapOptions>,
+    /// `tap-item-view`.
+    pub item_view: Option<TapOptions>,
+    /// `tap-item-presave`.
+    pub item_presave: Option<TapOptions>,
+    /// `tap-item-changed`.
+    pub item_changed: Option<TapOptions>,
+    /// `tap-cron`.
+    pub cron: Option<CronOptions>,
+}
+
+/// When a tap is asked.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TapOptions {
+    /// Lighter taps are asked first; equal ones by plugin name.
+    #[serde(default)]
+    pub weight: i32,
+}
+
+/// When a cron tap runs.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CronOptions {
+    /// Time between two runs: `"30 s"`, `"5 min"`, `"1 h"`.
+    #[serde(deserialize_with = "interval")]
+    pub every: Duration,
+}
+
+impl Manifest {
+    /// Parses a manifest; `path` is for the error only.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, String> {
+        if text.len() as u64 > MANIFEST_BYTES_MAX {
+            return Err(format!("{}: a manifest has at most {MANIFEST_BYTES_MAX} bytes", path.display()));
+        }
+        let manifest: Self = toml::from_str(text).map_err(|error| sentence(text, path, &error))?;
+        if let Some(name) = manifest.exports.keys().find(|name| !is_interface(name)) {
+            return Err(format!(
+                "{}: [exports] {name:?} is not the name of an interface: write it as `package:name/interface`, without a version",
+                path.display()
+            ));
+        }
+        Ok(manifest)
+    }
+}
+
+/// `file:line:column: what is wrong`, in one line.
+pub fn sentence(text: &str, path: &Path, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count().saturating_add(1);
+    let column = before.rsplit('\n').next().map_or(1, |tail| tail.chars().count().saturating_add(1));
+    format!("{}:{line}:{column}: {}", path.display(), error.message().trim().replace('\n', " "))
+}
+
+fn is_interface(name: &str) -> bool {
+    let Some((package, interface)) = name.split_once('/') else { return false };
+    let Some((namespace, package)) = package.split_once(':') else { return false };
+    [namespace, package, interface].iter().all(|word| is_kebab(word))
+}
+
+fn default_migrations() -> PathBuf {
+    PathBuf::from("migrations")
+}
+
+fn plugin_name<'de, D: serde::Deserializer<'de>>(source: D) -> Result<PluginName, D::Error> {
+    PluginName::parse(&String::deserialize(source)?).map_err(D::Error::custom)
+}
+
+/// A path that stays inside the plugin's folder.
+fn inner_path<'de, D: serde::Deserializer<'de>>(source: D) -> Result<PathBuf, D::Error> {
+    let path = PathBuf::deserialize(source)?;
+    if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Ok(path);
+    }
+    Err(D::Error::custom(format!(
+        "{} leaves the plugin's folder: give a relative path without `..`",
+        path.display()
+    )))
+}
+
+fn interval<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(source)?;
+    let every = parse_milliseconds(&text).map(Duration::from_millis).map_err(D::Error::custom)?;
+    if every < Duration::from_secs(CRON_INTERVAL_MIN_S) {
+        return Err(D::Error::custom(format!("{text:?} is too often: at least {CRON_INTERVAL_MIN_S} s")));
+    }
+    Ok(every)
+}
+
+fn variables<'de, D: serde::Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Declaration>, D::Error> {
+    let declared = BTreeMap::<String, Declaration>::deserialize(source)?;
+    match declared.keys().find(|name| !is_kebab(name) || name.len() > VARIABLE_NAME_BYTES_MAX) {
+        None => Ok(declared),
+        Some(name) => Err(D::Error::custom(format!(
+            "{name:?} is not the name of a variable: use lower-case letters, digits and `-`, begin with a letter, and at \
+             most {VARIABLE_NAME_BYTES_MAX} bytes"
+        ))),
+    }
+}
+
+/// Limits as manifests and policies write them: `memory = "32 MiB"`, `guest-time = "2 s"`, `db-rows = 500`.
+pub fn limits<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Limits, D::Error> {
+    let given = BTreeMap::<String, toml::Value>::deserialize(source)?;
+    let mut limits = Limits::unlimited();
+    for (name, value) in given {
+        let limit = Limit::ALL.iter().copied().find(|limit| limit.name() == name).ok_or_else(|| {
+            let known: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+            D::Error::custom(format!("unknown limit `{name}`, expected one of {}", known.join(", ")))
+        })?;
+        if limit == Limit::Stack {
+            return Err(D::Error::custom("limit `stack` is the same for every plugin: remove the line"));
+        }
+        let max = parse_amount(limit, &value).map_err(D::Error::custom)?;
+        limits.set(limit, max);
+    }
+    Ok(limits)
+}
+
+fn parse_amount(limit: Limit, value: &toml::Value) -> Result<u64, String> {
+    match (value, limit.unit()) {
+        (toml::Value::Integer(count), Unit::Count) => {
+            u64::try_from(*count).map_err(|_| format!("limit `{limit}` cannot be negative"))
+        }
+        (toml::Value::String(text), Unit::Bytes) => parse_bytes(text),
+        (toml::Value::String(text), Unit::Milliseconds) => parse_milliseconds(text),
+        (_, Unit::Count) => Err(format!("limit `{limit}` is a count: write a number such as 500")),
+        (_, Unit::Bytes) => Err(format!("limit `{limit}` is a size: write a text such as \"32 MiB\"")),
+        (_, Unit::Milliseconds) => Err(format!("limit `{limit}` is a time: write a text such as \"500 ms\"")),
+    }
+}
+
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    with_unit(text, &[("B", 1), ("KiB", KIB), ("MiB", MIB)]).ok_or_else(|| {
+        format!("{text:?} is not a size: write a number and B, KiB or MiB, such as \"32 MiB\"")
+    })
+}
+
+fn parse_milliseconds(text: &str) -> Result<u64, String> {
+    // wire: the calendar's
+    with_unit(text, &[("ms", 1), ("s", MS_PER_S), ("min", 60 * MS_PER_S), ("h", 3_600 * MS_PER_S)])
+        .ok_or_else(|| {
+            format!("{text:?} is not a time: write a number and ms, s, min or h, such as \"30 s\"")
+        })
+}
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (number, unit) = text.trim().split_once(' ')?;
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit.trim())?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "[plugin]\nname = \"blog\"\nversion = \"0.1.0\"\ncomponent = \"blog.wasm\"\n";
+
+    fn refusal(rest: &str) -> String {
+        Manifest::parse(&format!("{HEAD}{rest}"), Path::new("palisade.toml")).unwrap_err()
+    }
+
+    #[test]
+    fn manifest_with_a_fault_is_refused_with_line_column_and_fix() {
+        for (rest, expected) in [
+            ("colour = 1\n", "palisade.toml:5:1: unknown field `colour`"),
+            ("[grant]\n", "palisade.toml:5:2: unknown field `grant`"),
+            ("[exports]\n\"acme:blog/posts\" = \"read\"\n", "palisade.toml:6:21: unknown variant `read`"),
+            ("[exports]\nposts = \"query\"\n", "`package:name/interface`"),
+            ("[limits]\nmemroy = \"1 MiB\"\n", "unknown limit `memroy`"),
+            ("[limits]\nstack = \"1 MiB\"\n", "the same for every plugin"),
+            ("[limits]\nmemory = 5\n", "write a text such as \"32 MiB\""),
+            ("[limits]\nmemory = \"5 MB\"\n", "KiB or MiB"),
+            ("[limits]\ndb-rows = -1\n", "cannot be negative"),
+            ("[taps]\ncron = { every = \"10 ms\" }\n", "too often"),
+            ("[taps]\nitem-vew = {}\n", "unknown field `item-vew`"),
+            ("[grants]\ndb = { tables = { t = [\"drop\"] } }\n", "unknown variant `drop`"),
+            ("[variables]\nPage = { type = \"integer\", default = 1 }\n", "not the name of a variable"),
+            ("[variables]\nsize = { type = \"integer\", default = \"x\" }\n", "default"),
+        ] {
+            let error = refusal(rest);
+            assert!(error.contains(expected), "{rest:?} gave {error:?}");
+        }
+    }
+
+    #[test]
+    fn manifest_with_a_path_outside_is_refused() {
+        for path in ["../x.wasm", "/etc/passwd", "a/../../x"] {
+            let text = HEAD.replace("blog.wasm", path);
+            assert!(
+                Manifest::parse(&text, Path::new("m")).unwrap_err().contains("leaves the plugin's folder")
+            );
+        }
+    }
+
+    #[test]
+    fn manifest_with_every_section_is_accepted() {
+        let rest = "[exports]\n\"acme:blog/posts\" = \"query\"\n[taps]\nitem-view = { weight = 10 }\n[grants]\n\
+             db = { tables = { drafts = [\"select\", \"insert\"] }, query = true }\n\
+             item = { types = { post = [\"read\", \"write\"] } }\n\
+             http = [{ url = \"https://api.example.com/v1/\", methods = [\"GET\"], secret = \"api-key\" }]\n\
+             [variables]\npage-size = { type = \"integer\", default = 20 }\n[limits]\nmemory = \"32 MiB\"\n";
+        let manifest = Manifest::parse(&format!("{HEAD}{rest}"), Path::new("m")).unwrap();
+        assert_eq!(manifest.limits.get(Limit::Memory), 32 * MIB);
+        assert_eq!(manifest.limits.get(Limit::DbRows), u64::MAX);
+        let silent = Manifest::parse(HEAD, Path::new("m")).unwrap();
+        assert_eq!(silent.limits, Limits::unlimited(), "what is not said is left to the operator");
+    }
+}

@@ -1,0 +1,38 @@
+//! Guard of `random`: how much.
+//!
+//! Contract: `wit/random.wit`.
+
+use crate::ledger::Exceeded;
+use crate::limits::{Limit, Limits};
+
+/// A number of random bytes that may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RandomLength(usize);
+
+impl RandomLength {
+    /// Checks one call's length.
+    pub fn parse(length: u32, limits: &Limits) -> Result<Self, Exceeded> {
+        limits.check(Limit::RandomCallBytes, u64::from(length))?;
+        Ok(Self(length as usize))
+    }
+
+    /// The length in bytes.
+    pub fn bytes(self) -> usize {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_over_the_limit_is_rejected_and_at_it_accepted() {
+        for (limits, max) in
+            [(Limits::default(), 65_536), (Limits::default().with(Limit::RandomCallBytes, 10), 10)]
+        {
+            assert!(RandomLength::parse(max + 1, &limits).is_err());
+            assert_eq!(RandomLength::parse(max, &limits).unwrap().bytes(), max as usize);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Guard of `request-context`: keys and request ids.
+//!
+//! Contract: `wit/request-context.wit`. As in [`super::cache`], the plugin is part of a key as a value of its own.
+
+use crate::limits::{CONTEXT_KEY_BYTES_MAX, REQUEST_ID_BYTES_MAX};
+use crate::name::{PluginName, is_plain};
+use crate::refusal::Refusal;
+
+/// A key of one plugin's context within one request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ContextKey {
+    plugin: PluginName,
+    key: String,
+}
+
+impl ContextKey {
+    /// Parses a key that a guest gave.
+    pub fn parse(plugin: &PluginName, key: String) -> Result<Self, Refusal> {
+        if is_plain(&key, CONTEXT_KEY_BYTES_MAX) {
+            return Ok(Self { plugin: plugin.clone(), key });
+        }
+        Err(Refusal::Invalid(format!(
+            "a context key is 1 to {CONTEXT_KEY_BYTES_MAX} bytes without control characters"
+        )))
+    }
+
+    /// Whose it is.
+    pub fn plugin(&self) -> &PluginName {
+        &self.plugin
+    }
+
+    /// Bytes of the key.
+    pub fn bytes(&self) -> u64 {
+        self.key.len() as u64
+    }
+}
+
+/// Names a request in logs: 1 to 64 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Takes the id that a caller gave, when it is of the right form.
+    pub fn parse(id: &str) -> Option<Self> {
+        let form = !id.is_empty()
+            && id.len() <= REQUEST_ID_BYTES_MAX
+            && id.bytes().all(|byte| byte.is_ascii_graphic());
+        form.then(|| Self(id.into()))
+    }
+
+    /// A new id.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::now_v7().to_string())
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_key_of_another_form_is_refused() {
+        let plugin = PluginName::parse("blog").unwrap();
+        for key in [String::new(), "a\0".into(), "a\n".into(), "x".repeat(CONTEXT_KEY_BYTES_MAX + 1)] {
+            assert!(ContextKey::parse(&plugin, key).is_err());
+        }
+        assert!(ContextKey::parse(&plugin, "x".repeat(CONTEXT_KEY_BYTES_MAX)).is_ok());
+        let longest = ContextKey::parse(&plugin, "x".repeat(CONTEXT_KEY_BYTES_MAX)).unwrap();
+        assert_eq!(longest.bytes(), CONTEXT_KEY_BYTES_MAX as u64);
+    }
+
+    #[test]
+    fn request_id_of_another_form_is_replaced() {
+        for id in ["", "a b", "a\n", "é", &"x".repeat(REQUEST_ID_BYTES_MAX + 1)] {
+            assert_eq!(RequestId::parse(id), None, "{id:?}");
+        }
+        assert!(RequestId::parse(&"x".repeat(REQUEST_ID_BYTES_MAX)).is_some());
+    }
+}

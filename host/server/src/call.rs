@@ -1,0 +1,133 @@
+//! `POST /call/{plugin}/{interface}/{function}`.
+//!
+//! The call is part of the request's future: when the connection is dropped, so is the call.
+
+use super::body;
+use super::error::ErrorResponse;
+use crate::caller::Identified;
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use palisade::Integers;
+use palisade_guard::ledger::Usage;
+use serde_json::{Map, Value};
+
+/// Asks for the account of the call, and holds it in the answer.
+const USAGE: HeaderName = HeaderName::from_static("x-palisade-usage");
+
+/// Where an account names the limits that a call came near to.
+const WARNINGS: &str = "warnings";
+
+/// The type of a result in which 64-bit integers are strings of digits, as a caller asks for it.
+const STRINGS: &str = "application/json; integers=string";
+
+/// The route.
+pub(super) async fn call(
+    identified: Identified,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Response, ErrorResponse> {
+    let Path((plugin, interface, function)) =
+        path.map_err(|error| ErrorResponse::bad_request(error.body_text()))?;
+    let wants_usage = request.headers().get(USAGE).is_some_and(|value| value == "1");
+    let integers = integers(request.headers())?;
+    let arguments = body::read(request).await?;
+    let Identified { host, caller, id } = identified;
+    let function = format!("{interface}/{function}");
+    let call = host.call(&plugin, &function).arguments(arguments).caller(caller).request(id);
+    let outcome = call.integers(integers).await?;
+    let mut response = Json(outcome.value).into_response();
+    if integers == Integers::Strings {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(STRINGS));
+    }
+    if let Some(account) = wants_usage.then(|| account(&outcome.usage)) {
+        response.headers_mut().insert(USAGE, account);
+    }
+    Ok(response)
+}
+
+/// How the caller wants 64-bit integers: the parameter `integers` of `application/json` in `accept`.
+fn integers(headers: &HeaderMap) -> Result<Integers, ErrorResponse> {
+    let mut integers = Integers::Numbers;
+    for value in headers.get_all(header::ACCEPT) {
+        for range in value.to_str().unwrap_or_default().split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            if !parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+                continue;
+            }
+            let wanted = parts.filter_map(|part| part.split_once('='));
+            for (_, wanted) in wanted.filter(|(name, _)| name.trim().eq_ignore_ascii_case("integers")) {
+                integers = match wanted.trim().trim_matches('"') {
+                    "string" => Integers::Strings,
+                    "number" => Integers::Numbers,
+                    _ => {
+                        return Err(ErrorResponse::bad_request(
+                            "in `accept`, the parameter `integers` is `string` or `number`",
+                        ));
+                    }
+                };
+            }
+        }
+    }
+    Ok(integers)
+}
+
+/// What was used at all, by limit, as JSON; and under `warnings`, which no limit is called, the limits of which so much was
+/// used that it soon will not be enough.
+fn account(usage: &[Usage]) -> HeaderValue {
+    let used = usage.iter().filter(|usage| usage.used > 0);
+    let mut object: Map<String, Value> =
+        used.map(|usage| (usage.limit.name().to_owned(), usage.used.into())).collect();
+    let near: Vec<Value> =
+        usage.iter().filter(|usage| usage.is_near()).map(|usage| usage.limit.name().into()).collect();
+    if !near.is_empty() {
+        object.insert(WARNINGS.to_owned(), near.into());
+    }
+    // Names of limits and digits are visible ASCII.
+    HeaderValue::from_str(&Value::Object(object).to_string()).unwrap_or(HeaderValue::from_static("{}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use palisade_guard::limits::Limit;
+
+    #[test]
+    fn account_names_only_what_was_used() {
+        let usage = |limit, used| Usage { limit, used, max: 10 };
+        let rows = [usage(Limit::DbRows, 7), usage(Limit::LogRecords, 0)];
+        assert_eq!(account(&rows), "{\"db-rows\":7}");
+        let near = [usage(Limit::DbRows, 8), usage(Limit::LogRecords, 7)];
+        assert_eq!(account(&near), "{\"db-rows\":8,\"log-records\":7,\"warnings\":[\"db-rows\"]}");
+    }
+
+    #[test]
+    fn integers_are_strings_where_accept_says_so_and_numbers_elsewhere() {
+        let of = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
+            integers(&headers).ok()
+        };
+        for accept in ["application/json; integers=text", "application/json;integers="] {
+            assert_eq!(of(accept), None, "{accept}");
+        }
+        for accept in
+            ["*/*", "application/json", "text/html; integers=string", "application/json; integers=number"]
+        {
+            assert_eq!(of(accept), Some(Integers::Numbers), "{accept}");
+        }
+        for accept in
+            ["application/json; integers=string", "text/html, Application/JSON;q=1;Integers=\"string\""]
+        {
+            assert_eq!(of(accept), Some(Integers::Strings), "{accept}");
+        }
+        assert_eq!(integers(&HeaderMap::new()).ok(), Some(Integers::Numbers));
+    }
+
+    #[test]
+    fn limit_is_never_called_what_an_account_calls_its_warnings() {
+        assert!(Limit::ALL.iter().all(|limit| limit.name() != WARNINGS));
+    }
+}

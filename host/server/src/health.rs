@@ -1,0 +1,36 @@
+//! `/livez`, `/readyz` and `/metrics`: for whoever restarts the process, for whoever sends it requests, and for whoever
+//! watches it. None of them asks who calls.
+
+use super::error::ErrorResponse;
+use super::plugins::described_to_all;
+use super::state::Shared;
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use palisade::METRICS_TYPE;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The process runs. Nothing else is identified: a database that is away is no reason to restart.
+pub(super) async fn livez() -> Json<Value> {
+    Json(json!({"status": "live"}))
+}
+
+/// The plugins are loaded and the database answers. One that is quarantined or disabled does not make the host unready:
+/// another host would do no better, and the other plugins are served.
+pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ErrorResponse> {
+    if shared.is_draining() {
+        return Err(ErrorResponse::draining());
+    }
+    let host = shared.host()?;
+    host.ready().await?;
+    let plugins: Vec<Value> = host.statuses().iter().map(described_to_all).collect();
+    Ok(Json(json!({"status": "ready", "plugins": plugins})))
+}
+
+/// What happened so far and how things stand; also while the server drains, so that the end of a process is not missed.
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, ErrorResponse> {
+    let text = shared.host()?.metrics();
+    Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
+}

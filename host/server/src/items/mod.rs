@@ -1,0 +1,155 @@
+//! `/items`: content over REST, through every tap.
+//!
+//! An item's revision is its `ETag`; a change with `If-Match` happens only at that revision.
+
+mod form;
+
+use super::body;
+use super::criteria;
+use super::error::ErrorResponse;
+use crate::caller::Identified;
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use palisade::CallError;
+use palisade_guard::item::Item;
+use serde_json::json;
+
+type Id = Result<Path<String>, PathRejection>;
+
+/// `GET /items`.
+pub(super) async fn list(
+    identified: Identified,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ErrorResponse> {
+    let criteria = criteria::parse(query.as_deref().unwrap_or_default())?;
+    let page = identified.items().find(&criteria).await?;
+    let items: Vec<_> = page.items.iter().map(form::json).collect();
+    Ok(Json(json!({"items": items, "next": page.next.map(|id| id.to_string())})).into_response())
+}
+
+/// `GET /items/{id}`.
+pub(super) async fn get(identified: Identified, id: Id) -> Result<Response, ErrorResponse> {
+    let item = identified.items().get(&self::id(id)?).await?;
+    Ok(shown(StatusCode::OK, &item))
+}
+
+/// `POST /items`.
+pub(super) async fn create(identified: Identified, request: Request) -> Result<Response, ErrorResponse> {
+    let draft = form::draft(body::read_object(request).await?)?;
+    let item = identified.items().create(draft).await?;
+    let mut response = shown(StatusCode::CREATED, &item);
+    if let Ok(location) = HeaderValue::from_str(&format!("/items/{}", item.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// `PATCH /items/{id}`.
+pub(super) async fn patch(
+    identified: Identified,
+    id: Id,
+    request: Request,
+) -> Result<Response, ErrorResponse> {
+    let (id, revision) = (self::id(id)?, if_match(request.headers())?);
+    let patch = form::patch(body::read_object(request).await?, revision)?;
+    let patched = identified.items().patch(&id, patch).await;
+    Ok(shown(StatusCode::OK, &patched.map_err(|error| conflict(error, revision))?))
+}
+
+/// `DELETE /items/{id}`.
+pub(super) async fn delete(
+    identified: Identified,
+    id: Id,
+    headers: HeaderMap,
+) -> Result<StatusCode, ErrorResponse> {
+    let (id, revision) = (self::id(id)?, if_match(&headers)?);
+    let deleted = identified.items().delete(&id, revision).await;
+    deleted.map_err(|error| conflict(error, revision))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn id(id: Id) -> Result<String, ErrorResponse> {
+    id.map(|Path(id)| id).map_err(|error| ErrorResponse::bad_request(error.body_text()))
+}
+
+fn shown(status: StatusCode, item: &Item) -> Response {
+    let mut response = (status, Json(form::json(item))).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", item.revision)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// A change that named its revision has failed its own precondition; one that did not has met another change.
+fn conflict(error: CallError, revision: Option<u32>) -> ErrorResponse {
+    match (error, revision) {
+        (CallError::Conflict(current), Some(_)) => ErrorResponse::precondition(current),
+        (error, _) => error.into(),
+    }
+}
+
+/// The revision that a change is for, if it names one. `*` is any.
+fn if_match(headers: &HeaderMap) -> Result<Option<u32>, ErrorResponse> {
+    let mut given = headers.get_all(header::IF_MATCH).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" && given.next().is_none() {
+        return Ok(None);
+    }
+    let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let revision = digits
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok());
+    match revision {
+        Some(revision) if given.next().is_none() => Ok(Some(revision)),
+        _ => Err(ErrorResponse::bad_request(
+            "if-match is one `etag` as it was given, such as \"3\" with its quotes, or *",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::IF_MATCH, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn if_match_of_another_form_is_refused() {
+        for values in [
+            &["3"][..],
+            &[""],
+            &["\"\""],
+            &["\"+3\""],
+            &["W/\"3\""],
+            &["\"3\", \"4\""],
+            &["\"3\"", "\"4\""],
+            &["*", "\"3\""],
+            &["\"4294967296\""],
+        ] {
+            assert!(if_match(&headers(values)).is_err(), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn if_match_is_a_revision_or_any() {
+        assert_eq!(if_match(&headers(&["\"3\""])).ok(), Some(Some(3)));
+        assert_eq!(if_match(&headers(&["*"])).ok(), Some(None));
+        assert_eq!(if_match(&headers(&[])).ok(), Some(None));
+    }
+
+    #[test]
+    fn conflict_is_a_failed_precondition_only_where_one_was_given() {
+        let status = |revision| conflict(CallError::Conflict(4), revision).into_response().status().as_u16();
+        assert_eq!((status(Some(3)), status(None)), (412, 409));
+    }
+}

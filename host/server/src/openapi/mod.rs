@@ -1,0 +1,129 @@
+//! `GET /openapi.json`: every route and every function of the loaded plugins, with the types that their components
+//! declare. The same plugins give the same text.
+
+mod items;
+mod plugins;
+
+use super::error::ErrorResponse;
+use super::state::Shared;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use palisade::METRICS_TYPE;
+use palisade::{FunctionInfo, PluginInfo};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The route. The document says nothing that a caller who is nobody in particular could not find out by calling.
+pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, ErrorResponse> {
+    let document = shared.openapi(|host| Bytes::from(document(&host.plugins()).to_string()))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
+}
+
+fn document(plugins: &[PluginInfo]) -> Value {
+    let mut paths = items::paths();
+    paths.extend(plugins::paths());
+    for plugin in plugins {
+        for function in &plugin.functions {
+            paths.insert(
+                format!("/call/{}/{}", plugin.name, function.path),
+                json!({"post": operation(plugin, function)}),
+            );
+        }
+    }
+    paths.insert("/livez".into(), json!({"get": health("livez", "Whether the process runs")}));
+    paths.insert("/readyz".into(), json!({"get": health("readyz", "Whether the host can serve")}));
+    let mut metrics = health("metrics", "What happened so far, for Prometheus");
+    metrics["responses"]["200"] =
+        json!({"description": "Metrics", "content": {METRICS_TYPE: {"schema": {"type": "string"}}}});
+    paths.insert("/metrics".into(), json!({"get": metrics}));
+    let tags: Vec<Value> = plugins
+        .iter()
+        .map(|plugin| json!({"name": plugin.name, "description": plugin.description}))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Palisade", "version": env!("CARGO_PKG_VERSION")},
+        "tags": tags,
+        // Without a token a caller is nobody in particular.
+        "security": [{}, {"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas(),
+            "responses": {"error": {"description": "Not done; `error.message` says why", "content": content(&refer("Error"))}},
+        },
+    })
+}
+
+fn operation(plugin: &PluginInfo, function: &FunctionInfo) -> Value {
+    let mut responses = Map::from_iter([
+        ("200".to_owned(), json!({"description": "Its result", "content": content(&function.result)})),
+        ("default".to_owned(), failed()),
+    ]);
+    if let Some(error) = &function.error {
+        let returned = json!({"allOf": [
+            refer("Error"),
+            {"properties": {"error": {"properties": {"kind": {"const": "returned"}, "value": error}}}},
+        ]});
+        let refused = json!({"description": "The function's own error", "content": content(&returned)});
+        responses.insert("422".into(), refused);
+    }
+    json!({
+        "operationId": format!("{}/{}", plugin.name, function.path),
+        "tags": [plugin.name],
+        "summary": function.signature,
+        "x-palisade-kind": function.kind.to_string(),
+        "requestBody": {"required": true, "content": content(&function.parameters)},
+        "responses": responses,
+    })
+}
+
+fn schemas() -> Value {
+    let mut schemas = items::schemas();
+    schemas.extend(plugins::schemas());
+    schemas.insert(
+        "Error".into(),
+        json!({
+            "type": "object",
+            "required": ["error"],
+            "properties": {"error": {
+                "type": "object",
+                "required": ["kind", "message", "blame", "requestId"],
+                "properties": {
+                    "kind": {"type": "string"},
+                    "message": {"type": "string"},
+                    "blame": {"type": "string", "enum": ["caller", "guest", "operator", "host"]},
+                    "requestId": {"type": "string"},
+                },
+            }},
+        }),
+    );
+    Value::Object(schemas)
+}
+
+fn health(id: &str, summary: &str) -> Value {
+    json!({
+        "operationId": id,
+        "summary": summary,
+        "security": [{}],
+        "responses": {"200": {"description": "It is so"}, "default": failed()},
+    })
+}
+
+/// Schema of a body.
+fn content(schema: &Value) -> Value {
+    json!({"application/json": {"schema": schema}})
+}
+
+fn refer(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn failed() -> Value {
+    json!({"$ref": "#/components/responses/error"})
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! `/admin/plugins`: which plugins are served, and an operator's switch for each.
+//!
+//! For callers whose roles hold [`OPERATOR_PERMISSION`](palisade::OPERATOR_PERMISSION) alone: everybody else is denied before anything is looked at, so
+//! that a denial tells nobody which plugins there are.
+
+use super::body;
+use super::error::ErrorResponse;
+use crate::caller::Identified;
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
+use palisade::CallError;
+use palisade::Host;
+use palisade::{PluginStatus, ServingStatus};
+use palisade_guard::caller::Caller;
+use serde_json::{Value, json};
+use std::time::SystemTime;
+
+type Name = Result<Path<String>, PathRejection>;
+
+/// `GET /admin/plugins`.
+pub(super) async fn list(identified: Identified) -> Result<Json<Value>, ErrorResponse> {
+    let (host, _) = operated(identified).await?;
+    let plugins: Vec<Value> = host.statuses().iter().map(described).collect();
+    Ok(Json(json!({"plugins": plugins})))
+}
+
+/// `POST /admin/plugins/{plugin}/disable`, with a reason.
+pub(super) async fn disable(
+    identified: Identified,
+    name: Name,
+    request: axum::extract::Request,
+) -> Result<StatusCode, ErrorResponse> {
+    let (host, by) = operated(identified).await?;
+    let mut body = body::read_object(request).await?;
+    let (Some(Value::String(reason)), true) = (body.remove("reason"), body.is_empty()) else {
+        return Err(ErrorResponse::bad_request("send `{\"reason\": \"…\"}`, and nothing else"));
+    };
+    host.disable_by(&self::name(name)?, &reason, &by).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /admin/plugins/{plugin}/enable`.
+pub(super) async fn enable(identified: Identified, name: Name) -> Result<StatusCode, ErrorResponse> {
+    let (host, by) = operated(identified).await?;
+    host.enable_by(&self::name(name)?, &by).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A plugin's status for operators.
+pub fn described(status: &PluginStatus) -> Value {
+    let (reason, since, until) = match &status.status {
+        ServingStatus::Serving => (None, None, None),
+        ServingStatus::Quarantined { reason, since, until } => (Some(reason), Some(since), Some(until)),
+        ServingStatus::HalfOpen { reason, since } | ServingStatus::Disabled { reason, since } => {
+            (Some(reason), Some(since), None)
+        }
+    };
+    json!({
+        "name": status.name, "version": status.version, "state": status.status.state(), "reason": reason,
+        "since": since.copied().map(written), "until": until.copied().map(written),
+    })
+}
+
+/// The same for everybody: an operator's words stay with operators.
+pub(super) fn described_to_all(status: &PluginStatus) -> Value {
+    let mut told = described(status);
+    if let (ServingStatus::Disabled { .. }, Some(told)) = (&status.status, told.as_object_mut()) {
+        told.insert("reason".into(), Value::Null);
+    }
+    told
+}
+
+/// The host, for a caller who may operate it, and how the audit log names that caller.
+async fn operated(identified: Identified) -> Result<(Host, String), ErrorResponse> {
+    let Identified { host, caller, id } = identified;
+    let by = match &caller {
+        Caller::User(user) => format!("by user {}, request {}", user.id, id.as_str()),
+        Caller::Anonymous | Caller::Host => format!("by an anonymous caller, request {}", id.as_str()),
+    };
+    if host.may_operate(&caller).await? { Ok((host, by)) } else { Err(CallError::Denied.into()) }
+}
+
+fn name(name: Name) -> Result<String, ErrorResponse> {
+    let Path(name) = name.map_err(|error| ErrorResponse::bad_request(error.body_text()))?;
+    Ok(name)
+}
+
+/// A time as RFC 3339 writes it.
+fn written(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MAX).to_string()
+}

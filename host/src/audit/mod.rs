@@ -1,0 +1,162 @@
+//! The audit log: what an operator must be able to look up after an incident, in a file to which entries are only added.
+//!
+//! Each [entry] is a line of JSON with the hash of the one before it, under an HMAC whose key is in a file of its own
+//! that only the host's user can read; a second file, the [head](log), says which entry is the last. So nobody without the
+//! key can alter, remove, insert or reorder a line, the last one included, without [`verify`] finding it. Whoever has the
+//! key, or puts back an old log together with its old head, can: note the last hash elsewhere.
+//!
+//! Entries are written by a thread of their own and never in the path of a request. What does not fit its queue is counted,
+//! and the next entry says how many; [repeats] of one event become one entry. Not here: what plugins log, which
+//! is [`backend::log`](palisade_store::log)'s. Tests: `audit/tests.rs`, `tests/operator.rs`.
+
+mod entry;
+mod log;
+mod repeats;
+mod verify;
+
+pub use entry::Event;
+pub use verify::{Damage, Verified, Why, verify};
+
+use entry::Note;
+use log::Log;
+use palisade_guard::limits::{AUDIT_QUEUE_MAX, AUDIT_TICK_MS};
+use palisade_guard::name::PluginName;
+use repeats::{Key, Repeats};
+use std::borrow::Cow;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Where events are told; nowhere unless a file was named. All clones are the same log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Audit(Option<Arc<Writer>>);
+
+/// A thread that writes, and what leads to it.
+#[derive(Debug)]
+struct Writer {
+    queue: Option<SyncSender<Message>>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What those who tell and the one who writes have in common.
+#[derive(Debug, Default)]
+struct Shared {
+    repeats: Mutex<Repeats>,
+    /// Entries that found no place in the queue, or could not be written, and are not told of yet.
+    missed: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Message {
+    Note(Note),
+    Flush(oneshot::Sender<()>),
+}
+
+impl Audit {
+    /// Opens a log, or begins one.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let log = Log::open(path)?;
+        let (queue, notes) = sync_channel(AUDIT_QUEUE_MAX);
+        let shared = Arc::new(Shared::default());
+        let seen = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("palisade-audit".into())
+            .spawn(move || write(log, &notes, &seen))?;
+        Ok(Self(Some(Arc::new(Writer { queue: Some(queue), shared, thread: Some(thread) }))))
+    }
+
+    /// Tells of an event.
+    pub(crate) fn note(&self, event: Event, plugin: Option<&PluginName>, what: impl Into<Cow<'static, str>>) {
+        if let Some(writer) = &self.0 {
+            writer.send(Note::new(event, plugin.cloned(), what.into()));
+        }
+    }
+
+    /// Tells of an event that a guest can bring about as often as it likes.
+    pub(crate) fn repeat(&self, event: Event, plugin: &PluginName, what: &'static str) {
+        let Some(writer) = &self.0 else { return };
+        let key = Key { event, plugin: plugin.clone(), what };
+        if writer.shared.repeats().is_first(key, Instant::now()) {
+            writer.send(Note::new(event, Some(plugin.clone()), what.into()));
+        }
+    }
+
+    /// Completes when everything that was told so far is in the file.
+    pub(crate) async fn flush(&self) {
+        let Some(writer) = self.0.clone() else { return };
+        // The queue may be full: whoever waits for the writer may wait for a place as well.
+        let flushed = tokio::task::spawn_blocking(move || {
+            let (done, flushed) = oneshot::channel();
+            let queue = writer.queue.as_ref()?;
+            queue.send(Message::Flush(done)).ok()?;
+            flushed.blocking_recv().ok()
+        });
+        let _ended = flushed.await;
+    }
+}
+
+impl Writer {
+    fn send(&self, note: Note) {
+        let Some(queue) = &self.queue else { return };
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            queue.try_send(Message::Note(note))
+        {
+            self.shared.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Without a sender the thread writes what it has and ends.
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes until nobody can tell anything any more.
+fn write(mut log: Log, notes: &Receiver<Message>, shared: &Shared) {
+    loop {
+        let (note, flushed, has_ended) = match notes.recv_timeout(Duration::from_millis(AUDIT_TICK_MS)) {
+            Ok(Message::Note(note)) => (Some(note), None, false),
+            Ok(Message::Flush(flushed)) => (None, Some(flushed), false),
+            Err(RecvTimeoutError::Timeout) => (None, None, false),
+            Err(RecvTimeoutError::Disconnected) => (None, None, true),
+        };
+        let repeated = shared.repeats().take_due(Instant::now(), has_ended || flushed.is_some());
+        for note in note.into_iter().chain(repeated) {
+            append(&mut log, note, shared);
+        }
+        if let Some(flushed) = flushed {
+            let _nobody_waits = flushed.send(());
+        }
+        if has_ended {
+            return;
+        }
+    }
+}
+
+fn append(log: &mut Log, note: Note, shared: &Shared) {
+    let missed = shared.missed.swap(0, Ordering::Relaxed);
+    if let Err(error) = log.append(&Note { missed, ..note }) {
+        tracing::error!(%error, "the audit log could not be written");
+        shared.missed.fetch_add(missed.saturating_add(1), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! One call of a plugin's function: JSON in, JSON out, one transaction.
+
+use crate::calls::transaction::{Ran, Unit, transact};
+use crate::error::CallError;
+use crate::invocation::{self, Ended};
+use crate::plugin::Plugin;
+use crate::program::entry::{Entry, Reply};
+use crate::program::{Function, Program};
+use crate::request::Request;
+use crate::request::replay::Replay;
+use crate::request::setting::Setting;
+use crate::runtime::{Admitted, Runtime};
+use crate::value::{Integers, Returned, Signature};
+use palisade_guard::caller::Caller;
+use palisade_guard::kind::Kind;
+use palisade_guard::ledger::Usage;
+use palisade_guard::limits::Limit;
+use palisade_guard::request_context::RequestId;
+use serde_json::{Map, Value};
+use std::pin::Pin;
+use std::sync::Arc;
+use wasmtime::component::Val;
+
+/// A call that is being made: `host.call("blog", "posts/list").arguments(json).caller(caller).await`. What is not set has a
+/// default: no arguments, an anonymous caller, a random request id, the present instant.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct Call<'a> {
+    runtime: &'a Runtime,
+    plugin: &'a str,
+    function: &'a str,
+    arguments: Value,
+    context: CallContext,
+}
+
+/// What goes with the arguments of a call.
+#[derive(Clone)]
+pub(crate) struct CallContext {
+    pub(crate) caller: Caller,
+    pub(crate) request: Option<RequestId>,
+    pub(crate) replay: Option<Replay>,
+    pub(crate) integers: Integers,
+}
+
+/// What a call returned, and what it took.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The function's result as JSON; `null` when it has none.
+    pub value: Value,
+    /// What the invocation used of each limit.
+    pub usage: Vec<Usage>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(runtime: &'a Runtime, plugin: &'a str, function: &'a str) -> Self {
+        Self {
+            runtime,
+            plugin,
+            function,
+            arguments: Value::Object(Map::new()),
+            context: CallContext::default(),
+        }
+    }
+
+    /// The arguments: an object with a member for each parameter, named in lowerCamelCase.
+    pub fn arguments(mut self, arguments: Value) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// Who calls. Unless given, the caller is anonymous.
+    pub fn caller(mut self, caller: Caller) -> Self {
+        self.context.caller = caller;
+        self
+    }
+
+    /// As part of the request with this id, which plugins see and which their log records carry. Unless given, it is random.
+    pub fn request(mut self, id: RequestId) -> Self {
+        self.context.request = Some(id);
+        self
+    }
+
+    /// How 64-bit integers are written in the result: as JSON numbers unless this says otherwise. Arguments take both forms.
+    pub fn integers(mut self, integers: Integers) -> Self {
+        self.context.integers = integers;
+        self
+    }
+
+    /// With a seed and an instant that are chosen: what a query or mutation answered with them once it answers again, to the
+    /// byte, where the caller, the request's id and the rows are the same. A mutation changes rows; replay it on rows as they
+    /// were. An action is rejected; [`Replay`] says why.
+    ///
+    /// ```standalone_crate
+    /// # use palisade::store::private::PrivateOptions;
+    /// # use palisade::guard::request_context::RequestId;
+    /// # use palisade::{Host, Policy, Replay};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # palisade::compile_if_asked();
+    /// # let host = Host::builder()
+    /// #     .private_database(PrivateOptions::temporary())
+    /// #     .plugin("../target/guests/example-plugins/greeter", Policy::harmless())
+    /// #     .build()
+    /// #     .await?;
+    /// // Written down before the call, so that a call that fails can be replayed as well.
+    /// let (replay, request) = (Replay::draw(), RequestId::random());
+    /// let arguments = serde_json::json!({ "name": "Ada" });
+    /// let greet = || {
+    ///     host.call("greeter", "greeting/greet").arguments(arguments.clone()).request(request.clone()).replay(replay)
+    /// };
+    /// assert_eq!(greet().await?.value, greet().await?.value);
+    /// # host.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.context.replay = Some(replay);
+        self
+    }
+
+    async fn run(self) -> Result<Outcome, CallError> {
+        let (program, function) = self.runtime.find(self.plugin, self.function)?;
+        call(self.runtime, &program, &function, self.arguments, self.context).await
+    }
+}
+
+impl<'a> IntoFuture for Call<'a> {
+    type Output = Result<Outcome, CallError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl Default for CallContext {
+    fn default() -> Self {
+        Self { caller: Caller::Anonymous, request: None, replay: None, integers: Integers::default() }
+    }
+}
+
+/// Calls a function that has been found.
+pub(crate) async fn call(
+    runtime: &Runtime,
+    program: &Arc<Program>,
+    function: &Arc<Function>,
+    arguments: Value,
+    context: CallContext,
+) -> Result<Outcome, CallError> {
+    let CallContext { caller, request, replay, integers } = context;
+    if replay.is_some() && function.kind == Kind::Action {
+        return Err(CallError::BadArguments(format!(
+            "`{}` is an action: it sees real time and the system's randomness, so it has no seed and no instant",
+            function.path
+        )));
+    }
+    let lowered =
+        function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
+    let admitted = runtime.admit(program).await?;
+    let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
+    let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
+    let setting = replay.iter().fold(setting, Setting::at);
+    let arguments = lowered.into();
+    let unit =
+        FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
+    let (value, usage) = transact(&setting, unit).await?;
+    Ok(Outcome { value, usage })
+}
+
+struct FunctionCall<'a> {
+    runtime: &'a Runtime,
+    admitted: &'a Admitted,
+    function: &'a Arc<Function>,
+    arguments: Arc<[Val]>,
+    setting: &'a Setting,
+    integers: Integers,
+}
+
+impl Unit for FunctionCall<'_> {
+    type Output = (Value, Vec<Usage>);
+
+    fn lost_race(&self) {
+        self.admitted.program.plugin.tally.lost_race();
+    }
+
+    async fn run(&mut self) -> Ran<Self::Output> {
+        let plugin = &self.admitted.program.plugin;
+        let Function { kind, signature, profile, .. } = &**self.function;
+        let entry =
+            Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
+        let mut session = plugin.session(*kind);
+        if profile.is_one() {
+            session.expect_one();
+        }
+        let Ended { session, ledger, reply } =
+            invocation::run(self.runtime, self.admitted, *kind, self.setting, session, entry).await;
+        // What was refused as the second is counted as well.
+        profile.learn(ledger.used(Limit::DbStatements));
+        profile.ran(ledger.used(Limit::GuestTime));
+        let usage = ledger.usages().collect();
+        let value = reply.and_then(|reply| lift(plugin, signature, reply, self.integers));
+        Ran { session, result: value.map(|value| (value, usage)) }
+    }
+}
+
+/// The guest's own `ok` or `err`.
+fn lift(
+    plugin: &Plugin,
+    signature: &Signature,
+    reply: Reply,
+    integers: Integers,
+) -> Result<Value, CallError> {
+    let Reply::Values(values) = reply else {
+        return Err(CallError::internal(anyhow::anyhow!("a function gave a tap's answer")));
+    };
+    match signature.lift(values, integers) {
+        Ok(Returned::Ok(value)) => Ok(value),
+        Ok(Returned::Err(value)) => Err(CallError::Returned(value)),
+        Err(error) => Err(CallError::Trapped { plugin: plugin.name.to_string(), reason: error.to_string() }),
+    }
+}

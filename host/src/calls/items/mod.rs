@@ -1,0 +1,361 @@
+//! Items through the host's own API: what a caller does over HTTP, with every tap in its place.
+//!
+//! A read asks access, then view. A write asks access, then presave, writes, tells changed, commits, and shows the result
+//! through view. The write and its presave and changed taps are one serializable transaction: all of it happens or
+//! nothing does, and when it loses a race all of it runs again.
+
+mod unit;
+
+use crate::calls::tap::{self, Verdict};
+use crate::calls::transaction::{Ran, SharedTransaction, Unit, transact};
+use crate::error::CallError;
+use crate::program::entry::{ItemChange, Operation, Update};
+use crate::request::Request;
+use crate::request::content::WriteKind;
+use crate::request::setting::Setting;
+use crate::runtime::{Current, Runtime};
+use palisade_guard::caller::Caller;
+use palisade_guard::item::{Criteria, Draft, Fields, Item, ItemId, Patch};
+use palisade_guard::kind::Kind;
+use palisade_guard::limits::Limits;
+use palisade_guard::refusal::Refusal;
+use palisade_guard::request_context::RequestId;
+use palisade_store::postgres::session::Session;
+use std::borrow::BorrowMut;
+use std::sync::Arc;
+use unit::Work;
+
+/// One page, and where the next begins.
+#[derive(Debug)]
+pub struct Page {
+    /// The items that the caller may see.
+    pub items: Vec<Item>,
+    /// Give this as `after` for the next page; `None` at the end.
+    pub next: Option<uuid::Uuid>,
+}
+
+/// Items as one caller may see and change them, through every tap: made by [`Host::items`](crate::Host::items). Each
+/// operation is a request of its own, under one id.
+#[derive(Clone)]
+pub struct Items<'a> {
+    runtime: &'a Runtime,
+    caller: Caller,
+    request: RequestId,
+}
+
+impl<'a> Items<'a> {
+    pub(crate) fn new(runtime: &'a Runtime, caller: Caller) -> Self {
+        Self { runtime, caller, request: RequestId::random() }
+    }
+
+    /// Under this request id, which plugins see and which their log records carry. Unless given, it is random.
+    pub fn request(mut self, id: RequestId) -> Self {
+        self.request = id;
+        self
+    }
+
+    /// One item, as the caller may see it, through every access and view tap.
+    pub async fn get(self, id: &str) -> Result<Item, CallError> {
+        self.begin().get(ItemId::parse(id)?).await
+    }
+
+    /// A page of the items that the caller may see.
+    pub async fn find(self, criteria: &Criteria) -> Result<Page, CallError> {
+        self.begin().find(criteria).await
+    }
+
+    /// Inserts an item through every tap, and returns it as the caller may see it.
+    pub async fn create(self, draft: Draft) -> Result<Item, CallError> {
+        self.written(Write::Create(draft)).await
+    }
+
+    /// Changes an item through every tap, and returns it as the caller may see it.
+    pub async fn patch(self, id: &str, patch: Patch) -> Result<Item, CallError> {
+        self.written(Write::Patch(ItemId::parse(id)?, patch)).await
+    }
+
+    /// Deletes an item through every tap; only at this revision, where one is given.
+    pub async fn delete(self, id: &str, revision: Option<u32>) -> Result<(), CallError> {
+        self.begin().write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
+    }
+
+    async fn written(self, write: Write) -> Result<Item, CallError> {
+        let written = self.begin().write(&write).await?;
+        written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a write left no item")))
+    }
+
+    fn begin(&self) -> Dealing<'a> {
+        let request = Arc::new(Request::new(self.request.clone(), self.caller.clone()));
+        let setting = Setting::new(request, Kind::Mutation, &Limits::default());
+        Dealing { runtime: self.runtime, plugins: self.runtime.registry.current(), setting }
+    }
+}
+
+/// A change to write.
+#[derive(Clone, Debug)]
+enum Write {
+    Create(Draft),
+    Patch(ItemId, Patch),
+    Delete(ItemId, Option<u32>),
+}
+
+/// What a write did.
+enum Written {
+    Item(Item),
+    Deleted,
+}
+
+/// One request's dealings with items.
+struct Dealing<'a> {
+    runtime: &'a Runtime,
+    plugins: Arc<Current>,
+    setting: Setting,
+}
+
+impl Dealing<'_> {
+    /// One item, as the caller may see it.
+    async fn get(&self, id: ItemId) -> Result<Item, CallError> {
+        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let item = work.any(id).await?.ok_or(CallError::NotFound)?;
+        drop(work);
+        let seen = self.may(Operation::Read, &item).await?;
+        if seen { self.show(item).await } else { Err(CallError::NotFound) }
+    }
+
+    /// A page of items.
+    async fn find(&self, criteria: &Criteria) -> Result<Page, CallError> {
+        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let found = work.content().find(criteria).await?;
+        drop(work);
+        let full = found.len() >= criteria.limit.get() as usize;
+        let next = if full { found.last().map(|item| item.id) } else { None };
+        let mut items = Vec::with_capacity(found.len());
+        for item in found {
+            let verdict =
+                tap::access(self.runtime, self.plugins.access(), &self.setting, Operation::Read, &item)
+                    .await?;
+            if verdict != Verdict::Deny {
+                items.extend(self.shown(item).await?);
+            }
+        }
+        Ok(Page { items, next })
+    }
+
+    /// Writes; the item as the caller may see it, or `None` when it is deleted.
+    async fn write(&self, write: &Write) -> Result<Option<Item>, CallError> {
+        let written = transact(&self.setting, Writing { dealing: self, write }).await?;
+        match written {
+            Written::Item(item) => self.written(item).await.map(Some),
+            Written::Deleted => Ok(None),
+        }
+    }
+
+    /// Runs the whole write once, up to and without the commit.
+    async fn attempt(
+        &self,
+        write: &Write,
+        transaction: &mut SharedTransaction,
+    ) -> Result<Written, CallError> {
+        let mut work = self.work(transaction.session()?);
+        let (before, draft) = self.plan(write, &mut work).await?;
+        let paid = work.into_parts();
+        let draft = match draft {
+            None => None,
+            Some(draft) => {
+                let taps = self.plugins.presave();
+                let presaved =
+                    tap::presave(self.runtime, taps, &self.setting, transaction, before.as_ref(), draft);
+                Some(presaved.await?)
+            }
+        };
+        let mut work = self.work(transaction.session()?).with(paid);
+        let change = self.store(&mut work, before, draft).await?;
+        let taps = self.plugins.changed();
+        tap::changed(self.runtime, taps, &self.setting, transaction, &change.to_wit()).await?;
+        self.plugins.all_enabled()?;
+        Ok(change.written())
+    }
+
+    fn work<'w, S: BorrowMut<Session>>(&'w self, session: S) -> Work<'w, S> {
+        Work::new(&self.runtime.backends, &self.setting, session)
+    }
+
+    /// Finds the item, asks whether the caller may change it, and makes the draft; no draft deletes.
+    async fn plan(
+        &self,
+        write: &Write,
+        work: &mut Work<'_, impl BorrowMut<Session>>,
+    ) -> Result<(Option<Item>, Option<Draft>), CallError> {
+        match write {
+            Write::Create(draft) => {
+                let item = unwritten(draft, &self.setting);
+                self.permit(Operation::Create, WriteKind::Create, &item, work).await?;
+                Ok((None, Some(draft.clone())))
+            }
+            Write::Patch(id, patch) => {
+                let old = self.visible(*id, work).await?;
+                self.permit(Operation::Update, WriteKind::Edit, &old, work).await?;
+                let draft = old.patched(patch, &Limits::default())?;
+                Ok((Some(old), Some(draft)))
+            }
+            Write::Delete(id, revision) => {
+                let old = self.visible(*id, work).await?;
+                self.permit(Operation::Delete, WriteKind::Delete, &old, work).await?;
+                match revision {
+                    Some(revision) if *revision != old.revision => Err(CallError::Conflict(old.revision)),
+                    _ => Ok((Some(old), None)),
+                }
+            }
+        }
+    }
+
+    async fn store(
+        &self,
+        work: &mut Work<'_, impl BorrowMut<Session>>,
+        before: Option<Item>,
+        draft: Option<Draft>,
+    ) -> Result<Changed, CallError> {
+        let mut content = work.content();
+        Ok(match (before, draft) {
+            (None, Some(draft)) => Changed::Created(content.insert_permitted(&draft).await?),
+            (Some(before), Some(draft)) => {
+                let after = content.items.update(&mut content.at, &before, &draft).await?;
+                Changed::Updated(before, after)
+            }
+            (Some(before), None) => {
+                content.items.delete(&mut content.at, &before).await?;
+                Changed::Deleted(before)
+            }
+            (None, None) => return Err(CallError::internal(anyhow::anyhow!("a write of nothing"))),
+        })
+    }
+
+    /// An item that the caller may see, before anything is said about changing it.
+    async fn visible(
+        &self,
+        id: ItemId,
+        work: &mut Work<'_, impl BorrowMut<Session>>,
+    ) -> Result<Item, CallError> {
+        let item = work.any(id).await?.ok_or(CallError::NotFound)?;
+        if self.may(Operation::Read, &item).await? { Ok(item) } else { Err(CallError::NotFound) }
+    }
+
+    async fn may(&self, operation: Operation, item: &Item) -> Result<bool, CallError> {
+        match tap::access(self.runtime, self.plugins.access(), &self.setting, operation, item).await? {
+            Verdict::Deny => Ok(false),
+            Verdict::Grant => Ok(true),
+            Verdict::Neutral => Ok(self.sees(item).await?),
+        }
+    }
+
+    /// The host's own rule: published, one's own, or of a type that one edits.
+    async fn sees(&self, item: &Item) -> Result<bool, Refusal> {
+        self.setting.request.sees(item, &*self.runtime.backends.users).await
+    }
+
+    async fn permit(
+        &self,
+        operation: Operation,
+        kind: WriteKind,
+        item: &Item,
+        work: &mut Work<'_, impl BorrowMut<Session>>,
+    ) -> Result<(), CallError> {
+        match tap::access(self.runtime, self.plugins.access(), &self.setting, operation, item).await? {
+            Verdict::Deny => Err(CallError::Denied),
+            Verdict::Grant => Ok(()),
+            Verdict::Neutral => Ok(work.content().permit(kind, &item.item_type, item.author).await?),
+        }
+    }
+
+    /// An item of a page: one whose view fails is not shown, and takes no other with it.
+    async fn shown(&self, item: Item) -> Result<Option<Item>, CallError> {
+        match self.show(item).await {
+            Ok(item) => Ok(Some(item)),
+            Err(error) if error.is_passing() => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "an item is left out of a page: its view failed");
+                Ok(None)
+            }
+        }
+    }
+
+    /// A written item. It is committed: when its view fails, the caller hears of the write and sees no fields.
+    async fn written(&self, item: Item) -> Result<Item, CallError> {
+        let bare = Item { fields: Fields::empty(), ..item.clone() };
+        match self.show(item).await {
+            Ok(item) => Ok(item),
+            Err(error) => {
+                tracing::warn!(%error, "a written item is shown without its fields: its view failed");
+                Ok(bare)
+            }
+        }
+    }
+
+    async fn show(&self, item: Item) -> Result<Item, CallError> {
+        tap::view(self.runtime, self.plugins.view(), &self.setting, item).await
+    }
+}
+
+/// One write as a unit of work.
+struct Writing<'a> {
+    dealing: &'a Dealing<'a>,
+    write: &'a Write,
+}
+
+impl Unit for Writing<'_> {
+    type Output = Written;
+
+    fn lost_race(&self) {
+        self.dealing.runtime.metrics.item_write_lost_race();
+    }
+
+    async fn run(&mut self) -> Ran<Written> {
+        let Self { dealing, write } = self;
+        let session = dealing.runtime.database.session(Kind::Mutation);
+        let mut transaction = SharedTransaction::new(session);
+        let written = dealing.attempt(write, &mut transaction).await;
+        transaction.ran(written)
+    }
+}
+
+/// A change that is written.
+enum Changed {
+    Created(Item),
+    Updated(Item, Item),
+    Deleted(Item),
+}
+
+impl Changed {
+    fn to_wit(&self) -> ItemChange {
+        match self {
+            Self::Created(item) => ItemChange::Created(item.clone().into()),
+            Self::Updated(before, after) => {
+                ItemChange::Updated(Update { before: before.clone().into(), after: after.clone().into() })
+            }
+            Self::Deleted(item) => ItemChange::Deleted(item.clone().into()),
+        }
+    }
+
+    fn written(self) -> Written {
+        match self {
+            Self::Created(item) | Self::Updated(_, item) => Written::Item(item),
+            Self::Deleted(_) => Written::Deleted,
+        }
+    }
+}
+
+/// The item that a draft would become: what access taps are shown.
+fn unwritten(draft: &Draft, setting: &Setting) -> Item {
+    let now = setting.clock.now();
+    Item {
+        id: uuid::Uuid::nil(),
+        item_type: draft.item_type.as_str().to_owned(),
+        title: draft.title.as_str().to_owned(),
+        status: draft.status,
+        fields: draft.fields.clone(),
+        revision: 0,
+        author: setting.request.caller.as_user().map(|user| user.id),
+        created_at: now,
+        updated_at: now,
+    }
+}

@@ -1,0 +1,59 @@
+//! What the statements of one request for items work with: a transaction, an account, and randomness.
+
+use crate::request::content::Content;
+use crate::request::random::Random;
+use crate::request::setting::Setting;
+use palisade_guard::item::{Item, ItemId, ItemScope};
+use palisade_guard::kind::Kind;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::Limits;
+use palisade_guard::refusal::Refusal;
+use palisade_store::postgres::session::Session;
+use palisade_store::{At, Backends, Viewer};
+use std::borrow::BorrowMut;
+use std::collections::BTreeSet;
+
+/// What the statements of one request work with.
+pub(super) struct Work<'a, S> {
+    backends: &'a Backends,
+    setting: &'a Setting,
+    session: S,
+    ledger: Ledger,
+    random: Random,
+}
+
+impl<'a, S: BorrowMut<Session>> Work<'a, S> {
+    pub(super) fn new(backends: &'a Backends, setting: &'a Setting, session: S) -> Self {
+        let random = Random::new(Kind::Mutation, setting.seed);
+        Self { backends, setting, session, ledger: Ledger::new(Limits::default()), random }
+    }
+
+    /// What goes on when the transaction comes back from somebody else.
+    pub(super) fn into_parts(self) -> (Ledger, Random) {
+        (self.ledger, self.random)
+    }
+
+    pub(super) fn with(self, (ledger, random): (Ledger, Random)) -> Self {
+        Self { ledger, random, ..self }
+    }
+
+    pub(super) fn content(&mut self) -> Content<'_> {
+        let Self { backends, setting, session, ledger, random } = self;
+        Content {
+            at: At { session: session.borrow_mut(), ledger, plugin: None, now: setting.clock.now() },
+            items: &*backends.items,
+            users: &*backends.users,
+            request: &setting.request,
+            scope: ItemScope::All,
+            random,
+        }
+    }
+
+    /// An item, whoever may see it.
+    pub(super) async fn any(&mut self, id: ItemId) -> Result<Option<Item>, Refusal> {
+        let nothing = BTreeSet::new();
+        let viewer = Viewer { user: None, permissions: &nothing, is_host: true, scope: ItemScope::All };
+        let mut content = self.content();
+        Ok(content.items.get(&mut content.at, &[id], &viewer).await?.pop())
+    }
+}

@@ -1,0 +1,199 @@
+//! Taps: plugins that the host asks, in their order, and what it makes of their answers.
+//!
+//! Contract: `wit/taps.wit`. A tap that fails never passes for consent: a failed access tap denies, a failed view hides the
+//! item, a failed presave or changed refuses the write. Who is asked when is in [`crate::calls::items`].
+
+use crate::api::item::parse_draft;
+use crate::error::CallError;
+use crate::invocation;
+use crate::request::setting::Setting;
+use crate::runtime::Runtime;
+use palisade_guard::item::Item;
+use palisade_guard::item::{Draft, Fields, ItemScope};
+use palisade_guard::kind::Kind;
+
+use crate::calls::transaction::{Ran, SharedTransaction, unreached};
+use crate::plugin::Plugin;
+use crate::program::Program;
+use crate::program::entry::{Decision, Entry, ItemChange, Operation, Reply};
+use std::sync::Arc;
+
+/// What the access taps say together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Neutral,
+    Grant,
+    Deny,
+}
+
+/// Asks every access tap. One that denies or fails ends it.
+pub(crate) async fn access(
+    runtime: &Runtime,
+    programs: &[Arc<Program>],
+    setting: &Setting,
+    operation: Operation,
+    item: &Item,
+) -> Result<Verdict, CallError> {
+    let mut verdict = Verdict::Neutral;
+    for program in programs {
+        let plugin = &*program.plugin;
+        let entry = Entry::Access { operation, item: item.clone().into() };
+        match ask(runtime, program, setting, entry).await {
+            Ok(Reply::Decision(Decision::Neutral)) => {}
+            Ok(Reply::Decision(Decision::Grant)) => verdict = Verdict::Grant,
+            Ok(Reply::Decision(Decision::Deny)) => return Ok(Verdict::Deny),
+            // The database is nobody's answer, and neither is a plugin that is not asked: the request fails as a whole.
+            Err(error) if error.is_passing() => return Err(error),
+            Ok(_) | Err(_) => {
+                tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                return Ok(Verdict::Deny);
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+/// Folds an item's fields through the view taps.
+pub(crate) async fn view(
+    runtime: &Runtime,
+    programs: &[Arc<Program>],
+    setting: &Setting,
+    mut item: Item,
+) -> Result<Item, CallError> {
+    for program in programs {
+        let plugin = &*program.plugin;
+        let entry = Entry::View { item: item.clone().into() };
+        let Reply::View(fields) = ask(runtime, program, setting, entry).await? else {
+            return Err(mismatch(plugin));
+        };
+        item.fields = Fields::parse(&fields, &plugin.limits).map_err(|refusal| CallError::Trapped {
+            plugin: plugin.name.to_string(),
+            reason: format!("its view is not acceptable: {refusal}"),
+        })?;
+    }
+    Ok(item)
+}
+
+/// Folds a draft through the presave taps, within the write's transaction.
+pub(crate) async fn presave(
+    runtime: &Runtime,
+    programs: &[Arc<Program>],
+    setting: &Setting,
+    transaction: &mut SharedTransaction,
+    previous: Option<&Item>,
+    mut draft: Draft,
+) -> Result<Draft, CallError> {
+    for program in programs {
+        let plugin = &*program.plugin;
+        let entry =
+            Entry::Presave { previous: previous.cloned().map(Into::into), draft: draft.clone().into() };
+        draft = match take_part(runtime, program, setting, transaction, entry).await? {
+            Reply::Draft(Ok(next)) => checked(plugin, &draft, &next)?,
+            Reply::Draft(Err(message)) => return Err(refused(plugin, message)),
+            _ => return Err(mismatch(plugin)),
+        };
+    }
+    Ok(draft)
+}
+
+/// Tells the changed taps, within the write's transaction.
+pub(crate) async fn changed(
+    runtime: &Runtime,
+    programs: &[Arc<Program>],
+    setting: &Setting,
+    transaction: &mut SharedTransaction,
+    change: &ItemChange,
+) -> Result<(), CallError> {
+    for program in programs {
+        let plugin = &*program.plugin;
+        let entry = Entry::Changed { change: change.clone() };
+        match take_part(runtime, program, setting, transaction, entry).await? {
+            Reply::Done(result) => result.map_err(|message| refused(plugin, message))?,
+            _ => return Err(mismatch(plugin)),
+        }
+    }
+    Ok(())
+}
+
+/// Runs one plugin's cron tap, as an anonymous caller.
+pub(crate) async fn cron(
+    runtime: &Runtime,
+    program: &Arc<Program>,
+    setting: &Setting,
+    scheduled: i64,
+) -> Result<(), CallError> {
+    let plugin = &*program.plugin;
+    let admitted = runtime.admit(program).await?;
+    let session = plugin.session(Kind::Action);
+    let entry = Entry::Cron { scheduled };
+    let ended = invocation::run(runtime, &admitted, Kind::Action, setting, session, entry).await;
+    match ended.reply? {
+        Reply::Done(result) => result.map_err(|message| refused(plugin, message)),
+        _ => Err(mismatch(plugin)),
+    }
+}
+
+/// Enters a plugin as a query, with a snapshot of its own.
+async fn ask(
+    runtime: &Runtime,
+    program: &Arc<Program>,
+    setting: &Setting,
+    entry: Entry,
+) -> Result<Reply, CallError> {
+    let admitted = runtime.admit(program).await?;
+    let (session, own) = (program.plugin.session(Kind::Query), own(setting, program));
+    let ended = invocation::run(runtime, &admitted, Kind::Query, &own, session, entry).await;
+    match (ended.session, ended.reply) {
+        (Some(session), Err(error)) => Err(unreached(error, session.absence())),
+        (_, reply) => reply,
+    }
+}
+
+/// Enters a plugin as a mutation, within a transaction that it shares with others.
+async fn take_part(
+    runtime: &Runtime,
+    program: &Arc<Program>,
+    setting: &Setting,
+    transaction: &mut SharedTransaction,
+    entry: Entry,
+) -> Result<Reply, CallError> {
+    let admitted = runtime.admit(program).await?;
+    let own = own(setting, program);
+    let run = async |session| {
+        let ended = invocation::run(runtime, &admitted, Kind::Mutation, &own, session, entry).await;
+        Ran { session: ended.session, result: ended.reply }
+    };
+    transaction.lend(run).await
+}
+
+/// The request's setting, with the plugin's own wall time where that is shorter.
+fn own(setting: &Setting, program: &Program) -> Setting {
+    setting.for_plugin(&program.plugin.name, &program.plugin.limits)
+}
+
+/// A presave tap may change everything but the type, within the bounds of any draft.
+fn checked(
+    plugin: &Plugin,
+    before: &Draft,
+    after: &crate::program::entry::WitDraft,
+) -> Result<Draft, CallError> {
+    let draft = parse_draft(after, ItemScope::All, &plugin.limits).map_err(|refusal| CallError::Trapped {
+        plugin: plugin.name.to_string(),
+        reason: format!("its draft is not acceptable: {refusal}"),
+    })?;
+    if draft.item_type == before.item_type {
+        return Ok(draft);
+    }
+    Err(CallError::Trapped {
+        plugin: plugin.name.to_string(),
+        reason: "it changed the item's type, which never changes".into(),
+    })
+}
+
+fn refused(plugin: &Plugin, message: String) -> CallError {
+    CallError::Refused { plugin: plugin.name.to_string(), message }
+}
+
+fn mismatch(plugin: &Plugin) -> CallError {
+    CallError::internal(anyhow::anyhow!("a tap of {} gave the answer of another", plugin.name))
+}

@@ -1,0 +1,53 @@
+//! The child's half: one component in, compiled code or a sentence out.
+
+use crate::engine::compiler::{COMPILED, GREETING};
+use crate::engine::{self, Fuel};
+use palisade_guard::limits::COMPONENT_BYTES_MAX;
+use std::io::{Read, Write, stdin, stdout};
+
+/// What the host sends before the component: whether fuel is counted, and the hash of its engine's settings.
+const HEAD_BYTES: usize = 9;
+/// The first byte of an answer that is a sentence.
+const REFUSED: u8 = 1;
+
+/// The child, from its first word to its exit code.
+pub(super) fn run() -> i32 {
+    let done = greet().and_then(|()| answer());
+    i32::from(done.is_err())
+}
+
+fn greet() -> std::io::Result<()> {
+    // A compiler that was taken over gains nothing from programs that change who runs them.
+    rustix::thread::set_no_new_privs(true)?;
+    let mut out = stdout();
+    out.write_all(GREETING)?;
+    out.flush()
+}
+
+fn answer() -> std::io::Result<()> {
+    let (mut head, mut component) = ([0; HEAD_BYTES], Vec::new());
+    stdin().read_exact(&mut head)?;
+    stdin().take(COMPONENT_BYTES_MAX).read_to_end(&mut component)?;
+    let [fuel, settings @ ..] = head;
+    let fuel = if fuel == 0 { Fuel::Uncounted } else { Fuel::Counted };
+    let mut out = stdout();
+    match compile(fuel, u64::from_le_bytes(settings), &component) {
+        Ok(compiled) => {
+            out.write_all(&[COMPILED])?;
+            out.write_all(&compiled)?;
+        }
+        Err(sentence) => {
+            out.write_all(&[REFUSED])?;
+            out.write_all(sentence.as_bytes())?;
+        }
+    }
+    out.flush()
+}
+
+fn compile(fuel: Fuel, settings: u64, component: &[u8]) -> Result<Vec<u8>, String> {
+    let engine = engine::compiling(fuel).map_err(|error| engine::innermost(&error))?;
+    if engine::settings(&engine) != settings {
+        return Err("the compiler has other settings than the host: use the same build of it".into());
+    }
+    engine.precompile_component(component).map_err(|error| engine::innermost(&error))
+}

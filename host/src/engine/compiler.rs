@@ -1,0 +1,251 @@
+//! The compiler: a child process with limits, because no setting of a compiler bounds what it takes.
+//!
+//! The pre-pass refuses the bombs that are known; this is what stops the others. The child is this very program or one that
+//! is named, started with no environment, in no folder of anybody's, and with bounds on its address space and processor
+//! time that the kernel keeps; it gets a component through a pipe and gives back compiled code, or a sentence. What it
+//! gives is trusted as code: it is the same compiler, only elsewhere. Nothing is ever compiled in the host's own process.
+//!
+//! The child's half is `child.rs`. Test: `tests/load/compiler.rs`.
+
+use crate::engine::Fuel;
+use palisade_guard::limits::{
+    COMPILED_BYTES_MAX, COMPILER_ADDRESS_BYTES_MAX, COMPILER_CPU_S_MAX, COMPILER_MESSAGE_BYTES_MAX,
+    COMPILER_START_MS, COMPILER_THREADS_MAX, COMPILER_WALL_MS_MAX, MIB,
+};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use std::io::Error as IoError;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+/// Set for the child alone.
+const ASKED: &str = "PALISADE_COMPILE";
+/// What the child says first, so that a program that does something else is not fed.
+pub(crate) const GREETING: &[u8] = concat!("palisade compiler ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+/// The first byte of an answer that is compiled code; any other begins a sentence.
+pub(crate) const COMPILED: u8 = 0;
+/// This very program, also after its file was replaced by a newer one.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+/// Whether this program would answer as a compiler.
+static ANSWERS: AtomicBool = AtomicBool::new(false);
+
+/// Makes this program the compiler of its hosts: call it first thing in `main`. Returns at once, unless this process was
+/// started by a host to compile a component: then it does that, and ends.
+///
+/// ```no_run
+/// palisade::compile_if_asked();
+/// // Then what the program is for.
+/// ```
+pub fn compile_if_asked() {
+    if std::env::var_os(ASKED).is_some() {
+        std::process::exit(super::child::run());
+    }
+    ANSWERS.store(true, Ordering::Relaxed);
+}
+
+/// Who compiles components for a host, and what it may take. Bounds can be lowered, never raised.
+#[derive(Debug)]
+pub struct Compiler {
+    program: Option<PathBuf>,
+    address_bytes: u64,
+    cpu_s: u64,
+    wall_ms: u64,
+    compiled_bytes: u64,
+    /// One at a time: what it may take is a part of the machine.
+    turn: Mutex<()>,
+}
+
+impl Default for Compiler {
+    fn default() -> Self {
+        Self::this_program()
+    }
+}
+
+impl Compiler {
+    /// This program, which calls [`compile_if_asked`] first thing in `main`.
+    pub fn this_program() -> Self {
+        Self {
+            program: None,
+            address_bytes: COMPILER_ADDRESS_BYTES_MAX,
+            cpu_s: COMPILER_CPU_S_MAX,
+            wall_ms: COMPILER_WALL_MS_MAX,
+            compiled_bytes: COMPILED_BYTES_MAX,
+            turn: Mutex::default(),
+        }
+    }
+
+    /// Another program that does: the `palisade` command, of the same version.
+    pub fn program(path: impl Into<PathBuf>) -> Self {
+        Self { program: Some(path.into()), ..Self::default() }
+    }
+
+    /// Bytes of address space of the child: 2 GiB unless lowered.
+    pub fn address_bytes(mut self, max: u64) -> Self {
+        self.address_bytes = self.address_bytes.min(max);
+        self
+    }
+
+    /// Seconds of processor time of the child, over all of its threads: 60 unless lowered.
+    pub fn cpu_s(mut self, max: u64) -> Self {
+        self.cpu_s = self.cpu_s.min(max);
+        self
+    }
+
+    /// Milliseconds from its start to its answer: 120,000 unless lowered.
+    pub fn wall_ms(mut self, max: u64) -> Self {
+        self.wall_ms = self.wall_ms.min(max);
+        self
+    }
+
+    /// Bytes of compiled code: 256 MiB unless lowered.
+    pub fn compiled_bytes(mut self, max: u64) -> Self {
+        self.compiled_bytes = self.compiled_bytes.min(max);
+        self
+    }
+
+    /// Compiles a component for the engine whose settings have this hash.
+    pub(crate) async fn compile(
+        &self,
+        fuel: Fuel,
+        settings: u64,
+        component: &[u8],
+    ) -> Result<Vec<u8>, CompileError> {
+        let _turn = self.turn.lock().await;
+        let mut child = self.start()?;
+        let answer = self.converse(&mut child, fuel, settings, component);
+        let answer = timeout(Duration::from_millis(self.wall_ms), answer).await;
+        answer.unwrap_or_else(|_| {
+            Err(CompileError::Component(format!("it takes more than {} ms to compile", self.wall_ms)))
+        })
+    }
+
+    fn start(&self) -> Result<Child, CompileError> {
+        let program = match &self.program {
+            Some(program) => program,
+            None if ANSWERS.load(Ordering::Relaxed) => Path::new(THIS_PROGRAM),
+            None => return Err(CompileError::Nobody),
+        };
+        let mut command = Command::new(program);
+        command.env_clear().env(ASKED, "").env("RAYON_NUM_THREADS", COMPILER_THREADS_MAX.to_string());
+        // Without it a program that is linked to libraries of its own does not start.
+        if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
+            command.env("LD_LIBRARY_PATH", path);
+        }
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.kill_on_drop(true).spawn();
+        child.map_err(|error| CompileError::Start(program.display().to_string(), error))
+    }
+
+    async fn converse(
+        &self,
+        child: &mut Child,
+        fuel: Fuel,
+        settings: u64,
+        component: &[u8],
+    ) -> Result<Vec<u8>, CompileError> {
+        let (Some(mut stdin), Some(mut stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(CompileError::Broken(IoError::other("a pipe is missing")));
+        };
+        let mut greeting = [0; GREETING.len()];
+        let greeted =
+            timeout(Duration::from_millis(COMPILER_START_MS), stdout.read_exact(&mut greeting)).await;
+        if !matches!(greeted, Ok(Ok(_))) || greeting != GREETING {
+            return Err(CompileError::NoCompiler);
+        }
+        self.bound(child)?;
+        let ask = async {
+            // A child that ends early closes its side; how it ended says more than that.
+            let _ = stdin.write_all(&[u8::from(fuel == Fuel::Counted)]).await;
+            let _ = stdin.write_all(&settings.to_le_bytes()).await;
+            let _ = stdin.write_all(component).await;
+            drop(stdin);
+        };
+        let answer = read(stdout, self.compiled_bytes.saturating_add(1));
+        let complaint = read(stderr, COMPILER_MESSAGE_BYTES_MAX);
+        let ((), answer, complaint) = tokio::join!(ask, answer, complaint);
+        let (mut answer, complaint) = (answer?, complaint?);
+        // One of them says what the others are.
+        if answer.len() as u64 > self.compiled_bytes.saturating_add(1) {
+            let sentence = format!("it makes more than {} bytes of compiled code", self.compiled_bytes);
+            return Err(CompileError::Component(sentence));
+        }
+        let status = child.wait().await.map_err(CompileError::Broken)?;
+        if !status.success() {
+            return Err(CompileError::Component(self.ended(status, &complaint)));
+        }
+        if answer.first() == Some(&COMPILED) {
+            return Ok(answer.split_off(1));
+        }
+        answer.truncate(usize::try_from(COMPILER_MESSAGE_BYTES_MAX).unwrap_or(usize::MAX));
+        let sentence = String::from_utf8_lossy(answer.get(1..).unwrap_or_default());
+        Err(CompileError::Component(sentence.trim().replace('\n', " ")))
+    }
+
+    /// Sets the child's bounds, before it is given anything: the kernel keeps them.
+    fn bound(&self, child: &Child) -> Result<(), CompileError> {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let bounds = [
+            (Resource::As, self.address_bytes, self.address_bytes),
+            // Told at the first and killed at the second.
+            (Resource::Cpu, self.cpu_s, self.cpu_s.saturating_add(1)),
+            // It writes to pipes alone, and leaves nothing when it fails.
+            (Resource::Fsize, 0, 0),
+            (Resource::Core, 0, 0),
+        ];
+        for (resource, current, maximum) in bounds {
+            let bound = Rlimit { current: Some(current), maximum: Some(maximum) };
+            prlimit(pid, resource, bound).map_err(|error| CompileError::Broken(error.into()))?;
+        }
+        Ok(())
+    }
+
+    /// Why it ended without an answer.
+    fn ended(&self, status: ExitStatus, complaint: &[u8]) -> String {
+        let complaint = String::from_utf8_lossy(complaint);
+        tracing::warn!(%status, complaint = complaint.trim(), "the compiler ended early");
+        if status.signal() == Some(Signal::XCPU.as_raw()) {
+            return format!("it takes more than {} s of processor time to compile", self.cpu_s);
+        }
+        // How a Rust program says that it got no memory, and how the system says it of a thread.
+        if ["memory allocation of", "os error 11", "os error 12"].iter().any(|says| complaint.contains(says))
+        {
+            let mib = self.address_bytes / MIB;
+            return format!("it takes more than {mib} MiB of address space to compile");
+        }
+        format!("the compiler failed on it ({status}); the host's log says more")
+    }
+}
+
+/// What a pipe gives, and one byte more than it may at most.
+async fn read(pipe: impl AsyncRead + Unpin, max: u64) -> Result<Vec<u8>, CompileError> {
+    let mut bytes = Vec::new();
+    pipe.take(max.saturating_add(1)).read_to_end(&mut bytes).await.map_err(CompileError::Broken)?;
+    Ok(bytes)
+}
+
+/// Why there is no compiled code.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompileError {
+    #[error("{0}")]
+    Component(String),
+    #[error(
+        "nobody compiles for this host: call `palisade::compile_if_asked()` first thing in `main`, or name the `palisade` command with `HostBuilder::compiler`"
+    )]
+    Nobody,
+    #[error(
+        "the compiler does not answer as one of version {}: its `main` has to call `palisade::compile_if_asked()` first", env!("CARGO_PKG_VERSION")
+    )]
+    NoCompiler,
+    #[error("the compiler {0} cannot be started: {1}")]
+    Start(String, IoError),
+    #[error("the compiler cannot be talked to: {0}")]
+    Broken(IoError),
+}

@@ -1,0 +1,242 @@
+//! Building a host: what is not set has a default that works.
+
+use crate::audit::Audit;
+use crate::engine::artifact::Artifacts;
+use crate::engine::compiler::Compiler;
+use crate::engine::lane::Lanes;
+use crate::error::LoadError;
+use crate::host::Host;
+use crate::metrics::Metrics;
+use crate::program::link::Machines;
+use crate::program::load::Loader;
+use crate::runtime::{Registry, Runtime};
+use crate::supervision::Supervision;
+use palisade_guard::address::AddressPolicy;
+use palisade_guard::grant::Policy;
+use palisade_guard::limits::{INSTANCES_TOTAL_MAX, Limits, PLUGIN_SEATS_MAX};
+use palisade_store::Backends;
+use palisade_store::cache::InProcessCache;
+use palisade_store::http::{DefaultClient, HttpClient, SecretStore, Secrets};
+use palisade_store::log::TracingLog;
+use palisade_store::postgres::items::PostgresItems;
+use palisade_store::postgres::users::Users;
+use palisade_store::postgres::variables::PostgresVariables;
+use palisade_store::postgres::{Database, DatabaseUrl};
+use palisade_store::private::{PrivateOptions, PrivateServer};
+use palisade_store::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Builds a [`Host`]. What is not set has a default that works.
+#[derive(Default)]
+pub struct HostBuilder {
+    database: Option<String>,
+    private: Option<PrivateOptions>,
+    plugin_connections: Option<usize>,
+    plugins: Vec<(PathBuf, Policy)>,
+    compiler: Compiler,
+    compiled: Option<PathBuf>,
+    users: Option<Arc<dyn UserStore>>,
+    cache: Option<Arc<dyn CacheStore>>,
+    log: Option<Arc<dyn LogSink>>,
+    variables: Option<Arc<dyn VariableStore>>,
+    items: Option<Arc<dyn ItemStore>>,
+    http: Option<Arc<dyn HttpClient>>,
+    secrets: Option<Arc<dyn SecretStore>>,
+    addresses: AddressPolicy,
+    audit: Option<PathBuf>,
+    limits: Option<Limits>,
+}
+
+impl HostBuilder {
+    /// The database, as a URL or a list of `key=value`; see [`DatabaseUrl`]. Unless given, `DATABASE_URL` is used; unless
+    /// that is set, a private server is started.
+    pub fn database(mut self, url: impl Into<String>) -> Self {
+        self.database = Some(url.into());
+        self
+    }
+
+    /// A private server with these options, whatever `DATABASE_URL` says.
+    pub fn private_database(mut self, options: PrivateOptions) -> Self {
+        self.private = Some(options);
+        self
+    }
+
+    /// How many connections to the database all plugins together may hold: 64 unless given, at least 1. Whoever finds none
+    /// free waits for 5 s. The host itself holds up to 20 more.
+    pub fn plugin_connections(mut self, connections: usize) -> Self {
+        self.plugin_connections = Some(connections.max(1));
+        self
+    }
+
+    /// A plugin: its folder or its `palisade.toml`, and what it may have.
+    pub fn plugin(mut self, path: impl Into<PathBuf>, policy: Policy) -> Self {
+        self.plugins.push((path.into(), policy));
+        self
+    }
+
+    /// Who compiles components, in a process of its own: unless given, this program, whose `main` then has to call
+    /// [`compile_if_asked`](crate::compile_if_asked) first.
+    pub fn compiler(mut self, compiler: Compiler) -> Self {
+        self.compiler = compiler;
+        self
+    }
+
+    /// Keeps compiled code in a folder that belongs to this host alone. Unless given, each start compiles.
+    pub fn compiled_code(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.compiled = Some(folder.into());
+        self
+    }
+
+    /// Who stands behind `user` and bearer tokens.
+    pub fn users(mut self, users: Arc<dyn UserStore>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// What stands behind `cache`.
+    pub fn cache(mut self, cache: Arc<dyn CacheStore>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Where log records of plugins go.
+    pub fn log(mut self, log: Arc<dyn LogSink>) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// What stands behind `variables`.
+    pub fn variables(mut self, variables: Arc<dyn VariableStore>) -> Self {
+        self.variables = Some(variables);
+        self
+    }
+
+    /// What stands behind `item`.
+    pub fn items(mut self, items: Arc<dyn ItemStore>) -> Self {
+        self.items = Some(items);
+        self
+    }
+
+    /// What sends the requests of `http`, one hop at a time.
+    pub fn http_client(mut self, http: Arc<dyn HttpClient>) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Secrets that plugins name and never see.
+    pub fn secrets(mut self, secrets: impl SecretStore + 'static) -> Self {
+        self.secrets = Some(Arc::new(secrets));
+        self
+    }
+
+    /// Addresses that are reached although they are not public, or not although they are.
+    pub fn addresses(mut self, addresses: AddressPolicy) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// What no plugin of this host may exceed, whatever its policy says: the limit in effect is the smallest of the host's,
+    /// the policy's and the manifest's. Unless given, only what no host can give stands above the policies: 256 MiB of
+    /// memory, and the usual times, tables, instances and stack.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Unless given, there is none. The
+    /// folder is made where it is missing; several hosts may share a file.
+    pub fn audit_log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.audit = Some(file.into());
+        self
+    }
+
+    /// Starts what is missing, connects, migrates, and loads the plugins.
+    pub async fn build(self) -> Result<Host, LoadError> {
+        // First, so that a log that cannot be written stops the start before anything runs.
+        let audit = audit(self.audit.as_deref())?;
+        let (url, private) = database(self.database, self.private).await?;
+        let connections = self.plugin_connections.unwrap_or(PLUGIN_SEATS_MAX);
+        let database = Database::connect(url, connections).await?;
+        let machines = Machines::new().map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let artifacts = match &self.compiled {
+            Some(folder) => Some(
+                Artifacts::open(folder)
+                    .map_err(|source| LoadError::File { path: folder.display().to_string(), source })?,
+            ),
+            None => None,
+        };
+        let http = match self.http {
+            Some(http) => http,
+            None => Arc::new(
+                DefaultClient::new(self.addresses.clone())
+                    .map_err(|error| LoadError::Engine(format!("{error:?}")))?,
+            ),
+        };
+        let backends = Backends {
+            users: self.users.unwrap_or_else(|| Arc::new(Users::new(database.clone()))),
+            cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::default())),
+            log: self.log.unwrap_or_else(|| Arc::new(TracingLog)),
+            variables: self.variables.unwrap_or_else(|| Arc::new(PostgresVariables)),
+            items: self.items.unwrap_or_else(|| Arc::new(PostgresItems)),
+            secrets: self.secrets.unwrap_or_else(|| Arc::new(Secrets::default())),
+            http,
+        };
+        let supervision =
+            Supervision::open(&database, audit).await.map_err(|refusal| LoadError::Database {
+                sentence: "the database does not say which plugins are disabled".to_owned(),
+                source: refusal.into(),
+            })?;
+        let supervision = Arc::new(supervision);
+        let metrics = Arc::new(Metrics::new());
+        let loader = Loader {
+            machines,
+            compiler: self.compiler,
+            artifacts,
+            database: database.clone(),
+            addresses: self.addresses,
+            supervision: Arc::clone(&supervision),
+            metrics: Arc::clone(&metrics),
+            limits: self.limits.iter().fold(Limits::ceiling(), Limits::lowered_to),
+        };
+        let runtime = Arc::new(Runtime {
+            backends: Arc::new(backends),
+            registry: Registry::default(),
+            database,
+            admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
+            lanes: Lanes::default(),
+            supervision,
+            metrics,
+        });
+        let host = Host::start(runtime, loader, private);
+        host.load_all(&self.plugins).await?;
+        Ok(host)
+    }
+}
+
+fn audit(file: Option<&Path>) -> Result<Audit, LoadError> {
+    let Some(file) = file else { return Ok(Audit::default()) };
+    Audit::open(file).map_err(|source| LoadError::File { path: file.display().to_string(), source })
+}
+
+/// The database that is named, by the caller or by the environment, or a private one.
+async fn database(
+    url: Option<String>,
+    private: Option<PrivateOptions>,
+) -> Result<(DatabaseUrl, Option<PrivateServer>), LoadError> {
+    let named = url.or_else(|| std::env::var("DATABASE_URL").ok().filter(|_| private.is_none()));
+    if let Some(url) = named {
+        return Ok((url.parse()?, None));
+    }
+    let options = match private {
+        Some(options) => Ok(options),
+        None => std::env::current_dir()
+            .map_err(anyhow::Error::new)
+            .and_then(|folder| Ok(PrivateOptions::of_project(&folder)?)),
+    };
+    let refused = |source: anyhow::Error| LoadError::Database { sentence: source.to_string(), source };
+    let server =
+        PrivateServer::start(options.map_err(refused)?).await.map_err(|error| refused(error.into()))?;
+    Ok((server.config().into(), Some(server)))
+}

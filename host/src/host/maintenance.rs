@@ -1,0 +1,62 @@
+//! What a host does while nobody calls: closes idle connections, and runs cron taps when they are due.
+
+use crate::calls::tap;
+use crate::error::CallError;
+use crate::program::Program;
+use crate::request::Request;
+use crate::request::setting::Setting;
+use crate::runtime::Runtime;
+use palisade_guard::caller::Caller;
+use palisade_guard::clock::Clock;
+use palisade_guard::kind::Kind;
+use palisade_guard::limits::MAINTENANCE_S;
+use palisade_guard::request_context::RequestId;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// Runs until the host is gone.
+pub(super) async fn run(runtime: Weak<Runtime>) {
+    let mut due: HashMap<String, Instant> = HashMap::new();
+    let mut running: HashMap<String, JoinHandle<()>> = HashMap::new();
+    let mut tick = tokio::time::interval(Duration::from_secs(MAINTENANCE_S));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let Some(runtime) = runtime.upgrade() else { return };
+        runtime.database.reap();
+        let programs = runtime.registry.all();
+        // A plugin that is unloaded, and loaded again, waits for its first run as any other does.
+        due.retain(|name, _| programs.iter().any(|program| program.plugin.name.as_str() == name));
+        for program in programs {
+            program.plugin.reap();
+            let Some(cron) = program.taps.cron else { continue };
+            let now = Instant::now();
+            let name = program.plugin.name.to_string();
+            let next = due.entry(name.clone()).or_insert_with(|| now + cron.every);
+            // A run that takes longer than its interval is not joined by another.
+            let is_running = running.get(&name).is_some_and(|run| !run.is_finished());
+            if *next <= now && !is_running {
+                *next = now + cron.every;
+                let scheduled = Clock::running().now();
+                // Each alone: a slow one holds up no other, and its own next run comes at its time.
+                let run = tokio::spawn(self::cron(Arc::clone(&runtime), program, scheduled));
+                running.insert(name, run);
+            }
+        }
+    }
+}
+
+/// Runs one plugin's cron tap.
+async fn cron(runtime: Arc<Runtime>, program: Arc<Program>, scheduled: i64) {
+    let request = Arc::new(Request::new(RequestId::random(), Caller::Anonymous));
+    let setting = Setting::new(request, Kind::Action, &program.plugin.limits);
+    match tap::cron(&runtime, &program, &setting, scheduled).await {
+        // Already reported when it was quarantined or disabled, and not again at each of its times.
+        Ok(()) | Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
+        Err(error) => {
+            tracing::error!(plugin = program.plugin.name.as_str(), %error, "a cron tap failed");
+        }
+    }
+}

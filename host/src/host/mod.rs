@@ -1,0 +1,228 @@
+//! The public face: call plugins, deal in items, see what is loaded.
+
+mod builder;
+mod info;
+mod maintenance;
+
+pub use builder::HostBuilder;
+pub use info::{FunctionInfo, PluginInfo};
+
+use crate::calls::call::Call;
+use crate::calls::items::Items;
+use crate::calls::typed::Typed;
+use crate::error::{CallError, LoadError};
+use crate::program::Program;
+use crate::program::load::Loader;
+use crate::runtime::Runtime;
+use crate::supervision::{self, OPERATOR_PERMISSION, PluginStatus};
+use futures_util::{StreamExt, TryStreamExt};
+use palisade_guard::caller::Caller;
+use palisade_guard::grant::Policy;
+use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
+use palisade_guard::user::Permission;
+use palisade_store::postgres::users::Users;
+use palisade_store::private::PrivateServer;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_util::task::AbortOnDropHandle;
+
+/// A host with its plugins. Cheap to clone; all clones are the same host.
+#[derive(Clone)]
+pub struct Host {
+    runtime: Arc<Runtime>,
+    loader: Arc<Loader>,
+    private: Option<Arc<PrivateServer>>,
+    tasks: Arc<[AbortOnDropHandle<()>; 2]>,
+}
+
+impl Host {
+    /// Begins to build a host.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Begins a call of `interface/function` of a plugin: `host.call("blog", "posts/list").arguments(json).await`.
+    pub fn call<'a>(&'a self, plugin: &'a str, function: &'a str) -> Call<'a> {
+        Call::new(&self.runtime, plugin, function)
+    }
+
+    /// A function with Rust types in place of JSON, found once.
+    ///
+    /// ```standalone_crate
+    /// # use palisade::store::private::PrivateOptions;
+    /// # use palisade::{Host, Policy};
+    /// #[derive(serde::Serialize)]
+    /// struct Greet {
+    ///     name: String,
+    /// }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # palisade::compile_if_asked();
+    /// # let host = Host::builder()
+    /// #     .private_database(PrivateOptions::temporary())
+    /// #     .plugin("../target/guests/example-plugins/greeter", Policy::harmless())
+    /// #     .build()
+    /// #     .await?;
+    /// let greet = host.typed::<Greet, String>("greeter", "greeting/greet")?;
+    /// assert_eq!(greet.call(&Greet { name: "Ada".into() }).await?, "Hello, Ada!");
+    /// # host.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn typed<Arguments: Serialize + Sync, Answer: DeserializeOwned>(
+        &self,
+        plugin: &str,
+        function: &str,
+    ) -> Result<Typed<Arguments, Answer>, CallError> {
+        Typed::resolve(Arc::clone(&self.runtime), plugin, function)
+    }
+
+    /// Items as a caller may see and change them, through every tap: `host.items(caller).get(id).await`.
+    pub fn items(&self, caller: Caller) -> Items<'_> {
+        Items::new(&self.runtime, caller)
+    }
+
+    /// Loads a plugin, or a new version of one that is loaded; running calls finish on the old one.
+    pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
+        let program = self.loader.load(path.as_ref(), policy).await?;
+        let program = Arc::new(self.loader.attack(program).await?);
+        program.plugin.availability.renew();
+        self.runtime.registry.swap(&program);
+        Ok(PluginInfo::of(&program))
+    }
+
+    /// Unloads a plugin: new calls and items no longer reach it, running ones finish. Its tables, items and variables stay,
+    /// and so does whether an operator has disabled it. `false` where no plugin of this name is loaded.
+    pub fn unload(&self, plugin: &str) -> bool {
+        self.runtime.registry.remove(plugin).is_some()
+    }
+
+    /// Loads all plugins of a start. Attacks begin when all are installed, so that each is tried on what the others have.
+    async fn load_all(&self, plugins: &[(PathBuf, Policy)]) -> Result<(), LoadError> {
+        let loader = &self.loader;
+        let mut installed = Vec::new();
+        for (path, policy) in plugins {
+            installed.push(loader.load(path, policy).await?);
+        }
+        let attacked = futures_util::stream::iter(installed).map(|program| loader.attack(program));
+        let programs: Vec<Program> = attacked.buffered(LOOKUP_CONNECTIONS_MAX).try_collect().await?;
+        for program in programs {
+            self.runtime.registry.swap(&Arc::new(program));
+        }
+        Ok(())
+    }
+
+    /// The plugins that are loaded, by name.
+    pub fn plugins(&self) -> Vec<PluginInfo> {
+        self.runtime.registry.all().iter().map(|program| PluginInfo::of(program)).collect()
+    }
+
+    /// The plugins that are loaded, by name, and whether each is served.
+    pub fn statuses(&self) -> Vec<PluginStatus> {
+        let status = |program: &Arc<Program>| PluginStatus {
+            name: program.plugin.name.to_string(),
+            version: program.plugin.version.to_string(),
+            status: program.plugin.availability.status(),
+        };
+        self.runtime.registry.all().iter().map(status).collect()
+    }
+
+    /// What happened so far and how things stand, in the text format that Prometheus reads (`OpenMetrics`): the same that the
+    /// server answers at `/metrics`. Labels are names of plugins, kinds, outcomes, states and [limits](palisade_guard::limits), and
+    /// never a guest's or a caller's text. Counters begin at zero with the host; what there is, is in `metrics.rs`.
+    ///
+    /// ```standalone_crate
+    /// # use palisade::store::private::PrivateOptions;
+    /// # use palisade::{Host, Policy};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # palisade::compile_if_asked();
+    /// # let host = Host::builder()
+    /// #     .private_database(PrivateOptions::temporary())
+    /// #     .plugin("../target/guests/example-plugins/greeter", Policy::harmless())
+    /// #     .build()
+    /// #     .await?;
+    /// host.call("greeter", "greeting/greet").arguments(serde_json::json!({ "name": "Ada" })).await?;
+    /// let answered = r#"palisade_invocations_total{plugin="greeter",kind="query",outcome="answered"} 1"#;
+    /// assert!(host.metrics().contains(answered));
+    /// # host.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> String {
+        self.runtime.metrics.text(&self.statuses(), self.runtime.database.plugin_connections())
+    }
+
+    /// Disables a plugin until [`enable`](Self::enable): on this host at once, running calls included, whose changes are
+    /// undone; on every other host of the database within
+    /// [`SWITCH_POLL_MS`](palisade_guard::limits::SWITCH_POLL_MS), and after a restart. The plugin need not be loaded here. With the database
+    /// away it is an error, and the plugin is disabled on this host all the same; that is written down as soon as it can be.
+    pub async fn disable(&self, plugin: &str, reason: &str) -> Result<(), CallError> {
+        self.disable_by(plugin, reason, "by the host's owner").await
+    }
+
+    /// Enables a plugin that is disabled, and lifts its quarantine, as far as [`disable`](Self::disable) reaches.
+    pub async fn enable(&self, plugin: &str) -> Result<(), CallError> {
+        self.enable_by(plugin, "by the host's owner").await
+    }
+
+    /// Disables a plugin for somebody whom the audit log names.
+    pub async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<(), CallError> {
+        self.runtime.supervision.disable(&self.runtime.database, plugin, reason, by).await
+    }
+
+    /// Enables a plugin for somebody whom the audit log names.
+    pub async fn enable_by(&self, plugin: &str, by: &str) -> Result<(), CallError> {
+        self.runtime.supervision.enable(&self.runtime.database, plugin, by).await
+    }
+
+    /// The users of the host's own tables, whoever else may stand behind `user`.
+    pub fn users(&self) -> Users {
+        Users::new(self.runtime.database.clone())
+    }
+
+    /// Who a bearer token identifies.
+    pub async fn identify(&self, token: &str) -> Result<Option<Caller>, CallError> {
+        Ok(self.runtime.backends.users.by_token(token).await?.map(Caller::user))
+    }
+
+    /// Whether the host can serve: its database answers.
+    pub async fn ready(&self) -> Result<(), CallError> {
+        Ok(self.runtime.database.ping().await?)
+    }
+
+    /// Stops the host: connections are closed, and a private database with them.
+    pub async fn stop(self) {
+        self.tasks.iter().for_each(AbortOnDropHandle::abort);
+        self.runtime.supervision.audit().flush().await;
+        self.runtime.database.close();
+        if let Some(private) = self.private.and_then(Arc::into_inner) {
+            private.stop().await;
+        }
+    }
+
+    /// Whether a caller may list, disable and enable plugins: who holds [`OPERATOR_PERMISSION`], and the host itself.
+    pub async fn may_operate(&self, caller: &Caller) -> Result<bool, CallError> {
+        if matches!(caller, Caller::Host) {
+            return Ok(true);
+        }
+        let held = self.runtime.backends.users.permissions(&caller.roles()).await?;
+        Ok(held.contains(Permission::parse(OPERATOR_PERMISSION)?.as_str()))
+    }
+
+    /// A number that is another one after each change of the plugins that are loaded: for what is made of them and kept.
+    pub fn plugins_version(&self) -> u64 {
+        self.runtime.registry.version()
+    }
+
+    /// A host of these parts, with its maintenance under way.
+    fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>) -> Self {
+        let maintenance = tokio::spawn(maintenance::run(Arc::downgrade(&runtime)));
+        let watch = supervision::watch(Arc::downgrade(&runtime.supervision), runtime.database.clone());
+        let tasks = [maintenance, tokio::spawn(watch)].map(AbortOnDropHandle::new);
+        Self { runtime, loader: Arc::new(loader), private: private.map(Arc::new), tasks: Arc::new(tasks) }
+    }
+}

@@ -1,0 +1,170 @@
+//! One invocation: a fresh store, its limits and deadline, the call, and what became of it.
+//!
+//! Everything a guest can touch while it runs hangs off [`State`], and dies with the store. Which transaction the
+//! invocation is part of is the caller's to say; see [`crate::calls::call`] for functions and [`crate::calls::tap`] for taps.
+
+mod failure;
+mod usage;
+
+use crate::engine::Fuel;
+use crate::engine::lane::{self, Lane};
+use crate::error::CallError;
+use crate::metrics::Became;
+use crate::program::Program;
+use crate::program::entry::{Entry, Reply};
+use crate::request::random::Random;
+use crate::request::setting::Setting;
+use crate::runtime::{Admitted, Runtime};
+use crate::state::{Memory, Meter, Records, State};
+use crate::supervision::Evidence;
+use failure::{blame, exceeded, hit, out_of_time, panicked, time_allowed};
+use futures_util::FutureExt;
+use palisade_guard::kind::Kind;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::{self, Limit};
+use palisade_store::Backends;
+use palisade_store::postgres::session::Session;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, UpdateDeadline};
+
+/// An invocation that is over. The session is gone with a call that had to be cut off.
+pub(crate) struct Ended {
+    pub(crate) session: Option<Session>,
+    pub(crate) ledger: Ledger,
+    pub(crate) reply: Result<Reply, CallError>,
+}
+
+/// Runs one entry of a plugin in a fresh store.
+pub(crate) async fn run(
+    runtime: &Runtime,
+    admitted: &Admitted,
+    kind: Kind,
+    setting: &Setting,
+    session: Session,
+    entry: Entry,
+) -> Ended {
+    let (backends, lane) = (Arc::clone(&runtime.backends), entry.lane());
+    let invocation =
+        Invocation { backends, admitted: admitted.clone(), kind, lane, setting: setting.clone() };
+    runtime.lanes.carry(lane, invocation.run(session, entry)).await.unwrap_or_else(|| {
+        let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped under a call")));
+        Ended { session: None, ledger: Ledger::new(admitted.program.plugin.limits.clone()), reply }
+    })
+}
+
+/// All that an invocation needs of the host: it may change threads, and outlive its caller for a moment.
+struct Invocation {
+    backends: Arc<Backends>,
+    /// Held until the invocation itself is gone, wherever it is by then.
+    admitted: Admitted,
+    kind: Kind,
+    lane: Lane,
+    setting: Setting,
+}
+
+impl Invocation {
+    async fn run(self, session: Session, entry: Entry) -> Ended {
+        let Self { admitted: Admitted { program, .. }, kind, setting, .. } = &self;
+        let plugin = &program.plugin;
+        let (name, began) = (entry.name(), Instant::now());
+        let pass = match plugin.availability.enter() {
+            Ok(pass) => pass,
+            Err(error) => {
+                plugin.tally.turned_away();
+                let ledger = Ledger::new(plugin.limits.clone());
+                return Ended { session: Some(session), ledger, reply: Err(error) };
+            }
+        };
+        let count = plugin.tally.begin(*kind);
+        let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
+        let mut store = self.store(session.on_behalf(claim));
+        let entered = AssertUnwindSafe(program.enter(&mut store, *kind, entry)).catch_unwind();
+        let cut = tokio::select! {
+            biased;
+            () = pass.isolated() => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
+            result = tokio::time::timeout_at(setting.deadline, entered) => {
+                result.map_err(|_| exceeded(plugin, out_of_time(plugin, *kind)))
+            }
+        };
+        let cut_off = cut.is_err();
+        let reply = match cut {
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
+            Ok(Err(panic)) => Err(panicked(&*panic)),
+            Err(error) => Err(error),
+        };
+        let fuel = usage::burnt(&store);
+        let mut state = store.into_data();
+        let printed = state.wasi.take().map(|closed| closed.records()).unwrap_or_default();
+        state.log().close(printed);
+        state.close_account(began.elapsed(), fuel);
+        state.tell_usage(name.as_str());
+        let State { session, ledger, .. } = state;
+        let reply = match session.exceeded() {
+            Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
+            _ => reply,
+        };
+        for limit in hit(&ledger, &reply) {
+            plugin.availability.ran_into(limit);
+            plugin.tally.ran_into(limit);
+        }
+        // A guest that fails because the database was away, or because it will run again, has not failed.
+        let runs_again = session.runs_again();
+        let is_error = reply.as_ref().map(Reply::is_error);
+        count.end(if runs_again { Became::Again } else { Became::of(&is_error) });
+        let is_spared = runs_again || session.absence().is_some();
+        let evidence = Evidence::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, *kind));
+        pass.settle(if is_spared { Evidence::Neither } else { evidence });
+        // A session whose call was cut off cancels its statement as it is dropped.
+        Ended { session: (!cut_off).then_some(session), ledger, reply }
+    }
+
+    fn store(&self, session: Session) -> Store<State> {
+        let Self { admitted: Admitted { program, .. }, setting, .. } = self;
+        let Program { plugin, machine, .. } = &**program;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX));
+        let state = State {
+            plugin: Arc::clone(plugin),
+            backends: Arc::clone(&self.backends),
+            request: Arc::clone(&setting.request),
+            kind: self.kind,
+            ledger: Ledger::new(plugin.limits.clone()),
+            clock: setting.clock,
+            random: Random::new(self.kind, setting.seed),
+            session,
+            table,
+            memory: Memory::new(&plugin.limits),
+            meter: Meter::start(self.lane),
+            wasi: None,
+            deadline: setting.deadline,
+            records: Records::default(),
+        };
+        let mut store = Store::new(machine.engine.wasmtime(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
+        store.set_max_component_handles(
+            usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX),
+        );
+        if Fuel::under(&plugin.limits) == Fuel::Counted {
+            // Code that counts and is given nothing runs nothing: a failure here lets no guest run on.
+            let _given = store.set_fuel(plugin.limits.get(Limit::Fuel));
+        }
+        store.call_hook(|mut context, hook| context.data_mut().cross(hook));
+        store.set_epoch_deadline(1);
+        // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
+        store.epoch_deadline_callback(|mut context| {
+            // A tick comes through the same hook as a host call, and is not one.
+            let state = context.data_mut();
+            state.ledger.release(Limit::HostCalls, 1);
+            if lane::has_run(state.meter.guest_ms()) {
+                state.meter.change_to_slow();
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store
+    }
+}

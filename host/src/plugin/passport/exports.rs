@@ -1,0 +1,75 @@
+//! The difference between what a manifest names and what a component exports, as a diff of the world's WIT.
+//!
+//! `-` is named and not exported, `+` exported and not named. What both have is left out: the lines that are shown are the
+//! ones to change. Sorted by name, and bounded: a component can export as much as it likes.
+
+use super::TAPS;
+use palisade_guard::kind::PACKAGE;
+use palisade_guard::limits::{EXPORT_LINE_CHARS_MAX, EXPORT_LINES_MAX};
+use palisade_guard::manifest::Manifest;
+use std::collections::BTreeSet;
+use wasmtime::component::types::{self, ComponentItem};
+
+/// What a manifest names: interfaces with a kind, and taps.
+pub(super) fn named(manifest: &Manifest) -> BTreeSet<String> {
+    let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps));
+    let taps = taps.map(|(tap, ..)| format!("{PACKAGE}/{tap}"));
+    manifest.exports.keys().cloned().chain(taps).collect()
+}
+
+/// What a component exports, without versions.
+pub(super) fn exported(component: &types::Component, engine: &wasmtime::Engine) -> BTreeSet<String> {
+    let exports = component.exports(engine).filter(|(_, item)| {
+        matches!(item.ty, ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_))
+    });
+    exports.map(|(name, _)| name.split('@').next().unwrap_or(name).to_owned()).collect()
+}
+
+/// The lines, each after a line break; nothing where there is no difference.
+pub(super) fn difference(named: &BTreeSet<String>, exported: &BTreeSet<String>) -> String {
+    let differing: BTreeSet<&String> = named.symmetric_difference(exported).collect();
+    if differing.is_empty() {
+        return String::new();
+    }
+    let line = |name: &&String| {
+        let sign = if named.contains(*name) { '-' } else { '+' };
+        let short: String = name.chars().take(EXPORT_LINE_CHARS_MAX).collect();
+        let end = if short.len() < name.len() { '…' } else { ';' };
+        format!("\n{sign} export {short}{end}")
+    };
+    let lines: String = differing.iter().take(EXPORT_LINES_MAX).map(line).collect();
+    let more = match differing.len().saturating_sub(EXPORT_LINES_MAX) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    format!("\npalisade.toml (-) and the component (+) differ:{lines}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn difference_is_bounded_in_lines_and_in_their_length() {
+        let many: BTreeSet<String> =
+            (0..EXPORT_LINES_MAX + 3).map(|index| format!("a:b/c{index:03}")).collect();
+        let text = difference(&set(&[]), &many);
+        assert_eq!(text.matches("\n+ export a:b/c").count(), EXPORT_LINES_MAX);
+        assert!(text.ends_with("\n  and 3 more"), "{text}");
+        let long = "x".repeat(EXPORT_LINE_CHARS_MAX + 1);
+        let text = difference(&set(&[&long]), &set(&[]));
+        assert!(text.ends_with(&format!("\n- export {}…", &long[1..])), "{text}");
+    }
+
+    #[test]
+    fn difference_shows_what_one_side_alone_has_sorted_by_name_and_nothing_else() {
+        let text = difference(&set(&["a:b/both", "a:b/old", "a:b/z"]), &set(&["a:b/both", "a:b/new"]));
+        let expected = "\npalisade.toml (-) and the component (+) differ:\n+ export a:b/new;\n- export a:b/old;\n- export a:b/z;";
+        assert_eq!(text, expected);
+        assert_eq!(difference(&set(&["a:b/both"]), &set(&["a:b/both"])), "");
+    }
+}

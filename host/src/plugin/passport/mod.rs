@@ -1,0 +1,245 @@
+//! The passport: what a plugin can really do, as imports × manifest × policy.
+//!
+//! A component is loaded only when its passport explains everything: each import is of the contract (or closed WASI) and
+//! covered by a grant, each export has a kind or is a tap, and nothing is imported that no export's kind could use. Each
+//! refusal is a sentence that names the line to write.
+
+mod exports;
+mod granted;
+
+use exports::{difference, exported, named};
+use granted::explain;
+use palisade_guard::grant::Grants;
+use palisade_guard::kind::{self, Kind, PACKAGE, VERSION};
+use palisade_guard::manifest::{Manifest, Taps};
+use std::collections::{BTreeMap, BTreeSet};
+use wasmtime::component::types::{self, ComponentItem};
+
+/// The effective powers of a loaded plugin.
+#[derive(Clone, Debug, Default)]
+pub struct Passport {
+    /// Functions of the contract that the component imports, by interface.
+    pub imports: BTreeMap<String, BTreeSet<String>>,
+    /// WASI interfaces that it imports; they lead nowhere.
+    pub wasi: BTreeSet<String>,
+    /// Interfaces that callers can name, by full name, with their kinds.
+    pub exports: BTreeMap<String, Kind>,
+    /// Taps, with their kinds.
+    pub taps: BTreeMap<String, Kind>,
+    /// What the database beneath it is.
+    pub database: DatabaseLayers,
+}
+
+/// What the server beneath a plugin keeps from its login, whatever the host lets through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseLayers {
+    /// What it does not keep from it, a sentence each: attacks that succeeded when the plugin was loaded. None of them
+    /// reaches what belongs to others, or the plugin would not be loaded; the gate for SQL text stands before each.
+    pub missing: Vec<String>,
+}
+
+/// Taps of the contract: the interface, its kind, and whether a manifest lists it.
+type TapRow = (&'static str, Kind, fn(&Taps) -> bool);
+const TAPS: &[TapRow] = &[
+    ("tap-item-access", Kind::Query, |taps| taps.item_access.is_some()),
+    ("tap-item-view", Kind::Query, |taps| taps.item_view.is_some()),
+    ("tap-item-presave", Kind::Mutation, |taps| taps.item_presave.is_some()),
+    ("tap-item-changed", Kind::Mutation, |taps| taps.item_changed.is_some()),
+    ("tap-cron", Kind::Action, |taps| taps.cron.is_some()),
+];
+
+impl Passport {
+    /// Explains a component, or says what cannot be explained.
+    pub(crate) fn issue(
+        component: &types::Component,
+        engine: &wasmtime::Engine,
+        manifest: &Manifest,
+        granted: &Grants,
+    ) -> Result<Self, String> {
+        let mut passport = Self::default();
+        passport
+            .exports(component, engine, manifest)
+            .map_err(|sentence| sentence + &difference(&named(manifest), &exported(component, engine)))?;
+        passport.imports(component, engine)?;
+        for (interface, functions) in &passport.imports {
+            for function in functions {
+                explain(interface, function, granted)?;
+            }
+        }
+        passport.kinds()?;
+        Ok(passport)
+    }
+
+    /// Every kind that some export runs as.
+    pub fn kinds_in_use(&self) -> BTreeSet<Kind> {
+        self.exports.values().chain(self.taps.values()).copied().collect()
+    }
+
+    /// Who says that something of this plugin is of a kind, as the end of a sentence.
+    pub(crate) fn because(&self, kind: Kind) -> String {
+        let of_kind = |all: &BTreeMap<String, Kind>| {
+            let names = all.iter().filter(|(_, other)| **other == kind).map(|(name, _)| format!("`{name}`"));
+            names.collect::<Vec<_>>()
+        };
+        let (exports, taps) = (of_kind(&self.exports), of_kind(&self.taps));
+        let (names, rest) =
+            if exports.is_empty() { (taps, "by the contract") } else { (exports, "in palisade.toml") };
+        let are = if names.len() == 1 { "is" } else { "are" };
+        format!("{} {are} declared as {} {kind} {rest}", names.join(", "), kind.article())
+    }
+
+    fn exports(
+        &mut self,
+        component: &types::Component,
+        engine: &wasmtime::Engine,
+        manifest: &Manifest,
+    ) -> Result<(), String> {
+        for (name, item) in component.exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentInstance(_) => self.export(name, manifest)?,
+                ComponentItem::ComponentFunc(_) => {
+                    return Err(format!(
+                        "it exports the function `{name}` outside any interface: put it into one"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        for name in manifest.exports.keys() {
+            if !self.exports.contains_key(name) {
+                return Err(format!(
+                    "[exports] lists `{name}`, which the component does not export: export it from the world, or remove the line"
+                ));
+            }
+        }
+        for (tap, _, listed) in TAPS {
+            if listed(&manifest.taps) && !self.taps.contains_key(*tap) {
+                return Err(format!(
+                    "[taps] lists `{}`, and the component does not export `{PACKAGE}/{tap}`: export it from the world, or \
+                     remove the line",
+                    tap.trim_start_matches("tap-")
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn export(&mut self, name: &str, manifest: &Manifest) -> Result<(), String> {
+        let plain = name.split('@').next().unwrap_or(name);
+        if let Some(tap) = plain.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) {
+            check_version(name)?;
+            let row = TAPS.iter().find(|(known, ..)| *known == tap);
+            let (tap, kind, listed) =
+                row.ok_or_else(|| format!("it exports `{name}`, which is no tap of this host's contract"))?;
+            if !listed(&manifest.taps) {
+                let key = tap.trim_start_matches("tap-");
+                return Err(format!("it exports `{name}`: add `{key} = {{}}` to [taps] in palisade.toml"));
+            }
+            self.taps.insert((*tap).to_owned(), *kind);
+            return Ok(());
+        }
+        let kind = manifest.exports.get(plain).ok_or_else(|| {
+            format!("it exports `{plain}`: give it a kind, `\"{plain}\" = \"query\"`, in [exports] of palisade.toml")
+        })?;
+        self.exports.insert(plain.to_owned(), *kind);
+        Ok(())
+    }
+
+    fn imports(&mut self, component: &types::Component, engine: &wasmtime::Engine) -> Result<(), String> {
+        for (name, item) in component.imports(engine) {
+            let functions = match item.ty {
+                ComponentItem::ComponentInstance(instance) => {
+                    let mut items = instance.exports(engine);
+                    if !name.starts_with(PACKAGE)
+                        && items.all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+                    {
+                        // Types of its own, which several of its interfaces share: nothing to reach.
+                        continue;
+                    }
+                    let functions = instance
+                        .exports(engine)
+                        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+                    functions.map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>()
+                }
+                _ => {
+                    return Err(format!(
+                        "it imports `{name}`, which no world of this host has: remove the import"
+                    ));
+                }
+            };
+            if name.starts_with("wasi:") && !name.starts_with("wasi:http/") {
+                self.wasi.insert(name.to_owned());
+                continue;
+            }
+            let Some(interface) = kind::interface_of(name) else {
+                return Err(format!(
+                    "it imports `{name}`, which no world of this host has: plugins reach {PACKAGE} and closed WASI only"
+                ));
+            };
+            check_version(name)?;
+            if kind::lowest(interface).is_none() {
+                return Err(format!(
+                    "it imports `{name}`, which contract {VERSION} does not have: build it with this contract"
+                ));
+            }
+            if !functions.is_empty() {
+                self.imports.insert(interface.to_owned(), functions);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses an import that no export could ever use.
+    fn kinds(&self) -> Result<(), String> {
+        let highest = self.kinds_in_use().into_iter().max();
+        let highest =
+            highest.ok_or("it exports nothing that could be called: export an interface or a tap")?;
+        for interface in self.imports.keys() {
+            let lowest = kind::lowest(interface).unwrap_or(Kind::Action);
+            if lowest > highest {
+                return Err(format!(
+                    "it imports `{interface}`, which only {article} {lowest} has, and none of its exports is more than {other} \
+                     {highest}: declare the interface that needs it as \"{lowest}\" in [exports], or remove the import",
+                    article = lowest.article(),
+                    other = highest.article(),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The contract's version must be one that this host speaks: the same first number that counts, and not a later one.
+fn check_version(name: &str) -> Result<(), String> {
+    let version = name.split('@').nth(1).and_then(|version| semver::Version::parse(version).ok());
+    let ours = semver::VersionReq::parse(&format!("^{VERSION}")).unwrap_or_default();
+    match version {
+        Some(version) if ours.matches(&version) => Ok(()),
+        Some(version) => Err(format!(
+            "it is built for contract {version}, and this host speaks {VERSION}: build it with palisade-sdk {VERSION}"
+        )),
+        None => Err(format!("it names `{name}` without a version: build it with palisade-sdk {VERSION}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_is_blamed_on_the_exports_that_have_it_and_without_one_on_the_taps() {
+        let kinds =
+            |rows: &[(&str, Kind)]| rows.iter().map(|&(name, kind)| (name.to_owned(), kind)).collect();
+        let passport = Passport {
+            exports: kinds(&[("a:b/c", Kind::Query), ("a:b/d", Kind::Mutation), ("a:b/e", Kind::Mutation)]),
+            taps: kinds(&[("tap-item-view", Kind::Query), ("tap-cron", Kind::Action)]),
+            ..Passport::default()
+        };
+        assert_eq!(passport.because(Kind::Query), "`a:b/c` is declared as a query in palisade.toml");
+        assert_eq!(
+            passport.because(Kind::Mutation),
+            "`a:b/d`, `a:b/e` are declared as a mutation in palisade.toml"
+        );
+        assert_eq!(passport.because(Kind::Action), "`tap-cron` is declared as an action by the contract");
+    }
+}

@@ -1,0 +1,173 @@
+//! The ways into a component: a function of its own, by values, or a tap, by its types.
+
+use super::{Function, Program};
+use crate::api::bindings::exports::palisade::plugin as taps;
+use crate::api::bindings::palisade::plugin::tap_types;
+use crate::engine::lane::Lane;
+use crate::state::State;
+use palisade_guard::kind::Kind;
+use palisade_guard::limits::REFUSAL_BYTES_MAX;
+use palisade_guard::manifest::Taps;
+use std::sync::Arc;
+use wasmtime::Store;
+use wasmtime::component::{InstancePre, Val};
+
+pub(crate) use crate::api::bindings::palisade::plugin::item::{Draft as WitDraft, Item};
+pub(crate) use taps::tap_item_access::{Decision, Operation};
+pub(crate) use taps::tap_item_changed::{Change as ItemChange, Update};
+
+/// What to enter.
+pub(crate) enum Entry {
+    Function { function: Arc<Function>, arguments: Arc<[Val]> },
+    Access { operation: Operation, item: Item },
+    View { item: Item },
+    Presave { previous: Option<Item>, draft: WitDraft },
+    Changed { change: ItemChange },
+    Cron { scheduled: i64 },
+}
+
+impl Entry {
+    /// What the operator's log calls it.
+    pub(crate) fn name(&self) -> EntryName {
+        match self {
+            Self::Function { function, .. } => EntryName::Function(Arc::clone(function)),
+            Self::Access { .. } => EntryName::Tap("tap-item-access"),
+            Self::View { .. } => EntryName::Tap("tap-item-view"),
+            Self::Presave { .. } => EntryName::Tap("tap-item-presave"),
+            Self::Changed { .. } => EntryName::Tap("tap-item-changed"),
+            Self::Cron { .. } => EntryName::Tap("tap-cron"),
+        }
+    }
+
+    /// Where it begins.
+    pub(crate) fn lane(&self) -> Lane {
+        match self {
+            Self::Function { function, .. } => function.profile.lane(),
+            _ => Lane::Usual,
+        }
+    }
+}
+
+/// `interface/function`, or the tap.
+pub(crate) enum EntryName {
+    Function(Arc<Function>),
+    Tap(&'static str),
+}
+
+impl EntryName {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Function(function) => &function.path,
+            Self::Tap(tap) => tap,
+        }
+    }
+}
+
+/// What came out.
+pub(crate) enum Reply {
+    Values(Vec<Val>),
+    Decision(Decision),
+    View(String),
+    Draft(Result<WitDraft, String>),
+    Done(Result<(), String>),
+}
+
+/// Where a component's taps are; looked up once.
+#[derive(Default)]
+pub(super) struct TapIndices {
+    access: Option<taps::tap_item_access::GuestIndices>,
+    view: Option<taps::tap_item_view::GuestIndices>,
+    presave: Option<taps::tap_item_presave::GuestIndices>,
+    changed: Option<taps::tap_item_changed::GuestIndices>,
+    cron: Option<taps::tap_cron::GuestIndices>,
+}
+
+impl TapIndices {
+    /// Finds the taps that the manifest lists. A component that exports one with other types is refused here.
+    pub(super) fn find(pre: &InstancePre<State>, taps: &Taps) -> wasmtime::Result<Self> {
+        use self::taps as export;
+        Ok(Self {
+            access: taps.item_access.map(|_| export::tap_item_access::GuestIndices::new(pre)).transpose()?,
+            view: taps.item_view.map(|_| export::tap_item_view::GuestIndices::new(pre)).transpose()?,
+            presave: taps
+                .item_presave
+                .map(|_| export::tap_item_presave::GuestIndices::new(pre))
+                .transpose()?,
+            changed: taps
+                .item_changed
+                .map(|_| export::tap_item_changed::GuestIndices::new(pre))
+                .transpose()?,
+            cron: taps.cron.map(|_| export::tap_cron::GuestIndices::new(pre)).transpose()?,
+        })
+    }
+}
+
+impl Reply {
+    /// Whether it is the guest's own `err`.
+    pub(crate) fn is_error(&self) -> bool {
+        match self {
+            Self::Values(values) => matches!(values.as_slice(), [Val::Result(Err(_))]),
+            Self::Draft(Err(_)) | Self::Done(Err(_)) => true,
+            Self::Decision(_) | Self::View(_) | Self::Draft(Ok(_)) | Self::Done(Ok(())) => false,
+        }
+    }
+}
+
+impl Program {
+    /// Instantiates the component and calls it.
+    pub(crate) async fn enter(
+        &self,
+        store: &mut Store<State>,
+        kind: Kind,
+        entry: Entry,
+    ) -> wasmtime::Result<Reply> {
+        let pre = self.instances.get(&kind).ok_or_else(|| absent("instance"))?;
+        let instance = pre.instantiate_async(&mut *store).await?;
+        let taps = &self.tap_indices;
+        Ok(match entry {
+            Entry::Function { function, arguments } => {
+                let Function { export, signature, .. } = &*function;
+                let function = instance.get_func(&mut *store, *export).ok_or_else(|| absent("function"))?;
+                let mut results = vec![Val::Bool(false); signature.results_len()];
+                function.call_async(&mut *store, &arguments, &mut results).await?;
+                Reply::Values(results)
+            }
+            Entry::Access { operation, item } => {
+                let tap = taps.access.as_ref().ok_or_else(|| absent("tap"))?.load(&mut *store, &instance)?;
+                Reply::Decision(tap.call_check(&mut *store, operation, &item).await?)
+            }
+            Entry::View { item } => {
+                let tap = taps.view.as_ref().ok_or_else(|| absent("tap"))?.load(&mut *store, &instance)?;
+                Reply::View(tap.call_view(&mut *store, &item).await?)
+            }
+            Entry::Presave { previous, draft } => {
+                let tap = taps.presave.as_ref().ok_or_else(|| absent("tap"))?.load(&mut *store, &instance)?;
+                let result = tap.call_presave(&mut *store, previous.as_ref(), &draft).await?;
+                Reply::Draft(result.map_err(sentence))
+            }
+            Entry::Changed { change } => {
+                let tap = taps.changed.as_ref().ok_or_else(|| absent("tap"))?.load(&mut *store, &instance)?;
+                Reply::Done(tap.call_changed(&mut *store, &change).await?.map_err(sentence))
+            }
+            Entry::Cron { scheduled } => {
+                let tap = taps.cron.as_ref().ok_or_else(|| absent("tap"))?.load(&mut *store, &instance)?;
+                Reply::Done(tap.call_run(&mut *store, scheduled).await?.map_err(sentence))
+            }
+        })
+    }
+}
+
+/// A refusal's sentence, for a caller to read: one line, bounded.
+#[allow(clippy::needless_pass_by_value, reason = "it is the end of `map_err`")]
+fn sentence(refusal: tap_types::Refusal) -> String {
+    let mut text: String = refusal.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let end =
+        (0..=REFUSAL_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.truncate(end);
+    text
+}
+
+/// Loading has seen to it that this cannot be; a bug of ours must not be a panic all the same.
+fn absent(what: &str) -> wasmtime::Error {
+    wasmtime::Error::msg(format!("the {what} was there when the plugin was loaded and is not now"))
+}

@@ -1,0 +1,297 @@
+//! Loading: manifest, component and migrations in, a [`Program`] out, or a sentence.
+//!
+//! In this order, so that nothing is done for a plugin that is refused: read, pre-pass, compile, passport, link, install
+//! in the database.
+
+use super::entry::TapIndices;
+use super::profile::Profile;
+use super::{Function, Functions, Program};
+use crate::engine::artifact::{self, Artifacts};
+use crate::engine::compiler::{CompileError, Compiler};
+use crate::engine::{self, Engine, Fuel};
+use crate::engine::{floats, prepass};
+use crate::error::LoadError;
+use crate::metrics::Metrics;
+use crate::plugin::passport::Passport;
+use crate::plugin::source::Source;
+use crate::plugin::{Plugin, audit};
+use crate::program::link::{Machine, Machines};
+use crate::state::State;
+use crate::supervision::Supervision;
+use crate::value::Signature;
+use palisade_guard::address::AddressPolicy;
+use palisade_guard::grant::{Grants, Policy};
+use palisade_guard::http::{Allowance, Egress};
+use palisade_guard::kind::{Kind, PACKAGE};
+use palisade_guard::limits::{
+    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limits,
+    MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
+};
+use palisade_guard::manifest::Manifest;
+use palisade_guard::name::PluginName;
+use palisade_guard::variables::Declarations;
+use palisade_store::postgres::Database;
+use palisade_store::postgres::canary::Login;
+use palisade_store::postgres::role::Plan;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wasmtime::component::types::{self, ComponentItem};
+use wasmtime::component::{Component, InstancePre};
+
+/// What loading needs of a host.
+pub(crate) struct Loader {
+    pub(crate) machines: Machines,
+    pub(crate) compiler: Compiler,
+    pub(crate) artifacts: Option<Artifacts>,
+    pub(crate) database: Database,
+    pub(crate) addresses: AddressPolicy,
+    pub(crate) supervision: Arc<Supervision>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// What no plugin of the host may exceed.
+    pub(crate) limits: Limits,
+}
+
+impl Loader {
+    /// Loads one plugin. It is not to be called before [`attack`](Self::attack) has said that it may.
+    pub(crate) async fn load(&self, path: &Path, policy: &Policy) -> Result<Program, LoadError> {
+        let loaded = match Source::read(path) {
+            Ok(source) => self.load_source(source, policy).await,
+            Err(error) => Err(error),
+        };
+        loaded.inspect_err(|error| audit::refused(self.supervision.audit(), error))
+    }
+
+    async fn load_source(&self, source: Source, policy: &Policy) -> Result<Program, LoadError> {
+        let Source { manifest, component, migrations } = source;
+        let name = manifest.plugin.name.clone();
+        let refuse = |sentence: String| LoadError::Component { plugin: name.to_string(), sentence };
+        let limits = self.limits.clone().lowered_to(&policy.limits).lowered_to(&manifest.limits);
+        let machine = self.machines.of(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let engine = machine.engine.wasmtime();
+        let fuel = Fuel::under(&limits);
+        let compiled = self.compile(&machine.engine, &name, component, policy.floats, fuel).await;
+        let (component, instances_made) = compiled?;
+        let grants = policy.grant(&manifest.grants);
+        audit::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
+        let types = component.component_type();
+        if !policy.wasi {
+            refuse_wasi(&types, engine).map_err(refuse)?;
+        }
+        let passport = Passport::issue(&types, engine, &manifest, &grants).map_err(refuse)?;
+        let taps = passport.taps.keys().map(|tap| tap.trim_start_matches("tap-"));
+        if let Some(tap) = taps.into_iter().find(|tap| !policy.allows_tap(tap)) {
+            return Err(refuse(format!(
+                "the operator's policy does not let it tap `{tap}`: add `taps = [\"{tap}\"]` to its grants there"
+            )));
+        }
+        let functions = functions(engine, &component, &passport).map_err(refuse)?;
+        if !policy.floats {
+            refuse_floats(&functions).map_err(refuse)?;
+        }
+        let egress = self.egress(&grants).map_err(refuse)?;
+        let (instances, tap_indices) = link(&machine, &component, &passport, &manifest).map_err(refuse)?;
+        let plan = Plan {
+            name: &name,
+            version: &manifest.plugin.version.to_string(),
+            grants: &grants,
+            migrations: &migrations,
+        };
+        let installed = self.database.install(&plan).await?;
+        let plugin = Plugin {
+            version: manifest.plugin.version,
+            variables: Declarations::new(manifest.variables),
+            catalogue: installed.catalogue,
+            role: installed.role,
+            pool: installed.pool,
+            signer: installed.signer,
+            availability: self.supervision.availability(&name),
+            tally: self.metrics.tally(&name, &passport.kinds_in_use()),
+            name,
+            grants,
+            limits,
+            egress,
+        };
+        Ok(Program {
+            plugin: Arc::new(plugin),
+            description: manifest.plugin.description,
+            taps: manifest.taps,
+            admission: Arc::new(Semaphore::new(concurrency(&component, instances_made))),
+            machine,
+            passport,
+            functions,
+            instances,
+            tap_indices,
+        })
+    }
+
+    /// Attacks the database as the plugin's login, and notes in the passport which layers are missing.
+    pub(crate) async fn attack(&self, mut program: Program) -> Result<Program, LoadError> {
+        let plugin = &program.plugin;
+        let (role, schema) = (plugin.role.as_str(), plugin.catalogue.schema());
+        let login = Login { plugin: &plugin.name, role, schema, pool: &plugin.pool };
+        let attacked = self.database.attack(&login).await.map_err(LoadError::from);
+        program.passport.database.missing =
+            attacked.inspect_err(|error| audit::refused(self.supervision.audit(), error))?;
+        Ok(program)
+    }
+
+    /// The servers outside that the grants name.
+    fn egress(&self, grants: &Grants) -> Result<Egress, String> {
+        let allowances = grants.http.iter().map(|entry| {
+            let methods = (!entry.methods.is_empty()).then_some(entry.methods.as_slice());
+            Allowance::parse(&entry.url, methods, entry.secret.as_deref())
+        });
+        let allowances =
+            allowances.collect::<Result<Vec<_>, _>>().map_err(|error| format!("[grants] http: {error}"))?;
+        Ok(Egress { allowances, addresses: self.addresses.clone() })
+    }
+
+    /// Pre-pass and compilation, off the threads that serve. Returns how many core instances it makes, too.
+    async fn compile(
+        &self,
+        engine: &Engine,
+        plugin: &PluginName,
+        bytes: Vec<u8>,
+        floats: bool,
+        fuel: Fuel,
+    ) -> Result<(Component, usize), LoadError> {
+        let refuse = |sentence| LoadError::Component { plugin: plugin.to_string(), sentence };
+        let refused = |why: String| refuse(format!("the component is refused: {why}"));
+        let artifacts = self.artifacts.clone();
+        let ours = engine.clone();
+        let checked = off_threads(move || {
+            let instances = prepass::check(&bytes)?;
+            if !floats {
+                floats::check(&bytes)?;
+            }
+            let found = artifacts.and_then(|artifacts| artifacts.find(&ours, &bytes));
+            Ok((bytes, instances, found))
+        });
+        let (bytes, instances, found) = checked.await.map_err(refuse)?;
+        if let Some(component) = found {
+            return Ok((component, instances));
+        }
+        let compiled = self.compiler.compile(fuel, engine::settings(engine.wasmtime()), &bytes).await;
+        let compiled = compiled.map_err(|error| match error {
+            CompileError::Component(why) => refused(why),
+            other => LoadError::Compiler(other.to_string()),
+        })?;
+        let (artifacts, ours) = (self.artifacts.clone(), engine.clone());
+        let loaded = off_threads(move || {
+            let component = artifact::load(&ours, &compiled).map_err(|error| engine::innermost(&error))?;
+            if let Some(artifacts) = artifacts {
+                artifacts.keep(&ours, &bytes, &compiled);
+            }
+            Ok(component)
+        });
+        Ok((loaded.await.map_err(refused)?, instances))
+    }
+}
+
+/// Runs what takes a while where nothing else waits for it.
+async fn off_threads<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("its check ended early: {error}"))?
+}
+
+/// The functions that callers can name, with their types mapped once and for all.
+fn functions(
+    engine: &wasmtime::Engine,
+    component: &Component,
+    passport: &Passport,
+) -> Result<Functions, String> {
+    let mut functions = Functions::new();
+    for (export, item) in component.component_type().exports(engine) {
+        let plain = export.split('@').next().unwrap_or(export);
+        let (Some(kind), ComponentItem::ComponentInstance(instance)) = (passport.exports.get(plain), item.ty)
+        else {
+            continue;
+        };
+        let (_, parent) = component.get_export(None, export).ok_or("an export has no index")?;
+        let short = plain.rsplit('/').next().unwrap_or(plain).to_owned();
+        let mut mapped = BTreeMap::new();
+        for (name, item) in instance.exports(engine) {
+            if let ComponentItem::ComponentFunc(function) = item.ty {
+                let signature = Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
+                let (_, index) =
+                    component.get_export(Some(&parent), name).ok_or("a function has no index")?;
+                let (path, profile) = (format!("{short}/{name}"), Profile::default());
+                let function = Function { path, kind: *kind, signature, profile, export: index };
+                mapped.insert(name.to_owned(), Arc::new(function));
+            }
+        }
+        if functions.insert(short.clone(), mapped).is_some() {
+            return Err(format!(
+                "two of its interfaces are named `{short}`, which callers could not tell apart: rename one"
+            ));
+        }
+    }
+    Ok(functions)
+}
+
+/// An `InstancePre` for each kind in use, and where the taps are.
+fn link(
+    machine: &Machine,
+    component: &Component,
+    passport: &Passport,
+    manifest: &Manifest,
+) -> Result<Linked, String> {
+    let mut instances = BTreeMap::new();
+    for kind in passport.kinds_in_use() {
+        let linker = machine.linkers.of(kind, &passport.because(kind), component);
+        let pre = linker.and_then(|linker| linker.instantiate_pre(component));
+        let pre = pre.map_err(|error| {
+            format!(
+                "it does not fit the contract {PACKAGE}: {}; build it with this contract",
+                engine::innermost(&error)
+            )
+        })?;
+        instances.insert(kind, pre);
+    }
+    let any = instances.values().next_back().ok_or("it exports nothing that could be called")?;
+    let taps = TapIndices::find(any, &manifest.taps).map_err(|error| {
+        format!("a tap does not fit the contract: {}; build it with this contract", engine::innermost(&error))
+    })?;
+    Ok((instances, taps))
+}
+
+/// Refuses a component that names anything of WASI, be it a type.
+fn refuse_wasi(component: &types::Component, engine: &wasmtime::Engine) -> Result<(), String> {
+    match component.imports(engine).find(|(name, _)| name.starts_with("wasi:")) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "it imports `{name}`, and the operator's policy refuses WASI: build it for wasm32-unknown-unknown, or set \
+             `wasi = true` for this plugin there"
+        )),
+    }
+}
+
+/// Refuses a function that takes or gives a float.
+fn refuse_floats(functions: &Functions) -> Result<(), String> {
+    let mut all = functions.values().flat_map(BTreeMap::values);
+    match all.find(|function| function.signature.has_floats()) {
+        None => Ok(()),
+        Some(function) => {
+            Err(format!("`{}` has a float in its type, and {}", function.path, floats::REFUSED))
+        }
+    }
+}
+
+/// How many invocations of a component may run at once: fewer where each takes more of the pool than most do, so that
+/// no plugin holds a larger share of it than its neighbours could.
+fn concurrency(component: &Component, instances: usize) -> usize {
+    let (memories, tables) =
+        component.resources_required().map_or((COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX), |needs| {
+            (needs.num_memories, needs.num_tables)
+        });
+    let factor = |needs: usize, usual: u32| needs.div_ceil(usual as usize);
+    let most = factor(instances, CORE_INSTANCES_PER_COMPONENT)
+        .max(factor(memories as usize, MEMORIES_PER_COMPONENT))
+        .max(factor(tables as usize, TABLES_PER_COMPONENT));
+    PLUGIN_CONCURRENCY_MAX.checked_div(most).unwrap_or(PLUGIN_CONCURRENCY_MAX).max(1)
+}
+
+type Linked = (BTreeMap<Kind, InstancePre<State>>, TapIndices);

@@ -1,0 +1,66 @@
+//! What can be entered of a plugin: its compiled component, linked for each kind it uses, with its functions and taps.
+//!
+//! Loading is all the work that a call must not do: files are read, types are mapped, exports are looked up. What may be
+//! loaded is the [`passport`](crate::plugin::passport)'s to say.
+
+pub(crate) mod entry;
+pub(crate) mod link;
+pub(crate) mod load;
+mod profile;
+
+use crate::plugin::Plugin;
+use crate::plugin::passport::Passport;
+use crate::state::State;
+use crate::value::Signature;
+use entry::TapIndices;
+use link::Machine;
+use palisade_guard::kind::Kind;
+use palisade_guard::manifest::Taps;
+use profile::Profile;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
+
+/// One version of a plugin, ready to be entered.
+pub(crate) struct Program {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) description: String,
+    pub(crate) taps: Taps,
+    pub(crate) passport: Passport,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) admission: Arc<Semaphore>,
+    functions: Functions,
+    instances: BTreeMap<Kind, InstancePre<State>>,
+    tap_indices: TapIndices,
+}
+
+/// Functions by the name of their interface, then by their own.
+type Functions = BTreeMap<String, BTreeMap<String, Arc<Function>>>;
+
+/// A function that callers can name. Shared, because its signature is a tree that no call should copy.
+pub(crate) struct Function {
+    /// `interface/function`.
+    pub(crate) path: String,
+    pub(crate) kind: Kind,
+    pub(crate) signature: Signature,
+    pub(crate) profile: Profile,
+    export: ComponentExportIndex,
+}
+
+impl Program {
+    /// Finds a function by `interface/function`.
+    pub(crate) fn function(&self, path: &str) -> Option<&Arc<Function>> {
+        let (interface, function) = path.split_once('/')?;
+        self.functions.get(interface)?.get(function)
+    }
+
+    /// Every function as `interface/function`, sorted.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = String> + '_ {
+        let pairs = self
+            .functions
+            .iter()
+            .flat_map(|(interface, functions)| functions.keys().map(move |name| (interface, name)));
+        pairs.map(|(interface, name)| format!("{interface}/{name}"))
+    }
+}

@@ -1,0 +1,46 @@
+//! What stays the same when an invocation runs again: its request, its seed, its clock and its deadline.
+
+use super::Request;
+use super::random::Seed;
+use super::replay::Replay;
+use palisade_guard::clock::Clock;
+use palisade_guard::kind::Kind;
+use palisade_guard::limits::{Limit, Limits};
+use palisade_guard::name::PluginName;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What stays the same when an invocation runs again.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    pub(crate) request: Arc<Request>,
+    pub(crate) seed: Seed,
+    pub(crate) clock: Clock,
+    /// When it must be over, host calls included.
+    pub(crate) deadline: Instant,
+}
+
+impl Setting {
+    /// A setting that begins now.
+    pub(crate) fn new(request: Arc<Request>, kind: Kind, max: &Limits) -> Self {
+        let (clock, limit) = match kind {
+            Kind::Query | Kind::Mutation => (Clock::fixed(), Limit::WallTime),
+            Kind::Action => (Clock::running(), Limit::ActionTime),
+        };
+        let deadline = Instant::now() + Duration::from_millis(max.get(limit).min(limit.default_max()));
+        Self { request, seed: Seed::draw(), clock, deadline }
+    }
+
+    /// The same with a seed and an instant that somebody chose.
+    pub(crate) fn at(self, replay: &Replay) -> Self {
+        Self { seed: replay.generator(), clock: replay.clock(), ..self }
+    }
+
+    /// The same for one plugin's part in a request: a seed of its own, and its own wall time where that is shorter.
+    pub(crate) fn for_plugin(&self, name: &PluginName, max: &Limits) -> Self {
+        let wall = Duration::from_millis(max.get(Limit::WallTime).min(Limit::ActionTime.default_max()));
+        let deadline = self.deadline.min(Instant::now() + wall);
+        Self { deadline, seed: self.seed.of_plugin(name), ..self.clone() }
+    }
+}

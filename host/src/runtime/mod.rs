@@ -1,0 +1,92 @@
+//! What a host runs plugins with: shared by everything that a request does.
+
+mod registry;
+
+pub(crate) use registry::{Current, Registry};
+
+use crate::engine::lane::Lanes;
+use crate::error::CallError;
+use crate::metrics::Metrics;
+use crate::program::{Function, Program};
+use crate::supervision::Supervision;
+use futures_util::FutureExt;
+use palisade_guard::limits::ADMISSION_WAIT_MS;
+use palisade_store::Backends;
+use palisade_store::postgres::Database;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A program that has a place to run in, for as long as one of these is held.
+#[derive(Clone)]
+pub(crate) struct Admitted {
+    pub(crate) program: Arc<Program>,
+    _permits: Arc<[OwnedSemaphorePermit; 2]>,
+}
+
+/// What a host is made of.
+pub(crate) struct Runtime {
+    pub(crate) backends: Arc<Backends>,
+    pub(crate) registry: Registry,
+    pub(crate) database: Database,
+    pub(crate) admission: Arc<Semaphore>,
+    pub(crate) lanes: Lanes,
+    pub(crate) supervision: Arc<Supervision>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Runtime {
+    /// Finds a function, or says what there is instead.
+    pub(crate) fn find(
+        &self,
+        plugin: &str,
+        function: &str,
+    ) -> Result<(Arc<Program>, Arc<Function>), CallError> {
+        let Some(found) = self.registry.find(plugin) else {
+            let names: Vec<String> =
+                self.registry.all().iter().map(|program| program.plugin.name.to_string()).collect();
+            let hint = if names.is_empty() {
+                "none is loaded".into()
+            } else {
+                format!("loaded are {}", names.join(", "))
+            };
+            return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
+        };
+        if let Some(known) = found.function(function).cloned() {
+            return Ok((found, known));
+        }
+        let paths: Vec<String> = found.paths().collect();
+        let hint = format!("it has {}", paths.join(", "));
+        Err(CallError::NoFunction { plugin: plugin.to_owned(), function: function.to_owned(), hint })
+    }
+
+    /// A permit of the plugin's own and one of the host's, within a bounded wait; none for a plugin that is not served.
+    pub(crate) async fn admit(&self, program: &Arc<Program>) -> Result<Admitted, CallError> {
+        let permits = self.permits(program).await?;
+        Ok(Admitted { program: Arc::clone(program), _permits: Arc::new(permits) })
+    }
+
+    async fn permits(&self, program: &Program) -> Result<[OwnedSemaphorePermit; 2], CallError> {
+        let plugin = &program.plugin;
+        plugin.availability.check().inspect_err(|_| plugin.tally.turned_away())?;
+        let mut permits = pin!(async {
+            // The plugin's own first: one that takes everything waits for itself, not for the others.
+            let own = Arc::clone(&program.admission).acquire_owned().await;
+            let host = Arc::clone(&self.admission).acquire_owned().await;
+            Ok::<_, tokio::sync::AcquireError>([own?, host?])
+        });
+        // Nearly always both are free, and no timer is needed.
+        if let Some(permits) = permits.as_mut().now_or_never() {
+            return permits.map_err(CallError::internal);
+        }
+        let began = Instant::now();
+        let waited = tokio::time::timeout(Duration::from_millis(ADMISSION_WAIT_MS), permits).await;
+        plugin.tally.waited(began.elapsed());
+        let Ok(permits) = waited else {
+            plugin.tally.overloaded();
+            return Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS });
+        };
+        permits.map_err(CallError::internal)
+    }
+}

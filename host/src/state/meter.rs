@@ -1,0 +1,182 @@
+//! What a running guest takes of the machine: time on the processor and memory.
+
+use crate::engine::lane::Lane;
+use palisade_guard::ledger::{Exceeded, Usage};
+use palisade_guard::limits::{Limit, Limits};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
+use wasmtime::ResourceLimiter;
+
+/// A stopwatch that runs only while guest code runs.
+///
+/// In the slow lane it counts the thread's own time, as a guest there waits for the processor while others have it. Asking
+/// for that takes a call of the system, so everywhere else it counts what passes.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    lane: Lane,
+    guest: Duration,
+    since: Option<Since>,
+}
+
+/// When the guest was entered, by the clock of its lane.
+#[derive(Debug)]
+enum Since {
+    Instant(Instant),
+    Thread(Duration),
+}
+
+impl Meter {
+    pub(crate) fn start(lane: Lane) -> Self {
+        Self { lane, guest: Duration::ZERO, since: None }
+    }
+
+    /// From the next time on that the guest is entered, it is in the slow lane.
+    pub(crate) fn change_to_slow(&mut self) {
+        self.lane = Lane::Slow;
+    }
+
+    pub(crate) fn enter_guest(&mut self) {
+        self.since = Some(match self.lane {
+            Lane::Usual => Since::Instant(Instant::now()),
+            Lane::Slow => Since::Thread(thread_time()),
+        });
+    }
+
+    pub(crate) fn leave_guest(&mut self) {
+        let took = match self.since.take() {
+            Some(Since::Instant(since)) => since.elapsed(),
+            // Between entering and leaving, a guest never changes threads.
+            Some(Since::Thread(since)) => thread_time().saturating_sub(since),
+            None => Duration::ZERO,
+        };
+        self.guest = self.guest.saturating_add(took);
+    }
+
+    /// Milliseconds of guest code so far.
+    pub(crate) fn guest_ms(&self) -> u64 {
+        u64::try_from(self.guest.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What this thread has had of a processor.
+fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// Memories, tables and instances of one store together.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    bytes: u64,
+    elements: u64,
+    limits: [u64; 3],
+    refused: Option<Exceeded>,
+}
+
+impl Memory {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let max = [Limit::Memory, Limit::TableElements, Limit::Instances].map(|limit| limits.get(limit));
+        Self { bytes: 0, elements: 0, limits: max, refused: None }
+    }
+
+    /// Bytes of all linear memories. They never shrink, so this is the peak.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Elements of all tables.
+    pub(crate) fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    /// The growth that was refused, if one was: what a trap after it is due to.
+    pub(crate) fn refused(&self) -> Option<Exceeded> {
+        self.refused
+    }
+
+    /// Adds a growth to a total within its maximum; notes a refusal.
+    fn grow(&mut self, limit: Limit, total: u64, max: u64, current: usize, desired: usize) -> Option<u64> {
+        let used = total.saturating_add(desired.saturating_sub(current) as u64);
+        if used > max {
+            self.refused = Some(Exceeded(Usage { limit, used, max }));
+            return None;
+        }
+        Some(used)
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let [max, _, _] = self.limits;
+        let grown = self.grow(Limit::Memory, self.bytes, max, current, desired);
+        self.bytes = grown.unwrap_or(self.bytes);
+        Ok(grown.is_some())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let [_, max, _] = self.limits;
+        let grown = self.grow(Limit::TableElements, self.elements, max, current, desired);
+        self.elements = grown.unwrap_or(self.elements);
+        Ok(grown.is_some())
+    }
+
+    fn instances(&self) -> usize {
+        let [_, _, max] = self.limits;
+        usize::try_from(max).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guest_in_the_slow_lane_is_not_charged_for_waiting_and_one_in_the_usual_lane_is() {
+        let wait = Duration::from_millis(50);
+        for (lane, is_charged) in [(Lane::Slow, false), (Lane::Usual, true)] {
+            let mut meter = Meter::start(lane);
+            meter.enter_guest();
+            std::thread::sleep(wait);
+            meter.leave_guest();
+            assert_eq!(meter.guest >= wait, is_charged, "{lane:?}: {:?}", meter.guest);
+        }
+    }
+
+    #[test]
+    fn guest_that_changes_to_the_slow_lane_is_charged_for_its_thread_from_then_on() {
+        let wait = Duration::from_millis(50);
+        let mut meter = Meter::start(Lane::Usual);
+        meter.change_to_slow();
+        meter.enter_guest();
+        std::thread::sleep(wait);
+        meter.leave_guest();
+        assert!(meter.guest < wait, "{:?}", meter.guest);
+        meter.enter_guest();
+        let begun = thread_time();
+        while thread_time().saturating_sub(begun) < wait {}
+        meter.leave_guest();
+        assert!(meter.guest >= wait && meter.guest_ms() >= 50, "{:?}", meter.guest);
+    }
+
+    #[test]
+    fn memory_over_the_limit_is_refused_across_all_memories() {
+        let mut memory = Memory::new(&Limits::default().with(Limit::Memory, 100));
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(!memory.memory_growing(0, 41, None).unwrap());
+        assert_eq!(memory.refused(), Some(Exceeded(Usage { limit: Limit::Memory, used: 101, max: 100 })));
+        assert!(memory.memory_growing(0, 40, None).unwrap());
+        assert_eq!(memory.bytes(), 100);
+    }
+
+    #[test]
+    fn table_over_the_limit_is_refused() {
+        let mut memory = Memory::new(&Limits::default().with(Limit::TableElements, 10));
+        assert!(!memory.table_growing(0, 11, None).unwrap());
+        assert!(memory.table_growing(0, 10, None).unwrap());
+        assert_eq!(memory.elements(), 10);
+    }
+
+    #[test]
+    fn instances_are_limited_to_the_invocations_limit() {
+        assert_eq!(Memory::new(&Limits::default().with(Limit::Instances, 7)).instances(), 7);
+    }
+}

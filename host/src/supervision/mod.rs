@@ -1,0 +1,227 @@
+//! Supervision: which plugins are served. One that fails again and again is quarantined by its [`breaker`]; one that an
+//! operator disables is cut off at once, running calls included, on every host of the database.
+//!
+//! Every invocation [enters](availability::Availability::enter) its plugin's availability, whoever calls; a tap that is not let through has not consented. What
+//! an operator says is a row of `palisade.switches`, which each host looks at once a second: through a PgBouncer nothing
+//! could tell it. While the database is away, what was last known stays so. Not here: admission, which is about how many.
+//! What happened is told to the [audit log](crate::audit). Numbers: [`palisade_guard::limits`]. Tests: `tests/supervision.rs`, `tests/operator.rs`.
+
+mod availability;
+mod breaker;
+mod status;
+
+pub(crate) use availability::{Availability, Off};
+pub(crate) use breaker::{Evidence, GuestFailure};
+pub use status::{PluginStatus, ServingStatus};
+
+use crate::audit::Audit;
+use crate::error::CallError;
+use palisade_guard::limits::{DISABLE_REASON_BYTES_MAX, Limit, SWITCH_POLL_MS};
+use palisade_guard::name::{PluginName, is_plain};
+use palisade_guard::refusal::Refusal;
+use palisade_store::postgres::Database;
+use palisade_store::postgres::switches::Switch;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+/// The permission to list, disable and enable plugins over HTTP. Nobody holds it unless an operator gives it to a role.
+pub const OPERATOR_PERMISSION: &str = "host:operate";
+
+/// A change that another host, or a command, has made.
+const ELSEWHERE: &str = "by an operator, elsewhere";
+
+/// The plugins of a host's plugins.
+#[derive(Debug)]
+pub(crate) struct Supervision {
+    plugins: Mutex<BTreeMap<PluginName, Arc<Availability>>>,
+    audit: Audit,
+    /// Held while switches are read or written, so that what is read is never older than what was written here.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl Supervision {
+    /// Supervision with what the database says at the start.
+    pub(crate) async fn open(database: &Database, audit: Audit) -> Result<Self, Refusal> {
+        let supervision = Self { plugins: Mutex::default(), audit, writing: tokio::sync::Mutex::default() };
+        supervision.look(database).await?;
+        Ok(supervision)
+    }
+
+    /// The availability of a plugin: the same for all its versions.
+    pub(crate) fn availability(&self, name: &PluginName) -> Arc<Availability> {
+        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Availability::new(name.clone(), self.audit.clone()));
+        Arc::clone(plugins.entry(name.clone()).or_insert_with(new))
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Disables a plugin: here at once, and everywhere as soon as they look.
+    pub(crate) async fn disable(
+        &self,
+        database: &Database,
+        name: &str,
+        reason: &str,
+        by: &str,
+    ) -> Result<(), CallError> {
+        let name = PluginName::parse(name).map_err(|_| unknown(name))?;
+        if !is_plain(reason, DISABLE_REASON_BYTES_MAX) {
+            return Err(CallError::BadArguments(format!(
+                "a reason is 1 to {DISABLE_REASON_BYTES_MAX} bytes without control characters"
+            )));
+        }
+        let off = Off { reason: reason.to_owned(), since: SystemTime::now() };
+        let known = self.known(&name);
+        if let Some(availability) = &known {
+            availability.isolate(off.clone(), by);
+        }
+        let _writing = self.writing.lock().await;
+        let revision =
+            database.set_switch(&name, Some(reason)).await?.ok_or_else(|| unknown(name.as_str()))?;
+        match known {
+            Some(availability) => availability.is_written(revision),
+            None => self.availability(&name).learn(revision, Some(off), by),
+        }
+        Ok(())
+    }
+
+    /// Enables a plugin, and lifts its quarantine, here and everywhere.
+    pub(crate) async fn enable(&self, database: &Database, name: &str, by: &str) -> Result<(), CallError> {
+        let name = PluginName::parse(name).map_err(|_| unknown(name))?;
+        let _writing = self.writing.lock().await;
+        let revision = database.set_switch(&name, None).await?.ok_or_else(|| unknown(name.as_str()))?;
+        let availability = self.availability(&name);
+        // What was still to be written is overruled.
+        availability.is_written(revision.saturating_sub(1));
+        availability.learn(revision, None, by);
+        Ok(())
+    }
+
+    /// Reads what the database says, and writes down what it does not know yet.
+    async fn look(&self, database: &Database) -> Result<(), Refusal> {
+        let _writing = self.writing.lock().await;
+        let pending: Vec<_> = self
+            .all()
+            .into_iter()
+            .filter_map(|availability| Some((availability.pending()?, availability)))
+            .collect();
+        for (reason, availability) in pending {
+            if let Some(revision) = database.set_switch(availability.name(), Some(&reason)).await? {
+                availability.is_written(revision);
+            }
+        }
+        for Switch { plugin, revision, off } in database.switches().await? {
+            // A name of another form is nobody's: no plugin of that name can be loaded.
+            if let Ok(name) = PluginName::parse(&plugin) {
+                let off = off.map(|(reason, since)| Off { reason, since });
+                self.availability(&name).learn(revision, off, ELSEWHERE);
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self, name: &PluginName) -> Option<Arc<Availability>> {
+        self.plugins.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn all(&self) -> Vec<Arc<Availability>> {
+        self.plugins.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// Looks at the switches until the host is gone.
+pub(crate) async fn watch(supervision: Weak<Supervision>, database: Database) {
+    let mut tick = tokio::time::interval(Duration::from_millis(SWITCH_POLL_MS));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_told = false;
+    loop {
+        tick.tick().await;
+        let Some(supervision) = supervision.upgrade() else { return };
+        match supervision.look(&database).await {
+            Ok(()) => is_told = false,
+            // Once for each outage.
+            Err(refusal) if !is_told => {
+                tracing::warn!(%refusal, "which plugins are disabled cannot be read; what was last known holds");
+                is_told = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Evidence {
+    /// What a reply says about the guest. An `err` of its own is an answer; what the caller, the operator, the database or
+    /// the host is to blame for says nothing.
+    pub(crate) fn of<T>(reply: &Result<T, CallError>) -> Self {
+        match reply {
+            Ok(_) => Self::Answered,
+            Err(CallError::Trapped { .. }) => Self::Failed(GuestFailure::Trap),
+            Err(CallError::LimitExceeded { usage, .. }) => Self::Failed(GuestFailure::Limit(usage.limit)),
+            Err(_) => Self::Neither,
+        }
+    }
+
+    /// The same, unless it ran out of a time that others had used up.
+    pub(crate) fn unless_short(self, ran: Duration, allowed_ms: u64) -> Self {
+        let is_time = matches!(self, Self::Failed(GuestFailure::Limit(Limit::WallTime | Limit::ActionTime)));
+        if is_time && ran.as_millis() < u128::from(allowed_ms / 2) { Self::Neither } else { self }
+    }
+}
+
+fn unknown(name: &str) -> CallError {
+    CallError::NoPlugin {
+        plugin: name.to_owned(),
+        hint: "none of that name was ever installed in this database".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use palisade_guard::ledger::Usage;
+
+    fn failed(error: CallError) -> Evidence {
+        Evidence::of(&Err::<(), _>(error))
+    }
+
+    #[test]
+    fn only_what_the_guest_is_to_blame_for_counts() {
+        let name = || "a".to_owned();
+        let source = || anyhow::anyhow!("gone");
+        for error in [
+            CallError::Unavailable { source: source() },
+            CallError::InDoubt { source: source() },
+            CallError::Internal { source: source() },
+            CallError::Overloaded { retry_after_ms: 1 },
+            CallError::BadArguments(name()),
+            CallError::Denied,
+            CallError::Contended { attempts: 1 },
+            CallError::Disabled { plugin: name() },
+        ] {
+            let told = error.to_string();
+            assert_eq!(failed(error), Evidence::Neither, "{told}");
+        }
+        assert_eq!(
+            failed(CallError::Trapped { plugin: name(), reason: name() }),
+            Evidence::Failed(GuestFailure::Trap)
+        );
+        assert_eq!(Evidence::of(&Ok(())), Evidence::Answered);
+    }
+
+    #[test]
+    fn time_that_others_used_up_is_not_the_guests_fault() {
+        let ran_out = |limit| {
+            let usage = Usage { limit, used: 101, max: 100 };
+            failed(CallError::LimitExceeded { plugin: "a".into(), usage })
+        };
+        let (short, long) = (Duration::from_millis(49), Duration::from_millis(50));
+        for limit in [Limit::WallTime, Limit::ActionTime] {
+            assert_eq!(ran_out(limit).unless_short(short, 100), Evidence::Neither);
+            assert_eq!(ran_out(limit).unless_short(long, 100), ran_out(limit));
+        }
+        assert_eq!(ran_out(Limit::GuestTime).unless_short(short, 100), ran_out(Limit::GuestTime));
+    }
+}

@@ -1,0 +1,206 @@
+//! The in-process cache: a bounded, weighed share for each plugin.
+//!
+//! One moka cache per plugin, so a plugin that fills its share evicts its own entries and nobody else's. Entries carry
+//! their own lifetimes; tags are looked up through an index that forgets with the entries.
+
+use super::CacheStore;
+use moka::notification::RemovalCause;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use palisade_guard::cache::{CacheEntry, CacheKey, CacheTag};
+use palisade_guard::limits::CACHE_PLUGIN_BYTES_MAX;
+use palisade_guard::name::PluginName;
+use palisade_guard::refusal::Refusal;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// The default [`CacheStore`].
+#[derive(Default)]
+pub struct InProcessCache {
+    shares: RwLock<HashMap<PluginName, Arc<Share>>>,
+}
+
+struct Share {
+    entries: Cache<CacheKey, Arc<CacheEntry>>,
+    tags: Arc<Tags>,
+}
+
+#[derive(Default)]
+struct Tags(Mutex<HashMap<CacheTag, HashSet<CacheKey>>>);
+
+impl InProcessCache {
+    fn share(&self, plugin: &PluginName) -> Arc<Share> {
+        if let Some(share) = self.shares.read().unwrap_or_else(PoisonError::into_inner).get(plugin) {
+            return Arc::clone(share);
+        }
+        let mut shares = self.shares.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shares.entry(plugin.clone()).or_insert_with(|| Arc::new(Share::new())))
+    }
+}
+
+impl Share {
+    fn new() -> Self {
+        let tags = Arc::new(Tags::default());
+        let index = Arc::clone(&tags);
+        let entries = Cache::builder()
+            .max_capacity(CACHE_PLUGIN_BYTES_MAX)
+            // moka's own policy turns new entries away that are asked for less often than old ones; the contract does not.
+            .eviction_policy(EvictionPolicy::lru())
+            .weigher(|key: &CacheKey, entry: &Arc<CacheEntry>| {
+                u32::try_from(entry.weight(key)).unwrap_or(u32::MAX)
+            })
+            .expire_after(Lifetime)
+            .eviction_listener(move |key: Arc<CacheKey>, entry: Arc<CacheEntry>, cause| {
+                if cause != RemovalCause::Replaced {
+                    index.forget(&key, &entry);
+                }
+            })
+            .build();
+        Self { entries, tags }
+    }
+}
+
+impl Tags {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CacheTag, HashSet<CacheKey>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, key: &CacheKey, entry: &CacheEntry) {
+        let mut tags = self.lock();
+        for tag in entry.tags() {
+            tags.entry(tag.clone()).or_default().insert(key.clone());
+        }
+    }
+
+    fn forget(&self, key: &CacheKey, entry: &CacheEntry) {
+        let mut tags = self.lock();
+        for tag in entry.tags() {
+            if let Some(keys) = tags.get_mut(tag) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    tags.remove(tag);
+                }
+            }
+        }
+    }
+}
+
+/// Each entry lives as long as it asked for.
+struct Lifetime;
+
+impl moka::Expiry<CacheKey, Arc<CacheEntry>> for Lifetime {
+    fn expire_after_create(&self, _: &CacheKey, entry: &Arc<CacheEntry>, _: Instant) -> Option<Duration> {
+        Some(entry.ttl())
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &CacheKey,
+        entry: &Arc<CacheEntry>,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(entry.ttl())
+    }
+}
+
+#[async_trait::async_trait]
+impl CacheStore for InProcessCache {
+    async fn get(&self, key: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal> {
+        Ok(self.share(key.plugin()).entries.get(key))
+    }
+
+    async fn set(&self, key: CacheKey, entry: CacheEntry) -> Result<(), Refusal> {
+        let share = self.share(key.plugin());
+        if let Some(old) = share.entries.get(&key) {
+            share.tags.forget(&key, &old);
+        }
+        share.tags.note(&key, &entry);
+        share.entries.insert(key, Arc::new(entry));
+        // Evictions happen here and not in a thread of their own, so that the share's bound holds at once.
+        share.entries.run_pending_tasks();
+        Ok(())
+    }
+
+    async fn delete(&self, key: &CacheKey) -> Result<(), Refusal> {
+        self.share(key.plugin()).entries.invalidate(key);
+        Ok(())
+    }
+
+    async fn invalidate(&self, tag: &CacheTag) -> Result<(), Refusal> {
+        let share = self.share(tag.plugin());
+        let keys = share.tags.lock().remove(tag).unwrap_or_default();
+        for key in keys {
+            // A key may have been set anew without this tag since it was noted.
+            if share.entries.get(&key).is_some_and(|entry| entry.tags().contains(tag)) {
+                share.entries.invalidate(&key);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use palisade_guard::limits::{CACHE_VALUE_BYTES_MAX, Limits};
+
+    fn key(plugin: &str, key: &str) -> CacheKey {
+        CacheKey::parse(&PluginName::parse(plugin).unwrap(), key.into()).unwrap()
+    }
+
+    fn entry(plugin: &str, bytes: usize, ttl: Option<u64>, tags: &[&str]) -> CacheEntry {
+        let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
+        CacheEntry::parse(&PluginName::parse(plugin).unwrap(), vec![7; bytes], ttl, tags, &Limits::default())
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn entry_of_another_plugin_is_not_found_under_the_same_key() {
+        let cache = InProcessCache::default();
+        cache.set(key("a", "k"), entry("a", 1, None, &["t"])).await.unwrap();
+        assert!(cache.get(&key("b", "k")).await.unwrap().is_none());
+        cache
+            .invalidate(&CacheTag::parse(&PluginName::parse("b").unwrap(), "t".into()).unwrap())
+            .await
+            .unwrap();
+        assert!(cache.get(&key("a", "k")).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn share_over_its_bytes_evicts_own_entries_only() {
+        let cache = InProcessCache::default();
+        cache.set(key("quiet", "k"), entry("quiet", 10, None, &[])).await.unwrap();
+        let value = usize::try_from(CACHE_VALUE_BYTES_MAX).unwrap();
+        for index in 0..40 {
+            cache.set(key("loud", &index.to_string()), entry("loud", value, None, &["t"])).await.unwrap();
+        }
+        let loud = cache.share(&PluginName::parse("loud").unwrap());
+        assert!(loud.entries.weighted_size() <= CACHE_PLUGIN_BYTES_MAX);
+        let indexed = loud.tags.lock().values().map(HashSet::len).sum::<usize>() as u64;
+        assert_eq!(indexed, loud.entries.entry_count(), "the index forgets what was evicted");
+        assert!(cache.get(&key("quiet", "k")).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn entry_after_its_lifetime_is_gone() {
+        let cache = InProcessCache::default();
+        cache.set(key("a", "k"), entry("a", 1, Some(20), &[])).await.unwrap();
+        assert!(cache.get(&key("a", "k")).await.unwrap().is_some());
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert!(cache.get(&key("a", "k")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn entry_set_again_without_a_tag_survives_its_invalidation() {
+        let cache = InProcessCache::default();
+        let tag = CacheTag::parse(&PluginName::parse("a").unwrap(), "t".into()).unwrap();
+        cache.set(key("a", "k"), entry("a", 1, None, &["t"])).await.unwrap();
+        cache.set(key("a", "k"), entry("a", 2, None, &[])).await.unwrap();
+        cache.set(key("a", "l"), entry("a", 2, None, &["t"])).await.unwrap();
+        cache.invalidate(&tag).await.unwrap();
+        assert!(cache.get(&key("a", "k")).await.unwrap().is_some());
+        assert!(cache.get(&key("a", "l")).await.unwrap().is_none());
+    }
+}

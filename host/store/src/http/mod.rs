@@ -1,0 +1,172 @@
+//! HTTP to servers outside: the client that an integrator can replace, and what both kinds of client live under.
+//!
+//! A client sends one request and follows no redirect; [`Exchange`] follows them, so that no client can forget a check.
+//! Not an allow-list: that is [`palisade_guard::http`], whose [`OutboundRequest`] is all a client can be given. Contract:
+//! `wit/http.wit`; tests: `tests.rs` beside this file.
+
+pub mod client;
+mod exchange;
+mod resolver;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use client::DefaultClient;
+pub use exchange::{Exchange, Spend};
+pub use resolver::{Names, SystemNames};
+pub use secret::{Secret, SecretStore, Secrets};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::HeaderMap;
+use palisade_guard::http::{OutboundRequest, ReadSize, RequestRefusal};
+use palisade_guard::ledger::Exceeded;
+use palisade_guard::refusal::Refusal;
+use std::fmt;
+use std::pin::Pin;
+use tokio::time::{Instant, timeout_at};
+
+/// What sends requests. One for a host.
+#[async_trait]
+pub trait HttpClient: Send + Sync {
+    /// Sends one request and returns the response as soon as its headers are there.
+    ///
+    /// Must dial only what [`PublicAddress::parse`](palisade_guard::address::PublicAddress::parse) accepts, must not
+    /// follow redirects, must send the secret as its header and must not decompress. Need not mind time: the caller
+    /// drops the future when it is up.
+    async fn send(
+        &self,
+        request: &OutboundRequest,
+        secret: Option<&Secret>,
+    ) -> Result<InboundResponse, FetchError>;
+}
+
+/// A response whose body is still to come.
+#[derive(Debug)]
+pub struct InboundResponse {
+    /// The status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: InboundBody,
+}
+
+/// Why there is no response, or no more of it. Texts are for the log, that of `Invalid` for the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// The grants do not cover it, or it leads to an address that is not public.
+    Denied(String),
+    /// The request is not of the contract's form.
+    Invalid(String),
+    /// A budget is used up.
+    Exceeded(Exceeded),
+    /// The exchange took longer than allowed.
+    Timeout,
+    /// No connection.
+    ConnectionFailed(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl From<RequestRefusal> for FetchError {
+    fn from(refusal: RequestRefusal) -> Self {
+        match refusal {
+            RequestRefusal::Denied(reason) => Self::Denied(reason.into()),
+            RequestRefusal::Invalid(rule) => Self::Invalid(rule),
+        }
+    }
+}
+
+impl From<FetchError> for Refusal {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Denied(reason) => {
+                tracing::warn!(target: "palisade::egress", reason, "a request was refused");
+                Self::Denied
+            }
+            FetchError::Invalid(rule) => Self::Invalid(rule),
+            FetchError::Exceeded(exceeded) => Self::Exceeded(exceeded),
+            FetchError::Timeout => Self::Timeout,
+            FetchError::ConnectionFailed(reason) => {
+                tracing::info!(target: "palisade::egress", reason, "no connection");
+                Self::ConnectionFailed
+            }
+            FetchError::Other(reason) => Self::internal(reason),
+        }
+    }
+}
+
+impl From<Exceeded> for FetchError {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Exceeded(exceeded)
+    }
+}
+
+/// A response's body. Dropping it closes the connection.
+pub struct InboundBody {
+    state: State,
+    /// What came with the last piece and was not asked for yet.
+    rest: Bytes,
+    until: Option<Instant>,
+}
+
+enum State {
+    Open(Pin<Box<dyn Stream<Item = Result<Bytes, FetchError>> + Send>>),
+    Ended,
+    Failed(FetchError),
+}
+
+impl InboundBody {
+    /// A body from its pieces, which are taken only as they are read.
+    pub fn new(pieces: impl Stream<Item = Result<Bytes, FetchError>> + Send + 'static) -> Self {
+        Self { state: State::Open(Box::pin(pieces)), rest: Bytes::new(), until: None }
+    }
+
+    /// Waiting for a piece fails with `timeout` from this moment on.
+    fn ends_by(&mut self, until: Instant) {
+        self.until = Some(until);
+    }
+
+    /// Returns the next bytes, at most `max`; none at the end and ever after. An error stays.
+    pub async fn read(&mut self, max: ReadSize) -> Result<Bytes, FetchError> {
+        while self.rest.is_empty() {
+            match self.next().await {
+                Some(Ok(piece)) => self.rest = piece,
+                Some(Err(error)) => {
+                    self.state = State::Failed(error.clone());
+                    return Err(error);
+                }
+                None => {
+                    self.state = State::Ended;
+                    return Ok(Bytes::new());
+                }
+            }
+        }
+        Ok(self.rest.split_to(max.bytes().min(self.rest.len())))
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, FetchError>> {
+        match &mut self.state {
+            State::Ended => None,
+            State::Failed(error) => Some(Err(error.clone())),
+            State::Open(pieces) => match self.until {
+                None => pieces.next().await,
+                Some(until) => {
+                    timeout_at(until, pieces.next()).await.unwrap_or(Some(Err(FetchError::Timeout)))
+                }
+            },
+        }
+    }
+}
+
+impl fmt::Debug for InboundBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Open(_) => "InboundBody(open)",
+            State::Ended => "InboundBody(ended)",
+            State::Failed(_) => "InboundBody(failed)",
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! A claim of who calls, and the proof of it that no plugin can forge.
+//!
+//! Tables whose rows belong to users have a policy that asks `palisade.caller` on whose behalf a statement runs. The
+//! host answers ahead of each statement, in its round trip: a proof for this role, this connection and these few seconds,
+//! under keys that only the host and that function can read. A guest that could run `SET`, which the gate refuses, could
+//! keep such a proof and put it back, and would have nothing: in another connection, or later, it proves nothing.
+//!
+//! Not here: what a proof opens, which is [`super::owned`]'s, and when it is sent, which is [`super::caller`]'s. The
+//! other half is `caller.sql`. Tests: `tests/rights/owners.rs`.
+
+use jiff::Timestamp;
+use palisade_guard::caller::Caller;
+use palisade_guard::limits::{
+    CALLER_CLOCK_S, CALLER_KEY_BYTES, CALLER_KEYS_BYTES, CALLER_PROOF_MS, US_PER_MS,
+};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Makes proofs for one database.
+pub struct Signer {
+    keys: [u8; CALLER_KEYS_BYTES],
+}
+
+/// The server's end of a connection, as its pool remembers it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Server {
+    pid: i32,
+    /// Microseconds that the server's clock is ahead of ours.
+    ahead_us: i64,
+    learnt: Instant,
+}
+
+/// What a connection remembers of its server, from the first time that somebody asked.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(Mutex<Option<Server>>);
+
+/// On whose behalf an invocation speaks, as one plugin's role.
+#[derive(Clone)]
+pub struct Claim {
+    signer: Arc<Signer>,
+    role: String,
+    who: Who,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    User(Uuid),
+    Host,
+}
+
+impl Signer {
+    pub(crate) fn new(keys: [u8; CALLER_KEYS_BYTES]) -> Arc<Self> {
+        Arc::new(Self { keys })
+    }
+
+    /// A claim for a caller. Nobody in particular has none, and owns no row. What the host does by itself it does for all
+    /// users: a cron tap that tidies up could not, if it saw nobody's rows.
+    pub fn claim(self: &Arc<Self>, role: &str, caller: &Caller, is_cron: bool) -> Option<Claim> {
+        let who = match caller {
+            Caller::User(user) => Who::User(user.id),
+            Caller::Host => Who::Host,
+            Caller::Anonymous if is_cron => Who::Host,
+            Caller::Anonymous => return None,
+        };
+        Some(Claim { signer: Arc::clone(self), role: role.to_owned(), who })
+    }
+
+    /// A nested hash under two keys, which is HMAC with keys of their own in place of pads: core PostgreSQL has no HMAC.
+    fn mac(&self, message: &str) -> String {
+        let (inner, outer) = self.keys.split_at(CALLER_KEY_BYTES);
+        let hash = Sha256::new().chain_update(inner).chain_update(message).finalize();
+        hex::encode(Sha256::new().chain_update(outer).chain_update(hash).finalize())
+    }
+}
+
+impl Claim {
+    /// The proof for a connection's server, good from now for as long as a statement may take.
+    pub(super) fn proof(&self, server: Server) -> String {
+        self.signed(server, Timestamp::now().as_microsecond())
+    }
+
+    fn signed(&self, Server { pid, ahead_us, .. }: Server, now_us: i64) -> String {
+        let who = match self.who {
+            Who::User(id) => id.to_string(),
+            Who::Host => "host".to_owned(),
+        };
+        let expiry_us =
+            now_us.saturating_add(ahead_us).saturating_add(CALLER_PROOF_MS.saturating_mul(US_PER_MS));
+        let rest = format!("{who}.{expiry_us}.{pid}");
+        let mac = self.signer.mac(&format!("{}.{rest}", self.role));
+        format!("{rest}.{mac}")
+    }
+}
+
+impl Server {
+    /// What a server has said just now.
+    pub(super) fn learnt(pid: i32, ahead_us: i64) -> Self {
+        Self { pid, ahead_us, learnt: Instant::now() }
+    }
+
+    pub(super) fn is_current(self) -> bool {
+        self.learnt.elapsed() < Duration::from_secs(CALLER_CLOCK_S)
+    }
+}
+
+impl Remembered {
+    pub(super) fn get(&self) -> Option<Server> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn keep(&self, server: Server) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+}
+
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claim").field("role", &self.role).field("who", &self.who).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn signed(keys: u8, role: &str, who: Who, pid: i32, now_us: i64) -> String {
+        let signer = Signer::new([keys; CALLER_KEYS_BYTES]);
+        let server = Server { pid, ahead_us: 0, learnt: Instant::now() };
+        Claim { signer, role: role.to_owned(), who }.signed(server, now_us)
+    }
+
+    #[test]
+    fn proof_is_another_for_every_key_role_caller_connection_and_moment() {
+        let (a, b) = (Who::User(Uuid::from_u128(1)), Who::User(Uuid::from_u128(2)));
+        let proofs = [
+            signed(1, "r", a, 1, 1),
+            signed(2, "r", a, 1, 1),
+            signed(1, "s", a, 1, 1),
+            signed(1, "r", b, 1, 1),
+            signed(1, "r", Who::Host, 1, 1),
+            signed(1, "r", a, 2, 1),
+            signed(1, "r", a, 1, 2),
+        ];
+        let macs: BTreeSet<&str> = proofs.iter().filter_map(|proof| proof.rsplit('.').next()).collect();
+        assert_eq!(macs.len(), proofs.len());
+    }
+
+    #[test]
+    fn caller_who_is_nobody_claims_nothing_and_the_hosts_own_work_is_for_all() {
+        let signer = Signer::new([0; CALLER_KEYS_BYTES]);
+        assert!(signer.claim("r", &Caller::Anonymous, false).is_none());
+        assert!(matches!(signer.claim("r", &Caller::Anonymous, true).unwrap().who, Who::Host));
+        assert!(matches!(signer.claim("r", &Caller::Host, false).unwrap().who, Who::Host));
+    }
+}

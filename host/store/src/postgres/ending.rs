@@ -1,0 +1,65 @@
+//! How a session ends: committed, rolled back, or dropped in the middle of something.
+
+use super::mode::Mode;
+use super::session::Session;
+use palisade_guard::refusal::Refusal;
+
+impl Session {
+    pub(super) fn discard(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close();
+        }
+        self.begun = false;
+        self.broken = false;
+        self.in_flight = false;
+    }
+
+    /// Commits what the invocation did. A deferred constraint or a lost race can still refuse it.
+    pub async fn commit(mut self) -> Result<(), Refusal> {
+        if self.mode != Mode::Serializable {
+            // Dropping the session ends what is left of it, off the caller's path: a query has nothing to wait for.
+            return Ok(());
+        }
+        if self.lost_race {
+            return Err(Refusal::Serialization);
+        }
+        if !self.begun && !self.broken {
+            return Ok(());
+        }
+        if self.broken {
+            return Err(Refusal::Unavailable("the transaction's connection is gone".into()));
+        }
+        self.in_flight = true;
+        let committed = self.end("COMMIT").await;
+        self.in_flight = false;
+        self.begun = false;
+        committed.map_err(|failure| self.refuse(failure))
+    }
+
+    /// Gives up what the invocation did, and says so to PostgreSQL before anything else happens.
+    pub async fn rollback(mut self) {
+        if self.begun && !self.broken {
+            self.in_flight = true;
+            self.broken |= self.end("ROLLBACK").await.is_err();
+            self.in_flight = false;
+            self.begun = false;
+        }
+    }
+
+    pub(super) fn release(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if self.in_flight || self.broken {
+            connection.cancel_and_close();
+        } else if self.begun || (self.soiled && !connection.is_pooled()) {
+            connection.clean_and_return(self.soiled);
+        } else {
+            connection.give_back();
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

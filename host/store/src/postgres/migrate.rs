@@ -1,0 +1,138 @@
+//! The host's own tables: versioned, applied in order, under a lock that keeps two hosts from doing it at once.
+
+use super::pool::Connection;
+use crate::error::InstallError;
+use palisade_guard::limits::{CALLER_KEYS_BYTES, DATABASE_LOCK, MIGRATION_MS, SECRET_BYTES};
+use sha2::{Digest, Sha256};
+use tokio_postgres::error::SqlState;
+
+/// The host's migrations. A released one never changes: its checksum is in every database.
+const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (1, "base", include_str!("base.sql")),
+    (2, "caller", include_str!("caller.sql")),
+    (3, "switches", include_str!("switches.sql")),
+];
+
+/// What the database keeps for its hosts, so that all of them have the same.
+pub(super) struct Secrets {
+    /// What roles' passwords are derived from.
+    pub passwords: Vec<u8>,
+    /// The keys of proofs of who calls.
+    pub callers: [u8; CALLER_KEYS_BYTES],
+}
+
+/// Brings the database up to date and returns its secrets.
+pub(super) async fn run(connection: &Connection) -> Result<Secrets, InstallError> {
+    apply(connection).await.map_err(|error| match error {
+        Fault::Server(error) => failed(&error),
+        Fault::Drift(sentence) => {
+            InstallError::Database { sentence, source: anyhow::anyhow!("checksum mismatch") }
+        }
+    })
+}
+
+enum Fault {
+    Server(tokio_postgres::Error),
+    Drift(String),
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+async fn apply(connection: &Connection) -> Result<Secrets, Fault> {
+    let client = connection.client();
+    client.batch_execute(&begin()).await?;
+    let result = apply_locked(connection).await;
+    client.batch_execute(end(result.is_ok())).await?;
+    result
+}
+
+/// Begins a change to the shape of a database: alone, and with more time than a call has.
+pub(super) fn begin() -> String {
+    format!(
+        "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}; \
+         SELECT pg_advisory_xact_lock({DATABASE_LOCK})"
+    )
+}
+
+/// Ends it. What was prepared meanwhile would stay on the server's side of a PgBouncer.
+pub(super) fn end(is_well: bool) -> &'static str {
+    if is_well { "DEALLOCATE ALL; COMMIT" } else { "ROLLBACK; DEALLOCATE ALL" }
+}
+
+async fn apply_locked(connection: &Connection) -> Result<Secrets, Fault> {
+    let client = connection.client();
+    client
+        .batch_execute(
+            "CREATE SCHEMA IF NOT EXISTS palisade; CREATE TABLE IF NOT EXISTS palisade.migrations (version integer PRIMARY \
+             KEY, name text NOT NULL, checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+        )
+        .await?;
+    let newest = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
+    let known: i32 =
+        client.query_one("SELECT coalesce(max(version), 0) FROM palisade.migrations", &[]).await?.get(0);
+    if known > newest {
+        return Err(Fault::Drift(format!(
+            "the database is at version {known} and this host knows {newest}: start a newer host"
+        )));
+    }
+    for (version, name, text) in MIGRATIONS {
+        let checksum = Sha256::digest(text.as_bytes()).to_vec();
+        let row = client
+            .query_opt("SELECT checksum FROM palisade.migrations WHERE version = $1", &[version])
+            .await?;
+        match row.map(|row| row.get::<_, Vec<u8>>(0)) {
+            Some(applied) if applied == checksum => {}
+            Some(_) => {
+                return Err(Fault::Drift(format!(
+                    "migration {version} ({name}) of the database is another one than this host's: use the host that made it"
+                )));
+            }
+            None => {
+                client.batch_execute(text).await?;
+                let insert = "INSERT INTO palisade.migrations (version, name, checksum) VALUES ($1, $2, $3)";
+                client.execute(insert, &[version, name, &checksum]).await?;
+            }
+        }
+    }
+    let passwords =
+        secret(connection, "role-passwords", rand::random::<[u8; SECRET_BYTES]>().to_vec()).await?;
+    let callers = secret(connection, "callers", rand::random::<[u8; CALLER_KEYS_BYTES]>().to_vec()).await?;
+    let callers = callers.try_into().map_err(|_| {
+        Fault::Drift("the secret `callers` in palisade.secrets is not this host's: delete its row".to_owned())
+    })?;
+    Ok(Secrets { passwords, callers })
+}
+
+/// The secret of this name, or this one from now on.
+async fn secret(connection: &Connection, name: &str, drawn: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let client = connection.client();
+    let keep = "INSERT INTO palisade.secrets VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    client.execute(keep, &[&name, &drawn]).await?;
+    let kept = client.query_one("SELECT value FROM palisade.secrets WHERE name = $1", &[&name]).await?;
+    Ok(kept.get(0))
+}
+
+/// What an operator hears when the host's tables cannot be made.
+pub(super) fn failed(error: &tokio_postgres::Error) -> InstallError {
+    let sentence = match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            "the host's login may not do what it must: give it CREATE on the database and CREATEROLE, and where the \
+             database is hardened the role palisade_trusted"
+                .to_owned()
+        }
+        _ => "the database refused the host's own tables; the cause is below".to_owned(),
+    };
+    InstallError::Database { sentence, source: anyhow::anyhow!("{}", describe(error)) }
+}
+
+/// The server's text, for operators.
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(
+        || error.to_string(),
+        |server| format!("{} ({})", server.message(), server.code().code()),
+    )
+}

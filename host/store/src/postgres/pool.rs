@@ -1,0 +1,247 @@
+//! Connections: one small, lazy pool for each login role.
+//!
+//! A connection goes back clean or not at all. Which is which is the session's to say. How many connections all plugins
+//! hold together is [`seats`](super::seats)' matter; how much the server may send on one, [`wire`](super::wire)'s.
+
+use super::budget::Idle;
+use super::failure::Failure;
+use super::login::Logins;
+use super::url::DatabaseUrl;
+use super::wire::targets;
+use crate::postgres::budget::Seats;
+use crate::postgres::claim::Remembered;
+use deadpool::managed::{self, Object, PoolError, QueueMode};
+use palisade_guard::ledger::{Exceeded, Ledger, Usage};
+use palisade_guard::limits::{
+    CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIRE_ROW_BYTES,
+    WIRE_SLACK_BYTES,
+};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, NoTls, RowStream, Statement};
+
+/// What a connection may have kept of whoever had it: everything but the host's own prepared statements.
+const CLEAN: &str = "ROLLBACK; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; CLOSE ALL; \
+    SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+
+/// The connections of one login role.
+#[derive(Debug)]
+pub struct Pool {
+    pool: managed::Pool<Logins>,
+}
+
+/// A connection that is somebody's.
+#[derive(Debug)]
+pub(crate) struct Connection(Object<Logins>);
+
+impl Pool {
+    /// A pool of its own.
+    pub(crate) fn new(url: DatabaseUrl, connections_max: usize) -> Arc<Self> {
+        Self::build(url, connections_max, None)
+    }
+
+    /// A pool whose connections need seats.
+    pub(crate) fn seated(url: DatabaseUrl, connections_max: usize, seats: &Arc<Seats>) -> Arc<Self> {
+        let pool = Self::build(url, connections_max, Some(Arc::clone(seats)));
+        let idle: Weak<dyn Idle> = Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Idle>));
+        seats.join(idle);
+        pool
+    }
+
+    fn build(url: DatabaseUrl, connections_max: usize, seats: Option<Arc<Seats>>) -> Arc<Self> {
+        let DatabaseUrl { config, is_pooled } = url;
+        let (targets, config) = (targets(&config), Arc::new(config));
+        let wait = Duration::from_millis(CONNECTION_WAIT_MS);
+        let pool = managed::Pool::builder(Logins { config, targets, seats, is_pooled })
+            .max_size(connections_max)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some(wait))
+            // The one that was used last: its server process is still in the processor's caches.
+            .queue_mode(QueueMode::Lifo)
+            .build();
+        match pool {
+            Ok(pool) => Arc::new(Self { pool }),
+            Err(never) => unreachable!("a pool with a runtime can be built: {never}"),
+        }
+    }
+
+    /// Whether a PgBouncer stands between.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pool.manager().is_pooled
+    }
+
+    pub(crate) async fn get(&self) -> Result<Connection, Failure> {
+        match self.pool.get().await {
+            Ok(object) => Ok(Connection(object)),
+            Err(PoolError::Timeout(_)) => Err(Failure::Exhausted),
+            // A refused login is the operator's matter, and no statement of a guest.
+            Err(PoolError::Backend(Failure::Server(error))) => Err(Failure::Disconnected(error.to_string())),
+            Err(PoolError::Backend(failure)) => Err(failure),
+            Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
+                Err(Failure::Disconnected("the host is stopping".into()))
+            }
+        }
+    }
+
+    /// Closes connections that nobody has used for a while.
+    pub fn reap(&self) {
+        let idle = Duration::from_secs(CONNECTION_IDLE_S);
+        self.pool.retain(|_, metrics| metrics.last_used() < idle);
+    }
+
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+impl Idle for Pool {
+    fn longest_idle(&self) -> Option<Duration> {
+        let mut longest = None;
+        self.pool.retain(|_, metrics| {
+            longest = longest.max(Some(metrics.last_used()));
+            true
+        });
+        longest
+    }
+
+    fn close_longest_idle(&self) {
+        // They stand in the order in which they came back.
+        let mut is_first = true;
+        self.pool.retain(|_, _| !std::mem::take(&mut is_first));
+    }
+}
+
+impl Connection {
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// Lets the server send what is left of a budget, and what goes with it.
+    pub(crate) fn allow(&self, ledger: &Ledger) {
+        let headers = ledger.left(Limit::DbRows).saturating_mul(WIRE_ROW_BYTES);
+        let bytes = ledger.left(Limit::DbBytes).saturating_add(headers);
+        self.0.allowance.set(bytes.saturating_add(WIRE_SLACK_BYTES));
+    }
+
+    /// Who answers on it.
+    pub(super) fn server(&self) -> &Remembered {
+        &self.0.server
+    }
+
+    /// Whether it was cut off because the server sent more than that.
+    pub(crate) fn is_overdrawn(&self) -> bool {
+        self.0.allowance.is_overdrawn()
+    }
+
+    /// Sends statements without parameters; nothing when there is nothing to send.
+    pub(crate) async fn batch(&self, text: Option<&str>) -> Result<(), Error> {
+        match text {
+            Some(text) => self.client().batch_execute(text).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn prepare(&self, text: &str) -> Result<Statement, Error> {
+        self.client().prepare(text).await
+    }
+
+    /// Lets the driver learn the types of a result's columns, which it cannot while the result arrives. Through a
+    /// PgBouncer it has learnt them all when it logged in.
+    pub(crate) async fn learn(&self, text: &str, types: &[Type]) -> Result<(), Error> {
+        if self.is_pooled() { Ok(()) } else { self.prepare_cached(text, types).await.map(drop) }
+    }
+
+    /// Runs a statement: prepared once for this connection, or unnamed where a PgBouncer stands between.
+    pub(crate) async fn query(
+        &self,
+        text: &str,
+        types: &[Type],
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream, Error> {
+        if self.is_pooled() {
+            let pairs = parameters.iter().copied().zip(types.iter().cloned());
+            return self.client().query_typed_raw(text, pairs).await;
+        }
+        let statement = self.prepare_cached(text, types).await?;
+        self.query_prepared(&statement, parameters).await
+    }
+
+    pub(crate) async fn query_prepared(
+        &self,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream, Error> {
+        self.client().query_raw(statement, parameters.iter().copied()).await
+    }
+
+    async fn prepare_cached(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
+        let client = &self.0.client;
+        // The shape of a structured call is the guest's, so there are as many texts as it likes.
+        if client.statement_cache.size() >= STATEMENTS_CACHED_MAX {
+            client.statement_cache.clear();
+        }
+        client.prepare_typed_cached(text, types).await
+    }
+
+    /// Whether a PgBouncer stands between: nothing stays on a connection from one transaction to the next.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.0.is_pooled
+    }
+
+    /// Ends the transaction and gives the connection back, off the caller's path.
+    pub(crate) fn clean_and_return(self, thoroughly: bool) {
+        let text = match (self.is_pooled(), thoroughly) {
+            (true, _) => "ROLLBACK; DEALLOCATE ALL",
+            (false, true) => CLEAN,
+            (false, false) => "ROLLBACK",
+        };
+        spawn(async move {
+            self.0.allowance.set(WIRE_SLACK_BYTES);
+            if self.client().batch_execute(text).await.is_err() {
+                self.close();
+            } else {
+                self.give_back();
+            }
+        });
+    }
+
+    /// Gives a clean connection back, or its seat to somebody who waits for one.
+    pub(crate) fn give_back(self) {
+        if self.0.seats.as_ref().is_some_and(|seats| seats.are_wanted()) {
+            self.close();
+        }
+    }
+
+    /// Takes the connection out of the pool and closes it.
+    pub(crate) fn close(self) {
+        drop(Object::take(self.0));
+    }
+
+    /// Stops what the server is doing for this connection, then closes it: a late cancel must not meet another borrower.
+    pub(crate) fn cancel_and_close(self) {
+        let login = Object::take(self.0);
+        let cancel = login.client.cancel_token();
+        spawn(async move {
+            if let Ok(socket) = login.target.dial(&login.config).await {
+                let wait = Duration::from_millis(STATEMENT_MS);
+                let _sent = timeout(wait, cancel.cancel_query_raw(socket, NoTls)).await;
+            }
+            drop(login);
+        });
+    }
+}
+
+/// The budget that a connection was cut off for.
+pub(crate) fn overdrawn(ledger: &Ledger) -> Failure {
+    let max = ledger.max(Limit::DbBytes);
+    Failure::Exceeded(Exceeded(Usage { limit: Limit::DbBytes, used: max.saturating_add(1), max }))
+}
+
+/// Spawns on the running runtime. Without one the process is ending, and connections end with it.
+fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(future);
+    }
+}

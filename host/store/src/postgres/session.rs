@@ -1,0 +1,274 @@
+//! One invocation's work in the database: at most one connection, and the transaction its kind asks for.
+//!
+//! The transaction opens with the first statement and in the same round trip: `BEGIN` and the statement are sent together.
+//! Each statement of a mutation stands behind a savepoint, so that one that fails does not take the transaction with
+//! it. An action's connection goes back after each of its calls. A connection that saw a timeout, a dropped call or an
+//! unknown error is closed and never pooled again.
+//!
+//! Not here: what a statement says, which is made by `guard/db` and by the stores beside this file; SQL text of a
+//! guest's, see [`text`](super::text); how it ends, see
+//! [`ending`](super::ending); and results that are read batch by batch, see [`reading`](super::reading).
+
+use super::failure::{self, Absence, Failure};
+use super::mode::{Mode, Progress};
+use super::pool::{Connection, Pool};
+use super::statement::{Answer, Cursor, Sql, Step};
+use crate::postgres::claim::Claim;
+use crate::postgres::mode::Autocommit;
+use palisade_guard::kind::Kind;
+use palisade_guard::ledger::{Exceeded, Ledger};
+use palisade_guard::refusal::Refusal;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The database side of one invocation.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each says one thing that can be true beside any other")]
+pub struct Session {
+    pub(super) pool: Arc<Pool>,
+    pub(super) mode: Mode,
+    pub(super) connection: Option<Connection>,
+    pub(super) begun: bool,
+    /// A statement is on its way: dropping the session now must cancel it.
+    pub(super) in_flight: bool,
+    pub(super) broken: bool,
+    pub(super) lost_race: bool,
+    /// Why the database could not be reached, if it could not.
+    absence: Option<Absence>,
+    /// Raw SQL ran, or a cursor outlived its transaction: the connection is cleaned before anybody else gets it.
+    pub(super) soiled: bool,
+    /// The transaction is the host's own, and several plugins take part in it.
+    shared: bool,
+    /// A statement has run as a plugin's role since the transaction began.
+    assumed: bool,
+    /// The budget that ended the transaction, if one did.
+    exceeded: Option<Exceeded>,
+    /// Whether a statement may go without a transaction, or has.
+    pub(super) autocommit: Autocommit,
+    /// Results that are being read.
+    pub(super) cursors: BTreeSet<Cursor>,
+    /// Those of which nobody reads on; the next statement takes them along.
+    pub(super) closing: Vec<Cursor>,
+    /// On whose behalf the plugin speaks, where its tables ask, and the proof of that for the next statement.
+    pub(super) claim: Option<Claim>,
+    pub(super) proof: Option<String>,
+}
+
+impl Session {
+    /// The transaction of one plugin's invocation, as that plugin's login role.
+    pub fn of_plugin(pool: Arc<Pool>, kind: Kind) -> Self {
+        Self::new(pool, kind, false)
+    }
+
+    /// A transaction of the host, in which plugins may take part.
+    pub(crate) fn of_host(pool: Arc<Pool>, kind: Kind) -> Self {
+        Self::new(pool, kind, true)
+    }
+
+    fn new(pool: Arc<Pool>, kind: Kind, shared: bool) -> Self {
+        Self {
+            pool,
+            mode: Mode::of(kind),
+            connection: None,
+            begun: false,
+            in_flight: false,
+            broken: false,
+            lost_race: false,
+            absence: None,
+            soiled: false,
+            shared,
+            assumed: false,
+            exceeded: None,
+            autocommit: Autocommit::Never,
+            cursors: BTreeSet::new(),
+            closing: Vec::new(),
+            claim: None,
+            proof: None,
+        }
+    }
+
+    /// Whether a statement lost a serialization race: the whole invocation must run again.
+    pub fn lost_race(&self) -> bool {
+        self.lost_race
+    }
+
+    /// Why the database was out of reach, if it was: whatever the plugin made of that, its caller can only try again.
+    pub fn absence(&self) -> Option<Absence> {
+        self.absence
+    }
+
+    /// The budget that ended the whole transaction, if one did: nothing that its plugin makes of it brings it back.
+    pub fn exceeded(&self) -> Option<Exceeded> {
+        self.exceeded.filter(|_| self.mode == Mode::Serializable)
+    }
+
+    /// Whether this is a transaction that several plugins share.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Runs a statement whose text the host wrote, prepared once for each connection.
+    pub async fn run(&mut self, sql: Sql<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
+        self.step(Step::Run(sql), ledger).await
+    }
+
+    /// Takes one step. Whoever asks has paid for the statement.
+    pub(super) async fn step(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
+        self.outgrow()?;
+        let is_fresh = self.connection.is_none();
+        let answer = match self.attempt(step, ledger).await {
+            // An idle connection that died in the pool is no reason to fail: not even BEGIN was answered.
+            Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
+                self.discard();
+                self.attempt(step, ledger).await
+            }
+            other => other,
+        };
+        let was_autocommit = self.is_autocommit(step);
+        self.autocommit = if was_autocommit { Autocommit::Done } else { Autocommit::Never };
+        let answer = answer.map_err(|failure| self.refuse(failure));
+        self.rest();
+        answer
+    }
+
+    fn is_autocommit(&self, step: Step<'_>) -> bool {
+        self.autocommit == Autocommit::Expected && self.claim.is_none() && matches!(step, Step::LookUp(_))
+    }
+
+    async fn attempt(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Failure> {
+        self.connect().await?;
+        let prefix = match step {
+            step if self.is_autocommit(step) => None,
+            // What was prepared has begun its transaction already.
+            Step::RunPrepared(..) | Step::Open { is_prepared: true, .. } if self.begun => None,
+            // A cursor that is held needs none.
+            Step::Fetch { .. } if self.mode == Mode::Each => None,
+            _ => self.prefix(step.role()),
+        };
+        self.assumed |= self.shared && step.role().is_some();
+        self.in_flight = true;
+        let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
+        let (opened, answer) = tokio::join!(client.batch(prefix.as_deref()), step.take(client, ledger));
+        let answer = match (self.opened(opened, prefix.is_some()), answer) {
+            (Err(failure), _) => Err(failure),
+            (Ok(()), Err(failure)) => Err(self.undo(failure).await),
+            (Ok(()), Ok(answer)) if self.mode == Mode::Each => {
+                let committed = self.commit_one(step, &answer).await;
+                committed.map(|()| answer)
+            }
+            (Ok(()), Ok(answer)) => Ok(answer),
+        };
+        self.in_flight = false;
+        answer
+    }
+
+    /// Ends an action's call. A cursor that has been read to its end does not outlive it.
+    async fn commit_one(&mut self, step: Step<'_>, answer: &Answer) -> Result<(), Failure> {
+        match step {
+            Step::Fetch { .. } => Ok(()),
+            Step::Open { cursor, .. } if step.is_exhausted_by(answer) => {
+                self.end(&format!("CLOSE {cursor}; COMMIT")).await
+            }
+            _ => self.end("COMMIT").await,
+        }
+    }
+
+    pub(super) async fn connect(&mut self) -> Result<(), Failure> {
+        if self.broken {
+            return Err(Failure::NoConnection);
+        }
+        if self.connection.is_none() {
+            self.connection = Some(self.pool.get().await?);
+        }
+        self.prove().await
+    }
+
+    pub(super) fn prefix(&mut self, role: Option<&str>) -> Option<String> {
+        let closing = std::mem::take(&mut self.closing);
+        let role = role.filter(|_| self.shared);
+        self.mode.prefix(Progress {
+            begun: self.begun,
+            assumed: self.assumed,
+            keeps_cursors: !self.cursors.is_empty(),
+            closing: &closing,
+            is_timed: self.shared && self.pool.is_pooled(),
+            role,
+            // Among others, a plugin's statement is one that runs as its role.
+            proof: self.proof.as_deref().filter(|_| !self.shared || role.is_some()),
+        })
+    }
+
+    /// What became of the prefix. Nobody knows what a connection is in the middle of where it failed.
+    pub(super) fn opened(
+        &mut self,
+        opened: Result<(), tokio_postgres::Error>,
+        was_sent: bool,
+    ) -> Result<(), Failure> {
+        self.begun |= opened.is_ok() && was_sent;
+        opened.map_err(failure::of).inspect_err(|_| self.broken = true)
+    }
+
+    /// After a failed statement: back to the savepoint, so that the transaction can go on, if there is one.
+    pub(super) async fn undo(&mut self, failure: Failure) -> Failure {
+        if !failure.leaves_connection() || (self.begun && self.end(self.mode.undo()).await.is_err()) {
+            self.broken = true;
+        }
+        failure
+    }
+
+    pub(super) async fn end(&mut self, statement: &str) -> Result<(), Failure> {
+        let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
+        // What a guest's text was prepared as would stay on the server's side of a PgBouncer.
+        let is_named = self.soiled && client.is_pooled();
+        let text: Cow<'_, str> = match statement {
+            "ROLLBACK" if is_named => "ROLLBACK; DEALLOCATE ALL".into(),
+            "COMMIT" if is_named => "DEALLOCATE ALL; COMMIT".into(),
+            other => other.into(),
+        };
+        let ended = client.batch(Some(&text)).await.map_err(failure::of);
+        match ended {
+            // The server may have committed before it was lost.
+            Err(Failure::Disconnected(text)) if statement.ends_with("COMMIT") => Err(Failure::InDoubt(text)),
+            Err(failure) => Err(failure),
+            Ok(()) => {
+                self.begun &= self.mode != Mode::Each;
+                Ok(())
+            }
+        }
+    }
+
+    /// Between two calls of an action, others may have its connection. One that broke took that call alone with it, and
+    /// the results that were read on it.
+    pub(super) fn rest(&mut self) {
+        if self.mode != Mode::Each {
+            return;
+        }
+        if self.broken {
+            self.cursors.clear();
+        }
+        if self.cursors.is_empty() {
+            self.release();
+            self.closing.clear();
+            (self.begun, self.broken, self.soiled) = (false, false, false);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, failure: Failure) -> Refusal {
+        if let Failure::Exceeded(exceeded) = &failure {
+            self.exceeded = Some(*exceeded);
+        }
+        self.broken |= !failure.leaves_connection();
+        self.absence = self.absence.or(failure.absence());
+        let refusal = failure.into_refusal();
+        // Only a mutation has left nothing behind: an action's earlier calls are committed.
+        self.lost_race |= self.mode == Mode::Serializable && matches!(refusal, Refusal::Serialization);
+        refusal
+    }
+
+    /// Notes that a statement found its row changed by somebody else.
+    pub(crate) fn lose_race(&mut self) -> Refusal {
+        self.lost_race |= self.mode == Mode::Serializable;
+        Refusal::Serialization
+    }
+}

@@ -1,0 +1,86 @@
+//! SQL text of a guest's: prepared first, because the server says what types its parameters have.
+//!
+//! What arrives here is the printed form of a tree that `guard/db/gate` has checked.
+
+use super::failure::{self, Failure};
+use super::mode::Autocommit;
+use super::mode::Mode;
+use super::session::Session;
+use super::statement::Step;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::refusal::Refusal;
+use tokio_postgres::Statement;
+use tokio_postgres::types::{ToSql, Type};
+
+/// What takes values for the types that the server found for a text's parameters.
+pub type Bound = Vec<Box<dyn ToSql + Sync + Send>>;
+
+impl Session {
+    /// Runs the printed text of a checked tree that writes, as the plugin's own role; says how many rows it changed.
+    pub async fn run_text(
+        &mut self,
+        text: &str,
+        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Bound, Refusal>,
+        ledger: &mut Ledger,
+    ) -> Result<u64, Refusal> {
+        let (statement, bound) = self.bind(text, bind, ledger).await?;
+        let answer = self.step(Step::RunPrepared(&statement, &borrowed(&bound)), ledger).await?;
+        Ok(answer.affected)
+    }
+
+    /// Prepares a guest's text, which opens the transaction before the text is even parsed, and binds its parameters.
+    pub(super) async fn bind(
+        &mut self,
+        text: &str,
+        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Bound, Refusal>,
+        ledger: &mut Ledger,
+    ) -> Result<(Statement, Bound), Refusal> {
+        self.outgrow()?;
+        (self.soiled, self.autocommit) = (true, Autocommit::Never);
+        let is_fresh = self.connection.is_none();
+        let statement = match self.prepare(text, ledger).await {
+            Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
+                self.discard();
+                self.prepare(text, ledger).await
+            }
+            other => other,
+        };
+        let statement = statement.map_err(|failure| self.refuse(failure));
+        let bound = statement.and_then(|statement| Ok((bind(statement.params(), ledger)?, statement)));
+        match bound {
+            Ok((bound, statement)) => Ok((statement, bound)),
+            Err(refusal) => {
+                // In an action the transaction is this statement's own and ends with it.
+                if self.mode == Mode::Each && self.begun && !self.broken {
+                    self.broken |= self.end("ROLLBACK").await.is_err();
+                }
+                self.rest();
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn prepare(&mut self, text: &str, ledger: &Ledger) -> Result<Statement, Failure> {
+        self.connect().await?;
+        let prefix = self.prefix(None);
+        self.in_flight = true;
+        let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
+        client.allow(ledger);
+        let (opened, statement) = tokio::join!(client.batch(prefix.as_deref()), client.prepare(text));
+        let statement = match self.opened(opened, prefix.is_some()) {
+            Ok(()) => statement.map_err(failure::of),
+            Err(failure) => return Err(failure),
+        };
+        let statement = match statement {
+            Ok(statement) => Ok(statement),
+            Err(failure) => Err(self.undo(failure).await),
+        };
+        self.in_flight = false;
+        statement
+    }
+}
+
+/// Parameters, as the driver takes them.
+pub(super) fn borrowed(bound: &Bound) -> Vec<&(dyn ToSql + Sync)> {
+    bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
+}

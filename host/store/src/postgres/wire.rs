@@ -1,0 +1,182 @@
+//! The socket to the server: dialled here and not by the driver, because what arrives on it is counted.
+//!
+//! A value of a gigabyte is one message, and the driver holds a message whole before it hands it on. So a connection has
+//! an allowance of bytes that the server may still send; the session sets it before each statement, and a connection
+//! that goes beyond it is cut off in the middle of the message. What was counted against a budget is the ledger's matter.
+
+use palisade_guard::limits::{DIAL_MS, TCP_USER_TIMEOUT_MS};
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
+use tokio_util::either::Either;
+
+/// A connected socket.
+pub(super) type Socket = Either<TcpStream, UnixStream>;
+
+/// The port of a server whose URL names none.
+const DEFAULT_PORT: u16 = 5432; // wire: PostgreSQL's own
+
+/// One place where a server may listen.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    /// A name or address, and a port.
+    Tcp(String, u16),
+    /// A socket's path.
+    Unix(PathBuf),
+}
+
+/// What the server may still send.
+#[derive(Clone, Debug)]
+pub(super) struct Allowance(Arc<AtomicU64>);
+
+/// A socket that is cut off when it has received more than its allowance.
+pub(super) struct Counted<S> {
+    socket: S,
+    allowance: Allowance,
+}
+
+/// The places that a configuration names, in its order.
+pub(super) fn targets(config: &Config) -> Vec<Target> {
+    let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
+    let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+    let target = |index: usize| match (addresses.get(index), hosts.get(index)) {
+        (Some(address), _) => Target::Tcp(IpAddr::to_string(address), port(index)),
+        (None, Some(Host::Unix(folder))) => Target::Unix(folder.join(format!(".s.PGSQL.{}", port(index)))),
+        (None, Some(Host::Tcp(name))) => Target::Tcp(name.clone(), port(index)),
+        (None, None) => Target::Tcp("localhost".into(), port(index)),
+    };
+    (0..hosts.len().max(addresses.len()).max(1)).map(target).collect()
+}
+
+impl Target {
+    /// Connects, within the time that the configuration gives or else 5 s.
+    pub(super) async fn dial(&self, config: &Config) -> io::Result<Socket> {
+        let wait = config.get_connect_timeout().copied().unwrap_or(Duration::from_millis(DIAL_MS));
+        tokio::time::timeout(wait, self.open(config))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    async fn open(&self, config: &Config) -> io::Result<Socket> {
+        match self {
+            Self::Unix(path) => UnixStream::connect(path).await.map(Either::Right),
+            Self::Tcp(name, port) => {
+                let stream = TcpStream::connect((name.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                let socket = socket2::SockRef::from(&stream);
+                // A server that vanished without a word is noticed, and not waited for until the kernel gives up.
+                let patience = Duration::from_millis(TCP_USER_TIMEOUT_MS);
+                socket
+                    .set_tcp_user_timeout(Some(config.get_tcp_user_timeout().copied().unwrap_or(patience)))?;
+                if config.get_keepalives() {
+                    let keepalive = socket2::TcpKeepalive::new().with_time(config.get_keepalives_idle());
+                    socket.set_tcp_keepalive(&keepalive)?;
+                }
+                Ok(Either::Left(stream))
+            }
+        }
+    }
+}
+
+impl Allowance {
+    pub(super) fn unlimited() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+
+    /// Sets what may arrive from now on, in bytes.
+    pub(super) fn set(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether more has arrived than was allowed.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let left = |left: u64| Some(left.saturating_sub(bytes));
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).unwrap_or_default();
+        if before > bytes { Ok(()) } else { Err(io::Error::other("the server sent more than was allowed")) }
+    }
+}
+
+impl<S> Counted<S> {
+    pub(super) fn new(socket: S, allowance: Allowance) -> Self {
+        Self { socket, allowance }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        let arrived = buf.filled().len().saturating_sub(before) as u64;
+        // What fails has read nothing.
+        let taken = self.allowance.take(arrived).inspect_err(|_| buf.set_filled(before));
+        Poll::Ready(taken)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn received(bytes: usize, allowed: u64) -> (io::Result<usize>, bool) {
+        let (near, mut far) = tokio::io::duplex(1024);
+        let allowance = Allowance::unlimited();
+        allowance.set(allowed);
+        let mut counted = Counted::new(near, allowance.clone());
+        let send = tokio::spawn(async move { far.write_all(&vec![7; bytes]).await.map(|()| drop(far)) });
+        let mut buffer = Vec::new();
+        let result = counted.read_to_end(&mut buffer).await;
+        drop(counted);
+        let _sent = send.await.unwrap();
+        (result, allowance.is_overdrawn())
+    }
+
+    #[tokio::test]
+    async fn socket_over_its_allowance_is_cut_off_and_one_within_is_not() {
+        let (result, overdrawn) = received(5_000, 4_999).await;
+        assert!(result.is_err() && overdrawn);
+        let (result, overdrawn) = received(5_000, 5_001).await;
+        assert_eq!(result.unwrap(), 5_000);
+        assert!(!overdrawn);
+    }
+
+    #[test]
+    fn targets_are_those_of_the_url_with_their_ports() {
+        let of = |url: &str| format!("{:?}", targets(&url.parse().unwrap()));
+        assert_eq!(of("postgres://a:1,b:2/d"), r#"[Tcp("a", 1), Tcp("b", 2)]"#);
+        assert_eq!(of("host=a,b port=7"), r#"[Tcp("a", 7), Tcp("b", 7)]"#);
+        assert_eq!(of("host=a hostaddr=127.0.0.1"), r#"[Tcp("127.0.0.1", 5432)]"#);
+        assert_eq!(of("host=/run/x port=7"), r#"[Unix("/run/x/.s.PGSQL.7")]"#);
+    }
+}

@@ -1,0 +1,294 @@
+//! The folder of a private server: who owns it, who holds it, what a killed host left in it.
+//!
+//! The folder itself is the host's; `data` and `run` in it are the server's. The host holds a lock on the file `lock`
+//! while there is a server: the kernel drops it when the host dies, so unlike a file that names a process it is never
+//! stale. Whatever else is found is checked before use: in `/var/tmp` anyone can make a folder of our name first.
+
+use std::env;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use super::account::Account;
+use super::{DataDir, SUPERUSER, process as server};
+use crate::private::error::PrivateError;
+use palisade_guard::limits::{PRIVATE_POLL_MS, PRIVATE_STOP_MS, SOCKET_PATH_BYTES_MAX};
+
+/// Name of a temporary folder, before the host's process id.
+const TEMPORARY: &str = "palisade-pg-";
+/// For folders that only their owner enters.
+const OWNER_ONLY: u32 = 0o700;
+
+/// A server's folder, locked. Dropping it unlocks it, and removes it if it is temporary.
+pub(super) struct Home {
+    path: PathBuf,
+    temporary: bool,
+    _lock: File,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let removed = if self.temporary { fs::remove_dir_all(&self.path) } else { Ok(()) };
+        if let Err(error) = removed {
+            tracing::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+impl Home {
+    /// Makes or checks the folder, and locks it.
+    pub(super) fn open(place: &DataDir, account: &Account) -> Result<Self, PrivateError> {
+        let (path, temporary) = match place {
+            DataDir::Persistent(path) => {
+                (std::path::absolute(path).map_err(PrivateError::io("find", path))?, false)
+            }
+            DataDir::Temporary => (temporary_path(account), true),
+        };
+        check_path(&path, account)?;
+        make(&path, temporary)?;
+        check_owner(&path)?;
+        let lock = lock(&path)?.ok_or_else(|| PrivateError::InUse(path.clone()))?;
+        let home = Self { path, temporary, _lock: lock };
+        if account.share(&home.path)? {
+            permit(&home.path, 0o710)?;
+        }
+        Ok(home)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    pub(super) fn sockets(&self) -> PathBuf {
+        self.path.join("run")
+    }
+
+    pub(super) fn access_rules(&self) -> PathBuf {
+        self.path.join("pg_hba.conf")
+    }
+
+    /// The major version that made the data, if there is data.
+    pub(super) fn version(&self) -> Result<Option<u32>, PrivateError> {
+        let file = self.data().join("PG_VERSION");
+        match fs::read_to_string(&file) {
+            Ok(text) => text.trim().parse().map(Some).map_err(|_| {
+                folder(&self.path, format!("{} is not a version number; remove the folder", file.display()))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(PrivateError::io("read", &file)(error)),
+        }
+    }
+
+    /// Waits for the server of a killed host to end, and clears what it left. The lock says that its host is gone.
+    pub(super) fn settle(&self) -> Result<(), PrivateError> {
+        let data = self.data();
+        for signal in [Signal::INT, Signal::QUIT] {
+            let deadline = Instant::now() + Duration::from_millis(PRIVATE_STOP_MS);
+            let mut told = false;
+            while let Some(pid) = orphan(&data) {
+                if !told {
+                    let _ = kill_process(pid, signal);
+                    told = true;
+                }
+                if Instant::now() >= deadline {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(PRIVATE_POLL_MS));
+            }
+        }
+        if let Some(pid) = orphan(&data) {
+            let why = format!("process {} still serves it; end that process", pid.as_raw_nonzero());
+            return Err(folder(&self.path, why));
+        }
+        // PostgreSQL clears up after a dead process by itself, and refuses to start when its id is another's by now.
+        if named_process(&data).is_some_and(|(_, process)| process.exists()) {
+            remove(&data.join("postmaster.pid"), |path| fs::remove_file(path))?;
+        }
+        remove(&self.sockets(), |path| fs::remove_dir_all(path))
+    }
+
+    /// Makes what is missing: the data, the folder of the socket, the rules of who may connect.
+    pub(super) fn fill(&self, account: &Account, programs: &Path, durable: bool) -> Result<(), PrivateError> {
+        if !self.data().join("PG_VERSION").exists() {
+            self.initialise(account, programs, durable)?;
+        }
+        make_for(account, &self.sockets())?;
+        let rules = self.access_rules();
+        let text = format!(
+            "# Written at each start. Only the host and the server can reach the socket.\n\
+             local all {SUPERUSER} trust\nlocal all all scram-sha-256\n"
+        );
+        fs::write(&rules, text).map_err(PrivateError::io("write", &rules))?;
+        account.share(&rules)?;
+        permit(&rules, 0o640)
+    }
+
+    /// Runs `initdb` in a folder beside the data, which becomes the data only when it is complete.
+    fn initialise(&self, account: &Account, programs: &Path, durable: bool) -> Result<(), PrivateError> {
+        let (new, data) = (self.path.join("data.new"), self.data());
+        remove(&new, |path| fs::remove_dir_all(path))?;
+        make_for(account, &new)?;
+        let mut command = account.command(&programs.join("initdb"), "KILL");
+        command.arg("-D").arg(&new).args(["-U", SUPERUSER, "--auth=reject", "--encoding=UTF8"]);
+        command.args(["--locale=C", "--lc-ctype=C.UTF-8"]);
+        if !durable {
+            command.arg("--no-sync");
+        }
+        let output = command.output().map_err(|error| server::not_run(error, &self.path))?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(PrivateError::Failed { program: "initdb", text });
+        }
+        fs::rename(&new, &data).map_err(PrivateError::io("make the folder", &data))?;
+        let synced =
+            if durable { File::open(&self.path).and_then(|folder| folder.sync_all()) } else { Ok(()) };
+        synced.map_err(PrivateError::io("write", &self.path))
+    }
+}
+
+/// Whether this server takes connections: it says so in the eighth line of `postmaster.pid`.
+pub(super) fn is_ready(data: &Path, id: u32) -> bool {
+    let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else { return false };
+    let mut lines = text.lines();
+    lines.next() == Some(id.to_string().as_str())
+        && lines.nth(6).is_some_and(|status| status.trim() == "ready")
+}
+
+/// The server that `postmaster.pid` names, if it is one and not a process that came after it.
+fn orphan(data: &Path) -> Option<Pid> {
+    let (id, process) = named_process(data)?;
+    let named = fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
+    // Where a container hides the folder of another user's process, the name has to do.
+    let here = fs::read_link(process.join("cwd")).map_or(true, |cwd| cwd == data);
+    if named && here { Pid::from_raw(id) } else { None }
+}
+
+/// The process that `postmaster.pid` names, and where the kernel shows it.
+fn named_process(data: &Path) -> Option<(i32, PathBuf)> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let id: i32 = text.lines().next()?.trim().parse().ok()?;
+    Some((id, Path::new("/proc").join(id.to_string())))
+}
+
+/// A name that is free, and no folder of a killed host beside it.
+fn temporary_path(account: &Account) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("{TEMPORARY}{}-{number}", process::id());
+    let roots = [env::temp_dir(), PathBuf::from("/var/tmp")];
+    let root = roots.iter().find(|root| check_path(&root.join(&name), account).is_ok()).unwrap_or(&roots[1]);
+    sweep(root);
+    root.join(name)
+}
+
+/// Removes temporary folders whose host is dead: ours, of a process that is gone, and locked by nobody.
+fn sweep(root: &Path) {
+    for entry in root.read_dir().into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let host = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)?.split('-').next());
+        let Some(host) = host else { continue };
+        let path = entry.path();
+        if Path::new("/proc").join(host).exists() || check_owner(&path).is_err() {
+            continue;
+        }
+        let Ok(Some(_lock)) = lock(&path) else { continue };
+        if let Some(pid) = orphan(&path.join("data")) {
+            // Its folder goes at the next start, when it has ended.
+            let _ = kill_process(pid, Signal::QUIT);
+        } else if let Err(error) = fs::remove_dir_all(&path) {
+            tracing::warn!("cannot remove {}: {error}", path.display());
+        }
+    }
+}
+
+/// The lock of a folder, unless another host holds it.
+fn lock(folder: &Path) -> Result<Option<File>, PrivateError> {
+    let path = folder.join("lock");
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    let file = file.map_err(PrivateError::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(PrivateError::io("lock", &path)(error)),
+    }
+}
+
+fn check_path(path: &Path, account: &Account) -> Result<(), PrivateError> {
+    let text = path.to_str().unwrap_or(",");
+    if text.contains([',', '"']) || text.contains(char::is_control) {
+        return Err(folder(
+            path,
+            "a socket's path holds no comma, quote or control character; name another".into(),
+        ));
+    }
+    if path.join("run/.s.PGSQL.5432.lock").as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+        return Err(folder(path, "a socket's path must be shorter; name a folder with a short path".into()));
+    }
+    let existing = path.ancestors().find(|above| above.exists()).unwrap_or(path);
+    if !account.reaches(existing) || (existing != path && !account.reaches(&existing.join("x"))) {
+        let why = "the user that PostgreSQL runs as cannot enter a folder above it; name one in /var/tmp";
+        return Err(folder(path, why.into()));
+    }
+    Ok(())
+}
+
+/// Refuses a link, another user's folder, and one that others can enter.
+fn check_owner(path: &Path) -> Result<(), PrivateError> {
+    let meta = path.symlink_metadata().map_err(PrivateError::io("read", path))?;
+    if !meta.is_dir() {
+        return Err(folder(path, "it is not a folder; remove it, or name another".into()));
+    }
+    if meta.uid() != geteuid().as_raw() {
+        return Err(folder(path, format!("it belongs to user {}; remove it, or name another", meta.uid())));
+    }
+    if meta.mode() & 0o067 != 0 {
+        return Err(folder(path, "others can enter it; run `chmod 700` on it, or name another".into()));
+    }
+    Ok(())
+}
+
+/// Makes the folder. One above it is entered by the server as well, and listed by nobody.
+fn make(path: &Path, temporary: bool) -> Result<(), PrivateError> {
+    if let Some(above) = path.parent() {
+        let made = DirBuilder::new().mode(0o711).recursive(true).create(above);
+        made.map_err(PrivateError::io("make the folder", above))?;
+    }
+    match DirBuilder::new().mode(OWNER_ONLY).create(path) {
+        Err(error) if temporary || error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(PrivateError::io("make the folder", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn make_for(account: &Account, path: &Path) -> Result<(), PrivateError> {
+    DirBuilder::new().mode(OWNER_ONLY).create(path).map_err(PrivateError::io("make the folder", path))?;
+    account.give(path)
+}
+
+fn permit(path: &Path, mode: u32) -> Result<(), PrivateError> {
+    let done = fs::set_permissions(path, Permissions::from_mode(mode));
+    done.map_err(PrivateError::io("change the mode of", path))
+}
+
+fn remove(path: &Path, by: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), PrivateError> {
+    match by(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(PrivateError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn folder(path: &Path, why: String) -> PrivateError {
+    PrivateError::Folder { path: path.to_owned(), why }
+}

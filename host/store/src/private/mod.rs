@@ -1,0 +1,214 @@
+//! A private PostgreSQL: a child process of the host, for when `DATABASE_URL` is not set.
+//!
+//! It is found among the installed server programs, initialised on first use, reached through a Unix socket in a folder
+//! that only the host and the server can enter, and gone when the host is gone, even when the host is killed. It
+//! deliberately downloads nothing, listens on no network, and never runs as root. Its processes have a bound on their
+//! memory, and it says of itself that it is private: the host hardens what it opens there, as
+//! `backend/postgres/harden.rs` explains. The parts are in the order in which a start needs them: [`programs`],
+//! [`account`], [`home`], [`process`]. Tests: `host/tests/private_postgres.rs`.
+
+mod account;
+mod error;
+mod home;
+mod process;
+mod programs;
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
+
+use self::account::Account;
+use self::home::Home;
+use self::process::Postgres;
+pub use error::PrivateError;
+use palisade_guard::limits::{
+    PRIVATE_CONNECTIONS_MAX, PRIVATE_POLL_MS, PRIVATE_PROCESS_BYTES_MAX, PRIVATE_START_MS,
+};
+
+/// The superuser that the host connects as. No other role gets in without a password.
+pub const SUPERUSER: &str = "palisade";
+
+/// The setting by which a server says that it is a host's own, and may be hardened without asking anybody.
+pub(crate) const PRIVATE_SETTING: &str = "palisade.private";
+
+/// Where the data of a private server lives.
+#[derive(Clone, Debug)]
+pub enum DataDir {
+    /// In this folder, which is made when it is missing; it stays when the server stops.
+    Persistent(PathBuf),
+    /// In a folder of its own, which goes when the server stops or, if the host was killed, when the next one starts.
+    Temporary,
+}
+
+impl DataDir {
+    /// The folder in which this project's data is kept when nobody names one: for root, whose home no unprivileged
+    /// process can enter, in `/var/tmp`; for others in `$XDG_STATE_HOME/palisade` or `~/.local/state/palisade`.
+    pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
+        let project = project.canonicalize().map_err(PrivateError::io("read", project))?;
+        let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
+        let mut name = String::new();
+        for byte in digest.iter().take(8) {
+            let _ = write!(name, "{byte:02x}");
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(Self::Persistent(Path::new("/var/tmp").join(format!("palisade-{name}"))));
+        }
+        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state =
+            absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+        state.map(|state| Self::Persistent(state.join("palisade").join(name))).ok_or(PrivateError::NoHome)
+    }
+}
+
+/// How to start a private server.
+#[derive(Clone, Debug)]
+pub struct PrivateOptions {
+    /// Where its data lives.
+    pub data: DataDir,
+    /// Whether a commit survives a crash of the machine. `false` is for tests: it is several times as fast.
+    pub durable: bool,
+    /// Settings of PostgreSQL, name and value, that override the host's own. With `shared_buffers` among them the
+    /// server's processes have no bound on their address space, which that memory is part of.
+    pub settings: Vec<(String, String)>,
+}
+
+impl PrivateOptions {
+    /// A server for one test: temporary and not durable.
+    pub fn temporary() -> Self {
+        Self { data: DataDir::Temporary, durable: false, settings: Vec::new() }
+    }
+
+    /// A durable server for this project, in the place of [`DataDir::of_project`].
+    pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
+        Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new() })
+    }
+
+    /// A server whose data stays in `folder`.
+    pub fn persistent(folder: impl Into<PathBuf>) -> Self {
+        Self { data: DataDir::Persistent(folder.into()), durable: true, settings: Vec::new() }
+    }
+}
+
+impl PrivateError {
+    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+/// A running private server. Dropping it stops it at once; [`stop`](Self::stop) lets it write a checkpoint.
+pub struct PrivateServer {
+    postgres: Postgres,
+    sockets: PathBuf,
+}
+
+impl PrivateServer {
+    /// Starts a server and returns when it takes connections.
+    pub async fn start(options: PrivateOptions) -> Result<Self, PrivateError> {
+        let durable = options.durable;
+        let prepared = tokio::task::spawn_blocking(move || prepare(&options));
+        let (home, command) = prepared.await.map_err(|e| PrivateError::Failed {
+            program: "initdb",
+            text: format!("its thread ended: {e}"),
+        })??;
+        let (sockets, data) = (home.sockets(), home.data());
+        let postgres = Postgres::spawn(command, home, durable).await?;
+        let server = Self { postgres, sockets };
+        let deadline = Instant::now() + Duration::from_millis(PRIVATE_START_MS);
+        while !home::is_ready(&data, server.postgres.id()) {
+            if server.postgres.has_ended() {
+                return Err(PrivateError::Failed { program: "postgres", text: server.postgres.log() });
+            }
+            if Instant::now() >= deadline {
+                return Err(PrivateError::NotReady { text: server.postgres.log() });
+            }
+            sleep(Duration::from_millis(PRIVATE_POLL_MS)).await;
+        }
+        Ok(server)
+    }
+
+    /// How to connect to it, as its superuser.
+    pub fn config(&self) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(&self.sockets).user(SUPERUSER).dbname("postgres");
+        config
+    }
+
+    /// The same as text, in the form that `DATABASE_URL` takes.
+    pub fn url(&self) -> String {
+        let sockets = self.sockets.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
+        format!("host='{sockets}' user={SUPERUSER} dbname=postgres")
+    }
+
+    /// The process id of the server.
+    pub fn id(&self) -> u32 {
+        self.postgres.id()
+    }
+
+    /// Closes all connections, writes a checkpoint and returns when the server has ended.
+    pub async fn stop(self) {
+        self.postgres.stop().await;
+    }
+}
+
+/// Everything before the server itself, which blocks for as long as `initdb` takes.
+fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), PrivateError> {
+    let account = Account::find()?;
+    let home = Home::open(&options.data, &account)?;
+    let programs = programs::find(home.version()?, &home.data())?;
+    home.settle()?;
+    home.fill(&account, &programs, options.durable)?;
+    let postgres = programs.join("postgres");
+    let is_sized = |(name, _): &(String, String)| name.eq_ignore_ascii_case("shared_buffers");
+    let mut command = if options.settings.iter().any(is_sized) {
+        // Shared memory counts for every process, so whoever sizes it has to bound them as well.
+        account.command(&postgres, "INT")
+    } else {
+        let mut bounded = account.command(Path::new("prlimit"), "INT");
+        bounded.arg(format!("--as={PRIVATE_PROCESS_BYTES_MAX}")).arg("--").arg(&postgres);
+        bounded
+    };
+    command.arg("-D").arg(home.data());
+    let mut set = |name: &str, value: OsString| {
+        let mut pair = OsString::from(format!("{name}="));
+        pair.push(value);
+        command.arg("-c").arg(pair);
+    };
+    set("listen_addresses", "".into());
+    set("unix_socket_directories", quoted(&home.sockets()));
+    set("unix_socket_permissions", "0700".into());
+    set("hba_file", home.access_rules().into());
+    set("max_connections", PRIVATE_CONNECTIONS_MAX.to_string().into());
+    set("cluster_name", "palisade".into());
+    set("timezone", "UTC".into());
+    set("log_timezone", "UTC".into());
+    // A compiler takes memory and seconds that no limit of a statement counts.
+    set("jit", "off".into());
+    // What a host reads to know that nobody else's database is on this server.
+    set(PRIVATE_SETTING, "on".into());
+    // A plugin's failing statements, and the values in them, are for the plugin: they would fill this log.
+    set("log_min_messages", "log".into());
+    if !options.durable {
+        for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+            set(name, "off".into());
+        }
+    }
+    for (name, value) in &options.settings {
+        set(name, value.into());
+    }
+    Ok((home, command))
+}
+
+/// `unix_socket_directories` is a list of identifiers. The home has refused paths that hold a quote.
+fn quoted(path: &Path) -> OsString {
+    let mut text = OsString::from("\"");
+    text.push(path);
+    text.push("\"");
+    text
+}

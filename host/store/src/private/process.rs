@@ -1,0 +1,151 @@
+//! The server's process: spawned by a thread that stays as long as it does, signalled, awaited, its log kept.
+//!
+//! The parent-death signal fires when the *thread* that spawned a process ends, so no thread of a pool may do it. The
+//! same thread reads the server's log, reaps it and then drops its [`Home`]: the lock is held, and a temporary folder
+//! stays, exactly as long as there is a server.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, Command};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use tokio::sync::{oneshot, watch};
+
+use super::home::Home;
+use crate::private::error::PrivateError;
+use palisade_guard::limits::{
+    PRIVATE_DROP_MS, PRIVATE_LOG_LINE_BYTES_MAX, PRIVATE_LOG_LINES_MAX, PRIVATE_POLL_MS, PRIVATE_STOP_MS,
+};
+
+/// A running `postgres`.
+pub(super) struct Postgres {
+    shared: Arc<Shared>,
+    ended: watch::Receiver<bool>,
+    id: u32,
+    /// What dropping it sends: a fast shutdown where the data is of use later, an immediate one where it is not.
+    last_signal: Signal,
+}
+
+struct Shared {
+    /// `None` once it is reaped: from then on its id may be another process's.
+    child: Mutex<Option<Child>>,
+    log: Mutex<VecDeque<String>>,
+}
+
+impl Postgres {
+    pub(super) async fn spawn(command: Command, home: Home, durable: bool) -> Result<Self, PrivateError> {
+        let shared = Arc::new(Shared { child: Mutex::new(None), log: Mutex::new(VecDeque::new()) });
+        let (started, start) = oneshot::channel();
+        let (end, ended) = watch::channel(false);
+        let path = home.path().to_owned();
+        let theirs = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("palisade-postgres".to_owned())
+            .spawn(move || {
+                theirs.run(command, started);
+                drop(home);
+                let _ = end.send(true);
+            })
+            .map_err(PrivateError::io("start a thread for", &path))?;
+        let outcome = start.await.unwrap_or_else(|_| Err(io::Error::other("its thread ended")));
+        let id = outcome.map_err(|error| not_run(error, &path))?;
+        let last_signal = if durable { Signal::INT } else { Signal::QUIT };
+        Ok(Self { shared, ended, id, last_signal })
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// The end of what it wrote.
+    pub(super) fn log(&self) -> String {
+        let lines = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
+
+    /// A fast shutdown, and an immediate one if that takes too long.
+    pub(super) async fn stop(self) {
+        let mut ended = self.ended.clone();
+        self.shared.signal(Signal::INT);
+        let wait = ended.wait_for(|ended| *ended);
+        if tokio::time::timeout(Duration::from_millis(PRIVATE_STOP_MS), wait).await.is_err() {
+            tracing::warn!("PostgreSQL did not stop within {PRIVATE_STOP_MS} ms and is stopped at once");
+            self.shared.signal(Signal::QUIT);
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.shared.signal(self.last_signal);
+        let deadline = Instant::now() + Duration::from_millis(PRIVATE_DROP_MS);
+        while !self.has_ended() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(PRIVATE_POLL_MS));
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self, mut command: Command, started: oneshot::Sender<io::Result<u32>>) {
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => return drop(started.send(Err(error))),
+        };
+        let (id, pid, log) = (child.id(), Pid::from_child(&child), child.stderr.take());
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        if started.send(Ok(id)).is_err() {
+            // Whoever wanted a server has gone while it was spawned.
+            self.signal(Signal::QUIT);
+        }
+        if let Some(log) = log {
+            self.read(log);
+        }
+        // Waits without reaping, so that until the lock is held the id is still the server's.
+        let unreaped = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(pid), unreaped), Err(Errno::INTR)) {}
+        if let Some(mut child) = self.child.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = child.wait();
+        }
+    }
+
+    /// Reads the log until all processes of the server have closed it.
+    fn read(&self, log: ChildStderr) {
+        let mut log = BufReader::new(log);
+        let mut line = Vec::new();
+        while let Ok(1..) = log.by_ref().take(PRIVATE_LOG_LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            line.clear();
+            tracing::debug!(target: "palisade::postgres", "{text}");
+            let mut lines = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push_back(text);
+            if lines.len() > PRIVATE_LOG_LINES_MAX {
+                lines.pop_front();
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = child.as_ref() {
+            // It fails only for a process that has ended and is not reaped yet.
+            let _ = kill_process(Pid::from_child(child), signal);
+        }
+    }
+}
+
+/// Why a program could not be run through `setpriv`.
+pub(super) fn not_run(error: io::Error, path: &std::path::Path) -> PrivateError {
+    if error.kind() == io::ErrorKind::NotFound {
+        return PrivateError::NoSetpriv;
+    }
+    PrivateError::io("start PostgreSQL in", path)(error)
+}

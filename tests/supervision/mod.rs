@@ -1,0 +1,369 @@
+//! Supervision: plugins that fail again and again, and plugins that an operator disables.
+//!
+//! What an operator does over HTTP and on the command line is in `operator.rs`.
+
+mod spared;
+
+use crate::harness::{OwnServer, World, altered, builder, call, guest, limited, returned, trapped};
+use palisade::grant::ItemPower;
+use palisade::guard::address::AddressPolicy;
+use palisade::guard::item::Item;
+use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
+use palisade::limits::{BREAKER_FAILURES, Limit};
+use palisade::{Blame, CallError, Caller, Host, Policy, ServingStatus};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// How long to wait for what takes a second or two.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn status(host: &Host, plugin: &str) -> ServingStatus {
+    host.statuses().into_iter().find(|status| status.name == plugin).unwrap().status
+}
+
+/// Waits until a plugin stands so.
+pub async fn until(host: &Host, plugin: &str, state: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while status(host, plugin).state() != state {
+        assert!(Instant::now() < deadline, "never {state}: {:?}", status(host, plugin));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub async fn panics(host: &Host) -> Result<Value, CallError> {
+    call(host, "probe", "abuses/panic", json!({ "message": "secret of the guest" })).await
+}
+
+pub async fn answers(host: &Host) -> Result<Value, CallError> {
+    call(host, "probe", "reads/now", json!({})).await
+}
+
+/// Lets the probe fail until it is quarantined.
+pub async fn quarantine(host: &Host) {
+    for _ in 0..BREAKER_FAILURES {
+        trapped(panics(host).await);
+    }
+    assert_eq!(status(host, "probe").state(), "quarantined");
+}
+
+/// Waits for the quarantine's end.
+pub async fn sit_out(host: &Host, plugin: &str) {
+    let ServingStatus::Quarantined { until, .. } = status(host, plugin) else {
+        panic!("it is not quarantined")
+    };
+    tokio::time::sleep(until.duration_since(std::time::SystemTime::now()).unwrap_or_default()).await;
+}
+
+fn is_quarantined<T: std::fmt::Debug>(result: Result<T, CallError>) {
+    let error = result.expect_err("a plugin that is quarantined is not asked");
+    assert_eq!(error.blame(), Blame::Guest);
+    match error {
+        CallError::Quarantined { reason, retry_after_ms, .. } => {
+            assert!(retry_after_ms > 0 && !reason.contains("secret"), "{reason}");
+        }
+        other => panic!("expected a quarantine, got {other:?}"),
+    }
+}
+
+pub fn is_disabled<T: std::fmt::Debug>(result: Result<T, CallError>) {
+    match result {
+        Err(error @ CallError::Disabled { .. }) => assert_eq!(error.blame(), Blame::Operator),
+        other => panic!("expected a plugin that is disabled, got {other:?}"),
+    }
+}
+
+fn spawn(host: &Host, function: &'static str, arguments: Value) -> JoinHandle<Result<Value, CallError>> {
+    let host = host.clone();
+    tokio::spawn(async move { call(&host, "probe", function, arguments).await })
+}
+
+fn insertion() -> Value {
+    json!({ "insertion": { "table": "notes", "columns": ["title"], "rows": [[{ "tag": "scalar", "val": { "tag": "text", "val": "t" } }]], "returning": [] } })
+}
+
+pub async fn create(host: &Host, fields: Value) -> Result<Item, CallError> {
+    let draft = Draft {
+        item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
+        title: Title::parse("A note").unwrap(),
+        status: Status::Published,
+        fields: Fields::from_value(fields).unwrap(),
+    };
+    host.items(Caller::Host).create(draft).await
+}
+
+#[tokio::test]
+async fn plugin_is_quarantined_at_its_number_of_failures_and_not_before_and_its_neighbour_is_served() {
+    let world = World::new().await;
+    let host = world.host(&["probe", "greeter"]).await;
+    for _ in 1..BREAKER_FAILURES {
+        trapped(panics(&host).await);
+        assert_eq!(status(&host, "probe"), ServingStatus::Serving);
+    }
+    trapped(panics(&host).await);
+    is_quarantined(answers(&host).await);
+    is_quarantined(panics(&host).await);
+    let ServingStatus::Quarantined { reason, since, until } = status(&host, "probe") else {
+        panic!("it is quarantined")
+    };
+    assert!(reason.contains("10 of its latest 10") && reason.contains("a trap") && until > since, "{reason}");
+    let greeting = call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await.unwrap();
+    assert_eq!(greeting, json!("Hello, Ada!"));
+}
+
+#[tokio::test]
+async fn failures_among_successes_keep_a_plugin_serving() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    for _ in 0..2 * BREAKER_FAILURES {
+        trapped(panics(&host).await);
+        answers(&host).await.unwrap();
+        answers(&host).await.unwrap();
+    }
+    assert_eq!(status(&host, "probe"), ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn error_of_the_guest_or_of_the_caller_never_quarantines() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    for _ in 0..3 * BREAKER_FAILURES {
+        returned(call(&host, "probe", "writes/fail-after-insert", insertion()).await);
+        assert!(matches!(
+            call(&host, "probe", "abuses/panic", json!({ "message": 5 })).await,
+            Err(CallError::BadArguments(_))
+        ));
+        assert!(matches!(
+            call(&host, "probe", "abuses/none", json!({})).await,
+            Err(CallError::NoFunction { .. })
+        ));
+    }
+    assert_eq!(status(&host, "probe"), ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn caller_who_goes_away_never_quarantines() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    for _ in 0..3 * BREAKER_FAILURES {
+        let spinning = call(&host, "probe", "abuses/spin", json!({}));
+        assert!(tokio::time::timeout(Duration::from_millis(30), spinning).await.is_err());
+    }
+    assert_eq!(status(&host, "probe"), ServingStatus::Serving);
+    answers(&host).await.unwrap();
+}
+
+#[tokio::test]
+async fn half_open_lets_one_of_many_callers_through_and_its_failure_doubles_the_quarantine() {
+    let world = World::new().await;
+    let host = world.host_with("probe", limited("guest-time = \"200 ms\"")).await;
+    quarantine(&host).await;
+    sit_out(&host, "probe").await;
+    let spinning: Vec<_> = (0..20).map(|_| spawn(&host, "abuses/spin", json!({}))).collect();
+    let mut probes = 0;
+    for call in spinning {
+        match call.await.unwrap() {
+            Err(CallError::LimitExceeded { usage, .. }) if usage.limit == Limit::GuestTime => {
+                probes += 1;
+            }
+            other => is_quarantined(other),
+        }
+    }
+    assert_eq!(probes, 1);
+    let ServingStatus::Quarantined { reason, since, until } = status(&host, "probe") else {
+        panic!("it is quarantined again")
+    };
+    assert!(reason.contains("guest-time"), "{reason}");
+    assert!(until.duration_since(since).unwrap() > Duration::from_millis(1_500), "twice the first");
+    sit_out(&host, "probe").await;
+    answers(&host).await.unwrap();
+    assert_eq!(status(&host, "probe"), ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn operator_and_another_version_lift_a_quarantine_and_only_the_operator_enables() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    quarantine(&host).await;
+    host.enable("probe").await.unwrap();
+    answers(&host).await.unwrap();
+    quarantine(&host).await;
+    host.load(guest("probe"), &Policy::as_asked()).await.unwrap();
+    answers(&host).await.unwrap();
+    host.disable("probe", "a test").await.unwrap();
+    host.load(guest("probe"), &Policy::as_asked()).await.unwrap();
+    is_disabled(answers(&host).await);
+}
+
+#[tokio::test]
+async fn tap_of_a_plugin_that_is_not_asked_never_counts_as_consent() {
+    let world = World::new().await;
+    let host = world.host(&["taps"]).await;
+    let item = create(&host, json!({})).await.unwrap();
+    let read = async || host.items(Caller::Host).get(&item.id.to_string()).await;
+    read().await.unwrap();
+    world.sql.batch_execute("UPDATE palisade.items SET fields = '{\"access\": \"trap\"}'").await.unwrap();
+    while status(&host, "taps") == ServingStatus::Serving {
+        assert!(matches!(read().await, Err(CallError::NotFound)));
+    }
+    world.sql.batch_execute("UPDATE palisade.items SET fields = '{}'").await.unwrap();
+    is_quarantined(read().await);
+    is_quarantined(create(&host, json!({})).await);
+    host.disable("taps", "a test").await.unwrap();
+    is_disabled(read().await);
+    is_disabled(create(&host, json!({})).await);
+    assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 1);
+    host.enable("taps").await.unwrap();
+    read().await.unwrap();
+}
+
+#[tokio::test]
+async fn cron_tap_of_a_plugin_that_is_disabled_does_not_run() {
+    let world = World::new().await;
+    let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
+    let first = world.host(&["taps"]).await;
+    first.disable("taps", "a test").await.unwrap();
+    first.stop().await;
+    let host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
+    let ran = "SELECT count(*) FROM palisade.variables WHERE plugin = 'taps' AND name = 'last-run'";
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert_eq!(world.count(ran).await, 0);
+    host.enable("taps").await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while world.count(ran).await == 0 {
+        assert!(Instant::now() < deadline, "it never runs");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn disable_cuts_off_a_call_that_spins_or_waits_and_lets_no_other_in() {
+    let world = World::new().await;
+    // It takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/", silent.local_addr().unwrap());
+    let probe = altered("probe", |manifest| manifest.replace("https://api.example.com/v1/", &url));
+    let loopback = AddressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], ..AddressPolicy::default() };
+    let builder = world.builder().addresses(loopback).plugin(probe.path(), Policy::as_asked());
+    let host = builder.plugin(guest("greeter"), Policy::as_asked()).build().await.unwrap();
+    let spinning = spawn(&host, "abuses/spin", json!({}));
+    let request = json!({ "request": { "method": "get", "url": url, "headers": [], "body": null, "secret": null, "timeoutMs": null } });
+    let waiting = spawn(&host, "effects/fetch", request);
+    let _connection = silent.accept().await.unwrap();
+    // A tick, in which the spinning one has begun.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!spinning.is_finished() && !waiting.is_finished());
+    host.disable("probe", "a test").await.unwrap();
+    is_disabled(spinning.await.unwrap());
+    is_disabled(waiting.await.unwrap());
+    is_disabled(answers(&host).await);
+    assert!(matches!(status(&host, "probe"), ServingStatus::Disabled { reason, .. } if reason == "a test"));
+    call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await.unwrap();
+    host.enable("probe").await.unwrap();
+    answers(&host).await.unwrap();
+}
+
+#[tokio::test]
+async fn disable_undoes_what_a_call_that_runs_has_written() {
+    let world = World::new().await;
+    let host = world.host(&["probe", "taps"]).await;
+    let before = world.count("SELECT count(*) FROM plugin_probe.notes").await;
+    world.sql.batch_execute("BEGIN; LOCK TABLE plugin_probe.notes IN SHARE MODE").await.unwrap();
+    let writing = spawn(&host, "writes/insert", insertion());
+    let waits =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'plugin_probe.notes'::regclass AND NOT granted";
+    while world.count(waits).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    host.disable("probe", "a test").await.unwrap();
+    is_disabled(writing.await.unwrap());
+    world.sql.batch_execute("COMMIT").await.unwrap();
+    while world.count("SELECT count(*) FROM pg_locks WHERE relation = 'plugin_probe.notes'::regclass").await
+        > 0
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, before);
+
+    let spinning = tokio::spawn({
+        let host = host.clone();
+        async move { create(&host, json!({ "changed": "spin" })).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    host.disable("taps", "a test").await.unwrap();
+    is_disabled(spinning.await.unwrap());
+    assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 0);
+}
+
+#[tokio::test]
+async fn disable_outlives_the_host_and_reaches_others_with_their_running_calls() {
+    let world = World::new().await;
+    let (one, two) = (world.host(&["probe"]).await, world.host(&["probe"]).await);
+    let spinning = spawn(&two, "abuses/spin", json!({}));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!spinning.is_finished());
+    one.disable("probe", "a test").await.unwrap();
+    is_disabled(answers(&one).await);
+    is_disabled(spinning.await.unwrap());
+    until(&two, "probe", "disabled").await;
+    one.stop().await;
+    let three = world.host(&["probe"]).await;
+    is_disabled(answers(&three).await);
+    three.enable("probe").await.unwrap();
+    answers(&three).await.unwrap();
+    until(&two, "probe", "serving").await;
+    answers(&two).await.unwrap();
+    quarantine(&two).await;
+    three.enable("probe").await.unwrap();
+    until(&two, "probe", "serving").await;
+}
+
+#[tokio::test]
+async fn disable_while_the_database_is_away_holds_here_and_is_written_down_when_it_comes_back() {
+    let server = OwnServer::new();
+    let database = server.start().await;
+    let url = database.url();
+    let build = || {
+        let builder = builder(&*url);
+        builder.plugin(guest("greeter"), Policy::as_asked()).build()
+    };
+    let host = build().await.unwrap();
+    let greet = async |host: &Host| call(host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await;
+    database.stop().await;
+    for _ in 0..2 * BREAKER_FAILURES {
+        greet(&host).await.unwrap();
+    }
+    let failed = host.disable("greeter", "a test").await;
+    assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
+    is_disabled(greet(&host).await);
+    let again = server.start().await;
+    let deadline = Instant::now() + PATIENCE;
+    let mut other = build().await.unwrap();
+    while status(&other, "greeter").state() != "disabled" {
+        assert!(Instant::now() < deadline, "it is never written down");
+        other.stop().await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        other = build().await.unwrap();
+    }
+    is_disabled(greet(&host).await);
+    drop((host, other));
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn disable_of_what_is_not_there_or_without_a_reason_is_refused() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    for name in ["", "prob", "../probe", "PROBE", "probe\0"] {
+        assert!(matches!(host.disable(name, "a test").await, Err(CallError::NoPlugin { .. })), "{name:?}");
+        assert!(matches!(host.enable(name).await, Err(CallError::NoPlugin { .. })), "{name:?}");
+    }
+    for reason in ["", "a\nb", "\u{1b}[2J", &"x".repeat(501)] {
+        assert!(matches!(host.disable("probe", reason).await, Err(CallError::BadArguments(_))), "{reason:?}");
+    }
+    answers(&host).await.unwrap();
+    // A host without the plugin can disable it for those that have it.
+    let bare = world.host(&[]).await;
+    bare.disable("probe", &"x".repeat(500)).await.unwrap();
+    until(&host, "probe", "disabled").await;
+}
