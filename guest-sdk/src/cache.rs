@@ -14,20 +14,9 @@
 
 use std::time::Duration;
 
-pub use crate::raw::cache::Retention;
+pub use crate::raw::cache::{Error, Retention};
 
-use crate::error::interface_error;
 use crate::raw::cache as raw;
-use crate::raw::limits::Usage;
-
-interface_error! { "cache",
-    /// A key or tag is not of the form this interface asks for.
-    InvalidArgument(rule: String),
-    /// The value is over 1 MiB, or the invocation's budget of bytes written to the cache is used up.
-    LimitExceeded(usage: Usage),
-    /// The cache is out of reach.
-    Other(detail: String),
-}
 
 impl Default for Retention {
     /// One hour, without tags.

@@ -22,12 +22,12 @@
 //! ```
 
 pub use filter::{ColumnName, Filter, col};
-pub use row::{FromValue, Row, Rows};
+pub use row::{Row, Rows};
 pub use select::Select;
-pub use value::{Date, Inet, Json, Numeric, Time, Timestamp, Timestamptz, Uuid};
+pub use value::{Date, FromValue, Inet, Json, Numeric, Time, Timestamp, Timestamptz, Uuid};
 pub use write::{Changed, Delete, Insert, Update};
 
-pub use crate::raw::db::{Column, Constraint, Interval, Scalar, Value, Violation};
+pub use crate::raw::db::{Column, Constraint, Error, Interval, Scalar, Value, Violation};
 
 mod filter;
 mod row;
@@ -35,35 +35,7 @@ mod select;
 mod value;
 mod write;
 
-use crate::error::interface_error;
-use crate::raw::limits::Usage;
 use crate::raw::{db as raw, db_write as raw_write};
-
-interface_error! { "db",
-    /// The grants do not cover the table, column, operation or statement.
-    AccessDenied,
-    /// An argument or statement is not acceptable.
-    InvalidArgument(rule: String),
-    /// A budget is used up: statements, rows or bytes.
-    LimitExceeded(usage: Usage),
-    /// A rule of the table refused the change.
-    ConstraintViolation(violation: Violation),
-    /// The transaction lost a race (40001, 40P01).
-    Serialization,
-    /// The statement took longer than allowed, or waited too long for a lock.
-    Timeout,
-    /// Anything else: the five-character SQLSTATE, `connection` when the database is out of reach, `in-doubt` when it was
-    /// lost while it committed, or `internal`.
-    Other(sqlstate: String),
-}
-
-/// Parameters of a statement, or the values of a row: `params![5, "text", None::<i64>]`.
-#[macro_export]
-macro_rules! params {
-    ($($value:expr),* $(,)?) => {
-        ::std::vec![$($crate::db::Value::from($value)),*]
-    };
-}
 
 /// Returns rows of one table.
 pub fn select(table: impl Into<String>) -> Select {
@@ -94,9 +66,4 @@ pub fn delete(table: impl Into<String>) -> Delete {
 /// `execute = true`.
 pub fn execute(sql: &str, parameters: impl AsRef<[Value]>) -> Result<u64, Error> {
     raw_write::execute(sql, parameters.as_ref())
-}
-
-/// A list of names, from anything that holds names.
-fn names<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
-    names.into_iter().map(Into::into).collect()
 }

@@ -1,88 +1,12 @@
-//! Errors that read as sentences: each interface's own, and one that takes them all.
+//! The error that holds the error of any interface.
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::raw::db::{Constraint, Violation};
-use crate::raw::limits::Usage;
 use crate::taps::Refusal;
 use crate::{cache, db, http, item, random, request_context, user, variables};
 
 /// A result with an [`Error`] of any interface.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Defines the `Error` of an interface. It stands in for the contract's variant of that name, case by case, so a case
-/// that is missing here does not compile; the documentation of a case is also what it displays.
-macro_rules! interface_error {
-    ($interface:literal, $($(#[doc = $line:literal])+ $case:ident $(($detail:ident: $payload:ty))?,)+) => {
-        #[doc = concat!("Why a call of the interface `", $interface, "` was refused.")]
-        #[derive(Clone, Debug, PartialEq)]
-        pub enum Error {
-            $($(#[doc = $line])+ $case $(($payload))?,)+
-        }
-
-        impl std::fmt::Display for Error {
-            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                match self {
-                    $(Self::$case $(($detail))? => {
-                        let details: &[&dyn std::fmt::Display] = &[$($detail)?];
-                        $crate::error::write_sentence(out, $interface, concat!($($line),+), details)
-                    })+
-                }
-            }
-        }
-
-        impl std::error::Error for Error {}
-
-        impl From<Error> for String {
-            fn from(error: Error) -> Self {
-                error.to_string()
-            }
-        }
-
-        impl From<Error> for $crate::taps::Refusal {
-            fn from(error: Error) -> Self {
-                error.to_string().into()
-            }
-        }
-    };
-}
-pub(crate) use interface_error;
-
-/// Writes an interface's name, a case's sentence, and the details of the case in place of all that follows a colon.
-pub(crate) fn write_sentence(
-    out: &mut Formatter<'_>,
-    interface: &str,
-    sentence: &str,
-    details: &[&dyn Display],
-) -> fmt::Result {
-    let sentence = sentence.trim().trim_end_matches('.');
-    match details.first() {
-        None => write!(out, "{interface}: {sentence}"),
-        Some(detail) => {
-            let opening = sentence.split_once(':').map_or(sentence, |(opening, _)| opening);
-            write!(out, "{interface}: {opening}: {detail}")
-        }
-    }
-}
-
-impl Display for Usage {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        write!(out, "{} would be {} of at most {}", self.which, self.used, self.max)
-    }
-}
-
-impl Display for Violation {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        out.write_str(match self.kind {
-            Constraint::Unique => "unique",
-            Constraint::ForeignKey => "foreign key",
-            Constraint::NotNull => "not null",
-            Constraint::Check => "check",
-            Constraint::Exclusion => "exclusion",
-        })?;
-        self.column.as_ref().map_or(Ok(()), |column| write!(out, " (column `{column}`)"))
-    }
-}
 
 /// An error of any interface, or a sentence of the plugin's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,6 +88,8 @@ impl From<Error> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raw::db::{Constraint, Violation};
+    use crate::raw::limits::Usage;
 
     #[test]
     fn errors_display_the_contracts_sentence_and_the_detail() {

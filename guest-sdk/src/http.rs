@@ -13,26 +13,10 @@
 
 use std::time::Duration;
 
-pub use crate::raw::http::{Body, Header, Method, Request, Response};
+pub use crate::raw::http::{Body, Error, Header, Method, Request, Response};
 
-use crate::error::interface_error;
 use crate::raw::http as raw;
 use crate::raw::limits::Usage;
-
-interface_error! { "http",
-    /// The grants do not cover the URL, method or secret, or the name leads to an address that is not public.
-    AccessDenied,
-    /// The request is not of the form this interface asks for.
-    InvalidArgument(rule: String),
-    /// A budget is used up: requests, or bytes of a body.
-    LimitExceeded(usage: Usage),
-    /// The exchange took longer than allowed.
-    Timeout,
-    /// No connection: name not found, refused, TLS failed.
-    ConnectionFailed,
-    /// Anything else.
-    Other(detail: String),
-}
 
 /// The most bytes that one read of a body may ask for.
 const READ_BYTES_MAX: u32 = 65_536;

@@ -10,31 +10,10 @@
 //! # Ok(()) }
 //! ```
 
-pub use crate::raw::item::{Criteria, Draft, Item, Order, Status};
+pub use crate::raw::item::{Criteria, Draft, Error, Item, Order, Status};
 pub use crate::raw::item_write::Alteration;
 
-use crate::error::interface_error;
-use crate::raw::limits::Usage;
 use crate::raw::{item as raw, item_write as raw_write};
-
-interface_error! { "item",
-    /// The grant or the current principal's permissions do not cover the call.
-    AccessDenied,
-    /// An argument is not of the form this interface asks for.
-    InvalidArgument(rule: String),
-    /// A budget is used up: statements, rows or bytes.
-    LimitExceeded(usage: Usage),
-    /// No item with that id can be seen by the current principal.
-    NotFound,
-    /// The item has another revision, given here, than the one the change was made for.
-    Conflict(revision: u32),
-    /// The transaction lost a race with another one.
-    Serialization,
-    /// The database did not answer in time.
-    Timeout,
-    /// The store failed.
-    Other(detail: String),
-}
 
 /// Items in a page when the author does not say: small enough to show, large enough to be worth the call.
 const PAGE_ITEMS: u32 = 20;

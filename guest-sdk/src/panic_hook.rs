@@ -5,6 +5,8 @@
 use std::panic::PanicHookInfo;
 use std::sync::Once;
 
+use crate::logging::{self, Level};
+
 /// Sets the hook, once.
 pub fn set_once() {
     static SET: Once = Once::new();
@@ -13,8 +15,9 @@ pub fn set_once() {
 
 fn report(info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("no message");
-    match info.location() {
-        Some(at) => crate::error!("panicked at {at}: {message}"),
-        None => crate::error!("panicked: {message}"),
-    }
+    let record = match info.location() {
+        Some(at) => format!("panicked at {at}: {message}"),
+        None => format!("panicked: {message}"),
+    };
+    logging::log(Level::Error, &record, &[]);
 }

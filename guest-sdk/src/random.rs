@@ -1,15 +1,8 @@
 //! Random bytes.
 
-use crate::error::interface_error;
-use crate::raw::limits::Usage;
-use crate::raw::random as raw;
+pub use crate::raw::random::Error;
 
-interface_error! { "random",
-    /// More than 64 KiB were asked for in one call, or the invocation's budget of random bytes is used up.
-    LimitExceeded(usage: Usage),
-    /// The generator failed.
-    Other(detail: String),
-}
+use crate::raw::random as raw;
 
 /// Returns `length` random bytes; 0 gives an empty list. In a query or mutation they must not be used for secrets.
 pub fn bytes(length: u32) -> Result<Vec<u8>, Error> {

@@ -1,20 +1,11 @@
-//! The contract as it is: generated from the WIT, for what the wrappers don't cover and for an author's own WIT that
-//! uses the contract's types.
+//! The contract as it is, generated from the WIT: for calls that the wrappers do not cover, and for an author's own WIT
+//! that uses the contract's types.
 
-#[allow(
-    unsafe_code,
-    clippy::all,
-    clippy::pedantic,
-    missing_docs,
-    rust_2018_idioms,
-    unused_qualifications,
-    reason = "generated: the canonical ABI is pointers"
-)]
-mod generated {
-    palisade_sdk_macros::contract!();
-}
+mod errors;
+mod generated;
+mod sentence;
 
-/// Makes a module for each interface of the contract, with the error that the SDK wrote for it.
+/// Defines a module for each interface of the contract, with the error that the SDK defines for it.
 macro_rules! interfaces {
     ($($name:ident $(with $error:path)?,)*) => {$(
         #[doc = concat!("The interface `", stringify!($name), "`.")]
@@ -26,19 +17,19 @@ macro_rules! interfaces {
 }
 
 interfaces! {
-    db with crate::db::Error,
-    db_write with crate::db::Error,
-    item with crate::item::Error,
-    item_write with crate::item::Error,
-    user with crate::user::Error,
-    cache with crate::cache::Error,
-    variables with crate::variables::Error,
-    variables_write with crate::variables::Error,
+    db with super::errors::db::Error,
+    db_write with super::errors::db::Error,
+    item with super::errors::item::Error,
+    item_write with super::errors::item::Error,
+    user with super::errors::user::Error,
+    cache with super::errors::cache::Error,
+    variables with super::errors::variables::Error,
+    variables_write with super::errors::variables::Error,
     logging,
-    request_context with crate::request_context::Error,
+    request_context with super::errors::request_context::Error,
     clock,
-    random with crate::random::Error,
-    http with crate::http::Error,
+    random with super::errors::random::Error,
+    http with super::errors::http::Error,
     limits,
     tap_types,
 }

@@ -1,17 +1,9 @@
 //! The request that an invocation is part of.
 
 pub use crate::raw::limits::Usage;
-pub use crate::raw::request_context::RequestInfo;
+pub use crate::raw::request_context::{Error, RequestInfo};
 
-use crate::error::interface_error;
 use crate::raw::request_context as raw;
-
-interface_error! { "request-context",
-    /// The key is not of the form this interface asks for.
-    InvalidArgument(rule: String),
-    /// The plugin's keys and values of this request would exceed 64 KiB or 64 entries.
-    LimitExceeded(usage: Usage),
-}
 
 /// Returns the value that this plugin set under `key` earlier in this request, or `none`.
 pub fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {

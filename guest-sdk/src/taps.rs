@@ -5,6 +5,8 @@
 
 pub use crate::raw::tap_types::Refusal;
 
+use crate::raw::{cache, db, http, item, random, request_context, user, variables};
+
 impl From<String> for Refusal {
     fn from(message: String) -> Self {
         Self { message }
@@ -15,4 +17,25 @@ impl From<&str> for Refusal {
     fn from(message: &str) -> Self {
         Self { message: message.to_owned() }
     }
+}
+
+macro_rules! from_error {
+    ($($interface:ident,)*) => {$(
+        impl From<$interface::Error> for Refusal {
+            fn from(error: $interface::Error) -> Self {
+                error.to_string().into()
+            }
+        }
+    )*};
+}
+
+from_error! {
+    db,
+    item,
+    user,
+    cache,
+    variables,
+    request_context,
+    random,
+    http,
 }

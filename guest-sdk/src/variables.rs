@@ -9,20 +9,9 @@
 //! # Ok(()) }
 //! ```
 
-pub use crate::raw::variables::Value;
+pub use crate::raw::variables::{Error, Value};
 
-use crate::error::interface_error;
-use crate::raw::limits::Usage;
 use crate::raw::{variables as raw, variables_write as raw_write};
-
-interface_error! { "variables",
-    /// The name is not declared in the manifest, or the value is not of the declared type.
-    InvalidArgument(rule: String),
-    /// The value is too large, or the invocation's budget of statements is used up.
-    LimitExceeded(usage: Usage),
-    /// The store is out of reach, too slow, or lost a race.
-    Other(detail: String),
-}
 
 /// Returns the value of the variable `name`: what was last set, else its default from the manifest. A value of another
 /// type than asked for is `InvalidArgument`; ask for [`Value`] to take any.

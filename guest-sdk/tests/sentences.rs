@@ -46,7 +46,7 @@ fn errors_say_what_the_contract_says_of_each_case() {
         let contract = contract(interfaces[0]);
         let Some((_, error)) = contract.split_once("variant error {") else { continue };
         let error = error.split_once('}').map_or(error, |(cases, _)| cases);
-        let wrappers = documented(&source(module), "///", case_name);
+        let wrappers = documented(&errors(module), "///", case_name);
         for (case, sentence) in documented(error, "///", wit_case_name) {
             assert_eq!(wrappers.get(&case), Some(&sentence), "{module}::Error::{case}");
             compared += 1;
@@ -90,6 +90,13 @@ fn without_resources(text: &str) -> String {
         inside &= line != "    }";
     }
     kept.join("\n")
+}
+
+/// The cases of the error that the SDK defines for a module's interface.
+fn errors(module: &str) -> String {
+    let text = source("raw/errors");
+    let (_, rest) = text.split_once(&format!("\n    {module} \"")).expect("the module has an error");
+    rest.split_once("\n    }").map_or(rest, |(cases, _)| cases).to_owned()
 }
 
 fn source(module: &str) -> String {

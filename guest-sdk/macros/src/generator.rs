@@ -45,14 +45,13 @@ pub fn contract() -> Result<String> {
     let world = sources.world(package, None)?;
     let errors = INTERFACES_WITH_ERRORS.iter().map(|interface| {
         let module = interface.replace('-', "_");
-        let error = WithOption::Path(format!("crate::{module}::Error"));
+        let error = WithOption::Path(format!("crate::raw::errors::{module}::Error"));
         (format!("palisade:plugin/{interface}@0.1.0/error"), error)
     });
     let options = Opts {
         with: errors.collect(),
         generate_all: true,
         generate_unused_types: true,
-        runtime_path: Some("crate::rt".to_owned()),
         additional_derive_attributes: vec!["PartialEq".to_owned()],
         // It holds a resource, which has no equality.
         additional_derive_ignore: vec!["response".to_owned()],

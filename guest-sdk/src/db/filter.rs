@@ -1,7 +1,6 @@
 //! Builds a `filter`: conditions, all of which must hold in at least one of several lists.
 
-use super::Value;
-use crate::raw::db::{self as raw, Condition, Test};
+use crate::raw::db::{self as raw, Condition, Test, Value};
 
 /// Which rows; made by the methods of [`col`].
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,9 @@
-//! Rows, and what their values can be read as.
+//! Rows of a result.
 
 use std::rc::Rc;
 
-use super::{Column, Error, Scalar, Value};
-use crate::raw::db as raw;
+use super::value::FromValue;
+use crate::raw::db::{self as raw, Column, Error, Value};
 
 /// Rows asked for at once while rows are iterated: few calls for many rows, little memory for wide ones.
 const BATCH_ROWS: u32 = 256;
@@ -93,40 +93,53 @@ impl Iterator for Rows {
     }
 }
 
-/// A type that a value can be read as. It is not `TryFrom<Value>` because the standard library has that one for
-/// `Option` already, where it never sees a null.
-pub trait FromValue: Sized {
-    /// The database's name of the type.
-    const TYPE: &'static str;
-    /// The value, or `None` when it is no `Self`.
-    fn from_value(value: Value) -> Option<Self>;
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::value::{Timestamptz, Uuid};
+    use crate::params;
 
-impl FromValue for Value {
-    const TYPE: &'static str = "any type";
-    fn from_value(value: Value) -> Option<Self> {
-        Some(value)
+    fn read<T: FromValue>(value: impl Into<Value>) -> Result<T, Error> {
+        Row::new(["v".to_owned()].into(), vec![value.into()]).get("v")
     }
-}
 
-impl<T: FromValue> FromValue for Option<T> {
-    const TYPE: &'static str = T::TYPE;
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Scalar(Scalar::Null) => Some(None),
-            value => T::from_value(value).map(Some),
-        }
+    #[test]
+    fn get_of_what_a_type_cannot_hold_is_invalid_argument() {
+        let refused: [Option<Error>; 7] = [
+            read::<i64>(None::<i64>).err(),
+            read::<i16>(i64::from(i16::MAX) + 1).err(),
+            read::<u64>(-1).err(),
+            read::<String>(Timestamptz(0)).err(),
+            read::<bool>(1).err(),
+            read::<Vec<i64>>(1).err(),
+            read::<i64>(Value::array([1])).err(),
+        ];
+        assert!(refused.iter().all(|error| matches!(error, Some(Error::InvalidArgument(_)))));
+        let sentence = read::<i64>("text").unwrap_err().to_string();
+        assert_eq!(
+            sentence,
+            "db: An argument or statement is not acceptable: column `v` is text, not bigint"
+        );
     }
-}
 
-impl<T: FromValue> FromValue for Vec<T> {
-    const TYPE: &'static str = "array";
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Array(values) => {
-                values.into_iter().map(|value| T::from_value(Value::Scalar(value))).collect()
-            }
-            Value::Scalar(_) => None,
-        }
+    #[test]
+    fn get_of_an_absent_column_is_invalid_argument() {
+        let row = Row::new(["v".to_owned()].into(), params![1]);
+        assert!(matches!(row.get::<i64>("w"), Err(Error::InvalidArgument(_))));
+    }
+
+    #[test]
+    fn get_returns_what_was_put_in() {
+        assert_eq!(read::<bool>(true), Ok(true));
+        assert_eq!(read::<i64>(i64::MIN), Ok(i64::MIN));
+        assert_eq!(read::<u32>(u32::MAX), Ok(u32::MAX));
+        assert_eq!(read::<f64>(0.5_f32), Ok(0.5));
+        assert_eq!(read::<String>("a"), Ok("a".to_owned()));
+        assert_eq!(read::<String>(Uuid("u".to_owned())), Ok("u".to_owned()));
+        assert_eq!(read::<Vec<u8>>(vec![1_u8, 2]), Ok(vec![1, 2]));
+        assert_eq!(read::<Option<i64>>(None::<i64>), Ok(None));
+        assert_eq!(read::<Option<i64>>(1), Ok(Some(1)));
+        assert_eq!(read::<Vec<Option<i64>>>(Value::array([Some(1), None])), Ok(vec![Some(1), None]));
+        assert_eq!(read::<Timestamptz>(Timestamptz(7)), Ok(Timestamptz(7)));
     }
 }

@@ -1,7 +1,8 @@
 //! Builds a `selection`.
 
-use super::{Error, Filter, Row, Rows, Value, names};
-use crate::raw::db::{self as raw, Direction, Ordering, Selection};
+use super::filter::Filter;
+use super::row::{Row, Rows};
+use crate::raw::db::{self as raw, Direction, Error, Ordering, Selection, Value};
 
 /// What to select; [`super::select`] begins one.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +17,7 @@ impl Select {
 
     /// The columns to return, at least 1.
     pub fn columns<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
-        self.0.columns.extend(names(columns));
+        self.0.columns.extend(columns.into_iter().map(Into::into));
         self
     }
 
@@ -72,12 +73,12 @@ impl Select {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{col, select};
+    use crate::db::filter::col;
     use crate::params;
 
     #[test]
     fn select_says_what_the_builder_was_told() {
-        let built = select("drafts")
+        let built = Select::new("drafts".to_owned())
             .columns(["id", "title"])
             .filter(col("id").equals(5))
             .filter(col("title").is_null().or(col("title").like("a%")))

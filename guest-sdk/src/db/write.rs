@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Error, Filter, Row, Value, names};
+use super::filter::Filter;
+use super::row::Row;
+use crate::raw::db::{Error, Value};
 use crate::raw::db_write::{self as raw, Assignment, Insertion, Modification, Outcome, Removal};
 
 /// What a change did.
@@ -51,7 +53,7 @@ macro_rules! change {
         impl $builder {
             /// Columns to return of each row.
             pub fn returning<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
-                self.0.returning.extend(names(columns));
+                self.0.returning.extend(columns.into_iter().map(Into::into));
                 self
             }
 
@@ -82,7 +84,7 @@ impl Insert {
 
     /// The columns to fill, at least 1; the others get their defaults.
     pub fn columns<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
-        self.0.columns.extend(names(columns));
+        self.0.columns.extend(columns.into_iter().map(Into::into));
         self
     }
 
@@ -128,23 +130,26 @@ impl Delete {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{col, delete, insert, update};
+    use crate::db::filter::col;
     use crate::params;
 
     #[test]
     fn insert_says_what_the_builder_was_told() {
-        let Insert(insertion) =
-            insert("t").columns(["a", "b"]).row(params![1, "x"]).row(params![2, None::<&str>]);
+        let Insert(insertion) = Insert::new("t".to_owned())
+            .columns(["a", "b"])
+            .row(params![1, "x"])
+            .row(params![2, None::<&str>]);
         assert_eq!(insertion.columns, ["a", "b"]);
         assert_eq!(insertion.rows, [params![1, "x"], vec![Value::from(2), Value::null()]]);
     }
 
     #[test]
     fn update_and_delete_say_what_the_builder_was_told() {
-        let Update(modification) = update("t").set("a", 1).filter(col("id").equals(5)).returning(["a"]);
+        let Update(modification) =
+            Update::new("t".to_owned()).set("a", 1).filter(col("id").equals(5)).returning(["a"]);
         assert_eq!(modification.assignments, [Assignment { column: "a".to_owned(), value: 1.into() }]);
         assert_eq!((modification.filter.len(), modification.returning.len()), (1, 1));
-        let Delete(removal) = delete("t").filter(col("id").equals(5));
+        let Delete(removal) = Delete::new("t".to_owned()).filter(col("id").equals(5));
         assert_eq!(removal.filter.len(), 1);
     }
 
