@@ -1,16 +1,16 @@
-//! The guest's allocator: a bump arena in the guest's first memory, and the standard library's allocator behind it.
+//! The guest's allocator: a bump arena in the guest's initial memory, backed by the standard library's allocator.
 //!
-//! An instance lives for one invocation, so most plugins never need to free anything; and growing a memory costs the
-//! host system calls and page faults that a call this short is measured by. What does not fit into the arena goes to
-//! the standard allocator, which grows the memory and does reuse what is freed: an arena that is full costs speed,
-//! never correctness. Not for threads: a guest has none, and a target with atomics is left alone.
+//! An instance lives for one invocation, so most plugins never need to free memory. Growing a memory costs the host
+//! system calls and page faults, which are a large part of a short call's time. Allocations that do not fit into the
+//! arena go to the standard allocator, which grows the memory and reuses freed blocks: a full arena costs speed, never
+//! correctness. Not for threads: a guest has none, and a target with atomics keeps the standard allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 
-/// Size of the arena in bytes: with a stack of 64 KiB and little static data a guest's first memory is 256 KiB, which a
-/// pooling host can keep resident between calls.
+/// Size of the arena in bytes. With a stack of 64 KiB and little static data, a guest's initial memory is 256 KiB,
+/// which a pooling host can keep resident between calls.
 #[cfg(all(feature = "arena", target_arch = "wasm32", not(target_feature = "atomics")))]
 const ARENA_BYTES: usize = 128 * 1024;
 
@@ -21,10 +21,10 @@ const ALIGNMENT_MAX: usize = 16;
 #[global_allocator]
 static ALLOCATOR: Arena<ARENA_BYTES> = Arena::new();
 
-/// `BYTES` bytes that are handed out once, from the first to the last.
+/// A buffer of `BYTES` bytes that is allocated once, from the first byte to the last.
 #[cfg_attr(
     not(all(feature = "arena", target_arch = "wasm32")),
-    allow(dead_code, reason = "guests alone use it")
+    allow(dead_code, reason = "only guests use it")
 )]
 struct Arena<const BYTES: usize> {
     buffer: UnsafeCell<Buffer<BYTES>>,
@@ -33,12 +33,12 @@ struct Arena<const BYTES: usize> {
 
 #[repr(align(16))]
 struct Buffer<const BYTES: usize>(
-    #[allow(dead_code, reason = "reached through pointers only")] MaybeUninit<[u8; BYTES]>,
+    #[allow(dead_code, reason = "accessed only through raw pointers")] MaybeUninit<[u8; BYTES]>,
 );
 
 #[cfg_attr(
     not(all(feature = "arena", target_arch = "wasm32")),
-    allow(dead_code, reason = "guests alone use it")
+    allow(dead_code, reason = "only guests use it")
 )]
 impl<const BYTES: usize> Arena<BYTES> {
     const fn new() -> Self {
@@ -49,7 +49,7 @@ impl<const BYTES: usize> Arena<BYTES> {
         self.buffer.get().cast()
     }
 
-    /// Takes room for `layout`: its offset, or `None` when it does not fit.
+    /// Reserves space for `layout` and returns its offset, or `None` when it does not fit.
     fn take(&self, layout: Layout) -> Option<usize> {
         let start = self.used.get().checked_next_multiple_of(layout.align())?;
         let end = start.checked_add(layout.size())?;
@@ -60,18 +60,19 @@ impl<const BYTES: usize> Arena<BYTES> {
         })
     }
 
-    /// The offset of a block of the arena, or `None` for a block of the standard allocator.
+    /// Returns the offset of a block in the arena, or `None` for a block of the standard allocator.
     fn offset(&self, block: *mut u8) -> Option<usize> {
         let offset = block.addr().checked_sub(self.base().addr())?;
         (offset < BYTES).then_some(offset)
     }
 
-    /// Whether the block is the last one handed out.
+    /// Returns whether the block is the last one allocated.
     fn is_last(&self, offset: usize, layout: Layout) -> bool {
         offset.checked_add(layout.size()) == Some(self.used.get())
     }
 
-    /// Resizes the last block where it is. False when there is no room, or when it isn't the last.
+    /// Resizes a block in place: the last block up to the end of the arena, any other block only to a smaller size.
+    /// Returns whether this was possible.
     fn resize(&self, offset: usize, layout: Layout, size: usize) -> bool {
         let end = offset.checked_add(size).filter(|end| *end <= BYTES);
         match end {
@@ -89,15 +90,15 @@ impl<const BYTES: usize> Arena<BYTES> {
 #[allow(unsafe_code, reason = "a static must be Sync")]
 unsafe impl<const BYTES: usize> Sync for Arena<BYTES> {}
 
-// SAFETY: `take` hands out ranges of the buffer that don't overlap, aligned as asked, and only the last one is ever
-// taken back or resized; everything else is the standard allocator's own.
-#[allow(unsafe_code, reason = "an allocator hands out pointers")]
+// SAFETY: `take` returns ranges of the buffer that do not overlap and have the requested alignment, and only the last
+// range is ever freed or grown; every other block belongs to the standard allocator.
+#[allow(unsafe_code, reason = "an allocator returns raw pointers")]
 unsafe impl<const BYTES: usize> GlobalAlloc for Arena<BYTES> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match self.take(layout) {
             // SAFETY: `take` returns an offset inside the buffer.
             Some(offset) => unsafe { self.base().add(offset) },
-            // SAFETY: the caller's promise, passed on.
+            // SAFETY: the caller upholds the contract of `alloc`.
             None => unsafe { System.alloc(layout) },
         }
     }
@@ -106,20 +107,20 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Arena<BYTES> {
         match self.offset(block) {
             Some(offset) if self.is_last(offset, layout) => self.used.set(offset),
             Some(_) => {}
-            // SAFETY: a block outside the buffer is the standard allocator's.
+            // SAFETY: a block outside the buffer belongs to the standard allocator.
             None => unsafe { System.dealloc(block, layout) },
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(offset) = self.offset(block) else {
-            // SAFETY: a block outside the buffer is the standard allocator's.
+            // SAFETY: a block outside the buffer belongs to the standard allocator.
             return unsafe { System.realloc(block, layout, size) };
         };
         if self.resize(offset, layout, size) {
             return block;
         }
-        // SAFETY: the caller promises that `size` is not zero and fits the alignment; the two blocks don't overlap.
+        // SAFETY: the caller promises that `size` is not zero and fits the alignment; the two blocks do not overlap.
         unsafe {
             let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !moved.is_null() {
@@ -132,7 +133,7 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Arena<BYTES> {
 }
 
 #[cfg(test)]
-#[allow(unsafe_code, reason = "an allocator hands out pointers")]
+#[allow(unsafe_code, reason = "an allocator returns raw pointers")]
 mod tests {
     use super::*;
 
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn take_at_the_arenas_size_fits_and_over_it_does_not() {
+    fn take_at_the_arena_size_fits_and_over_it_does_not() {
         let arena = Arena::<64>::new();
         assert_eq!(arena.take(layout(65, 1)), None);
         assert_eq!(arena.take(layout(usize::MAX >> 1, 1)), None);
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn alloc_past_the_arena_is_served_and_freed_by_the_standard_allocator() {
+    fn alloc_over_the_arena_size_uses_the_standard_allocator() {
         let arena = Arena::<64>::new();
         // SAFETY: each block is used within its layout and freed once.
         unsafe {
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn dealloc_of_the_last_block_gives_its_room_back_and_of_another_does_not() {
+    fn dealloc_frees_the_last_block_only() {
         let arena = Arena::<64>::new();
         // SAFETY: each block is freed once.
         unsafe {
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn realloc_keeps_the_bytes_in_place_moved_and_out_of_the_arena() {
+    fn realloc_keeps_the_bytes_in_place_and_when_it_moves_the_block() {
         let arena = Arena::<64>::new();
         // SAFETY: each block is used within its layout and freed once.
         unsafe {
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn realloc_to_less_stays_in_place() {
+    fn realloc_to_a_smaller_size_stays_in_place() {
         let arena = Arena::<64>::new();
         // SAFETY: each block is used within its layout.
         unsafe {

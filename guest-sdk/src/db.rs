@@ -1,4 +1,4 @@
-//! Reading the plugin's own tables. And changing them, with what the contract calls `db-write`.
+//! Reads from the plugin's own tables. It also writes to them, through the contract's interface `db-write`.
 //!
 //! ```
 //! # fn f() -> Result<(), palisade_sdk::Error> {
@@ -52,17 +52,17 @@ pub fn insert(table: impl Into<String>) -> Insert {
     Insert::new(table.into())
 }
 
-/// Changes the rows that meet the filter.
+/// Changes the rows that match the filter.
 pub fn update(table: impl Into<String>) -> Update {
     Update::new(table.into())
 }
 
-/// Deletes the rows that meet the filter.
+/// Deletes the rows that match the filter.
 pub fn delete(table: impl Into<String>) -> Delete {
     Delete::new(table.into())
 }
 
-/// Runs one SQL statement that writes, `INSERT`, `UPDATE` or `DELETE`, and returns how many rows it changed. Needs
+/// Runs one SQL statement that writes, `INSERT`, `UPDATE` or `DELETE`, and returns the number of changed rows. Needs
 /// `execute = true`.
 pub fn execute(sql: &str, parameters: impl AsRef<[Value]>) -> Result<u64, Error> {
     raw_write::execute(sql, parameters.as_ref())

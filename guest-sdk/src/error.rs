@@ -8,27 +8,27 @@ use crate::{cache, db, http, item, random, request_context, user, variables};
 /// A result with an [`Error`] of any interface.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of any interface, or a sentence of the plugin's own.
+/// An error of any interface, or the plugin's own sentence.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// From [`db`].
+    /// An error of [`db`].
     Db(db::Error),
-    /// From [`item`].
+    /// An error of [`item`].
     Item(item::Error),
-    /// From [`user`].
+    /// An error of [`user`].
     User(user::Error),
-    /// From [`cache`].
+    /// An error of [`cache`].
     Cache(cache::Error),
-    /// From [`variables`].
+    /// An error of [`variables`].
     Variables(variables::Error),
-    /// From [`request_context`].
+    /// An error of [`request_context`].
     RequestContext(request_context::Error),
-    /// From [`random`].
+    /// An error of [`random`].
     Random(random::Error),
-    /// From [`http`].
+    /// An error of [`http`].
     Http(http::Error),
-    /// The plugin's own.
+    /// A sentence of the plugin's own.
     Message(String),
 }
 
@@ -92,8 +92,8 @@ mod tests {
     use crate::raw::limits::Usage;
 
     #[test]
-    fn errors_display_the_contracts_sentence_and_the_detail() {
-        let usage = Usage { which: "db.rows".into(), used: 10_001, max: 10_000 };
+    fn error_displays_the_contract_sentence_and_the_detail() {
+        let usage = Usage { which: "db-rows".into(), used: 10_001, max: 10_000 };
         let violation = Violation { kind: Constraint::Unique, column: Some("slug".into()) };
         let rows: [(Error, &str); 5] = [
             (
@@ -102,13 +102,13 @@ mod tests {
             ),
             (
                 db::Error::LimitExceeded(usage).into(),
-                "db: A budget is used up: db.rows would be 10001 of at most 10000",
+                "db: A limit is exceeded: db-rows would be 10001, and at most 10000 is allowed",
             ),
             (
                 db::Error::ConstraintViolation(violation).into(),
-                "db: A rule of the table refused the change: unique (column `slug`)",
+                "db: A constraint of the table rejected the change: unique (column `slug`)",
             ),
-            (db::Error::Other("22012".into()).into(), "db: Anything else: 22012"),
+            (db::Error::Other("22012".into()).into(), "db: Any other failure: 22012"),
             ("no such draft".into(), "no such draft"),
         ];
         for (error, sentence) in rows {

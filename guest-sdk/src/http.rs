@@ -1,4 +1,4 @@
-//! Requests to servers outside.
+//! HTTP requests to external servers.
 //!
 //! ```
 //! # fn f() -> Result<(), palisade_sdk::Error> {
@@ -18,26 +18,26 @@ pub use crate::raw::http::{Body, Error, Header, Method, Request, Response};
 use crate::raw::http as raw;
 use crate::raw::limits::Usage;
 
-/// The most bytes that one read of a body may ask for.
+/// Bytes that one read of a body asks for: the most that the contract allows.
 const READ_BYTES_MAX: u32 = 65_536;
 
-/// Sends a request and returns the response as soon as its headers are there. At most 5 redirects are followed.
+/// Sends a request and returns the response as soon as its headers arrive. Follows at most 5 redirects.
 pub fn fetch(request: &Request) -> Result<Response, Error> {
     raw::fetch(request)
 }
 
-/// A GET request for `url`.
+/// Builds a GET request for `url`.
 pub fn get(url: impl Into<String>) -> Request {
     Request::new(Method::Get, url)
 }
 
-/// A POST request of `body` to `url`.
+/// Builds a POST request that sends `body` to `url`.
 pub fn post(url: impl Into<String>, body: impl Into<Vec<u8>>) -> Request {
     Request::new(Method::Post, url).body(body)
 }
 
 impl Request {
-    /// A request without headers or body.
+    /// Builds a request without headers or body.
     pub fn new(method: Method, url: impl Into<String>) -> Self {
         let url = url.into();
         Self { method, url, headers: Vec::new(), body: None, secret: None, timeout_ms: None }
@@ -49,37 +49,37 @@ impl Request {
         self
     }
 
-    /// The body, at most 1 MiB.
+    /// Sets the body, at most 1 MiB.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// Name of a secret that the grant allows for this URL: the host adds it, the plugin never sees it.
+    /// Names a secret that the grant allows for this URL. The host adds the secret; the plugin never sees it.
     pub fn secret(mut self, name: impl Into<String>) -> Self {
         self.secret = Some(name.into());
         self
     }
 
-    /// The time for the whole exchange, body included.
+    /// Sets the time for the whole exchange, including the body.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         self
     }
 
-    /// Sends it, as [`fetch`] does.
+    /// Sends the request, as [`fetch`] does.
     pub fn send(&self) -> Result<Response, Error> {
         fetch(self)
     }
 }
 
 impl Response {
-    /// The first value of the header `name`, which is lower case.
+    /// Returns the first value of the header `name`. The name must be lower case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|header| header.name == name).map(|header| header.value.as_slice())
     }
 
-    /// Reads the body to its end. One that is longer than `bytes_max` is `LimitExceeded`.
+    /// Reads the body to its end. A body of more than `bytes_max` bytes is `LimitExceeded`.
     pub fn bytes(&self, bytes_max: usize) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         loop {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn request_takes_a_timeout_longer_than_the_contracts_number() {
+    fn timeout_over_u32_milliseconds_is_capped() {
         let request = get("https://example.com/").timeout(Duration::MAX);
         assert_eq!(request.timeout_ms, Some(u32::MAX));
     }

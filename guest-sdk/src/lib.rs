@@ -19,13 +19,13 @@
 //! # fn main() {}
 //! ```
 //!
-//! Each module wraps the interface of the contract that has its name; the first sentence of each item is the
-//! contract's own, and the contract (`wit/`) says the rest. A call that the host refuses returns that interface's
-//! `Error`; [`Error`] takes all of them, and each becomes a `String` or a [`taps::Refusal`] by `?`.
+//! Each module wraps the contract's interface of the same name. The first sentence of each item's documentation is the
+//! contract's own; the contract (`wit/`) has the details. A call that the host rejects returns that interface's
+//! `Error`. The operator `?` converts each of these into [`Error`], into a `String`, or into a [`taps::Refusal`].
 //!
-//! What this crate is not: a second contract. [`raw`] is what it stands on, and whatever is missing here can be called
-//! there. Tests: `tests/sentences.rs` compares the documentation with the contract; the example plugins call the wrappers,
-//! and the guests under `tests/guests` of the repository call the contract.
+//! This crate is not a second contract: it only wraps [`raw`], and a plugin can call [`raw`] directly for anything that
+//! the wrappers lack. Tests: `tests/sentences.rs` compares the documentation with the contract; the example plugins
+//! call the wrappers, and the guests under `tests/guests` of the repository call the contract.
 
 pub use error::{Error, Result};
 pub use palisade_sdk_macros::plugin;

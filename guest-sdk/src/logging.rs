@@ -1,7 +1,7 @@
 //! Structured log records, written to the host's log.
 //!
 //! [`trace!`](crate::trace), [`debug!`](crate::debug), [`info!`](crate::info), [`warn!`](crate::warn) and
-//! [`error!`](crate::error) take fields, then a message as `format!` does:
+//! [`error!`](crate::error) take fields, then a message with the syntax of `format!`:
 //!
 //! ```
 //! # fn f(id: &str, count: u32) {
@@ -11,12 +11,12 @@
 
 pub use crate::raw::logging::{Field, Level};
 
-/// Writes one record. This function never fails; records over the invocation's budget are counted and dropped.
+/// Writes one record. This function never fails; the host drops records over the invocation's limit and logs how many.
 pub fn log(level: Level, message: &str, fields: &[Field]) {
     crate::raw::logging::log(level, message, fields);
 }
 
-/// Writes one record with the level given first.
+/// Writes one record. The first argument is the level.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! log_record {
@@ -32,31 +32,31 @@ macro_rules! log_record {
     };
 }
 
-/// Writes a record for whoever follows one invocation.
+/// Writes a record of a single step of the invocation.
 #[macro_export]
 macro_rules! trace {
     ($($record:tt)+) => { $crate::log_record!(Trace, $($record)+) };
 }
 
-/// Writes a record that helps to find a fault.
+/// Writes a record with details that help to find a fault.
 #[macro_export]
 macro_rules! debug {
     ($($record:tt)+) => { $crate::log_record!(Debug, $($record)+) };
 }
 
-/// Writes a record that an operator wants to see in normal operation.
+/// Writes a record of an event that an operator wants to see in normal operation.
 #[macro_export]
 macro_rules! info {
     ($($record:tt)+) => { $crate::log_record!(Info, $($record)+) };
 }
 
-/// Writes a record of something unexpected that the plugin could deal with.
+/// Writes a record of an unexpected event that the plugin handled.
 #[macro_export]
 macro_rules! warn {
     ($($record:tt)+) => { $crate::log_record!(Warn, $($record)+) };
 }
 
-/// Writes a record of something that failed.
+/// Writes a record of a failure.
 #[macro_export]
 macro_rules! error {
     ($($record:tt)+) => { $crate::log_record!(Error, $($record)+) };

@@ -1,5 +1,5 @@
-//! A panic becomes a record in the host's log before it becomes a trap: in a component without WASI its message would
-//! be lost.
+//! Writes a panic's message to the host's log before the panic becomes a trap. A component without WASI would lose the
+//! message.
 #![cfg(target_arch = "wasm32")]
 
 use std::panic::PanicHookInfo;
@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use crate::logging::{self, Level};
 
-/// Sets the hook, once.
+/// Sets the hook on the first call.
 pub fn set_once() {
     static SET: Once = Once::new();
     SET.call_once(|| std::panic::set_hook(Box::new(report)));

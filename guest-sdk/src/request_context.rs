@@ -1,4 +1,4 @@
-//! The request that an invocation is part of.
+//! The current request, and values that a plugin keeps for its duration.
 
 pub use crate::raw::limits::Usage;
 pub use crate::raw::request_context::{Error, RequestInfo};
@@ -10,17 +10,17 @@ pub fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {
     raw::get(key)
 }
 
-/// Sets `key` to `value` for the rest of this request. An empty value is a value.
+/// Sets `key` to `value` for the rest of this request. An empty value is stored like any other.
 pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
     raw::set(key, value.as_ref())
 }
 
-/// Returns the request's identity.
+/// Returns the id of the request, and the name and version of this plugin.
 pub fn request() -> RequestInfo {
     raw::request()
 }
 
-/// Returns the state of each limit that a plugin can act on, sorted by name.
+/// Returns the use of each limit that a plugin can act on, sorted by name.
 pub fn remaining() -> Vec<Usage> {
     raw::remaining()
 }

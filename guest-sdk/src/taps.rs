@@ -1,7 +1,7 @@
-//! What taps tell the host.
+//! The types that several taps share.
 //!
-//! A plugin exports a tap by naming it in its world, `export palisade:plugin/tap-item-view@0.1.0;`, and implementing
-//! the trait `exports::palisade::plugin::tap_item_view::Guest` that [`plugin!`](crate::plugin) makes of it.
+//! To export a tap, a plugin names it in its world, `export palisade:plugin/tap-item-view@0.1.0;`, and implements the
+//! trait `exports::palisade::plugin::tap_item_view::Guest` that [`plugin!`](crate::plugin) generates for it.
 
 pub use crate::raw::tap_types::Refusal;
 

@@ -1,4 +1,4 @@
-//! Who calls, and who else there is.
+//! The current principal, and other users.
 
 pub use crate::raw::user::{Error, Profile};
 
@@ -9,12 +9,12 @@ pub fn current() -> Option<Profile> {
     raw::current()
 }
 
-/// Returns whether one of the current principal's roles holds `permission`. Needs `user = ["has-permission"]`.
+/// Returns whether one of the current principal's roles has `permission`. Needs `user = ["has-permission"]`.
 pub fn has_permission(permission: &str) -> Result<bool, Error> {
     raw::has_permission(permission)
 }
 
-/// Returns the user whose id is `id`, or `none` when there is none. Needs `user = ["get"]`.
+/// Returns the user whose id is `id`, or `none` when no such user exists. Needs `user = ["get"]`.
 pub fn get(id: &str) -> Result<Option<Profile>, Error> {
     raw::get(id)
 }

@@ -1,4 +1,4 @@
-//! The plugin's settings: typed, declared with defaults in its manifest, persistent.
+//! The plugin's settings: typed, persistent, and declared with defaults in its manifest.
 //!
 //! ```
 //! # fn f() -> Result<(), palisade_sdk::Error> {
@@ -13,8 +13,8 @@ pub use crate::raw::variables::{Error, Value};
 
 use crate::raw::{variables as raw, variables_write as raw_write};
 
-/// Returns the value of the variable `name`: what was last set, else its default from the manifest. A value of another
-/// type than asked for is `InvalidArgument`; ask for [`Value`] to take any.
+/// Returns the value of the variable `name`: the value last set, else its default from the manifest. A value that is
+/// not a `T` is `InvalidArgument`; use [`Value`] as `T` to accept every type.
 pub fn get<T: FromValue>(name: &str) -> Result<T, Error> {
     let value = raw::get(name)?;
     let declared = type_name(&value);
@@ -22,21 +22,21 @@ pub fn get<T: FromValue>(name: &str) -> Result<T, Error> {
         .ok_or_else(|| Error::InvalidArgument(format!("`{name}` is declared as {declared}, not {}", T::TYPE)))
 }
 
-/// Sets the variable `name` to `value`. A value of another type than declared is `invalid-argument`.
+/// Sets the variable `name` to `value`. A value that is not of the declared type is `invalid-argument`.
 pub fn set(name: &str, value: impl Into<Value>) -> Result<(), Error> {
     raw_write::set(name, &value.into())
 }
 
-/// Returns the variable `name` to its default from the manifest. `ok` when it was not set.
+/// Resets the variable `name` to its default from the manifest. Returns `ok` also when no value was set.
 pub fn unset(name: &str) -> Result<(), Error> {
     raw_write::unset(name)
 }
 
-/// A type that a variable can be read as.
+/// A Rust type that can represent the value of a variable.
 pub trait FromValue: Sized {
-    /// The manifest's name of the type.
+    /// The name of the type in manifests.
     const TYPE: &'static str;
-    /// The value, or `None` when it is of another type.
+    /// Converts the value, or returns `None` when it has another type.
     fn from_value(value: Value) -> Option<Self>;
 }
 

@@ -1,12 +1,12 @@
-//! The wrappers say what the contract says: the first sentence of each function, error case and interface is compared
-//! with the WIT, and a function of the contract that has no wrapper fails too. Read as text, so that nothing that the
-//! generator leaves out goes unnoticed.
+//! The wrappers' documentation matches the contract's. The tests compare the first sentence of each function, error
+//! case and interface with the WIT, and fail for a function of the contract without a wrapper. They read both as text,
+//! so they also see what the generator omits.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Which of the contract's interfaces each module wraps.
+/// Each module, and the interfaces of the contract that it wraps.
 const MODULES: [(&str, &[&str]); 10] = [
     ("db", &["db", "db-write"]),
     ("item", &["item", "item-write"]),
@@ -20,11 +20,11 @@ const MODULES: [(&str, &[&str]); 10] = [
     ("http", &["http"]),
 ];
 
-/// What a text documents: the first sentence for each name.
+/// The first sentence of the documentation of each name in a text.
 type Sentences = BTreeMap<String, String>;
 
 #[test]
-fn wrappers_say_what_the_contract_says_of_each_function() {
+fn each_function_has_the_first_sentence_of_the_contract() {
     for (module, interfaces) in MODULES {
         let wrappers = documented(&source(module), "///", wrapper_name);
         for interface in interfaces {
@@ -32,7 +32,7 @@ fn wrappers_say_what_the_contract_says_of_each_function() {
             assert!(!functions.is_empty(), "{interface} has functions");
             for (function, sentence) in functions {
                 let name = function.replace('-', "_");
-                let wrapper = wrappers.get(&name).unwrap_or_else(|| panic!("{module}::{name} wraps nothing"));
+                let wrapper = wrappers.get(&name).unwrap_or_else(|| panic!("{module}::{name} is missing"));
                 assert_eq!(*wrapper, sentence, "{module}::{name}");
             }
         }
@@ -40,7 +40,7 @@ fn wrappers_say_what_the_contract_says_of_each_function() {
 }
 
 #[test]
-fn errors_say_what_the_contract_says_of_each_case() {
+fn each_error_case_has_the_first_sentence_of_the_contract() {
     let mut compared = 0;
     for (module, interfaces) in MODULES {
         let contract = contract(interfaces[0]);
@@ -56,7 +56,7 @@ fn errors_say_what_the_contract_says_of_each_case() {
 }
 
 #[test]
-fn modules_say_what_the_contract_says_of_each_interface() {
+fn each_module_has_the_first_sentence_of_its_interface() {
     for (module, interfaces) in MODULES {
         let head = documented(&format!("{}\nend", source(module)), "//!", |_| Some("head".to_owned()));
         let heads = documented(&contract(interfaces[0]), "///", |line| {
@@ -66,7 +66,7 @@ fn modules_say_what_the_contract_says_of_each_interface() {
     }
 }
 
-/// The part of the WIT that is one interface, with the documentation before it and without its resources.
+/// Returns the WIT of one interface, with the documentation before it and without its resources.
 fn contract(interface: &str) -> String {
     let file = interface.strip_suffix("-write").unwrap_or(interface);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../wit/{file}.wit"));
@@ -78,7 +78,7 @@ fn contract(interface: &str) -> String {
     without_resources(&text[documentation..end])
 }
 
-/// Methods of resources are generated with their documentation: there is nothing to compare.
+/// Removes the resources. Their methods are generated together with their documentation.
 fn without_resources(text: &str) -> String {
     let mut kept = Vec::new();
     let mut inside = false;
@@ -92,7 +92,7 @@ fn without_resources(text: &str) -> String {
     kept.join("\n")
 }
 
-/// The cases of the error that the SDK defines for a module's interface.
+/// Returns the error cases that the SDK defines for a module's interface.
 fn errors(module: &str) -> String {
     let text = source("raw/errors");
     let (_, rest) = text.split_once(&format!("\n    {module} \"")).expect("the module has an error");
@@ -104,7 +104,7 @@ fn source(module: &str) -> String {
     fs::read_to_string(path).expect("the SDK has a file for the module")
 }
 
-/// The first sentence of the documentation before each line that `name` finds a name in.
+/// Returns the first sentence of the documentation before each line in which `name` finds a name.
 fn documented(text: &str, mark: &str, name: impl Fn(&str) -> Option<String>) -> Sentences {
     let mut found = Sentences::new();
     let mut documentation = String::new();
@@ -123,7 +123,36 @@ fn documented(text: &str, mark: &str, name: impl Fn(&str) -> Option<String>) -> 
 
 fn first_sentence(documentation: &str) -> String {
     let words = documentation.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.split_once(". ").map_or(words.trim_end_matches('.'), |(sentence, _)| sentence).to_owned()
+    without_bounds(words.split_once(". ").map_or(words.trim_end_matches('.'), |(sentence, _)| sentence))
+}
+
+/// Removes the names of constants and limits that the contract puts in parentheses after a bound. They are the host's
+/// names, which the SDK's documentation and errors do not show.
+fn without_bounds(sentence: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = sentence;
+    while let Some((before, after)) = rest.split_once(" (") {
+        kept.push_str(before);
+        match after.split_once(')') {
+            Some((inside, after)) if is_bound(inside) => rest = after,
+            _ => {
+                kept.push_str(" (");
+                rest = after;
+            }
+        }
+    }
+    kept + rest
+}
+
+/// Whether a text is `` `CONSTANT` `` or `` limit `name` ``.
+fn is_bound(text: &str) -> bool {
+    let name = |text: &str| text.strip_prefix('`').and_then(|text| text.strip_suffix('`')).map(str::to_owned);
+    match text.strip_prefix("limit ") {
+        Some(limit) => name(limit).is_some_and(|limit| !limit.contains('`')),
+        None => name(text).is_some_and(|name| {
+            name.chars().all(|char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_')
+        }),
+    }
 }
 
 fn wrapper_name(line: &str) -> Option<String> {

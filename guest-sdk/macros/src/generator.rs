@@ -1,4 +1,4 @@
-//! Runs the generator of `wit-bindgen`, for authors and for the SDK itself.
+//! Runs the generator of `wit-bindgen`, for plugin authors and for the SDK itself.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use wit_bindgen_rust::{Opts, WithOption};
 
 use crate::input::{Input, Source};
 
-/// The contract's folder, relative to this crate: there is one copy of it in the repository.
+/// The contract's folder, relative to this crate. The repository has a single copy of it.
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
-/// The interfaces whose `error` the SDK writes by hand, so that its `Display` is a sentence.
+/// The interfaces whose `error` the SDK defines by hand, so that its `Display` is a sentence.
 const INTERFACES_WITH_ERRORS: [&str; 8] =
     ["cache", "db", "http", "item", "random", "request-context", "user", "variables"];
-/// All that the SDK wraps: what a plugin may import, and the types that taps share.
+/// The world that the SDK wraps: all imports of a plugin, and the types that taps share.
 const SDK_WORLD: &str = "package palisade:sdk;
 world sdk {
     include palisade:plugin/plugin@0.1.0;
@@ -23,7 +23,7 @@ world sdk {
 
 type Result<T> = std::result::Result<T, String>;
 
-/// The bindings of an author's world, as Rust code.
+/// Returns the bindings of an author's world, as Rust code.
 pub fn plugin(input: &Input) -> Result<String> {
     let (sources, package) = match &input.source {
         Source::Inline(text) => with_contract(|sources| sources.push_text("plugin.wit", text))?,
@@ -39,7 +39,7 @@ pub fn plugin(input: &Input) -> Result<String> {
     sources.generate(options, world)
 }
 
-/// The bindings of the contract itself, as Rust code for `palisade-sdk`.
+/// Returns the bindings of the contract itself, as Rust code for `palisade-sdk`.
 pub fn contract() -> Result<String> {
     let (sources, package) = with_contract(|sources| sources.push_text("sdk.wit", SDK_WORLD))?;
     let world = sources.world(package, None)?;
@@ -53,15 +53,15 @@ pub fn contract() -> Result<String> {
         generate_all: true,
         generate_unused_types: true,
         additional_derive_attributes: vec!["PartialEq".to_owned()],
-        // It holds a resource, which has no equality.
+        // It contains a resource, which has no equality.
         additional_derive_ignore: vec!["response".to_owned()],
         ..Opts::default()
     };
     sources.generate(options, world)
 }
 
-/// Maps each interface of the contract that `world` imports to the SDK's module of it. A key that the world does not
-/// import would be an error of the generator, so the list is the world's own.
+/// Maps each interface of the contract that `world` imports to the SDK's module for it. The generator rejects a key
+/// that the world does not import, so the list contains only the world's imports.
 fn contract_modules(resolve: &Resolve, world: WorldId) -> Vec<(String, WithOption)> {
     let imports = resolve.worlds[world].imports.iter();
     let interfaces = imports.filter_map(|(key, import)| match import {
@@ -85,17 +85,17 @@ fn author_folder() -> Result<PathBuf> {
         .ok_or_else(|| "CARGO_MANIFEST_DIR is not set: build the plugin with cargo".to_owned())
 }
 
-/// A folder that has all it needs in `deps` is taken as it is: other tools put a copy of the contract there, and a
-/// package must not be defined twice.
+/// Reads an author's folder. A folder whose `deps` contains all packages that it needs is used as it is: other tools
+/// put a copy of the contract there, and a package must not be defined twice.
 fn author_sources(folder: &Path) -> Result<(Sources, PackageId)> {
-    let mut alone = Sources::default();
-    match alone.push_path(folder) {
-        Ok(package) => Ok((alone, package)),
+    let mut complete = Sources::default();
+    match complete.push_path(folder) {
+        Ok(package) => Ok((complete, package)),
         Err(_) => with_contract(|sources| sources.push_path(folder)),
     }
 }
 
-/// The contract, and one package more.
+/// Returns the contract's sources with one more package.
 fn with_contract(push: impl FnOnce(&mut Sources) -> Result<PackageId>) -> Result<(Sources, PackageId)> {
     let mut sources = Sources::default();
     sources.push_path(Path::new(CONTRACT))?;
@@ -103,7 +103,7 @@ fn with_contract(push: impl FnOnce(&mut Sources) -> Result<PackageId>) -> Result
     Ok((sources, package))
 }
 
-/// WIT packages, and the files they came from.
+/// WIT packages, and the files that define them.
 #[derive(Default)]
 struct Sources {
     resolve: Resolve,
@@ -132,9 +132,10 @@ impl Sources {
         generator.generate(&mut self.resolve, world, &mut files).map_err(|error| format!("{error:#}"))?;
         let (_, code) = files.iter().next().ok_or("the generator wrote no file")?;
         let code = String::from_utf8(code.to_vec()).map_err(|error| error.to_string())?;
-        // The generator allows what clippy has by default; an author may have turned on more, which is not about them.
+        // The generator allows clippy's default lints. An author may enable more, which should not apply to generated
+        // code.
         let mut code = code.replace("clippy::all", "clippy::all, clippy::pedantic, unused_qualifications");
-        // Cargo rebuilds the plugin when one of these changes; nothing of them ends up in it.
+        // Cargo rebuilds the plugin when one of these files changes. The plugin does not contain their bytes.
         for file in self.files.iter().map(|file| file.to_string_lossy()) {
             write!(code, "\nconst _: &[u8] = include_bytes!({file:?});")
                 .map_err(|error| error.to_string())?;

@@ -1,15 +1,15 @@
-//! What an author writes inside `plugin!`.
+//! Parses the arguments of `plugin!`.
 
 use syn::parse::{Parse, ParseStream, Result};
 use syn::{Ident, LitStr, Token};
 
-/// Where the author's WIT is, and which world of it.
+/// The arguments of `plugin!`: the author's WIT, and the world in it.
 pub struct Input {
     pub source: Source,
     pub world: Option<String>,
 }
 
-/// Where the author's WIT is.
+/// The location of the author's WIT.
 pub enum Source {
     /// WIT text.
     Inline(String),

@@ -1,28 +1,28 @@
 //! The macro of `palisade-sdk`: Rust bindings for an author's WIT world.
 //!
-//! It runs the generator of `wit-bindgen` with three things decided: the contract's WIT is already there, so that no
-//! author copies it; the contract's types are those of `palisade-sdk`, so that its wrappers take them; and the runtime
-//! is `palisade_sdk::rt`, which sets the panic hook. It adds no language of its own: what an author writes is WIT.
-//! Contract: `wit/`. Tests: the guests of this repository are built with it.
+//! The macro runs the generator of `wit-bindgen` with three settings. It includes the contract's WIT, so authors do not
+//! copy it. It uses the contract's types from `palisade-sdk`, so the wrappers accept them. It uses the runtime
+//! `palisade_sdk::rt`, which sets the panic hook. The macro adds no language of its own: authors write WIT.
+//! Contract: `wit/`. Tests: the guests of this repository are built with the macro.
 
 mod generator;
 mod input;
 
 use proc_macro::TokenStream;
 
-/// Generates the bindings of a plugin's world: a trait `Guest` for each exported interface, in `exports`, and the macro
-/// `export!` that makes a type which implements them the plugin.
+/// Generates the bindings of a plugin's world: in `exports`, a trait `Guest` for each exported interface; and the macro
+/// `export!`, which exports a type that implements these traits as the plugin.
 ///
-/// The world is given as text, `plugin! { "package acme:greeter; …" }`; or as `world: "name"`, `path: "folder"`, each of
-/// which may be left out: `path` is `wit` beside the author's `Cargo.toml`, and a package with one world needs no name.
-/// The package `palisade:plugin` is there already.
+/// The argument is WIT text, `plugin! { "package acme:greeter; …" }`, or `world: "name"` and `path: "folder"`, both of
+/// which are optional: `path` defaults to `wit` next to the author's `Cargo.toml`, and a package with one world needs
+/// no name. The package `palisade:plugin` is included.
 #[proc_macro]
 pub fn plugin(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as input::Input);
     finish(generator::plugin(&input))
 }
 
-/// Generates the bindings that `palisade-sdk` itself stands on. Not for authors.
+/// Generates the bindings that `palisade-sdk` itself wraps. Not for plugin authors.
 #[doc(hidden)]
 #[proc_macro]
 pub fn contract(_input: TokenStream) -> TokenStream {

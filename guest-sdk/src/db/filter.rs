@@ -1,43 +1,43 @@
-//! Builds a `filter`: conditions, all of which must hold in at least one of several lists.
+//! Builds a `filter`: lists of conditions. A row matches when it meets all conditions of at least one list.
 
 use crate::raw::db::{self as raw, Condition, Test, Value};
 
-/// Which rows; made by the methods of [`col`].
+/// A choice of rows. The methods of the [`ColumnName`] that [`col`] returns build one.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Filter(raw::Filter);
 
-/// A column that a condition is about.
+/// The name of a column, for building a condition.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ColumnName(String);
 
-/// A condition on `column` begins here: `col("id").equals(5)`.
+/// Names the column of a condition: `col("id").equals(5)`.
 pub fn col(column: impl Into<String>) -> ColumnName {
     ColumnName(column.into())
 }
 
 impl Filter {
-    /// Both must hold. The contract has no nested conditions, so alternatives on both sides are multiplied out.
+    /// Requires both filters. The contract has no nested conditions, so this multiplies out the alternatives of both.
     pub fn and(self, other: Self) -> Self {
         let Self(others) = other;
         let pairs = self.0.iter().flat_map(|left| others.iter().map(move |right| (left, right)));
         Self(pairs.map(|(left, right)| [left.as_slice(), right].concat()).collect())
     }
 
-    /// One of the two must hold.
+    /// Requires at least one of the two filters.
     pub fn or(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
 
-    /// Both this and `outer` must hold, where an empty `outer` always holds.
+    /// Requires both this filter and `outer`. An empty `outer` matches every row.
     pub(super) fn within(self, outer: raw::Filter) -> raw::Filter {
         if outer.is_empty() { self.0 } else { Self(outer).and(self).0 }
     }
 }
 
-/// Defines the tests that take one value.
+/// Defines the methods for tests that take one value.
 macro_rules! comparisons {
     ($($(#[$doc:meta])* $name:ident => $case:ident,)*) => {$(
         $(#[$doc])*
@@ -73,12 +73,12 @@ impl ColumnName {
         self.test(Test::OneOf(values.into_iter().map(Into::into).collect()))
     }
 
-    /// Like the pattern, where `%` stands for any text and `_` for one character.
+    /// Like the pattern, in which `%` matches any text and `_` one character.
     pub fn like(self, pattern: impl Into<String>) -> Filter {
         self.test(Test::Like(pattern.into()))
     }
 
-    /// Like the pattern, regardless of case.
+    /// Like the pattern, ignoring case.
     pub fn ilike(self, pattern: impl Into<String>) -> Filter {
         self.test(Test::Ilike(pattern.into()))
     }
@@ -93,7 +93,7 @@ impl ColumnName {
         self.test(Test::IsNotNull)
     }
 
-    /// A `jsonb` that contains this JSON, as `@>` means it.
+    /// A `jsonb` that contains this JSON, as PostgreSQL's `@>` defines it.
     pub fn contains(self, json: impl Into<String>) -> Filter {
         self.test(Test::Contains(json.into()))
     }
@@ -107,7 +107,7 @@ impl ColumnName {
 mod tests {
     use super::*;
 
-    /// The columns of a filter's conditions, list by list.
+    /// Returns the columns of a filter's conditions, list by list.
     fn columns(filter: &Filter) -> Vec<Vec<String>> {
         let names = |all: &Vec<Condition>| all.iter().map(|condition| condition.column.clone()).collect();
         filter.0.iter().map(names).collect()
@@ -118,19 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn and_of_alternatives_multiplies_them_out() {
+    fn and_multiplies_out_alternatives() {
         let filter = is_null("a").or(is_null("b")).and(is_null("c").or(is_null("d")));
         assert_eq!(columns(&filter), [["a", "c"], ["a", "d"], ["b", "c"], ["b", "d"]]);
     }
 
     #[test]
-    fn or_of_conjunctions_keeps_them_apart() {
+    fn or_keeps_conjunctions_separate() {
         let filter = is_null("a").and(is_null("b")).or(is_null("c"));
         assert_eq!(columns(&filter), [vec!["a", "b"], vec!["c"]]);
     }
 
     #[test]
-    fn within_no_filter_is_the_filter_itself() {
+    fn within_an_empty_filter_is_the_filter_itself() {
         assert_eq!(is_null("a").within(Vec::new()), is_null("a").0);
         assert_eq!(is_null("a").within(is_null("b").0), is_null("b").and(is_null("a")).0);
     }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::value::FromValue;
 use crate::raw::db::{self as raw, Column, Error, Value};
 
-/// Rows asked for at once while rows are iterated: few calls for many rows, little memory for wide ones.
+/// Rows in one batch of an iteration: enough that many rows take few calls, few enough that wide rows take little
+/// memory.
 const BATCH_ROWS: u32 = 256;
 
 /// One row of a result.
@@ -20,24 +21,24 @@ impl Row {
         Self { columns, values }
     }
 
-    /// The value of the first column named `column`, as a `T`. A column that is not there, or a value that is no `T`,
+    /// Returns the value of the first column named `column`, as a `T`. An absent column, or a value that is not a `T`,
     /// is `InvalidArgument`.
     pub fn get<T: FromValue>(&self, column: &str) -> Result<T, Error> {
         let value = self
             .value(column)
-            .ok_or_else(|| Error::InvalidArgument(format!("no column `{column}` in the row")))?;
+            .ok_or_else(|| Error::InvalidArgument(format!("the row has no column `{column}`")))?;
         T::from_value(value.clone()).ok_or_else(|| {
             Error::InvalidArgument(format!("column `{column}` is {}, not {}", value.kind(), T::TYPE))
         })
     }
 
-    /// The value of the first column named `column`, if there is one.
+    /// Returns the value of the first column named `column`, or `None` when the row has no such column.
     pub fn value(&self, column: &str) -> Option<&Value> {
         let position = self.columns.iter().position(|name| name == column)?;
         self.values.get(position)
     }
 
-    /// All values, in the order of the columns.
+    /// Returns all values, in the order of the columns.
     pub fn values(&self) -> &[Value] {
         &self.values
     }
@@ -58,7 +59,7 @@ impl Rows {
         Self::named(source, columns)
     }
 
-    /// The same where the names are known: asking for them is a call to the host.
+    /// Like `new`, with column names that are already known. This saves a call to the host.
     pub(super) fn named(source: raw::Rows, columns: Rc<[String]>) -> Self {
         Self { source, columns, batch: Vec::new().into_iter(), ended: false }
     }
@@ -68,7 +69,7 @@ impl Rows {
         self.source.columns()
     }
 
-    /// All rows that are left.
+    /// Returns all remaining rows.
     pub fn all(self) -> Result<Vec<Row>, Error> {
         self.collect()
     }
@@ -104,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn get_of_what_a_type_cannot_hold_is_invalid_argument() {
-        let refused: [Option<Error>; 7] = [
+    fn get_of_a_value_that_is_not_of_the_type_is_invalid_argument() {
+        let rejected: [Option<Error>; 7] = [
             read::<i64>(None::<i64>).err(),
             read::<i16>(i64::from(i16::MAX) + 1).err(),
             read::<u64>(-1).err(),
@@ -114,12 +115,9 @@ mod tests {
             read::<Vec<i64>>(1).err(),
             read::<i64>(Value::array([1])).err(),
         ];
-        assert!(refused.iter().all(|error| matches!(error, Some(Error::InvalidArgument(_)))));
+        assert!(rejected.iter().all(|error| matches!(error, Some(Error::InvalidArgument(_)))));
         let sentence = read::<i64>("text").unwrap_err().to_string();
-        assert_eq!(
-            sentence,
-            "db: An argument or statement is not acceptable: column `v` is text, not bigint"
-        );
+        assert_eq!(sentence, "db: An argument or statement is invalid: column `v` is text, not bigint");
     }
 
     #[test]
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn get_returns_what_was_put_in() {
+    fn get_returns_the_converted_value() {
         assert_eq!(read::<bool>(true), Ok(true));
         assert_eq!(read::<i64>(i64::MIN), Ok(i64::MIN));
         assert_eq!(read::<u32>(u32::MAX), Ok(u32::MAX));

@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::row::{Row, Rows};
 use crate::raw::db::{self as raw, Direction, Error, Ordering, Selection, Value};
 
-/// What to select; [`super::select`] begins one.
+/// The rows and columns to select. [`super::select`] returns a new one.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "nothing is read until `fetch`, `first` or `rows`"]
 pub struct Select(Selection);
@@ -15,19 +15,19 @@ impl Select {
         Self(Selection { table, columns, filter, order_by, limit: None, after })
     }
 
-    /// The columns to return, at least 1.
+    /// Adds columns to return, at least 1.
     pub fn columns<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
         self.0.columns.extend(columns.into_iter().map(Into::into));
         self
     }
 
-    /// Which rows. A second filter must hold as well.
+    /// Selects only the rows that match the filter. Several filters must all match.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.0.filter = filter.within(self.0.filter);
         self
     }
 
-    /// Orders by a column, smallest first and nulls last; a second one decides between equals.
+    /// Orders by a column, smallest first and nulls last. A further column orders rows that are equal so far.
     pub fn order_by(self, column: impl Into<String>) -> Self {
         self.order(column.into(), Direction::Ascending)
     }
@@ -37,29 +37,29 @@ impl Select {
         self.order(column.into(), Direction::Descending)
     }
 
-    /// At most this many rows.
+    /// Sets the largest number of rows to return.
     pub fn limit(mut self, rows: u32) -> Self {
         self.0.limit = Some(rows);
         self
     }
 
-    /// Only rows after these values of the ordering columns: the next page of a keyset.
+    /// Selects only rows after these values of the ordering columns, for keyset pagination.
     pub fn after(mut self, values: impl Into<Vec<Value>>) -> Self {
         self.0.after = values.into();
         self
     }
 
-    /// All the rows.
+    /// Returns all rows.
     pub fn fetch(&self) -> Result<Vec<Row>, Error> {
         self.rows()?.all()
     }
 
-    /// The first row, if there is one.
+    /// Returns the first row, or `None` when no row matches.
     pub fn first(self) -> Result<Option<Row>, Error> {
         self.limit(1).rows()?.next().transpose()
     }
 
-    /// The rows, read in batches while they are iterated.
+    /// Returns an iterator that reads the rows in batches.
     pub fn rows(&self) -> Result<Rows, Error> {
         raw::select(&self.0).map(|rows| Rows::named(rows, self.0.columns.as_slice().into()))
     }
@@ -77,7 +77,7 @@ mod tests {
     use crate::params;
 
     #[test]
-    fn select_says_what_the_builder_was_told() {
+    fn select_builds_the_selection() {
         let built = Select::new("drafts".to_owned())
             .columns(["id", "title"])
             .filter(col("id").equals(5))

@@ -1,4 +1,4 @@
-//! Conversions between Rust's types and values, and types for what Rust has none of.
+//! Conversions between Rust types and values, and types for the kinds of value that Rust has no type for.
 
 use crate::clock::Instant;
 use crate::raw::db::{Interval, Scalar, Value};
@@ -25,7 +25,7 @@ newtypes! {
     Uuid(String),
     /// `json` or `jsonb`: JSON text.
     Json(String),
-    /// `inet` or `cidr`: an address, with `/` and the prefix length unless it is the whole address.
+    /// `inet` or `cidr`: an address, followed by `/` and the prefix length unless the prefix is the whole address.
     Inet(String),
     /// `date`: days since 1970-01-01.
     Date(i32),
@@ -37,7 +37,7 @@ newtypes! {
     Timestamptz(Instant),
 }
 
-/// Implements the way into a scalar.
+/// Implements the conversion into a scalar.
 macro_rules! into_scalar {
     ($($type:ty, $value:ident => $scalar:expr;)*) => {$(
         impl From<$type> for Scalar {
@@ -64,7 +64,7 @@ into_scalar! {
     Interval, value => Self::Interval(value);
 }
 
-/// Parameters of a statement, or the values of a row: `params![5, "text", None::<i64>]`.
+/// Builds the parameters of a statement, or the values of a row: `params![5, "text", None::<i64>]`.
 #[macro_export]
 macro_rules! params {
     ($($value:expr),* $(,)?) => {
@@ -85,17 +85,17 @@ impl<T: Into<Scalar>> From<Option<T>> for Scalar {
 }
 
 impl Value {
-    /// An array of values of one type, possibly with nulls.
+    /// Builds an array of values of one type, possibly with nulls.
     pub fn array<T: Into<Scalar>>(values: impl IntoIterator<Item = T>) -> Self {
         Self::Array(values.into_iter().map(Into::into).collect())
     }
 
-    /// SQL NULL.
+    /// Returns SQL NULL.
     pub fn null() -> Self {
         Self::Scalar(Scalar::Null)
     }
 
-    /// The database's name of the kind of value.
+    /// Returns the database's name for the kind of value.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Array(_) => "array",
@@ -120,12 +120,12 @@ impl Value {
     }
 }
 
-/// A type that a value can be read as. It is not `TryFrom<Value>` because the standard library has that one for
-/// `Option` already, where it never sees a null.
+/// A Rust type that can represent a value. Not `TryFrom<Value>`: the standard library implements that trait for
+/// `Option` already, in a way that never maps a null to `None`.
 pub trait FromValue: Sized {
-    /// The database's name of the type.
+    /// The database's name for the type.
     const TYPE: &'static str;
-    /// The value, or `None` when it is no `Self`.
+    /// Converts the value, or returns `None` when it is not a `Self`.
     fn from_value(value: Value) -> Option<Self>;
 }
 
@@ -158,7 +158,7 @@ impl<T: FromValue> FromValue for Vec<T> {
     }
 }
 
-/// Implements the way out of a value.
+/// Implements the conversion from a value.
 macro_rules! from_value {
     ($($type:ty, $name:literal, $pattern:pat => $value:expr;)*) => {$(
         impl FromValue for $type {
@@ -178,8 +178,8 @@ from_value! {
     bool, "boolean", Scalar::Boolean(value) => Some(value);
     i16, "smallint", Scalar::Integer(value) => value.try_into().ok();
     i32, "integer", Scalar::Integer(value) => value.try_into().ok();
-    u32, "an integer of 32 bits without sign", Scalar::Integer(value) => value.try_into().ok();
-    u64, "an integer without sign", Scalar::Integer(value) => value.try_into().ok();
+    u32, "an unsigned 32-bit integer", Scalar::Integer(value) => value.try_into().ok();
+    u64, "an unsigned integer", Scalar::Integer(value) => value.try_into().ok();
     i64, "bigint", Scalar::Integer(value) => Some(value);
     f64, "double precision", Scalar::Float(value) => Some(value);
     String, "text", Scalar::Text(value) | Scalar::Uuid(value) | Scalar::Numeric(value) | Scalar::Json(value)

@@ -7,12 +7,12 @@ use super::row::Row;
 use crate::raw::db::{Error, Value};
 use crate::raw::db_write::{self as raw, Assignment, Insertion, Modification, Outcome, Removal};
 
-/// What a change did.
+/// The result of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changed {
-    /// How many rows it changed.
+    /// The number of rows that the call inserted, changed or deleted.
     pub count: u64,
-    /// The columns asked for with `returning`, of these rows; empty when none were asked for.
+    /// The columns in `returning` of each of these rows; empty without `returning`.
     pub rows: Vec<Row>,
 }
 
@@ -23,35 +23,37 @@ impl Changed {
         Self { count: outcome.count, rows: rows.collect() }
     }
 
-    /// The first row, for changes that must meet one.
+    /// Returns the first row, for a change that must return at least one.
     fn one(self) -> Result<Row, Error> {
         let none = || {
-            Error::InvalidArgument("no row to return: none was changed, or `returning` is missing".to_owned())
+            Error::InvalidArgument(
+                "no row to return: the change affected no row, or `returning` is missing".to_owned(),
+            )
         };
         self.rows.into_iter().next().ok_or_else(none)
     }
 }
 
-/// Rows to insert; [`super::insert`] begins one.
+/// Rows to insert. [`super::insert`] returns a new one.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "nothing is written until `run` or `one`"]
 pub struct Insert(Insertion);
 
-/// Rows to change; [`super::update`] begins one.
+/// A change to rows. [`super::update`] returns a new one.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "nothing is written until `run` or `one`"]
 pub struct Update(Modification);
 
-/// Rows to delete; [`super::delete`] begins one.
+/// A deletion of rows. [`super::delete`] returns a new one.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "nothing is written until `run` or `one`"]
 pub struct Delete(Removal);
 
-/// Defines what all changes share.
+/// Defines the methods that all changes share.
 macro_rules! change {
     ($($builder:ident => $function:path,)*) => {$(
         impl $builder {
-            /// Columns to return of each row.
+            /// Adds columns to return of each row.
             pub fn returning<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
                 self.0.returning.extend(columns.into_iter().map(Into::into));
                 self
@@ -62,7 +64,7 @@ macro_rules! change {
                 $function(&self.0).map(|outcome| Changed::new(outcome, &self.0.returning))
             }
 
-            /// Makes the change and returns the first row of what `returning` asks for. None is `InvalidArgument`.
+            /// Makes the change and returns the `returning` columns of the first row. No row is `InvalidArgument`.
             pub fn one(&self) -> Result<Row, Error> {
                 self.run()?.one()
             }
@@ -82,7 +84,7 @@ impl Insert {
         Self(Insertion { table, columns, rows, returning })
     }
 
-    /// The columns to fill, at least 1; the others get their defaults.
+    /// Adds columns to set, at least 1; all other columns get their defaults.
     pub fn columns<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
         self.0.columns.extend(columns.into_iter().map(Into::into));
         self
@@ -101,13 +103,13 @@ impl Update {
         Self(Modification { table, assignments, filter, returning })
     }
 
-    /// A column and its new value.
+    /// Sets a column to a new value.
     pub fn set(mut self, column: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.assignments.push(Assignment { column: column.into(), value: value.into() });
         self
     }
 
-    /// Which rows; a second filter must hold as well.
+    /// Changes only the rows that match the filter. Several filters must all match.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.0.filter = filter.within(self.0.filter);
         self
@@ -120,7 +122,7 @@ impl Delete {
         Self(Removal { table, filter, returning })
     }
 
-    /// Which rows; a second filter must hold as well.
+    /// Deletes only the rows that match the filter. Several filters must all match.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.0.filter = filter.within(self.0.filter);
         self
@@ -134,7 +136,7 @@ mod tests {
     use crate::params;
 
     #[test]
-    fn insert_says_what_the_builder_was_told() {
+    fn insert_builds_the_insertion() {
         let Insert(insertion) = Insert::new("t".to_owned())
             .columns(["a", "b"])
             .row(params![1, "x"])
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn update_and_delete_say_what_the_builder_was_told() {
+    fn update_and_delete_build_the_modification_and_the_removal() {
         let Update(modification) =
             Update::new("t".to_owned()).set("a", 1).filter(col("id").equals(5)).returning(["a"]);
         assert_eq!(modification.assignments, [Assignment { column: "a".to_owned(), value: 1.into() }]);
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_names_the_columns_of_its_rows() {
+    fn changed_rows_have_column_names() {
         let outcome = Outcome { count: 1, rows: vec![params![7]] };
         let changed = Changed::new(outcome, &["id".to_owned()]);
         assert_eq!(changed.one().and_then(|row| row.get("id")), Ok(7_i64));

@@ -10,32 +10,32 @@ interface_errors! {
     db "db" {
         /// The grants do not cover the table, column, operation or statement.
         AccessDenied,
-        /// An argument or statement is not acceptable.
+        /// An argument or statement is invalid.
         InvalidArgument(rule: String),
-        /// A budget is used up: statements, rows or bytes.
+        /// A limit is exceeded: statements, rows or bytes.
         LimitExceeded(usage: Usage),
-        /// A rule of the table refused the change.
+        /// A constraint of the table rejected the change.
         ConstraintViolation(violation: Violation),
-        /// The transaction lost a race (40001, 40P01).
+        /// The transaction conflicts with a concurrent one (40001, 40P01).
         Serialization,
-        /// The statement took longer than allowed, or waited too long for a lock.
+        /// The statement ran for too long, or waited too long for a lock.
         Timeout,
-        /// Anything else: the five-character SQLSTATE, `connection` when the database is out of reach, `in-doubt` when it was
-        /// lost while it committed, or `internal`.
+        /// Any other failure: the five-character SQLSTATE, `connection` when the database is unavailable, `in-doubt`
+        /// when the connection was lost during a commit, or `internal`.
         Other(sqlstate: String),
     }
     item "item" {
         /// The grant or the current principal's permissions do not cover the call.
         AccessDenied,
-        /// An argument is not of the form this interface asks for.
+        /// An argument is malformed.
         InvalidArgument(rule: String),
-        /// A budget is used up: statements, rows or bytes.
+        /// A limit is exceeded: statements, rows or bytes.
         LimitExceeded(usage: Usage),
-        /// No item with that id can be seen by the current principal.
+        /// The current principal can see no item with this id.
         NotFound,
-        /// The item has another revision, given here, than the one the change was made for.
+        /// The item's current revision, given here, is not the revision that the change is for.
         Conflict(revision: u32),
-        /// The transaction lost a race with another one.
+        /// The transaction conflicts with a concurrent one.
         Serialization,
         /// The database did not answer in time.
         Timeout,
@@ -43,60 +43,60 @@ interface_errors! {
         Other(detail: String),
     }
     user "user" {
-        /// An identifier or permission is not of the form this interface asks for.
+        /// An id or permission is malformed.
         InvalidArgument(rule: String),
-        /// The invocation's budget of statements is used up.
+        /// The invocation has sent as many statements as it may.
         LimitExceeded(usage: Usage),
-        /// The user store is out of reach.
+        /// The user store is unavailable.
         Other(detail: String),
     }
     cache "cache" {
-        /// A key or tag is not of the form this interface asks for.
+        /// A key, tag or time to live is malformed.
         InvalidArgument(rule: String),
-        /// The value is over 1 MiB, or the invocation's budget of bytes written to the cache is used up.
+        /// The value is over 1 MiB, or the invocation has written as many bytes to the cache as it may.
         LimitExceeded(usage: Usage),
-        /// The cache is out of reach.
+        /// The cache is unavailable.
         Other(detail: String),
     }
     variables "variables" {
-        /// The name is not declared in the manifest, or the value is not of the declared type.
+        /// The manifest does not declare the name, or declares another type for it.
         InvalidArgument(rule: String),
-        /// The value is too large, or the invocation's budget of statements is used up.
+        /// The value is over 64 KiB, or the invocation has sent as many statements as it may.
         LimitExceeded(usage: Usage),
-        /// The store is out of reach, too slow, or lost a race.
+        /// The store is unavailable, too slow, or in conflict with a concurrent transaction.
         Other(detail: String),
     }
     request_context "request-context" {
-        /// The key is not of the form this interface asks for.
+        /// The key is malformed.
         InvalidArgument(rule: String),
-        /// The plugin's keys and values of this request would exceed 64 KiB or 64 entries.
+        /// The plugin's keys and values in this request would exceed 64 KiB or 64 entries.
         LimitExceeded(usage: Usage),
     }
     random "random" {
-        /// More than 64 KiB were asked for in one call, or the invocation's budget of random bytes is used up.
+        /// The call asks for more than 64 KiB, or the invocation has received as many random bytes as it may.
         LimitExceeded(usage: Usage),
         /// The generator failed.
         Other(detail: String),
     }
     http "http" {
-        /// The grants do not cover the URL, method or secret, or the name leads to an address that is not public.
+        /// The grants do not cover the URL, method or secret, or the name resolves to an address that is not public.
         AccessDenied,
-        /// The request is not of the form this interface asks for.
+        /// The request is malformed.
         InvalidArgument(rule: String),
-        /// A budget is used up: requests, or bytes of a body.
+        /// A limit is exceeded: requests, or bytes of bodies.
         LimitExceeded(usage: Usage),
-        /// The exchange took longer than allowed.
+        /// The exchange did not finish in time.
         Timeout,
-        /// No connection: name not found, refused, TLS failed.
+        /// The connection failed: the name does not resolve, the server refuses, or TLS fails.
         ConnectionFailed,
-        /// Anything else.
+        /// Any other failure.
         Other(detail: String),
     }
 }
 
 impl Display for Usage {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        write!(out, "{} would be {} of at most {}", self.which, self.used, self.max)
+        write!(out, "{} would be {}, and at most {} is allowed", self.which, self.used, self.max)
     }
 }
 
