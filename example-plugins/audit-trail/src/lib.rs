@@ -1,5 +1,5 @@
-//! Writes down every change to an item, in the change's own transaction: an item and its entry are there together or
-//! not at all. The table is made by `migrations/`; the manifest grants no update and no delete on it.
+//! Records every change to an item in the transaction of the change: the change and its entry are stored together or
+//! not at all. `migrations/` creates the table; the manifest grants neither update nor delete on it.
 
 palisade_sdk::plugin! { path: "wit" }
 
@@ -22,7 +22,7 @@ impl tap_item_changed::Guest for AuditTrail {
             Change::Updated(update) => (update.after, "updated"),
             Change::Deleted(item) => (item, "deleted"),
         };
-        // An entry that cannot be written refuses the change.
+        // When the entry cannot be written, the error rejects the change.
         Ok(write(item, action)?)
     }
 }

@@ -1,6 +1,6 @@
-//! Writing posts.
+//! Writes posts.
 //!
-//! Nothing here asks whose a draft is. The manifest names the column that says so, and the database keeps to it.
+//! This code does not check who owns a draft. The manifest names the owner column, and the database enforces it.
 
 use palisade_sdk::db::{self, Filter, Row, Timestamptz, Uuid, col};
 use palisade_sdk::item::{self, Status};
@@ -46,7 +46,7 @@ impl Guest for Blog {
         let row = db::select("drafts").columns(["title", "body"]).filter(numbered(draft)).first()?;
         let row = row.ok_or_else(|| absent(draft))?;
         let title: String = row.get("title")?;
-        // Taps don't run for changes that a plugin makes itself: what they derive is derived here.
+        // Taps do not run for changes that a plugin makes itself, so the fields that they derive are derived here.
         let mut fields = Fields::of_body(row.get("body")?);
         fields.derive(&title)?;
         let post = item::Draft::new(POST, title).status(Status::Published).fields(fields.into_json());
@@ -62,7 +62,7 @@ impl Guest for Blog {
     }
 }
 
-/// Drafts belong to who wrote them.
+/// Returns the id of the caller, who becomes the author of a draft.
 fn author() -> Result<String, String> {
     user::current().map(|user| user.id).ok_or_else(|| "Sign in to write.".to_owned())
 }

@@ -1,7 +1,7 @@
-//! A blog: posts are content items of the type `post`, drafts are rows of a table of its own.
+//! A blog: posts are content items of the type `post`; drafts are rows of the plugin's own table.
 //!
-//! It shows what a plugin is made of: a query interface (`posts.rs`), a mutation interface (`editing.rs`) and taps on
-//! items (`taps.rs`), with variables, a cache, and rendering that treats an author's Markdown as hostile
+//! This example shows the parts of a plugin: a query interface (`posts.rs`), a mutation interface (`editing.rs`) and
+//! taps on items (`taps.rs`), with variables, a cache, and rendering that treats an author's Markdown as hostile
 //! (`markdown.rs`).
 
 mod editing;

@@ -1,18 +1,18 @@
-//! Markdown to HTML that is safe to show: whoever may write a post must not be able to write a script. Markup inside
-//! the Markdown is shown as text, and links lead to web and mail addresses or within the site only.
+//! Converts Markdown to HTML that is safe to show: the author of a post must not be able to add a script. HTML in the
+//! Markdown is shown as text, and links lead only to web addresses, mail addresses, or pages within the site.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use palisade_sdk::cache::{self, Retention};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
-/// The HTML of an item's text, from the cache when it is there.
+/// Returns the HTML of an item's text, from the cache if possible.
 pub fn render_cached(id: &str, revision: u32, body: &str) -> String {
-    // Plugins before this one may have shown another text for the same revision: the text itself is part of the key.
+    // An earlier plugin may have changed the text of the same revision, so the text itself is part of the key.
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     let key = format!("html:{id}:{revision}:{:016x}", hasher.finish());
-    // A cache that is out of reach is as good as an empty one.
+    // An unavailable cache is treated as empty.
     let cached = cache::get(&key).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
     cached.unwrap_or_else(|| {
         let html = render(body);
@@ -24,7 +24,7 @@ pub fn render_cached(id: &str, revision: u32, body: &str) -> String {
     })
 }
 
-/// Forgets all renderings of an item.
+/// Removes all cached renderings of an item.
 pub fn forget(id: &str) {
     if let Err(error) = cache::invalidate_tag(&tag(id)) {
         palisade_sdk::warn!(item = id, "the cached HTML was not removed: {error}");
@@ -35,7 +35,7 @@ fn tag(id: &str) -> String {
     format!("item:{id}")
 }
 
-/// The HTML of a text.
+/// Renders a text as HTML.
 pub fn render(body: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let mut out = String::new();
@@ -43,13 +43,13 @@ pub fn render(body: &str) -> String {
     out
 }
 
-/// The beginning of a text without its markup, at most `chars_max` characters.
+/// Returns the beginning of a text without its markup, at most `chars_max` characters.
 pub fn plain_text(body: &str, chars_max: usize) -> String {
     let mut text = String::new();
     for event in Parser::new(body) {
         match event {
             Event::Text(part) | Event::Code(part) => text.push_str(&part),
-            // Within a line, markup ends where the next word may go on.
+            // Inline markup can end within a word, so no space follows it.
             Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link | TagEnd::Image) => {}
             Event::SoftBreak | Event::HardBreak | Event::End(_) => text.push(' '),
             _ => {}
@@ -78,7 +78,7 @@ fn defuse(event: Event<'_>) -> Event<'_> {
     }
 }
 
-/// The address, or an empty one when it has a scheme that is not known to be harmless.
+/// Returns the address, or an empty address when its scheme is not known to be harmless.
 fn safe(address: CowStr<'_>) -> CowStr<'_> {
     let scheme_end = address.find([':', '/', '?', '#']).filter(|end| address[*end..].starts_with(':'));
     let harmless = scheme_end.is_none_or(|end| {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn render_of_a_script_shows_it_as_text() {
+    fn script_is_shown_as_text_or_removed_from_links() {
         for (body, html) in [
             ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
             ("a <img src=x onerror=alert(1)>", "<p>a &lt;img src=x onerror=alert(1)&gt;</p>\n"),
@@ -106,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn render_keeps_links_that_lead_to_pages() {
+    fn harmless_links_are_kept() {
         for address in ["https://example.com/a:b", "mailto:a@example.com", "/posts?at=1:2", "other", "#a:b"] {
             assert!(render(&format!("[a]({address})")).contains(&format!("href=\"{address}\"")), "{address}");
         }
     }
 
     #[test]
-    fn plain_text_is_cut_at_its_number_of_characters() {
+    fn plain_text_over_chars_max_is_cut() {
         assert_eq!(plain_text("# Größe\n\n`a` *b*", 9), "Größe a b");
         assert_eq!(plain_text("# Größe\n\n`a` *b*", 5), "Größe…");
         assert_eq!(plain_text(&"ß ".repeat(10_000), 4), "ß ß…");

@@ -1,4 +1,4 @@
-//! Reading the blog.
+//! Reads posts.
 
 use palisade_sdk::item::{self, Criteria, Item, Status};
 use palisade_sdk::variables;
@@ -28,7 +28,7 @@ impl Guest for Blog {
 fn page_size() -> Result<u32, String> {
     let page_size: i64 = variables::get("page-size")?;
     u32::try_from(page_size)
-        .map_err(|_| format!("the variable `page-size` is {page_size}: set it to 1 to 100"))
+        .map_err(|_| format!("the variable `page-size` is {page_size}: set it to a number from 1 to 100"))
 }
 
 fn post(item: &Item) -> Result<Post, String> {

@@ -1,4 +1,4 @@
-//! What the blog adds to items of the type `post`, whoever writes or shows them.
+//! The blog's taps on items of the type `post`. They run for all callers that write or show an item through the host.
 
 use palisade_sdk::item::{Draft, Item};
 use palisade_sdk::taps::Refusal;
@@ -10,7 +10,7 @@ use crate::fields::Fields;
 use crate::{Blog, POST, markdown};
 
 impl tap_item_access::Guest for Blog {
-    /// A post whose field `members-only` is true is read by users alone; all else is the host's decision.
+    /// Denies anonymous callers a post whose field `members-only` is true. The host decides everything else.
     fn check(operation: Operation, item: Item) -> Decision {
         if item.item_type != POST || operation != Operation::Read {
             return Decision::Neutral;
@@ -34,7 +34,7 @@ impl tap_item_view::Guest for Blog {
                 fields.set("html", markdown::render_cached(&item.id, item.revision, &body));
                 fields.into_json()
             }
-            // Written by someone who did not ask this plugin: shown as it is.
+            // The item was written without this plugin's presave tap: it is shown unchanged.
             Err(reason) => {
                 palisade_sdk::warn!(item = item.id, "not rendered: {reason}");
                 item.fields
@@ -44,7 +44,7 @@ impl tap_item_view::Guest for Blog {
 }
 
 impl tap_item_presave::Guest for Blog {
-    /// Refuses a post without text, and derives its slug and summary.
+    /// Rejects a post without a text, and derives its slug and summary.
     fn presave(previous: Option<Item>, mut draft: Draft) -> Result<Draft, Refusal> {
         if draft.item_type != POST {
             return Ok(draft);
