@@ -12,6 +12,7 @@ mod clock;
 mod command;
 mod db;
 mod determinism;
+mod embedding;
 mod fuzz;
 mod harden;
 mod hostile;

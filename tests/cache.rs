@@ -125,7 +125,7 @@ async fn value_over_1_mib_is_limit_exceeded_and_stores_nothing() {
     let fill =
         |bytes: u64| call(&host, "steps", "sequences/cache-fill", json!({ "key": "k", "bytes": bytes }));
     let over = CACHE_VALUE_BYTES_MAX + 1;
-    assert_eq!(exceeded(fill(over).await), ("cache-bytes".into(), over, CACHE_VALUE_BYTES_MAX));
+    assert_eq!(exceeded(fill(over).await), ("cache-value-bytes".into(), over, CACHE_VALUE_BYTES_MAX));
     fill(CACHE_VALUE_BYTES_MAX).await.unwrap();
 }
 

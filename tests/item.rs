@@ -1,7 +1,10 @@
 //! `wit/item.wit` through a component: items, revisions, pages, and who may see and change which.
 
 use crate::harness::{World, altered, call, call_as, returned};
-use palisade::guard::item::{Patch, Title};
+use palisade::grant::ItemPower;
+use palisade::guard::item::{
+    Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+};
 use palisade::guard::user::Permission;
 use palisade::limits::HOST_CONNECTIONS_MAX;
 use palisade::{CallError, Caller, Host, Policy};
@@ -307,6 +310,58 @@ async fn writes_that_hold_all_connections_still_learn_their_callers_permissions(
             Ok(item) => assert_eq!(item.revision, 2),
             Err(CallError::Contended { .. }) => {}
             Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+/// Who may see an item stands in Rust, for one item, and in SQL, for pages: the same rows for both.
+#[tokio::test]
+async fn item_is_visible_by_id_exactly_where_it_is_visible_in_a_page() {
+    let world = World::new().await;
+    let host = world.host(&[]).await;
+    for (role, permission) in [("notes", "item:edit:note"), ("pages", "item:edit:page")] {
+        host.users().permit(role, &[Permission::parse(permission).unwrap()]).await.unwrap();
+    }
+    let [author, other] = ["Ada", "Bea"].map(|name| world.user(&host, name, &[]));
+    let (author, other) = (Caller::user(author.await), Caller::user(other.await));
+    let editor = Caller::user(world.user(&host, "Cid", &["notes"]).await);
+    let stranger = Caller::user(world.user(&host, "Dan", &["pages"]).await);
+    let by_author = author.as_user().map(|user| user.id);
+    // Status, whether Ada wrote it, and who sees it: anonymous, author, other, editor of notes, editor of pages, host.
+    for (status, written, seen) in [
+        (Status::Draft, false, [false, false, false, true, false, true]),
+        (Status::Draft, true, [false, true, false, true, false, true]),
+        (Status::Published, false, [true; 6]),
+        (Status::Published, true, [true; 6]),
+    ] {
+        let draft = Draft {
+            item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
+            title: Title::parse("A note").unwrap(),
+            status,
+            fields: Fields::empty(),
+        };
+        let item = host.items(Caller::Host).create(draft).await.unwrap();
+        let set = "UPDATE palisade.items SET author = $1 WHERE id = $2";
+        world.sql.execute(set, &[&by_author.filter(|_| written), &item.id]).await.unwrap();
+        let criteria = Criteria {
+            item_type: ItemType::parse("note", ItemScope::All, ItemPower::Read).unwrap(),
+            status: Some(status),
+            fields: None,
+            order: Order::Newest,
+            limit: PageSize::parse(1).unwrap(),
+            after: None,
+        };
+        let callers = [&Caller::Anonymous, &author, &other, &editor, &stranger, &Caller::Host];
+        for (caller, seen) in callers.into_iter().zip(seen) {
+            let read = host.items(caller.clone()).get(&item.id.to_string()).await;
+            let page = host.items(caller.clone()).find(&criteria).await.unwrap();
+            let listed = page.items.iter().any(|listed| listed.id == item.id);
+            assert_eq!(
+                (read.is_ok(), listed),
+                (seen, seen),
+                "{status:?}, by its author {written}, {caller:?}"
+            );
+            assert!(seen || matches!(read, Err(CallError::NotFound)), "{read:?}");
         }
     }
 }

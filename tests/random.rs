@@ -27,7 +27,7 @@ async fn bytes_over_64_kib_in_one_call_are_limit_exceeded() {
     for function in BOTH {
         for length in [RANDOM_CALL_BYTES_MAX + 1, u64::from(u32::MAX)] {
             let refused = random(&host, function, length).await.map(Value::from);
-            assert_eq!(exceeded(refused), ("random-bytes".into(), length, RANDOM_CALL_BYTES_MAX));
+            assert_eq!(exceeded(refused), ("random-call-bytes".into(), length, RANDOM_CALL_BYTES_MAX));
         }
         for length in [0, 1, RANDOM_CALL_BYTES_MAX] {
             assert_eq!(random(&host, function, length).await.unwrap().len() as u64, length);

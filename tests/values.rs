@@ -1,12 +1,13 @@
 //! Values: JSON to the types of a component and back, for every type that a plugin's function may have.
 
-use crate::harness::{World, call, returned};
+use crate::harness::{Answer, Served, World, call, returned};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use palisade::{CallError, Host};
+use palisade::{CallError, Host, Integers};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Random arguments of each function.
@@ -24,9 +25,9 @@ fn refusal(result: Result<Value, CallError>) -> String {
     }
 }
 
-/// Large integers are strings.
+/// An integer as the host writes it: a number with all its digits.
 fn wide(n: i128) -> Value {
-    if n.unsigned_abs() <= 1 << 53 { json!(i64::try_from(n).unwrap()) } else { json!(n.to_string()) }
+    u64::try_from(n).map_or_else(|_| json!(i64::try_from(n).unwrap()), |n| json!(n))
 }
 
 fn float(x: f64) -> Value {
@@ -149,10 +150,10 @@ async fn value_at_the_edge_of_its_type_comes_back_as_it_was_sent() {
     let world = World::new().await;
     let host = world.host(&["types"]).await;
     for (function, value) in [
-        ("echo-u64", json!("18446744073709551615")),
+        ("echo-u64", json!(18_446_744_073_709_551_615_u64)),
         ("echo-u64", json!(9_007_199_254_740_992_u64)),
-        ("echo-u64", json!("9007199254740993")),
-        ("echo-s64", json!("-9223372036854775808")),
+        ("echo-u64", json!(9_007_199_254_740_993_u64)),
+        ("echo-s64", json!(i64::MIN)),
         ("echo-f64", json!("NaN")),
         ("echo-f64", json!("-Infinity")),
         ("echo-f64", json!(-0.0)),
@@ -180,7 +181,7 @@ async fn value_in_another_spelling_comes_back_in_the_one_form() {
     let host = world.host(&["types"]).await;
     for (function, value, expected) in [
         ("echo-u64", json!("7"), json!(7)),
-        ("echo-u64", json!(u64::MAX), json!(u64::MAX.to_string())),
+        ("echo-u64", json!(u64::MAX.to_string()), json!(u64::MAX)),
         ("echo-u8", json!(1e2), json!(100)),
         ("echo-f64", json!(1), json!(1.0)),
         ("echo-option-option", Value::Null, json!({ "tag": "none" })),
@@ -286,4 +287,43 @@ async fn arguments_are_one_object_of_exactly_the_parameters() {
     assert!(
         refusal(call(&host, "types", "echo/nothing", json!({ "v": 1 })).await).contains("unknown key \"v\"")
     );
+}
+
+#[tokio::test]
+async fn integers_of_64_bits_are_numbers_or_all_of_them_strings_and_both_forms_are_taken() {
+    let world = World::new().await;
+    let host = world.host(&["types"]).await;
+    for (function, number) in
+        [("echo-u64", json!(7)), ("echo-u64", json!(u64::MAX)), ("echo-s64", json!(i64::MIN))]
+    {
+        let string = json!(number.to_string());
+        let path = format!("echo/{function}");
+        for sent in [&number, &string] {
+            let call = || host.call("types", &path).arguments(json!({ "v": sent }));
+            assert_eq!(call().await.unwrap().value, number, "{function}");
+            assert_eq!(call().integers(Integers::Strings).await.unwrap().value, string, "{function}");
+        }
+    }
+    // Only 64-bit types: a number of 32 bits is exact everywhere.
+    let small = host.call("types", "echo/echo-u32").arguments(json!({ "v": 7 }));
+    assert_eq!(small.integers(Integers::Strings).await.unwrap().value, json!(7));
+}
+
+#[tokio::test]
+async fn integers_over_http_are_strings_where_accept_asks_for_them() {
+    let world = World::new().await;
+    let served = Served::new(world.host(&["types"]).await).await;
+    let strings = "application/json; integers=string";
+    for (accept, status, expected, content_type) in [
+        ("application/json; integers=text", 400, None, "application/json"),
+        ("*/*", 200, Some(json!(u64::MAX)), "application/json"),
+        ("application/json; integers=number", 200, Some(json!(u64::MAX)), "application/json"),
+        (strings, 200, Some(json!(u64::MAX.to_string())), strings),
+    ] {
+        let request = served.request(Method::POST, "/call/types/echo/echo-u64");
+        let request = request.header("accept", accept).body(json!({ "v": u64::MAX }).to_string());
+        let answer = Answer::to(request).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, content_type), "{accept}");
+        assert!(expected.is_none_or(|expected| answer.body == expected), "{accept}: {answer:?}");
+    }
 }

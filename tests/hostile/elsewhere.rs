@@ -1,4 +1,4 @@
-//! Constants of `host/src/limits.rs` that have no row in the table of hostile components, and why.
+//! Constants of `host/guard/src/limits/mod.rs` that have no row in the table of hostile components, and why.
 
 /// Why, and which.
 pub const ELSEWHERE: &[(&str, &[&str])] = &[
@@ -161,7 +161,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "the host's own dealings with its database: db.rs, memory.rs, harden.rs, the units in host/src/backend",
+        "the host's own dealings with its database: db.rs, memory.rs, harden.rs, the units in host/store/src",
         &[
             "MUTATION_ATTEMPTS_MAX",
             "MUTATION_BACKOFF_MS",

@@ -1,11 +1,12 @@
 //! Rows about what a component hands to the host: too much of it, or what is no value at all.
 
-use super::row::{End, Row, wat};
+use super::row::{End, Row, rust, wat};
 use palisade::limits::{
-    CACHE_KEY_BYTES_MAX, CACHE_VALUE_BYTES_MAX, CONTEXT_KEY_BYTES_MAX, HOSTCALL_FUEL, JSON_BYTES_MAX,
-    LOG_RECORD_BYTES_MAX, Limit, RANDOM_CALL_BYTES_MAX, SQL_BYTES_MAX, SQL_DEPTH_MAX,
-    VARIABLE_NAME_BYTES_MAX,
+    CACHE_KEY_BYTES_MAX, CACHE_VALUE_BYTES_MAX, CONTEXT_KEY_BYTES_MAX, HOSTCALL_FUEL, ITEM_FIELDS_BYTES_MAX,
+    JSON_BYTES_MAX, LOG_RECORD_BYTES_MAX, Limit, RANDOM_CALL_BYTES_MAX, SQL_BYTES_MAX, SQL_DEPTH_MAX,
+    VARIABLE_NAME_BYTES_MAX, VARIABLE_TEXT_BYTES_MAX,
 };
+use serde_json::json;
 
 const QUERY: &str = "[grants]\ndb = { query = true }";
 
@@ -50,20 +51,66 @@ fn arguments() -> Vec<Row> {
     let (value, random) = (CACHE_VALUE_BYTES_MAX, RANDOM_CALL_BYTES_MAX);
     let nested = |levels: usize| format!("SELECT {}1{}", "(SELECT ".repeat(levels), ")".repeat(levels));
     let padded = |bytes: usize| format!("SELECT 1{}", " ".repeat(bytes - 8));
+    let text = |bytes: u64| x(usize::try_from(bytes).unwrap());
+    let item = |bytes: u64| {
+        let fields = format!("{{\"a\":\"{}\"}}", text(bytes - 8));
+        json!({ "draft": { "itemType": "note", "title": "A note", "status": "published", "fields": fields } })
+    };
+    let label = |bytes: u64| json!({ "name": "label", "value": { "tag": "text", "val": text(bytes) } });
     vec![
         wat("cache-set", "G5 CACHE_KEY_BYTES_MAX", End::Works).text(x(CACHE_KEY_BYTES_MAX)).n(1),
         wat("cache-set", "G5 CACHE_KEY_BYTES_MAX", End::Invalid("a cache key is"))
             .text(x(CACHE_KEY_BYTES_MAX + 1)),
-        wat("cache-set", "G5 CACHE_VALUE_BYTES_MAX", End::Works).text("k").n(value),
-        wat("cache-set", "G5 CACHE_VALUE_BYTES_MAX", End::Told(Limit::CacheBytes, value + 1, value))
+        wat("cache-set", "G5 cache-value-bytes CACHE_VALUE_BYTES_MAX", End::Works).text("k").n(value),
+        wat(
+            "cache-set",
+            "G5 cache-value-bytes CACHE_VALUE_BYTES_MAX",
+            End::Told(Limit::CacheValueBytes, value + 1, value),
+        )
+        .text("k")
+        .n(value + 1),
+        wat("cache-set", "G5 cache-value-bytes", End::Works)
             .text("k")
-            .n(value + 1),
+            .n(10)
+            .limit("cache-value-bytes = \"10 B\""),
+        wat("cache-set", "G5 cache-value-bytes", End::Told(Limit::CacheValueBytes, 11, 10))
+            .text("k")
+            .n(11)
+            .limit("cache-value-bytes = \"10 B\""),
         wat("context-set", "G5 CONTEXT_KEY_BYTES_MAX", End::Works).text(x(CONTEXT_KEY_BYTES_MAX)),
         wat("context-set", "G5 CONTEXT_KEY_BYTES_MAX", End::Invalid("a context key is"))
             .text(x(CONTEXT_KEY_BYTES_MAX + 1)),
-        wat("random-large", "G5 RANDOM_CALL_BYTES_MAX", End::Works).n(random),
-        wat("random-large", "G5 RANDOM_CALL_BYTES_MAX", End::Told(Limit::RandomBytes, random + 1, random))
-            .n(random + 1),
+        wat("random-large", "G5 random-call-bytes RANDOM_CALL_BYTES_MAX", End::Works).n(random),
+        wat(
+            "random-large",
+            "G5 random-call-bytes RANDOM_CALL_BYTES_MAX",
+            End::Told(Limit::RandomCallBytes, random + 1, random),
+        )
+        .n(random + 1),
+        // An anonymous caller may not insert: at the limit that is what the guest is told.
+        rust("probe", "G5 item-fields-bytes", "writes/item-insert", item(ITEM_FIELDS_BYTES_MAX), End::Denied)
+            .at(),
+        rust(
+            "probe",
+            "G5 item-fields-bytes",
+            "writes/item-insert",
+            item(ITEM_FIELDS_BYTES_MAX + 1),
+            End::Told(Limit::ItemFieldsBytes, ITEM_FIELDS_BYTES_MAX + 1, ITEM_FIELDS_BYTES_MAX),
+        ),
+        rust(
+            "probe",
+            "G5 variable-text-bytes",
+            "writes/set-variable",
+            label(VARIABLE_TEXT_BYTES_MAX),
+            End::Works,
+        ),
+        rust(
+            "probe",
+            "G5 variable-text-bytes",
+            "writes/set-variable",
+            label(VARIABLE_TEXT_BYTES_MAX + 1),
+            End::Told(Limit::VariableTextBytes, VARIABLE_TEXT_BYTES_MAX + 1, VARIABLE_TEXT_BYTES_MAX),
+        ),
         wat("variable-get", "G5 VARIABLE_NAME_BYTES_MAX", End::Works).text(x(VARIABLE_NAME_BYTES_MAX)).with(
             &format!("[variables]\n{} = {{ type = \"integer\", default = 1 }}", x(VARIABLE_NAME_BYTES_MAX)),
         ),

@@ -21,7 +21,7 @@ const USAGE: HeaderName = HeaderName::from_static("x-palisade-usage");
 const WARNINGS: &str = "warnings";
 
 /// The type of a result in which 64-bit integers are strings of digits, as a caller asks for it.
-const STRINGS: &str = "application/json; integers=string";
+pub(super) const STRINGS: &str = "application/json; integers=string";
 
 /// The route.
 pub(super) async fn call(

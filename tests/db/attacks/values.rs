@@ -28,7 +28,7 @@ fn null() -> Value {
 
 /// A 64-bit integer as the host writes it.
 fn wide(number: i64) -> Value {
-    if number.unsigned_abs() <= limits::JSON_INTEGER_MAX { json!(number) } else { json!(number.to_string()) }
+    json!(number)
 }
 
 fn float(number: f64) -> Value {

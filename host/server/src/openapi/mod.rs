@@ -4,6 +4,7 @@
 mod items;
 mod plugins;
 
+use super::call::STRINGS;
 use super::error::ErrorResponse;
 use super::state::Shared;
 use axum::extract::State;
@@ -57,9 +58,15 @@ fn document(plugins: &[PluginInfo]) -> Value {
     })
 }
 
+/// What a result says of its integers.
+const INTEGERS: &str = "Its result. 64-bit integers are JSON numbers with all their digits; a caller who sends \
+    `accept: application/json; integers=string` gets all of them as strings of digits";
+
 fn operation(plugin: &PluginInfo, function: &FunctionInfo) -> Value {
+    let mut result = content(&function.result);
+    result[STRINGS] = json!({"schema": &function.result});
     let mut responses = Map::from_iter([
-        ("200".to_owned(), json!({"description": "Its result", "content": content(&function.result)})),
+        ("200".to_owned(), json!({"description": INTEGERS, "content": result})),
         ("default".to_owned(), failed()),
     ]);
     if let Some(error) = &function.error {
