@@ -111,8 +111,16 @@ async fn running_call_of_an_unloaded_plugin_finishes() {
 /// Variables in a table of the integrator's own.
 struct OwnVariables;
 
-const TABLE: &str = "CREATE TABLE public.settings (plugin text, name text, value jsonb, PRIMARY KEY (plugin, name)); \
-    GRANT SELECT, INSERT, UPDATE, DELETE ON public.settings TO PUBLIC";
+/// The table, for the logins of all plugins that are installed.
+const TABLE: &str = "
+    CREATE SCHEMA own;
+    CREATE TABLE own.settings (plugin text, name text, value jsonb, PRIMARY KEY (plugin, name));
+    DO $$ DECLARE login text; BEGIN
+        FOR login IN SELECT role FROM palisade.plugins LOOP
+            EXECUTE format('GRANT USAGE ON SCHEMA own TO %I', login);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON own.settings TO %I', login);
+        END LOOP;
+    END $$";
 
 fn text(text: &str) -> Sql {
     Sql::Scalar(Scalar::Text(text.to_owned()))
@@ -122,7 +130,7 @@ fn text(text: &str) -> Sql {
 impl VariableStore for OwnVariables {
     async fn get(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<Option<Value>, Refusal> {
         let plugin = text(at.plugin.map_or("", PluginName::as_str));
-        let select = "SELECT value FROM public.settings WHERE plugin = $1 AND name = $2";
+        let select = "SELECT value FROM own.settings WHERE plugin = $1 AND name = $2";
         let rows = at.query(select, &[plugin, text(variable.name())]).await?;
         Ok(rows.first().and_then(|row| match row.first() {
             Some(Sql::Scalar(Scalar::Json(json))) => serde_json::from_str(json).ok(),
@@ -133,7 +141,7 @@ impl VariableStore for OwnVariables {
     async fn set(&self, at: &mut At<'_>, setting: &Setting<'_>) -> Result<(), Refusal> {
         let plugin = text(at.plugin.map_or("", PluginName::as_str));
         let value = Sql::Scalar(Scalar::Json(serde_json::to_string(setting.value()).unwrap()));
-        let insert = "INSERT INTO public.settings VALUES ($1, $2, $3) \
+        let insert = "INSERT INTO own.settings VALUES ($1, $2, $3) \
             ON CONFLICT (plugin, name) DO UPDATE SET value = excluded.value";
         assert_eq!(at.execute(insert, &[plugin, text(setting.name()), value]).await?, 1);
         Ok(())
@@ -141,7 +149,7 @@ impl VariableStore for OwnVariables {
 
     async fn unset(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<(), Refusal> {
         let plugin = text(at.plugin.map_or("", PluginName::as_str));
-        let delete = "DELETE FROM public.settings WHERE plugin = $1 AND name = $2";
+        let delete = "DELETE FROM own.settings WHERE plugin = $1 AND name = $2";
         at.execute(delete, &[plugin, text(variable.name())]).await.map(drop)
     }
 }
@@ -149,13 +157,13 @@ impl VariableStore for OwnVariables {
 #[tokio::test]
 async fn own_store_takes_part_in_the_transaction_of_the_plugin() {
     let world = World::new().await;
-    world.sql.batch_execute(TABLE).await.unwrap();
     let builder = world.builder().variables(Arc::new(OwnVariables));
     let builder = builder.plugin(guest("steps"), Policy::as_asked());
     let host = builder.plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
+    world.sql.batch_execute(TABLE).await.unwrap();
     let failed = call(&host, "steps", "sequences/set-then-fail", json!({ "label": "x" })).await;
     assert_eq!(returned(failed), json!("failed after the set"));
-    assert_eq!(world.count("SELECT count(*) FROM public.settings").await, 0, "it is rolled back");
+    assert_eq!(world.count("SELECT count(*) FROM own.settings").await, 0, "it is rolled back");
     for count in 8..10 {
         assert_eq!(call(&host, "steps", "sequences/increment", json!({})).await.unwrap(), json!(count - 7));
     }
@@ -163,7 +171,7 @@ async fn own_store_takes_part_in_the_transaction_of_the_plugin() {
     call(&host, "probe", "writes/set-variable", label).await.unwrap();
     let read = call(&host, "probe", "reads/get-variable", json!({ "name": "label" })).await.unwrap();
     assert_eq!(read, json!({ "tag": "text", "val": "new" }));
-    assert_eq!(world.count("SELECT count(*) FROM public.settings").await, 2);
+    assert_eq!(world.count("SELECT count(*) FROM own.settings").await, 2);
     assert_eq!(world.count("SELECT count(*) FROM palisade.variables").await, 0);
 }
 

@@ -131,7 +131,7 @@ fn assemble(set: Set, workspace: &Workspace, guests: &[&Guest]) -> Result<usize>
 /// What a component depends on beside its module: the command's source and the versions it was built with.
 fn recipe() -> Result<Vec<u8>> {
     let mut recipe = Sha256::new();
-    for path in ["host/src/cli/build.rs", "Cargo.lock"] {
+    for path in ["host/cli/src/build.rs", "Cargo.lock"] {
         recipe.update(fs::read(repo::root().join(path)).with_context(|| format!("cannot read {path}"))?);
     }
     Ok(recipe.chain_update(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER).finalize().to_vec())
