@@ -1,29 +1,32 @@
-//! What one invocation has used, and the only place that says "no more".
+//! The ledger: what one invocation has used of each limit. It is the only counter, and the only place that refuses
+//! more.
 //!
-//! Every interface spends from the same ledger before it does the work; there is no second counter anywhere. The
-//! maxima are fixed when the invocation starts. Numbers and reasons are in [`crate::limits`].
+//! Who spends: the host's `api/` (`host/src/api`) spends before it calls a store. A store spends only what it alone can
+//! know: the statements that one of its calls needs, and rows and bytes as they arrive. Guards never spend; they check
+//! an argument against its limit with [`Limits::check`]. The maxima are fixed when the invocation starts. The numbers
+//! and their reasons are in [`crate::limits`].
 
 use crate::limits::{LIMIT_WARNING_PERCENT, Limit, Limits, PERCENT};
 use std::fmt;
 
-/// What is used of one limit, or would be.
+/// The use of one limit, or the use that a refused step would have led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Which limit.
+    /// The limit.
     pub limit: Limit,
-    /// What is used, in the limit's unit.
+    /// The amount used, in the limit's unit.
     pub used: u64,
-    /// What may be used.
+    /// The limit's maximum, in its unit.
     pub max: u64,
 }
 
-/// A limit that would be exceeded: what would have been used.
+/// The error for a step that exceeds a limit, with the use that the step would have led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exceeded(pub Usage);
 
 impl Usage {
-    /// Whether so much of it is used that an operator should know:
-    /// [`LIMIT_WARNING_PERCENT`](crate::limits::LIMIT_WARNING_PERCENT) of it, or more.
+    /// Whether the use is high enough to warn an operator:
+    /// [`LIMIT_WARNING_PERCENT`] of the maximum, or more.
     pub fn is_near(&self) -> bool {
         let percent = |amount: u64, of: u64| u128::from(amount).saturating_mul(of.into());
         self.used > 0 && percent(self.used, PERCENT) >= percent(self.max, LIMIT_WARNING_PERCENT)
@@ -40,26 +43,26 @@ impl fmt::Display for Exceeded {
 impl std::error::Error for Exceeded {}
 
 impl Limits {
-    /// Refuses an amount over a limit's maximum: for what is held rather than spent.
+    /// Refuses an amount over a limit's maximum and counts nothing: for limits of one argument.
     pub fn check(&self, limit: Limit, used: u64) -> Result<(), Exceeded> {
         let max = self.get(limit);
         if used > max { Err(Exceeded(Usage { limit, used, max })) } else { Ok(()) }
     }
 }
 
-/// The account of one invocation.
+/// The use and the maximum of each limit of one invocation.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     used: Limits,
     max: Limits,
-    /// Limits that something was refused for, a bit each.
+    /// The limits that refused something, one bit for each.
     refused: u64,
-    /// Most handles that were open at once, of those that have been closed since.
+    /// The most handles that were open at once when one was closed.
     handles: u64,
 }
 
 impl Ledger {
-    /// An empty account with these maxima.
+    /// An unused ledger with these maxima.
     pub fn new(max: Limits) -> Self {
         Self { used: Limits::zero(), max, refused: 0, handles: 0 }
     }
@@ -75,18 +78,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes that a guard refused an argument over its limit.
+    /// Records that a guard refused an argument over its limit.
     pub fn refuse(&mut self, Exceeded(Usage { limit, .. }): Exceeded) {
         self.refused |= bit(limit);
     }
 
-    /// The limits that something was refused for, whatever the guest made of it.
+    /// The limits that refused something, even if the guest handled the error.
     pub fn refused(&self) -> impl Iterator<Item = Limit> {
         let refused = self.refused;
         Limit::ALL.iter().copied().filter(move |limit| refused & bit(*limit) != 0)
     }
 
-    /// Gives back what is no longer held: for limits of what is open at once.
+    /// Subtracts an amount that is no longer in use: for limits on what is open at once.
     pub fn release(&mut self, limit: Limit, amount: u64) {
         if limit == Limit::Handles {
             self.handles = self.handles.max(self.used(limit));
@@ -95,27 +98,27 @@ impl Ledger {
         self.record(limit, left);
     }
 
-    /// Notes a high-water mark that somebody else enforces, such as memory.
+    /// Sets the use of a limit that is enforced elsewhere, such as the high-water mark of memory.
     pub fn record(&mut self, limit: Limit, used: u64) {
         self.used.set(limit, used);
     }
 
-    /// Closes the account: of what is held rather than spent, it says from now on how much was held at once.
+    /// Ends the invocation: from now on the use of handles is the most that were open at once.
     pub fn close(&mut self) {
         self.record(Limit::Handles, self.handles.max(self.used(Limit::Handles)));
     }
 
-    /// The state of every limit.
+    /// The use of every limit.
     pub fn usages(&self) -> impl Iterator<Item = Usage> {
         Limit::ALL.iter().map(|limit| self.usage(*limit))
     }
 
-    /// What has been used.
+    /// The amount used of a limit, in its unit.
     pub fn used(&self, limit: Limit) -> u64 {
         self.used.get(limit)
     }
 
-    /// What may be used.
+    /// The maximum of a limit, in its unit.
     pub fn max(&self, limit: Limit) -> u64 {
         self.max.get(limit)
     }
@@ -125,12 +128,12 @@ impl Ledger {
         &self.max
     }
 
-    /// The state of one limit.
+    /// The use of one limit.
     pub fn usage(&self, limit: Limit) -> Usage {
         Usage { limit, used: self.used(limit), max: self.max(limit) }
     }
 
-    /// What is left.
+    /// The amount left of a limit, in its unit.
     pub fn left(&self, limit: Limit) -> u64 {
         self.max(limit).saturating_sub(self.used(limit))
     }
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn every_limit_that_was_refused_is_remembered_and_no_other() {
+    fn only_limits_that_refused_something_are_reported_as_refused() {
         for limit in Limit::ALL {
             let mut ledger = Ledger::new(Limits::zero());
             assert!(ledger.refused().next().is_none());
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_the_limit_less_what_was_used() {
+    fn amount_left_is_the_maximum_minus_the_use() {
         let mut ledger = Ledger::new(Limits::default().with(Limit::DbRows, 10));
         ledger.spend(Limit::DbRows, 3).unwrap();
         assert_eq!(ledger.left(Limit::DbRows), 7);
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn use_below_the_threshold_is_not_near_and_at_it_is() {
+    fn use_at_the_warning_threshold_is_near_and_below_it_is_not() {
         let near = |used, max| Usage { limit: Limit::DbRows, used, max }.is_near();
         for (used, max) in [(0, 0), (0, 10), (7, 10), (79, 100), (u64::MAX / 2, u64::MAX)] {
             assert!(!near(used, max), "{used} of {max}");
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn handles_that_were_closed_count_as_they_were_held_at_once() {
+    fn closed_handles_count_by_the_most_that_were_open_at_once() {
         let mut ledger = Ledger::new(Limits::default());
         for _ in 0..3 {
             ledger.spend(Limit::Handles, 2).unwrap();

@@ -1,8 +1,9 @@
 //! Every number that the host enforces, each with its unit and its reason.
 //!
-//! Two kinds live here: [`Limit`]s, which are counted per invocation in the [ledger](crate::ledger) and which an operator
-//! or a manifest can lower, and constants, which bound one argument or one shared resource. Units come last in a
-//! name (`_BYTES_MAX`, `_MS`). No other file of the host holds a number that a plugin could run into.
+//! There are two kinds of numbers. A [`Limit`] belongs to an invocation: the [ledger](crate::ledger) counts what the
+//! invocation uses, and an operator or a manifest can lower the maximum. A constant bounds one argument or one shared
+//! resource. The unit comes last in a constant's name (`_BYTES_MAX`, `_MS`). No other file of the host holds a number
+//! that a plugin could run into.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ pub const MIB: u64 = 1024 * KIB;
 /// Declares the limits: variant, manifest name, unit, default, reason.
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal, $unit:ident, $default:expr;)+) => {
-        /// A resource that one invocation can use up.
+        /// A resource of one invocation that has a maximum.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Limit { $($(#[doc = $doc])+ $variant,)+ }
 
@@ -26,13 +27,13 @@ macro_rules! limits {
             /// The name that manifests, errors and metrics use.
             pub const fn name(self) -> &'static str { match self { $(Limit::$variant => $name,)+ } }
 
-            /// What is counted.
+            /// The unit that the limit counts in.
             pub const fn unit(self) -> Unit { match self { $(Limit::$variant => Unit::$unit,)+ } }
 
-            /// What an invocation may use unless an operator or a manifest says less.
+            /// The maximum, unless an operator or a manifest sets a lower one.
             pub const fn default_max(self) -> u64 { match self { $(Limit::$variant => $default,)+ } }
 
-            /// Whether it bounds one argument, and not what the invocation uses in all.
+            /// Whether the limit bounds one argument, instead of the total that the invocation uses.
             pub const fn is_of_an_argument(self) -> bool {
                 matches!(
                     self,
@@ -46,7 +47,7 @@ macro_rules! limits {
     };
 }
 
-/// What a [`Limit`] is counted in.
+/// The unit that a [`Limit`] counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A plain count.
@@ -68,57 +69,63 @@ impl fmt::Display for Unit {
 }
 
 limits! {
-    /// Bytes of linear memory of all the component's instances together. 64 MiB holds a page of content and its
-    /// rendering many times over; without it one guest takes the machine.
+    /// Bytes of linear memory of all instances of the component together. 64 MiB holds a page of content and
+    /// its rendering many times over; without the limit one guest can take all memory of the machine.
     Memory, "memory", Bytes, 64 * MIB;
-    /// Elements in all tables together. A Rust plugin has a few hundred; each costs the host 16 bytes.
+    /// Elements of all Wasm tables together. A Rust plugin has a few hundred; each element costs the host 16
+    /// bytes.
     TableElements, "table-elements", Count, 100_000;
-    /// Core instances of one component. One from Rust has 3; a nested bomb has thousands.
+    /// Core instances of one component. A component from Rust has 3; a nested bomb has thousands.
     Instances, "instances", Count, 200;
-    /// Bytes of stack of guest code. Deep recursion ends here.
+    /// Bytes of stack for guest code. Deeper recursion is a stack overflow.
     Stack, "stack", Bytes, WASM_STACK_BYTES as u64;
-    /// Milliseconds that guest code runs; host calls do not count. 10 s is far beyond any page.
+    /// Milliseconds that guest code runs, without its host calls. 10 s is far more than any page takes.
     GuestTime, "guest-time", Milliseconds, 10_000;
-    /// Units of fuel: about one for each instruction of guest code, and the same number for the same run. Nobody's unless a
-    /// policy or a manifest asks for it, as counting takes time.
+    /// Units of fuel: about one for each instruction of guest code, and the same number in each run of the
+    /// same call. Off unless a policy or manifest sets it, because counting takes time.
     Fuel, "fuel", Count, u64::MAX;
-    /// Milliseconds from start to end of a query or mutation, host calls included. Callers have given up by then.
+    /// Milliseconds from start to end of a query or mutation, host calls included. After 30 s the caller has
+    /// given up.
     WallTime, "wall-time", Milliseconds, 30_000;
-    /// The same for an action, which waits for other servers. Longer work belongs in several runs of a cron tap.
+    /// Milliseconds from start to end of an action, host calls included. An action gets more time because it
+    /// waits for other servers. Longer work belongs in several runs of a cron tap.
     ActionTime, "action-time", Milliseconds, 300_000;
-    /// Calls into the host. Each is cheap, and a million of them are not.
+    /// Calls from the guest into the host. One call is cheap; a million calls are not.
     HostCalls, "host-calls", Count, 100_000;
-    /// Resources (rows, bodies) open at once. wasmtime's own default is 1,000,000.
+    /// Resources (rows, bodies) open at once, each of which takes memory of the host. wasmtime's own default
+    /// is 1,000,000.
     Handles, "handles", Count, 1_000;
-    /// Statements sent to the database.
+    /// Statements sent to the database. Each is a round trip to a server that all plugins share.
     DbStatements, "db-statements", Count, 1_000;
-    /// Rows read and written.
+    /// Rows read and written. A page shows a few hundred at most; a scan of a large table ends here.
     DbRows, "db-rows", Count, 10_000;
-    /// Bytes of rows and parameters read and written.
+    /// Bytes of rows and parameters read and written, because even a few rows can be large.
     DbBytes, "db-bytes", Bytes, 16 * MIB;
-    /// Log records.
+    /// Log records. All plugins write to one log, and one call must not fill it.
     LogRecords, "log-records", Count, 256;
-    /// Bytes of log text.
+    /// Bytes of log text, for the same reason as the number of records.
     LogBytes, "log-bytes", Bytes, 256 * KIB;
-    /// Bytes written to the cache.
+    /// Bytes written to the cache: as many as one plugin's share of the cache holds.
     CacheBytes, "cache-bytes", Bytes, 16 * MIB;
-    /// Entries of one plugin's context in one request.
+    /// Entries of one plugin's context in one request. The host holds them in memory until the request ends.
     ContextEntries, "context-entries", Count, 64;
-    /// Bytes of one plugin's keys and values in one request's context.
+    /// Bytes of one plugin's keys and values in one request's context. The host holds them in memory until
+    /// the request ends.
     ContextBytes, "context-bytes", Bytes, 64 * KIB;
-    /// Bytes of random data.
+    /// Bytes of random data: enough for 32,768 keys of 256 bits.
     RandomBytes, "random-bytes", Bytes, MIB;
-    /// HTTP requests, redirects included.
+    /// HTTP requests, redirects included. With more of them a plugin could use the host to flood another
+    /// server.
     HttpRequests, "http-requests", Count, 50;
-    /// Bytes of HTTP bodies sent and received.
+    /// Bytes of HTTP bodies sent and received, because another server decides how long its answer is.
     HttpBytes, "http-bytes", Bytes, 16 * MIB;
     /// Bytes of one value that is written to the cache. A rendered page fits; a file belongs elsewhere.
     CacheValueBytes, "cache-value-bytes", Bytes, CACHE_VALUE_BYTES_MAX;
-    /// Bytes of JSON of one item's fields. Every reader of the item loads all of them.
+    /// Bytes of one item's fields as JSON text. Every reader of the item loads all of them.
     ItemFieldsBytes, "item-fields-bytes", Bytes, ITEM_FIELDS_BYTES_MAX;
-    /// Bytes of random data of one call. More in one piece than any key or token needs.
+    /// Bytes of random data in one call. No key or token needs as many.
     RandomCallBytes, "random-call-bytes", Bytes, RANDOM_CALL_BYTES_MAX;
-    /// Bytes of one variable's text. A setting, not a document.
+    /// Bytes of one variable's text. A variable is a setting, not a document.
     VariableTextBytes, "variable-text-bytes", Bytes, VARIABLE_TEXT_BYTES_MAX;
 }
 
@@ -134,27 +141,23 @@ pub struct Limits([u64; Limit::COUNT]);
 
 impl Default for Limits {
     fn default() -> Self {
-        let mut max = [0; Limit::COUNT];
-        for &limit in Limit::ALL {
-            max[limit as usize] = limit.default_max();
-        }
-        Self(max)
+        Limit::ALL.iter().fold(Self::zero(), |limits, limit| limits.with(*limit, limit.default_max()))
     }
 }
 
 impl Limits {
-    /// Nothing of anything: where an account begins.
+    /// Zero for every limit: what a ledger has counted at the start.
     pub(crate) const fn zero() -> Self {
         Self([0; Limit::COUNT])
     }
 
-    /// No maximum anywhere: what a manifest that says nothing asks for.
+    /// No maximum for any limit: what a manifest without `[limits]` sets.
     pub fn unlimited() -> Self {
         Self([u64::MAX; Limit::COUNT])
     }
 
-    /// The most that any host can give, whatever its owner, an operator or a manifest says: what the engine is sized for, and
-    /// the times after which nobody waits any more.
+    /// The most that any host can grant, whatever its owner, an operator or a manifest sets: the sizes that the engine
+    /// is built for, and the times after which no caller waits any more.
     pub fn ceiling() -> Self {
         let fixed = [
             Limit::TableElements,
@@ -184,13 +187,14 @@ impl Limits {
         self
     }
 
+    /// Sets the maximum of one limit, in its unit.
     pub fn set(&mut self, limit: Limit, max: u64) {
         if let Some(slot) = self.0.get_mut(limit as usize) {
             *slot = max;
         }
     }
 
-    /// The smaller of both, for each limit: whoever asks last can lower a limit and never raise it.
+    /// The smaller of both maxima, for each limit: the other limits can lower one and never raise it.
     pub fn lowered_to(mut self, other: &Self) -> Self {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine = (*mine).min(theirs);
@@ -199,124 +203,142 @@ impl Limits {
     }
 }
 
-/// Percent of a limit from which its use is told to the operator: late enough that a plugin with room to spare is never
-/// named, and early enough to raise the limit, or to ask the author, before a call ends at it.
+/// Percent of a limit at which the host warns the operator. It is high enough that a plugin with room to
+/// spare causes no warning, and low enough that the operator can raise the limit, or ask the author, before a
+/// call fails.
 pub const LIMIT_WARNING_PERCENT: u64 = 80;
 /// All of a limit, in percent.
 pub const PERCENT: u64 = 100;
-/// Most memory that an operator can grant, in bytes: it sizes the slots of the instance pool.
+/// Most memory that an operator can grant to an invocation, in bytes: the slots of the instance pool are this
+/// large.
 pub const MEMORY_CEILING_BYTES: u64 = 256 * MIB;
-/// Instances alive at once on a host. Each takes a slot of address space, and memory when it runs.
+/// Instances alive at once on a host. Each takes a slot of address space, and memory while it runs.
 pub const INSTANCES_TOTAL_MAX: u32 = 1_000;
-/// Memory that stays mapped in an idle pool slot, in bytes: most calls of a small guest touch no more, and more would
-/// have to be cleared for each call.
+/// Bytes of memory that stay mapped in an idle slot of the pool. Most calls of a small guest touch no more,
+/// and the host must clear what stays mapped before each call.
 pub const POOL_KEEP_RESIDENT_BYTES: usize = 128 * 1024;
-/// The same of a table's slot, in bytes: a page, which is cleared in less time than it takes to give it back to the system
-/// and to fault it in again. A component has two or three tables, of a few dozen entries each.
+/// Bytes that stay mapped in an idle slot for a table: one page, because clearing a page takes less time than
+/// returning it to the system and faulting it in again. A component has two or three tables of a few dozen
+/// entries each.
 pub const POOL_TABLE_KEEP_RESIDENT_BYTES: usize = 4 * 1024;
-/// Stack of guest code, in bytes.
+/// Bytes of stack for guest code: enough for deep recursion, and half of the invocation's stack.
 pub const WASM_STACK_BYTES: usize = 1024 * 1024;
-/// Stack of an invocation, in bytes: the guest's and what host functions need on top of it.
+/// Bytes of stack for one invocation: the guest's stack, and the same again for the host functions that the
+/// guest calls.
 pub const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Milliseconds between two epoch ticks: the longest that a spinning guest keeps its thread.
 pub const EPOCH_TICK_MS: u64 = 10;
-/// Milliseconds of guest code from which an invocation goes on in the slow lane: a tick, of which nearly every call needs a
-/// small part.
+/// Milliseconds of guest code after which an invocation moves to the slow lane: one epoch tick. Nearly every
+/// call needs only a small part of it.
 pub const SLOW_LANE_GUEST_MS: u64 = EPOCH_TICK_MS;
-/// Calls that have to be short, one after the other, before a function that ran for long begins in the usual lane again.
+/// Short calls in a row after which a function that ran for long starts in the usual lane again.
 pub const SLOW_LANE_CALLS: u8 = 16;
-/// The priority of the slow lane's threads, as `nice` counts: the lowest that there is.
+/// Priority of the slow lane's threads, as `nice` counts it: 19 is the lowest that exists.
 pub const SLOW_LANE_NICE: i32 = 19;
-/// Bytes that one host call may make the host allocate while it lifts arguments. 320 KiB of a guest's memory can
-/// name 2 GiB by aliased pointers.
+/// Bytes that one host call may make the host allocate while it lifts arguments. With aliased pointers, 320
+/// KiB of a guest's memory can name 2 GiB.
 pub const HOSTCALL_FUEL: usize = 4 * 1024 * 1024;
-/// Bytes of a component. Compilation takes time in proportion.
+/// Bytes of a component. The time of compilation grows with them.
 pub const COMPONENT_BYTES_MAX: u64 = 32 * MIB;
-/// Core instances of a component, nested ones included, before it is compiled: 1.5 KiB of valid component can name
-/// millions of them and takes gigabytes to compile.
+/// Core instances of a component, nested ones included, checked before the component is compiled: 1.5 KiB of
+/// valid component can name millions of instances and takes gigabytes to compile.
 pub const COMPONENT_INSTANCES_MAX: usize = 200;
-/// Core instances that the pool keeps for each running component: one from Rust has 3.
+/// Core instances that the pool reserves for each running component. A component from Rust has 3.
 pub const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
-/// Linear memories that the pool keeps for each: one from Rust has 1.
+/// Linear memories that the pool reserves for each running component. A component from Rust has 1.
 pub const MEMORIES_PER_COMPONENT: u32 = 1;
-/// Tables that the pool keeps for each: one from Rust has 2 or 3.
+/// Tables that the pool reserves for each running component. A component from Rust has 2 or 3.
 pub const TABLES_PER_COMPONENT: u32 = 4;
-/// Linear memories of a component. Each takes a slot of the pool; a component of 3 KiB can ask for 900.
+/// Linear memories of a component. Each takes a slot of the pool, and a component of 3 KiB can ask for 900.
 pub const COMPONENT_MEMORIES_MAX: u32 = 4;
-/// Tables of a component.
+/// Tables of a component. Each takes a slot of the pool.
 pub const COMPONENT_TABLES_MAX: u32 = 16;
-/// Bytes of one function's body. Compilation is worse than linear in it: 992 KiB took 20 s.
+/// Bytes of one function's body. The time of compilation grows faster than the body: 992 KiB took 20 s.
 pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
-/// Locals of one function, for the same reason.
+/// Locals of one function. The time of compilation grows faster than their number.
 pub const FUNCTION_LOCALS_MAX: u32 = 5_000;
-/// Components nested in one another. The pre-pass walks them.
+/// Levels of components nested in one another. The check before compilation recurses over them.
 pub const COMPONENT_NESTING_MAX: usize = 20;
-/// Characters of a function's name that a refusal repeats.
+/// Characters of a function's name that an error repeats. The caller or author wrote the name, and an error
+/// is one line.
 pub const FUNCTION_NAME_CHARS_MAX: usize = 80;
-/// Bytes of a refused component's sentence that are shown: the longest difference of exports fits.
+/// Bytes of the error for a rejected component. The longest difference of exports fits.
 pub const LOAD_SENTENCE_BYTES_MAX: usize = 8 * 1024;
-/// Lines of the difference between a manifest's exports and a component's that a refusal shows.
+/// Lines that an error shows of the difference between a manifest's exports and a component's exports.
 pub const EXPORT_LINES_MAX: usize = 20;
-/// Characters of one such line.
+/// Characters of one line of that difference between exports. The component's author chose the names in it.
 pub const EXPORT_LINE_CHARS_MAX: usize = 160;
-/// Bytes of address space of the process that compiles a component. The largest that are built from other languages, of 18 MB,
-/// take less, and a bomb of 1.5 KiB took 4.5 GB.
+/// Bytes of address space of the process that compiles a component. The largest components that are built
+/// from other languages, of 18 MB, need less; a bomb of 1.5 KiB took 4.5 GB.
 pub const COMPILER_ADDRESS_BYTES_MAX: u64 = 2 * 1024 * MIB;
-/// Seconds of processor time of that process, over all its threads: those largest ones take 8 s.
+/// Seconds of processor time that the compiler process may take over all its threads. The largest real
+/// components take 8 s.
 pub const COMPILER_CPU_S_MAX: u64 = 60;
-/// Milliseconds from its start to its answer, on a machine that has other work as well.
+/// Milliseconds from the compiler process's start to its answer, on a machine that has other work as well.
 pub const COMPILER_WALL_MS_MAX: u64 = 120_000;
-/// Milliseconds until it says that it is a compiler: a program that does something else is not waited for.
+/// Milliseconds until the compiler process must announce itself. A program that does something else is not
+/// waited for.
 pub const COMPILER_START_MS: u64 = 10_000;
-/// Threads of that process: each takes address space of its own.
+/// Threads of the compiler process. Each takes address space of its own.
 pub const COMPILER_THREADS_MAX: usize = 4;
-/// Bytes of compiled code of one component.
+/// Bytes of compiled code of one component, which the host maps into its own memory.
 pub const COMPILED_BYTES_MAX: u64 = 256 * MIB;
-/// Bytes of what it says where it does not compile.
+/// Bytes of the compiler process's error message. The message ends up in a log, and the component can
+/// influence it.
 pub const COMPILER_MESSAGE_BYTES_MAX: u64 = 4 * KIB;
-/// Bytes of a manifest.
+/// Bytes of a manifest. A person writes it; a real one has a few KiB.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
-/// Bytes of a plugin's name. It becomes part of a role's and a schema's name, which PostgreSQL cuts at 63.
+/// Bytes of a plugin's name. The name becomes part of a role's and a schema's name, which PostgreSQL cuts at
+/// 63 bytes.
 pub const PLUGIN_NAME_BYTES_MAX: usize = 40;
 
-/// Invocations of one plugin at once.
+/// Invocations of one plugin at once. No plugin can take all of the host's instances.
 pub const PLUGIN_CONCURRENCY_MAX: usize = 128;
-/// Milliseconds that an invocation waits for a permit before it is `overloaded`.
+/// Milliseconds that an invocation waits for a permit before it fails with `overloaded`. A caller who retries
+/// later does better than one who waits longer.
 pub const ADMISSION_WAIT_MS: u64 = 2_000;
-/// Runs of a mutation that keeps losing serialization races, the first included.
+/// Runs of a mutation that keeps losing serialization races, the first run included. After that the conflict
+/// is not a passing one.
 pub const MUTATION_ATTEMPTS_MAX: u32 = 5;
-/// Milliseconds before the first of these runs again; doubles each time.
+/// Milliseconds before a mutation runs for the second time. The pause doubles with each further run.
 pub const MUTATION_BACKOFF_MS: u64 = 2;
-/// Most milliseconds between two runs of a mutation.
+/// Most milliseconds between two runs of a mutation. The caller waits for them.
 pub const MUTATION_BACKOFF_MAX_MS: u64 = 50;
 
-/// Outcomes of a plugin's latest invocations that say whether it is quarantined.
+/// Latest outcomes of a plugin that decide whether it is quarantined: a count.
 pub const BREAKER_WINDOW: u32 = 20;
-/// Failures among them that quarantine it: half of a full window, so that a caller who makes a plugin fail has to outweigh all
-/// who do not; and never fewer, so that a bad minute of a plugin that is seldom called is no reason.
+/// Failures in that window of outcomes that quarantine a plugin: half of a full window, so that a caller who
+/// makes the plugin fail has to outnumber all others. The number does not shrink while the window fills, so
+/// that one bad minute of a rarely called plugin is not enough.
 pub const BREAKER_FAILURES: u32 = 10;
-/// Milliseconds of a first quarantine; doubles with each probe that fails.
+/// Milliseconds of a first quarantine. The time doubles with each probe that fails.
 pub const QUARANTINE_MS: u64 = 1_000;
-/// Milliseconds of the longest quarantine: what was mended serves again 5 min later without anybody's doing.
+/// Milliseconds of the longest quarantine: a repaired plugin serves again within 5 min, and an operator need
+/// not act.
 pub const QUARANTINE_MAX_MS: u64 = 300_000;
-/// Milliseconds between two looks at which plugins are disabled: how long another host goes on after `disable`, at most, while
-/// its database answers.
+/// Milliseconds between two checks of which plugins are disabled: after `disable`, another host serves the
+/// plugin at most this much longer while its database answers.
 pub const SWITCH_POLL_MS: u64 = 1_000;
-/// Bytes of an operator's reason.
+/// Bytes of the reason that an operator gives for disabling a plugin: a sentence or two for other operators.
 pub const DISABLE_REASON_BYTES_MAX: usize = 500;
-/// Entries that wait for the audit log's writer. More are counted, and the next entry says how many.
+/// Entries that wait for the audit log's writer. The host counts further ones, and the next entry says how
+/// many.
 pub const AUDIT_QUEUE_MAX: usize = 1_024;
-/// Milliseconds in which repeats of one event become one entry: two entries a minute for each limit of a plugin.
+/// Milliseconds in which repeats of one event become one entry. Each limit of a plugin causes at most two
+/// entries a minute.
 pub const AUDIT_REPEAT_MS: u64 = 60_000;
-/// Milliseconds between two looks for repeats whose time is over.
+/// Milliseconds between two checks for repeats to write. A repeat waits at most this much longer than its
+/// minute.
 pub const AUDIT_TICK_MS: u64 = 1_000;
-/// Bytes of what an audit entry says, before it is escaped.
+/// Bytes of what an audit entry says, before it is escaped. Plugins and callers influence it, and an entry is
+/// one line.
 pub const AUDIT_WHAT_BYTES_MAX: usize = 1024;
-/// Bytes of a line of the audit log: each byte of what it says takes up to six, and the rest of it 512.
+/// Bytes of a line of the audit log: up to six for each byte of what the entry says once it is escaped, and
+/// 512 for the other fields.
 pub const AUDIT_LINE_BYTES_MAX: usize = 8 * 1024;
 
-/// Upper bounds of the metrics' histograms of durations, in microseconds: from a call that touches nothing to an action's
-/// whole time, each about three times the one before.
+/// Upper bounds of the metrics' duration histograms, in microseconds: from a call that touches nothing to the
+/// whole time of an action, each about three times the bound before it.
 pub const DURATION_BUCKETS_US: [u64; 13] = [
     100,
     300,
@@ -333,286 +355,314 @@ pub const DURATION_BUCKETS_US: [u64; 13] = [
     300_000_000,
 ];
 
-/// Seconds between two rounds of what a host does by itself: closing idle connections, starting cron taps.
+/// Seconds between two rounds of a host's own work: closing idle connections and starting cron taps. No cron
+/// tap runs more often.
 pub const MAINTENANCE_S: u64 = 1;
 
-/// Bytes of JSON arguments or results of one call.
+/// Bytes of the JSON arguments or results of one call. The host parses them in memory, where they take many
+/// times as much.
 pub const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Levels of nesting in JSON arguments, and of the types they are checked against. Deeper ones would need stack in
-/// proportion.
+/// Levels of nesting in JSON arguments, and in the types that they are checked against. Deeper ones need more
+/// stack.
 pub const JSON_DEPTH_MAX: usize = 64;
-/// Values in JSON arguments, nested ones and absent options included. Two bytes of text can cost the host 160 bytes of
-/// memory, or far more where they stand for a record of options.
+/// Values in JSON arguments, nested ones and absent options included. Two bytes of text can cost the host 160
+/// bytes of memory, or far more where they stand for a record of options.
 pub const JSON_VALUES_MAX: usize = 250_000;
-/// Bytes of all `list<u8>` arguments of one call together. Each takes 40 in memory until the call has begun.
+/// Bytes of all `list<u8>` arguments of one call together. Each takes 40 bytes of memory until the call has
+/// begun.
 pub const JSON_BINARY_BYTES_MAX: usize = 1024 * 1024;
-/// Largest magnitude of an integer that is written as a JSON number: 2^53. JavaScript rounds larger ones.
+/// Largest magnitude of a float such as `1e2` that is accepted as an integer: 2^53, up to which every integer
+/// has a float of its own.
 pub const JSON_INTEGER_MAX: u64 = 1 << 53;
-/// Types that one function's signature may consist of. Types can be shared, so that 40 declarations spell a
-/// tree of 2^40.
+/// Types in one function's signature. Types can be shared, so 40 declarations can spell out a tree of 2^40
+/// types.
 pub const SIGNATURE_TYPES_MAX: usize = 2_000;
-/// Bytes of a type's text in an error.
+/// Bytes of a type's text in an error. The text of a deep type would hide the rest of the error.
 pub const TYPE_TEXT_BYTES_MAX: usize = 200;
-/// Characters of a caller's string that an error repeats.
+/// Characters of a caller's string that an error repeats: enough to recognise the string.
 pub const QUOTED_CHARS_MAX: usize = 40;
-/// Bytes of a request's body over HTTP.
+/// Bytes of an HTTP request's body: as many as the JSON arguments in it may have.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bytes beyond that which are read and thrown away, so that a caller who sends first and reads later gets its answer.
+/// Bytes beyond the largest body that the server reads and throws away, so that a caller who sends everything
+/// before it reads still gets the answer.
 pub const BODY_DISCARD_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Milliseconds that a request's head may take to arrive, and that a connection may idle between two requests.
+/// Milliseconds that a request's head may take to arrive, and that a connection may idle between two
+/// requests. A slow client must not hold a connection.
 pub const HEAD_READ_MS: u64 = 30_000;
-/// Milliseconds that a request's body may take to arrive.
+/// Milliseconds that a request's body may take to arrive. A slow client must not hold a connection.
 pub const BODY_READ_MS: u64 = 30_000;
-/// Connections to the server at once. Each costs a file and some memory; beyond them callers wait in the kernel.
+/// Connections to the server at once. Each costs a file descriptor and some memory; further callers wait in
+/// the kernel.
 pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
-/// Milliseconds that the server waits when the system has no more files for connections.
+/// Milliseconds that the server pauses when the system has no file descriptor left for a connection. Without
+/// the pause it would spin.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
-/// Seconds after which a caller is told to try again what failed for a passing reason.
+/// Seconds after which a caller may try a call again that failed for a passing reason.
 pub const RETRY_AFTER_S: u64 = 1;
-/// Items of one page when the caller names no number.
+/// Items of one page when the caller names no number: about a screenful.
 pub const ITEM_PAGE_DEFAULT: u32 = 20;
-/// Milliseconds that running requests get to finish when the server stops.
+/// Milliseconds that running requests get to finish when the server stops. An orchestrator kills a process
+/// that takes much longer.
 pub const DRAIN_MS: u64 = 10_000;
 
-/// Bytes of one call for random data.
+/// Bytes of random data in one call. No key or token needs as many.
 pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
-/// Bytes of a log record's text, fields included.
+/// Bytes of a log record's text, fields included. A record is one line that a person reads.
 pub const LOG_RECORD_BYTES_MAX: usize = 4 * 1024;
-/// Fields of a log record.
+/// Fields of a log record. A record is one line that a person reads.
 pub const LOG_FIELDS_MAX: usize = 32;
-/// Bytes of a log field's name.
+/// Bytes of a log field's name. It is a word, not a text.
 pub const LOG_FIELD_NAME_BYTES_MAX: usize = 64;
 
-/// Bytes of a cache key.
+/// Bytes of a cache key: enough for a path and its parameters.
 pub const CACHE_KEY_BYTES_MAX: usize = 512;
-/// Bytes of a cache tag.
+/// Bytes of a cache tag: enough for a type and an id.
 pub const CACHE_TAG_BYTES_MAX: usize = 128;
-/// Tags of a cache entry.
+/// Tags of a cache entry. The cache indexes each entry under each of its tags.
 pub const CACHE_TAGS_MAX: usize = 16;
-/// Bytes of a cached value.
+/// Bytes of a cached value. A rendered page fits; a file belongs elsewhere.
 pub const CACHE_VALUE_BYTES_MAX: u64 = MIB;
-/// Bytes that one plugin's entries may take together.
+/// Bytes that one plugin's entries may take together. One plugin must not push out the entries of another.
 pub const CACHE_PLUGIN_BYTES_MAX: u64 = 16 * MIB;
-/// What an entry costs beyond its key, tags and value, in bytes: so that empty values are not free.
+/// Bytes that an entry costs beyond its key, tags and value, so that empty values are not free.
 pub const CACHE_ENTRY_OVERHEAD_BYTES: u64 = 128;
 /// Milliseconds that an entry is kept when the plugin names no time: 1 hour.
 pub const CACHE_TTL_DEFAULT_MS: u64 = 3_600_000;
-/// Milliseconds that an entry may be kept: 30 days.
+/// Milliseconds that an entry may be kept: 30 days. A cache is not a store.
 pub const CACHE_TTL_MAX_MS: u64 = 30 * 24 * 3_600_000;
 
-/// Bytes of a context key.
+/// Bytes of a context key. It is a name, not a text.
 pub const CONTEXT_KEY_BYTES_MAX: usize = 128;
-/// Bytes of a request id.
+/// Bytes of a request id: a UUID fits. The id stands in log lines.
 pub const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// Bytes of a variable's name.
+/// Bytes of a variable's name. It is a word, not a text.
 pub const VARIABLE_NAME_BYTES_MAX: usize = 64;
-/// Bytes of a variable's text.
+/// Bytes of a variable's text. A variable is a setting, not a document.
 pub const VARIABLE_TEXT_BYTES_MAX: u64 = 64 * KIB;
 
-/// Bytes of a permission's name.
+/// Bytes of a permission's name: a few words with `:` between them fit.
 pub const PERMISSION_BYTES_MAX: usize = 128;
-/// Seconds of a day, which tokens' lifetimes are counted in.
+/// Seconds of a day, the unit in which operators give the lifetime of a token.
 pub const DAY_S: u64 = 24 * 3_600;
-/// Bytes of a role's name.
+/// Bytes of a role's name. It is a word, not a text.
 pub const ROLE_BYTES_MAX: usize = 64;
-/// Bytes of a user's display name.
+/// Bytes of a user's display name: long names of people in any script fit.
 pub const USER_NAME_BYTES_MAX: usize = 200;
 
-/// Bytes of an item's title.
+/// Bytes of an item's title. A title is one line.
 pub const ITEM_TITLE_BYTES_MAX: usize = 500;
-/// Bytes of an item type's name.
+/// Bytes of an item type's name. It is a word, not a text.
 pub const ITEM_TYPE_BYTES_MAX: usize = 40;
-/// Bytes of an item's fields as JSON text.
+/// Bytes of an item's fields as JSON text. Every reader of the item loads all of them.
 pub const ITEM_FIELDS_BYTES_MAX: u64 = MIB;
-/// Levels of nesting in an item's fields.
+/// Levels of nesting in an item's fields. The parsers of their readers recurse.
 pub const ITEM_FIELDS_DEPTH_MAX: usize = 32;
-/// Items of one page, and ids of one `get-many`.
+/// Items of one page, and ids of one `get-many`. The host holds a page in memory.
 pub const ITEM_PAGE_MAX: usize = 100;
-/// Bytes of a tap's refusal.
+/// Bytes of the sentence with which a tap refuses. It is for the caller, and the host cuts a longer one.
 pub const REFUSAL_BYTES_MAX: usize = 1024;
-/// Seconds between two runs of a cron tap, at least.
+/// Least seconds between two runs of a cron tap: the host looks for due taps once a second.
 pub const CRON_INTERVAL_MIN_S: u64 = 1;
 
 /// Milliseconds that one statement may take. A page cannot wait longer.
 pub const STATEMENT_MS: u64 = 5_000;
-/// Milliseconds that a statement may wait for a lock.
+/// Milliseconds that a statement may wait for a lock: less than the statement itself may take.
 pub const LOCK_MS: u64 = 2_000;
-/// Milliseconds that a transaction may idle between two statements: a guest's time, then some.
+/// Milliseconds that a transaction may idle between two statements: more than the time that guest code may
+/// run.
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
-/// Connections of one plugin's pool.
+/// Connections of one plugin's pool. One plugin must not take all connections of the host.
 pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
-/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 8 MiB. A statement
-/// may have several of them.
+/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 8 MiB. A
+/// statement may have several of them.
 pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
-/// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation may read.
+/// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
+/// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
-/// Prepared statements that one connection keeps.
+/// Prepared statements that one connection keeps. A guest decides how many different statements it sends, and
+/// each takes memory of the server.
 pub const STATEMENTS_CACHED_MAX: usize = 200;
-/// Times that a login role may hold its pool's connections: a version that is being replaced, or a second host on the
-/// same database, has a pool of its own for a while.
+/// Pools' worth of connections that a login role may hold. A version that is being replaced, or a second host
+/// on the same database, has a pool of its own for a while.
 pub const ROLE_POOLS_MAX: usize = 4;
-/// Times that the attacks on a plugin's login are tried when a lock is in the way: another host may be migrating what they
-/// are aimed at.
+/// Times that the host tries its attacks on a plugin's login when a lock is in the way. Another host may be
+/// migrating the tables that the attacks aim at.
 pub const CANARY_ATTEMPTS_MAX: u32 = 3;
-/// Connections that only ever run one statement: for tokens, permissions and the like. A pool of their own, because
-/// whoever asks may hold a transaction's connection already, and must not wait for those who hold the others.
+/// Connections that only run single statements, for tokens, permissions and the like. They have a pool of
+/// their own because the caller may hold a transaction's connection already, and must not wait for callers
+/// who hold the others.
 pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
-/// Connections of the host's own transactions.
+/// Connections for the host's own transactions. A server has 100 by default, and the plugins' pools take most
+/// of them.
 pub const HOST_CONNECTIONS_MAX: usize = 16;
-/// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some itself.
+/// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some
+/// itself.
 pub const PLUGIN_SEATS_MAX: usize = 64;
-/// Milliseconds after which whoever waits for one of these looks again for one that lies idle.
+/// Milliseconds after which an invocation that waits for one of the plugins' connections looks again for an
+/// idle one.
 pub const SEAT_POLL_MS: u64 = 20;
-/// Milliseconds that dialling a server may take where its URL does not say.
+/// Milliseconds that connecting to a database server may take when its URL does not say. A page cannot wait
+/// longer.
 pub const DIAL_MS: u64 = 5_000;
-/// Milliseconds that sent data may stay unacknowledged before a server counts as gone.
+/// Milliseconds that sent data may stay unacknowledged before the host considers the server lost: as long as
+/// a query may take.
 pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
-/// Bytes that a row takes on the wire beyond its values: the message's head.
+/// Bytes that a row takes on the wire beyond its values: the head of its message.
 pub const WIRE_ROW_BYTES: u64 = 8;
-/// Bytes that the server may send beyond the budget and the heads of its rows before its connection is cut off: column
-/// descriptions, notices, the answer to a rollback.
+/// Bytes that the server may send beyond the budget and the heads of its rows before the host cuts the
+/// connection: column descriptions, notices and the answer to a rollback.
 pub const WIRE_SLACK_BYTES: u64 = MIB;
-/// Milliseconds that an invocation waits for a connection.
+/// Milliseconds that an invocation waits for a connection. A page cannot wait longer.
 pub const CONNECTION_WAIT_MS: u64 = 5_000;
-/// Seconds after which an idle connection is closed.
+/// Seconds after which the host closes an idle connection, so that other plugins and hosts can use it.
 pub const CONNECTION_IDLE_S: u64 = 60;
-/// Bytes of one SQL text.
+/// Bytes of one SQL text. A person writes it; data goes as parameters.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
-/// Parameters of one SQL text.
+/// Parameters of one SQL text. Lists go as arrays.
 pub const SQL_PARAMETERS_MAX: usize = 100;
-/// Nodes of one statement's syntax tree.
+/// Nodes of one statement's syntax tree. The time and memory of the walk grow with them.
 pub const SQL_NODES_MAX: usize = 5_000;
-/// Levels of nesting of one statement: the parser recurses.
+/// Levels of nesting of one statement. The parser recurses over them.
 pub const SQL_DEPTH_MAX: usize = 40;
-/// Levels that the SQL parser may recurse: a level of nesting takes two or three, and each of these up to 40 KiB.
+/// Levels that the SQL parser may recurse. A level of nesting takes two or three of them, and each takes up
+/// to 40 KiB of stack.
 pub const SQL_PARSER_DEPTH_MAX: usize = 128;
-/// Words `position` in one statement: the parser tries each nested one in two ways, which doubles its time.
+/// Words `position` in one statement. The parser tries each nested one in two ways, which doubles its time.
 pub const SQL_POSITIONS_MAX: usize = 8;
-/// Stack of the thread that parses SQL, in bytes: twice what the deepest statement within the limits needs. Only what is
-/// used of it takes memory.
+/// Bytes of stack of the thread that parses SQL: twice what the deepest statement within the limits needs.
+/// Only the part that is used takes memory.
 pub const SQL_STACK_BYTES: usize = 16 * 1024 * 1024;
-/// Calls of functions in one statement. PostgreSQL does not look for a cancel between the parts of one expression, and
-/// each call can take its argument of megabytes.
+/// Function calls in one statement. PostgreSQL does not check for a cancel between the parts of one
+/// expression, and each call can take an argument of megabytes.
 pub const SQL_CALLS_MAX: usize = 128;
-/// Products in one statement: operations whose time grows with the product of two lengths. One of two numerics of
-/// 65,000 digits takes 0.15 s that no timeout interrupts.
+/// Products in one statement: operations whose time grows with the product of two lengths. One product of two
+/// numerics of 65,000 digits takes 0.15 s that no timeout interrupts.
 pub const SQL_PRODUCTS_MAX: usize = 32;
-/// Bytes of a number in SQL text. Longer ones go as parameters.
+/// Bytes of a number in SQL text. A longer number goes as a parameter.
 pub const SQL_NUMBER_BYTES_MAX: usize = 64;
-/// Bytes of a pattern, a separator, or a text that is searched for. PostgreSQL compares it at every position of the other
-/// text, without a look for a cancel: 256 bytes against 16 MiB take seconds, 8 MiB take hours.
+/// Bytes of a pattern, a separator or a text that is searched for. PostgreSQL compares it at every position
+/// of the other text and does not check for a cancel: 256 bytes against 16 MiB take seconds, 8 MiB take
+/// hours.
 pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
-/// Parts that such a text may be put together from: a parameter between two `%` has five, with the operators.
+/// Pieces that such a pattern or separator may be put together from. A parameter between two `%` has five,
+/// with the operators.
 pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
-/// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min, enough to
-/// build an index on a large table.
+/// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min,
+/// enough to build an index on a large table.
 pub const MIGRATION_MS: u64 = 600_000;
-/// Bytes of one migration.
+/// Bytes of one migration. A person writes it, with the rows that a plugin starts with.
 pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
-/// References to common table expressions, spelled out: each level of doubling doubles the planner's work.
+/// References to common table expressions, spelled out. Each level of doubling doubles the planner's work.
 pub const SQL_CTE_REFERENCES_MAX: usize = 32;
-/// Grouping sets, with CUBE and ROLLUP spelled out.
+/// Grouping sets, with CUBE and ROLLUP spelled out. PostgreSQL's work grows with them.
 pub const SQL_GROUPING_SETS_MAX: usize = 64;
-/// Relations in one statement.
+/// Relations in one statement. The planner's work grows fast with them.
 pub const SQL_RELATIONS_MAX: usize = 32;
-/// Conditions of one structured call.
+/// Conditions of one structured call. A longer list of values goes into `one-of`.
 pub const DB_CONDITIONS_MAX: usize = 64;
-/// Values of one `one-of`.
+/// Values of one `one-of`. The host checks and encodes each of them.
 pub const DB_ONE_OF_MAX: usize = 1_000;
-/// Rows of one structured insert.
+/// Rows of one structured insert. The host writes them all into one statement.
 pub const DB_INSERT_ROWS_MAX: usize = 1_000;
 /// Parameters that PostgreSQL's protocol can number in one statement.
 pub const DB_PARAMETERS_MAX: usize = 65_535;
-/// Rows that are fetched along with the statement that selects them. A result of more is read from a cursor, batch by
-/// batch, as the guest asks for it.
+/// Rows that the host fetches together with the statement that selects them. A larger result is read from a
+/// cursor, batch by batch, as the guest asks for it.
 pub const DB_FETCH_ROWS: u32 = 100;
-/// Rows of one batch.
+/// Rows of one batch. The host holds a batch in memory.
 pub const DB_BATCH_ROWS_MAX: u32 = 1_000;
-/// Elements of one array.
+/// Elements of one array. The host holds an array in memory.
 pub const DB_ARRAY_ELEMENTS_MAX: usize = 100_000;
-/// Digits of a `numeric` before the point, which PostgreSQL sets.
+/// Digits of a `numeric` before the point. PostgreSQL sets the number.
 pub const NUMERIC_INTEGER_DIGITS_MAX: usize = 131_072;
-/// Digits of a `numeric` after the point, which PostgreSQL sets.
+/// Digits of a `numeric` after the point. PostgreSQL sets the number.
 pub const NUMERIC_FRACTION_DIGITS_MAX: usize = 16_383;
-/// First day that a `date` can be, in days since 1970, which PostgreSQL sets: 4714-11-24 BC.
+/// First day that a `date` can be, in days since 1970: 4714-11-24 BC. PostgreSQL sets it.
 pub const DATE_DAYS_MIN: i32 = -2_440_588;
-/// Last such day, which PostgreSQL sets: 5874897-12-31.
+/// Last day that a `date` can be, in days since 1970: 5874897-12-31. PostgreSQL sets it.
 pub const DATE_DAYS_MAX: i32 = 2_145_042_905;
-/// Most microseconds of a `time`, which PostgreSQL sets: 24:00:00 itself is one.
+/// Most microseconds of a `time`: 24:00:00 itself is one. PostgreSQL sets it.
 pub const TIME_US_MAX: i64 = 86_400_000_000;
-/// Last instant at which a call can be run again: the end of the year 9999, which times as text, as JSON and in PostgreSQL
-/// can all hold.
+/// Last instant at which a call can be replayed, in microseconds since 1970: the end of the year 9999, which
+/// text, JSON and PostgreSQL can all represent.
 pub const MOMENT_US_MAX: i64 = 253_402_300_799_999_999;
-/// First `timestamp`, in microseconds since 1970, which PostgreSQL sets: 4714-11-24 BC.
+/// First `timestamp`, in microseconds since 1970: 4714-11-24 BC. PostgreSQL sets it.
 pub const TIMESTAMP_US_MIN: i64 = -210_866_803_200_000_000;
-/// Last `timestamp` that fits the contract, which counts from 1970: in January 294247. PostgreSQL counts from 2000 and
-/// has 29 years more. The next number means infinity.
+/// Last `timestamp` that fits the contract, in microseconds since 1970: in January 294247. PostgreSQL counts
+/// from 2000 and reaches 29 years further. The next number means infinity.
 pub const TIMESTAMP_US_MAX: i64 = i64::MAX - 1;
-/// Bytes of an identifier, which PostgreSQL sets: it cuts longer ones, and two of them could meet.
+/// Bytes of an identifier. PostgreSQL sets the number and cuts longer identifiers, and two of them could then
+/// be the same.
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
 
-/// Bytes of a URL.
+/// Bytes of a URL. Common servers reject longer ones.
 pub const HTTP_URL_BYTES_MAX: usize = 8 * 1024;
-/// Headers of a request.
+/// Headers of a request. A real request has about twenty.
 pub const HTTP_HEADERS_MAX: usize = 64;
-/// Bytes of a header's name.
+/// Bytes of a header's name. It is a word, not a text.
 pub const HTTP_HEADER_NAME_BYTES_MAX: usize = 128;
-/// Bytes of a header's value.
+/// Bytes of a header's value. Common servers reject longer ones.
 pub const HTTP_HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
-/// Bytes of a response's headers together.
+/// Bytes of a response's headers together. The server chooses them, and the host holds them in memory.
 pub const HTTP_RESPONSE_HEADERS_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a request's body.
+/// Bytes of a request's body. The host holds it in memory until it is sent.
 pub const HTTP_BODY_BYTES_MAX: u64 = MIB;
-/// Bytes of one read of a response's body.
+/// Bytes of one read of a response's body. The host holds them in memory.
 pub const HTTP_READ_BYTES_MAX: u32 = 64 * 1024;
-/// Redirects of one request.
+/// Redirects of one request. More of them are a loop.
 pub const HTTP_REDIRECTS_MAX: usize = 5;
-/// Milliseconds of an exchange when the plugin names no time.
+/// Milliseconds of an exchange when the plugin names no time: enough for a slow server, and far less than an
+/// action may take.
 pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
 
-/// Connections of a private PostgreSQL: the host's own, a dozen plugins' pools at their fullest, and people who look at it.
+/// Connections of a private PostgreSQL: the host's own, a dozen full pools of plugins, and people who look at
+/// it.
 pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
-/// Bytes of address space of a private PostgreSQL's processes, each of them: 1.5 GiB. 217 MiB of it are shared by all or
-/// are code; in the rest a value of 300 MB can still be made and stored, which takes four copies of it. A statement that
-/// wants gigabytes ends in `out of memory` instead of taking the machine with it.
+/// Bytes of address space of each process of a private PostgreSQL: 1.5 GiB. Of these, 217 MiB are code or
+/// memory that all processes share; in the rest a value of 300 MB can still be made and stored, which takes
+/// four copies of it. A statement that needs gigabytes fails with `out of memory` and does not take the
+/// machine's memory.
 pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 1_536 * MIB;
-/// Milliseconds that a private PostgreSQL gets to start: recovery after a crash reads its whole log.
+/// Milliseconds that a private PostgreSQL gets to start. Recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
-/// Milliseconds between two looks at whether it has started or ended. It starts in about 50.
+/// Milliseconds between two checks of whether a private PostgreSQL has started or ended. It starts in about
+/// 50 ms.
 pub const PRIVATE_POLL_MS: u64 = 5;
-/// Milliseconds that it gets to stop by itself before it is stopped at once.
+/// Milliseconds that a private PostgreSQL gets to stop by itself. After that it is stopped at once.
 pub const PRIVATE_STOP_MS: u64 = 10_000;
-/// Milliseconds that dropping it may block the thread. An immediate stop takes about 50.
+/// Milliseconds that dropping a private PostgreSQL may block the thread. An immediate stop takes about 50 ms.
 pub const PRIVATE_DROP_MS: u64 = 2_000;
-/// Lines of its log that are kept to explain why it did not start.
+/// Lines of a private PostgreSQL's log that are kept to explain why it did not start.
 pub const PRIVATE_LOG_LINES_MAX: usize = 20;
-/// Bytes of one such line.
+/// Bytes of one kept line of a private PostgreSQL's log. A line can repeat a whole statement.
 pub const PRIVATE_LOG_LINE_BYTES_MAX: u64 = 2 * KIB;
-/// Bytes of a Unix socket's path, which the kernel sets: 108 with the closing zero.
+/// Bytes of a Unix socket's path. The kernel sets the number: 108 with the closing zero.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
-/// Headers of a response. 64 KiB of them are short ones of a hostile server long before they are anyone's real ones.
+/// Headers of a response. A hostile server can fit thousands of short ones into 64 KiB; a real response has a
+/// few dozen.
 pub const HTTP_RESPONSE_HEADERS_MAX: usize = 256;
-/// Times that a path is percent-decoded in search of hidden dot segments. A server behind a proxy decodes twice; a path
-/// that still changes after this is nobody's.
+/// Times that a path is percent-decoded in search of hidden dot segments. A server behind a proxy decodes
+/// twice; no real path still changes after that.
 pub const HTTP_PATH_DECODINGS_MAX: usize = 3;
-/// Name look-ups at once on a host. Each holds a thread for as long as the name's server likes.
+/// Name look-ups at once on a host. Each holds a thread for as long as the name's server takes to answer.
 pub const HTTP_LOOKUPS_MAX: usize = 64;
 
-/// Bytes of a secret that the host draws: 256 bits, which nobody guesses.
+/// Bytes of a secret that the host draws: 256 bits, which nobody can guess.
 pub const SECRET_BYTES: usize = 32;
-/// Bytes of one key of the proofs of who calls: a block of SHA-256, so that a key fills one.
+/// Bytes of one key that proves who calls: a block of SHA-256, which a key fills exactly.
 pub const CALLER_KEY_BYTES: usize = 64;
-/// Bytes of both keys: of the inner hash, then of the outer.
+/// Bytes of both keys that prove who calls: of the inner hash, then of the outer.
 pub const CALLER_KEYS_BYTES: usize = 2 * CALLER_KEY_BYTES;
-/// Milliseconds that a proof of who calls is good for: as long as a statement may take, the same for the commit that reads
-/// the rest of an action's cursor, and once more for what comes before it.
+/// Milliseconds until a proof of who calls expires: three times what a statement may take. One is for the
+/// statement, one for the commit that reads the rest of an action's cursor, and one for what comes before.
 pub const CALLER_PROOF_MS: i64 = 15_000;
-/// Seconds after which a server's clock is read again: less than anybody needs to set one twice.
+/// Seconds after which the host reads a server's clock again: less than anybody needs to set a clock twice.
 pub const CALLER_CLOCK_S: u64 = 60;
-/// The advisory lock of everything that changes the shape of a database: "pali" in ASCII, so that it meets no other's.
+/// The advisory lock of everything that changes the shape of a database: "pali" in ASCII, so that it differs
+/// from other programs' locks.
 pub const DATABASE_LOCK: i64 = 0x7061_6c69;
-/// Bytes of an item id that the invocation's randomness fills: all of a version 7 UUID but its time.
+/// Bytes of an item id that come from the invocation's randomness: all of a version 7 UUID except its time.
 pub const ITEM_ID_RANDOM_BYTES: usize = 10;
 /// Microseconds in a millisecond.
 pub const US_PER_MS: i64 = 1_000;
@@ -620,9 +670,9 @@ pub const US_PER_MS: i64 = 1_000;
 pub const NS_PER_MS: u64 = 1_000_000;
 /// Milliseconds in a second.
 pub const MS_PER_S: u64 = 1_000;
-/// Characters of a parser's own words that a refusal repeats.
+/// Characters of the SQL parser's own message that an error repeats. The message can repeat the guest's text.
 pub const SQL_MESSAGE_CHARS_MAX: usize = 200;
-/// Characters of a `varchar(n)` or `char(n)` in a cast.
+/// Characters of a `varchar(n)` or `char(n)` in a cast. PostgreSQL pads a `char(n)` to its full length.
 pub const SQL_TYPE_LENGTH_MAX: u64 = 10_000;
 
 #[cfg(test)]

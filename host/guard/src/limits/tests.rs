@@ -1,11 +1,11 @@
-//! The numbers themselves. What compares with them is tested with one less and one more; these say that nobody changes one
-//! without meaning to.
+//! Tests of the numbers themselves, so that nobody changes one by accident. The code that compares a value with a
+//! number has tests of its own, at the number and over it.
 
 use super::*;
 
-/// Names as manifests write them, what an invocation may use by default, and in which unit.
+/// The names as manifests write them, the default maxima, and the units.
 #[test]
-fn limits_have_the_names_defaults_and_units_that_are_published() {
+fn limits_have_their_published_names_defaults_and_units() {
     let published = [
         ("memory", 67_108_864, "bytes"),
         ("table-elements", 100_000, "allowed"),
@@ -33,8 +33,8 @@ fn limits_have_the_names_defaults_and_units_that_are_published() {
         ("random-call-bytes", 65_536, "bytes"),
         ("variable-text-bytes", 65_536, "bytes"),
     ];
-    let here = Limit::ALL.iter().map(|limit| (limit.name(), limit.default_max(), limit.unit().to_string()));
-    assert!(here.eq(published.iter().map(|&(name, max, unit)| (name, max, unit.to_owned()))));
+    let actual = Limit::ALL.iter().map(|limit| (limit.name(), limit.default_max(), limit.unit().to_string()));
+    assert!(actual.eq(published.iter().map(|&(name, max, unit)| (name, max, unit.to_owned()))));
     for limit in Limit::ALL {
         assert_eq!(limit.to_string(), limit.name());
         assert_eq!(Limits::zero().get(*limit), 0);
@@ -43,9 +43,9 @@ fn limits_have_the_names_defaults_and_units_that_are_published() {
     }
 }
 
-/// The engine is sized for these, and nobody waits longer.
+/// The engine is built for these sizes, and no caller waits longer than these times.
 #[test]
-fn ceiling_is_what_the_pool_holds_and_what_anybody_waits() {
+fn ceiling_bounds_pool_sizes_times_and_arguments_only() {
     let ceiling = Limits::ceiling();
     for limit in Limit::ALL {
         let most = match limit {
@@ -61,8 +61,8 @@ fn ceiling_is_what_the_pool_holds_and_what_anybody_waits() {
 }
 
 #[test]
-fn constants_that_are_computed_have_the_values_that_are_meant() {
-    for (name, here, meant) in [
+fn computed_constants_have_their_documented_values() {
+    for (name, actual, expected) in [
         ("MIB", MIB, 1_048_576),
         ("MEMORY_CEILING_BYTES", MEMORY_CEILING_BYTES, 268_435_456),
         ("POOL_KEEP_RESIDENT_BYTES", POOL_KEEP_RESIDENT_BYTES as u64, 131_072),
@@ -102,13 +102,13 @@ fn constants_that_are_computed_have_the_values_that_are_meant() {
         ("PRIVATE_LOG_LINE_BYTES_MAX", PRIVATE_LOG_LINE_BYTES_MAX, 2_048),
         ("CALLER_KEYS_BYTES", CALLER_KEYS_BYTES as u64, 128),
     ] {
-        assert_eq!(here, meant, "{name}");
+        assert_eq!(actual, expected, "{name}");
     }
-    for (name, here, meant) in [
+    for (name, actual, expected) in [
         ("DATE_DAYS_MIN", i64::from(DATE_DAYS_MIN), -2_440_588),
         ("TIMESTAMP_US_MIN", TIMESTAMP_US_MIN, -210_866_803_200_000_000),
         ("TIMESTAMP_US_MAX", TIMESTAMP_US_MAX, 9_223_372_036_854_775_806),
     ] {
-        assert_eq!(here, meant, "{name}");
+        assert_eq!(actual, expected, "{name}");
     }
 }
