@@ -1,30 +1,29 @@
-//! Calls of functions: by name from the list, always as `pg_catalog`'s.
-
-use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, ObjectName, OrderByExpr, WindowFrame, WindowFrameBound,
-    WindowFrameUnits, WindowSpec, WindowType,
-};
+//! Calls of functions. A function must be in the list, and its name is always printed with `pg_catalog`.
 
 use super::functions::{self, Kind};
 use super::printer::Printer;
 use crate::db::gate::fault::Checked;
 use crate::db::{quoted, shown};
 use crate::limits;
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, ObjectName, OrderByExpr, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowSpec, WindowType,
+};
 
 impl Printer<'_> {
-    /// The name of a function, which may stand with `pg_catalog` before it and no other schema.
+    /// The name of a function. The only schema that may stand before it is `pg_catalog`.
     pub(super) fn function_name(&mut self, name: &ObjectName) -> Checked<String> {
         match self.dotted(name)? {
             (None, name) => Ok(name),
             (Some(schema), name) if schema == "pg_catalog" => Ok(name),
             (Some(_), name) => {
-                self.refuse(format!("{} of a schema", shown(&name)), "not in the list of functions")
+                self.refuse(format!("{} with a schema", shown(&name)), "not in the list of functions")
             }
         }
     }
 
-    /// Prints a function's name and the opening parenthesis.
+    /// Prints a function's name and the opening parenthesis, and adds to the number of calls.
     pub(super) fn call_start(&mut self, name: &str, calls: usize) -> Checked {
         self.counted("calls", |count| &mut count.calls, calls, limits::SQL_CALLS_MAX)?;
         match functions::kind(name) {
@@ -56,17 +55,23 @@ impl Printer<'_> {
             return self.refuse(shown(&name), functions::instead(&name));
         };
         let FunctionArguments::List(args) = args else {
-            return self.refuse(shown(&name), "a function's arguments stand in parentheses");
+            return self.refuse(shown(&name), "write a function's arguments in parentheses");
         };
         let is_aggregate = matches!(kind, Kind::Aggregate | Kind::ShortAggregate(_) | Kind::OrderedSet);
         let is_window = kind == Kind::Window;
-        self.absent(!is_aggregate && filter.is_some(), "FILTER after a function that is no aggregate")?;
+        self.absent(!is_aggregate && filter.is_some(), "FILTER after a function that is not an aggregate")?;
         self.absent(
             !is_aggregate && !is_window && over.is_some(),
-            "OVER after a function that is no aggregate",
+            "OVER after a function that is not an aggregate",
         )?;
         self.absent(is_window && over.is_none(), "a window function without OVER")?;
-        self.absent((kind == Kind::OrderedSet) == within_group.is_empty(), "WITHIN GROUP in this place")?;
+        let is_ordered_set = kind == Kind::OrderedSet;
+        let construct = if is_ordered_set {
+            "this function without WITHIN GROUP"
+        } else {
+            "this function with WITHIN GROUP"
+        };
+        self.absent(is_ordered_set == within_group.is_empty(), construct)?;
         self.call_start(&name, 1)?;
         self.arguments(&name, kind, args)?;
         self.put(")");
@@ -78,7 +83,9 @@ impl Printer<'_> {
         let is_aggregate = matches!(kind, Kind::Aggregate | Kind::ShortAggregate(_));
         self.absent(!is_aggregate && duplicate_treatment.is_some(), "DISTINCT in a call")?;
         self.absent(!is_aggregate && !clauses.is_empty(), "a clause in a call")?;
-        self.absent(kind == Kind::Pair && args.len() != 2, "other than two arguments: these read the clock")?;
+        if kind == Kind::Pair && args.len() != 2 {
+            return self.refuse(shown(name), "write two arguments: with one it reads the clock");
+        }
         if kind == Kind::Product {
             self.counted("products", |count| &mut count.products, 1, limits::SQL_PRODUCTS_MAX)?;
         }
@@ -111,7 +118,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints the calls that a column's default may make besides the list.
+    /// Prints a call that is not in the list but allowed in a column's default; false if it is not such a call.
     fn default_call(&mut self, name: &str, function: &Function) -> bool {
         let is_bare = match &function.args {
             FunctionArguments::None => true,
@@ -164,7 +171,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Prints a window in its parentheses.
+    /// Prints a window in parentheses.
     pub(super) fn window(&mut self, spec: &WindowSpec) -> Checked {
         let WindowSpec { window_name, partition_by, order_by, window_frame } = spec;
         let ((), inside) = self.apart(|printer| {

@@ -1,12 +1,11 @@
-//! Expressions. Each kind that the parser knows is named here or in `syntax.rs`: a new one does not compile until it is
-//! judged.
-
-use sqlparser::ast::{CastKind, Expr, UnaryOperator};
+//! Expressions. This file and `syntax.rs` name every kind of expression that the parser knows, so that a new kind does
+//! not compile until somebody decides whether to accept it.
 
 use super::printer::Printer;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
+use sqlparser::ast::{CastKind, Expr, UnaryOperator};
 
 impl Printer<'_> {
     /// Prints an expression.
@@ -59,7 +58,7 @@ impl Printer<'_> {
         })
     }
 
-    /// Prints expressions that are operators, in parentheses.
+    /// Prints an expression that is an operator, in parentheses.
     fn operation(&mut self, expr: &Expr) -> Checked {
         match expr {
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right),

@@ -1,18 +1,17 @@
-//! Why the walk over a statement ends early.
-
-use sqlparser::tokenizer::Location;
+//! Faults: why the walk over a statement ends early.
 
 use crate::refusal::Refusal;
+use sqlparser::tokenizer::Location;
 
 /// The result of a step of the walk.
 pub(in crate::db) type Checked<T = ()> = Result<T, Fault>;
 
-/// Why the walk ended early.
+/// Why the walk over a statement ended early.
 #[derive(Debug, PartialEq)]
 pub(in crate::db) enum Fault {
-    /// A name that the grants do not cover.
+    /// The grants do not cover a name.
     Denied,
-    /// A construct that is not accepted, where it stands, and the rule.
+    /// A construct is not accepted, with its position and the rule.
     Invalid { at: Location, construct: String, rule: String },
 }
 
@@ -37,7 +36,7 @@ impl From<Fault> for Refusal {
     }
 }
 
-/// Names of other guards' refusals inside the walk: a catalogue only ever denies.
+/// Converts a refusal of the catalogue, which only ever denies.
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {

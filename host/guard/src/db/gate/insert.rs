@@ -1,22 +1,21 @@
 //! INSERT, with ON CONFLICT.
 
-use sqlparser::ast::{
-    ConflictTarget, DoUpdate, Insert, ObjectName, OnConflict, OnConflictAction, OnInsert, Query, SetExpr,
-    TableObject,
-};
-
 use super::printer::Printer;
 use super::scope::{Scope, Shape};
 use crate::db::catalogue::Operation;
 use crate::db::gate::fault::Checked;
 use crate::db::quoted;
+use sqlparser::ast::{
+    ConflictTarget, DoUpdate, Insert, ObjectName, OnConflict, OnConflictAction, OnInsert, Query, SetExpr,
+    TableObject,
+};
 
 impl Printer<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Checked {
         self.see(insert.insert_token.0.span.start);
         self.plain_insert(insert)?;
         let TableObject::TableName(table) = &insert.table else {
-            return self.refuse("INSERT into this", "only into a table");
+            return self.refuse("INSERT into this", "INSERT can only write into a table");
         };
         self.put("INSERT INTO ");
         let (name, shape) = self.table(table, Operation::Insert)?;
@@ -42,7 +41,7 @@ impl Printer<'_> {
             let OnInsert::OnConflict(conflict) = on else {
                 return self.absent(true, "ON DUPLICATE KEY UPDATE");
             };
-            // What is hidden stands in the changed table itself, beside it.
+            // `excluded` has no hidden columns of its own. They are hidden by the changed table, which is in scope too.
             let columns = [columns, shape.columns.clone()].concat();
             let excluded = Shape { columns, hidden: Vec::new(), open: shape.open };
             self.on_conflict(&name, conflict, excluded)?;
@@ -104,7 +103,7 @@ impl Printer<'_> {
         self.absent(output.is_some(), "OUTPUT")
     }
 
-    /// Prints the columns that an INSERT fills and checks the right to each.
+    /// Prints the columns that an INSERT fills, and checks the right to fill each.
     fn filled(&mut self, table: &str, columns: &[ObjectName]) -> Checked<Vec<String>> {
         let mut names = Vec::new();
         self.list(columns, |printer, column| {
@@ -117,7 +116,7 @@ impl Printer<'_> {
         Ok(names)
     }
 
-    /// Prints what is inserted. Only VALUES themselves may say DEFAULT.
+    /// Prints the rows to insert. Only a plain VALUES list may contain DEFAULT.
     fn source(&mut self, source: &Query) -> Checked {
         let is_bare = source.with.is_none() && source.order_by.is_none() && source.limit_clause.is_none();
         match source.body.as_ref() {

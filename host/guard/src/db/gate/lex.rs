@@ -1,21 +1,21 @@
-//! What is checked before the parser runs: bytes, NUL, tokens, nesting, and which word a statement begins with.
+//! The checks before the parser runs: bytes, NUL, tokens, nesting, and the first word of a statement.
 //!
-//! Parsers recurse, and so does dropping a tree. These numbers come first, and bound the stack that `stack.rs` gives;
-//! `tests/bombs.rs` feeds thousands of nested and repeated words to half of that stack.
-
-use sqlparser::ast::Statement;
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::keywords::Keyword;
-use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+//! The parser recurses, and dropping a tree recurses too. The limits that are checked here bound the stack that both
+//! need, which `stack.rs` provides. `tests/bombs.rs` parses thousands of nested and repeated words on half of that
+//! stack.
 
 use crate::db::gate::fault::{Checked, Fault};
 use crate::db::shown;
 use crate::limits::{
     SQL_DEPTH_MAX, SQL_MESSAGE_CHARS_MAX, SQL_NODES_MAX, SQL_PARSER_DEPTH_MAX, SQL_POSITIONS_MAX,
 };
+use sqlparser::ast::Statement;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-/// Cuts a text into statements, each within the limits; empty ones are dropped.
+/// Splits a text into statements, each within the limits. Drops empty statements.
 pub(in crate::db) fn statements(text: &str, bytes_max: usize) -> Checked<Vec<Vec<TokenWithSpan>>> {
     let start = Location { line: 1, column: 1 };
     if text.len() > bytes_max {
@@ -26,7 +26,7 @@ pub(in crate::db) fn statements(text: &str, bytes_max: usize) -> Checked<Vec<Vec
         ));
     }
     if text.contains('\0') {
-        return Err(Fault::invalid(start, "NUL", "PostgreSQL's text has none"));
+        return Err(Fault::invalid(start, "NUL", "PostgreSQL's text cannot contain it"));
     }
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
         .tokenize_with_location()
@@ -46,7 +46,7 @@ pub(in crate::db) fn statements(text: &str, bytes_max: usize) -> Checked<Vec<Vec
     Ok(statements)
 }
 
-/// Refuses a statement that is too long or too deep to be parsed.
+/// Refuses a statement that is too long or too deeply nested to parse.
 fn bounded(tokens: &[TokenWithSpan]) -> Checked {
     let (mut open, mut positions) = (0_usize, 0_usize);
     for (index, TokenWithSpan { token, span }) in tokens.iter().enumerate() {
@@ -64,17 +64,13 @@ fn bounded(tokens: &[TokenWithSpan]) -> Checked {
             return Err(Fault::invalid(span.start, "position", rule));
         }
         if index >= SQL_NODES_MAX {
-            return Err(Fault::invalid(
-                span.start,
-                "statement",
-                format!("at most {SQL_NODES_MAX} words and signs"),
-            ));
+            return Err(Fault::invalid(span.start, "statement", format!("at most {SQL_NODES_MAX} tokens")));
         }
     }
     Ok(())
 }
 
-/// The word that a statement begins with, past opening parentheses, and where it stands.
+/// The first word of a statement after any opening parentheses, and its position.
 pub(in crate::db) fn first_word(tokens: &[TokenWithSpan]) -> (Keyword, String, Location) {
     for TokenWithSpan { token, span } in tokens {
         match token {
@@ -96,7 +92,7 @@ pub(in crate::db) fn parse(tokens: Vec<TokenWithSpan>) -> Checked<Statement> {
     let next = parser.peek_token();
     if next.token != Token::EOF {
         let found = shown(&next.token.to_string());
-        return Err(Fault::invalid(next.span.start, found, "the statement should have ended before"));
+        return Err(Fault::invalid(next.span.start, found, "the statement must end before it"));
     }
     Ok(statement)
 }

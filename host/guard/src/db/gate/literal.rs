@@ -1,14 +1,13 @@
-//! Literals and parameters, and the functions that have a syntax of their own.
-
-use sqlparser::ast::{
-    DataType, DateTimeField, Expr, Interval, TrimWhereField, TypedString, Value, ValueWithSpan,
-};
+//! Literals, parameters and casts, and the calls of functions with their own syntax.
 
 use super::functions::{self, Kind};
 use super::printer::Printer;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
+use sqlparser::ast::{
+    DataType, DateTimeField, Expr, Interval, TrimWhereField, TypedString, Value, ValueWithSpan,
+};
 
 impl Printer<'_> {
     pub(super) fn value(&mut self, value: &ValueWithSpan) -> Checked {
@@ -49,7 +48,8 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints a string. A backslash is printed so that it means itself whatever `standard_conforming_strings` says.
+    /// Prints a string. A string with a backslash is printed as `E'…'`, because only there the backslash has one
+    /// meaning for every value of `standard_conforming_strings`.
     pub(in crate::db) fn text_literal(&mut self, text: &str) {
         let doubled = text.replace('\'', "''");
         if text.contains('\\') {
@@ -113,7 +113,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints SUBSTRING as `substr`: the other forms of `substring` take a regular expression when an argument is text.
+    /// Prints SUBSTRING as `substr`, because `substring` takes a regular expression if an argument is text.
     pub(super) fn substring(&mut self, expr: &Expr, from: Option<&Expr>, length: Option<&Expr>) -> Checked {
         self.call_start("substr", 1)?;
         self.expr(expr)?;
@@ -163,7 +163,7 @@ impl Printer<'_> {
     }
 }
 
-/// What EXTRACT can take from a date, time or interval.
+/// The fields that EXTRACT can take from a date, time or interval.
 const FIELDS: &[&str] = &[
     "century",
     "day",
@@ -189,7 +189,7 @@ const FIELDS: &[&str] = &[
     "year",
 ];
 
-/// The text of a string literal in one of PostgreSQL's forms that mean text.
+/// The text of a string literal; `None` for other literals, such as bit strings.
 pub(in crate::db) fn string(value: &Value) -> Option<&str> {
     match value {
         Value::SingleQuotedString(text)
@@ -200,7 +200,7 @@ pub(in crate::db) fn string(value: &Value) -> Option<&str> {
     }
 }
 
-/// Whether PostgreSQL 15 reads all of a text as one number: digits, a point, an exponent.
+/// Whether PostgreSQL 15 reads a whole text as one number of digits, a point and an exponent.
 fn is_number(text: &str) -> bool {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -225,7 +225,7 @@ mod tests {
     use crate::limits::SQL_NUMBER_BYTES_MAX;
 
     #[test]
-    fn number_is_digits_a_point_and_an_exponent() {
+    fn number_of_digits_point_and_exponent_is_accepted_and_other_text_refused() {
         for number in
             ["0", "12", "1.5", ".5", "1.", "1e3", "1.5E+3", ".5e-10", &"1".repeat(SQL_NUMBER_BYTES_MAX)]
         {

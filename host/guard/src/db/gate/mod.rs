@@ -1,12 +1,19 @@
 //! The gate for SQL text: `db.query` and `db-write.execute`.
 //!
-//! One statement is parsed, its whole tree is walked by an allow-list with default deny, and a new text is printed on the
-//! way. [`ReadStatement::text`] and [`WriteStatement::text`] are all that is ever sent. It is not a planner: types and
-//! ambiguous names are left to the server, as are rights, which the plugin's role has of its own.
+//! The gate parses one statement, checks its whole tree against an allow-list that denies by default, and prints a new
+//! text on the way. Only [`ReadStatement::text`] and [`WriteStatement::text`] are sent to the server. The gate is not a
+//! planner: the server resolves types and ambiguous names, and checks the rights of the plugin's role again.
 //!
-//! Order to read: `lex.rs` (before the parser), `stack.rs`, `printer.rs` (the walk), `scope.rs` (names), `query.rs`, `select.rs`,
-//! `relation.rs`, `expression.rs`, `call.rs`, then the lists: `functions.rs`, `operators.rs`, `types.rs`. The
-//! contract is `wit/db.wit`; the tests are in `tests/`, hostile rows first.
+//! Read the files in this order:
+//! 1. Before the walk: `fault.rs` (why the walk ends early), `lex.rs` (the checks before the parser), `stack.rs` (the
+//!    parser's thread).
+//! 2. The walk: `printer.rs` (its state), `scope.rs` (the visible names), `query.rs`, `select.rs`, `relation.rs` (FROM),
+//!    `write.rs`, `insert.rs`.
+//! 3. Expressions: `expression.rs`, `operation.rs` (operators and CASE), `call.rs`, `literal.rs`, `syntax.rs` (functions
+//!    with their own syntax), `short.rs` (patterns and separators).
+//! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`.
+//!
+//! The contract is `wit/db.wit`. The tests are in `tests/`, hostile rows first.
 
 pub(in crate::db) mod fault;
 pub(in crate::db) mod lex;
@@ -31,19 +38,18 @@ mod tests;
 mod types;
 mod write;
 
-use sqlparser::ast::Statement;
-use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, TokenWithSpan};
-
 use self::fault::{Checked, Fault};
 use self::printer::Printer;
 use self::scope::Names;
 use super::Refusal;
 use super::catalogue::Catalogue;
 use crate::limits;
+use sqlparser::ast::Statement;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Location, TokenWithSpan};
 
-/// Whether SQL text may run in a transaction. The plugin's login is the boundary of SQL text, so there is none in a
-/// transaction that several plugins share, which is the host's.
+/// Refuses SQL text in a transaction that several plugins share. Such a transaction runs as the host's login, and the
+/// security boundary of SQL text is the plugin's own login.
 pub fn may_run_text(is_shared: bool) -> Result<(), Refusal> {
     if is_shared {
         let rule = "SQL text does not run in a tap's transaction, which several plugins share: use a structured call";
@@ -52,7 +58,7 @@ pub fn may_run_text(is_shared: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// One statement that reads, checked and printed.
+/// A statement that reads, printed from its checked tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadStatement {
     text: String,
@@ -70,7 +76,7 @@ impl ReadStatement {
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
-        const RULE: &str = "SELECT, VALUES, or WITH of these read";
+        const RULE: &str = "a query is SELECT, VALUES, or WITH before one of them";
         let tokens = one(sql)?;
         match lex::first_word(&tokens) {
             (Keyword::SELECT | Keyword::VALUES | Keyword::WITH, ..) => {}
@@ -91,19 +97,19 @@ impl ReadStatement {
         &self.text
     }
 
-    /// How many parameters it takes: `$1` to `$n`, each used.
+    /// The number of parameters: `$1` to `$n`, each of which the text uses.
     pub fn parameters(&self) -> usize {
         self.parameters
     }
 
-    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must check their
-    /// values with [`short`](super::short).
+    /// The numbers of the parameters that are patterns or separators. Their values must be checked with
+    /// [`short`](super::short), as [`Binder::bind`](super::parameter::Binder::bind) does.
     pub fn short_parameters(&self) -> &[usize] {
         &self.short_parameters
     }
 }
 
-/// One statement that writes, checked and printed.
+/// A statement that writes, printed from its checked tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteStatement {
     text: String,
@@ -124,7 +130,7 @@ impl WriteStatement {
         let tokens = one(sql)?;
         match lex::first_word(&tokens) {
             (Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::WITH, ..) => {}
-            (_, word, at) => return Err(Fault::invalid(at, word, "INSERT, UPDATE and DELETE write")),
+            (_, word, at) => return Err(Fault::invalid(at, word, WRITE_RULE)),
         }
         let statement = lex::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue));
@@ -139,13 +145,13 @@ impl WriteStatement {
         &self.text
     }
 
-    /// How many parameters it takes: `$1` to `$n`, each used.
+    /// The number of parameters: `$1` to `$n`, each of which the text uses.
     pub fn parameters(&self) -> usize {
         self.parameters
     }
 
-    /// Numbers of the parameters that are patterns or separators: whoever sends the statement must check their
-    /// values with [`short`](super::short).
+    /// The numbers of the parameters that are patterns or separators. Their values must be checked with
+    /// [`short`](super::short), as [`Binder::bind`](super::parameter::Binder::bind) does.
     pub fn short_parameters(&self) -> &[usize] {
         &self.short_parameters
     }
@@ -153,7 +159,9 @@ impl WriteStatement {
 
 const START: Location = Location { line: 1, column: 1 };
 
-/// The tokens of the one statement that a text must be.
+const WRITE_RULE: &str = "a statement that writes is INSERT, UPDATE or DELETE";
+
+/// Splits a text into tokens and checks that it is one statement.
 fn one(sql: &str) -> Checked<Vec<TokenWithSpan>> {
     let mut statements = lex::statements(sql, limits::SQL_BYTES_MAX)?;
     match (statements.pop(), statements.pop()) {
@@ -166,11 +174,11 @@ fn one(sql: &str) -> Checked<Vec<TokenWithSpan>> {
     }
 }
 
-/// The text and the number of its parameters, which must leave no gap.
+/// Returns the printed text and the number of its parameters, after checking that their numbers have no gap.
 fn finished(printer: Printer<'_>) -> Checked<(String, usize)> {
     let parameters = printer.parameters.len();
     if printer.parameters.last().is_some_and(|&last| last != parameters) {
-        return printer.refuse("parameters", "they are $1, $2 and so on without a gap");
+        return printer.refuse("parameters", "number them $1, $2 and so on without a gap");
     }
     Ok((printer.text(), parameters))
 }

@@ -1,15 +1,14 @@
-//! Parts of expressions: chains of operators, quantifiers, CASE, subscripts.
-
-use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, Expr, Subscript};
+//! Expressions of several parts: chains of operators, LIKE, quantifiers, CASE and subscripts.
 
 use super::operators;
 use super::printer::Printer;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
+use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, Expr, Subscript};
 
 impl Printer<'_> {
-    /// Prints a chain of one operator without growing deeper: a filter of a hundred ANDs is not nested.
+    /// Prints a chain of one operator as one level of nesting, so that a filter of a hundred ANDs is not too deep.
     pub(super) fn binary(&mut self, left: &Expr, operator: &BinaryOperator, right: &Expr) -> Checked {
         let mut chain = vec![right];
         let mut first = left;
@@ -82,7 +81,8 @@ impl Printer<'_> {
         right: &Expr,
     ) -> Checked {
         let Some(sign) = operators::comparison(operator) else {
-            return self.refuse(shown(&operator.to_string()), "ANY and ALL go with =, <>, <, <=, > and >=");
+            return self
+                .refuse(shown(&operator.to_string()), "ANY and ALL can only follow =, <>, <, <=, > and >=");
         };
         self.put("(");
         self.expr(left)?;
@@ -120,7 +120,8 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints subscripts of an array. A dot after an expression is attribute notation, which calls functions.
+    /// Prints subscripts of an array. Refuses a dot after an expression: it is attribute notation, which can call a
+    /// function.
     pub(super) fn subscripts(&mut self, root: &Expr, chain: &[AccessExpr]) -> Checked {
         self.put("(");
         self.expr(root)?;

@@ -1,11 +1,11 @@
-//! The operators that can be used: comparison, logic, arithmetic, text, arrays and jsonb.
+//! The operators that SQL text can use: comparison, logic, arithmetic, text, arrays and jsonb.
 //!
-//! Left out: regular expressions (`~`, `~*`, SIMILAR TO) and jsonpath (`@?`, `@@`), whose time no length bounds; `^` and
-//! roots, which take seconds on long numerics; geometry and whatever an extension could define.
+//! The list leaves out regular expressions (`~`, `~*`, SIMILAR TO) and jsonpath (`@?`, `@@`), whose time is unbounded
+//! even for short arguments; `^` and roots, which take seconds on long numerics; geometry; and operators of extensions.
 
 use sqlparser::ast::BinaryOperator;
 
-/// How an operator is printed, if it is in the list.
+/// How an operator is printed; `None` if it is not in the list.
 pub(super) fn binary(operator: &BinaryOperator) -> Option<&'static str> {
     comparison(operator).or(match operator {
         BinaryOperator::And => Some("AND"),
@@ -36,7 +36,7 @@ pub(super) fn binary(operator: &BinaryOperator) -> Option<&'static str> {
     })
 }
 
-/// How a comparison is printed, if it is one.
+/// How a comparison is printed; `None` for other operators.
 pub(super) fn comparison(operator: &BinaryOperator) -> Option<&'static str> {
     match operator {
         BinaryOperator::Eq => Some("="),
@@ -49,7 +49,7 @@ pub(super) fn comparison(operator: &BinaryOperator) -> Option<&'static str> {
     }
 }
 
-/// Whether the time of one use grows with the product of its operands' lengths. PostgreSQL does not look for a cancel
+/// Whether the operator's time grows with the product of its operands' lengths. PostgreSQL does not check for a cancel
 /// while it multiplies two numerics or compares two arrays element by element.
 pub(super) fn is_product(operator: &BinaryOperator) -> bool {
     matches!(

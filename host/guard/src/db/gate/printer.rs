@@ -1,38 +1,36 @@
-//! The state of one walk: the text printed so far, what has been counted, and which names are visible.
+//! The state of one walk over a statement: the printed text, the counts, and the visible names.
 //!
-//! Checking and printing are one walk, so that nothing can be printed that was not checked. What the walk does not know
-//! it refuses. Every identifier is printed quoted, every table with its schema, every function with `pg_catalog`, and
-//! every operator in parentheses: PostgreSQL's lexer, search path and precedences have nothing left to decide.
-
-use std::collections::BTreeSet;
-
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
-use sqlparser::tokenizer::Location;
+//! One walk checks and prints, so that it prints only what it has checked. It refuses every construct that it does not
+//! know. It prints every identifier in quotes, every table with its schema, every function with `pg_catalog`, and every
+//! operator in parentheses, so that nothing depends on PostgreSQL's lexer, search path and precedences.
 
 use super::fault::{Checked, Fault};
 use super::scope::{Cte, Names, Scope};
 use crate::db::{quoted, shown};
 use crate::limits;
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::tokenizer::Location;
+use std::collections::BTreeSet;
 
-/// One walk.
+/// One walk over a statement.
 #[derive(Debug)]
 pub(in crate::db) struct Printer<'a> {
     pub(super) names: Names<'a>,
-    /// Whether the clock and random identifiers may be called: as a column's default, nowhere else.
+    /// Whether the walk is in a column's default, which alone may call the clock and random UUIDs.
     pub(in crate::db) in_default: bool,
     pub(super) scopes: Vec<Scope>,
     pub(super) ctes: Vec<Cte>,
     pub(super) cte_number: usize,
     pub(super) count: Count,
     pub(super) parameters: BTreeSet<usize>,
-    /// Those of them whose values must be short.
+    /// The parameters whose values must be short.
     pub(super) short: BTreeSet<usize>,
     out: String,
     at: Location,
     depth: usize,
 }
 
-/// What is counted against a limit.
+/// The counts that have a limit in one statement.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count {
     pub nodes: usize,
@@ -68,7 +66,7 @@ impl<'a> Printer<'a> {
         !self.parameters.is_empty()
     }
 
-    /// Runs a step with a level of names of its own.
+    /// Runs a step with its own scope of names.
     pub(in crate::db) fn within<T>(
         &mut self,
         scope: Scope,
@@ -88,14 +86,15 @@ impl<'a> Printer<'a> {
         self.out.push_str(text);
     }
 
-    /// What a step printed, apart from the rest: a select list is printed first and checked after FROM.
+    /// Runs a step and returns its printed text instead of appending it. A select list is checked after FROM but
+    /// printed before it.
     pub(super) fn apart<T>(&mut self, step: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<(T, String)> {
         let before = std::mem::take(&mut self.out);
         let result = step(self)?;
         Ok((result, std::mem::replace(&mut self.out, before)))
     }
 
-    /// Remembers a position for the next refusal.
+    /// Sets the position that the next fault reports. Ignores a position that the parser left empty.
     pub(in crate::db) fn see(&mut self, at: Location) {
         if at.line > 0 {
             self.at = at;
@@ -110,12 +109,12 @@ impl<'a> Printer<'a> {
         Err(Fault::invalid(self.at, construct, rule))
     }
 
-    /// Refuses a construct if it is there.
+    /// Refuses a construct if it is present.
     pub(in crate::db) fn absent(&self, is_present: bool, construct: &str) -> Checked {
         if is_present { self.refuse(construct, "not part of the SQL that plugins can use") } else { Ok(()) }
     }
 
-    /// Runs a step one level deeper.
+    /// Runs a step one level of nesting deeper.
     pub(super) fn deeper<T>(&mut self, step: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
         if self.depth >= limits::SQL_DEPTH_MAX {
             return self.refuse("nesting", format!("at most {} levels", limits::SQL_DEPTH_MAX));
@@ -126,7 +125,7 @@ impl<'a> Printer<'a> {
         result
     }
 
-    /// Adds to a count and refuses more than its maximum.
+    /// Adds to a count, and refuses the statement if the count exceeds its maximum.
     pub(super) fn counted(
         &mut self,
         what: &str,
@@ -139,7 +138,7 @@ impl<'a> Printer<'a> {
         if *counter > max { self.refuse(what, format!("at most {max} in one statement")) } else { Ok(()) }
     }
 
-    /// Prints items with commas between.
+    /// Prints items with commas between them.
     pub(in crate::db) fn list<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
@@ -154,44 +153,44 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    /// The name that an identifier means: folded as PostgreSQL folds it unless it is quoted.
+    /// The name that an identifier means. An unquoted identifier is folded to lower case, as in PostgreSQL.
     pub(in crate::db) fn name(&mut self, ident: &Ident) -> Checked<String> {
         let Ident { value, quote_style, span } = ident;
         self.see(span.start);
         if value.is_empty() || value.len() > limits::IDENTIFIER_BYTES_MAX {
-            let rule = format!("a name has 1 to {} bytes", limits::IDENTIFIER_BYTES_MAX);
+            let rule = format!("a name must have 1 to {} bytes", limits::IDENTIFIER_BYTES_MAX);
             return self.refuse(shown(value), rule);
         }
         match quote_style {
             None => Ok(value.to_ascii_lowercase()),
             Some('"') => Ok(value.clone()),
-            Some(_) => self.refuse(shown(value), "names are quoted with \""),
+            Some(_) => self.refuse(shown(value), "quote names with \""),
         }
     }
 
-    /// Prints an identifier that names something new.
+    /// Prints an identifier as it is, without looking it up, and returns its name.
     pub(in crate::db) fn put_name(&mut self, ident: &Ident) -> Checked<String> {
         let name = self.name(ident)?;
         self.put(&quoted(&name));
         Ok(name)
     }
 
-    /// The parts of a dotted name, at most two: a schema and a name.
+    /// The parts of a name that may have a schema before a dot.
     pub(in crate::db) fn dotted(&mut self, name: &ObjectName) -> Checked<(Option<String>, String)> {
         match name.0.as_slice() {
             [ObjectNamePart::Identifier(name)] => Ok((None, self.name(name)?)),
             [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(name)] => {
                 Ok((Some(self.name(schema)?), self.name(name)?))
             }
-            _ => self.refuse(shown(&name.to_string()), "a name is `name` or `schema.name`"),
+            _ => self.refuse(shown(&name.to_string()), "write `name` or `schema.name`"),
         }
     }
 
-    /// A name that may not be dotted.
+    /// A name that may not have a schema.
     pub(in crate::db) fn undotted(&mut self, name: &ObjectName) -> Checked<String> {
         match self.dotted(name)? {
             (None, name) => Ok(name),
-            (Some(_), name) => self.refuse(shown(&name), "write the name alone"),
+            (Some(_), name) => self.refuse(shown(&name), "write the name without a schema"),
         }
     }
 }

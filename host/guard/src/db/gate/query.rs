@@ -1,16 +1,15 @@
 //! Queries: WITH, set operations, VALUES, ORDER BY, LIMIT.
 
-use sqlparser::ast::{
-    Cte as CteSyntax, CteAsMaterialized, Expr, Fetch, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind,
-    OrderByOptions, OrderBySort, Query, SetExpr, SetOperator, SetQuantifier, Values, With,
-};
-
 use super::printer::Printer;
 use super::relation::renamed;
 use super::scope::{Cte, Scope, Shape};
 use crate::db::gate::fault::Checked;
 use crate::db::quoted;
 use crate::limits;
+use sqlparser::ast::{
+    Cte as CteSyntax, CteAsMaterialized, Expr, Fetch, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind,
+    OrderByOptions, OrderBySort, Query, SetExpr, SetOperator, SetQuantifier, Values, With,
+};
 
 impl Printer<'_> {
     /// Prints a query and returns its columns.
@@ -52,7 +51,8 @@ impl Printer<'_> {
         })
     }
 
-    /// Prints WITH. Each expression gets a name that no relation has, so that none can be mistaken for one.
+    /// Prints WITH. Each common table expression gets a new name that no table has, so that PostgreSQL cannot confuse
+    /// the two.
     pub(super) fn with(&mut self, with: &With) -> Checked {
         let With { with_token, recursive, cte_tables } = with;
         self.see(with_token.0.span.start);
@@ -97,7 +97,7 @@ impl Printer<'_> {
             relations: self.count.relations.saturating_sub(before.relations),
             references: self.count.cte_references.saturating_sub(before.cte_references),
         });
-        // The planner meets it where it is referenced, as often as that is; there it is counted.
+        // The planner expands the expression at each reference, so its costs count there and not here.
         self.count.relations = before.relations;
         self.count.cte_references = before.cte_references;
         Ok(())
@@ -113,7 +113,7 @@ impl Printer<'_> {
             SetExpr::Values(values) => self.values(values, Self::expr),
             SetExpr::Table(_) => self.refuse("TABLE", "write SELECT * FROM"),
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
-                self.refuse("a statement that writes", "only SELECT, VALUES and WITH of these can stand here")
+                self.refuse("a statement that writes", "only SELECT, VALUES and WITH can stand here")
             }
         }
     }
@@ -125,7 +125,7 @@ impl Printer<'_> {
         Ok(shape)
     }
 
-    /// Prints a set operation with both sides in parentheses: INTERSECT binds tighter than the others.
+    /// Prints a set operation with both sides in parentheses, because INTERSECT binds tighter than the other operators.
     fn set_operation(
         &mut self,
         left: &SetExpr,
@@ -166,7 +166,7 @@ impl Printer<'_> {
         })
     }
 
-    /// Prints VALUES; how a value is printed differs in an INSERT, where DEFAULT may stand.
+    /// Prints VALUES. The caller says how to print a value, because an INSERT may contain DEFAULT.
     pub(super) fn values(
         &mut self,
         values: &Values,
@@ -231,7 +231,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints what follows ORDER BY; the outermost one of a query may name result columns.
+    /// Prints the expressions of ORDER BY. Only the ORDER BY of a query itself may name result columns.
     pub(in crate::db) fn order(&mut self, expressions: &[OrderByExpr], may_name_output: bool) -> Checked {
         self.list(expressions, |printer, OrderByExpr { expr, options, with_fill }| {
             printer.absent(with_fill.is_some(), "WITH FILL")?;
@@ -243,7 +243,7 @@ impl Printer<'_> {
         })
     }
 
-    /// Prints a direction and where nulls go.
+    /// Prints the direction of ORDER BY and the place of nulls.
     pub(in crate::db) fn order_options(&mut self, options: &OrderByOptions) -> Checked {
         let OrderByOptions { sort, nulls_first } = options;
         self.put(match sort {
@@ -260,10 +260,11 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// The columns of something under an alias that renames some of them.
+    /// The columns of a relation whose alias renames the first ones.
     pub(super) fn with_columns(&mut self, mut shape: Shape, names: Vec<String>) -> Checked<Shape> {
         if names.len() > shape.columns.len() && !shape.open {
-            return self.refuse("more aliases than columns", "an alias list names existing columns");
+            return self
+                .refuse("more aliases than columns", "an alias list can only rename existing columns");
         }
         if !names.is_empty() {
             let rest = shape.columns.split_off(names.len().min(shape.columns.len()));
@@ -273,7 +274,7 @@ impl Printer<'_> {
     }
 }
 
-/// The query inside of one that only adds parentheses.
+/// The inner query of a query that only adds parentheses.
 fn wrapped(query: &Query) -> Option<&Query> {
     match query {
         Query {

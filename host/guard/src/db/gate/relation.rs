@@ -1,9 +1,4 @@
-//! What stands in FROM: tables, subqueries, joins, and the few functions that return rows.
-
-use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, Query, TableAlias,
-    TableAliasColumnDef, TableFactor, TableFunctionArgs, TableWithJoins,
-};
+//! FROM: tables, subqueries, joins, and the few functions that return rows.
 
 use super::functions;
 use super::printer::Printer;
@@ -12,9 +7,13 @@ use crate::db::catalogue::Operation;
 use crate::db::gate::fault::{Checked, Fault};
 use crate::db::{quoted, shown};
 use crate::limits;
+use sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, Query, TableAlias,
+    TableAliasColumnDef, TableFactor, TableFunctionArgs, TableWithJoins,
+};
 
 impl Printer<'_> {
-    /// Prints FROM or USING, if there is anything in it.
+    /// Prints FROM or USING, unless it is empty.
     pub(super) fn from(&mut self, keyword: &str, from: &[TableWithJoins]) -> Checked {
         if from.is_empty() {
             return Ok(());
@@ -33,7 +32,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints one join to what was joined since `start`.
+    /// Prints one join. Its left side is the relations in scope since `start`.
     fn join(&mut self, start: usize, operator: &JoinOperator, relation: &TableFactor) -> Checked {
         let (keyword, constraint) = match operator {
             JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (" JOIN ", constraint),
@@ -77,7 +76,7 @@ impl Printer<'_> {
                 self.put(" USING (");
                 self.list(columns, |printer, column| {
                     let name = printer.undotted(column)?;
-                    // Both sides are read.
+                    // USING reads the column of both sides, so both must have it.
                     let (left, right) = printer.here().split_at_checked(middle).unwrap_or_default();
                     let left = left.get(start..).unwrap_or_default();
                     for side in [left, right] {
@@ -160,7 +159,7 @@ impl Printer<'_> {
         self.alias(alias.as_ref(), name, shape)
     }
 
-    /// Prints a table's name, or a common table expression's: these come first, as in PostgreSQL.
+    /// Prints the name of a common table expression or a table. The expression wins, as in PostgreSQL.
     fn table_or_cte(&mut self, name: &ObjectName) -> Checked<(String, Shape)> {
         let (mut relations, mut references) = (1_usize, 0_usize);
         let cte = match self.dotted(name)? {
@@ -196,7 +195,7 @@ impl Printer<'_> {
         }
         match alias {
             Some(_) => self.alias(alias, String::new(), shape),
-            None => self.refuse("a subquery in FROM", "it needs an alias"),
+            None => self.refuse("a subquery in FROM", "give it an alias"),
         }
     }
 
@@ -218,7 +217,7 @@ impl Printer<'_> {
         self.rows_of(&name, values.into_iter(), with_ordinality, alias)
     }
 
-    /// Prints a function that returns rows. What it returns has no more rows than its argument has elements.
+    /// Prints a function that returns rows: at most as many as its argument has elements.
     fn rows_of<'e>(
         &mut self,
         name: &str,
@@ -231,7 +230,7 @@ impl Printer<'_> {
         };
         self.counted("tables", |count| &mut count.relations, 1, limits::SQL_RELATIONS_MAX)?;
         self.absent(args.len() != 1, "more or less than one argument")?;
-        let Some(alias) = alias else { return self.refuse("a function in FROM", "it needs an alias") };
+        let Some(alias) = alias else { return self.refuse("a function in FROM", "give it an alias") };
         self.put(&format!("\"pg_catalog\".{}(", quoted(name)));
         self.list(args, Self::expr)?;
         self.put(if with_ordinality { ") WITH ORDINALITY" } else { ")" });
@@ -245,7 +244,8 @@ impl Printer<'_> {
         self.alias(Some(alias), String::new(), Shape::of(columns))
     }
 
-    /// Prints an alias and makes the relation visible under it. Without one a table gets its own name.
+    /// Prints an alias and makes the relation visible under it. Without an alias, a table is visible under its own
+    /// name.
     pub(super) fn alias(&mut self, alias: Option<&TableAlias>, name: String, shape: Shape) -> Checked {
         let Some(alias) = alias else {
             self.put(&format!(" AS {}", quoted(&name)));
@@ -260,7 +260,7 @@ impl Printer<'_> {
     }
 }
 
-/// Prints an alias's list of columns, if it has one, and returns the names.
+/// Prints the list of columns of an alias, if it has one, and returns their names.
 pub(super) fn renamed(printer: &mut Printer<'_>, alias: &TableAlias) -> Checked<Vec<String>> {
     let mut names = Vec::new();
     if alias.columns.is_empty() {

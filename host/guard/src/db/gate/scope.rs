@@ -1,46 +1,46 @@
-//! Which names are visible at a point of a statement, and what columns they have.
+//! Scopes: the names that are visible at a point of a statement, and their columns.
 //!
-//! A reference is accepted only when it is a column in this model. What is left out on purpose: whole rows (`t` as a
-//! value) and attribute notation (`t.f` for `f(t)`), because PostgreSQL calls functions by them.
-
-use sqlparser::ast::{Ident, ObjectName};
+//! A reference is accepted only if it is a column in this model. The model has no whole rows (`t` as a value) and no
+//! attribute notation (`t.f` for `f(t)`), because PostgreSQL can call functions through both.
 
 use super::printer::Printer;
 use crate::db::catalogue::{Catalogue, Operation, TableName};
 use crate::db::gate::fault::{Checked, Fault};
 use crate::db::{quoted, shown};
+use sqlparser::ast::{Ident, ObjectName};
 
-/// Where tables come from.
+/// The source of table names.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::db) enum Names<'a> {
-    /// A plugin's statement: from what it is granted.
+    /// For a plugin's statement: the tables that the plugin is granted.
     Granted(&'a Catalogue),
-    /// A migration: whatever its own schema holds. The columns are not known here.
+    /// For a migration: all tables of the plugin's own schema, which is named here. Their columns are unknown.
     Own(&'a str),
 }
 
-/// The columns of something that can be selected from.
+/// The columns of a relation or a result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::db) struct Shape {
     pub columns: Vec<String>,
-    /// Columns of a table that are there and not granted. PostgreSQL would find them, so their names mean nothing else.
+    /// Columns of a table that exist but are not granted. PostgreSQL would find them, so their names cannot refer to
+    /// another column.
     pub hidden: Vec<String>,
-    /// Whether there may be columns that are not listed: only in migrations.
+    /// Whether there may be columns that are not listed, as for a table in a migration.
     pub open: bool,
 }
 
 impl Shape {
-    /// Columns that nobody knows.
+    /// Unknown columns.
     pub(in crate::db) fn open() -> Self {
         Self { open: true, ..Self::default() }
     }
 
-    /// These columns and no others.
+    /// Exactly these columns.
     pub(super) fn of(columns: Vec<String>) -> Self {
         Self { columns, ..Self::default() }
     }
 
-    /// Adds all columns of a relation. With a hidden one among them, `*` is more than was granted.
+    /// Adds all columns of a relation, for `*`. Denies a relation with a hidden column, because `*` would return it.
     pub(super) fn take_all(&mut self, relation: Relation) -> Checked {
         let Shape { columns, hidden, open } = relation.shape;
         if !hidden.is_empty() {
@@ -63,15 +63,15 @@ pub(in crate::db) struct Relation {
     pub shape: Shape,
 }
 
-/// What one level of a query sees.
+/// The names that are visible at one level of a query.
 #[derive(Clone, Debug, Default)]
 pub(in crate::db) struct Scope {
     pub relations: Vec<Relation>,
-    /// Names of result columns: ORDER BY and GROUP BY may use them alone.
+    /// The columns of the result. Only DISTINCT ON, GROUP BY and ORDER BY may use their names.
     pub outputs: Shape,
 }
 
-/// A common table expression, with what one reference to it costs.
+/// A common table expression, with the counts that one reference to it adds.
 #[derive(Clone, Debug)]
 pub(super) struct Cte {
     pub name: String,
@@ -81,14 +81,14 @@ pub(super) struct Cte {
     pub references: usize,
 }
 
-/// Columns that every table has and no plugin may read.
+/// Whether a column is a system column, which no plugin may read.
 pub(in crate::db) fn is_system(column: &str) -> bool {
     matches!(column, "ctid" | "oid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax")
 }
 
 impl Printer<'_> {
-    /// Prints a reference to a column by its name alone. The innermost level that has such a column decides, as in
-    /// PostgreSQL, also when it has one that is not granted.
+    /// Prints a reference to a column by its name alone. The innermost level with a column of that name decides, as in
+    /// PostgreSQL, even if the column is not granted.
     pub(super) fn column(&mut self, ident: &Ident) -> Checked {
         let name = self.name(ident)?;
         for scope in self.scopes.iter().rev() {
@@ -106,8 +106,8 @@ impl Printer<'_> {
         Err(Fault::Denied)
     }
 
-    /// Prints a column of ORDER BY or GROUP BY that may be a result column; false if it is none. GROUP BY prefers a
-    /// table's column, so a name that is hidden there is none.
+    /// Prints a name in ORDER BY or GROUP BY if it is a result column; returns false if it is not one. GROUP BY prefers
+    /// a table's column, so the name of a hidden column is not taken for a result column.
     pub(super) fn output(&mut self, ident: &Ident) -> Checked<bool> {
         let name = self.name(ident)?;
         let is_hidden = self.here().iter().any(|relation| relation.shape.hidden.contains(&name));
@@ -118,12 +118,12 @@ impl Printer<'_> {
         Ok(is_output)
     }
 
-    /// The relations of the current level.
+    /// The relations of the innermost level.
     pub(super) fn here(&self) -> &[Relation] {
         self.scopes.last().map(|scope| scope.relations.as_slice()).unwrap_or_default()
     }
 
-    /// Prints `alias.column`. The innermost alias decides, as in PostgreSQL.
+    /// Prints `alias.column`. The innermost relation with that alias decides, as in PostgreSQL.
     pub(super) fn qualified_column(&mut self, alias: &Ident, column: &Ident) -> Checked {
         let (alias, column) = (self.name(alias)?, self.name(column)?);
         if !self.relation(&alias)?.shape.has(&column) {
@@ -133,17 +133,17 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Finds what an alias stands for.
+    /// Finds the relation of an alias.
     pub(super) fn relation(&self, alias: &str) -> Checked<&Relation> {
         let relations = self.scopes.iter().rev().flat_map(|scope| &scope.relations);
         relations.into_iter().find(|relation| relation.alias == alias).ok_or(Fault::Denied)
     }
 
-    /// Adds a relation to the current level.
+    /// Adds a relation to the innermost level.
     pub(in crate::db) fn bring(&mut self, alias: String, shape: Shape) -> Checked {
         let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
         if scope.relations.iter().any(|relation| relation.alias == alias) {
-            return self.refuse(shown(&alias), "each table of a FROM needs an alias of its own");
+            return self.refuse(shown(&alias), "each table in FROM needs its own alias");
         }
         scope.relations.push(Relation { alias, shape });
         Ok(())
@@ -177,7 +177,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Checks that columns of a table may be filled or changed, and returns the name.
+    /// Checks that a statement may fill or change a column of a table.
     pub(super) fn writable(&self, table: &str, column: &str, operation: Operation) -> Checked {
         match self.names {
             Names::Granted(catalogue) => {

@@ -1,15 +1,14 @@
-//! SELECT itself: the list, WHERE, GROUP BY, HAVING, WINDOW.
-
-use sqlparser::ast::{
-    Distinct, Expr, Function, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectNamePart,
-    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
-};
+//! SELECT: its list, WHERE, GROUP BY, HAVING and WINDOW.
 
 use super::printer::Printer;
 use super::scope::Shape;
 use crate::db::gate::fault::Checked;
 use crate::db::quoted;
 use crate::limits;
+use sqlparser::ast::{
+    Distinct, Expr, Function, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectNamePart,
+    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
+};
 
 impl Printer<'_> {
     /// Prints a SELECT into the current scope and returns its columns.
@@ -33,8 +32,8 @@ impl Printer<'_> {
         Ok(shape)
     }
 
-    /// Refuses the parts of a SELECT that other databases have, and INTO. Names every field, so that a new one of the
-    /// parser does not compile until it is judged.
+    /// Refuses INTO and the parts of a SELECT that only other databases have. Names every field, so that a new field of
+    /// the parser does not compile until somebody decides whether to accept it.
     fn plain(&self, select: &Select) -> Checked {
         let Select {
             select_token: _,
@@ -95,7 +94,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Prints a list of results, of SELECT or RETURNING, and returns their names; an empty name is no name.
+    /// Prints the list of SELECT or RETURNING and returns the names of the results. An empty name means no name.
     pub(super) fn projection(&mut self, items: &[SelectItem]) -> Checked<Shape> {
         let mut shape = Shape::default();
         self.list(items, |printer, item| printer.item(item, &mut shape))?;
@@ -119,7 +118,7 @@ impl Printer<'_> {
                 shape.columns.push(name);
             }
             SelectItem::ExprWithAliases { .. } => {
-                return self.refuse("several aliases", "one alias for each result");
+                return self.refuse("several aliases", "write one alias for each result");
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                 self.plain_wildcard(options)?;
@@ -163,10 +162,10 @@ impl Printer<'_> {
         self.absent(!is_plain, "an option of *")
     }
 
-    /// The name that PostgreSQL gives a result without AS. Where its rules are long there is none here.
+    /// The name that PostgreSQL gives a result without AS; empty for expressions whose rule is complicated.
     fn implied_name(&mut self, expr: &Expr) -> Checked<String> {
         match expr {
-            // These two are printed as other functions, which must not show.
+            // These two are printed as other functions but must keep their own names.
             Expr::Substring { .. } => Ok("substring".to_owned()),
             Expr::Position { .. } => Ok("position".to_owned()),
             Expr::Identifier(ident) => self.name(ident),
@@ -251,7 +250,7 @@ fn refuse_named(printer: &mut Printer<'_>, name: &Ident) -> Checked {
     printer.refuse(format!("WINDOW … AS {name}"), "write the window in parentheses")
 }
 
-/// How many grouping sets one expression of GROUP BY spells out to.
+/// The number of grouping sets that one expression of GROUP BY expands to.
 fn grouping_sets(expression: &Expr) -> usize {
     match expression {
         Expr::GroupingSets(sets) => sets.len().max(1),

@@ -1,21 +1,20 @@
-//! Short text: patterns, separators, and what is searched for.
+//! Short text: patterns, separators, and texts that are searched for.
 //!
-//! PostgreSQL compares a pattern at every position of a text and does not look for a cancel meanwhile: two texts of
-//! 8 MiB keep a server busy for hours after its client has gone. So one of the two must be short: a literal, or a
-//! parameter that whoever sends the statement checks, see `short_parameters`.
-
-use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
-};
+//! PostgreSQL compares a pattern at every position of a text and does not check for a cancel meanwhile. Two texts of 8
+//! MiB keep a server busy for hours after its client has disconnected. So the pattern must be short: a short literal,
+//! or a parameter, whose value is checked when it is bound (see `short_parameters`).
 
 use super::literal::string;
 use super::printer::Printer;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
+};
 
 impl Printer<'_> {
-    /// Checks that an expression is short text, and notes the parameters that it depends on.
+    /// Checks that an expression is short text, and records the parameters in it, whose values must be short.
     pub(super) fn short(&mut self, what: &str, expr: &Expr) -> Checked {
         let mut pieces = 0_usize;
         if self.is_short(expr, &mut pieces) && pieces <= limits::SQL_SHORT_TEXT_PIECES_MAX {
@@ -23,7 +22,7 @@ impl Printer<'_> {
         }
         let max = limits::SQL_SHORT_TEXT_BYTES_MAX;
         let rule =
-            format!("its pattern or separator must be a literal or a parameter, of at most {max} bytes");
+            format!("its pattern or separator must be a literal or a parameter of at most {max} bytes");
         self.refuse(shown(what), rule)
     }
 
@@ -33,7 +32,7 @@ impl Printer<'_> {
             Expr::Value(value) => match &value.value {
                 Value::Null => true,
                 Value::Placeholder(name) => {
-                    // A name that is no number is refused when it is printed.
+                    // A malformed number is refused later, when the parameter is printed.
                     self.short.extend(name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok()));
                     true
                 }

@@ -1,15 +1,14 @@
-//! A stack for the parser.
+//! The parser's stack.
 //!
-//! sqlparser recurses, and a level of `(SELECT` takes it tens of kilobytes; a guest's call leaves a guard at most 1 MiB
-//! of a fiber. So parsing, walking and dropping a tree happen on a thread of their own, whose stack holds the deepest
-//! statement that the limits admit. It costs some 30 µs. What panics there is refused here.
-
-use sqlparser::tokenizer::Location;
+//! sqlparser recurses and takes tens of kilobytes of stack for a level of `(SELECT`, while a guest's call leaves a
+//! guard at most 1 MiB of its fiber. So a tree is parsed, walked and dropped on a thread of its own, whose stack fits
+//! the deepest statement that the limits allow. The thread costs about 30 µs. A panic on it becomes a refusal.
 
 use crate::db::gate::fault::{Checked, Fault};
 use crate::limits::SQL_STACK_BYTES;
+use sqlparser::tokenizer::Location;
 
-/// Runs a step on a stack of its own.
+/// Runs a step on a thread with a large stack.
 pub(in crate::db) fn with_room<T: Send>(step: impl FnOnce() -> Checked<T> + Send) -> Checked<T> {
     let refused = |rule| Err(Fault::invalid(Location { line: 1, column: 1 }, "statement", rule));
     std::thread::scope(|scope| {
@@ -19,7 +18,7 @@ pub(in crate::db) fn with_room<T: Send>(step: impl FnOnce() -> Checked<T> + Send
             .spawn_scoped(scope, step)
         {
             Ok(thread) => thread.join().unwrap_or_else(|_| refused("could not be parsed")),
-            Err(_) => refused("the host has no room to parse it now"),
+            Err(_) => refused("the host cannot start a thread to parse it now"),
         }
     })
 }

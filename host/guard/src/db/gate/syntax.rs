@@ -1,13 +1,12 @@
-//! Functions that have a syntax of their own, and the kinds of expressions that are refused.
-
-use sqlparser::ast::{CeilFloorKind, DateTimeField, Expr, ObjectName};
+//! Functions with their own syntax, and the kinds of expressions that are refused.
 
 use super::printer::Printer;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
+use sqlparser::ast::{CeilFloorKind, DateTimeField, Expr, ObjectName};
 
 impl Printer<'_> {
-    /// Prints functions that have a syntax of their own, as the plain functions they are, and refuses the rest.
+    /// Prints functions with their own syntax as calls of plain functions, and refuses all other expressions.
     pub(super) fn syntax(&mut self, expr: &Expr) -> Checked {
         match expr {
             Expr::Extract { field, syntax: _, expr } => self.extract(field, expr),
@@ -34,7 +33,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Refuses the rest, each kind with a sentence.
+    /// Refuses an expression with a sentence for its kind.
     fn refused(&self, expr: &Expr) -> Checked {
         match expr {
             Expr::SimilarTo { .. } | Expr::RLike { .. } => {
@@ -56,7 +55,7 @@ impl Printer<'_> {
             Expr::MatchAgainst { .. } | Expr::OuterJoin(_) | Expr::Prior(_) | Expr::Lambda(_) => {
                 self.absent(true, "another database's expression")
             }
-            // Printed above and in `expression.rs`; named so that a new kind does not compile.
+            // These are printed above or in `expression.rs`. They are named so that a new kind does not compile.
             Expr::Extract { .. }
             | Expr::Position { .. }
             | Expr::Substring { .. }

@@ -1,20 +1,20 @@
-//! The types that can be cast to: those that a plugin's columns can have.
+//! The types that SQL text can cast to: those that a plugin's columns can have.
 //!
-//! A type name is a call of that type's input function. Left out: `regclass` and its kin, which look names up in the
-//! catalogue and tell what exists; `xml`, `tsvector`, `jsonpath`, `xid` and all else that no column can have.
-
-use sqlparser::ast::{
-    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
-};
+//! A cast calls the type's input function. The list leaves out `regclass` and its kin, which look up names in the
+//! system catalogs and reveal what exists, and `xml`, `tsvector`, `jsonpath`, `xid` and other types that no column can
+//! have.
 
 use super::printer::Printer;
 use super::scope::Names;
 use crate::db::gate::fault::Checked;
 use crate::db::{quoted, shown};
 use crate::limits::SQL_TYPE_LENGTH_MAX;
+use sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
+};
 
 impl Printer<'_> {
-    /// A type as SQL.
+    /// Checks a type and returns it as SQL.
     pub(in crate::db) fn data_type(&mut self, data_type: &DataType) -> Checked<String> {
         if let DataType::Array(element) = data_type {
             return match element {
@@ -33,7 +33,8 @@ impl Printer<'_> {
         }
     }
 
-    /// A type that the parser knows by no keyword: PostgreSQL's network addresses, and enums of the plugin's schema.
+    /// Checks a type for which the parser has no keyword: a network address of PostgreSQL, or an enum of the plugin's
+    /// schema.
     fn named_type(&mut self, name: &ObjectName, modifiers: &[String]) -> Checked<String> {
         self.absent(!modifiers.is_empty(), "a modifier of this type")?;
         let (schema, name) = self.dotted(name)?;
@@ -47,7 +48,7 @@ impl Printer<'_> {
         }
         let is_own = match self.names {
             Names::Granted(catalogue) => catalogue.has_enum(&name),
-            // A migration may use any type that its own schema has; PostgreSQL's own are all named above.
+            // A migration may use any type of its own schema. PostgreSQL's own types are all handled before.
             Names::Own(_) => schema.is_some() || !is_built_in(&name),
         };
         if schema.is_none_or(|schema| schema == own) && is_own {
@@ -57,7 +58,8 @@ impl Printer<'_> {
     }
 }
 
-/// Names that would be looked up in the plugin's schema and are better refused with a sentence.
+/// Whether a name is one of PostgreSQL's own types. Refusing it gives a better error than looking it up in the plugin's
+/// schema.
 fn is_built_in(name: &str) -> bool {
     name.starts_with("reg")
         || name.starts_with("pg_")
@@ -116,7 +118,7 @@ fn digits(precision: Option<u64>) -> String {
 fn size(length: Option<&CharacterLength>) -> Option<String> {
     match length {
         None => Some(String::new()),
-        // `char(n)` pads: the length is a size, and a long one a bomb.
+        // `char(n)` pads a value to its length, so a large length takes much memory.
         Some(CharacterLength::IntegerLength { length, unit: None }) if *length <= SQL_TYPE_LENGTH_MAX => {
             Some(format!("({length})"))
         }

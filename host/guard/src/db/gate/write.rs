@@ -1,15 +1,14 @@
-//! Statements that write, with the rights that each column needs. INSERT is in `insert.rs`.
-
-use sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Query, SelectItem, SetExpr, Statement,
-    TableFactor, TableWithJoins, Update, UpdateTableFromKind,
-};
+//! Statements that write, with a check of the right to each column. INSERT is in `insert.rs`.
 
 use super::printer::Printer;
 use super::scope::Scope;
 use crate::db::catalogue::Operation;
 use crate::db::gate::fault::Checked;
 use crate::db::{quoted, shown};
+use sqlparser::ast::{
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Query, SelectItem, SetExpr, Statement,
+    TableFactor, TableWithJoins, Update, UpdateTableFromKind,
+};
 
 impl Printer<'_> {
     /// Prints a statement that writes.
@@ -19,16 +18,16 @@ impl Printer<'_> {
             Statement::Update(update) => self.update(update),
             Statement::Delete(delete) => self.delete(delete),
             Statement::Query(query) => self.with_write(query),
-            _ => self.refuse("this statement", "INSERT, UPDATE and DELETE write"),
+            _ => self.refuse("this statement", super::WRITE_RULE),
         }
     }
 
-    /// Prints WITH before a statement that writes: the parser makes a query of it.
+    /// Prints WITH before a statement that writes, which the parser represents as a query.
     fn with_write(&mut self, query: &Query) -> Checked {
         let (SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement)) =
             query.body.as_ref()
         else {
-            return self.refuse("a statement that does not write", "INSERT, UPDATE and DELETE write");
+            return self.refuse("a statement that does not write", super::WRITE_RULE);
         };
         let is_bare = query.order_by.is_none()
             && query.limit_clause.is_none()
@@ -160,7 +159,7 @@ impl Printer<'_> {
         if let Some(alias) = alias
             && !alias.columns.is_empty()
         {
-            return self.refuse(shown(&name), "the changed table's alias has no columns");
+            return self.refuse(shown(&name), "the changed table's alias must have no columns");
         }
         self.alias(alias.as_ref(), name.clone(), shape)?;
         Ok(name)

@@ -1,6 +1,5 @@
-//! Statements made to exhaust the parser, the walk or the planner. Those for the stack run on half of what is given.
-
-use sqlparser::keywords::ALL_KEYWORDS;
+//! Tests of statements that try to exhaust the parser, the walk or the planner. The tests of the stack run on half of
+//! the stack that the gate provides.
 
 use super::super::super::Refusal;
 use super::super::super::catalogue::Catalogue;
@@ -8,22 +7,26 @@ use super::super::super::migration::Migration;
 use super::super::lex;
 use super::{ReadStatement, WriteStatement, catalogue, read};
 use crate::limits;
+use sqlparser::keywords::ALL_KEYWORDS;
 
 fn on_half_the_stack(step: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(limits::SQL_STACK_BYTES / 2).spawn(step).unwrap().join().unwrap();
 }
 
-/// Both gates on the thread of the caller.
+/// Runs both gates on the thread of the caller.
 fn gates(sql: &str) {
     let read = ReadStatement::checked(&catalogue(), sql);
     let written =
         WriteStatement::checked(&catalogue(), &sql.replacen("SELECT", "DELETE FROM drafts WHERE", 1));
-    assert!(read.is_err() || !sql.is_empty(), "nothing is no statement");
-    assert!(written.is_err() || sql.len() <= limits::SQL_BYTES_MAX, "a text too long is no statement");
+    assert!(read.is_err() || !sql.is_empty(), "an empty text is not a statement");
+    assert!(
+        written.is_err() || sql.len() <= limits::SQL_BYTES_MAX,
+        "a text that is too long must be refused"
+    );
 }
 
 #[test]
-fn nested_and_chained_text_is_refused_or_passes_on_half_the_stack() {
+fn nested_and_chained_text_does_not_overflow_half_the_stack() {
     let repeated = |before: &str, middle: &str, after: &str, times: usize| {
         format!("SELECT {}1{}{}", before.repeat(times), middle, after.repeat(times))
     };
@@ -120,7 +123,7 @@ fn nested_and_chained_text_is_refused_or_passes_on_half_the_stack() {
 }
 
 #[test]
-fn every_keyword_repeated_is_refused_or_passes_on_half_the_stack() {
+fn every_keyword_repeated_does_not_overflow_half_the_stack() {
     on_half_the_stack(|| {
         let catalogue = catalogue();
         for keyword in ALL_KEYWORDS {
@@ -154,7 +157,7 @@ fn refused_with(sql: &str, rule: &str) {
 }
 
 #[test]
-fn doubling_references_to_common_table_expressions_are_counted_spelled_out() {
+fn references_to_common_table_expressions_are_counted_after_expansion() {
     let doubled = |levels: usize| {
         let mut sql = "WITH c0 AS (SELECT 1 AS x)".to_owned();
         for level in 1..=levels {
@@ -171,7 +174,7 @@ fn doubling_references_to_common_table_expressions_are_counted_spelled_out() {
 }
 
 #[test]
-fn grouping_sets_are_counted_spelled_out() {
+fn grouping_sets_are_counted_after_expansion() {
     assert!(read("SELECT 1 FROM drafts GROUP BY CUBE (id, title, body, price, owner, created)").is_ok());
     refused_with(
         "SELECT 1 FROM drafts GROUP BY CUBE (id, title, body, price, owner, created, data)",
@@ -194,9 +197,9 @@ fn grouping_sets_are_counted_spelled_out() {
     );
 }
 
-/// One row for each number: what is at the limit, what is over it.
+/// Each row is a limit and a function that writes a statement with that many of the limited thing.
 #[test]
-fn each_limit_admits_its_number_and_refuses_one_more() {
+fn statement_at_each_limit_is_accepted_and_over_it_refused() {
     let list = |item: &str, times: usize| vec![item; times].join(", ");
     let joined = |times: usize| {
         format!("SELECT 1 FROM {}", (0..times).map(|n| format!("drafts d{n}")).collect::<Vec<_>>().join(", "))
@@ -228,7 +231,7 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
         assert!(read(&at).is_ok(), "{max}: {at} {:?}", read(&at));
         assert!(read(&over).is_err(), "{max}: {over}");
     }
-    // Brackets are counted before the parser runs, each kind, and as many as are open at once.
+    // Before the parser runs, the brackets that are open at once are counted, of every kind.
     for (open, close) in [('(', ')'), ('[', ']'), ('{', '}')] {
         let brackets = |depth: usize| {
             let once = format!("{}{}", open.to_string().repeat(depth), close.to_string().repeat(depth));
@@ -237,7 +240,7 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
         assert!(brackets(limits::SQL_DEPTH_MAX).is_ok(), "{open}");
         assert!(brackets(limits::SQL_DEPTH_MAX + 1).is_err(), "{open}");
     }
-    // Depth and nodes: what counts as one of either is not plain from the text, so there is room below.
+    // The text does not show exactly what counts as a level or a node, so these rows keep some distance from the limit.
     assert!(read(&nested(limits::SQL_DEPTH_MAX / 2)).is_ok());
     assert!(read(&nested(limits::SQL_DEPTH_MAX + 1)).is_err());
     assert!(read(&ored(limits::SQL_NODES_MAX / 2 - 10)).is_ok());
@@ -245,7 +248,7 @@ fn each_limit_admits_its_number_and_refuses_one_more() {
 }
 
 #[test]
-fn long_text_is_refused_before_it_is_read() {
+fn text_over_its_limit_is_refused_before_it_is_tokenized() {
     let huge = "(".repeat(10 * limits::SQL_BYTES_MAX);
     assert!(matches!(
         ReadStatement::parse(&Catalogue::new("s", true, true), &huge),
@@ -254,7 +257,7 @@ fn long_text_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn gate_needs_little_of_its_callers_stack() {
+fn gate_needs_at_most_64_kib_of_its_callers_stack() {
     let sql = format!("SELECT {}1{}", "(SELECT ".repeat(15), ")".repeat(15));
     let thread = std::thread::Builder::new().stack_size(64 * 1024).spawn(move || read(&sql));
     assert!(thread.unwrap().join().unwrap().is_ok());

@@ -1,6 +1,10 @@
-//! Clauses of other databases, each alone in a tree that is otherwise fine. PostgreSQL's parser makes few of them today;
-//! what is refused must not hang on what the next version of it reads.
+//! Clauses of other databases: each row adds one to a tree that is otherwise valid. The parser's PostgreSQL dialect
+//! produces few of them today, but a later version may produce more, and they must still be refused.
 
+use super::super::printer::Printer;
+use super::super::scope::Names;
+use super::catalogue;
+use crate::db::gate::fault::Checked;
 use sqlparser::ast::{
     Delete, ExceptSelectItem, ExcludeSelectItem, Expr, FormatClause, FromTable, Ident, IlikeSelectItem,
     InputFormatClause, Insert, InsertAliases, MultiTableInsertIntoClause, MultiTableInsertType,
@@ -12,12 +16,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::{Dialect, MsSqlDialect, PostgreSqlDialect};
 use sqlparser::parser::Parser;
 
-use super::super::printer::Printer;
-use super::super::scope::Names;
-use super::catalogue;
-use crate::db::gate::fault::Checked;
-
-/// A clause by name, and what puts it into a tree.
+/// A clause's name, and a function that adds the clause to a tree.
 type Clause<T> = (&'static str, fn(&mut T));
 
 fn tree(dialect: &dyn Dialect, sql: &str) -> Statement {
@@ -42,7 +41,7 @@ fn update(sql: &str) -> Update {
     }
 }
 
-fn one() -> Expr {
+fn null() -> Expr {
     Expr::value(Value::Null)
 }
 
@@ -71,7 +70,7 @@ fn read(query: &Query) -> Checked {
     Printer::new(Names::Granted(&catalogue())).query(query).map(drop)
 }
 
-/// The tree passes as it is, and with no single one of the clauses.
+/// Asserts that the plain tree passes, and that it is refused with any one of the clauses.
 fn each_is_refused<T: Clone>(plain: &T, clauses: &[Clause<T>], gate: impl Fn(&T) -> Checked) {
     assert_eq!(gate(plain), Ok(()));
     let passed = clauses.iter().filter(|(_, add)| {
@@ -88,7 +87,7 @@ const INSERT: &[Clause<Insert>] = &[
     ("no INTO", |insert| insert.into = false),
     ("OVERWRITE", |insert| insert.overwrite = true),
     ("SET", |insert| insert.assignments = update("UPDATE drafts SET id = 1").assignments),
-    ("PARTITION", |insert| insert.partitioned = Some(vec![one()])),
+    ("PARTITION", |insert| insert.partitioned = Some(vec![null()])),
     ("columns after PARTITION", |insert| insert.after_columns = vec![id()]),
     ("TABLE", |insert| insert.has_table_keyword = true),
     ("REPLACE INTO", |insert| insert.replace_into = true),
@@ -107,7 +106,7 @@ const INSERT: &[Clause<Insert>] = &[
     }),
     ("WHEN", |insert| {
         insert.multi_table_when_clauses =
-            vec![MultiTableInsertWhenClause { condition: one(), into_clauses: Vec::new() }];
+            vec![MultiTableInsertWhenClause { condition: null(), into_clauses: Vec::new() }];
     }),
     ("ELSE", |insert| insert.multi_table_else_clause = Some(Vec::new())),
     ("OUTPUT", |insert| insert.output = output()),
@@ -125,7 +124,7 @@ fn output() -> Option<sqlparser::ast::OutputClause> {
 const UPDATE: &[Clause<Update>] = &[
     ("OR REPLACE", |update| update.or = Some(SqliteOnConflict::Replace)),
     ("ORDER BY", |update| update.order_by = vec![id().into()]),
-    ("LIMIT", |update| update.limit = Some(one())),
+    ("LIMIT", |update| update.limit = Some(null())),
     ("OUTPUT", |update| update.output = output()),
     ("FROM before SET", |update| update.from = Some(UpdateTableFromKind::BeforeSet(Vec::new()))),
     ("a hint", |update| {
@@ -135,7 +134,7 @@ const UPDATE: &[Clause<Update>] = &[
     }),
     ("WITH (…)", |update| {
         if let TableFactor::Table { with_hints, .. } = &mut update.table.relation {
-            *with_hints = vec![one()];
+            *with_hints = vec![null()];
         }
     }),
     ("PARTITION", |update| {
@@ -148,7 +147,7 @@ const UPDATE: &[Clause<Update>] = &[
 const DELETE: &[Clause<Delete>] = &[
     ("tables", |delete| delete.tables = vec![table()]),
     ("ORDER BY", |delete| delete.order_by = vec![id().into()]),
-    ("LIMIT", |delete| delete.limit = Some(one())),
+    ("LIMIT", |delete| delete.limit = Some(null())),
     ("OUTPUT", |delete| delete.output = output()),
     ("no FROM", |delete| {
         if let FromTable::WithFromKeyword(from) = &delete.from {
@@ -157,7 +156,7 @@ const DELETE: &[Clause<Delete>] = &[
     }),
 ];
 
-/// What can follow a query. After a statement that writes nothing can.
+/// The clauses that can follow a query. None of them can follow a statement that writes.
 const TAIL: &[Clause<Query>] = &[
     ("ORDER BY", |tail| tail.order_by = query("SELECT 1 ORDER BY 1").order_by),
     ("LIMIT", |tail| tail.limit_clause = query("SELECT 1 LIMIT 1").limit_clause),
@@ -166,18 +165,18 @@ const TAIL: &[Clause<Query>] = &[
     ("FOR BROWSE", |tail| tail.for_clause = Some(sqlparser::ast::ForClause::Browse)),
     ("SETTINGS", |tail| tail.settings = Some(Vec::new())),
     ("FORMAT", |tail| tail.format_clause = Some(FormatClause::Null)),
-    ("|> LIMIT", |tail| tail.pipe_operators = vec![PipeOperator::Limit { expr: one(), offset: None }]),
+    ("|> LIMIT", |tail| tail.pipe_operators = vec![PipeOperator::Limit { expr: null(), offset: None }]),
 ];
 
 const SELECT: &[Clause<Select>] = &[
     ("TOP", |select| select.top = mssql("SELECT TOP 1 id FROM drafts").top),
     ("INTO", |select| select.into = mssql("SELECT id INTO x FROM drafts").into),
     ("EXCLUDE", |select| select.exclude = Some(ExcludeSelectItem::Single(table()))),
-    ("PREWHERE", |select| select.prewhere = Some(one())),
-    ("CLUSTER BY", |select| select.cluster_by = vec![one()]),
-    ("DISTRIBUTE BY", |select| select.distribute_by = vec![one()]),
+    ("PREWHERE", |select| select.prewhere = Some(null())),
+    ("CLUSTER BY", |select| select.cluster_by = vec![null()]),
+    ("DISTRIBUTE BY", |select| select.distribute_by = vec![null()]),
     ("SORT BY", |select| select.sort_by = vec![id().into()]),
-    ("QUALIFY", |select| select.qualify = Some(one())),
+    ("QUALIFY", |select| select.qualify = Some(null())),
     ("AS VALUE", |select| select.value_table_mode = Some(ValueTableMode::AsValue)),
     ("FROM first", |select| select.flavor = SelectFlavor::FromFirst),
     ("a hint", |select| {
@@ -187,7 +186,7 @@ const SELECT: &[Clause<Select>] = &[
     }),
     ("WITH (…)", |select| {
         if let TableFactor::Table { with_hints, .. } = &mut select.from[0].relation {
-            *with_hints = vec![one()];
+            *with_hints = vec![null()];
         }
     }),
     ("PARTITION", |select| {
@@ -253,7 +252,7 @@ fn clause_of_another_databases_write_is_refused() {
 fn clause_of_another_databases_select_is_refused() {
     let whole = query("SELECT id FROM drafts");
     each_is_refused(&whole, &TAIL[3..], read);
-    // Parentheses around a query are dropped, and nothing else of what stands there with it.
+    // The gate drops parentheses around a query, but it still checks the clauses after them.
     let inner = query("(SELECT id FROM drafts)");
     each_is_refused(&inner, &TAIL[3..], read);
     let nested = query("SELECT id FROM ((SELECT id FROM drafts)) AS q");

@@ -1,4 +1,4 @@
-//! Statements that must be refused. A row that passes is a hole.
+//! Tests of hostile statements, which must be refused. A row that passes is a security hole.
 
 pub(super) use super::corpus::calls::{CALLS, PLACES};
 pub(super) use super::corpus::reads::{CONSTRUCTS, DENIED, NOT_READS};
@@ -19,7 +19,7 @@ fn statement_that_does_not_read_is_refused_as_a_query() {
 }
 
 #[test]
-fn call_that_is_not_in_a_list_is_refused() {
+fn call_of_an_unlisted_function_is_refused() {
     let rows: Vec<String> = CALLS.iter().map(|call| format!("SELECT {call}")).collect();
     assert_eq!(passed(rows.iter().map(String::as_str), read), Vec::<String>::new());
 }
@@ -34,7 +34,7 @@ fn hidden_call_is_refused_in_every_place() {
 }
 
 #[test]
-fn ungranted_name_is_denied_without_saying_more() {
+fn ungranted_name_is_denied_without_details() {
     let others: Vec<_> = DENIED
         .iter()
         .map(|row| (row, read(row)))
@@ -44,11 +44,11 @@ fn ungranted_name_is_denied_without_saying_more() {
 }
 
 #[test]
-fn construct_that_is_not_in_the_list_is_refused() {
+fn unlisted_construct_is_refused() {
     assert_eq!(passed(CONSTRUCTS.iter().copied(), read), Vec::<String>::new());
 }
 
 #[test]
-fn write_beyond_its_grants_is_refused() {
+fn write_beyond_the_grants_is_refused() {
     assert_eq!(passed(WRITES.iter().copied(), write), Vec::<String>::new());
 }

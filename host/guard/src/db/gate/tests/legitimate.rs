@@ -1,4 +1,4 @@
-//! Statements that plugins write and that must pass, and how they are printed.
+//! Tests of legitimate statements: they must pass, and their printed text has a fixed form.
 
 pub(super) use super::corpus::legitimate::{READS, WRITES};
 use super::{ReadStatement, WriteStatement, catalogue, read, write};
@@ -30,7 +30,7 @@ fn printed_text_is_quoted_qualified_and_parenthesized() {
             "WITH pg_authid AS (SELECT 1 AS x) SELECT x FROM pg_authid",
             "WITH \"cte 1\" AS (SELECT 1 AS \"x\") SELECT \"x\" FROM \"cte 1\" AS \"pg_authid\"",
         ),
-        // Parentheses alone say nothing, and what stands after them stays.
+        // Parentheses alone are dropped. They stay if a clause follows them.
         ("((SELECT 1))", "SELECT 1"),
         ("(SELECT 1) LIMIT 1", "(SELECT 1) LIMIT 1"),
         (
@@ -51,7 +51,7 @@ fn printed_text_is_quoted_qualified_and_parenthesized() {
 }
 
 #[test]
-fn what_follows_inserted_values_is_kept_and_leaves_no_place_for_a_default() {
+fn clause_around_inserted_values_is_printed_and_rules_out_default() {
     for (with, after, printed) in [
         ("WITH x AS (SELECT 1) ", "", ""),
         ("", " ORDER BY 1", " ORDER BY 1"),
@@ -60,8 +60,8 @@ fn what_follows_inserted_values_is_kept_and_leaves_no_place_for_a_default() {
         ("", " FETCH FIRST 1 ROWS ONLY", " LIMIT 1"),
     ] {
         let insert = |value: &str| write(&format!("INSERT INTO drafts (id) {with}VALUES ({value}){after}"));
-        let kept = insert("1").unwrap();
-        assert!(kept.contains("WITH") != with.is_empty() && kept.ends_with(printed), "{kept}");
+        let text = insert("1").unwrap();
+        assert!(text.contains("WITH") != with.is_empty() && text.ends_with(printed), "{text}");
         assert!(insert("DEFAULT").is_err(), "{with}{after}");
     }
     assert!(write("INSERT INTO drafts (id) VALUES (DEFAULT)").is_ok());
@@ -69,7 +69,7 @@ fn what_follows_inserted_values_is_kept_and_leaves_no_place_for_a_default() {
 }
 
 #[test]
-fn parameters_that_are_patterns_are_named_as_short() {
+fn parameters_that_are_patterns_are_reported_as_short() {
     let sql = "SELECT $1::text FROM drafts WHERE title LIKE $3 || '%' AND replace(body, $2, 'x') = $4";
     assert_eq!(ReadStatement::parse(&catalogue(), sql).unwrap().short_parameters(), [2, 3]);
     let sql = "UPDATE drafts SET title = $1 WHERE body LIKE $2";
@@ -78,7 +78,7 @@ fn parameters_that_are_patterns_are_named_as_short() {
 }
 
 #[test]
-fn parameters_are_counted_and_leave_no_gap() {
+fn parameters_are_counted_and_a_gap_is_refused() {
     let statement = ReadStatement::parse(&catalogue(), "SELECT $2::text, $1::text, $2::text").unwrap();
     assert_eq!(statement.parameters(), 2);
     assert!(read("SELECT $1::text, $3::text").is_err());

@@ -1,4 +1,5 @@
-//! Tests of the gate: what is refused, what passes, what is printed, and what would exhaust the parser.
+//! Tests of the gate: statements that are refused, statements that pass, the printed text, and statements that try to
+//! exhaust the parser.
 
 mod bombs;
 mod corpus;
@@ -7,15 +8,14 @@ mod hostile;
 mod legitimate;
 mod round_trip;
 
-use postgres_types::{Kind, Type};
-use sqlparser::tokenizer::Location;
-
 use self::corpus::{catalogue, column, read, write};
 use super::printer::Printer;
 use super::scope::Names;
 use super::{ReadStatement, WriteStatement};
 use crate::db::catalogue::{Catalogue, Operations, Table};
 use crate::refusal::Refusal;
+use postgres_types::{Kind, Type};
+use sqlparser::tokenizer::Location;
 
 #[test]
 fn sql_text_without_its_grant_is_denied() {
@@ -55,7 +55,7 @@ fn refusal_names_construct_position_and_rule() {
 }
 
 #[test]
-fn position_that_the_parser_does_not_tell_is_the_last_that_it_told() {
+fn refusal_without_a_position_reports_the_last_known_one() {
     let catalogue = catalogue();
     let mut printer = Printer::new(Names::Granted(&catalogue));
     printer.see(Location { line: 3, column: 5 });
@@ -65,7 +65,7 @@ fn position_that_the_parser_does_not_tell_is_the_last_that_it_told() {
 }
 
 #[test]
-fn enum_is_of_a_granted_tables_column_or_of_its_elements() {
+fn cast_to_an_enum_is_accepted_only_if_a_column_or_its_elements_have_it() {
     let of = |schema: &str, name: &str| {
         Type::new(name.to_owned(), 90_000, Kind::Enum(vec!["live".to_owned()]), schema.to_owned())
     };

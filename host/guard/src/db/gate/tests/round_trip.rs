@@ -1,16 +1,15 @@
-//! Properties: what is printed is accepted again and printed the same; its tree is the guest's; and mutations of hostile
-//! statements are refused or hold nothing that the lists do not.
+//! Property tests: a printed text is accepted again and printed the same; its tree is the same as the guest's; and
+//! mutated hostile statements are refused or call only listed functions.
 
+use super::super::functions;
+use super::{hostile, legitimate, read, write};
 use proptest::prelude::*;
 use sqlparser::ast::{CaseWhen, CastKind, Expr, SelectItem, SetExpr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::super::functions;
-use super::{hostile, legitimate, read, write};
-
-/// Expressions with as few parentheses as chance gives, over the columns of `drafts`.
+/// Random expressions with few parentheses, over the columns of `drafts`.
 fn expression() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         prop::sample::select(vec![
@@ -91,7 +90,7 @@ fn statement() -> impl Strategy<Value = String> {
     )
 }
 
-/// The one expression of `SELECT … FROM`, without parentheses and with casts in one form.
+/// The only expression of `SELECT … FROM`, without parentheses and with all casts in one form.
 fn tree(sql: &str) -> Option<Expr> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?;
     let Some(Statement::Query(query)) = parsed.into_iter().next() else { return None };
@@ -147,7 +146,7 @@ fn plain(expr: Expr) -> Option<Expr> {
     })
 }
 
-/// Everything that a printed text calls, by its tokens, is in the list.
+/// Whether a printed text calls only listed functions, judged by its tokens.
 fn calls_only_listed_functions(text: &str) -> bool {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().unwrap();
     tokens.windows(3).all(|window| match window {
@@ -157,7 +156,7 @@ fn calls_only_listed_functions(text: &str) -> bool {
                 || ["C", "POSIX", "default"].contains(&name.value.as_str())
         }
         [Token::Word(name), Token::LParen, _] if name.quote_style.is_some() => {
-            // A quoted name before a parenthesis is a call, or a table with its columns.
+            // A quoted name before a parenthesis is a call, or an alias or table with a list of columns.
             functions::kind(&name.value).is_some()
                 || functions::rows(&name.value).is_some()
                 || text.contains(&format!("AS {name} ("))
@@ -171,15 +170,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn printed_statement_is_accepted_again_and_printed_the_same(sql in statement()) {
-        // A statement of chance may hold a LIKE of a LIKE or a count within a count: these the server refuses.
+    fn printed_text_of_a_random_statement_is_stable(sql in statement()) {
+        // The gate refuses some random statements, such as one with a LIKE of a LIKE.
         if let Ok(text) = read(&sql) {
             prop_assert_eq!(read(&text), Ok(text));
         }
     }
 
     #[test]
-    fn printed_expression_has_the_guests_tree(expression in expression()) {
+    fn printed_expression_has_the_same_tree_as_the_guests(expression in expression()) {
         let sql = format!("SELECT {expression} FROM drafts AS d");
         if let (Ok(text), Some(before)) = (read(&sql), tree(&sql)) {
             prop_assert_eq!(Some(before), tree(&text), "{}", text);
@@ -214,7 +213,7 @@ proptest! {
 }
 
 #[test]
-fn every_legitimate_statement_is_accepted_again_and_printed_the_same() {
+fn printed_text_of_a_legitimate_statement_is_stable() {
     for (rows, gate) in [(legitimate::READS, read as fn(&str) -> _), (legitimate::WRITES, write)] {
         for row in rows {
             let text = gate(row).unwrap();

@@ -1,6 +1,6 @@
-//! Rows of calls that must be refused, and of places to hide them in.
+//! Calls that must be refused, and places in a statement to hide them in.
 
-/// Calls with effects, of SQL in strings, or that tell of the server (S4, S5, S6, S9, S11).
+/// Calls that have side effects, run SQL in a string, or reveal the server's state (S4, S5, S6, S9, S11).
 pub const CALLS: &[&str] = &[
     "set_config('statement_timeout', '0', false)",
     "pg_catalog.set_config('role', 'x', false)",
@@ -161,7 +161,7 @@ pub const CALLS: &[&str] = &[
     "[1, 2]",
 ];
 
-/// Where walkers forget to look (S7). `%` is the hidden call.
+/// Places that a walk easily misses (S7). `%` stands for the hidden call.
 pub const PLACES: &[&str] = &[
     "SELECT %",
     "SELECT (((%)))",

@@ -1,6 +1,6 @@
-//! Statements that an author writes, and that must pass.
+//! Legitimate statements, which must pass.
 
-/// Reads of many kinds.
+/// Many kinds of reads.
 pub const READS: &[&str] = &[
     "SELECT 1",
     "SELECT 1, 'it''s', E'a\\nb', $$dollar$$, NULL, TRUE, 1.5e10",
@@ -91,7 +91,7 @@ pub const READS: &[&str] = &[
     "SELECT pg_catalog.lower(title) FROM drafts; -- the end",
 ];
 
-/// Writes of many kinds.
+/// Many kinds of writes.
 pub const WRITES: &[&str] = &[
     "INSERT INTO drafts (id, title) VALUES ($1, $2), (2, DEFAULT)",
     "INSERT INTO drafts (title) SELECT title FROM drafts WHERE id = $1",

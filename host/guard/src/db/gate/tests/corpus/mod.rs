@@ -1,5 +1,5 @@
-//! What the gate is asked in its own tests, and before a server in `host/store/tests/gate_differential`, which includes this
-//! folder: what a plugin could have, and statements by the hundred.
+//! A catalogue and hundreds of statements for the gate's tests. `host/store/tests/gate_differential` includes this
+//! folder and runs the statements against a server.
 
 pub mod calls;
 pub mod legitimate;
@@ -18,8 +18,8 @@ pub fn column(name: &str, data_type: Type) -> Column {
     Column { name: name.to_owned(), data_type, nullable: true, typmod: Typmod::All }
 }
 
-/// What a plugin `blog` could have: a table for everything, one to read, one to append to, one with a secret, and
-/// one with columns of every right.
+/// The catalogue of an imaginary plugin `blog`: a table with every right, one to read, one to append to, one with a
+/// secret column, and one whose columns have different rights.
 pub fn catalogue() -> Catalogue {
     let status = Type::new(
         "status".to_owned(),

@@ -1,6 +1,6 @@
-//! Rows of reads that must be refused.
+//! Reads that must be refused.
 
-/// Writes through a read (S1), keyword tricks (S2), and what no GRANT stops (S3).
+/// Writes that look like reads (S1), tricks with keywords (S2), and statements that no GRANT stops (S3).
 pub const NOT_READS: &[&str] = &[
     "WITH x AS (DELETE FROM drafts RETURNING id) SELECT * FROM x",
     "WITH x AS (UPDATE drafts SET title = 'x' RETURNING id) SELECT * FROM x",
@@ -81,7 +81,7 @@ pub const NOT_READS: &[&str] = &[
     "SELECT 1 \u{1F}SELECT",
 ];
 
-/// Relations, columns and names that are not granted (S9, S10), rows as values and attribute notation.
+/// Reads of tables, columns and names that are not granted (S9, S10), of rows as values, and by attribute notation.
 pub const DENIED: &[&str] = &[
     "SELECT * FROM pg_authid",
     "SELECT * FROM pg_catalog.pg_authid",
@@ -150,7 +150,7 @@ pub const DENIED: &[&str] = &[
     "SELECT * FROM (WITH a AS (SELECT 1 AS x) SELECT * FROM a) q, a",
 ];
 
-/// Constructs of a read that are refused by name.
+/// Constructs of SELECT that are refused by name.
 pub const CONSTRUCTS: &[&str] = &[
     "SELECT (d).title FROM drafts d",
     "SELECT (d.data).title FROM drafts d",

@@ -1,6 +1,6 @@
-//! Statements that write, and must not pass.
+//! Writes that must be refused.
 
-/// Writes that reach beyond their grants, or are no writes (S1, S3, S4, S8).
+/// Statements that write beyond the grants, or do not write (S1, S3, S4, S8).
 pub const WRITES: &[&str] = &[
     "INSERT INTO letters (id, seal) VALUES (1, 'x')",
     "INSERT INTO letters (id, body) VALUES (1, 'x') RETURNING body",
