@@ -1,42 +1,42 @@
 //! Which addresses a plugin's request may reach.
 //!
-//! One table of special-purpose ranges, one policy of the operator, one proof type. Not a resolver and not an
-//! allow-list of hosts: the first is [`palisade_store::http`], the second [`super::http::Allowance`]. Forms that carry
-//! an IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo) are refused whole, also where the inner address
-//! is public: unwrapping would need as many parsers as there are forms. Contract: `wit/http.wit`; tests: below.
+//! A table of special-purpose ranges and the operator's policy decide; [`PublicAddress`] proves that an address passed.
+//! This module resolves no names (`host/store/src/http` does) and lists no allowed hosts ([`crate::http::Allowance`]
+//! does). IPv6 forms that carry an IPv4 address (mapped, NAT64, 6to4, Teredo) are refused even if the inner address is
+//! public, because unwrapping them would take one parser for each form. Contract: `wit/http.wit`; tests: below.
 // tidy: numbers are IANA's, each beside its source in the table
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address that may be dialled: a global one, or one that the operator allows.
+/// An address that the host may connect to: a global one, or one that the operator allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicAddress(IpAddr);
 
-/// Why an address may not be dialled. For the log: the guest learns `access-denied`.
+/// Why the host may not connect to an address. For the log only: the guest sees `access-denied`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPublic {
     /// The address.
     pub address: IpAddr,
-    /// What its range is for.
+    /// What the address's range is reserved for.
     pub purpose: &'static str,
-    /// The document that says so.
+    /// The document that reserves the range.
     pub source: &'static str,
 }
 
-/// What an operator changes about the table.
+/// An operator's exceptions to the table of special-purpose ranges.
 #[derive(Clone, Debug, Default)]
 pub struct AddressPolicy {
-    /// Ranges that may be reached although the table refuses them, such as a service on the loopback.
+    /// Ranges that plugins may reach although the table refuses them, such as a service on the loopback.
     pub allow: Vec<IpNet>,
-    /// Ranges that may not be reached although they are public, such as the operator's own or their NAT64 prefix. Wins
-    /// over `allow`.
+    /// Ranges that plugins may not reach although they are public, such as the operator's own network or NAT64 prefix.
+    /// `deny` wins over `allow`.
     pub deny: Vec<IpNet>,
 }
 
 impl PublicAddress {
-    /// Checks one address. The only way to a `PublicAddress`.
+    /// Checks one address. This is the only constructor of `PublicAddress`.
     pub fn parse(address: IpAddr, policy: &AddressPolicy) -> Result<Self, NotPublic> {
         let within = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
         if within(&policy.deny) {
@@ -66,7 +66,7 @@ impl fmt::Display for NotPublic {
 
 impl std::error::Error for NotPublic {}
 
-/// A range of addresses that is not for everyone.
+/// A range of addresses with a special purpose.
 struct Special {
     net: IpNet,
     purpose: &'static str,
@@ -78,7 +78,7 @@ const fn v4(ip: [u8; 4], len: u8, purpose: &'static str, source: &'static str) -
     Special { net: IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), len)), purpose, source }
 }
 
-/// The first four groups say it all but for the ranges under `::/64`, which differ in the last four.
+/// A range of IPv6 addresses. The last four groups are zero except for the ranges under `::/64`.
 const fn v6(head: [u16; 4], tail: [u16; 4], len: u8, purpose: &'static str, source: &'static str) -> Special {
     let ip = Ipv6Addr::new(head[0], head[1], head[2], head[3], tail[0], tail[1], tail[2], tail[3]);
     Special { net: IpNet::V6(Ipv6Net::new_assert(ip, len)), purpose, source }
@@ -86,9 +86,9 @@ const fn v6(head: [u16; 4], tail: [u16; 4], len: u8, purpose: &'static str, sour
 
 const ZERO: [u16; 4] = [0; 4];
 
-/// The special-purpose registries of IANA with the address blocks that are no unicast at all, narrow ranges before the
-/// wide ones that hold them. Ranges that the registries call globally reachable (AS112, AMT, anycast) are in too: they
-/// lead to whoever is nearest, which is a server of the operator's own network as often as not.
+/// IANA's special-purpose registries and the address blocks that are not unicast, with narrow ranges before the wide
+/// ones that contain them. The table includes ranges that the registries call globally reachable (AS112, AMT, anycast):
+/// they lead to the nearest server, which is often one in the operator's own network.
 #[rustfmt::skip]
 static SPECIAL: &[Special] = &[
     v4([0, 0, 0, 0], 8, "this network", "RFC 791"),
@@ -137,7 +137,7 @@ static SPECIAL: &[Special] = &[
     v6([0xfe80, 0, 0, 0], ZERO, 10, "link local", "RFC 4291"),
     v6([0xfec0, 0, 0, 0], ZERO, 10, "site local", "RFC 3879"),
     v6([0xff00, 0, 0, 0], ZERO, 8, "multicast", "RFC 4291"),
-    // What is left outside of 2000::/3, from which alone global unicast addresses are given out.
+    // The rest of the space outside of 2000::/3. IANA assigns global unicast addresses from 2000::/3 only.
     v6(ZERO, ZERO, 3, "not global unicast", "RFC 4291"),
     v6([0x4000, 0, 0, 0], ZERO, 2, "not global unicast", "RFC 4291"),
     v6([0x8000, 0, 0, 0], ZERO, 1, "not global unicast", "RFC 4291"),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn policy_allows_its_own_ranges_only_and_denies_first() {
+    fn policy_allows_only_its_own_ranges_and_deny_wins_over_allow() {
         let policy = AddressPolicy {
             allow: vec!["127.0.0.0/8".parse().unwrap(), "10.1.0.0/16".parse().unwrap()],
             deny: vec!["10.1.2.0/24".parse().unwrap(), "8.8.8.0/24".parse().unwrap()],

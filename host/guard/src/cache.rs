@@ -1,6 +1,6 @@
 //! Guard of `cache`: keys, tags, lifetimes and sizes.
 //!
-//! Contract: `wit/cache.wit`. The plugin is part of the key as a value of its own, never glued to it by a separator.
+//! Contract: `wit/cache.wit`. The plugin's name is a separate field of a key, never a prefix with a separator.
 
 use crate::limits::{
     CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX,
@@ -24,7 +24,7 @@ pub struct CacheTag {
     tag: String,
 }
 
-/// A value with what is to become of it.
+/// A value to store, with its lifetime and its tags.
 #[derive(Clone, Debug)]
 pub struct CacheEntry {
     value: Vec<u8>,
@@ -33,7 +33,7 @@ pub struct CacheEntry {
 }
 
 impl CacheKey {
-    /// Parses a key that a guest gave.
+    /// Parses a key from a guest.
     pub fn parse(plugin: &PluginName, key: String) -> Result<Self, Refusal> {
         if is_plain(&key, CACHE_KEY_BYTES_MAX) {
             return Ok(Self { plugin: plugin.clone(), key });
@@ -43,19 +43,19 @@ impl CacheKey {
         )))
     }
 
-    /// Whose it is.
+    /// The plugin that the key belongs to.
     pub fn plugin(&self) -> &PluginName {
         &self.plugin
     }
 
-    /// Its text: unique among the keys of its plugin, and no further.
+    /// The key's text, which is unique only among the keys of one plugin.
     pub fn as_str(&self) -> &str {
         &self.key
     }
 }
 
 impl CacheTag {
-    /// Parses a tag that a guest gave.
+    /// Parses a tag from a guest.
     pub fn parse(plugin: &PluginName, tag: String) -> Result<Self, Refusal> {
         if is_plain(&tag, CACHE_TAG_BYTES_MAX) {
             return Ok(Self { plugin: plugin.clone(), tag });
@@ -65,19 +65,19 @@ impl CacheTag {
         )))
     }
 
-    /// Whose it is.
+    /// The plugin that the tag belongs to.
     pub fn plugin(&self) -> &PluginName {
         &self.plugin
     }
 
-    /// Its text.
+    /// The tag's text, which is unique only among the tags of one plugin.
     pub fn as_str(&self) -> &str {
         &self.tag
     }
 }
 
 impl CacheEntry {
-    /// Parses a value and its retention.
+    /// Parses a value, its lifetime and its tags.
     pub fn parse(
         plugin: &PluginName,
         value: Vec<u8>,
@@ -99,22 +99,22 @@ impl CacheEntry {
         Ok(Self { value, ttl: Duration::from_millis(ttl), tags })
     }
 
-    /// The bytes to keep.
+    /// The bytes to store.
     pub fn value(&self) -> &[u8] {
         &self.value
     }
 
-    /// How long.
+    /// How long the cache keeps the entry.
     pub fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    /// Under which tags.
+    /// The tags that the entry can be removed by.
     pub fn tags(&self) -> &[CacheTag] {
         &self.tags
     }
 
-    /// What it takes of the plugin's share under this key, in bytes.
+    /// The bytes that the entry takes of the plugin's share when it is stored under this key.
     pub fn weight(&self, key: &CacheKey) -> u64 {
         let tags: usize = self.tags.iter().map(|tag| tag.tag.len()).fold(0, usize::saturating_add);
         let bytes = self.value.len().saturating_add(key.key.len()).saturating_add(tags);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn key_or_tag_of_another_form_is_refused() {
+    fn malformed_key_or_tag_is_rejected() {
         for key in [
             String::new(),
             "a\0".into(),
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_read_alike_differ_by_plugin() {
+    fn keys_that_would_join_to_the_same_text_differ_by_plugin() {
         let a = CacheKey::parse(&PluginName::parse("a").unwrap(), "b:c".into()).unwrap();
         let ab = CacheKey::parse(&PluginName::parse("a-b").unwrap(), "c".into()).unwrap();
         assert_ne!(a, ab);
     }
 
     #[test]
-    fn weight_is_of_value_key_tags_and_what_an_entry_costs() {
+    fn weight_is_the_sum_of_value_key_tags_and_overhead() {
         let entry =
             CacheEntry::parse(&plugin(), vec![0; 5], None, vec!["ab".into(), "c".into()], &Limits::default())
                 .unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn entry_over_a_bound_is_refused() {
+    fn entry_over_a_limit_is_refused() {
         let entry = |bytes: u64, ttl, tags| {
             CacheEntry::parse(
                 &plugin(),

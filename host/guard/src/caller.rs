@@ -1,36 +1,36 @@
-//! On whose behalf a call runs.
+//! The caller: on whose behalf a call runs.
 
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The principal of a call. The host has identified it before any plugin runs; no plugin can change it.
+/// The principal of a call. The host identifies the caller before any plugin runs, and no plugin can change it.
 #[derive(Clone, Debug, Default)]
 pub enum Caller {
-    /// Nobody in particular: holds what the role `anonymous` holds.
+    /// An unidentified caller, who has the permissions of the role `anonymous`.
     #[default]
     Anonymous,
     /// A user.
     User(Arc<User>),
-    /// The host itself: imports and an operator's command. Holds every permission; plugins see no user.
+    /// The host itself, for imports and for operators' commands. It has every permission, and plugins see no user.
     Host,
 }
 
-/// A user, as far as plugins may know.
+/// The part of a user's record that plugins may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Never reused.
+    /// The user's id. The host never gives it to another user.
     pub id: Uuid,
-    /// For display.
+    /// The user's name, for display.
     pub name: String,
-    /// Names of roles, sorted.
+    /// The names of the user's roles, sorted.
     pub roles: Vec<String>,
 }
 
-/// The role whose permissions callers hold that are nobody in particular.
+/// The role of anonymous callers.
 pub const ANONYMOUS_ROLE: &str = "anonymous";
 
 impl Caller {
-    /// A caller that is this user.
+    /// The caller for a user.
     pub fn user(user: User) -> Self {
         Self::User(Arc::new(user))
     }
@@ -43,7 +43,7 @@ impl Caller {
         }
     }
 
-    /// The roles that count for this caller.
+    /// The names of the roles that give the caller its permissions.
     pub fn roles(&self) -> Vec<String> {
         match self {
             Self::User(user) => user.roles.clone(),

@@ -1,18 +1,19 @@
-//! Guard of `clock`: which time a kind may see.
+//! Guard of `clock`: which time a function of each kind may see.
 //!
-//! Contract: `wit/clock.wit`. Takes no guest input: what it guards is that a query or mutation cannot see real time.
+//! Contract: `wit/clock.wit`. The guard takes no guest input. It makes sure that a query or mutation cannot see real
+//! time.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The clock of one invocation.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
-    /// Stands still.
+    /// A clock that stands still.
     Virtual {
         /// Microseconds since 1970.
         now: i64,
     },
-    /// Runs.
+    /// A clock that follows real time.
     Real {
         /// When the invocation started.
         started: Instant,
@@ -20,12 +21,12 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A clock that stands at the present moment.
+    /// A clock that stands still at the current time.
     pub fn fixed() -> Self {
         Self::Virtual { now: wall() }
     }
 
-    /// A clock that runs.
+    /// A clock that follows real time from now on.
     pub fn running() -> Self {
         Self::Real { started: Instant::now() }
     }
@@ -38,7 +39,7 @@ impl Clock {
         }
     }
 
-    /// Nanoseconds since the invocation started.
+    /// Nanoseconds since the invocation started; always 0 for a clock that stands still.
     pub fn monotonic(&self) -> u64 {
         match self {
             Self::Virtual { .. } => 0,

@@ -1,7 +1,7 @@
 //! Guard of `item`: types, ids, drafts, patches and criteria.
 //!
-//! Contract: `wit/item.wit`. What is here has been checked for form and against the plugin's grant; whether the principal
-//! may see an item is decided where the item is read.
+//! Contract: `wit/item.wit`. These types prove that a value is well-formed and that the plugin's grant covers it.
+//! Whether the caller may see an item is decided where the item is read.
 
 use crate::grant::{ItemGrant, ItemPower};
 use crate::limits::{
@@ -13,27 +13,27 @@ use crate::user::canonical;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// Whether an item is shown.
+/// Who can see an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// To its author and editors.
+    /// Only its author and editors.
     Draft,
-    /// To everybody.
+    /// Everybody.
     Published,
 }
 
-/// Which item types a call may touch.
+/// The item types that a call may use.
 #[derive(Clone, Copy, Debug)]
 pub enum ItemScope<'a> {
-    /// Those of a plugin's grant.
+    /// The types in a plugin's grant.
     Granted(&'a ItemGrant),
-    /// Every type: the host's own API.
+    /// Every type: for the host's own API.
     All,
 }
 
 impl ItemScope<'_> {
-    /// Whether a type may be touched so.
+    /// Whether the scope gives a power over a type.
     pub fn allows(self, item_type: &str, power: ItemPower) -> bool {
         match self {
             Self::All => true,
@@ -41,7 +41,7 @@ impl ItemScope<'_> {
         }
     }
 
-    /// The types that may be touched so; `None` for all.
+    /// The types that the scope gives a power over; `None` for all.
     pub fn types(self, power: ItemPower) -> Option<Vec<String>> {
         match self {
             Self::All => None,
@@ -90,7 +90,7 @@ impl ItemId {
             .ok_or_else(|| Refusal::Invalid("an item id is a UUID of 36 lower-case characters".into()))
     }
 
-    /// Parses at most a page of ids.
+    /// Parses a list of at most one page of ids.
     pub fn parse_many(texts: &[String]) -> Result<Vec<Self>, Refusal> {
         if texts.len() > ITEM_PAGE_MAX {
             return Err(Refusal::Invalid(format!("at most {ITEM_PAGE_MAX} ids a call")));
@@ -104,7 +104,7 @@ impl ItemId {
     }
 }
 
-/// An item's fields: a JSON object within bounds.
+/// An item's fields: a JSON object within the limits of size and nesting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fields(Map<String, Value>);
 
@@ -117,13 +117,13 @@ impl Fields {
     /// Parses JSON text.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, Refusal> {
         limits.check(Limit::ItemFieldsBytes, text.len() as u64)?;
-        // serde_json stops at 128 levels by itself, so the recursion is bounded before ours is checked.
+        // serde_json stops at 128 levels by itself, so its recursion is bounded before our lower limit is checked.
         let value =
             serde_json::from_str(text).map_err(|error| Refusal::Invalid(format!("fields: {error}")))?;
         Self::from_value(value)
     }
 
-    /// Checks a JSON value.
+    /// Checks a JSON value, except for its size.
     pub fn from_value(value: Value) -> Result<Self, Refusal> {
         let Value::Object(map) = value else {
             return Err(Refusal::Invalid("fields: give a JSON object".into()));
@@ -136,7 +136,7 @@ impl Fields {
         }
     }
 
-    /// These fields after a JSON merge patch (RFC 7396).
+    /// Applies a JSON merge patch (RFC 7396) to these fields.
     pub fn patched(mut self, patch: &Self, limits: &Limits) -> Result<Self, Refusal> {
         merge(&mut self.0, &patch.0);
         let value = Value::Object(self.0);
@@ -150,14 +150,14 @@ impl Fields {
     }
 }
 
-/// PostgreSQL's `jsonb` cannot hold NUL, and the parser of the reader recurses.
+/// Refuses NUL, which PostgreSQL's `jsonb` cannot hold, and deep nesting, because the parsers of readers recurse.
 fn check(value: &Value, depth: usize) -> Result<(), Refusal> {
     let Some(deeper) = depth.checked_sub(1) else {
         return Err(Refusal::Invalid(format!("fields: at most {ITEM_FIELDS_DEPTH_MAX} levels of nesting")));
     };
     let nul = |text: &str| {
         if text.contains('\0') {
-            Err(Refusal::Invalid("fields: no text may hold NUL".into()))
+            Err(Refusal::Invalid("fields: no text may contain NUL".into()))
         } else {
             Ok(())
         }
@@ -216,13 +216,13 @@ impl Title {
 /// An item to insert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    /// Its type.
+    /// The item's type.
     pub item_type: ItemType,
-    /// Its title.
+    /// The item's title.
     pub title: Title,
-    /// Whether to show it.
+    /// Who can see the item.
     pub status: Status,
-    /// Its fields.
+    /// The item's fields.
     pub fields: Fields,
 }
 
@@ -233,13 +233,13 @@ pub struct Patch {
     pub title: Option<Title>,
     /// The new status.
     pub status: Option<Status>,
-    /// A merge patch to the fields.
+    /// A merge patch for the fields.
     pub fields: Option<Fields>,
-    /// The revision it was made for.
+    /// The revision that the change is based on. If the item has another one, the change is a conflict.
     pub revision: Option<u32>,
 }
 
-/// In which order to find.
+/// The order of found items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
@@ -249,20 +249,20 @@ pub enum Order {
     Oldest,
 }
 
-/// Which items to find.
+/// The criteria of a search for items.
 #[derive(Clone, Debug)]
 pub struct Criteria {
-    /// Their type.
+    /// The items' type.
     pub item_type: ItemType,
-    /// Their status.
+    /// The items' status; any if absent.
     pub status: Option<Status>,
-    /// What their fields contain.
+    /// JSON that the items' fields must contain.
     pub fields: Option<Fields>,
-    /// In which order.
+    /// The order of the result.
     pub order: Order,
-    /// How many, within bounds.
+    /// The most items to return.
     pub limit: PageSize,
-    /// After which item.
+    /// The item after which the result begins.
     pub after: Option<ItemId>,
 }
 
@@ -288,31 +288,31 @@ impl PageSize {
 /// A stored item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// Its id.
+    /// The item's id.
     pub id: Uuid,
-    /// Its type.
+    /// The item's type.
     pub item_type: String,
-    /// Its title.
+    /// The item's title.
     pub title: String,
-    /// Whether it is shown.
+    /// Who can see the item.
     pub status: Status,
-    /// Its fields.
+    /// The item's fields.
     pub fields: Fields,
-    /// Its revision.
+    /// The item's revision, which grows with each change.
     pub revision: u32,
-    /// Who inserted it.
+    /// The user who inserted the item.
     pub author: Option<Uuid>,
-    /// When it was inserted, in microseconds since 1970.
+    /// When the item was inserted, in microseconds since 1970.
     pub created_at: i64,
-    /// When this revision was made.
+    /// When this revision was written, in microseconds since 1970.
     pub updated_at: i64,
 }
 
 impl Item {
-    /// The draft that a patch makes of this item.
+    /// Applies a patch to this item.
     pub fn patched(&self, patch: &Patch, limits: &Limits) -> Result<Draft, Refusal> {
         if let Some(revision) = patch.revision.filter(|revision| *revision != self.revision) {
-            tracing::debug!(revision, current = self.revision, "a change was made for another revision");
+            tracing::debug!(revision, current = self.revision, "a change is based on another revision");
             return Err(Refusal::Conflict(self.revision));
         }
         Ok(Draft {
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_out_of_bounds_are_refused() {
+    fn fields_that_are_no_object_or_over_a_limit_are_refused() {
         let deep =
             format!("{{\"a\":{}{}}}", "[".repeat(ITEM_FIELDS_DEPTH_MAX), "]".repeat(ITEM_FIELDS_DEPTH_MAX));
         let very_deep = format!("{{\"a\":{}", "[".repeat(100_000));
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_at_the_bounds_are_accepted() {
+    fn fields_at_their_limits_are_accepted() {
         let levels = ITEM_FIELDS_DEPTH_MAX - 1;
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         assert!(fields(&deep).is_ok());
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn scope_names_the_types_of_its_grant_for_each_power() {
+    fn scope_has_the_types_of_its_grant_for_each_power() {
         let grant: ItemGrant =
             toml::from_str("types = { post = [\"read\", \"write\"], page = [\"read\"] }").unwrap();
         let granted = ItemScope::Granted(&grant);
@@ -373,14 +373,14 @@ mod tests {
     }
 
     #[test]
-    fn item_type_over_the_bytes_of_a_name_is_refused_and_one_at_them_is_not() {
+    fn item_type_at_its_limit_is_accepted_and_over_it_refused() {
         let parse = |bytes: usize| ItemType::parse(&"x".repeat(bytes), ItemScope::All, ItemPower::Read);
         assert!(matches!(parse(ITEM_TYPE_BYTES_MAX + 1), Err(Refusal::Invalid(_))));
         assert!(parse(ITEM_TYPE_BYTES_MAX).is_ok());
     }
 
     #[test]
-    fn fields_that_a_patch_makes_too_large_are_refused_and_at_the_bound_they_are_not() {
+    fn patched_fields_at_their_limit_are_accepted_and_over_it_refused() {
         let filled = |bytes: usize| fields(&format!("{{\"b\":\"{}\"}}", "x".repeat(bytes))).unwrap();
         // `{"a":1,"b":""}` has 14 bytes.
         let room = usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() - 14;
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn title_page_size_and_ids_hold_their_bounds() {
+    fn title_page_size_and_ids_are_accepted_only_within_their_limits() {
         for title in [String::new(), "a\n".into(), "x".repeat(ITEM_TITLE_BYTES_MAX + 1)] {
             assert!(Title::parse(&title).is_err());
         }

@@ -1,29 +1,29 @@
-//! JSON text as a value, with the caps that a general parser does not have.
+//! A JSON parser with limits that a general parser does not have.
 //!
-//! Not `serde_json`'s own `Value` parsing: that keeps the last of two equal keys, which another parser in front of the
-//! host may read otherwise, and bounds neither the number of values nor, below 128, their depth.
+//! `serde_json`'s own parser for `Value` does not do: of two equal keys it keeps the last, while another parser in
+//! front of the host may keep the first; it does not limit the number of values, and it allows 128 levels of nesting.
 
 use crate::limits::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Text that is not JSON within the caps.
+/// The error for text that is not JSON within the limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotJson {
-    /// What was found instead.
+    /// What the parser found instead.
     pub found: String,
 }
 
 impl NotJson {
-    /// What the text must be.
+    /// The limits of JSON text, as a sentence.
     pub fn rule() -> String {
         format!("at most {JSON_BYTES_MAX} bytes, {JSON_VALUES_MAX} values and {JSON_DEPTH_MAX} levels")
     }
 }
 
 /// Parses JSON text of at most [`JSON_BYTES_MAX`] bytes, [`JSON_VALUES_MAX`] values and [`JSON_DEPTH_MAX`] levels.
-/// An object that names a key twice is refused.
+/// Refuses an object that contains a key twice.
 pub fn parse(text: &[u8]) -> Result<Value, NotJson> {
     if text.len() > JSON_BYTES_MAX {
         return Err(NotJson { found: format!("{} bytes", text.len()) });
@@ -37,9 +37,9 @@ pub fn parse(text: &[u8]) -> Result<Value, NotJson> {
 }
 
 struct Node<'a> {
-    /// Arrays and objects around this value.
+    /// The number of arrays and objects around this value.
     depth: usize,
-    /// Values read so far.
+    /// The number of values read so far.
     values: &'a mut usize,
 }
 
@@ -128,7 +128,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn text_that_is_not_plain_json_is_refused() {
+    fn malformed_json_is_rejected() {
         for (text, why) in [
             (&b""[..], "EOF"),
             (b"{", "EOF"),
@@ -148,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn text_with_a_private_token_of_the_parser_is_plain_data() {
+    fn private_token_of_serde_json_is_plain_data() {
         let text = br#"{"$serde_json::private::RawValue": "[1]"}"#;
         assert_eq!(parse(text).unwrap(), json!({"$serde_json::private::RawValue": "[1]"}));
     }
 
     #[test]
-    fn text_is_taken_at_its_limits_and_refused_over_them() {
+    fn text_at_its_limits_is_accepted_and_over_them_refused() {
         let nested = |depth| [b"[".repeat(depth), b"]".repeat(depth)].concat();
         assert!(parse(&nested(JSON_DEPTH_MAX)).is_ok());
         assert!(parse(&nested(JSON_DEPTH_MAX + 1)).unwrap_err().found.contains("nested over 64"));

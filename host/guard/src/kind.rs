@@ -1,21 +1,22 @@
-//! Kinds: query, mutation, action. A kind is a world, and a linker that holds exactly that world.
+//! The kinds of functions: query, mutation and action. Each kind has a world, and a linker with exactly that world's
+//! imports.
 //!
-//! The table below says, for each interface, the lowest kind that has it. An interface that a kind does not have is not
-//! linked: where a component imports it all the same, because another of its exports needs it, the import is a trap
-//! that says so.
+//! The table [`INTERFACES`] names the lowest kind that has each interface. The linker of a kind contains no interface
+//! that the kind does not have. A component may still import one because another of its exports needs it; a call to
+//! such an import traps and names the reason.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a function may do.
+/// The kind of a function: what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Reads, from one snapshot, deterministically.
+    /// Reads from one snapshot, deterministically.
     Query,
-    /// Also writes, in one transaction.
+    /// Reads and writes in one transaction.
     Mutation,
-    /// Also reaches servers outside; each call is a transaction of its own.
+    /// Reads, writes and sends requests to other servers. Each of its database calls is a transaction of its own.
     Action,
 }
 
@@ -23,7 +24,7 @@ impl Kind {
     /// Every kind, lowest first.
     pub const ALL: [Self; 3] = [Self::Query, Self::Mutation, Self::Action];
 
-    /// What goes before its name.
+    /// The English article for the kind's name: "a" or "an".
     pub fn article(self) -> &'static str {
         if self == Self::Action { "an" } else { "a" }
     }
@@ -39,9 +40,9 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The package that the contract is.
+/// The WIT package of the contract.
 pub const PACKAGE: &str = "palisade:plugin";
-/// Its version. Later versions with the same first number add to it.
+/// The contract's version. Later versions with the same first number only add to it.
 pub const VERSION: &str = "0.1.0";
 
 /// The lowest kind that has each interface of the contract.
@@ -63,12 +64,12 @@ pub const INTERFACES: &[(&str, Kind)] = &[
     ("http", Kind::Action),
 ];
 
-/// The lowest kind that has an interface of the contract; `None` for one that it does not know.
+/// The lowest kind that has an interface of the contract; `None` for an interface that is not in the contract.
 pub fn lowest(interface: &str) -> Option<Kind> {
     INTERFACES.iter().find(|(name, _)| *name == interface).map(|(_, kind)| *kind)
 }
 
-/// `db` of `palisade:plugin/db@0.1.0`.
+/// The interface's name in an import of the contract: `db` for `palisade:plugin/db@0.1.0`.
 pub fn interface_of(import: &str) -> Option<&str> {
     import.strip_prefix(PACKAGE)?.strip_prefix('/')?.split('@').next()
 }
@@ -94,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn interface_that_the_contract_does_not_have_has_no_kind() {
+    fn interface_outside_of_the_contract_has_no_kind() {
         assert_eq!(lowest("db"), Some(Kind::Query));
         assert_eq!(lowest("http"), Some(Kind::Action));
         assert_eq!(lowest("files"), None);
     }
 
     #[test]
-    fn kind_is_named_with_its_article() {
+    fn each_kind_has_its_english_article() {
         let named = Kind::ALL.map(|kind| format!("{} {kind}", kind.article()));
         assert_eq!(named, ["a query", "a mutation", "an action"]);
     }

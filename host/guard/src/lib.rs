@@ -1,9 +1,10 @@
 //! Guards: parsers that turn guest input into types that have no other constructor.
 //!
-//! One module for each interface of the contract. Guards are pure and synchronous: they know neither wasmtime nor WIT, and
-//! do no I/O. A store takes only what a guard made, so skipping a guard does not compile. Beside them is what they need:
-//! the numbers ([`limits`]), the account of an invocation ([`ledger`]), what a plugin asks for ([`manifest`]) and is
-//! granted ([`grant`]), who calls ([`caller`]) and what a function may do ([`kind`]).
+//! Each interface of the contract has a guard module of its own. Guards are pure and synchronous: they use neither
+//! wasmtime nor WIT and do no I/O. A store accepts only types that a guard makes, so code that skips a guard does not
+//! compile. The other modules are what the guards need: the numbers ([`limits`]), the ledger of an invocation
+//! ([`ledger`]), what a plugin requests ([`manifest`]) and is granted ([`grant`]), the caller ([`caller`]), and what a
+//! function may do ([`kind`]).
 #![cfg_attr(
     not(test),
     deny(

@@ -1,4 +1,4 @@
-//! Guard of `logging`: one line, bounded, with nothing in it that a terminal or a log reader could obey.
+//! Guard of `logging`: a record is one short line without characters that control a terminal or mislead a log reader.
 //!
 //! Contract: `wit/logging.wit`.
 
@@ -6,22 +6,22 @@ use crate::limits::{LOG_FIELD_NAME_BYTES_MAX, LOG_FIELDS_MAX, LOG_RECORD_BYTES_M
 use crate::text::is_unsafe;
 use std::fmt::Write as _;
 
-/// How much a record matters.
+/// How important a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Single steps.
+    /// A single step.
     Trace,
-    /// For finding faults.
+    /// A detail that helps to find a fault.
     Debug,
     /// Normal operation.
     Info,
-    /// Unexpected, dealt with.
+    /// An unexpected event that the plugin handled.
     Warn,
-    /// Failed.
+    /// A failure.
     Error,
 }
 
-/// A record fit to be logged.
+/// A record that is safe to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecord {
     level: Level,
@@ -31,12 +31,12 @@ pub struct LogRecord {
 }
 
 impl LogRecord {
-    /// Makes a record of what a guest said; cuts what is too long.
+    /// Makes a record from a guest's message and fields. Escapes unsafe characters, and cuts what is too long.
     pub fn parse(level: Level, message: &str, fields: &[(String, String)]) -> Self {
         let mut left = LOG_RECORD_BYTES_MAX;
         let mut cut = fields.len() > LOG_FIELDS_MAX;
         let message = escape(message, &mut left, &mut cut);
-        let mut kept = Vec::with_capacity(fields.len().min(LOG_FIELDS_MAX));
+        let mut escaped = Vec::with_capacity(fields.len().min(LOG_FIELDS_MAX));
         for (name, value) in fields.iter().take(LOG_FIELDS_MAX) {
             let name = field_name(name);
             if name.len() > left {
@@ -44,39 +44,39 @@ impl LogRecord {
                 break;
             }
             left = left.saturating_sub(name.len());
-            kept.push((name, escape(value, &mut left, &mut cut)));
+            escaped.push((name, escape(value, &mut left, &mut cut)));
         }
-        Self { level, message, fields: kept, cut }
+        Self { level, message, fields: escaped, cut }
     }
 
-    /// How much it matters.
+    /// How important the record is.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// The message, one line.
+    /// The message, which is one line.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Names and values, each one line.
+    /// The fields' names and values, each of which is one line.
     pub fn fields(&self) -> &[(String, String)] {
         &self.fields
     }
 
-    /// Whether something was cut.
+    /// Whether the record was cut.
     pub fn is_cut(&self) -> bool {
         self.cut
     }
 
-    /// Bytes of all its text.
+    /// The bytes of the record's text: the message and the fields.
     pub fn bytes(&self) -> u64 {
         let fields = self.fields.iter().map(|(name, value)| name.len().saturating_add(value.len()));
         fields.fold(self.message.len(), usize::saturating_add) as u64
     }
 }
 
-/// Copies a text up to `left` bytes, with control characters and what reverses or hides text escaped.
+/// Copies at most `left` bytes of a text, and escapes control characters and characters that reverse or hide text.
 fn escape(text: &str, left: &mut usize, cut: &mut bool) -> String {
     let mut out = String::with_capacity(text.len().min(*left));
     for character in text.chars() {
@@ -96,12 +96,12 @@ fn escape(text: &str, left: &mut usize, cut: &mut bool) -> String {
     out
 }
 
-/// A name of the contract's form: what it begins with counts towards its length, too.
+/// Turns a name into one that the contract allows. An added `field_` counts towards the length.
 fn field_name(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
-    let beginning = if name.starts_with(|first: char| first.is_ascii_lowercase()) { "" } else { "field_" };
+    let prefix = if name.starts_with(|first: char| first.is_ascii_lowercase()) { "" } else { "field_" };
     let rest = name.chars().map(|c| if allowed(c) { c } else { '_' });
-    beginning.chars().chain(rest).take(LOG_FIELD_NAME_BYTES_MAX).collect()
+    prefix.chars().chain(rest).take(LOG_FIELD_NAME_BYTES_MAX).collect()
 }
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn record_over_a_bound_is_cut_and_says_so() {
+    fn record_over_a_limit_is_cut_and_marked_as_cut() {
         let record = LogRecord::parse(Level::Info, &"é".repeat(LOG_RECORD_BYTES_MAX), &[]);
         assert!(record.is_cut() && record.bytes() <= LOG_RECORD_BYTES_MAX as u64);
         let fields = vec![("name".to_owned(), "value".to_owned()); LOG_FIELDS_MAX + 1];
@@ -131,12 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn record_up_to_the_bounds_is_kept_whole() {
+    fn record_at_its_limits_is_not_cut() {
         let text = "x".repeat(LOG_RECORD_BYTES_MAX);
         let record = LogRecord::parse(Level::Info, &text, &[]);
         assert!(!record.is_cut() && record.message() == text);
         assert_eq!(record.bytes(), LOG_RECORD_BYTES_MAX as u64);
-        // The last name fits exactly, the last value is empty.
+        // The last name fits exactly, and its value is empty.
         let short = "x".repeat(LOG_RECORD_BYTES_MAX - 4);
         let field = |name: &str| LogRecord::parse(Level::Info, &short, &[(name.to_owned(), String::new())]);
         assert!(!field("name").is_cut() && field("name").bytes() == LOG_RECORD_BYTES_MAX as u64);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn field_name_of_another_form_is_replaced() {
+    fn malformed_field_name_is_replaced() {
         let fields = [("plugin\n".to_owned(), String::new()), ("Ä b".to_owned(), String::new())];
         let record = LogRecord::parse(Level::Info, "", &fields);
         assert_eq!(record.fields()[0].0, "plugin_");

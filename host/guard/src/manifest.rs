@@ -1,7 +1,7 @@
-//! `palisade.toml`: what a plugin says it is and asks for.
+//! The manifest `palisade.toml`: a plugin's name, exports, taps, settings, and the powers that it requests.
 //!
-//! Reading it grants nothing: what a plugin gets is in [`crate::grant`]. Unknown keys are refused, and every error points
-//! at the line and column it is about.
+//! A manifest grants nothing: [`crate::grant`] decides what the plugin gets. Unknown keys are an error, and every TOML
+//! error names its line and column.
 
 use crate::grant::Grants;
 use crate::kind::Kind;
@@ -20,41 +20,42 @@ use std::time::Duration;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Manifest {
-    /// Who the plugin is.
+    /// The plugin's name, version and files.
     pub plugin: PluginSection,
-    /// The kind of each interface that the component exports, by full name without version: `acme:blog/posts`.
+    /// The kind of each interface that the component exports. The key is the full name without version:
+    /// `acme:blog/posts`.
     #[serde(default)]
     pub exports: BTreeMap<String, Kind>,
     /// The taps that the component exports.
     #[serde(default)]
     pub taps: Taps,
-    /// The powers it asks for.
+    /// The powers that the plugin requests.
     #[serde(default)]
     pub grants: Grants,
-    /// Its settings.
+    /// The plugin's settings.
     #[serde(default, deserialize_with = "variables")]
     pub variables: BTreeMap<String, Declaration>,
-    /// Limits that it lowers for itself: those that it does not name stay the operator's.
+    /// The limits that the plugin lowers for itself. A limit that is not named here keeps the operator's maximum.
     #[serde(default = "Limits::unlimited", deserialize_with = "limits")]
     pub limits: Limits,
 }
 
-/// Who a plugin is.
+/// A plugin's name, version and files.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PluginSection {
-    /// Its name.
+    /// The plugin's name.
     #[serde(deserialize_with = "plugin_name")]
     pub name: PluginName,
-    /// Its version.
+    /// The plugin's version.
     pub version: semver::Version,
-    /// The component, relative to the manifest.
+    /// The component's file, relative to the manifest.
     #[serde(deserialize_with = "inner_path")]
     pub component: PathBuf,
-    /// The folder of its migrations, relative to the manifest. `migrations` unless given.
+    /// The folder of the plugin's migrations, relative to the manifest; `migrations` by default.
     #[serde(default = "default_migrations", deserialize_with = "inner_path")]
     pub migrations: PathBuf,
-    /// One line for people.
+    /// One line that describes the plugin to people.
     #[serde(default)]
     pub description: String,
 }
@@ -75,11 +76,11 @@ pub struct Taps {
     pub cron: Option<CronOptions>,
 }
 
-/// When a tap is asked.
+/// When a tap is called.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TapOptions {
-    /// Lighter taps are asked first; equal ones by plugin name.
+    /// The host calls taps by ascending weight, and taps of equal weight by plugin name.
     #[serde(default)]
     pub weight: i32,
 }
@@ -88,13 +89,13 @@ pub struct TapOptions {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CronOptions {
-    /// Time between two runs: `"30 s"`, `"5 min"`, `"1 h"`.
+    /// The time between two runs: `"30 s"`, `"5 min"`, `"1 h"`.
     #[serde(deserialize_with = "interval")]
     pub every: Duration,
 }
 
 impl Manifest {
-    /// Parses a manifest; `path` is for the error only.
+    /// Parses a manifest. Only errors use `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, String> {
         if text.len() as u64 > MANIFEST_BYTES_MAX {
             return Err(format!("{}: a manifest has at most {MANIFEST_BYTES_MAX} bytes", path.display()));
@@ -110,7 +111,7 @@ impl Manifest {
     }
 }
 
-/// `file:line:column: what is wrong`, in one line.
+/// Formats an error as one line: `file:line:column: what is wrong`.
 pub fn sentence(text: &str, path: &Path, error: &toml::de::Error) -> String {
     let at = error.span().map_or(0, |span| span.start);
     let before = text.get(..at).unwrap_or(text);
@@ -133,7 +134,7 @@ fn plugin_name<'de, D: serde::Deserializer<'de>>(source: D) -> Result<PluginName
     PluginName::parse(&String::deserialize(source)?).map_err(D::Error::custom)
 }
 
-/// A path that stays inside the plugin's folder.
+/// Parses a path that stays inside the plugin's folder.
 fn inner_path<'de, D: serde::Deserializer<'de>>(source: D) -> Result<PathBuf, D::Error> {
     let path = PathBuf::deserialize(source)?;
     if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
@@ -165,7 +166,7 @@ fn variables<'de, D: serde::Deserializer<'de>>(source: D) -> Result<BTreeMap<Str
     }
 }
 
-/// Limits as manifests and policies write them: `memory = "32 MiB"`, `guest-time = "2 s"`, `db-rows = 500`.
+/// Parses limits as manifests and policies write them: `memory = "32 MiB"`, `guest-time = "2 s"`, `db-rows = 500`.
 pub fn limits<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Limits, D::Error> {
     let given = BTreeMap::<String, toml::Value>::deserialize(source)?;
     let mut limits = Limits::unlimited();
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn manifest_with_a_fault_is_refused_with_line_column_and_fix() {
+    fn invalid_manifest_is_rejected_with_line_column_and_rule() {
         for (rest, expected) in [
             ("colour = 1\n", "palisade.toml:5:1: unknown field `colour`"),
             ("[grant]\n", "palisade.toml:5:2: unknown field `grant`"),
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn manifest_with_a_path_outside_is_refused() {
+    fn manifest_with_a_path_outside_of_its_folder_is_refused() {
         for path in ["../x.wasm", "/etc/passwd", "a/../../x"] {
             let text = HEAD.replace("blog.wasm", path);
             assert!(
@@ -269,7 +270,7 @@ mod tests {
         let manifest = Manifest::parse(&format!("{HEAD}{rest}"), Path::new("m")).unwrap();
         assert_eq!(manifest.limits.get(Limit::Memory), 32 * MIB);
         assert_eq!(manifest.limits.get(Limit::DbRows), u64::MAX);
-        let silent = Manifest::parse(HEAD, Path::new("m")).unwrap();
-        assert_eq!(silent.limits, Limits::unlimited(), "what is not said is left to the operator");
+        let minimal = Manifest::parse(HEAD, Path::new("m")).unwrap();
+        assert_eq!(minimal.limits, Limits::unlimited(), "a limit that is not named is the operator's");
     }
 }

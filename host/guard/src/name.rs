@@ -1,7 +1,7 @@
-//! Names that make up other names: a plugin's, and the words it is built of.
+//! The names of plugins, and the forms of words and keys.
 //!
-//! A plugin's name becomes part of a role, a schema, a cache key and a log field, so it has one form and no separators
-//! of theirs: `a:b` can never be taken for plugin `a` with something called `b`.
+//! A plugin's name becomes part of the name of a role, a schema, a cache key and a log field. It contains none of the
+//! separators in those names, so that `a:b` can only mean `b` of the plugin `a`.
 
 use crate::limits::PLUGIN_NAME_BYTES_MAX;
 use std::fmt;
@@ -28,8 +28,8 @@ impl PluginName {
         &self.0
     }
 
-    /// The name with `_` for `-`, as it stands in identifiers of the database. No two names give the same, because a
-    /// name has no `_`.
+    /// The name with `_` instead of `-`, for identifiers in the database. Different names give different identifiers,
+    /// because no name contains `_`.
     pub fn snake(&self) -> String {
         self.0.replace('-', "_")
     }
@@ -47,7 +47,7 @@ pub(crate) fn is_kebab(word: &str) -> bool {
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-/// Whether a text is 1 to `max` bytes without control characters: what every key of the contract must be.
+/// Whether a text is 1 to `max` bytes without control characters, as every key of the contract must be.
 pub fn is_plain(text: &str, max: usize) -> bool {
     !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control)
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plugin_name_of_another_form_is_refused() {
+    fn malformed_plugin_name_is_rejected() {
         let long = "a".repeat(PLUGIN_NAME_BYTES_MAX + 1);
         for name in ["", "a:b", "a_b", "A", "1a", "-a", "a b", "a\0", "ä", "a/b", "a.b", "a\n", &long] {
             assert!(PluginName::parse(name).is_err(), "{name:?}");
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn plugin_name_of_the_right_form_is_accepted() {
+    fn well_formed_plugin_name_is_accepted() {
         let long = "a".repeat(PLUGIN_NAME_BYTES_MAX);
         for name in ["a", "blog", "audit-trail", "a1-", &long] {
             assert!(PluginName::parse(name).is_ok(), "{name:?}");

@@ -1,22 +1,22 @@
-//! Guard of `random`: how much.
+//! Guard of `random`: how many bytes one call may ask for.
 //!
 //! Contract: `wit/random.wit`.
 
 use crate::ledger::Exceeded;
 use crate::limits::{Limit, Limits};
 
-/// A number of random bytes that may be made.
+/// A number of random bytes within the limit of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RandomLength(usize);
 
 impl RandomLength {
-    /// Checks one call's length.
+    /// Checks the number of bytes that a call asks for.
     pub fn parse(length: u32, limits: &Limits) -> Result<Self, Exceeded> {
         limits.check(Limit::RandomCallBytes, u64::from(length))?;
         Ok(Self(length as usize))
     }
 
-    /// The length in bytes.
+    /// The number of bytes.
     pub fn bytes(self) -> usize {
         self.0
     }

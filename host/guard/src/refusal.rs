@@ -1,69 +1,69 @@
-//! What a host call answers a guest with when it does not do what the guest asked for.
+//! Refusals: why a host call did not do what the guest asked for.
 //!
-//! Every interface maps it to its own `error` through one door, `convert_error` in the host's `api/`. Each case says one
-//! sentence for its reader; what only the log may know stays in [`Refusal::Other`].
+//! Each interface converts a refusal to its own `error` in one function, `convert_error` in `host/src/api`. The text of
+//! a case is one sentence for its reader. What only the log may know is in [`Refusal::Other`].
 
 use crate::ledger::Exceeded;
 use crate::violation::Violation;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a host call did not do what a guest asked for. Private to the host: guests see their interface's own error.
+/// Why a host call did not do what a guest asked for. Guests never see this type, only their interface's own error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The grants or the principal's permissions do not cover it. Says nothing about existence.
+    /// The plugin's grants or the caller's permissions do not cover the call. Does not tell whether the thing exists.
     #[error("access denied")]
     Denied,
-    /// An argument is not acceptable; the sentence names the rule.
+    /// An argument is invalid. The sentence names the rule.
     #[error("{0}")]
     Invalid(String),
-    /// A limit of the invocation.
+    /// The call exceeds a limit of the invocation.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
-    /// No such item can be seen.
+    /// The caller can see no such item.
     #[error("not found")]
     NotFound,
-    /// The item has this revision.
+    /// The change is based on another revision; the item has this one.
     #[error("the item is at revision {0}")]
     Conflict(u32),
-    /// A rule of a table.
+    /// The statement violates a constraint of a table.
     #[error("constraint violation")]
     Violation(Violation),
-    /// A lost serialization race: the invocation must run again.
+    /// The transaction lost a serialization race, and the invocation must run again.
     #[error("lost a serialization race")]
     Serialization,
-    /// It took too long.
+    /// The call took too long.
     #[error("timeout")]
     Timeout,
-    /// No connection to a server outside.
+    /// The host could not connect to another server.
     #[error("connection failed")]
     ConnectionFailed,
-    /// The database is out of reach.
-    #[error("the database is out of reach: {0}")]
+    /// The host cannot reach the database.
+    #[error("the database is unreachable: {0}")]
     Unavailable(String),
-    /// No connection to the database came free in time.
-    #[error("no connection to the database came free in time")]
+    /// All connections to the database stayed in use for too long.
+    #[error("no connection to the database became free in time")]
     Busy,
-    /// The database was lost while a change was committed.
-    #[error("the database was lost while a change was committed: {0}")]
+    /// The connection was lost during a commit, so whether the change is stored is unknown.
+    #[error("the connection to the database was lost during a commit: {0}")]
     InDoubt(String),
-    /// Anything else: what the guest may know, and what only the log may know.
+    /// Any other failure, with one text for the guest and one for the log.
     #[error("{guest}: {log}")]
     Other {
-        /// For the guest: a code.
+        /// A code for the guest.
         guest: Cow<'static, str>,
-        /// For the log.
+        /// A sentence for the log.
         log: String,
     },
 }
 
 impl Refusal {
-    /// A failure of the host of which the guest learns nothing.
+    /// A failure of the host that only the log describes. The guest sees the code `internal`.
     pub fn internal(log: impl fmt::Display) -> Self {
         Self::Other { guest: Cow::Borrowed("internal"), log: log.to_string() }
     }
 
-    /// The text of the contract's `other` case; the log gets the rest.
+    /// Logs the refusal and returns the text for the contract's `other` case.
     pub fn into_other(self) -> String {
         tracing::warn!(target: "palisade::refusal", reason = %self, "a host call failed");
         match self {

@@ -1,6 +1,6 @@
 //! Guard of `request-context`: keys and request ids.
 //!
-//! Contract: `wit/request-context.wit`. As in [`super::cache`], the plugin is part of a key as a value of its own.
+//! Contract: `wit/request-context.wit`. As in [`super::cache`], the plugin's name is a separate field of a key.
 
 use crate::limits::{CONTEXT_KEY_BYTES_MAX, REQUEST_ID_BYTES_MAX};
 use crate::name::{PluginName, is_plain};
@@ -14,7 +14,7 @@ pub struct ContextKey {
 }
 
 impl ContextKey {
-    /// Parses a key that a guest gave.
+    /// Parses a key from a guest.
     pub fn parse(plugin: &PluginName, key: String) -> Result<Self, Refusal> {
         if is_plain(&key, CONTEXT_KEY_BYTES_MAX) {
             return Ok(Self { plugin: plugin.clone(), key });
@@ -24,31 +24,31 @@ impl ContextKey {
         )))
     }
 
-    /// Whose it is.
+    /// The plugin that the key belongs to.
     pub fn plugin(&self) -> &PluginName {
         &self.plugin
     }
 
-    /// Bytes of the key.
+    /// The bytes of the key's text.
     pub fn bytes(&self) -> u64 {
         self.key.len() as u64
     }
 }
 
-/// Names a request in logs: 1 to 64 visible ASCII characters.
+/// The id of a request in logs: 1 to 64 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(String);
 
 impl RequestId {
-    /// Takes the id that a caller gave, when it is of the right form.
+    /// Parses an id from a caller; `None` if it is malformed.
     pub fn parse(id: &str) -> Option<Self> {
-        let form = !id.is_empty()
+        let is_well_formed = !id.is_empty()
             && id.len() <= REQUEST_ID_BYTES_MAX
             && id.bytes().all(|byte| byte.is_ascii_graphic());
-        form.then(|| Self(id.into()))
+        is_well_formed.then(|| Self(id.into()))
     }
 
-    /// A new id.
+    /// A new random id.
     pub fn random() -> Self {
         Self(uuid::Uuid::now_v7().to_string())
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn context_key_of_another_form_is_refused() {
+    fn malformed_context_key_is_rejected() {
         let plugin = PluginName::parse("blog").unwrap();
         for key in [String::new(), "a\0".into(), "a\n".into(), "x".repeat(CONTEXT_KEY_BYTES_MAX + 1)] {
             assert!(ContextKey::parse(&plugin, key).is_err());
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn request_id_of_another_form_is_replaced() {
+    fn malformed_request_id_is_rejected() {
         for id in ["", "a b", "a\n", "é", &"x".repeat(REQUEST_ID_BYTES_MAX + 1)] {
             assert_eq!(RequestId::parse(id), None, "{id:?}");
         }

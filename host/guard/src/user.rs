@@ -38,11 +38,11 @@ pub struct Permission(String);
 impl Permission {
     /// Parses a name: `[a-z][a-z0-9:._-]*`.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
-        let form = name.starts_with(|first: char| first.is_ascii_lowercase())
+        let is_well_formed = name.starts_with(|first: char| first.is_ascii_lowercase())
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b":._-".contains(&byte));
-        if form && name.len() <= PERMISSION_BYTES_MAX {
+        if is_well_formed && name.len() <= PERMISSION_BYTES_MAX {
             return Ok(Self(name.into()));
         }
         Err(Refusal::Invalid(format!(
@@ -56,7 +56,7 @@ impl Permission {
     }
 }
 
-/// A role's name. Operators give roles, and plugins read them in profiles.
+/// A role's name. Operators give roles to users, and plugins see the roles in a user's profile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Role(String);
 
@@ -77,7 +77,7 @@ impl Role {
     }
 }
 
-/// A UUID written as PostgreSQL and the contract write it; no braces, no upper case, no 32 digits.
+/// Parses a UUID in the form that PostgreSQL and the contract use: lower case, with hyphens, without braces.
 pub(crate) fn canonical(text: &str) -> Option<Uuid> {
     let id = Uuid::try_parse(text).ok()?;
     let mut buffer = Uuid::encode_buffer();
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn id_of_another_form_is_refused() {
+    fn malformed_id_is_rejected() {
         for id in [
             "",
             "x",
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn permission_of_another_form_is_refused() {
+    fn malformed_permission_is_rejected() {
         let long = "a".repeat(PERMISSION_BYTES_MAX + 1);
         for name in ["", "A", ":a", "a b", "a\0", "a/b", "é", &long] {
             assert!(Permission::parse(name).is_err(), "{name:?}");
@@ -113,8 +113,9 @@ mod tests {
             assert!(Permission::parse(name).is_ok(), "{name:?}");
         }
     }
+
     #[test]
-    fn role_of_another_form_is_refused() {
+    fn malformed_role_is_rejected() {
         let long = "a".repeat(ROLE_BYTES_MAX + 1);
         for name in ["", "A", "-a", "a:b", "a_b", "a.b", "a b", "a\0", "é", &long] {
             assert!(Role::parse(name).is_err(), "{name:?}");

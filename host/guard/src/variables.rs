@@ -1,6 +1,6 @@
-//! Guard of `variables`: names that the manifest declares, values of their declared type.
+//! Guard of `variables`: a name must be declared in the manifest, and a value must have the declared type.
 //!
-//! Contract: `wit/variables.wit`. A [`Setting`] can only be made from a declaration and a value that fits it.
+//! Contract: `wit/variables.wit`. A [`Setting`] can only be made from a declaration and a value of its type.
 
 use crate::limits::{Limit, Limits};
 use crate::refusal::Refusal;
@@ -21,13 +21,13 @@ pub enum Value {
     Text(String),
 }
 
-/// A type of variables.
+/// The type of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VariableType {
     /// `true` or `false`.
     Boolean,
-    /// A whole number of 64 bits.
+    /// A signed integer of 64 bits.
     Integer,
     /// A finite number.
     Number,
@@ -56,7 +56,7 @@ impl TryFrom<RawDeclaration> for Declaration {
     fn try_from(raw: RawDeclaration) -> Result<Self, String> {
         match fit(raw.r#type, raw.default) {
             Ok(default) => Ok(Self { kind: raw.r#type, default }),
-            Err(_) => Err(format!("the default is no {}: give one of the declared type", word(raw.r#type))),
+            Err(_) => Err(format!("the default is not of the declared type {}", word(raw.r#type))),
         }
     }
 }
@@ -72,7 +72,7 @@ pub struct Variable<'a> {
     declaration: &'a Declaration,
 }
 
-/// A value that fits its variable.
+/// A variable's name with a value of its type.
 #[derive(Clone, Debug)]
 pub struct Setting<'a> {
     name: &'a str,
@@ -85,7 +85,7 @@ impl Declarations {
         Self(declared)
     }
 
-    /// Finds a variable by the name that a guest gave.
+    /// Finds a variable by a name from a guest.
     pub fn find(&self, name: &str) -> Result<Variable<'_>, Refusal> {
         let found = self.0.get_key_value(name);
         let (name, declaration) = found.ok_or_else(|| {
@@ -96,17 +96,17 @@ impl Declarations {
 }
 
 impl<'a> Variable<'a> {
-    /// Its name.
+    /// The variable's name.
     pub fn name(self) -> &'a str {
         self.name
     }
 
-    /// Its value as long as nobody has set one.
+    /// The variable's value until somebody sets another.
     pub fn default(self) -> Value {
         self.declaration.default.clone()
     }
 
-    /// A new value, when it fits.
+    /// Checks a new value for the variable.
     pub fn set(self, value: Value, limits: &Limits) -> Result<Setting<'a>, Refusal> {
         if let Value::Text(text) = &value {
             limits.check(Limit::VariableTextBytes, text.len() as u64)?;
@@ -114,7 +114,7 @@ impl<'a> Variable<'a> {
         Ok(Setting { name: self.name, value: fit(self.declaration.kind, value)? })
     }
 
-    /// What the store holds, unless it is of a type that an earlier manifest declared: then the default.
+    /// The stored value, or the default if there is none or its type is one that an earlier manifest declared.
     pub fn stored(self, value: Option<Value>) -> Value {
         value.and_then(|value| fit(self.declaration.kind, value).ok()).unwrap_or_else(|| self.default())
     }
@@ -135,18 +135,19 @@ impl Setting<'_> {
 fn fit(kind: VariableType, value: Value) -> Result<Value, Refusal> {
     match (kind, value) {
         (VariableType::Text, Value::Text(text)) if text.contains('\0') => {
-            Err(Refusal::Invalid("a text variable cannot hold NUL: remove it".into()))
+            Err(Refusal::Invalid("a text variable cannot contain NUL: remove it".into()))
         }
         (VariableType::Boolean, value @ Value::Boolean(_))
         | (VariableType::Integer, value @ Value::Integer(_))
         | (VariableType::Text, value @ Value::Text(_)) => Ok(value),
         (VariableType::Number, Value::Number(number)) if number.is_finite() => Ok(Value::Number(number)),
-        // TOML writes 1.0 and 1 apart, JSON does not: a whole number is a number.
+        // TOML distinguishes 1 from 1.0 and JSON does not, so a `number` accepts an integer.
         #[allow(clippy::cast_precision_loss, reason = "a number is approximate by its type")]
         (VariableType::Number, Value::Integer(number)) => Ok(Value::Number(number as f64)),
-        (kind, _) => {
-            Err(Refusal::Invalid(format!("the variable is of type {}: give a value of it", word(kind))))
-        }
+        (kind, _) => Err(Refusal::Invalid(format!(
+            "the variable is of type {0}: give a value of type {0}",
+            word(kind)
+        ))),
     }
 }
 
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn variable_of_an_undeclared_name_is_refused() {
+    fn undeclared_variable_is_refused() {
         for name in ["", "Size", "size ", "size\0", "blog:size", "unknown"] {
             assert!(matches!(declarations().find(name), Err(Refusal::Invalid(_))), "{name:?}");
         }
@@ -205,7 +206,7 @@ mod tests {
                 "flag" => "of type boolean",
                 "size" => "of type integer",
                 "rate" => "of type number",
-                _ if is_nul => "cannot hold NUL",
+                _ if is_nul => "cannot contain NUL",
                 _ => "of type text",
             };
             assert!(refusal.to_string().contains(of_type), "{refusal}");
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn value_of_its_type_is_accepted() {
+    fn value_of_the_declared_type_is_accepted() {
         let declared = declarations();
         for (name, value) in [
             ("flag", Value::Boolean(false)),

@@ -1,13 +1,13 @@
-//! Rules of tables, as the database tells of them.
+//! Violations of a table's constraints, as the database reports them.
 
 use std::fmt;
 
-/// A rule of a table that a statement violated.
+/// A constraint of a table that a statement violated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which kind of rule.
+    /// The kind of constraint.
     pub kind: Constraint,
-    /// The column, where PostgreSQL names one.
+    /// The column, if PostgreSQL names one.
     pub column: Option<String>,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Kinds of rules of a table.
+/// A kind of constraint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Constraint {
     /// `UNIQUE` or `PRIMARY KEY`.

@@ -1,9 +1,9 @@
-//! How many rows one call of `rows.next` may return.
+//! Guard of `rows.next`: how many rows one call may return.
 
 use crate::limits::DB_BATCH_ROWS_MAX;
 use crate::refusal::Refusal;
 
-/// 1 to [`DB_BATCH_ROWS_MAX`] rows.
+/// A number of rows from 1 to [`DB_BATCH_ROWS_MAX`].
 #[derive(Clone, Copy, Debug)]
 pub struct BatchSize(u32);
 
@@ -16,7 +16,7 @@ impl BatchSize {
         Ok(Self(max))
     }
 
-    /// The number.
+    /// The number of rows.
     pub fn rows(self) -> u32 {
         self.0
     }

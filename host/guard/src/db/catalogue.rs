@@ -1,21 +1,20 @@
-//! What a plugin is granted in the database, as the host read it from the server when it loaded the plugin.
+//! The catalogue: the tables and columns that a plugin is granted, as the host read them from the server when it loaded
+//! the plugin.
 //!
-//! A name that a guest sends means something only if it is found here, byte for byte: no folding, no search path, no
-//! system columns. What is not found is [`Refusal::Denied`], whether it exists or not. This file does not ask the
-//! server; `tests.rs` beside it holds the hostile names.
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use postgres_types::{Kind, Type};
+//! A name from a guest is valid only if the catalogue contains it byte for byte, without case folding, search path or
+//! system columns. Any other name is [`Refusal::Denied`], whether it exists or not. This module never asks the server.
+//! The hostile names are in `structured/tests` and `gate/tests`.
 
 use super::{Refusal, quoted};
 use crate::db::typmod::Typmod;
 use crate::grant::ColumnSet;
+use postgres_types::{Kind, Type};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What can be done with a table.
+/// An operation on a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Reading; a condition and an order read too.
+    /// Reading. A column in a condition or an order is read too.
     Select,
     /// Adding rows.
     Insert,
@@ -25,7 +24,7 @@ pub enum Operation {
     Delete,
 }
 
-/// The operations that a manifest grants on a whole table.
+/// The operations that are granted on all columns of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent operations, as SQL names them")]
 pub struct Operations {
@@ -39,16 +38,16 @@ pub struct Operations {
     pub delete: bool,
 }
 
-/// What is granted on one table.
+/// The operations that are granted on a table, each with its columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
-    /// Columns that may be read.
+    /// The columns that the plugin may read.
     pub select: ColumnSet,
-    /// Columns that may be filled.
+    /// The columns that the plugin may fill in a new row.
     pub insert: ColumnSet,
-    /// Columns that may be changed.
+    /// The columns that the plugin may change in an existing row.
     pub update: ColumnSet,
-    /// Whether rows may be removed.
+    /// Whether the plugin may remove rows.
     pub delete: bool,
 }
 
@@ -67,17 +66,17 @@ impl From<Operations> for Grant {
 /// A column as the server describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// Its type.
+    /// The column's type.
     pub data_type: Type,
-    /// Whether it may hold null.
+    /// Whether the column may contain null.
     pub nullable: bool,
-    /// What it keeps of a value of its type.
+    /// What the column stores of a value of its type.
     pub typmod: Typmod,
 }
 
-/// A table of the plugin's schema, with what is granted on it.
+/// A table of the plugin's schema, with the operations that are granted on it.
 #[derive(Clone, Debug)]
 pub struct Table {
     name: String,
@@ -87,12 +86,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table as the server describes it and the manifest grants it.
+    /// A table with the columns that the server describes and the operations that are granted.
     pub fn new(name: impl Into<String>, columns: Vec<Column>, grant: impl Into<Grant>) -> Self {
         Self { name: name.into(), columns, grant: grant.into(), keys: Vec::new() }
     }
 
-    /// The same with sets of columns of which no two rows have equal values, none of them null.
+    /// This table with its unique keys. In each set of columns, no column is nullable and no two rows have the same
+    /// values.
     pub fn with_keys(self, keys: Vec<BTreeSet<String>>) -> Self {
         Self { keys, ..self }
     }
@@ -116,7 +116,7 @@ impl Table {
     }
 }
 
-/// All that a plugin is granted.
+/// All tables that a plugin is granted, and whether it may use SQL text.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     schema: String,
@@ -126,7 +126,8 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// An empty catalogue for the plugin's schema, with the grants for SQL text that reads and that writes.
+    /// A catalogue without tables for the plugin's schema, with the grants for SQL text that reads and for SQL text
+    /// that writes.
     pub fn new(schema: impl Into<String>, query: bool, execute: bool) -> Self {
         Self { schema: schema.into(), tables: BTreeMap::new(), query, execute }
     }
@@ -142,12 +143,12 @@ impl Catalogue {
         &self.schema
     }
 
-    /// Whether SQL text may be read with.
+    /// Whether the plugin may read with SQL text.
     pub fn query(&self) -> bool {
         self.query
     }
 
-    /// Whether SQL text may write.
+    /// Whether the plugin may write with SQL text.
     pub fn execute(&self) -> bool {
         self.execute
     }
@@ -160,19 +161,21 @@ impl Catalogue {
         }
     }
 
-    /// Whether a column of some table has this enum type of the plugin's schema.
+    /// Whether a column of some table has this enum type of the plugin's schema, or an array of it.
     pub(in crate::db) fn has_enum(&self, name: &str) -> bool {
         self.tables.values().flat_map(|table| &table.columns).any(|column| {
-            let of = match column.data_type.kind() {
+            let data_type = match column.data_type.kind() {
                 Kind::Array(element) => element,
                 _ => &column.data_type,
             };
-            matches!(of.kind(), Kind::Enum(_)) && of.schema() == self.schema && of.name() == name
+            matches!(data_type.kind(), Kind::Enum(_))
+                && data_type.schema() == self.schema
+                && data_type.name() == name
         })
     }
 }
 
-/// A table that was found in the catalogue and is granted for what was asked.
+/// A table that the catalogue contains and grants for the requested operation.
 #[derive(Clone, Copy, Debug)]
 pub struct TableName<'c> {
     schema: &'c str,
@@ -180,12 +183,12 @@ pub struct TableName<'c> {
 }
 
 impl<'c> TableName<'c> {
-    /// The name as SQL, with its schema.
+    /// The table's name as SQL, with its schema.
     pub fn sql(self) -> String {
         format!("{}.{}", quoted(self.schema), quoted(&self.table.name))
     }
 
-    /// Whether at most one row has these values of the columns that `is_given` names.
+    /// Whether the columns that `is_given` accepts contain a unique key, so that their values match at most one row.
     pub(in crate::db) fn is_one_row(self, is_given: impl Fn(&str) -> bool) -> bool {
         self.table.keys.iter().any(|key| !key.is_empty() && key.iter().all(|column| is_given(column)))
     }
@@ -208,7 +211,7 @@ impl<'c> TableName<'c> {
             .map(|column| ColumnName { column })
     }
 
-    /// Names of the columns that are not granted for an operation.
+    /// The names of the columns that are not granted for an operation.
     pub(in crate::db) fn hidden(self, operation: Operation) -> impl Iterator<Item = &'c str> {
         let table = self.table;
         table
@@ -219,7 +222,7 @@ impl<'c> TableName<'c> {
     }
 }
 
-/// A column that was found in the catalogue and is granted for what was asked.
+/// A column that the catalogue contains and grants for the requested operation.
 #[derive(Clone, Copy, Debug)]
 pub struct ColumnName<'c> {
     column: &'c Column,
@@ -231,7 +234,7 @@ impl<'c> ColumnName<'c> {
         &self.column.name
     }
 
-    /// The name as SQL.
+    /// The column's name as SQL.
     pub fn sql(self) -> String {
         quoted(&self.column.name)
     }
@@ -241,12 +244,12 @@ impl<'c> ColumnName<'c> {
         &self.column.data_type
     }
 
-    /// What it keeps of a value of its type.
+    /// What the column stores of a value of its type.
     pub fn typmod(self) -> Typmod {
         self.column.typmod
     }
 
-    /// Whether it may hold null.
+    /// Whether the column may contain null.
     pub fn is_nullable(self) -> bool {
         self.column.nullable
     }

@@ -1,12 +1,12 @@
-//! Guards of `wit/db.wit`: from what a guest sends to statements that PostgreSQL may see.
+//! Guards of `wit/db.wit`: they turn a guest's calls into statements that the host may send to PostgreSQL.
 //!
-//! Two ways lead to SQL. Structured calls are written by [`structured`] from names that the [`catalogue`] granted; the
-//! text depends on their shape alone and values travel as parameters. SQL text goes through the [`gate`], which parses
-//! it, walks the whole tree by an allow-list, and prints it anew: the guest's bytes are never sent. [`migration`] does
-//! the same for the statements that make a plugin's tables.
+//! There are two ways to SQL. [`structured`] writes the statement of a structured call from names that the
+//! [`catalogue`] grants; the text depends only on the call's shape, and values are parameters. The [`gate`] takes SQL
+//! text, parses it, checks the whole tree against an allow-list, and prints it anew, so that the guest's bytes are
+//! never sent. [`migration`] does the same for the statements that create a plugin's tables.
 //!
-//! This is not the boundary. The boundary is the plugin's role in the server, with its grants and row-level security;
-//! these guards give errors that a person can act on and stop the few things that no GRANT stops.
+//! These guards are not the security boundary. The boundary is the plugin's role in the server, with its grants and
+//! row-level security. The guards give errors that a person can act on, and stop the few things that no GRANT stops.
 
 pub mod batch;
 pub mod catalogue;
@@ -30,12 +30,12 @@ pub fn short(parameter: &parameter::Parameter) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Quotes an identifier. The only way in which one enters SQL text.
+/// Quotes an identifier. No identifier enters SQL text in another way.
 pub(in crate::db) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// A guest's text for an error: short, and without control characters.
+/// Quotes a guest's text for an error: cut to a short length, and without control characters.
 pub(in crate::db) fn shown(text: &str) -> String {
     let short: String = text.chars().take(crate::limits::IDENTIFIER_BYTES_MAX).collect();
     let dots = if short.len() < text.len() { "…" } else { "" };
@@ -44,15 +44,14 @@ pub(in crate::db) fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use postgres_types::Type;
-
     use super::parameter::Parameter;
     use super::value::{Nullable as _, Scalar, Value};
     use super::{Refusal, short, shown};
     use crate::limits::SQL_SHORT_TEXT_BYTES_MAX;
+    use postgres_types::Type;
 
     #[test]
-    fn text_of_a_guest_is_shown_short_and_without_control_characters() {
+    fn guest_text_in_an_error_is_short_and_has_no_control_characters() {
         let bytes = crate::limits::IDENTIFIER_BYTES_MAX;
         assert_eq!(shown(&"x".repeat(bytes)), format!("`{}`", "x".repeat(bytes)));
         assert_eq!(shown(&"x".repeat(bytes + 1)), format!("`{}…`", "x".repeat(bytes)));
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn null_alone_is_null() {
+    fn only_null_is_null() {
         assert!(Value::Scalar(Scalar::Null).is_null());
         for value in [Value::Scalar(Scalar::Text(String::new())), Value::Array(vec![Scalar::Null])] {
             assert!(!value.is_null(), "{value:?}");
@@ -68,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn pattern_is_admitted_at_its_limit_and_refused_over_it() {
+    fn pattern_at_its_limit_is_accepted_and_over_it_refused() {
         let of = |bytes| {
             let text = Value::Scalar(Scalar::Text("x".repeat(bytes)));
             short(&Parameter::parse(text, &Type::TEXT).unwrap())

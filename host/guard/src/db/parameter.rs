@@ -1,17 +1,15 @@
-//! Parameters that have been checked, and the bytes of columns.
+//! Checked parameters, and the raw bytes of columns.
 //!
-//! A [`Parameter`] is a value that fits a type of the server exactly, in the server's own form; the type comes from the
-//! prepared statement or the table, never from the value. What fits what is in [`codec`]. Tests:
-//! `host/store/tests/db_values`.
-
-use std::error::Error;
-
-use bytes::{BufMut as _, BytesMut};
-use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+//! A [`Parameter`] is a value that fits a type of the server exactly, encoded in the server's binary format. The type
+//! comes from the prepared statement or the table, never from the value. [`codec`] decides which values fit a type.
+//! Tests: `host/store/tests/db_values`.
 
 use super::value::Value;
 use super::{codec, short};
 use crate::refusal::Refusal;
+use bytes::{BufMut as _, BytesMut};
+use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use std::error::Error;
 
 /// A value that fits a type of the server exactly, encoded for it.
 #[derive(Clone, Debug)]
@@ -22,19 +20,19 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// Checks that the value fits the type, and encodes it. The error is a sentence for the plugin.
-    // By value: what the guest sent has no use once it is encoded.
+    /// Checks that the value fits the type, and encodes the value. The error is a sentence for the plugin.
+    // Takes the value itself, because the guest's value is not needed once it is encoded.
     #[allow(clippy::needless_pass_by_value, reason = "a parser consumes what it parses")]
     pub fn parse(value: Value, ty: &Type) -> Result<Self, String> {
         Ok(Self { ty: ty.clone(), wire: codec::encode(&value, ty)? })
     }
 
-    /// The server's type that it was checked for.
+    /// The server's type that the value was checked against.
     pub fn ty(&self) -> &Type {
         &self.ty
     }
 
-    /// Bytes that it takes on the wire, for budgets: its length and itself.
+    /// The bytes that the parameter takes on the wire: its length and its value. Counted against `db-bytes`.
     pub fn wire_bytes(&self) -> u64 {
         let length = size_of::<i32>();
         u64::try_from(self.wire.as_ref().map_or(0, Vec::len).saturating_add(length)).unwrap_or(u64::MAX)
@@ -58,7 +56,7 @@ impl ToSql for Parameter {
     to_sql_checked!();
 }
 
-/// The parameters of SQL text, of which only the server knows the types.
+/// The values for the parameters of SQL text, before the server has named their types.
 #[derive(Debug)]
 pub struct Binder<'a> {
     short: &'a [usize],
@@ -66,16 +64,19 @@ pub struct Binder<'a> {
 }
 
 impl<'a> Binder<'a> {
-    /// Takes as many values as the text has parameters; those that are named by `short`, from 1 on, must be short.
+    /// Checks that there are as many values as the text has parameters. `short` lists the numbers, from 1 on, of the
+    /// parameters whose values must be short.
     pub fn parse(expected: usize, short: &'a [usize], values: Vec<Value>) -> Result<Self, Refusal> {
         if values.len() == expected {
             return Ok(Self { short, values });
         }
-        let given = values.len();
-        Err(Refusal::Invalid(format!("the statement has {expected} parameters, and {given} were given")))
+        let found = values.len();
+        Err(Refusal::Invalid(format!(
+            "the statement has {expected} parameters, but the call has {found} values"
+        )))
     }
 
-    /// Checks each value against the type that the server found for it.
+    /// Checks each value against the type that the server named for it.
     pub fn bind(self, types: &[Type]) -> Result<Vec<Parameter>, Refusal> {
         let numbered = (1..).zip(self.values.into_iter().zip(types));
         let bound = numbered.map(|(number, (value, kind))| {
@@ -89,7 +90,7 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// A column's bytes as the server sent them, `None` for null: for [`codec::decode`], which is told the type.
+/// A column's bytes as the server sent them, `None` for null. [`codec::decode`] decodes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'a>(pub Option<&'a [u8]>);
 

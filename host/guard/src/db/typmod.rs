@@ -1,35 +1,37 @@
-//! What a column keeps of a value of its type. A `numeric(10, 2)` rounds to two digits after the point, a `timestamp(0)` to
-//! seconds, a `varchar(5)` drops spaces and a `char(5)` adds them: PostgreSQL does so without a word, and a value sent
-//! by a structured call is stored exactly or refused. SQL text says what it stores itself, in SQL's own terms.
+//! Type modifiers: what a column stores of a value of its type.
+//!
+//! A `numeric(10, 2)` rounds to two digits after the point, a `timestamp(0)` rounds to seconds, a `varchar(5)` drops
+//! spaces and a `char(5)` adds them. PostgreSQL does this silently, so this guard refuses a value of a structured call
+//! that the column would not store exactly. SQL text follows SQL's own rules and is not checked here.
 // tidy: numbers are PostgreSQL's type modifiers
 
 use super::Refusal;
 use super::value::{Scalar, Value};
 use postgres_types::{Kind, Type};
 
-/// Length of the header that PostgreSQL counts in the modifiers of text and numeric types.
+/// The bytes of a header that PostgreSQL adds to the modifiers of text and numeric types.
 const HEADER: i32 = 4;
-/// Digits after the point of a second that PostgreSQL counts.
+/// The digits of a second's fraction that PostgreSQL stores at most.
 const FRACTION_DIGITS: u32 = 6;
 
-/// What is kept of a value.
+/// What a column stores of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Typmod {
-    /// All of it, whatever its type can hold.
+    /// The whole value.
     #[default]
     All,
-    /// Digits of a number, this many after the point; a negative count rounds before it.
+    /// A number with this many digits after the point. A negative count rounds digits before the point.
     Digits(i32),
-    /// Digits of a second, this many after the point.
+    /// A time with this many digits of a second's fraction.
     Seconds(u32),
-    /// At most this many characters.
+    /// A text of at most this many characters.
     Characters(usize),
-    /// This many characters, with spaces at the end where there are fewer.
+    /// A text of exactly this many characters, padded with spaces at the end.
     Padded(usize),
 }
 
 impl Typmod {
-    /// What a column keeps by its type and the modifier that the server reports, -1 for none.
+    /// What a column of this type and modifier stores. The server reports -1 for no modifier.
     pub fn of(data_type: &Type, modifier: i32) -> Self {
         let element = match data_type.kind() {
             Kind::Array(element) => element,
@@ -42,7 +44,7 @@ impl Typmod {
         match *element {
             Type::NUMERIC => Self::Digits(scale(modifier)),
             Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => Self::of_seconds(modifier),
-            // The high half says which fields there are, and a plugin's tables have all of them.
+            // The high half restricts the interval's fields, and the columns of a plugin's tables have all fields.
             Type::INTERVAL => Self::of_seconds(modifier & 0xFFFF),
             Type::VARCHAR => Self::Characters(length()),
             Type::BPCHAR => Self::Padded(length()),
@@ -57,7 +59,7 @@ impl Typmod {
         }
     }
 
-    /// Refuses a value of which less or more would be stored.
+    /// Refuses a value that the column would not store exactly.
     pub fn check(self, value: &Value) -> Result<(), Refusal> {
         let fits = |scalar: &Scalar| if self.holds(scalar) { Ok(()) } else { Err(self.rule()) };
         match value {
@@ -75,7 +77,7 @@ impl Typmod {
             }),
             (Self::Characters(max), Scalar::Text(text)) => text.chars().count() <= max,
             (Self::Padded(length), Scalar::Text(text)) => text.chars().count() == length,
-            // What does not fit the type at all is refused with the type's own rule.
+            // A value of another type is refused elsewhere, with the type's own rule.
             _ => true,
         }
     }
@@ -102,7 +104,7 @@ impl Typmod {
     }
 }
 
-/// The digits after the point of a `numeric(precision, scale)`: the low 11 bits, with a sign.
+/// The scale of a `numeric(precision, scale)`: the low 11 bits of the modifier, with a sign.
 fn scale(modifier: i32) -> i32 {
     let bits = modifier.saturating_sub(HEADER) & 0x7FF;
     (bits ^ 0x400).saturating_sub(0x400)
@@ -112,7 +114,7 @@ fn has_zeros_beyond(text: &str, scale: i32) -> bool {
     let (integer, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
     if !text.ends_with(|last: char| last.is_ascii_digit()) {
-        // `NaN` and the infinities have no digits.
+        // `NaN` and the infinities have no digits to round.
         return true;
     }
     let Ok(digits) = usize::try_from(scale) else {
@@ -146,13 +148,13 @@ mod tests {
         Value::Scalar(Scalar::Numeric(text.into()))
     }
 
-    /// As PostgreSQL packs it.
+    /// The modifier of a `numeric(precision, scale)`, as PostgreSQL packs it.
     const fn numeric_modifier(precision: i32, scale: i32) -> i32 {
         ((precision << 16) | (scale & 0x7FF)) + HEADER
     }
 
     #[test]
-    fn refusal_names_what_the_column_keeps() {
+    fn refusal_names_what_the_column_stores() {
         let rule = |data_type: &Type, modifier, value: &Value| {
             Typmod::of(data_type, modifier).check(value).unwrap_err().to_string()
         };
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn value_of_which_less_or_more_would_be_stored_is_refused() {
+    fn value_that_would_not_be_stored_exactly_is_refused() {
         let text = |text: &str| Value::Scalar(Scalar::Text(text.into()));
         let interval = |microseconds| Value::Scalar(Scalar::Interval { months: 1, days: 1, microseconds });
         for (data_type, modifier, exact, lossy) in [
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn one_element_that_would_be_rounded_refuses_its_array() {
+    fn array_with_an_element_that_would_be_rounded_is_refused() {
         let typmod = Typmod::of(&Type::NUMERIC_ARRAY, numeric_modifier(4, 1));
         let array = |last: &str| Value::Array(vec![Scalar::Null, Scalar::Numeric(last.into())]);
         assert_eq!(typmod.check(&array("0.1")), Ok(()));
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn value_without_digits_is_no_matter_of_how_many_are_kept() {
+    fn value_without_digits_or_column_without_modifier_is_accepted() {
         for (data_type, modifier, value) in [
             (Type::NUMERIC, numeric_modifier(3, 1), numeric("NaN")),
             (Type::NUMERIC, numeric_modifier(3, -1), numeric("Infinity")),

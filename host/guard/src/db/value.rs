@@ -1,14 +1,14 @@
-//! Values of rows and parameters: the contract's `scalar` and `value`, with nothing checked yet.
+//! The values of rows and parameters: the contract's `scalar` and `value`, unchecked.
 //!
-//! A value that has been checked is a [`Parameter`](super::parameter::Parameter).
+//! A checked value is a [`Parameter`](super::parameter::Parameter).
 
-/// A value, as far as a structured call needs to know it.
+/// What a structured call needs to know of a value.
 pub trait Nullable {
-    /// Whether it is SQL NULL.
+    /// Whether the value is SQL NULL.
     fn is_null(&self) -> bool;
 }
 
-/// One value that is not an array: the cases, units and syntaxes of the contract's `scalar`.
+/// A value that is not an array, with the cases, units and syntaxes of the contract's `scalar`.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the contract documents each case")]
 pub enum Scalar {
@@ -30,7 +30,7 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// The name of its case in the contract.
+    /// The name of the value's case in the contract.
     pub const fn case(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -62,7 +62,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The name of its case in the contract, `array` for every array.
+    /// The name of the value's case in the contract; `array` for every array.
     pub const fn case(&self) -> &'static str {
         match self {
             Self::Scalar(scalar) => scalar.case(),

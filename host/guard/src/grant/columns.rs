@@ -1,11 +1,11 @@
-//! The columns of a table that an operation is granted on.
+//! The set of columns that an operation on a table is granted for.
 
 use std::collections::BTreeSet;
 
-/// Columns that an operation may touch.
+/// The columns that an operation may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ColumnSet {
-    /// None: the operation is not granted.
+    /// No column: the operation is not granted.
     #[default]
     None,
     /// Every column of the table.
@@ -23,7 +23,7 @@ impl ColumnSet {
         }
     }
 
-    /// Whether there is any column in it.
+    /// Whether the set contains any column.
     pub fn is_granted(&self) -> bool {
         match self {
             Self::None => false,

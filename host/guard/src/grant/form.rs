@@ -1,7 +1,7 @@
-//! How a grant on a table is written in a manifest, in a policy and on a screen.
+//! How manifests, policies and screens write a grant on a table.
 //!
-//! Two forms: the operations alone, for all columns, or a table that says which columns each may touch. What they mean is
-//! in [`super::table`].
+//! There are two forms: a list of operations, each on all columns, or a TOML table that names the columns of each
+//! operation. [`super::table`] says what they mean.
 
 use super::table::{OPERATIONS, TableGrant, TableOperation};
 use crate::grant::columns::ColumnSet;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// As a person reads it: `select (id, title), insert, delete`, and whose the rows are.
+/// The form for people: `select (id, title), insert, delete`, and the column that names the rows' owner.
 impl fmt::Display for TableGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let granted = OPERATIONS.iter().filter(|(operation, _)| self.allows(*operation));
@@ -28,7 +28,7 @@ impl fmt::Display for TableGrant {
     }
 }
 
-/// The table form.
+/// The form as a TOML table.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
@@ -138,12 +138,12 @@ mod tests {
     use crate::grant::table::table;
     use crate::grant::{DbGrant, Grants, Policy};
 
-    fn refused(text: &str) -> String {
+    fn refusal(text: &str) -> String {
         toml::from_str::<DbGrant>(&format!("tables = {{ t = {text} }}")).unwrap_err().message().to_owned()
     }
 
     #[test]
-    fn table_grant_of_another_form_is_refused_with_a_sentence() {
+    fn malformed_table_grant_is_rejected_with_a_sentence() {
         for (text, expected) in [
             ("[\"drop\"]", "unknown variant `drop`"),
             ("{ drop = true }", "unknown field `drop`"),
@@ -154,13 +154,13 @@ mod tests {
             ("{ owner = true }", "expected a string"),
             ("true", "a list such as"),
         ] {
-            let told = refused(text);
-            assert!(told.contains(expected), "{text}: {told}");
+            let refusal = refusal(text);
+            assert!(refusal.contains(expected), "{text}: {refusal}");
         }
     }
 
     #[test]
-    fn table_grant_is_written_as_it_is_read() {
+    fn serialized_table_grant_parses_to_the_same_grant() {
         for text in [
             "[\"select\", \"delete\"]",
             "{ select = [\"id\", \"title\"], insert = true, delete = true, owner = \"author\" }",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn table_grant_reads_aloud() {
+    fn table_grant_is_displayed_as_a_sentence() {
         let whole = "{ select = [\"id\", \"title\"], insert = true, delete = true, owner = \"author\" }";
         assert_eq!(
             table(whole).to_string(),

@@ -1,7 +1,7 @@
-//! Powers: what a manifest asks for, what an operator allows, and what is granted: the part they share.
+//! Grants: a manifest requests powers, an operator's policy allows powers, and a plugin is granted those in both.
 //!
-//! A grant is only ever narrowed. The same shape serves both sides, so a policy can be written by copying the
-//! `[grants]` of a manifest and striking out lines.
+//! A policy can only narrow what a manifest requests. Manifests and policies have the same form, so an operator can
+//! write a policy by copying the `[grants]` of a manifest and deleting lines.
 
 mod columns;
 mod form;
@@ -18,22 +18,22 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grants {
-    /// The plugin's own tables.
+    /// Powers over the plugin's own tables.
     #[serde(default)]
     pub db: DbGrant,
-    /// Content items.
+    /// Powers over content items.
     #[serde(default)]
     pub item: ItemGrant,
     /// Functions of `user` beyond `current`.
     #[serde(default)]
     pub user: BTreeSet<UserPower>,
-    /// Changing the plugin's variables.
+    /// Powers over the plugin's variables, beyond reading them.
     #[serde(default)]
     pub variables: BTreeSet<VariablePower>,
-    /// Servers outside.
+    /// The HTTP servers that the plugin may send requests to.
     #[serde(default)]
     pub http: Vec<HttpGrant>,
-    /// Taps, such as `item-view`, that a policy allows. A manifest asks for them in its `[taps]`.
+    /// Taps, such as `item-view`, that a policy allows. A manifest requests them in its `[taps]`.
     #[serde(default)]
     pub taps: BTreeSet<String>,
 }
@@ -42,13 +42,13 @@ pub struct Grants {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DbGrant {
-    /// Operations on each table, on all its columns or on those that are named.
+    /// Operations on each table, on all of its columns or on the named ones.
     #[serde(default)]
     pub tables: BTreeMap<String, TableGrant>,
-    /// SQL text that reads.
+    /// Whether the plugin may read with SQL text.
     #[serde(default)]
     pub query: bool,
-    /// SQL text that writes.
+    /// Whether the plugin may write with SQL text.
     #[serde(default)]
     pub execute: bool,
 }
@@ -57,22 +57,22 @@ pub struct DbGrant {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ItemGrant {
-    /// Powers over each type.
+    /// Powers over the items of each type.
     #[serde(default)]
     pub types: BTreeMap<String, BTreeSet<ItemPower>>,
 }
 
-/// What may be done with items of a type.
+/// What a plugin may do with the items of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ItemPower {
-    /// `item`.
+    /// The interface `item`.
     Read,
-    /// `item-write`.
+    /// The interface `item-write`.
     Write,
 }
 
-/// Functions of `user`.
+/// A function of the interface `user` that needs a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UserPower {
@@ -82,101 +82,104 @@ pub enum UserPower {
     HasPermission,
 }
 
-/// Powers over variables.
+/// A power over variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VariablePower {
-    /// `variables-write`.
+    /// The interface `variables-write`.
     Write,
 }
 
-/// One entry of an allow-list; parsed into an allowance by [`crate::http`].
+/// One entry of the allow-list of URLs. [`crate::http`] parses it into an allowance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpGrant {
-    /// Scheme, host, port and the beginning of the path.
+    /// A URL whose scheme, host and port are allowed, with every path at or below its own.
     pub url: String,
-    /// Methods; GET and HEAD unless given.
+    /// The allowed methods; GET and HEAD if the list is empty.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// A secret that may be sent there.
+    /// The name of a secret that requests to the URL may carry.
     #[serde(default)]
     pub secret: Option<String>,
 }
 
-/// What an operator lets a plugin have.
+/// What an operator allows a plugin.
 #[derive(Clone, Debug)]
 pub struct Policy {
     allowed: Allowed,
+    /// The maxima of the plugin's limits.
     pub limits: Limits,
-    /// Whether a component may import `wasi:*`.
+    /// Whether the component may import `wasi:*`.
     pub wasi: bool,
-    /// Whether a component may compute with floats.
+    /// Whether the component may compute with floats.
     pub floats: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Allowed {
-    Asked,
+    /// Everything that the manifest requests.
+    Requested,
+    /// What the manifest requests, as far as these grants contain it.
     Only(Grants),
 }
 
 impl Policy {
-    /// Only what needs no grant: logging, clock, random, request-context, the plugin's own cache, reading its own
-    /// variables, and knowing who calls.
+    /// Allows only what needs no grant: logging, clock, random, request-context, the plugin's own cache, reading the
+    /// plugin's own variables, and knowing the caller.
     pub fn harmless() -> Self {
         Self::only(Grants::default())
     }
 
-    /// What the manifest asks for, whatever it is: for plugins whose manifest somebody has read.
+    /// Allows everything that the manifest requests: for a plugin whose manifest the operator has reviewed.
     pub fn as_asked() -> Self {
-        Self { allowed: Allowed::Asked, limits: Limits::default(), wasi: true, floats: true }
+        Self { allowed: Allowed::Requested, limits: Limits::default(), wasi: true, floats: true }
     }
 
-    /// What the manifest asks for, as far as these grants go.
+    /// Allows what the manifest requests, as far as these grants contain it.
     pub fn only(grants: Grants) -> Self {
         Self { allowed: Allowed::Only(grants), ..Self::as_asked() }
     }
 
-    /// Replaces the limits. The host and the manifest can lower them further, and neither can raise one.
+    /// Replaces the limits. The host and the manifest can lower them further, and neither can raise any.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Refuses a component that imports anything of `wasi:*`, which otherwise is there and leads nowhere: for those who want
-    /// the contract to be all that a plugin can name.
+    /// Refuses a component that imports anything from `wasi:*`. Without this setting the host provides `wasi:*` in a
+    /// form that reaches nothing; with it, a plugin can import only the contract.
     pub fn without_wasi(mut self) -> Self {
         self.wasi = false;
         self
     }
 
-    /// Refuses a component with a float in its code or in the types of its exports. Whoever asks for it asks much of an
-    /// author: a `numeric` of `db` or an integer takes the place of a float, and languages that are interpreted cannot do without.
+    /// Refuses a component with a float in its code or in the types of its exports. This is hard on authors: they must
+    /// use a `numeric` of `db` or an integer instead, and components from interpreted languages always contain floats.
     pub fn without_floats(mut self) -> Self {
         self.floats = false;
         self
     }
 
-    /// Whether a plugin may have a tap. Taps see and shape what is not theirs, so they are powers like any other.
+    /// Whether the policy allows a tap. A tap sees and shapes content that is not the plugin's own, so it is a power.
     pub fn allows_tap(&self, tap: &str) -> bool {
         match &self.allowed {
-            Allowed::Asked => true,
+            Allowed::Requested => true,
             Allowed::Only(grants) => grants.taps.contains(tap),
         }
     }
 
-    /// What a manifest that asks for this gets.
-    pub fn grant(&self, asked: &Grants) -> Grants {
+    /// The part of a manifest's request that the policy allows.
+    pub fn grant(&self, requested: &Grants) -> Grants {
         match &self.allowed {
-            Allowed::Asked => asked.clone(),
-            Allowed::Only(allowed) => asked.within(allowed),
+            Allowed::Requested => requested.clone(),
+            Allowed::Only(allowed) => requested.within(allowed),
         }
     }
 }
 
 impl Grants {
-    /// The part of these grants that the others have, too.
+    /// The part of these grants that the allowed ones contain too.
     pub fn within(&self, allowed: &Self) -> Self {
         Self {
             db: DbGrant {
@@ -195,8 +198,8 @@ impl Grants {
 
 impl DbGrant {
     fn tables_within(&self, allowed: &Self) -> BTreeMap<String, TableGrant> {
-        let both = self.tables.iter().filter_map(|(name, asked)| {
-            let common = asked.within(allowed.tables.get(name)?)?;
+        let both = self.tables.iter().filter_map(|(name, requested)| {
+            let common = requested.within(allowed.tables.get(name)?)?;
             Some((name.clone(), common))
         });
         both.collect()
@@ -204,10 +207,10 @@ impl DbGrant {
 }
 
 fn shared<P: Copy + Ord>(
-    asked: &BTreeMap<String, BTreeSet<P>>,
+    requested: &BTreeMap<String, BTreeSet<P>>,
     allowed: &BTreeMap<String, BTreeSet<P>>,
 ) -> BTreeMap<String, BTreeSet<P>> {
-    let both = asked.iter().filter_map(|(name, powers)| {
+    let both = requested.iter().filter_map(|(name, powers)| {
         let common: BTreeSet<P> = powers.intersection(allowed.get(name)?).copied().collect();
         (!common.is_empty()).then(|| (name.clone(), common))
     });
@@ -223,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn grant_beyond_the_policy_is_cut_to_what_both_have() {
-        let asked = grants(
+    fn request_beyond_the_policy_is_reduced_to_what_both_contain() {
+        let requested = grants(
             "db = { tables = { a = [\"select\", \"delete\"], b = [\"select\"] }, query = true, execute = true }\n\
              user = [\"get\", \"has-permission\"]\nvariables = [\"write\"]\n\
              item = { types = { post = [\"read\", \"write\"] } }\nhttp = [{ url = \"https://a.example/\" }]",
@@ -236,8 +239,8 @@ mod tests {
         let expected = grants(
             "db = { tables = { a = [\"select\"] }, query = true }\nuser = [\"get\"]\nitem = { types = { post = [\"read\"] } }",
         );
-        assert_eq!(Policy::only(allowed).grant(&asked), expected);
-        assert_eq!(Policy::harmless().grant(&asked), Grants::default());
-        assert_eq!(Policy::as_asked().grant(&asked), asked);
+        assert_eq!(Policy::only(allowed).grant(&requested), expected);
+        assert_eq!(Policy::harmless().grant(&requested), Grants::default());
+        assert_eq!(Policy::as_asked().grant(&requested), requested);
     }
 }

@@ -1,15 +1,15 @@
-//! Powers over one table: its operations, their columns, and whose its rows are.
+//! Powers over one table: its operations, their columns, and the column that names the owner of a row.
 //!
-//! A manifest writes the operations alone, for all columns, or a table that says which columns each may touch:
-//! `{ select = ["id", "title"], insert = true, delete = true, owner = "author" }`. Whether the columns exist is known only
-//! when the plugin is installed, by `backend/postgres/rights.rs`.
+//! A manifest writes a list of operations, each on all columns, or a TOML table that names the columns of each
+//! operation: `{ select = ["id", "title"], insert = true, delete = true, owner = "author" }`. Whether the columns exist
+//! is checked when the plugin is installed, in `host/store/src/postgres/rights.rs`.
 
 use crate::db::catalogue;
 use crate::grant::columns::ColumnSet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What may be done with a table.
+/// What a plugin may do with a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TableOperation {
@@ -26,15 +26,15 @@ pub enum TableOperation {
 /// Powers over one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableGrant {
-    /// Columns that may be read; comparing and ordering read too.
+    /// The columns that the plugin may read. A column that a call compares or orders by is read too.
     pub select: ColumnSet,
-    /// Columns that may be filled.
+    /// The columns that the plugin may fill in a new row.
     pub insert: ColumnSet,
-    /// Columns that may be changed.
+    /// The columns that the plugin may change in an existing row.
     pub update: ColumnSet,
-    /// Whether rows may be removed.
+    /// Whether the plugin may remove rows.
     pub delete: bool,
-    /// The `uuid` column that says which user a row belongs to. With it, a call meets the rows of its caller alone.
+    /// The `uuid` column that says which user a row belongs to. If it is set, a call sees only its caller's rows.
     pub owner: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl TableGrant {
         }
     }
 
-    /// Every column that is named, whatever for.
+    /// Every column that the grant names, for any operation or as the owner.
     pub fn columns(&self) -> impl Iterator<Item = &String> {
         let sets = [&self.select, &self.insert, &self.update].into_iter();
         let named = sets.filter_map(|set| match set {
@@ -59,12 +59,12 @@ impl TableGrant {
         named.flatten().chain(&self.owner)
     }
 
-    /// The part of these powers that the others have, too; none where nothing is left.
+    /// The part of these powers that the allowed ones contain too; `None` if no operation is left.
     pub(super) fn within(&self, allowed: &Self) -> Option<Self> {
-        // Whose the rows are is a narrowing, whoever asks for it. Two answers to that leave no row.
+        // An owner column narrows the grant, so either side may set it. Two different columns leave no row.
         let owner = match (&self.owner, &allowed.owner) {
-            (Some(asked), Some(allowed)) if asked != allowed => return None,
-            (asked, allowed) => asked.as_ref().or(allowed.as_ref()).cloned(),
+            (Some(requested), Some(allowed)) if requested != allowed => return None,
+            (requested, allowed) => requested.as_ref().or(allowed.as_ref()).cloned(),
         };
         let common = Self {
             select: both(&self.select, &allowed.select),
@@ -86,7 +86,7 @@ impl TableGrant {
     }
 }
 
-/// Operations, and how they are written.
+/// The operations, each with its name in manifests.
 pub(super) const OPERATIONS: [(TableOperation, &str); 4] = [
     (TableOperation::Select, "select"),
     (TableOperation::Insert, "insert"),
@@ -94,12 +94,12 @@ pub(super) const OPERATIONS: [(TableOperation, &str); 4] = [
     (TableOperation::Delete, "delete"),
 ];
 
-fn both(asked: &ColumnSet, allowed: &ColumnSet) -> ColumnSet {
-    match (asked, allowed) {
+fn both(requested: &ColumnSet, allowed: &ColumnSet) -> ColumnSet {
+    match (requested, allowed) {
         (ColumnSet::None, _) | (_, ColumnSet::None) => ColumnSet::None,
         (ColumnSet::All, set) | (set, ColumnSet::All) => set.clone(),
-        (ColumnSet::Some(asked), ColumnSet::Some(allowed)) => {
-            let common: BTreeSet<String> = asked.intersection(allowed).cloned().collect();
+        (ColumnSet::Some(requested), ColumnSet::Some(allowed)) => {
+            let common: BTreeSet<String> = requested.intersection(allowed).cloned().collect();
             if common.is_empty() { ColumnSet::None } else { ColumnSet::Some(common) }
         }
     }
@@ -124,8 +124,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policy_that_names_fewer_columns_leaves_these() {
-        for (asked, allowed, left) in [
+    fn policy_that_names_fewer_columns_grants_only_these() {
+        for (requested, allowed, granted) in [
             ("{ select = true }", "{ select = [\"id\"] }", Some("{ select = [\"id\"] }")),
             ("{ select = [\"id\", \"a\"] }", "{ select = [\"id\", \"b\"] }", Some("{ select = [\"id\"] }")),
             ("{ select = [\"a\"] }", "[\"select\", \"delete\"]", Some("{ select = [\"a\"] }")),
@@ -148,7 +148,11 @@ mod tests {
             ),
             ("{ select = true, owner = \"a\" }", "{ select = true, owner = \"b\" }", None),
         ] {
-            assert_eq!(table(asked).within(&table(allowed)), left.map(table), "{asked} within {allowed}");
+            assert_eq!(
+                table(requested).within(&table(allowed)),
+                granted.map(table),
+                "{requested} within {allowed}"
+            );
         }
     }
 }

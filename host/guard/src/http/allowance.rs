@@ -1,22 +1,23 @@
-//! What a grant `http` allows.
+//! Allowances: the requests that a grant of `http` covers.
 //!
-//! Exact hosts only: a grant for every name under a domain is a grant for whoever can register one there.
+//! An allowance names one exact host. A grant for all names under a domain would be a grant for everyone who can
+//! register a name there.
 
 use super::Method;
 use super::target::Target;
 use crate::address::AddressPolicy;
 use std::fmt;
 
-/// What one plugin may reach: its grants, within what the host may dial at all.
+/// The servers that one plugin may reach: those that its grants cover, at addresses that the operator allows.
 #[derive(Clone, Debug, Default)]
 pub struct Egress {
-    /// The grants. A request needs one that covers it.
+    /// The plugin's grants. Every request needs a grant that covers it.
     pub allowances: Vec<Allowance>,
-    /// The operator's changes to the table of addresses. The client must be given the same.
+    /// The operator's exceptions to the table of special-purpose addresses. The HTTP client must have the same ones.
     pub addresses: AddressPolicy,
 }
 
-/// One grant: `{ url = "https://api.example.com/v1/", methods = ["GET"], secret = "api-key" }`.
+/// A parsed grant such as `{ url = "https://api.example.com/v1/", methods = ["GET"], secret = "api-key" }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
     base: Target,
@@ -24,7 +25,7 @@ pub struct Allowance {
     secret: Option<String>,
 }
 
-/// Why a grant is not one. A sentence for whoever wrote it.
+/// Why a grant is invalid: a sentence for the author of the manifest or policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidAllowance(String);
 
@@ -37,8 +38,8 @@ impl fmt::Display for InvalidAllowance {
 impl std::error::Error for InvalidAllowance {}
 
 impl Allowance {
-    /// Parses a grant. `url` covers its own scheme, host and port and every path at or below its own, at borders of
-    /// segments; without `methods` it covers `GET` and `HEAD`.
+    /// Parses a grant. `url` covers its own scheme, host and port, and every path at or below its own path, where paths
+    /// are compared segment by segment. Without `methods` the grant covers `GET` and `HEAD`.
     pub fn parse<S: AsRef<str>>(
         url: &str,
         methods: Option<&[S]>,
@@ -47,7 +48,7 @@ impl Allowance {
         let refuse = |rule: &str| InvalidAllowance(format!("http grant `{url}`: {rule}"));
         let base = Target::parse(url).map_err(|rule| refuse(&format!("the URL {rule}")))?;
         if base.url().query().is_some() || url.contains('#') {
-            return Err(refuse("the URL must have no query and no fragment, it covers all of them"));
+            return Err(refuse("the URL must have no query and no fragment; a grant covers all of them"));
         }
         let methods = match methods {
             None => vec![Method::Get, Method::Head],
@@ -67,17 +68,17 @@ impl Allowance {
         Ok(Self { base, methods, secret: secret.map(str::to_owned) })
     }
 
-    /// The URL at and below which requests may go.
+    /// The URL at or below which the allowed URLs are.
     pub fn url(&self) -> &str {
         self.base.url().as_str()
     }
 
-    /// The methods.
+    /// The allowed methods.
     pub fn methods(&self) -> &[Method] {
         &self.methods
     }
 
-    /// The secret that requests may carry.
+    /// The name of the secret that requests may carry.
     pub fn secret(&self) -> Option<&str> {
         self.secret.as_deref()
     }
@@ -88,12 +89,12 @@ impl Allowance {
 }
 
 impl Egress {
-    /// Whether a grant covers the URL and method.
+    /// Whether a grant covers the method and URL.
     pub(super) fn covers(&self, method: Method, target: &Target) -> bool {
         self.allowances.iter().any(|allowance| allowance.covers(method, target))
     }
 
-    /// Whether a grant covers the URL, the method and the secret: the same grant, so that two of them never add up.
+    /// Whether a single grant covers the method, the URL and the secret. Two grants never add up to one.
     pub(super) fn covers_with(&self, method: Method, target: &Target, secret: &str) -> bool {
         self.allowances
             .iter()

@@ -1,11 +1,12 @@
-//! Headers that a plugin may send.
+//! The headers that a plugin may send.
 
 use super::RequestRefusal;
 use crate::limits::{HTTP_HEADER_NAME_BYTES_MAX, HTTP_HEADER_VALUE_BYTES_MAX, HTTP_HEADERS_MAX};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// Headers that steer the connection or the framing of messages: whoever sets them speaks past the host. `expect` is
-/// among them because the host does not wait for a go-ahead. Names that begin with `proxy-` are refused, too.
+/// Headers that control the connection or the framing of messages, which only the host may control. `expect` is among
+/// them because the host does not wait for an answer before it sends a body. Names that begin with `proxy-` are refused
+/// too.
 const OF_THE_CONNECTION: &[&str] = &[
     "connection",
     "content-length",
@@ -35,7 +36,7 @@ pub fn parse_header(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue
             "the value of `{parsed}` must have at most {HTTP_HEADER_VALUE_BYTES_MAX} bytes"
         )));
     }
-    // `HeaderValue` alone would take a tab.
+    // `HeaderValue` alone would accept a tab.
     let value = Some(value).filter(|value| !value.contains(&b'\t'));
     match value.map(HeaderValue::from_bytes) {
         Some(Ok(value)) => Ok((parsed, value)),
@@ -59,14 +60,14 @@ pub(super) fn parse_headers(raw: &[(String, Vec<u8>)]) -> Result<HeaderMap, Requ
     Ok(headers)
 }
 
-/// Removes what was meant for one server only.
+/// Removes the headers with credentials, which are meant for one server only.
 pub(super) fn drop_credentials(headers: &mut HeaderMap) {
     for name in [header::AUTHORIZATION, header::COOKIE] {
         headers.remove(name);
     }
 }
 
-/// Removes what describes a body that is not sent any more.
+/// Removes the headers that describe a body, for a redirect that drops the body.
 pub(super) fn drop_content(headers: &mut HeaderMap) {
     for name in
         [header::CONTENT_ENCODING, header::CONTENT_LANGUAGE, header::CONTENT_LOCATION, header::CONTENT_TYPE]

@@ -1,8 +1,8 @@
-//! Requests that may leave the host.
+//! Guard of `http`: the requests that may leave the host.
 //!
-//! [`OutboundRequest`] exists only when a grant covers it, and a redirect makes a new one by the same checks. Not a
-//! client and not a resolver: names are looked up, and the addresses behind them checked, in
-//! [`palisade_store::http`]. Contract: `wit/http.wit`; addresses: [`super::address`]; tests: `http/tests.rs`.
+//! An [`OutboundRequest`] exists only if a grant covers the request. A redirect makes a new one, with the same checks.
+//! This module neither sends requests nor resolves names: the client in `host/store/src/http` does, and it checks the
+//! resolved addresses with [`super::address`]. Contract: `wit/http.wit`; tests: `http/tests/`.
 
 mod allowance;
 mod headers;
@@ -60,33 +60,33 @@ impl Method {
     }
 }
 
-/// A request as the guest says it. The guest controls every field.
+/// A request from a guest. The guest controls every field.
 #[derive(Clone, Debug)]
 pub struct RawRequest {
     /// The method.
     pub method: Method,
     /// The URL.
     pub url: String,
-    /// Names and values.
+    /// The names and values of the headers.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Option<Vec<u8>>,
-    /// The name of a secret.
+    /// The name of a secret that the host adds to the request.
     pub secret: Option<String>,
-    /// Milliseconds for the whole exchange.
+    /// The milliseconds that the whole exchange may take.
     pub timeout_ms: Option<u32>,
 }
 
-/// Why a request does not leave.
+/// Why the host does not send a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestRefusal {
-    /// No grant covers it. The reason is for the log, the guest learns `access-denied`.
+    /// No grant covers the request. The reason is for the log only; the guest sees `access-denied`.
     Denied(&'static str),
-    /// It is not of the contract's form. The text names the field and the rule, and is for the guest.
+    /// The request is malformed. The text is for the guest and names the field and the rule.
     Invalid(String),
 }
 
-/// A request that a grant covers. [`parse`](Self::parse) and [`redirected`](Self::redirected) alone make it.
+/// A request that a grant covers. Only [`parse`](Self::parse) and [`redirected`](Self::redirected) construct it.
 #[derive(Clone)]
 pub struct OutboundRequest {
     method: Method,
@@ -99,7 +99,8 @@ pub struct OutboundRequest {
 }
 
 impl OutboundRequest {
-    /// Checks the form of a request, then that a grant covers it. A host that is an address must also be a public one.
+    /// Checks that a request is well-formed and then that a grant covers it. If the URL's host is an IP address, the
+    /// address must be public too.
     pub fn parse(egress: &Egress, raw: RawRequest) -> Result<Self, RequestRefusal> {
         let target =
             Target::parse(&raw.url).map_err(|rule| RequestRefusal::Invalid(format!("url: {rule}")))?;
@@ -126,11 +127,11 @@ impl OutboundRequest {
         })
     }
 
-    /// The request that a response asks for, checked like a first one; `None` when the response is the answer: no
-    /// redirect, or one too many.
+    /// The request that a redirect asks for, with the same checks as the first one. Returns `None` if the response is
+    /// the answer for the guest: if it is no redirect, or one redirect too many.
     ///
-    /// The secret goes along only if a grant names it for the new URL. Another origin gets no credentials of the
-    /// guest. The server controls `location`.
+    /// The new request carries the secret only if a grant names the secret for the new URL. The guest's credentials are
+    /// not sent to another origin. The server controls `location`.
     pub fn redirected(
         &self,
         egress: &Egress,
@@ -145,9 +146,9 @@ impl OutboundRequest {
         let target = std::str::from_utf8(location)
             .ok()
             .and_then(|location| self.target.join(location).ok())
-            .ok_or(RequestRefusal::Denied("a redirect leads to what is no URL of the contract"))?;
+            .ok_or(RequestRefusal::Denied("a redirect leads to an invalid URL"))?;
         let mut next = Self { redirects: self.redirects.saturating_add(1), ..self.clone() };
-        // RFC 9110, 15.4: 303 makes everything a GET; 301 and 302 make POST one, by custom.
+        // RFC 9110, 15.4: a 303 turns every method into GET; a 301 or 302 turns POST into GET, as browsers do.
         // wire: RFC 9110, section 15.4
         if (status == 303 && self.method != Method::Head)
             // wire: RFC 9110, section 15.4
@@ -171,12 +172,12 @@ impl OutboundRequest {
         self.method
     }
 
-    /// The URL, normalised, without fragment and user information.
+    /// The normalised URL, without fragment and user information.
     pub fn url(&self) -> &Url {
         self.target.url()
     }
 
-    /// The headers, without those of the connection and without the secret.
+    /// The guest's headers. They contain neither the connection's headers nor the secret.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -186,7 +187,7 @@ impl OutboundRequest {
         self.body.as_ref()
     }
 
-    /// The name of the secret that the host adds.
+    /// The name of the secret that the host adds to the request.
     pub fn secret(&self) -> Option<&str> {
         self.secret.as_deref()
     }
@@ -197,7 +198,7 @@ impl OutboundRequest {
     }
 }
 
-/// Without the query, the headers and the body: they hold what a log must not.
+/// Shows neither the query nor the headers nor the body, because they can contain secrets that must not reach a log.
 impl fmt::Debug for OutboundRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.url();
@@ -205,7 +206,7 @@ impl fmt::Debug for OutboundRequest {
     }
 }
 
-/// Grants first: what they do not cover is not looked at further.
+/// Checks the grants first, so that the refusal of an ungranted URL tells nothing about its address.
 fn check(egress: &Egress, method: Method, target: &Target) -> Result<(), RequestRefusal> {
     if !egress.covers(method, target) {
         return Err(RequestRefusal::Denied("no grant covers the URL and method"));
@@ -216,12 +217,12 @@ fn check(egress: &Egress, method: Method, target: &Target) -> Result<(), Request
     Ok(())
 }
 
-/// How many bytes one read of a body asks for, at most.
+/// The most bytes that one read of a body may return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadSize(u32);
 
 impl ReadSize {
-    /// Takes 1 to 65,536.
+    /// Checks a number of bytes: 1 to 65,536.
     pub fn parse(max: u32) -> Result<Self, RequestRefusal> {
         if !(1..=HTTP_READ_BYTES_MAX).contains(&max) {
             return Err(RequestRefusal::Invalid(format!("max: must be from 1 to {HTTP_READ_BYTES_MAX}")));

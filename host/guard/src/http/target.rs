@@ -1,6 +1,6 @@
-//! Where a request goes: one parser for the guest's URL, the grant's URL and a redirect's location.
+//! Targets: one parser for the guest's URL, the URL of a grant and the location of a redirect.
 //!
-//! Not a check of what is allowed: that is [`super::Allowance`].
+//! This module does not check whether a URL is allowed; [`super::Allowance`] does.
 
 use crate::limits::{HTTP_PATH_DECODINGS_MAX, HTTP_URL_BYTES_MAX};
 use http::Uri;
@@ -8,13 +8,13 @@ use percent_encoding::percent_decode;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// An absolute `http` or `https` URL without user information and fragment, normalised, of which every decoding has the
-/// same segments.
+/// A normalised absolute `http` or `https` URL without user information and fragment, whose path hides no encoded dot
+/// segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target(Url);
 
 impl Target {
-    /// Parses an absolute URL. The error says which rule it breaks.
+    /// Parses an absolute URL. The error names the rule that the URL breaks.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         check_length(text)?;
         Self::check(Url::parse(text).map_err(|error| error.to_string())?)
@@ -38,8 +38,8 @@ impl Target {
         if hides_dot_segments(url.path()) {
             return Err("must have no encoded dot segments in its path".into());
         }
-        // The client reads the URL with another parser. Where the two disagree, one of them would dial what the other
-        // did not check.
+        // The HTTP client parses the URL with another parser. If the two disagreed, the client would connect to a host
+        // that was not checked.
         let uri: Uri = url.as_str().parse().map_err(|_| "must be a URI of RFC 3986".to_owned())?;
         if uri.host() != url.host_str() {
             return Err("must be a URI of RFC 3986".into());
@@ -52,7 +52,8 @@ impl Target {
         &self.0
     }
 
-    /// The address, where the host is one. Decimal, octal and hexadecimal spellings have become addresses by now.
+    /// The host's IP address, if the host is one. The URL parser has already turned decimal, octal and hexadecimal
+    /// spellings into addresses.
     pub(super) fn literal(&self) -> Option<IpAddr> {
         match self.0.host()? {
             Host::Ipv4(ip) => Some(ip.into()),
@@ -69,13 +70,14 @@ impl Target {
             && mine.port_or_known_default() == theirs.port_or_known_default()
     }
 
-    /// Whether this URL is at or below the other one: same origin, and the path goes on at a segment's border.
+    /// Whether this URL is at or below the base: the origin is the same, and the path begins with all of the base's
+    /// segments.
     pub(super) fn is_below(&self, base: &Self) -> bool {
         let Some(rest) = self.0.path().strip_prefix(base.0.path()) else { return false };
         self.has_origin_of(base) && (rest.is_empty() || rest.starts_with('/') || base.0.path().ends_with('/'))
     }
 
-    /// Whether what is sent can be read on the way: plain `http` that leaves the machine.
+    /// Whether a third party could read a request on its way: it is plain `http` and leaves the machine.
     pub(super) fn is_exposed(&self) -> bool {
         let local = match self.0.host() {
             Some(Host::Domain(name)) => name == "localhost",
@@ -94,13 +96,13 @@ fn check_length(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a server that decodes the path before it splits it would find `.` or `..` in it. The URL parser has resolved
-/// those that it sees, `%2e%2e` included; `..%2f` and `%252e%252e` get past it.
+/// Whether a path has segments `.` or `..` for a server that decodes the path before it splits it. The URL parser
+/// resolves plain dot segments and `%2e%2e`, but not `..%2f` and `%252e%252e`.
 fn hides_dot_segments(path: &str) -> bool {
     let mut path = path.as_bytes().to_vec();
     for _ in 0..HTTP_PATH_DECODINGS_MAX {
         let decoded: Vec<u8> = percent_decode(&path).collect();
-        // Some servers cut parameters off a segment (`..;x`) before they resolve it.
+        // Some servers remove a segment's parameters (`..;x`) before they resolve it.
         if decoded.split(|&byte| matches!(byte, b'/' | b'\\')).any(|segment| {
             let name = segment.split(|&byte| byte == b';').next().unwrap_or(segment);
             matches!(name, b"." | b"..")

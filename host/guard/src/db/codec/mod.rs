@@ -1,21 +1,20 @@
-//! Between the contract's values and PostgreSQL's binary format, exactly or not at all.
+//! The codec between the contract's values and PostgreSQL's binary format. A value is encoded exactly or refused.
 //!
-//! Nothing is converted: an `integer` does not become a `numeric`, nor a number that a `real` cannot hold the nearest one
-//! that it can. Neither side is trusted: a guest's value is checked here so that the refusal is a sentence and not an
-//! SQLSTATE, and the server's bytes are read without assuming that they are well-formed. Tests: `host/tests/db_values.rs`.
+//! The codec converts nothing: an `integer` does not become a `numeric`, and a number that a `real` cannot represent is
+//! not rounded. It trusts neither side. It checks a guest's values so that the guest gets a sentence instead of an
+//! SQLSTATE, and it does not assume that the server's bytes are well-formed. Tests: `host/store/tests/db_values`.
 
 mod numeric;
 mod text;
 mod time;
 mod wire;
 
-use postgres_types::{Kind, Type};
-
 use self::wire::Wire;
 use super::value::{Scalar, Value};
 use crate::limits::DB_ARRAY_ELEMENTS_MAX;
+use postgres_types::{Kind, Type};
 
-/// The types that have a case in the contract.
+/// A type of PostgreSQL that has a case in the contract.
 #[derive(Clone, Copy, Debug)]
 enum Class<'a> {
     Bool,
@@ -26,7 +25,7 @@ enum Class<'a> {
     Float8,
     Numeric,
     Text,
-    /// With its labels.
+    /// An enum with its labels.
     Enum(&'a [String]),
     Bytea,
     Uuid,
@@ -70,7 +69,7 @@ impl<'a> Class<'a> {
         })
     }
 
-    /// The case of the contract that fits.
+    /// The case of the contract for values of the type.
     const fn case(self) -> &'static str {
         match self {
             Self::Bool => "boolean",
@@ -91,7 +90,7 @@ impl<'a> Class<'a> {
     }
 }
 
-/// Encodes a value for a type, `None` for null, which fits every type.
+/// Encodes a value for a type. Null fits every type and is encoded as `None`.
 pub fn encode(value: &Value, ty: &Type) -> Result<Option<Vec<u8>>, String> {
     if *value == Value::Scalar(Scalar::Null) {
         return Ok(None);
@@ -106,7 +105,7 @@ pub fn encode(value: &Value, ty: &Type) -> Result<Option<Vec<u8>>, String> {
     Ok(Some(out))
 }
 
-/// Decodes what the server sent for a column of this type.
+/// Decodes the server's bytes for a column of a type.
 pub fn decode(ty: &Type, raw: Option<&[u8]>) -> Result<Value, String> {
     let (ty, of) = (base(ty), element(base(ty))?);
     let class = Class::of(of.map_or(ty, base))?;
@@ -117,7 +116,7 @@ pub fn decode(ty: &Type, raw: Option<&[u8]>) -> Result<Value, String> {
     }
 }
 
-/// The type under the domains, which have the same form and checks of their own that the server makes.
+/// The type that a domain is based on. A domain has the same binary form, and the server makes the domain's own checks.
 fn base(mut ty: &Type) -> &Type {
     while let Kind::Domain(under) = ty.kind() {
         ty = under;
@@ -125,7 +124,8 @@ fn base(mut ty: &Type) -> &Type {
     ty
 }
 
-/// The type of the elements, if this is an array. The two vectors of the catalogs look like arrays and count from 0.
+/// The type of an array's elements; `None` for other types. The two vector types of the system catalogs look like
+/// arrays but count from 0, so they are refused.
 fn element(ty: &Type) -> Result<Option<&Type>, String> {
     match (ty.kind(), ty) {
         (_, &(Type::INT2_VECTOR | Type::OID_VECTOR)) => Err(no_case(ty)),
@@ -142,7 +142,7 @@ fn mismatch(class: Class<'_>, found: &str) -> String {
     format!("expected `{}`, found `{found}`", class.case())
 }
 
-/// What no PostgreSQL sends. It can only be a pooler or a server that is not one.
+/// The error for bytes that no PostgreSQL sends. They come from a connection pooler or from another kind of server.
 fn malformed(ty: &Type) -> String {
     format!("the database sent a malformed \"{}\"", ty.name())
 }
@@ -182,7 +182,7 @@ fn encode_scalar(scalar: &Scalar, ty: &Type, out: &mut Vec<u8>) -> Result<(), St
     Ok(())
 }
 
-/// `Ok(None)` is malformed; an error is a value that the contract cannot hold.
+/// Decodes one value. `Ok(None)` means malformed bytes; an error means a value that the contract cannot represent.
 fn decode_scalar(class: Class<'_>, raw: &[u8]) -> Result<Option<Scalar>, String> {
     let wire = Wire(raw);
     let scalar = match class {
@@ -213,7 +213,7 @@ fn decode_scalar(class: Class<'_>, raw: &[u8]) -> Result<Option<Scalar>, String>
 }
 
 fn encode_array(items: &[Scalar], of: &Type, out: &mut Vec<u8>) -> Result<(), String> {
-    // Refuses arrays of types that have no case even when they are empty.
+    // Refuses an array of a type without a case, even if the array is empty.
     Class::of(base(of))?;
     if items.len() > DB_ARRAY_ELEMENTS_MAX {
         return Err(format!("an array has at most {DB_ARRAY_ELEMENTS_MAX} elements, found {}", items.len()));
@@ -228,14 +228,14 @@ fn encode_array(items: &[Scalar], of: &Type, out: &mut Vec<u8>) -> Result<(), St
         out.extend(1_i32.to_be_bytes());
     }
     let mut item = Vec::new();
-    for (at, scalar) in items.iter().enumerate() {
+    for (index, scalar) in items.iter().enumerate() {
         if *scalar == Scalar::Null {
             out.extend((-1_i32).to_be_bytes());
             continue;
         }
         item.clear();
-        encode_scalar(scalar, base(of), &mut item).map_err(|why| format!("element {at}: {why}"))?;
-        let length = i32::try_from(item.len()).map_err(|_| format!("element {at} is too long"))?;
+        encode_scalar(scalar, base(of), &mut item).map_err(|why| format!("element {index}: {why}"))?;
+        let length = i32::try_from(item.len()).map_err(|_| format!("element {index} is too long"))?;
         out.extend(length.to_be_bytes());
         out.extend(&item);
     }
@@ -280,7 +280,7 @@ fn narrow(value: i64, ty: &str) -> String {
     format!("{value} is out of the range of `{ty}`")
 }
 
-/// The same number as a `real`. All NaNs are one to PostgreSQL.
+/// Converts a number to a `real`, or refuses it if the `real` would differ. PostgreSQL treats all NaNs as equal.
 fn real(value: f64) -> Result<f32, String> {
     #[allow(clippy::cast_possible_truncation, reason = "the next line refuses what was truncated")]
     let narrow = value as f32;

@@ -1,12 +1,12 @@
-//! `numeric`: decimal text on one side, digits of base 10,000 with a weight and a scale on the other.
+//! `numeric`: decimal text in the contract; digits in base 10,000 with a weight and a scale in PostgreSQL's format.
 // tidy: numbers are PostgreSQL's wire format and the texts it prints
 
 use super::wire::Wire;
 use crate::limits::{NUMERIC_FRACTION_DIGITS_MAX, NUMERIC_INTEGER_DIGITS_MAX};
 
-/// Decimal digits in one digit of PostgreSQL's.
+/// The number of decimal digits in one of PostgreSQL's digits.
 const GROUP: usize = 4;
-/// What a digit of PostgreSQL's stays below.
+/// The base of PostgreSQL's digits.
 const BASE: u16 = 10_000;
 
 const POSITIVE: u16 = 0x0000;
@@ -43,7 +43,7 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
              {NUMERIC_FRACTION_DIGITS_MAX} after it"
         ));
     }
-    // Both bounds are below what these types hold, so neither conversion can fail.
+    // Both limits fit these integer types, so neither conversion can fail.
     let too_long = || "the `numeric` is too long".to_owned();
     let scale = u16::try_from(fraction.len()).map_err(|_| too_long())?;
     let whole = groups(integer.as_bytes().rchunks(GROUP).rev(), false);
@@ -62,7 +62,7 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads chunks of up to four decimal digits; a short one of a fraction lacks zeros at its end.
+/// Reads chunks of up to four decimal digits. A short chunk of a fraction is filled with zeros at its end.
 fn groups<'a>(chunks: impl Iterator<Item = &'a [u8]>, is_fraction: bool) -> Vec<u16> {
     chunks
         .map(|chunk| {
@@ -76,7 +76,7 @@ fn groups<'a>(chunks: impl Iterator<Item = &'a [u8]>, is_fraction: bool) -> Vec<
 }
 
 fn put(digits: &[u16], weight: i16, sign: u16, scale: u16, out: &mut Vec<u8>) {
-    // At most 32,768 before the point and 4,096 after.
+    // There are at most 32,768 digits before the point and 4,096 after it.
     let count = u16::try_from(digits.len()).unwrap_or(u16::MAX);
     out.extend(count.to_be_bytes());
     out.extend(weight.to_be_bytes());
@@ -105,7 +105,7 @@ pub(super) fn decode(mut wire: Wire<'_>) -> Option<String> {
     if !wire.0.is_empty() || scale > NUMERIC_FRACTION_DIGITS_MAX {
         return None;
     }
-    // The digit of a place, where place 0 is the one before the point and places fall to the right.
+    // The digit at a place. Place 0 is directly before the point, and places to the right are negative.
     let at = |place: i32| {
         let index = weight.checked_sub(place).and_then(|index| usize::try_from(index).ok());
         index.and_then(|index| digits.get(index)).copied().unwrap_or(0)
@@ -127,7 +127,7 @@ pub(super) fn decode(mut wire: Wire<'_>) -> Option<String> {
     for place in 1..=shown.max(sent) {
         push(&mut fraction, at(place.checked_neg()?));
     }
-    // Digits beyond the scale would be lost in the text.
+    // The text shows only the digits within the scale. Other digits than zeros beyond it are malformed.
     let (shown, hidden) = fraction.split_at_checked(scale)?;
     if hidden.bytes().any(|digit| digit != b'0') {
         return None;
@@ -139,7 +139,7 @@ pub(super) fn decode(mut wire: Wire<'_>) -> Option<String> {
     Some(text)
 }
 
-/// Adds the four decimal digits of one digit.
+/// Appends the four decimal digits of one of PostgreSQL's digits.
 fn push(text: &mut String, digit: u16) {
     for unit in [1000, 100, 10, 1_u16] {
         let decimal = digit.checked_div(unit).and_then(|high| high.checked_rem(10)).unwrap_or(0);

@@ -1,20 +1,18 @@
-//! Types whose values are text in the contract: `text`, enums, `uuid`, `json`, `inet`.
+//! The types whose values are text in the contract: `text`, enums, `uuid`, `json` and `inet`.
 // tidy: numbers are PostgreSQL's wire format and the texts it prints
-
-use std::net::IpAddr;
-
-use postgres_types::Type;
-use serde::de::IgnoredAny;
-use uuid::Uuid;
 
 use super::wire::Wire;
 use crate::limits::JSON_DEPTH_MAX;
+use postgres_types::Type;
+use serde::de::IgnoredAny;
+use std::net::IpAddr;
+use uuid::Uuid;
 
-/// Bytes of a `uuid` in text.
+/// The bytes of a `uuid` as text.
 const UUID_BYTES: usize = 36;
 /// The only version of `jsonb`'s binary form.
 const JSONB_VERSION: u8 = 1;
-/// PostgreSQL's own numbers of the address families.
+/// PostgreSQL's own numbers for the address families.
 const IPV4: u8 = 2;
 const IPV6: u8 = 3;
 
@@ -70,7 +68,7 @@ fn check_json(text: &str) -> Result<(), String> {
     for byte in text.bytes() {
         match byte {
             _ if escaped => escaped = false,
-            // Outside of a string it is no JSON, whatever follows.
+            // A backslash outside of a string is not JSON, so skipping the next byte does no harm.
             b'\\' => escaped = true,
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => depth = depth.saturating_add(1),
@@ -86,11 +84,12 @@ fn check_json(text: &str) -> Result<(), String> {
         .map_err(|error| format!("the text is not JSON: {error}"))
 }
 
-/// `jsonb` stores what an escape means, so it refuses those that mean no character. The text is JSON by now.
+/// Refuses escapes that mean no character, because `jsonb` stores the character that an escape means. The text has
+/// already been checked to be JSON.
 fn check_escapes(text: &str) -> Result<(), String> {
     let mut escapes = text.split('\\').skip(1);
     let mut high = false;
-    // Whether the half of a pair is directly followed by the next escape.
+    // Whether the next escape directly follows the first half of a pair.
     let mut open = false;
     while let Some(escape) = escapes.next() {
         let unit = escape
@@ -110,7 +109,7 @@ fn check_escapes(text: &str) -> Result<(), String> {
         high = matches!(unit, Some(0xD800..=0xDBFF));
         open = escape.len() == "uXXXX".len();
         if escape.is_empty() {
-            // An escaped backslash: what follows it is not escaped.
+            // An escaped backslash. The text after it is not escaped.
             escapes.next();
         }
     }
@@ -130,7 +129,7 @@ pub(super) fn encode_inet(text: &str, is_network: bool, out: &mut Vec<u8>) -> Re
     let bits = address_bits(address);
     let length = match length {
         None => bits,
-        // Without the second look `+8` and `08` would be numbers.
+        // Without the comparison, `+8` and `08` would be accepted as numbers.
         Some(text) => text
             .parse()
             .ok()
@@ -183,14 +182,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_over_the_levels_of_nesting_is_refused_and_at_them_it_is_not() {
+    fn json_at_the_nesting_limit_is_accepted_and_over_it_refused() {
         let nested = |open: &str, inner: &str, close: &str, depth: usize| {
             check_json(&format!("{}{inner}{}", open.repeat(depth), close.repeat(depth)))
         };
         for (open, inner, close) in [
             ("[", "", "]"),
             ("{\"a\":", "1", "}"),
-            // What stands in a string opens and closes nothing, an escaped quote does not end one.
+            // A bracket in a string opens and closes nothing, and an escaped quote does not end the string.
             ("[\"]\",", "1", "]"),
             ("[\"\\\"]\",", "1", "]"),
             ("[[],", "1", "]"),
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn escape_that_means_no_character_is_refused_and_a_pair_is_not() {
+    fn surrogate_pair_is_accepted_and_escape_of_no_character_is_refused() {
         for text in [
             r"\ud83d",
             r"\ude00",

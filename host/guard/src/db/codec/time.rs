@@ -1,4 +1,5 @@
-//! Dates and times. The contract counts from 1970, PostgreSQL from 2000; both say infinity with the extreme numbers.
+//! Dates and times. The contract counts from 1970 and PostgreSQL from 2000. In both, the smallest and the largest
+//! number mean infinity.
 // tidy: numbers are PostgreSQL's wire format and the texts it prints
 
 use super::super::value::Scalar;
@@ -7,7 +8,7 @@ use crate::limits::{DATE_DAYS_MAX, DATE_DAYS_MIN, TIME_US_MAX, TIMESTAMP_US_MAX,
 
 /// Days from 1970-01-01 to 2000-01-01.
 const EPOCH_DAYS: i32 = 10_957;
-/// The same in microseconds.
+/// Microseconds from 1970-01-01 to 2000-01-01.
 const EPOCH_US: i64 = 946_684_800_000_000;
 
 pub(super) fn encode_date(days: i32, out: &mut Vec<u8>) -> Result<(), String> {
@@ -72,7 +73,7 @@ pub(super) fn decode_timestamp(wire: Wire<'_>) -> Result<Option<i64>, String> {
         .ok_or_else(|| "a timestamp after January 294247 has no case in value; cast it to text".to_owned())
 }
 
-/// Whether these three say infinity, as they do since PostgreSQL 17; the contract has no word for it.
+/// Whether an interval is infinite. PostgreSQL has infinite intervals since version 17, and the contract has none.
 const fn is_infinite(months: i32, days: i32, microseconds: i64) -> bool {
     matches!((months, days, microseconds), (i32::MIN, i32::MIN, i64::MIN) | (i32::MAX, i32::MAX, i64::MAX))
 }

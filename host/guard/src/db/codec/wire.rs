@@ -1,30 +1,30 @@
-//! Reads bytes of the server without trusting their length.
+//! A reader for the server's bytes that does not trust their length.
 
-/// What is left to read.
+/// The bytes that are not read yet.
 #[derive(Clone, Copy)]
 pub(super) struct Wire<'a>(pub(super) &'a [u8]);
 
 impl<'a> Wire<'a> {
-    /// The next `N` bytes.
+    /// Reads the next `N` bytes.
     pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*head)
     }
 
-    /// All that is left, if that is `N` bytes.
+    /// Reads the rest, if it is exactly `N` bytes.
     pub(super) fn all<const N: usize>(self) -> Option<[u8; N]> {
         self.0.try_into().ok()
     }
 
-    /// The next bytes, as many as told.
+    /// Reads the next `count` bytes.
     pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(head)
     }
 
-    /// All that is left, as text.
+    /// Reads the rest as UTF-8 text.
     pub(super) fn text(self) -> Option<String> {
         std::str::from_utf8(self.0).ok().map(str::to_owned)
     }

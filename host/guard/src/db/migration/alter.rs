@@ -1,11 +1,11 @@
-//! ALTER TABLE: columns, constraints and names. Owners, triggers, rules and row-level security are the host's.
-
-use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, DropBehavior, Ident, RenameTableNameKind,
-};
+//! ALTER TABLE: changes of columns, constraints and names. Only the host changes owners, triggers, rules and row-level
+//! security.
 
 use crate::db::gate::fault::Checked;
 use crate::db::gate::printer::Printer;
+use sqlparser::ast::{
+    AlterColumnOperation, AlterTable, AlterTableOperation, DropBehavior, Ident, RenameTableNameKind,
+};
 
 impl Printer<'_> {
     pub(super) fn alter_table(&mut self, table: &AlterTable) -> Checked {
@@ -77,7 +77,7 @@ impl Printer<'_> {
                 self.put_name(column_name)?;
                 self.column_operation(op)
             }
-            // Everything else: triggers, rules, row-level security, owners, partitions, storage.
+            // Everything else, such as triggers, rules, row-level security, owners, partitions and storage.
             _ => self.refuse("this change of a table", "columns, constraints and names can be changed"),
         }
     }

@@ -1,18 +1,16 @@
-//! A column of CREATE TABLE or ADD COLUMN.
+//! A column in CREATE TABLE or ADD COLUMN.
 
+use crate::db::gate::fault::{Checked, Fault};
+use crate::db::gate::printer::Printer;
 use sqlparser::ast::{
     ColumnDef, ColumnOption, ColumnOptionDef, DataType, Expr, GeneratedAs, GeneratedExpressionMode,
     ObjectNamePart,
 };
-
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::db::gate::fault::{Checked, Fault};
-use crate::db::gate::printer::Printer;
-
-/// Refuses words of other databases after a column's type, which the parser drops without a word of its own. Where a
-/// name can stand they are names.
+/// Refuses keywords of other databases after a column's type, because the parser drops them silently. At a place where
+/// a name can stand, such a keyword is a name and is accepted.
 pub(super) fn nothing_swallowed(tokens: &[TokenWithSpan]) -> Checked {
     let is_index = tokens
         .iter()
@@ -68,7 +66,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// A column's type. `serial` is refused: it makes a sequence that the plugin would need rights on.
+    /// Checks a column's type. Refuses `serial`, because it creates a sequence that the plugin would need rights on.
     pub(super) fn column_type(&mut self, data_type: &DataType) -> Checked<String> {
         if let DataType::Custom(name, _) = data_type
             && let [ObjectNamePart::Identifier(ident)] = name.0.as_slice()
@@ -123,7 +121,8 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints a default, which alone may call the clock and random identifiers: it runs when a row is written.
+    /// Prints a default. Only a default may call the clock and random UUIDs, because it is evaluated when a row is
+    /// written.
     pub(super) fn default(&mut self, expr: &Expr) -> Checked {
         self.in_default = true;
         let result = self.expr(expr);

@@ -1,21 +1,16 @@
-//! Migrations: the statements that make a plugin's tables, in its own schema and nowhere else.
+//! Migrations: the statements that create a plugin's tables in the plugin's own schema.
 //!
-//! The same walk as the [gate](super::gate)'s, with data definition added: what is sent is printed from the checked tree,
-//! and every name gets the plugin's schema. A migration is the plugin author's text, run by the schema's owner before
-//! the plugin serves; it cannot make roles, grants, functions, triggers, views or extensions, nor touch row-level
-//! security, which the host sets itself. Columns are not known here: the server checks them. Tests are in `tests.rs`.
+//! A migration goes through the same walk as the [gate](super::gate), with data definition added: the text that is sent
+//! is printed from the checked tree, and every name gets the plugin's schema. The plugin's author writes the migration,
+//! and the schema's owner runs it before the plugin serves. A migration cannot create roles, grants, functions,
+//! triggers, views or extensions, and cannot change row-level security, which only the host sets. This module does not
+//! know a table's columns; the server checks them. The tests are in `tests/`.
 
 mod alter;
 mod column;
 mod table;
 #[cfg(test)]
 mod tests;
-
-use sqlparser::ast::{
-    AlterType, AlterTypeAddValue, AlterTypeAddValuePosition, AlterTypeOperation, CommentObject, Ident,
-    ObjectName, ObjectNamePart, ObjectType, Statement, UserDefinedTypeRepresentation,
-};
-use sqlparser::keywords::Keyword;
 
 use super::gate::lex;
 use super::gate::printer::Printer;
@@ -24,17 +19,22 @@ use super::gate::stack;
 use super::{Refusal, quoted};
 use crate::db::gate::fault::{Checked, Fault};
 use crate::limits;
+use sqlparser::ast::{
+    AlterType, AlterTypeAddValue, AlterTypeAddValuePosition, AlterTypeOperation, CommentObject, Ident,
+    ObjectName, ObjectNamePart, ObjectType, Statement, UserDefinedTypeRepresentation,
+};
+use sqlparser::keywords::Keyword;
 
-/// A migration's statements, checked and printed.
+/// A migration's statements, printed from their checked trees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     statements: Vec<String>,
 }
 
 impl Migration {
-    /// Parses the text of a migration for a plugin's schema. `name` is the file's, for refusals.
+    /// Parses the text of a migration for a plugin's schema. `name` is the name of the file, for errors.
     pub fn parse(schema: &str, name: &str, text: &str) -> Result<Self, Refusal> {
-        // A migration is at most a file, parsed once: one thread for all of its statements.
+        // One thread parses all statements, because a migration is only one file and is parsed only once.
         let mut refusal = None;
         let statements = stack::with_room(|| match Self::checked(schema, name, text) {
             Ok(statements) => Ok(statements),
@@ -51,7 +51,7 @@ impl Migration {
 
     pub(in crate::db) fn checked(schema: &str, name: &str, text: &str) -> Result<Vec<String>, Refusal> {
         let refused = |fault| match fault {
-            Fault::Denied => Refusal::Invalid(format!("{name}: a name outside of the plugin's own schema")),
+            Fault::Denied => Refusal::Invalid(format!("{name}: a name is not in the plugin's own schema")),
             Fault::Invalid { at, construct, rule } => {
                 Refusal::Invalid(format!("{name}:{}: {construct} (column {}): {rule}", at.line, at.column))
             }
@@ -82,7 +82,7 @@ impl Migration {
                     return Err(refused(Fault::invalid(at, "a parameter", "a migration has none")));
                 }
                 Ok(()) => statements.push(printer.text()),
-                // Inside a migration a denied name is the author's mistake and gets its line.
+                // A denied name in a migration is the author's mistake, so the error names its line.
                 Err(Fault::Denied) => {
                     return Err(printer.outside().map_or_else(refused, |()| Refusal::Denied));
                 }
@@ -99,11 +99,11 @@ impl Migration {
 }
 
 const RULE: &str =
-    "a migration creates, alters, drops and comments tables, indexes and enum types, and changes rows";
+    "a migration can create, alter, drop and comment tables, indexes and enum types, and change rows";
 
 impl Printer<'_> {
     fn outside(&self) -> Checked {
-        self.refuse("this name", "not of the plugin's own schema, or a column that does not exist")
+        self.refuse("this name", "not in the plugin's own schema, or a column that does not exist")
     }
 
     fn migration(&mut self, statement: &Statement) -> Checked {
@@ -125,7 +125,7 @@ impl Printer<'_> {
         }
     }
 
-    /// The name of something in the plugin's schema, as SQL with the schema, and alone.
+    /// Checks that a name is in the plugin's schema. Returns it as SQL with the schema, and without the schema.
     pub(super) fn own(&mut self, name: &ObjectName) -> Checked<(String, String)> {
         let Names::Own(own) = self.names() else { return Err(Fault::Denied) };
         let (schema, name) = self.dotted(name)?;
@@ -166,7 +166,7 @@ impl Printer<'_> {
         representation: Option<&UserDefinedTypeRepresentation>,
     ) -> Checked {
         let Some(UserDefinedTypeRepresentation::Enum { labels }) = representation else {
-            return self.refuse("this type", "a migration makes enum types");
+            return self.refuse("this type", "a migration can create only enum types");
         };
         self.put("CREATE TYPE ");
         self.put_own(name)?;
@@ -189,7 +189,7 @@ impl Printer<'_> {
     fn alter_type(&mut self, name: &ObjectName, operation: &AlterTypeOperation) -> Checked {
         let AlterTypeOperation::AddValue(AlterTypeAddValue { if_not_exists, value, position }) = operation
         else {
-            return self.refuse("this change of a type", "a migration can add a value to an enum type");
+            return self.refuse("this change of a type", "a migration can only add a value to an enum type");
         };
         self.put("ALTER TYPE ");
         self.put_own(name)?;

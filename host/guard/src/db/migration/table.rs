@@ -1,5 +1,9 @@
 //! CREATE TABLE, its constraints, and CREATE INDEX.
 
+use crate::db::gate::fault::Checked;
+use crate::db::gate::printer::Printer;
+use crate::db::gate::scope::{Scope, Shape};
+use crate::db::shown;
 use sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use sqlparser::ast::{
     CheckConstraint, ConstraintCharacteristics, CreateIndex, CreateTable, DeferrableInitial,
@@ -7,14 +11,9 @@ use sqlparser::ast::{
     ObjectName, OrderByExpr, PrimaryKeyConstraint, ReferentialAction, TableConstraint, UniqueConstraint,
 };
 
-use crate::db::gate::fault::Checked;
-use crate::db::gate::printer::Printer;
-use crate::db::gate::scope::{Scope, Shape};
-use crate::db::shown;
-
 impl Printer<'_> {
     pub(super) fn create_table(&mut self, table: &CreateTable) -> Checked {
-        // Only these parts are known. A table rebuilt from them must be the same, or it had others.
+        // A table that is rebuilt from the supported parts must equal the original, or the original has other parts.
         let known = CreateTableBuilder::new(table.name.clone())
             .if_not_exists(table.if_not_exists)
             .columns(table.columns.clone())
@@ -37,7 +36,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Runs a step that may name the columns of a table.
+    /// Runs a step in which the columns of a table are visible.
     pub(super) fn about(&mut self, table: &str, step: impl FnOnce(&mut Self) -> Checked) -> Checked {
         self.within(Scope::default(), |printer| {
             printer.bring(table.to_owned(), Shape::open())?;
@@ -122,7 +121,8 @@ impl Printer<'_> {
         self.characteristics(characteristics.as_ref())
     }
 
-    /// Prints the columns of a key. At a column itself there are none.
+    /// Prints the columns of a key. The list is empty for a constraint of a single column, which is written at the
+    /// column.
     fn key_columns(&mut self, columns: &[IndexColumn], include: &[Ident]) -> Checked {
         if !columns.is_empty() {
             self.put(" (");
@@ -229,7 +229,7 @@ impl Printer<'_> {
         self.put(if *unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
         self.put(if *if_not_exists { "IF NOT EXISTS " } else { "" });
         let Some(name) = name else {
-            return self.refuse("an index without a name", "give it one, to drop it by");
+            return self.refuse("an index without a name", "name it, so that a later migration can drop it");
         };
         self.index_name(name)?;
         self.put(" ON ");
@@ -256,7 +256,7 @@ impl Printer<'_> {
         })
     }
 
-    /// Prints the name of a new index, which is in its table's schema and is given without one.
+    /// Prints the name of a new index without a schema, because PostgreSQL creates an index in its table's schema.
     fn index_name(&mut self, name: &ObjectName) -> Checked {
         let (_, name) = self.own(name)?;
         self.put(&crate::db::quoted(&name));
@@ -270,7 +270,7 @@ impl Printer<'_> {
             options: sqlparser::ast::OrderByOptions::default(),
             with_fill: with_fill.clone(),
         };
-        // An expression needs parentheses of its own here; around a column they do no harm.
+        // An expression in an index needs its own parentheses. Around a column they do no harm.
         self.put("(");
         self.order(std::slice::from_ref(&bare), false)?;
         self.put(")");
@@ -285,5 +285,5 @@ impl Printer<'_> {
     }
 }
 
-/// Operator classes beyond a type's own: prefix search on text, and the smaller index of jsonb.
+/// The operator classes beyond a type's default: for prefix search on text, and for the smaller index on jsonb.
 const CLASSES: &[&str] = &["text_pattern_ops", "varchar_pattern_ops", "bpchar_pattern_ops", "jsonb_path_ops"];

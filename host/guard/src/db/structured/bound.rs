@@ -1,26 +1,25 @@
-//! A structured statement with its values: each checked against the type of its column, and encoded for it.
-
-use postgres_types::{Kind, ToSql, Type};
+//! A structured statement with its values, each checked against the type of its column and encoded for that type.
 
 use super::{Argument, Statement};
 use crate::db::parameter::Parameter;
 use crate::db::short;
 use crate::db::value::Value;
 use crate::refusal::Refusal;
+use postgres_types::{Kind, ToSql, Type};
 
-/// A statement that can be sent.
+/// A statement that can be sent, with its encoded values.
 #[derive(Debug)]
 pub struct Bound {
-    /// The text.
+    /// The statement's text.
     pub text: String,
-    /// Types of the parameters, one for each.
+    /// The type of each parameter.
     pub types: Vec<Type>,
     /// The columns of the result, each with its type.
     pub columns: Vec<(String, Type)>,
     values: Vec<Sent>,
 }
 
-/// What is sent for one placeholder.
+/// The value that is sent for one placeholder.
 #[derive(Debug)]
 enum Sent {
     Value(Parameter),
@@ -29,7 +28,7 @@ enum Sent {
 }
 
 impl Statement<Value> {
-    /// Checks every value.
+    /// Checks and encodes every value.
     pub fn bind(self) -> Result<Bound, Refusal> {
         let Self { sql, parameters, columns, .. } = self;
         let (mut values, mut types) =
@@ -48,7 +47,7 @@ impl Bound {
         self.values.iter().map(Sent::as_sql).collect()
     }
 
-    /// Bytes that the guest's values take on the wire.
+    /// The bytes that the guest's values take on the wire.
     pub fn wire_bytes(&self) -> u64 {
         self.values.iter().map(Sent::wire_bytes).fold(0, u64::saturating_add)
     }

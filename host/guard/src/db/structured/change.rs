@@ -1,4 +1,4 @@
-//! `db-write`: insert, update and delete.
+//! The structured calls of `db-write`: insert, update and delete.
 
 use super::{Argument, Insertion, Modification, Removal, Statement, Writer};
 use crate::db::Refusal;

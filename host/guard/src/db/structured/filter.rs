@@ -1,14 +1,14 @@
-//! Conditions: OR of ANDs of tests on columns.
-
-use postgres_types::Type;
+//! Filters: an OR of ANDs of tests on columns.
 
 use super::{Argument, Condition, Filter, Test, Writer};
 use crate::db::catalogue::{ColumnName, Operation};
 use crate::db::{Refusal, shown};
 use crate::limits;
+use postgres_types::Type;
 
 impl<V> Writer<'_, V> {
-    /// Prints WHERE with a filter. A change needs conditions: a list without any would hold for every row.
+    /// Prints WHERE with a filter. A change needs a condition in each inner list, because an empty list matches every
+    /// row.
     pub(super) fn filter(&mut self, filter: Filter<V>, is_change: bool) -> Result<(), Refusal> {
         if is_change && (filter.is_empty() || filter.iter().any(Vec::is_empty)) {
             let rule = "filter: at least 1 condition in each list, or every row would be changed";
@@ -17,7 +17,7 @@ impl<V> Writer<'_, V> {
         if filter.is_empty() {
             return Ok(());
         }
-        // Also the lists are counted: a million empty ones would be a text of megabytes.
+        // The inner lists are counted too, because a million empty ones would make a text of megabytes.
         if filter.len() > limits::DB_CONDITIONS_MAX {
             return Err(too_many());
         }
@@ -107,7 +107,8 @@ impl<V> Writer<'_, V> {
         self.operator(column, operator, Argument::Pattern(pattern), Type::TEXT)
     }
 
-    /// One array where there is a type of it, so that the text does not depend on how many values there are.
+    /// Prints a test for one of several values. If the column's type has an array type, the values are one array, so
+    /// that the text does not depend on how many values there are.
     fn one_of(&mut self, column: ColumnName<'_>, values: Vec<V>) -> Result<(), Refusal> {
         comparable(column)?;
         if values.len() > limits::DB_ONE_OF_MAX {
@@ -135,7 +136,7 @@ impl<V> Writer<'_, V> {
     }
 }
 
-/// Refuses comparing what PostgreSQL cannot compare.
+/// Refuses a column whose type PostgreSQL cannot compare.
 pub(super) fn comparable(column: ColumnName<'_>) -> Result<(), Refusal> {
     if [Type::JSON, Type::JSON_ARRAY].contains(column.data_type()) {
         return Err(unfit(
@@ -155,7 +156,7 @@ fn too_many() -> Refusal {
     Refusal::Invalid(format!("filter: at most {} conditions", limits::DB_CONDITIONS_MAX))
 }
 
-/// The array of a type, for the types that a column can have and that PostgreSQL itself defines.
+/// The array type of an element type, for the types that a column can have and that PostgreSQL itself defines.
 fn array_of(element: &Type) -> Option<Type> {
     const ARRAYS: &[(Type, Type)] = &[
         (Type::BOOL, Type::BOOL_ARRAY),

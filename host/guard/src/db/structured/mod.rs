@@ -1,9 +1,9 @@
 //! The structured calls of `wit/db.wit`: select, insert, update and delete, written from granted names.
 //!
-//! The text of a [`Statement`] depends only on the shape of a call: its names and how many values it has. Values are
-//! parameters, so a text can be kept as a prepared statement. Every column that is compared, ordered by or returned is
-//! read, and needs the right to be. [`Statement::bind`] checks the values, against the
-//! types given here. Tests are in `tests.rs`.
+//! The text of a [`Statement`] depends only on the shape of a call: its names, and how many values it has. Values are
+//! parameters, so the server can keep the text as a prepared statement. A call reads every column that it compares,
+//! orders by or returns, and needs the right to read it. [`Statement::bind`] checks the values against the columns'
+//! types. The tests are in `tests/`.
 
 mod bound;
 mod change;
@@ -13,14 +13,14 @@ mod select;
 mod tests;
 
 pub use bound::Bound;
-use postgres_types::Type;
 
 use super::Refusal;
 use super::catalogue::{Catalogue, ColumnName, Operation, TableName};
 use crate::db::typmod::Typmod;
 use crate::limits;
+use postgres_types::Type;
 
-/// What a column's value must be.
+/// A test of a column's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test<V> {
     /// Equal to the value.
@@ -47,7 +47,7 @@ pub enum Test<V> {
     IsNull,
     /// Not null.
     IsNotNull,
-    /// A `jsonb` that contains this JSON.
+    /// A `jsonb` that contains the JSON.
     Contains(V),
 }
 
@@ -56,7 +56,7 @@ pub enum Test<V> {
 pub struct Condition<V> {
     /// The column.
     pub column: String,
-    /// What its value must be.
+    /// The test that the column's value must pass.
     pub test: Test<V>,
 }
 
@@ -77,80 +77,80 @@ pub enum Direction {
 pub struct Ordering {
     /// The column.
     pub column: String,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
 }
 
-/// What to select.
+/// A call of `select`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection<V> {
     /// The table.
     pub table: String,
     /// The columns to return.
     pub columns: Vec<String>,
-    /// Which rows; all if empty.
+    /// The rows to select; all if empty.
     pub filter: Filter<V>,
-    /// In which order.
+    /// The order of the rows.
     pub order_by: Vec<Ordering>,
-    /// At most this many rows.
+    /// The most rows to return.
     pub limit: Option<u32>,
-    /// Only rows after these values of the ordering's columns.
+    /// Values of the columns in `order_by`; only rows after them are returned.
     pub after: Vec<V>,
 }
 
-/// Rows to insert.
+/// A call of `insert`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insertion<V> {
     /// The table.
     pub table: String,
     /// The columns to fill.
     pub columns: Vec<String>,
-    /// The rows.
+    /// The rows, each with one value for each column.
     pub rows: Vec<Vec<V>>,
-    /// Columns to return.
+    /// The columns to return.
     pub returning: Vec<String>,
 }
 
-/// Rows to change.
+/// A call of `update`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Modification<V> {
     /// The table.
     pub table: String,
-    /// Columns and their new values.
+    /// The columns to change, with their new values.
     pub assignments: Vec<(String, V)>,
-    /// Which rows.
+    /// The rows to change.
     pub filter: Filter<V>,
-    /// Columns to return.
+    /// The columns to return.
     pub returning: Vec<String>,
 }
 
-/// Rows to delete.
+/// A call of `delete`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Removal<V> {
     /// The table.
     pub table: String,
-    /// Which rows.
+    /// The rows to delete.
     pub filter: Filter<V>,
-    /// Columns to return.
+    /// The columns to return.
     pub returning: Vec<String>,
 }
 
-/// What is sent for one placeholder.
+/// The argument for one placeholder, before it is checked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument<V> {
-    /// A value of the guest's.
+    /// A value from the guest.
     Value(V),
-    /// A value that a column stores: whoever sends it must check that the column keeps all of it.
+    /// A value from the guest for a column to store. [`Statement::bind`] checks that the column stores it exactly.
     Stored(V, Typmod),
-    /// A pattern of the guest's: whoever sends it must check it with [`short`](super::short).
+    /// A pattern from the guest. [`Statement::bind`] checks it with [`short`](super::short).
     Pattern(V),
-    /// Values of the guest's, as one array.
+    /// Values from the guest, sent as one array.
     List(Vec<V>),
     /// A number of rows.
     Count(i64),
 }
 
-/// A statement to send: it has no constructor outside of this module.
+/// A statement to send. Only this module can construct it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement<V> {
     sql: String,
@@ -160,28 +160,28 @@ pub struct Statement<V> {
 }
 
 impl<V> Statement<V> {
-    /// The text. Equal shapes have equal texts.
+    /// The statement's text. Calls of the same shape have the same text.
     pub fn sql(&self) -> &str {
         &self.sql
     }
 
-    /// What `$1`, `$2` and so on stand for, each with its type.
+    /// The arguments for `$1`, `$2` and so on, each with its type.
     pub fn parameters(&self) -> &[(Argument<V>, Type)] {
         &self.parameters
     }
 
-    /// The columns of the result, each with its type; empty if nothing is returned.
+    /// The columns of the result, each with its type; empty if the statement returns no rows.
     pub fn columns(&self) -> &[(String, Type)] {
         &self.columns
     }
 
-    /// The most rows that a select can return, where its shape says so.
+    /// The most rows that a select can return, if its limit or its filter says so.
     pub fn rows_max(&self) -> Option<u32> {
         self.rows_max
     }
 }
 
-/// A statement while it is written.
+/// The state of a statement while it is written.
 struct Writer<'c, V> {
     table: TableName<'c>,
     sql: String,
@@ -216,7 +216,7 @@ impl<'c, V> Writer<'c, V> {
         Ok(number)
     }
 
-    /// Looks columns up and refuses a list that is empty or names one twice.
+    /// Looks up columns. Refuses a list that is empty or contains a column twice.
     fn lookup<'n>(
         &self,
         what: &str,
@@ -226,9 +226,9 @@ impl<'c, V> Writer<'c, V> {
         let mut columns: Vec<ColumnName<'c>> = Vec::new();
         for name in names {
             let column = self.table.column(name, operation)?;
-            // The names are granted columns: a list without repetition is as short as the table is wide.
+            // The search is short: without repetition, the list has at most as many columns as the table.
             if columns.iter().any(|known| known.name() == column.name()) {
-                return Err(Refusal::Invalid(format!("{what}: {} stands there twice", super::shown(name))));
+                return Err(Refusal::Invalid(format!("{what}: {} is listed twice", super::shown(name))));
             }
             columns.push(column);
         }
@@ -238,7 +238,7 @@ impl<'c, V> Writer<'c, V> {
         Ok(columns)
     }
 
-    /// Prints columns with commas between and makes them the result.
+    /// Prints columns with commas between them, and makes them the columns of the result.
     fn result(&mut self, columns: &[ColumnName<'_>]) {
         let sql: Vec<String> = columns.iter().map(|column| column.sql()).collect();
         self.put(&sql.join(", "));

@@ -1,12 +1,11 @@
-//! `db.select`: columns, filter, order, keyset, limit.
-
-use postgres_types::Type;
+//! The structured call `db.select`: columns, filter, order, keyset and limit.
 
 use super::filter::comparable;
 use super::{Argument, Condition, Direction, Filter, Ordering, Selection, Statement, Test, Writer};
 use crate::db::Refusal;
 use crate::db::catalogue::{Catalogue, ColumnName, Operation};
 use crate::db::value::Nullable;
+use postgres_types::Type;
 
 impl<V: Nullable> Selection<V> {
     /// Parses the call into a statement.
@@ -20,7 +19,8 @@ impl<V: Nullable> Selection<V> {
         writer.rows_max = if writer.names_one_row(&filter) { Some(1) } else { limit };
         let has_filter = !filter.is_empty();
         if has_filter && !after.is_empty() {
-            // The filter is an OR; what comes after the keyset's AND must not become a part of it.
+            // The filter is an OR. Without parentheses, the keyset's condition after AND would belong to its last arm
+            // only.
             let before = writer.sql.len();
             writer.filter(filter, false)?;
             writer.sql.insert(before.saturating_add(" WHERE ".len()), '(');
@@ -45,7 +45,7 @@ impl<V: Nullable> Selection<V> {
 type Order<'c> = Vec<(ColumnName<'c>, Direction)>;
 
 impl<'c, V: Nullable> Writer<'c, V> {
-    /// Whether the filter asks for the values of a key: that of one row, if there is any.
+    /// Whether the filter compares a whole unique key with values, so that at most one row matches.
     fn names_one_row(&self, filter: &Filter<V>) -> bool {
         let [conditions] = filter.as_slice() else { return false };
         self.table.is_one_row(|name| {
@@ -67,7 +67,8 @@ impl<'c, V: Nullable> Writer<'c, V> {
         Ok(columns.into_iter().zip(order_by.iter().map(|ordering| ordering.direction)).collect())
     }
 
-    /// Nulls last is said only where there can be one: an index read backwards has them first.
+    /// Prints ORDER BY. Prints NULLS LAST only for nullable columns, because an index read backwards has nulls first
+    /// and cannot serve the order then.
     fn order_by(&mut self, order: &Order<'_>) {
         for (index, (column, direction)) in order.iter().enumerate() {
             self.put(if index == 0 { " ORDER BY " } else { ", " });
@@ -81,7 +82,7 @@ impl<'c, V: Nullable> Writer<'c, V> {
         }
     }
 
-    /// Prints the keyset's condition: rows that come later than the given values.
+    /// Prints the keyset's condition: only rows that come after the given values.
     fn after(&mut self, order: &Order<'_>, after: Vec<V>) -> Result<(), Refusal> {
         let refused = |rule: &str| Err(Refusal::Invalid(format!("after: {rule}")));
         if after.len() != order.len() {
@@ -110,7 +111,8 @@ impl<'c, V: Nullable> Writer<'c, V> {
         Ok(())
     }
 
-    /// Compares column by column. Comparing rows would drop those with a null, which come last in both directions.
+    /// Prints the keyset's condition column by column. A comparison of whole rows would drop rows with a null, which
+    /// come last in both directions.
     fn after_with_nulls(&mut self, order: &Order<'_>, after: Vec<V>, sign: &str) -> Result<(), Refusal> {
         let mut closing = 0_usize;
         for (index, ((column, _), value)) in order.iter().zip(after).enumerate() {

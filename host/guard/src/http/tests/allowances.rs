@@ -1,9 +1,9 @@
-//! Grants as an author or an operator writes them.
+//! Tests of grants, as authors and operators write them.
 
 use super::*;
 
 #[test]
-fn allowance_of_another_form_is_refused() {
+fn malformed_allowance_is_rejected() {
     for (url, methods, secret) in [
         ("api.example.com", None, None),
         ("ftp://api.example.com/", None, None),
@@ -25,7 +25,7 @@ fn allowance_of_another_form_is_refused() {
 }
 
 #[test]
-fn allowance_of_a_secret_without_tls_is_for_the_loopback_only() {
+fn allowance_of_a_secret_without_tls_is_accepted_only_for_the_loopback() {
     for url in ["http://localhost/", "http://[::1]/", "http://127.0.0.2:8080/"] {
         assert!(Allowance::parse::<&str>(url, None, Some("key")).is_ok(), "{url}");
     }

@@ -1,4 +1,4 @@
-//! The tables are the threat model: a plugin that wants out.
+//! Tests of requests. The tables are the threat model: a plugin that tries to reach servers beyond its grants.
 
 mod allowances;
 mod reads;
@@ -74,7 +74,7 @@ fn url_outside_of_the_grants_is_denied() {
 }
 
 #[test]
-fn url_of_another_form_is_invalid() {
+fn malformed_url_is_rejected() {
     let long = format!("https://api.example.com/v1/{}", "x".repeat(HTTP_URL_BYTES_MAX));
     let grows = format!("https://api.example.com/v1/{}", "é".repeat(HTTP_URL_BYTES_MAX / 4));
     for url in [
@@ -134,13 +134,13 @@ fn url_below_the_grant_is_accepted_and_normalised() {
 }
 
 #[test]
-fn url_of_the_longest_length_is_accepted() {
+fn url_at_its_limit_is_accepted_and_over_it_invalid() {
     let url = format!("{API}{}", "x".repeat(HTTP_URL_BYTES_MAX - API.len()));
     assert_eq!(get(&api(), &url), Ok(url.clone()));
     assert!(is_invalid(get(&api(), &format!("{url}x")), "url: "));
 }
 
-/// A manifest may ask for such a host and a careless policy may grant it: the table still refuses it.
+/// A manifest may request such a host, and a careless policy may grant it. The table of addresses still refuses it.
 #[test]
 fn granted_address_that_is_not_public_is_denied_in_every_spelling() {
     for host in [
@@ -216,7 +216,7 @@ fn secret_outside_of_the_grant_is_denied() {
 }
 
 #[test]
-fn header_of_another_form_is_invalid() {
+fn malformed_or_forbidden_header_is_rejected() {
     let long_name = "x".repeat(HTTP_HEADER_NAME_BYTES_MAX + 1);
     let long_value = "x".repeat(HTTP_HEADER_VALUE_BYTES_MAX + 1);
     for (name, value) in [
@@ -253,7 +253,7 @@ fn header_of_another_form_is_invalid() {
 }
 
 #[test]
-fn headers_at_their_limits_are_accepted_and_one_more_is_invalid() {
+fn headers_at_their_limits_are_accepted_and_over_them_invalid() {
     let name = "X".repeat(HTTP_HEADER_NAME_BYTES_MAX);
     let mut headers = vec![(name.clone(), vec![0xff; HTTP_HEADER_VALUE_BYTES_MAX]); HTTP_HEADERS_MAX];
     let request = |headers| OutboundRequest::parse(&api(), RawRequest { headers, ..raw(Method::Get, API) });
@@ -283,7 +283,7 @@ fn debug_of_a_request_shows_no_query_header_or_body() {
 }
 
 #[test]
-fn timeout_is_what_the_plugin_says_or_the_default() {
+fn timeout_is_the_plugins_or_the_default() {
     for (timeout_ms, expected) in
         [(None, HTTP_TIMEOUT_DEFAULT_MS), (Some(0), 0), (Some(u32::MAX), 4_294_967_295)]
     {

@@ -1,4 +1,4 @@
-//! How much of a body a guest may ask for at once.
+//! Tests of how many bytes of a body a guest may read at once.
 
 use super::*;
 

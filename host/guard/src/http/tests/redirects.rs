@@ -1,4 +1,4 @@
-//! What a server may make of a request. It controls status and location.
+//! Tests of redirects. The server controls the status and the location.
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn redirect_whose_method_is_not_granted_is_denied() {
 }
 
 #[test]
-fn redirect_rewrites_the_method_as_rfc_9110_says() {
+fn redirect_changes_the_method_by_rfc_9110() {
     let all = egress(vec![allow(API, &["GET", "HEAD", "POST", "PUT"], None)]);
     for (method, status, expected, keeps_body) in [
         (Method::Post, 301, Method::Get, false),
@@ -120,7 +120,7 @@ fn redirects_end_at_their_limit() {
 }
 
 #[test]
-fn response_that_is_no_redirect_is_the_answer() {
+fn response_that_is_not_a_redirect_is_the_answer() {
     let request = OutboundRequest::parse(&api(), raw(Method::Get, API)).unwrap();
     for status in [200, 201, 300, 304, 305, 306, 404] {
         assert!(request.redirected(&api(), status, Some(b"https://evil.example/")).unwrap().is_none());

@@ -1,6 +1,9 @@
-//! Clauses of other databases, each alone in a migration's statement that is otherwise fine, as `gate/tests/foreign.rs` has
-//! them for SQL text.
+//! Clauses of other databases in migrations: each row adds one to a valid statement. `gate/tests/foreign.rs` does the
+//! same for SQL text.
 
+use crate::db::gate::fault::Checked;
+use crate::db::gate::printer::Printer;
+use crate::db::gate::scope::Names;
 use sqlparser::ast::{
     AlterTable, AlterTableType, CheckConstraint, ColumnOption, CreateIndex, Expr, HiveSetLocation, Ident,
     IndexOption, IndexType, PrimaryKeyConstraint, Statement, TableConstraint, UniqueConstraint, Value,
@@ -8,11 +11,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
-use crate::db::gate::fault::Checked;
-use crate::db::gate::printer::Printer;
-use crate::db::gate::scope::Names;
-
-/// A clause by name, and what puts it into a tree.
+/// A clause's name, and a function that adds the clause to a tree.
 type Clause<T> = (&'static str, fn(&mut T));
 
 fn tree(sql: &str) -> Statement {
@@ -23,7 +22,7 @@ fn id() -> Ident {
     Ident::new("id")
 }
 
-fn one() -> Expr {
+fn null() -> Expr {
     Expr::value(Value::Null)
 }
 
@@ -31,7 +30,7 @@ fn migrated(statement: &Statement) -> Checked {
     Printer::new(Names::Own("plugin_blog")).migration(statement)
 }
 
-/// The tree passes as it is, and with no single one of the clauses.
+/// Asserts that the plain tree passes, and that it is refused with any one of the clauses.
 fn each_is_refused<T: Clone>(plain: &T, clauses: &[Clause<T>], gate: impl Fn(&T) -> Checked) {
     assert_eq!(gate(plain), Ok(()));
     let passed = clauses.iter().filter(|(_, add)| {
@@ -87,7 +86,7 @@ const INDEX: &[Clause<CreateIndex>] = &[
     ("no name", |index| index.name = None),
     ("CONCURRENTLY", |index| index.concurrently = true),
     ("ASYNC", |index| index.r#async = true),
-    ("WITH", |index| index.with = vec![one()]),
+    ("WITH", |index| index.with = vec![null()]),
     ("USING after ON", |index| index.index_options = vec![IndexOption::Using(IndexType::Hash)]),
     ("ALGORITHM", |index| {
         if let Statement::AlterTable(alter) = tree("ALTER TABLE posts DROP COLUMN id") {
@@ -122,7 +121,7 @@ fn clause_of_another_databases_constraint_is_refused() {
     each_is_refused(unique, UNIQUE, |unique| with(0, TableConstraint::Unique(unique.clone())));
     each_is_refused(key, PRIMARY_KEY, |key| with(1, TableConstraint::PrimaryKey(key.clone())));
     each_is_refused(check, CHECK, |check| with(2, TableConstraint::Check(check.clone())));
-    // The same where a column has them.
+    // The same clauses in the constraint of a single column.
     each_is_refused(unique, UNIQUE, |unique| {
         let mut table = table.clone();
         table.columns[0].options[0].option =

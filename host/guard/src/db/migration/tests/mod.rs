@@ -1,4 +1,4 @@
-//! Tests of migrations: what is refused and where, what passes, and how it is printed.
+//! Tests of migrations: which statements are refused, which pass, and how they are printed.
 
 mod foreign;
 
@@ -161,7 +161,7 @@ const HOSTILE: &[&str] = &[
     "CREATE TABLE t (a0123456789012345678901234567890123456789012345678901234567890123 int)",
 ];
 
-/// Statements and how they are printed, if that is not plain.
+/// Statements that must pass, each with its printed text; an empty text is not compared.
 pub(super) const LEGITIMATE: &[(&str, &str)] = &[
     (
         "CREATE TYPE status AS ENUM ('draft', 'live', 'it''s')",
@@ -216,13 +216,13 @@ pub(super) const LEGITIMATE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn statement_beyond_the_plugins_schema_is_refused() {
+fn hostile_statement_is_refused() {
     let passed: Vec<_> = HOSTILE.iter().filter_map(|row| parse(row).ok().map(|text| (row, text))).collect();
     assert_eq!(passed, Vec::new());
 }
 
 #[test]
-fn legitimate_statement_passes_and_is_printed_the_same_again() {
+fn legitimate_statement_passes_and_its_printed_text_is_stable() {
     for (row, printed) in LEGITIMATE {
         let text = parse(row).unwrap_or_else(|why| panic!("{row}: {why}"));
         assert_eq!(parse(&text.join(";")), Ok(text.clone()), "{row}");
@@ -233,7 +233,7 @@ fn legitimate_statement_passes_and_is_printed_the_same_again() {
 }
 
 #[test]
-fn statements_are_cut_at_semicolons_outside_of_text_and_comments() {
+fn statements_are_split_at_semicolons_outside_of_text_and_comments() {
     let text =
         parse("-- one; two\nINSERT INTO t (a) VALUES ('x;y'), ($$;$$);;\n/* ; */ DELETE FROM t;").unwrap();
     assert_eq!(text.len(), 2);
@@ -255,7 +255,7 @@ fn refusal_names_file_and_line() {
 }
 
 #[test]
-fn label_over_the_bytes_of_an_identifier_is_refused_and_one_at_them_is_not() {
+fn label_at_the_identifier_limit_is_accepted_and_over_it_refused() {
     let labelled = |bytes: usize| parse(&format!("CREATE TYPE x AS ENUM ('{}')", "l".repeat(bytes)));
     assert!(labelled(limits::IDENTIFIER_BYTES_MAX + 1).is_err());
     assert!(labelled(limits::IDENTIFIER_BYTES_MAX).is_ok());

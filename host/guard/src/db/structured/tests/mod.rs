@@ -1,8 +1,6 @@
-//! Tests of structured calls: names first, then bounds. What is written is in `tests/written.rs`.
+//! Tests of structured calls: names first, then limits. `written.rs` tests the text of the statements.
 
 mod written;
-
-use postgres_types::{Kind, Type};
 
 use super::super::Refusal;
 use super::super::catalogue::{Catalogue, Column, Grant, Operations, Table};
@@ -11,6 +9,7 @@ use crate::db::typmod::Typmod;
 use crate::db::value::Nullable;
 use crate::grant::ColumnSet;
 use crate::limits;
+use postgres_types::{Kind, Type};
 
 /// A value that is null when it is zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,9 +237,8 @@ fn list_that_is_empty_or_repeats_a_column_is_refused() {
     invalid(change(Vec::new()).parse(&catalogue), "at least 1");
 }
 
-/// Each bound, at it and over it.
 #[test]
-fn each_bound_admits_its_number_and_refuses_one_more() {
+fn call_at_each_limit_is_accepted_and_over_it_refused() {
     let catalogue = catalogue();
     let select = |filter| selection(&["id"], filter).parse(&catalogue);
     let conditions =
@@ -262,7 +260,7 @@ fn each_bound_admits_its_number_and_refuses_one_more() {
 }
 
 #[test]
-fn more_parameters_than_the_protocol_numbers_are_refused() {
+fn more_parameters_than_the_protocol_allows_are_refused() {
     let names: Vec<String> = (0..255).map(|number| format!("c{number}")).collect();
     let columns = names
         .iter()
@@ -283,7 +281,7 @@ fn more_parameters_than_the_protocol_numbers_are_refused() {
 }
 
 #[test]
-fn select_by_a_whole_key_is_one_row_and_by_less_or_either_is_not() {
+fn only_a_select_by_a_whole_key_returns_at_most_one_row() {
     let key = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     let columns = ["a", "b", "c"].map(|name| Column {
         name: name.into(),

@@ -1,4 +1,4 @@
-//! What structured calls are written as.
+//! Tests of the text that structured calls are written as.
 
 use super::super::{Argument, Insertion, Modification, Removal};
 use super::*;
@@ -35,7 +35,7 @@ fn select_is_written_from_granted_names() {
 }
 
 #[test]
-fn text_depends_on_the_shape_and_not_on_values() {
+fn text_depends_on_the_shape_of_a_call_and_not_on_its_values() {
     let sql = |values: Vec<Number>| {
         let filter = vec![vec![condition("title", Test::OneOf(values))]];
         selection(&["id"], filter).parse(&catalogue()).unwrap().sql().to_owned()
@@ -44,7 +44,7 @@ fn text_depends_on_the_shape_and_not_on_values() {
 }
 
 #[test]
-fn one_of_an_enum_is_spelled_out_and_empty_is_never_true() {
+fn one_of_for_an_enum_lists_its_values_and_an_empty_one_is_false() {
     let sql = |values: Vec<Number>| {
         let filter = vec![vec![condition("status", Test::OneOf(values))]];
         selection(&["id"], filter).parse(&catalogue()).unwrap().sql().to_owned()
@@ -54,7 +54,7 @@ fn one_of_an_enum_is_spelled_out_and_empty_is_never_true() {
 }
 
 #[test]
-fn keyset_compares_rows_and_keeps_those_with_nulls() {
+fn keyset_compares_whole_rows_and_keeps_rows_with_nulls() {
     let catalogue = catalogue();
     let call = |columns: &[(&str, Direction)], after: Vec<Number>, filter| Selection {
         order_by: order(columns),
@@ -114,9 +114,9 @@ fn changes_are_written_from_granted_names() {
 }
 
 #[test]
-fn value_that_a_column_stores_goes_with_what_the_column_keeps() {
+fn stored_value_is_bound_with_the_typmod_of_its_column() {
     let typmod = Typmod::Characters(3);
-    let column = Column { name: "code".to_owned(), data_type: Type::VARCHAR, nullable: true, typmod: typmod };
+    let column = Column { name: "code".to_owned(), data_type: Type::VARCHAR, nullable: true, typmod };
     let all = Operations { insert: true, update: true, select: true, ..Operations::default() };
     let catalogue = Catalogue::new("s", false, false).with_table(Table::new("t", vec![column], all));
     let insertion = Insertion {
