@@ -1,4 +1,4 @@
-//! Keys that the host makes for itself and keeps in a file that only its user can read.
+//! Secret keys that the host generates and keeps in a file that only its user can read.
 
 use palisade_guard::limits::SECRET_BYTES;
 use std::fs;
@@ -6,15 +6,16 @@ use std::io::{Error, ErrorKind, Result, Write as _};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// A key.
+/// The bytes of a key.
 pub(crate) type Key = [u8; SECRET_BYTES];
 
-/// The key in a file, and whether it is new: then it was drawn just now. A file of another length is no key of ours.
+/// Reads the key in a file, and says whether this call created it. A missing file is created with a random key; a file of
+/// another length is an error.
 pub(crate) fn open(path: &Path) -> Result<(Key, bool)> {
     let mut is_new = false;
     if !path.exists() {
         let fresh: Key = rand::random();
-        // Of two hosts that start at once, one gives its key to both.
+        // If two hosts start at once, one file wins and both use its key.
         match private_file(folder_of(path), &fresh)?.persist_noclobber(path) {
             Ok(_) => is_new = true,
             Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => {}
@@ -24,13 +25,13 @@ pub(crate) fn open(path: &Path) -> Result<(Key, bool)> {
     Ok((read(path)?, is_new))
 }
 
-/// The key in a file that is there.
+/// Reads the key in an existing file.
 pub(crate) fn read(path: &Path) -> Result<Key> {
     let key = Key::try_from(fs::read(path)?);
-    key.map_err(|_| Error::new(ErrorKind::InvalidData, format!("{} is no key", path.display())))
+    key.map_err(|_| Error::new(ErrorKind::InvalidData, format!("{} is not a key", path.display())))
 }
 
-/// A file with these bytes that only we can read, under no name yet: it gets its own whole or not at all.
+/// Makes a temporary file with these bytes that only the host's user can read. Persisting it under a name is atomic.
 pub(crate) fn private_file(folder: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
@@ -38,7 +39,7 @@ pub(crate) fn private_file(folder: &Path, bytes: &[u8]) -> Result<NamedTempFile>
     Ok(file)
 }
 
-/// The folder that a file is in; the current one where its path names none.
+/// The folder of a file; the current folder if the path has none.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,8 +1,8 @@
 //! Palisade: an embeddable host for server-side plugins built as WebAssembly components.
 //!
-//! A plugin is a component that reaches nothing but the interfaces in `wit/`: a database of its own, content items, the
-//! caller, a cache, settings, logs, time and randomness by kind, and servers outside that are on its allow-list. The host
-//! implements them with guards, on PostgreSQL.
+//! A plugin is a component that can reach only the interfaces in `wit/`: its own database tables, content items, the caller,
+//! a cache, settings, logs, a clock and randomness, and the external servers on its allow-list. The host implements these
+//! interfaces on PostgreSQL and guards each of them.
 //!
 //! A complete embedding:
 //!
@@ -27,39 +27,58 @@
 //! }
 //! ```
 //!
-//! [`compile_if_asked`] comes first because a host compiles plugins in a process of their own, with limits, which is this
-//! program once more. Without `.database(…)` the host uses `DATABASE_URL`, and without that a private PostgreSQL. Nothing runs unless it is
-//! granted: [`Policy::harmless`] gives what needs no grant, [`Policy::as_asked`] what the manifest asks for,
-//! [`Policy::only`] the part of it that you name. Your own user store, cache, log, variables, items or HTTP client take the
-//! place of the default through one small trait each, in [`store`]. `db` is PostgreSQL, `clock`, `random` and
-//! `request-context` are the host's own: they carry what a kind promises.
+//! [`compile_if_asked`] comes first: a host compiles plugins in a child process with limits, and that child is this program
+//! started once more. Without `.database(…)` the host uses `DATABASE_URL`; if that is not set, it starts a private PostgreSQL.
 //!
-//! Failures say who is to blame ([`CallError::blame`]) and are sentences that name the fix. Every limit is in [`limits`].
+//! What to call:
+//!
+//! - [`Host::call`] takes and returns JSON. [`Integers`] chooses how 64-bit integers are written in the result.
+//! - [`Host::typed`] takes and returns Rust types through serde, and resolves the function once.
+//! - [`Host::items`] reads and writes content items as one caller, through every tap.
+//! - [`Host::load`] and [`Host::unload`] change the set of plugins while calls run.
+//!
+//! A plugin has no power that is not granted: [`Policy::harmless`] allows only what needs no grant, [`Policy::as_asked`] grants
+//! what the manifest asks for, [`Policy::only`] the part of it that you name.
+//!
+//! Your own user store, cache, log, variables, items or HTTP client replace the default through one small trait each, in
+//! [`store`]. A store of your own takes part in the invocation's transaction with [`At::query`](store::At::query). The other
+//! interfaces cannot be replaced: `db` is PostgreSQL, and `clock`, `random` and `request-context` keep what a kind promises.
+//!
+//! Every error says who is to blame ([`CallError::blame`]) in a sentence that names the fix. Every limit is in [`limits`].
 
+// The floors, top to bottom: a module imports only from modules below it. The comments also keep rustfmt from sorting the
+// lines, which it does with adjacent `mod` lines.
 mod host;
-
+// Requests: calls of functions, items, taps, and the transaction around them.
 mod calls;
-
+// One run of a plugin in a fresh store.
 mod invocation;
-
+// What all requests of a host share.
 mod runtime;
-
+// What can be entered of a plugin.
 mod program;
-
+// The interfaces of the contract.
 mod api;
-
+// The `T` of `Store<T>`.
 mod state;
-
+// What an invocation may know of its plugin.
 mod plugin;
-
-pub mod audit;
+// wasmtime, configured; the compiler and the pre-pass.
 mod engine;
-mod error;
-mod keyfile;
-mod metrics;
-mod request;
-mod supervision;
+// Component values and JSON.
 mod value;
+// The audit log.
+pub mod audit;
+// The metrics.
+mod metrics;
+// Which plugins are served.
+mod supervision;
+// Who calls, and what one request shares.
+mod request;
+// What a caller and an operator get when something fails.
+mod error;
+// Keys in files.
+mod keyfile;
 
 pub use calls::call::{Call, Outcome};
 pub use calls::items::{Items, Page};
@@ -81,17 +100,17 @@ pub use value::{BadArgument, Integers};
 
 pub use palisade_guard::{grant, limits};
 
-/// What guards make of text that strangers send: the types that stores and callers of the host take.
+/// The types that guards parse untrusted text into. Stores and the host's own API take these types instead of text.
 pub mod guard {
     pub use palisade_guard::{address, cache, http, item, logging, name, request_context, user, variables};
 
-    /// Values of rows and parameters, for a store of one's own: see [`At::query`](crate::store::At::query).
+    /// Values of rows and parameters, for a store of your own: see [`At::query`](crate::store::At::query).
     pub mod value {
         pub use palisade_guard::db::value::{Scalar, Value};
     }
 }
 
-/// What stands behind the interfaces: a small trait each, and the defaults.
+/// The stores behind the interfaces: one small trait each, and the default implementations.
 pub mod store {
     pub use palisade_store::{At, CacheStore, ItemStore, LogSink, UserStore, VariableStore, Viewer};
     pub use palisade_store::{http, private};

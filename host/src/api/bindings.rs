@@ -1,7 +1,6 @@
-//! The contract in Rust: the only `bindgen!` of the host.
+//! The contract as Rust types, generated from `wit/` by the only `bindgen!` of the host.
 //!
-//! Generated from `wit/`. Nothing here is written by hand, and nothing of it leaves `api/`, `program/` and `calls/tap.rs`:
-//! the public API of this crate is free of wasmtime's types.
+//! Only `api/`, `program/` and `calls/` use these types: the public API of this crate has none of wasmtime's types.
 #![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated; the WIT is the documentation")]
 
 wasmtime::component::bindgen!({
@@ -15,7 +14,7 @@ wasmtime::component::bindgen!({
         "palisade:plugin/request-context": trappable,
         "palisade:plugin/user.current": trappable,
         "palisade:plugin/db.[method]rows.columns": trappable,
-        // All else may wait for a database, a cache or a server.
+        // The other functions may wait for a database, a cache or a server.
         default: async | trappable,
     },
     exports: { default: async },

@@ -1,4 +1,4 @@
-//! `wit/cache.wit`: bytes, private to the plugin. Guard: [`palisade_guard::cache`]; store: [`palisade_store::cache`].
+//! `wit/cache.wit`: a cache of bytes, private to the plugin. Guard: [`palisade_guard::cache`]; store: [`palisade_store::cache`].
 
 use crate::api::bindings::palisade::plugin::cache::{Error, Host, Retention};
 use crate::api::refused;
@@ -10,7 +10,7 @@ use palisade_guard::name::PluginName;
 use palisade_guard::refusal::Refusal;
 use palisade_store::CacheStore;
 
-/// What a call on the cache needs.
+/// The plugin's part of the cache.
 struct View<'a> {
     plugin: &'a PluginName,
     store: &'a dyn CacheStore,

@@ -1,4 +1,4 @@
-//! `wit/clock.wit`: virtual or real time, by kind. Guard: [`palisade_guard::clock`].
+//! `wit/clock.wit`: virtual time in a query or mutation, real time in an action. Guard: [`palisade_guard::clock`].
 
 use crate::api::bindings::palisade::plugin::clock::{Host, Instant};
 use crate::state::State;

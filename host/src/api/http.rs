@@ -1,21 +1,19 @@
-//! `wit/http.wit`: requests to servers outside. Guard: [`palisade_guard::http`]; exchange: [`palisade_store::http`].
+//! `wit/http.wit`: requests to external servers. Guard: [`palisade_guard::http`]; exchange: [`palisade_store::http`].
 
 use crate::api::bindings::palisade::plugin::http as wit;
 use crate::api::refused;
 use crate::state::State;
 use crate::supervision::Availability;
-use palisade_guard::http::Egress;
-use palisade_guard::http::{Method, OutboundRequest, RawRequest, ReadSize};
+use palisade_guard::http::{Egress, Method, OutboundRequest, RawRequest, ReadSize};
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limit;
 use palisade_guard::name::PluginName;
 use palisade_guard::refusal::Refusal;
-use palisade_store::http::{Exchange, FetchError, InboundBody, InboundResponse};
-use palisade_store::http::{HttpClient, SecretStore};
+use palisade_store::http::{Exchange, FetchError, HttpClient, InboundBody, InboundResponse, SecretStore};
 use tokio::time::Instant;
 use wasmtime::component::{Resource, ResourceTable};
 
-/// Where the plugin may go, and what takes it there.
+/// The servers that the plugin may reach, and the client that reaches them.
 struct View<'a> {
     plugin: &'a PluginName,
     egress: &'a Egress,

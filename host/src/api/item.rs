@@ -6,16 +6,15 @@ use crate::api::refused;
 use crate::request::content::Content;
 use crate::state::State;
 use palisade_guard::grant::ItemPower;
-use palisade_guard::item::Item;
 use palisade_guard::item::{
-    Criteria, Draft, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+    Criteria, Draft, Fields, Item, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
 };
 use palisade_guard::limits::Limits;
 use palisade_guard::refusal::Refusal;
 use palisade_store::At;
 use uuid::Uuid;
 
-/// The types that the plugin was granted, and the items of them that the caller may see.
+/// The item types that the plugin is granted, and the items of these types that the caller may see.
 struct View<'a> {
     scope: ItemScope<'a>,
     content: Content<'a>,
@@ -97,7 +96,7 @@ impl HostWrite for View<'_> {
     }
 }
 
-/// Checks a draft that a guest made; taps make them too.
+/// Checks a draft that a guest made, in a call or in a presave tap.
 pub(crate) fn parse_draft(
     draft: &wit::Draft,
     scope: ItemScope<'_>,

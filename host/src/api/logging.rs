@@ -1,11 +1,10 @@
-//! `wit/logging.wit`: records into the host's log. Guard: [`palisade_guard::logging`]; sink: [`palisade_store::log`].
+//! `wit/logging.wit`: log records for the host's log. Guard: [`palisade_guard::logging`]; sink: [`palisade_store::log`].
 
 use crate::api::bindings::palisade::plugin::logging::{Field, Host, Level as WitLevel};
-use crate::state::Log;
-use crate::state::State;
+use crate::state::{Log, State};
 use palisade_guard::logging::{Level, LogRecord};
 
-/// What writes log records.
+/// The invocation's log.
 struct View<'a>(Log<'a>);
 
 interface! { link: logging }

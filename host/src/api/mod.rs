@@ -1,8 +1,13 @@
-//! The contract's interfaces, implemented: one file for each of `wit/`.
+//! The host side of the contract: one file implements each interface of `wit/`.
 //!
-//! A host method parses, calls, returns: what is permitted is decided in `palisade-guard`, what is done in `palisade-store`.
-//! Each file has the same shape: a `View` that borrows from the invocation only what its interface needs, `link`, which
-//! puts its functions into a linker, and one door for errors, `convert_error`.
+//! A host method parses, calls and returns. It contains no rule and no I/O: the guards in `palisade-guard` decide what is
+//! permitted, the stores in `palisade-store` do it. Each file has the same shape: a `View` that borrows from the invocation
+//! only what its interface needs, `link`, which adds the interface's functions to a linker, and `convert_error`, the only
+//! place where a refusal becomes the guest's error. Each file's head names its contract and its guard; its tests are in
+//! `tests/`, under the interface's name.
+//!
+//! The rule for limits: `api/` spends from the [`Ledger`] before it calls. A store spends only what it alone can know, such as
+//! the bytes of the rows that a statement returns.
 #![cfg_attr(
     not(test),
     deny(
@@ -13,7 +18,7 @@
     )
 )]
 
-/// What is the same in every interface's file: its view as wasmtime asks for it, and `link`.
+/// The code that is the same for every interface: `HasData` for its `View`, and its `link` function.
 macro_rules! interface {
     ($($link:ident: $interface:ident),+) => {
         impl wasmtime::component::HasData for View<'static> {
@@ -49,10 +54,10 @@ use wasmtime::component::Linker;
 
 pub(crate) use bindings::palisade::plugin as contract;
 
-/// Puts the functions of one interface into a linker.
+/// Adds the functions of one interface to a linker.
 type Link = fn(&mut Linker<State>) -> wasmtime::Result<()>;
 
-/// The interfaces that plugins import, and how each is linked. Which kinds have it is in [`palisade_guard::kind`].
+/// The interfaces that plugins import, with their `link` functions. [`palisade_guard::kind`] says which kinds have them.
 pub(crate) const INTERFACES: [(&str, Link); 13] = [
     ("db", db::link),
     ("db-write", db::link_write),
@@ -69,7 +74,7 @@ pub(crate) const INTERFACES: [(&str, Link); 13] = [
     ("http", http::link),
 ];
 
-/// An argument or a sum over its limit, as the guest is told. What a guard refused counts as refused, too.
+/// The guest's error for an argument or a sum over its limit. The ledger counts the refusal even if a guard made it.
 fn refused(ledger: &mut Ledger, exceeded: Exceeded) -> limits::Usage {
     ledger.refuse(exceeded);
     exceeded.0.into()
@@ -90,7 +95,7 @@ mod tests {
     fn every_interface_that_has_functions_is_linked() {
         let linked: BTreeSet<&str> = INTERFACES.iter().map(|(name, _)| *name).collect();
         let known = palisade_guard::kind::INTERFACES.iter().map(|(name, _)| *name);
-        // These two have types alone.
+        // These two have only types.
         let known: BTreeSet<&str> = known.filter(|name| !["limits", "tap-types"].contains(name)).collect();
         assert_eq!(linked, known);
     }

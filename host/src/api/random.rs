@@ -1,4 +1,4 @@
-//! `wit/random.wit`: seeded or the system's, by kind. Guard: [`palisade_guard::random`]; generator: [`crate::request::random`].
+//! `wit/random.wit`: seeded randomness in a query or mutation, the operating system's in an action. Guard: [`palisade_guard::random`]; generator: [`crate::request::random`].
 
 use crate::api::bindings::palisade::plugin::random::{Error, Host};
 use crate::api::refused;

@@ -1,19 +1,18 @@
-//! `wit/request-context.wit`: what the invocations of one request share. Guard: [`palisade_guard::request_context`].
+//! `wit/request-context.wit`: data that the invocations of one request share, and what this one has used. Guard: [`palisade_guard::request_context`].
 
 use crate::api::bindings::palisade::plugin::limits::Usage;
 use crate::api::bindings::palisade::plugin::request_context::{Error, Host, RequestInfo};
 use crate::api::refused;
 use crate::plugin::Plugin;
 use crate::request::Request;
-use crate::state::State;
-use crate::state::{Account, Memory};
+use crate::state::{Account, Memory, State};
 use palisade_guard::clock::Clock;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::request_context::ContextKey;
 
-/// What the invocations of one request share, and what this one has used.
+/// The plugin's data in the request, and what the invocation has used of each limit.
 struct View<'a> {
     plugin: &'a Plugin,
     kind: Kind,

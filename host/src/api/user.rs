@@ -1,4 +1,4 @@
-//! `wit/user.wit`: who calls. Guard: [`palisade_guard::user`]; store: [`palisade_store::UserStore`].
+//! `wit/user.wit`: the caller, and other users by id. Guard: [`palisade_guard::user`]; store: [`palisade_store::UserStore`].
 
 use crate::api::bindings::palisade::plugin::user::{Error, Host, Profile};
 use crate::api::refused;
@@ -11,7 +11,7 @@ use palisade_guard::refusal::Refusal;
 use palisade_guard::user::{Permission, UserId};
 use palisade_store::UserStore;
 
-/// Who calls, and who else there is.
+/// The caller, and the store of all users.
 struct View<'a> {
     request: &'a Request,
     users: &'a dyn UserStore,

@@ -1,4 +1,4 @@
-//! `wit/variables.wit`: typed settings. Guard: [`palisade_guard::variables`]; store: [`palisade_store::VariableStore`].
+//! `wit/variables.wit`: typed settings that the manifest declares. Guard: [`palisade_guard::variables`]; store: [`palisade_store::VariableStore`].
 
 use crate::api::bindings::palisade::plugin::variables::{Error, Host, Value as WitValue};
 use crate::api::bindings::palisade::plugin::variables_write::Host as HostWrite;
@@ -8,7 +8,7 @@ use palisade_guard::refusal::Refusal;
 use palisade_guard::variables::{Declarations, Value};
 use palisade_store::{At, VariableStore};
 
-/// What the manifest declares, and where values are kept.
+/// The variables that the manifest declares, and the store of their values.
 struct View<'a> {
     declared: &'a Declarations,
     store: &'a dyn VariableStore,

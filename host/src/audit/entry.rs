@@ -1,7 +1,7 @@
-//! One entry: a line of JSON whose last member is the HMAC of all that is before it.
+//! One entry: a line of JSON whose last member is the HMAC of everything before it.
 //!
-//! The HMAC is over the very bytes of the line, so there is no second way to write an entry. All of it is ASCII: whatever
-//! a plugin's name or an operator's reason holds, a line stays a line, and a terminal that shows it sees no escape.
+//! The HMAC covers the exact bytes of the line, so an entry has only one valid text. The line is printable ASCII: no plugin's
+//! name and no operator's reason can add a line break or an escape sequence for a terminal.
 
 use crate::keyfile::Key;
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,12 +15,12 @@ use std::fmt::Write as _;
 /// Bytes of a hash.
 pub(super) type Hash = [u8; SECRET_BYTES];
 
-/// What came before the first entry.
+/// The previous hash of the first entry.
 pub(super) const NOTHING: Hash = [0; SECRET_BYTES];
 
-/// Begins the last member of a line.
+/// The text before the hash in a line.
 const HASH: &str = ",\"hash\":\"";
-/// Ends it.
+/// The text after the hash.
 const END: &str = "\"}";
 
 /// What happened.
@@ -29,23 +29,23 @@ const END: &str = "\"}";
 pub enum Event {
     /// A plugin was not loaded.
     RefusedLoad,
-    /// A plugin asked or reached for a power that it does not have.
+    /// A plugin's manifest asked for a power that it is not granted, or the plugin used one.
     DeniedGrant,
-    /// An invocation ran into a limit.
+    /// An invocation hit a limit.
     LimitHit,
-    /// An attack as a plugin's login succeeded.
+    /// A canary attack with a plugin's login succeeded.
     CanaryFell,
     /// A plugin failed too often.
     Quarantined,
-    /// What became of the invocation that probed a quarantined plugin.
+    /// The invocation that probed a quarantined plugin ended.
     Probed,
-    /// A quarantine was lifted by an operator or another version.
+    /// An operator, or loading another version, lifted a quarantine.
     Lifted,
     /// An operator disabled a plugin.
     Disabled,
     /// An operator enabled a plugin.
     Enabled,
-    /// The log goes on after something that is no entry, or that is missing.
+    /// The log continues after a line that is not an entry, or after missing entries.
     Resumed,
 }
 
@@ -67,15 +67,15 @@ impl Event {
     }
 }
 
-/// What is told of an event.
+/// An event to write as an entry.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
     pub(super) event: Event,
     pub(super) plugin: Option<PluginName>,
     pub(super) what: Cow<'static, str>,
-    /// How often it happened.
+    /// How often the event happened.
     pub(super) count: u64,
-    /// How many notes before it are in no entry.
+    /// How many earlier notes were lost.
     pub(super) missed: u64,
 }
 
@@ -85,13 +85,13 @@ impl Note {
     }
 }
 
-/// An entry whose HMAC is right.
+/// An entry with a valid HMAC.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct AuditEntry {
     pub(super) seq: u64,
     pub(super) previous: Hash,
     pub(super) hash: Hash,
-    /// What a [`Event::Resumed`] says.
+    /// The text of an [`Event::Resumed`]; `None` for other events.
     pub(super) resumed: Option<String>,
 }
 
@@ -108,7 +108,7 @@ struct Body<'a> {
     previous: Cow<'a, str>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_none(missed: &u64) -> bool {
     *missed == 0
 }
@@ -125,7 +125,7 @@ pub(super) fn line(key: &Key, seq: u64, previous: &Hash, note: &Note) -> (String
         missed: note.missed,
         previous: hex::encode(previous).into(),
     };
-    // Names and numbers have no form that JSON could not take.
+    // Strings and numbers always serialize, so the default is never used.
     let mut line = ascii(&serde_json::to_string(&body).unwrap_or_default());
     let hash = mac(key, &[line.as_bytes()]);
     line.truncate(line.len().saturating_sub(1));
@@ -133,8 +133,8 @@ pub(super) fn line(key: &Key, seq: u64, previous: &Hash, note: &Note) -> (String
     (line, hash)
 }
 
-/// Reads a line, if it is ours.
-pub(super) fn read(key: &Key, line: &[u8]) -> Option<Entry> {
+/// Reads a line; `None` if it is not an entry with a valid HMAC.
+pub(super) fn read(key: &Key, line: &[u8]) -> Option<AuditEntry> {
     let inner = line.strip_suffix(END.as_bytes())?;
     let (body, hash) = inner.split_at_checked(inner.len().checked_sub(2 * SECRET_BYTES)?)?;
     let body = body.strip_suffix(HASH.as_bytes())?;
@@ -145,15 +145,15 @@ pub(super) fn read(key: &Key, line: &[u8]) -> Option<Entry> {
     let text = [body, b"}"].concat();
     let body: Body<'_> = serde_json::from_slice(&text).ok()?;
     let resumed = (body.event == Event::Resumed.name()).then(|| body.what.clone().into_owned());
-    Some(Entry { seq: body.seq, previous: hash_of(body.previous.as_bytes())?, hash, resumed })
+    Some(AuditEntry { seq: body.seq, previous: hash_of(body.previous.as_bytes())?, hash, resumed })
 }
 
-/// The HMAC of these parts, one after the other.
+/// The HMAC of the concatenated parts.
 pub(super) fn mac(key: &Key, parts: &[&[u8]]) -> Hash {
     hmac(key, parts).map_or(NOTHING, |mac| mac.finalize().into_bytes().into())
 }
 
-/// Whether it is that, compared in constant time.
+/// Whether the claimed HMAC of the concatenated parts is valid. Compares in constant time.
 pub(super) fn is_mac(key: &Key, parts: &[&[u8]], claimed: &Hash) -> bool {
     hmac(key, parts).is_some_and(|mac| mac.verify_slice(claimed).is_ok())
 }
@@ -166,7 +166,7 @@ fn hmac(key: &Key, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-/// A hash from its hexadecimal form.
+/// Parses a hash in hexadecimal.
 pub(super) fn hash_of(hex: &[u8]) -> Option<Hash> {
     let mut hash = NOTHING;
     hex::decode_to_slice(hex, &mut hash).ok().map(|()| hash)
@@ -177,7 +177,7 @@ fn cut(text: &str) -> &str {
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
-/// JSON text with everything escaped that is not printable ASCII.
+/// Escapes every character of a JSON text that is not printable ASCII.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for char in json.chars() {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_pretends_to_be_another_line_or_moves_the_cursor_stays_one_line_of_ascii() {
+    fn text_with_line_breaks_or_terminal_escapes_stays_one_line_of_ascii() {
         for what in [
             "a\nb",
             "\",\"hash\":\"00\"}\n{\"seq\":2",
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn text_over_its_bytes_is_cut_and_at_them_it_is_not() {
+    fn text_is_cut_over_its_limit_and_not_at_it() {
         let what = |bytes: usize| {
             let value: Value = serde_json::from_str(&written(&"x".repeat(bytes))).unwrap();
             value["what"].as_str().unwrap().len()
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn line_with_any_byte_changed_is_not_ours() {
+    fn line_with_any_byte_changed_is_not_an_entry() {
         let line = written("x").into_bytes();
         for index in 0..line.len() {
             let mut bad = line.clone();

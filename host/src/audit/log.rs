@@ -1,12 +1,12 @@
 //! The file of an audit log, its key and its head.
 //!
-//! `audit.jsonl` has the entries, `audit.jsonl.key` the key, `audit.jsonl.head` the number and hash of the last entry under an
-//! HMAC of its own: it is what a line that was removed at the end is missed by. An entry is synced before the head names
-//! it, so after a crash the head may be behind and never ahead. Several processes may write one log: each appends under
-//! the file's lock, and looks at the end anew when another has been there.
+//! `audit.jsonl` has the entries, `audit.jsonl.key` the key, `audit.jsonl.head` the number and hash of the last entry with
+//! their own HMAC. The head reveals that lines were removed from the end. An entry is synced before the head names it, so
+//! after a crash the head may lag behind the entries but is never ahead of them. Several processes may write one log: each
+//! appends under the file's lock, and reads the end of the file again if another process has appended.
 //!
-//! What it finds wrong there is never passed over: an entry `resumed` says what it was. A line that a crash tore is
-//! named by its length and hash, and [`verify`](super::verify) accepts it; anything else stays a finding for ever.
+//! Damage at the end is always recorded: an entry `resumed` says what it was. It names a line that a crash tore by its length
+//! and hash, and [`verify`](super::verify) then accepts that line. [`verify`](super::verify) reports any other damage for ever.
 
 use super::entry::{self, Event, Hash, NOTHING, Note};
 use crate::keyfile::{self, Key, folder_of};
@@ -18,20 +18,20 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// What a `resumed` says where there was no head: entries at the end may be gone.
+/// The text of a `resumed` if there was no valid head: entries at the end may be missing.
 pub(super) const HEADLESS: &str =
     "the head record was missing or not ours, so entries before this one may be missing";
-/// Separates the HMAC of a head from that of an entry, which begins with a brace.
+/// Starts the HMAC's input for a head, so that it differs from every entry's, which starts with a brace.
 const HEAD: &[u8] = b"head ";
 
-/// An audit log that is written.
+/// An audit log, open for appending.
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
     key: Key,
     file: File,
     tail: Tail,
-    /// Where the file ended when this process looked last.
+    /// The length of the file when this process last read its end.
     len: u64,
 }
 
@@ -51,16 +51,17 @@ struct Head {
     mac: String,
 }
 
-/// The end of a file, as it was found.
+/// What reading the end of a file found.
 struct Found {
     tail: Tail,
-    /// The last line has no end.
+    /// Whether the last line has no line break.
     is_open: bool,
-    wrong: Option<String>,
+    /// The damage at the end, in words.
+    damage: Option<String>,
 }
 
 impl Log {
-    /// Opens a log, or begins one. What is found wrong with its end is its next entry.
+    /// Opens a log, or creates one. If its end is damaged, the next entry says so.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder_of(path))?;
         check_owner(folder_of(path))?;
@@ -71,7 +72,7 @@ impl Log {
         if is_new && log.file.metadata()?.len() == 0 {
             write_head(&log.path, &log.key, BEGIN)?;
         }
-        log.look()?;
+        log.read_end()?;
         log.file.unlock()?;
         Ok(log)
     }
@@ -80,7 +81,7 @@ impl Log {
     pub(super) fn append(&mut self, note: &Note) -> io::Result<()> {
         self.file.lock()?;
         if !is_same(&self.file, &self.path) {
-            // Moved away: what is written there now, nobody would look for.
+            // The file was moved away, and an entry in it would be lost: continue in a new file.
             self.file = open(&self.path)?;
             self.file.lock()?;
             self.len = u64::MAX;
@@ -92,19 +93,19 @@ impl Log {
 
     fn append_locked(&mut self, note: &Note) -> io::Result<()> {
         if self.file.metadata()?.len() != self.len {
-            self.look()?;
+            self.read_end()?;
         }
         self.put(note)
     }
 
-    /// Looks at the end, and says what is wrong with it.
-    fn look(&mut self) -> io::Result<()> {
+    /// Reads the end of the file, and appends an entry about any damage.
+    fn read_end(&mut self) -> io::Result<()> {
         let found = find(&self.file, &self.key, read_head(&self.path, &self.key))?;
         self.tail = found.tail;
         if found.is_open {
             self.file.write_all(b"\n")?;
         }
-        if let Some(what) = found.wrong {
+        if let Some(what) = found.damage {
             return self.put(&Note::new(Event::Resumed, None, what.into()));
         }
         self.len = self.file.metadata()?.len();
@@ -115,7 +116,7 @@ impl Log {
         let seq = self.tail.seq.saturating_add(1);
         let (mut line, hash) = entry::line(&self.key, seq, &self.tail.hash, note);
         line.push('\n');
-        // Until it is known to be whole, the next one looks.
+        // If the write fails, the next append reads the end again.
         self.len = u64::MAX;
         self.file.write_all(line.as_bytes())?;
         self.file.sync_data()?;
@@ -126,7 +127,7 @@ impl Log {
     }
 }
 
-/// A file of a log that is beside it.
+/// The path of a log's key or head, which are beside it.
 pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
@@ -134,7 +135,7 @@ pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The head of a log, if it is ours.
+/// The head of a log; `None` if it is missing or its HMAC is not valid.
 pub(super) fn read_head(path: &Path, key: &Key) -> Option<Tail> {
     let text = fs::read(beside(path, "head")).ok()?;
     let head: Head = serde_json::from_slice(&text).ok()?;
@@ -160,28 +161,31 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)
 }
 
-/// Refuses a folder in which others can write: they could put a log, a head and a key of their own there.
+/// Refuses a folder that other users can write to: they could replace the log, its head and its key with their own.
 fn check_owner(folder: &Path) -> io::Result<()> {
     let meta = fs::metadata(folder)?;
     let is_ours = meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw();
     if is_ours && meta.mode() & 0o022 == 0 {
         return Ok(());
     }
-    let why = format!("others can write in {}: name a file in a folder of the host's own", folder.display());
+    let why = format!(
+        "other users can write to {}: choose a folder that only the host's user can write to",
+        folder.display()
+    );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
-/// Whether a name still is that file's.
+/// Whether the path still names the open file.
 fn is_same(file: &File, path: &Path) -> bool {
     let named = fs::metadata(path).map(|named| (named.dev(), named.ino()));
     let here = file.metadata().map(|here| (here.dev(), here.ino()));
     matches!((named, here), (Ok(named), Ok(here)) if named == here)
 }
 
-/// Finds the last entry that is ours, and what is wrong after it.
+/// Finds the last valid entry, and any damage after it.
 fn find(file: &File, key: &Key, head: Option<Tail>) -> io::Result<Found> {
     let len = file.metadata()?.len();
-    // The last entry, and what a crash may have left of another one.
+    // Enough for the last entry and for the part of another one that a crash may have left.
     let window = u64::try_from(AUDIT_LINE_BYTES_MAX).unwrap_or(u64::MAX).saturating_mul(2).min(len);
     let mut end = vec![0; usize::try_from(window).map_err(io::Error::other)?];
     file.read_exact_at(&mut end, len.saturating_sub(window))?;
@@ -199,15 +203,15 @@ fn find(file: &File, key: &Key, head: Option<Tail>) -> io::Result<Found> {
         }
     }
     let last = last.unwrap_or(BEGIN);
-    let wrong = match (head, &rest[..]) {
+    let damage = match (head, &rest[..]) {
         (None, _) => Some(HEADLESS.to_owned()),
         (Some(head), _) if head.seq > last.seq => {
             Some(format!("entries {} to {} are missing", last.seq.saturating_add(1), head.seq))
         }
         (_, []) => None,
         (_, [line]) if is_open => Some(torn(line)),
-        (_, rest) => Some(format!("{} lines that are no entries", rest.len())),
+        (_, rest) => Some(format!("{} lines that are not entries", rest.len())),
     };
     let tail = head.filter(|head| head.seq > last.seq).unwrap_or(last);
-    Ok(Found { tail, is_open, wrong })
+    Ok(Found { tail, is_open, damage })
 }

@@ -1,13 +1,13 @@
-//! The audit log: what an operator must be able to look up after an incident, in a file to which entries are only added.
+//! The audit log: an append-only file of the events that an operator must be able to look up after an incident.
 //!
-//! Each [entry] is a line of JSON with the hash of the one before it, under an HMAC whose key is in a file of its own
-//! that only the host's user can read; a second file, the [head](log), says which entry is the last. So nobody without the
-//! key can alter, remove, insert or reorder a line, the last one included, without [`verify`] finding it. Whoever has the
-//! key, or puts back an old log together with its old head, can: note the last hash elsewhere.
+//! Each [entry] is a line of JSON that contains the hash of the previous entry and ends with an HMAC. The key is in another
+//! file, which only the host's user can read. A third file, the [head](log), names the last entry. So without the key, no one
+//! can alter, remove, insert or reorder a line, including the last one, without [`verify`] finding it. Two attacks remain:
+//! with the key, and by restoring an old log together with its old head. To detect them, note the last hash elsewhere.
 //!
-//! Entries are written by a thread of their own and never in the path of a request. What does not fit its queue is counted,
-//! and the next entry says how many; [repeats] of one event become one entry. Not here: what plugins log, which
-//! is [`backend::log`](palisade_store::log)'s. Tests: `audit/tests.rs`, `tests/operator.rs`.
+//! A separate thread writes the entries, so no request waits for the file. Entries that do not fit the thread's queue are
+//! counted, and the next entry has the count; [repeats] of one event become one entry. Not here: the log records of plugins,
+//! which [`palisade_store::log`] writes. Tests: `audit/tests.rs`, `tests/operator.rs`.
 
 mod entry;
 mod log;
@@ -32,11 +32,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Where events are told; nowhere unless a file was named. All clones are the same log.
+/// The audit log of a host. Without a file it drops all events. All clones are the same log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Audit(Option<Arc<Writer>>);
 
-/// A thread that writes, and what leads to it.
+/// The thread that writes entries, with its queue.
 #[derive(Debug)]
 struct Writer {
     queue: Option<SyncSender<Message>>,
@@ -44,11 +44,11 @@ struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What those who tell and the one who writes have in common.
+/// What the reporting threads and the writing thread share.
 #[derive(Debug, Default)]
 struct Shared {
     repeats: Mutex<Repeats>,
-    /// Entries that found no place in the queue, or could not be written, and are not told of yet.
+    /// Entries that did not fit the queue or could not be written, and that no entry has counted yet.
     missed: AtomicU64,
 }
 
@@ -59,7 +59,7 @@ enum Message {
 }
 
 impl Audit {
-    /// Opens a log, or begins one.
+    /// Opens a log, or creates one.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let log = Log::open(path)?;
         let (queue, notes) = sync_channel(AUDIT_QUEUE_MAX);
@@ -71,14 +71,14 @@ impl Audit {
         Ok(Self(Some(Arc::new(Writer { queue: Some(queue), shared, thread: Some(thread) }))))
     }
 
-    /// Tells of an event.
+    /// Reports an event.
     pub(crate) fn note(&self, event: Event, plugin: Option<&PluginName>, what: impl Into<Cow<'static, str>>) {
         if let Some(writer) = &self.0 {
             writer.send(Note::new(event, plugin.cloned(), what.into()));
         }
     }
 
-    /// Tells of an event that a guest can bring about as often as it likes.
+    /// Reports an event that a guest can cause any number of times. Repeats become one entry with a count.
     pub(crate) fn repeat(&self, event: Event, plugin: &PluginName, what: &'static str) {
         let Some(writer) = &self.0 else { return };
         let key = Key { event, plugin: plugin.clone(), what };
@@ -87,10 +87,10 @@ impl Audit {
         }
     }
 
-    /// Completes when everything that was told so far is in the file.
+    /// Completes when every event that was reported so far is in the file.
     pub(crate) async fn flush(&self) {
         let Some(writer) = self.0.clone() else { return };
-        // The queue may be full: whoever waits for the writer may wait for a place as well.
+        // The queue may be full, and sending to it blocks, so this runs on a thread for blocking work.
         let flushed = tokio::task::spawn_blocking(move || {
             let (done, flushed) = oneshot::channel();
             let queue = writer.queue.as_ref()?;
@@ -114,7 +114,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Without a sender the thread writes what it has and ends.
+        // Dropping the sender makes the thread write what is queued and end.
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
@@ -128,7 +128,7 @@ impl Shared {
     }
 }
 
-/// Writes until nobody can tell anything any more.
+/// Writes until the last sender is dropped.
 fn write(mut log: Log, notes: &Receiver<Message>, shared: &Shared) {
     loop {
         let (note, flushed, has_ended) = match notes.recv_timeout(Duration::from_millis(AUDIT_TICK_MS)) {
@@ -142,7 +142,7 @@ fn write(mut log: Log, notes: &Receiver<Message>, shared: &Shared) {
             append(&mut log, note, shared);
         }
         if let Some(flushed) = flushed {
-            let _nobody_waits = flushed.send(());
+            let _sent = flushed.send(());
         }
         if has_ended {
             return;
@@ -153,7 +153,7 @@ fn write(mut log: Log, notes: &Receiver<Message>, shared: &Shared) {
 fn append(log: &mut Log, note: Note, shared: &Shared) {
     let missed = shared.missed.swap(0, Ordering::Relaxed);
     if let Err(error) = log.append(&Note { missed, ..note }) {
-        tracing::error!(%error, "the audit log could not be written");
+        tracing::error!(%error, "cannot write the audit log");
         shared.missed.fetch_add(missed.saturating_add(1), Ordering::Relaxed);
     }
 }

@@ -9,7 +9,7 @@ fn note(what: String) -> Note {
     Note::new(Event::Disabled, PluginName::parse("a").ok(), what.into())
 }
 
-/// Replaces the lines of a log.
+/// Replaces all lines of a log.
 fn put<'a>(path: &Path, lines: impl IntoIterator<Item = &'a String>) {
     let mut text = String::new();
     for line in lines {
@@ -18,7 +18,7 @@ fn put<'a>(path: &Path, lines: impl IntoIterator<Item = &'a String>) {
     fs::write(path, text).unwrap();
 }
 
-/// A log of some entries.
+/// A log with [`ENTRIES`] entries.
 fn written() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
@@ -33,7 +33,7 @@ fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// What is found after a change of the lines.
+/// The damage that `verify` finds after a change of the lines.
 fn found(change: impl FnOnce(&mut Vec<String>)) -> Damage {
     let (_folder, path) = written();
     let mut lines = lines(&path);
@@ -47,7 +47,7 @@ fn head(path: &Path) -> PathBuf {
 }
 
 #[test]
-fn log_that_nobody_touched_is_whole() {
+fn unchanged_log_is_verified() {
     let (_folder, path) = written();
     let verified = verify(&path).unwrap().unwrap();
     assert_eq!((verified.entries, verified.torn), (ENTRIES as u64, 0));
@@ -76,7 +76,7 @@ fn every_way_to_tamper_with_lines_is_found_at_its_line() {
 }
 
 #[test]
-fn last_line_that_is_cut_after_it_was_written_is_not_taken_for_torn() {
+fn last_line_that_is_cut_later_is_altered_and_not_torn() {
     let (_folder, path) = written();
     let bytes = fs::read(&path).unwrap();
     for cut in [2, 10, 80] {
@@ -87,7 +87,7 @@ fn last_line_that_is_cut_after_it_was_written_is_not_taken_for_torn() {
 }
 
 #[test]
-fn head_that_is_gone_altered_or_another_logs_is_found() {
+fn missing_altered_or_foreign_head_is_found() {
     let (_folder, path) = written();
     let (_other_folder, other) = written();
     let good = fs::read_to_string(head(&path)).unwrap();
@@ -101,7 +101,7 @@ fn head_that_is_gone_altered_or_another_logs_is_found() {
 }
 
 #[test]
-fn log_whose_end_and_head_are_removed_is_found_after_it_goes_on() {
+fn removal_of_end_and_head_is_found_after_the_log_continues() {
     let (_folder, path) = written();
     put(&path, &lines(&path)[..3]);
     fs::remove_file(head(&path)).unwrap();
@@ -110,7 +110,7 @@ fn log_whose_end_and_head_are_removed_is_found_after_it_goes_on() {
 }
 
 #[test]
-fn log_that_is_removed_or_shortened_is_found_after_it_goes_on() {
+fn removal_of_log_or_lines_is_found_after_the_log_continues() {
     for kept in [0, 1, ENTRIES - 1] {
         let (_folder, path) = written();
         put(&path, &lines(&path)[..kept]);
@@ -129,7 +129,7 @@ fn log_that_is_removed_or_shortened_is_found_after_it_goes_on() {
 }
 
 #[test]
-fn line_that_a_crash_tore_is_named_and_the_log_goes_on_from_a_marker() {
+fn line_that_a_crash_tore_is_named_by_the_next_entry() {
     let (_folder, path) = written();
     let whole = fs::read(&path).unwrap();
     let tear = [&whole[..], b"{\"seq\":7,\"time\":\"20"].concat();
@@ -140,14 +140,14 @@ fn line_that_a_crash_tore_is_named_and_the_log_goes_on_from_a_marker() {
     assert!(lines(&path)[ENTRIES + 1].contains("a torn line of 19 bytes"), "{:?}", lines(&path));
     let verified = verify(&path).unwrap().unwrap();
     assert_eq!((verified.entries, verified.torn), (line, 1));
-    assert!(fs::read(&path).unwrap().starts_with(&tear), "nothing is taken away");
+    assert!(fs::read(&path).unwrap().starts_with(&tear), "the torn line stays");
     let other = fs::read_to_string(&path).unwrap().replace("\"time\":\"20\n", "\"time\":\"21\n");
     fs::write(&path, other).unwrap();
     assert_eq!(verify(&path).unwrap().unwrap_err(), Damage { line, why: Why::Inserted });
 }
 
 #[test]
-fn head_that_a_crash_left_behind_is_no_damage() {
+fn head_that_lags_behind_after_a_crash_is_not_damage() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let mut log = Log::open(&path).unwrap();
@@ -157,11 +157,11 @@ fn head_that_a_crash_left_behind_is_no_damage() {
     fs::write(head(&path), behind).unwrap();
     assert_eq!(verify(&path).unwrap().unwrap().entries, 2);
     drop(Log::open(&path).unwrap());
-    assert_eq!(verify(&path).unwrap().unwrap().entries, 2, "nothing to say about it");
+    assert_eq!(verify(&path).unwrap().unwrap().entries, 2, "no entry is added about it");
 }
 
 #[test]
-fn writers_at_once_make_one_chain() {
+fn concurrent_writers_make_one_chain() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/audit.jsonl");
     std::thread::scope(|scope| {
@@ -179,7 +179,7 @@ fn writers_at_once_make_one_chain() {
 }
 
 #[test]
-fn log_that_is_moved_away_goes_on_under_its_name_and_says_that_entries_are_missing() {
+fn log_that_is_moved_away_continues_in_a_new_file_that_names_the_missing_entries() {
     let (_folder, path) = written();
     let mut log = Log::open(&path).unwrap();
     fs::rename(&path, path.with_extension("old")).unwrap();
@@ -189,7 +189,7 @@ fn log_that_is_moved_away_goes_on_under_its_name_and_says_that_entries_are_missi
 }
 
 #[test]
-fn files_of_a_log_are_for_their_owner_alone_and_no_key_is_made_to_verify() {
+fn files_of_a_log_are_private_and_verify_creates_no_key() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = written();
     for file in [path.clone(), log::beside(&path, "key"), head(&path)] {
@@ -201,7 +201,7 @@ fn files_of_a_log_are_for_their_owner_alone_and_no_key_is_made_to_verify() {
 }
 
 #[test]
-fn folder_in_which_others_can_write_is_refused() {
+fn folder_that_other_users_can_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     for mode in [0o777, 0o770, 0o1777] {
@@ -214,7 +214,7 @@ fn folder_in_which_others_can_write_is_refused() {
 }
 
 #[tokio::test]
-async fn notes_over_the_queue_are_counted_in_the_next_entry() {
+async fn notes_that_overflow_the_queue_are_counted_in_the_next_entry() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::open(&path).unwrap();

@@ -1,6 +1,6 @@
-//! Whether an audit log is whole: every line, their order, and their end.
+//! Verification of an audit log: every line, the order of the lines, and their end.
 
-use super::entry::{self, Entry, NOTHING};
+use super::entry::{self, AuditEntry, NOTHING};
 use super::log::{HEADLESS, Tail, beside, read_head, torn};
 use crate::keyfile;
 use std::fmt;
@@ -8,59 +8,57 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 
-/// A log that is whole.
+/// A log without damage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// How many entries it has.
+    /// How many entries the log has.
     pub entries: u64,
     /// Lines that a crash tore, each named by the entry after it.
     pub torn: u64,
-    /// The last entry's hash, in hexadecimal: noted elsewhere, it shows when log and head are both put back.
+    /// The last entry's hash, in hexadecimal. Noted elsewhere, it reveals a log that was restored together with its old head.
     pub last: String,
 }
 
-/// The first thing that is wrong with a log.
+/// The first damage in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// Which line, counted from 1; one after the last where the end is missing.
+    /// The line, counted from 1; one past the last line if the end is missing.
     pub line: u64,
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub why: Why,
 }
 
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// It is not as it was written.
+    /// The line was changed after it was written.
     Altered,
-    /// Entries that were before it are gone.
+    /// Entries before the line are missing.
     Removed,
-    /// It does not belong there: it is nobody's, or a copy.
+    /// The line does not belong there: it is not an entry of this log, or it is a copy of one.
     Inserted,
-    /// It comes before entries that were written before it.
+    /// The line comes before entries that were written earlier.
     Reordered,
-    /// It was not written to its end, and no entry after it says so: the host crashed, and has not started since.
+    /// The line is incomplete, and no later entry says so: the host crashed and has not started since.
     Torn,
-    /// Entries that were at the end are gone.
+    /// Entries at the end are missing.
     Truncated,
-    /// The head record is or was missing or not ours, so nobody can say whether entries are gone from the end.
+    /// The head is or was missing or not valid, so it is unknown whether entries are missing from the end.
     Headless,
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.why {
-            Why::Altered => "altered: it is not as it was written",
-            Why::Removed => "removed: entries that were before it are gone",
-            Why::Inserted => "inserted: it is nobody's, or a copy",
-            Why::Reordered => "reordered: entries that were before it come after it",
+            Why::Altered => "altered: it was changed after it was written",
+            Why::Removed => "removed: entries before it are missing",
+            Why::Inserted => "inserted: it is not an entry of this log, or it is a copy",
+            Why::Reordered => "reordered: entries that were written before it come after it",
             Why::Torn => {
-                "torn: it was not written to its end; a host that starts on this log says so and goes on"
+                "torn: it is incomplete; a host that starts with this log records that and continues"
             }
-            Why::Truncated => "truncated: entries that were at the end are gone",
-            Why::Headless => {
-                "the head record is or was missing or not ours: entries may be gone from the end"
-            }
+            Why::Truncated => "truncated: entries at the end are missing",
+            Why::Headless => "the head is or was missing or not valid: entries at the end may be missing",
         };
         write!(f, "line {}: {why}", self.line)
     }
@@ -68,17 +66,17 @@ impl fmt::Display for Damage {
 
 /// One line.
 struct Line {
-    /// What it is, if it is ours.
-    entry: Option<Entry>,
-    /// How it would be named if a crash tore it.
+    /// The entry, if the line is a valid one.
+    entry: Option<AuditEntry>,
+    /// How a `resumed` would name the line if a crash tore it; empty for an entry.
     torn: String,
 }
 
-/// Reads a log from its beginning to its end. No key is made: a log without one cannot be verified.
+/// Verifies a log from beginning to end. A log without a key cannot be verified, so no key is created.
 pub fn verify(path: &Path) -> io::Result<Result<Verified, Damage>> {
     let key = keyfile::read(&beside(path, "key"))?;
     let file = File::open(path)?;
-    // While somebody appends, entry and head are not one.
+    // Locked, because the head does not match the last entry while a process appends.
     file.lock_shared()?;
     let head = read_head(path, &key);
     let (mut lines, mut is_open) = (Vec::new(), false);
@@ -109,7 +107,7 @@ fn check(lines: &[Line], is_open: bool, head: Option<Tail>) -> Result<Verified, 
                 continue;
             }
             let is_last = after.is_empty() && is_open;
-            return Err(Damage { line: number, why: foreign(tail.seq, after, head_seq, is_last) });
+            return Err(Damage { line: number, why: invalid(tail.seq, after, head_seq, is_last) });
         };
         let is_next = entry.seq == tail.seq.saturating_add(1) && entry.previous == tail.hash;
         if !is_next {
@@ -128,26 +126,26 @@ fn check(lines: &[Line], is_open: bool, head: Option<Tail>) -> Result<Verified, 
     }
 }
 
-/// Whether a line says that the one before it, which reads like this, was torn.
+/// Whether a line is a `resumed` that names the torn line before it.
 fn resumes(line: &Line, torn: &str) -> bool {
     line.entry.as_ref().and_then(|entry| entry.resumed.as_deref()) == Some(torn)
 }
 
-/// What a line is that is not ours: in the place of an entry, or between two.
-fn foreign(before: u64, after: &[Line], head: u64, is_torn: bool) -> Why {
+/// The damage at a line that is not a valid entry: it replaces an entry, or it stands between two.
+fn invalid(before: u64, after: &[Line], head: u64, is_torn: bool) -> Why {
     let expected = before.saturating_add(1);
     match after.iter().find_map(|line| line.entry.as_ref()) {
         Some(next) if next.seq == expected => Why::Inserted,
         Some(_) => Why::Altered,
-        // The head names only what was written to its end.
+        // The head names only complete entries.
         None if head >= expected => Why::Altered,
         None if is_torn => Why::Torn,
         None => Why::Inserted,
     }
 }
 
-/// What is wrong with an entry that is ours and does not follow the one before it.
-fn misplaced(before: u64, entry: &Entry, after: &[Line]) -> Why {
+/// The damage at a valid entry that does not follow the previous one.
+fn misplaced(before: u64, entry: &AuditEntry, after: &[Line]) -> Why {
     let expected = before.saturating_add(1);
     if entry.seq < expected {
         return Why::Inserted;

@@ -21,8 +21,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use wasmtime::component::Val;
 
-/// A call that is being made: `host.call("blog", "posts/list").arguments(json).caller(caller).await`. What is not set has a
-/// default: no arguments, an anonymous caller, a random request id, the present instant.
+/// A call that starts when it is awaited: `host.call("blog", "posts/list").arguments(json).caller(caller).await`. Defaults:
+/// no arguments, an anonymous caller, a random request id, the current time.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<'a> {
     runtime: &'a Runtime,
@@ -32,7 +32,7 @@ pub struct Call<'a> {
     context: CallContext,
 }
 
-/// What goes with the arguments of a call.
+/// The options of a call besides its arguments.
 #[derive(Clone)]
 pub(crate) struct CallContext {
     pub(crate) caller: Caller,
@@ -41,10 +41,10 @@ pub(crate) struct CallContext {
     pub(crate) integers: Integers,
 }
 
-/// What a call returned, and what it took.
+/// What a call returned, and what it used.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The function's result as JSON; `null` when it has none.
+    /// The function's result as JSON; `null` if it has none.
     pub value: Value,
     /// What the invocation used of each limit.
     pub usage: Vec<Usage>,
@@ -67,27 +67,27 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Who calls. Unless given, the caller is anonymous.
+    /// The caller. Default: anonymous.
     pub fn caller(mut self, caller: Caller) -> Self {
         self.context.caller = caller;
         self
     }
 
-    /// As part of the request with this id, which plugins see and which their log records carry. Unless given, it is random.
+    /// The request's id, which plugins see and which their log records carry. Default: a random id.
     pub fn request(mut self, id: RequestId) -> Self {
         self.context.request = Some(id);
         self
     }
 
-    /// How 64-bit integers are written in the result: as JSON numbers unless this says otherwise. Arguments take both forms.
+    /// How 64-bit integers are written in the result. Default: as JSON numbers. Arguments may use both forms.
     pub fn integers(mut self, integers: Integers) -> Self {
         self.context.integers = integers;
         self
     }
 
-    /// With a seed and an instant that are chosen: what a query or mutation answered with them once it answers again, to the
-    /// byte, where the caller, the request's id and the rows are the same. A mutation changes rows; replay it on rows as they
-    /// were. An action is rejected; [`Replay`] says why.
+    /// Runs the call with a given seed at a given instant. A query or mutation then returns the same bytes as before if the
+    /// caller, the request's id and the rows are the same. A mutation changes rows, so replay it on the rows as they were. An
+    /// action is rejected; [`Replay`] says why.
     ///
     /// ```standalone_crate
     /// # use palisade::store::private::PrivateOptions;
@@ -101,7 +101,7 @@ impl<'a> Call<'a> {
     /// #     .plugin("../target/guests/example-plugins/greeter", Policy::harmless())
     /// #     .build()
     /// #     .await?;
-    /// // Written down before the call, so that a call that fails can be replayed as well.
+    /// // Drawn before the call, so that a failed call can be replayed, too.
     /// let (replay, request) = (Replay::draw(), RequestId::random());
     /// let arguments = serde_json::json!({ "name": "Ada" });
     /// let greet = || {
@@ -138,7 +138,7 @@ impl Default for CallContext {
     }
 }
 
-/// Calls a function that has been found.
+/// Calls a function that is already resolved.
 pub(crate) async fn call(
     runtime: &Runtime,
     program: &Arc<Program>,
@@ -188,21 +188,21 @@ impl Unit for FunctionCall<'_> {
         let entry =
             Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
         let mut session = plugin.session(*kind);
-        if profile.is_one() {
+        if profile.sends_one() {
             session.expect_one();
         }
         let Ended { session, ledger, reply } =
             invocation::run(self.runtime, self.admitted, *kind, self.setting, session, entry).await;
-        // What was refused as the second is counted as well.
-        profile.learn(ledger.used(Limit::DbStatements));
-        profile.ran(ledger.used(Limit::GuestTime));
+        // The ledger also counts a second statement that was refused because only one was expected.
+        profile.record_statements(ledger.used(Limit::DbStatements));
+        profile.record_guest_time(ledger.used(Limit::GuestTime));
         let usage = ledger.usages().collect();
         let value = reply.and_then(|reply| lift(plugin, signature, reply, self.integers));
         Ran { session, result: value.map(|value| (value, usage)) }
     }
 }
 
-/// The guest's own `ok` or `err`.
+/// The guest's reply as JSON; its `err` is an error.
 fn lift(
     plugin: &Plugin,
     signature: &Signature,
@@ -210,7 +210,7 @@ fn lift(
     integers: Integers,
 ) -> Result<Value, CallError> {
     let Reply::Values(values) = reply else {
-        return Err(CallError::internal(anyhow::anyhow!("a function gave a tap's answer")));
+        return Err(CallError::internal(anyhow::anyhow!("a function returned a tap's reply")));
     };
     match signature.lift(values, integers) {
         Ok(Returned::Ok(value)) => Ok(value),

@@ -1,4 +1,8 @@
-//! What callers ask of a host: calls of functions, and items, each with its taps and its transaction.
+//! Requests: calls of functions ([`call`], [`typed`]) and of items ([`items`]), with their taps and their transaction.
+//!
+//! This room decides what runs in which transaction and in which order. It does not run a guest, which `invocation/` does,
+//! and it does not decide who may see or change an item, which `request/content.rs` does. Contract of the taps:
+//! `wit/taps.wit`. Tests: `tests/calls.rs`, `tests/item.rs`, `tests/taps.rs`.
 
 pub(crate) mod call;
 pub(crate) mod items;

@@ -1,24 +1,23 @@
-//! Taps: plugins that the host asks, in their order, and what it makes of their answers.
+//! Taps: functions of plugins that the host calls around items and on a schedule, and what it does with their replies.
 //!
-//! Contract: `wit/taps.wit`. A tap that fails never passes for consent: a failed access tap denies, a failed view hides the
-//! item, a failed presave or changed refuses the write. Who is asked when is in [`crate::calls::items`].
+//! Contract: `wit/taps.wit`. A failed tap never counts as consent: a failed access tap denies, a failed view tap hides the
+//! item, a failed presave or changed tap refuses the write. Which taps run when is in [`crate::calls::items`]. Tests:
+//! `tests/taps.rs`.
 
 use crate::api::item::parse_draft;
+use crate::calls::transaction::{Ran, SharedTransaction, unreached};
 use crate::error::CallError;
 use crate::invocation;
-use crate::request::setting::Setting;
-use crate::runtime::Runtime;
-use palisade_guard::item::Item;
-use palisade_guard::item::{Draft, Fields, ItemScope};
-use palisade_guard::kind::Kind;
-
-use crate::calls::transaction::{Ran, SharedTransaction, unreached};
 use crate::plugin::Plugin;
 use crate::program::Program;
-use crate::program::entry::{Decision, Entry, ItemChange, Operation, Reply};
+use crate::program::entry::{Decision, Entry, ItemChange, Operation, Reply, WitDraft};
+use crate::request::setting::Setting;
+use crate::runtime::Runtime;
+use palisade_guard::item::{Draft, Fields, Item, ItemScope};
+use palisade_guard::kind::Kind;
 use std::sync::Arc;
 
-/// What the access taps say together.
+/// The combined decision of the access taps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Neutral,
@@ -26,7 +25,7 @@ pub(crate) enum Verdict {
     Deny,
 }
 
-/// Asks every access tap. One that denies or fails ends it.
+/// Runs the access taps. The first that denies or fails decides.
 pub(crate) async fn access(
     runtime: &Runtime,
     programs: &[Arc<Program>],
@@ -38,11 +37,11 @@ pub(crate) async fn access(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::Access { operation, item: item.clone().into() };
-        match ask(runtime, program, setting, entry).await {
+        match run_as_query(runtime, program, setting, entry).await {
             Ok(Reply::Decision(Decision::Neutral)) => {}
             Ok(Reply::Decision(Decision::Grant)) => verdict = Verdict::Grant,
             Ok(Reply::Decision(Decision::Deny)) => return Ok(Verdict::Deny),
-            // The database is nobody's answer, and neither is a plugin that is not asked: the request fails as a whole.
+            // Neither an unreachable database nor a plugin that is not served is a decision: the request fails.
             Err(error) if error.is_passing() => return Err(error),
             Ok(_) | Err(_) => {
                 tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
@@ -53,7 +52,7 @@ pub(crate) async fn access(
     Ok(verdict)
 }
 
-/// Folds an item's fields through the view taps.
+/// Passes an item's fields through the view taps, one after the other.
 pub(crate) async fn view(
     runtime: &Runtime,
     programs: &[Arc<Program>],
@@ -63,7 +62,7 @@ pub(crate) async fn view(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::View { item: item.clone().into() };
-        let Reply::View(fields) = ask(runtime, program, setting, entry).await? else {
+        let Reply::View(fields) = run_as_query(runtime, program, setting, entry).await? else {
             return Err(mismatch(plugin));
         };
         item.fields = Fields::parse(&fields, &plugin.limits).map_err(|refusal| CallError::Trapped {
@@ -74,7 +73,7 @@ pub(crate) async fn view(
     Ok(item)
 }
 
-/// Folds a draft through the presave taps, within the write's transaction.
+/// Passes a draft through the presave taps, one after the other, within the write's transaction.
 pub(crate) async fn presave(
     runtime: &Runtime,
     programs: &[Arc<Program>],
@@ -87,7 +86,7 @@ pub(crate) async fn presave(
         let plugin = &*program.plugin;
         let entry =
             Entry::Presave { previous: previous.cloned().map(Into::into), draft: draft.clone().into() };
-        draft = match take_part(runtime, program, setting, transaction, entry).await? {
+        draft = match run_in_transaction(runtime, program, setting, transaction, entry).await? {
             Reply::Draft(Ok(next)) => checked(plugin, &draft, &next)?,
             Reply::Draft(Err(message)) => return Err(refused(plugin, message)),
             _ => return Err(mismatch(plugin)),
@@ -96,7 +95,7 @@ pub(crate) async fn presave(
     Ok(draft)
 }
 
-/// Tells the changed taps, within the write's transaction.
+/// Runs the changed taps within the write's transaction.
 pub(crate) async fn changed(
     runtime: &Runtime,
     programs: &[Arc<Program>],
@@ -107,7 +106,7 @@ pub(crate) async fn changed(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::Changed { change: change.clone() };
-        match take_part(runtime, program, setting, transaction, entry).await? {
+        match run_in_transaction(runtime, program, setting, transaction, entry).await? {
             Reply::Done(result) => result.map_err(|message| refused(plugin, message))?,
             _ => return Err(mismatch(plugin)),
         }
@@ -133,8 +132,8 @@ pub(crate) async fn cron(
     }
 }
 
-/// Enters a plugin as a query, with a snapshot of its own.
-async fn ask(
+/// Runs a tap as a query, with its own snapshot of the database.
+async fn run_as_query(
     runtime: &Runtime,
     program: &Arc<Program>,
     setting: &Setting,
@@ -149,8 +148,8 @@ async fn ask(
     }
 }
 
-/// Enters a plugin as a mutation, within a transaction that it shares with others.
-async fn take_part(
+/// Runs a tap as a mutation, within a transaction that it shares with other taps.
+async fn run_in_transaction(
     runtime: &Runtime,
     program: &Arc<Program>,
     setting: &Setting,
@@ -166,17 +165,13 @@ async fn take_part(
     transaction.lend(run).await
 }
 
-/// The request's setting, with the plugin's own wall time where that is shorter.
+/// The request's setting, with the plugin's seed, and with its wall time if that is shorter.
 fn own(setting: &Setting, program: &Program) -> Setting {
     setting.for_plugin(&program.plugin.name, &program.plugin.limits)
 }
 
-/// A presave tap may change everything but the type, within the bounds of any draft.
-fn checked(
-    plugin: &Plugin,
-    before: &Draft,
-    after: &crate::program::entry::WitDraft,
-) -> Result<Draft, CallError> {
+/// Checks the draft that a presave tap returned: it may change everything but the type, within the bounds of any draft.
+fn checked(plugin: &Plugin, before: &Draft, after: &WitDraft) -> Result<Draft, CallError> {
     let draft = parse_draft(after, ItemScope::All, &plugin.limits).map_err(|refusal| CallError::Trapped {
         plugin: plugin.name.to_string(),
         reason: format!("its draft is not acceptable: {refusal}"),
@@ -195,5 +190,5 @@ fn refused(plugin: &Plugin, message: String) -> CallError {
 }
 
 fn mismatch(plugin: &Plugin) -> CallError {
-    CallError::internal(anyhow::anyhow!("a tap of {} gave the answer of another", plugin.name))
+    CallError::internal(anyhow::anyhow!("a tap of {} returned the reply of another tap", plugin.name))
 }

@@ -1,8 +1,8 @@
-//! Units of work: run, committed, and run again when they lose a race.
+//! Units of work: each runs in one transaction, commits, and runs again if it loses a race.
 //!
-//! Whatever fails is rolled back before its error is heard. A unit that loses a serialization race (40001, 40P01) has left
-//! nothing behind and runs again from its start, with the same seed and clock, a few times. So does a query that was
-//! expected to send one statement and sent another.
+//! A unit that fails is rolled back before its error is returned. A unit that loses a serialization race (40001, 40P01) has
+//! left nothing behind; it runs again from its start, with the same seed and clock, a few times. A query that was expected
+//! to send one statement and sent a second one also runs again, in a transaction.
 
 use crate::error::CallError;
 use crate::request::setting::Setting;
@@ -13,16 +13,16 @@ use palisade_store::postgres::session::Session;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// What one run leaves.
+/// What one run of a unit leaves.
 pub(crate) struct Ran<T> {
-    /// Its transaction, unless it had to be cut off.
+    /// The transaction; `None` if the run was cut off.
     pub(crate) session: Option<Session>,
     pub(crate) result: Result<T, CallError>,
 }
 
 /// A transaction that several plugins take part in, one after the other.
 pub(crate) struct SharedTransaction {
-    /// Gone with an invocation that had to be cut off: nobody else gets it then.
+    /// `None` after an invocation was cut off: no other invocation may use its transaction.
     session: Option<Session>,
 }
 
@@ -31,12 +31,12 @@ impl SharedTransaction {
         Self { session: Some(session) }
     }
 
-    /// The transaction, for statements of the host's own.
+    /// The transaction, for the host's own statements.
     pub(crate) fn session(&mut self) -> Result<&mut Session, CallError> {
         self.session.as_mut().ok_or_else(lost)
     }
 
-    /// Lends it to one invocation, which gives it back unless it was cut off.
+    /// Lends the transaction to one invocation, which gives it back unless it is cut off.
     pub(crate) async fn lend<T, F: Future<Output = Ran<T>>>(
         &mut self,
         take_part: impl FnOnce(Session) -> F,
@@ -49,7 +49,7 @@ impl SharedTransaction {
         result
     }
 
-    /// What the whole run leaves.
+    /// The end of the run: its transaction and its result.
     pub(crate) fn ran<T>(self, result: Result<T, CallError>) -> Ran<T> {
         Ran { session: self.session, result }
     }
@@ -59,18 +59,18 @@ fn lost() -> CallError {
     CallError::internal(anyhow::anyhow!("a tap returned without its transaction"))
 }
 
-/// Work that can be run again from its start.
+/// Work that can run again from its start.
 pub(crate) trait Unit: Send {
     type Output: Send;
 
-    /// It lost a race and will run again.
+    /// Counts that the unit lost a race and will run again.
     fn lost_race(&self);
 
-    /// Runs it once, up to and without the commit.
+    /// Runs the unit once, without the commit.
     fn run(&mut self) -> impl Future<Output = Ran<Self::Output>> + Send;
 }
 
-/// Runs a unit until it is committed or has failed for good.
+/// Runs a unit until it commits, fails, or has lost [`MUTATION_ATTEMPTS_MAX`] races.
 pub(crate) async fn transact<U: Unit>(setting: &Setting, mut unit: U) -> Result<U::Output, CallError> {
     let mut wait = Duration::from_millis(MUTATION_BACKOFF_MS);
     for _ in 0..MUTATION_ATTEMPTS_MAX {
@@ -86,11 +86,11 @@ pub(crate) async fn transact<U: Unit>(setting: &Setting, mut unit: U) -> Result<
     Err(CallError::Contended { attempts: MUTATION_ATTEMPTS_MAX })
 }
 
-/// The attempt left nothing behind and must be made again.
+/// The run left nothing behind, and the unit must run again.
 enum Again {
-    /// It lost a race.
+    /// After a wait: it lost a race.
     AfterOthers,
-    /// It needs a transaction, and will have one.
+    /// Without a wait: it needs a transaction, and the next run has one.
     AtOnce,
 }
 
@@ -118,7 +118,8 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Again> {
     }
 }
 
-/// A plugin that failed because the database was away is not to blame, and neither is its caller.
+/// Replaces a plugin's failure by the database's if the database was out of reach: neither the plugin nor its caller is to
+/// blame.
 pub(crate) fn unreached(error: CallError, absence: Option<Absence>) -> CallError {
     let Some(absence) = absence else { return error };
     if !matches!(error, CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. }) {

@@ -1,4 +1,4 @@
-//! Calls with Rust types in place of JSON, for integrators who have them.
+//! Calls that take and return Rust types instead of JSON.
 
 use super::call::{self, CallContext};
 use crate::error::CallError;
@@ -14,8 +14,8 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// A function with Rust types: made by [`Host::typed`](crate::Host::typed) once, and called as often as one likes. When
-/// another version of its plugin is loaded, the next call is that version's.
+/// A function that takes and returns Rust types: resolved once by [`Host::typed`](crate::Host::typed), and called any number
+/// of times. After another version of the plugin is loaded, the next call runs that version.
 pub struct Typed<Arguments, Answer> {
     runtime: Arc<Runtime>,
     plugin: String,
@@ -29,7 +29,7 @@ struct Found {
     function: Arc<Function>,
 }
 
-/// A typed call that is being made. What is not set has the defaults of [`Call`](crate::Call).
+/// A typed call that starts when it is awaited. Its options have the defaults of [`Call`](crate::Call).
 #[must_use = "a call does nothing until it is awaited"]
 pub struct TypedCall<'a, Arguments, Answer> {
     function: &'a Typed<Arguments, Answer>,
@@ -44,13 +44,13 @@ impl<Arguments: Serialize + Sync, Answer: DeserializeOwned> Typed<Arguments, Ans
         Ok(Self { runtime, plugin, function, found, types: PhantomData })
     }
 
-    /// Calls it. `Arguments` serializes to an object with a member for each parameter, named in lowerCamelCase; `Answer` is
-    /// deserialized from the function's result, or from the `ok` side of it.
+    /// Starts a call. `Arguments` must serialize to an object with a member for each parameter, named in lowerCamelCase.
+    /// `Answer` is deserialized from the function's result, or from its `ok` side if the function returns a `result`.
     pub fn call<'a>(&'a self, arguments: &'a Arguments) -> TypedCall<'a, Arguments, Answer> {
         TypedCall { function: self, arguments, context: CallContext::default() }
     }
 
-    /// The function of the version that is current.
+    /// The function of the plugin's current version.
     fn current(&self) -> Result<Arc<Found>, CallError> {
         let found = self.found.load_full();
         let is_current = |current: Arc<Program>| Arc::ptr_eq(&current, &found.program);
@@ -71,19 +71,19 @@ impl Found {
 }
 
 impl<Arguments, Answer> TypedCall<'_, Arguments, Answer> {
-    /// Who calls. Unless given, the caller is anonymous.
+    /// The caller. Default: anonymous.
     pub fn caller(mut self, caller: Caller) -> Self {
         self.context.caller = caller;
         self
     }
 
-    /// As part of the request with this id. Unless given, it is random.
+    /// The request's id. Default: a random id.
     pub fn request(mut self, id: RequestId) -> Self {
         self.context.request = Some(id);
         self
     }
 
-    /// With a seed and an instant that are chosen: see [`Call::replay`](crate::Call::replay).
+    /// Runs the call with a given seed at a given instant; see [`Call::replay`](crate::Call::replay).
     pub fn replay(mut self, replay: Replay) -> Self {
         self.context.replay = Some(replay);
         self

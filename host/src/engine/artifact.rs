@@ -1,8 +1,8 @@
-//! Compiled code, kept between starts: the only module with `unsafe`.
+//! Compiled code, kept between starts. This is the only module with `unsafe`.
 //!
-//! Compiled code is native code: loading a forged file would run it with all the host's rights. So a file is used only
-//! when an HMAC over it, with a key that only the host's user can read, is right; anything else is compiled anew. Names
-//! hold the hash of the component and of the engine's settings, so a file of another engine is never asked for.
+//! Compiled code is native code: a forged file that is loaded would run with all of the host's rights. So a file is used only
+//! if it carries a valid HMAC under a key that only the host's user can read; otherwise the component is compiled again. A
+//! file's name contains the hashes of the component and of the engine's settings, so another engine's file is never loaded.
 
 use crate::engine::{self, Engine};
 use crate::keyfile::{self, Key, private_file};
@@ -15,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use wasmtime::component::Component;
 
-/// Bytes of the authentication code that begins a file.
+/// Bytes of the HMAC at the start of a file.
 const MAC_BYTES: usize = SECRET_BYTES;
 
 /// A folder of compiled code.
@@ -26,10 +26,10 @@ pub(crate) struct Artifacts {
 }
 
 impl Artifacts {
-    /// Opens a folder of ours, or makes it.
+    /// Opens the host's folder, or creates it.
     pub(crate) fn open(folder: &Path) -> std::io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        // Somebody who can write here can replace files, and with the key in it forge them.
+        // A user who can write here could replace files, and could forge them with the key that is in it.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         let path = folder.join("key");
         let key = match keyfile::open(&path) {
@@ -46,19 +46,19 @@ impl Artifacts {
         Ok(Self { folder: folder.to_path_buf(), key })
     }
 
-    /// The compiled component, if it is there and ours.
+    /// The compiled component, if it is kept and its HMAC is valid.
     pub(crate) fn find(&self, engine: &Engine, bytes: &[u8]) -> Option<Component> {
         self.read(engine, &self.folder.join(name(engine, bytes)))
     }
 
-    /// Keeps what these bytes were compiled to.
+    /// Keeps the code that a component was compiled to.
     pub(crate) fn keep(&self, engine: &Engine, bytes: &[u8], compiled: &[u8]) {
         let path = self.folder.join(name(engine, bytes));
         let mut file = self.mac(&path, compiled);
         file.extend_from_slice(compiled);
         let kept = private_file(&self.folder, &file).and_then(|file| Ok(file.persist(&path)?));
         if let Err(error) = kept {
-            tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
+            tracing::warn!(path = %path.display(), %error, "cannot keep compiled code");
         }
     }
 
@@ -66,12 +66,10 @@ impl Artifacts {
         let file = fs::read(path).ok()?;
         let (mac, compiled) = file.split_at_checked(MAC_BYTES)?;
         if !self.is_ours(path, mac, compiled) {
-            tracing::error!(path = %path.display(), "compiled code was tampered with; it is compiled anew");
+            tracing::error!(path = %path.display(), "compiled code was tampered with; the component is compiled again");
             return None;
         }
-        load(engine, compiled)
-            .inspect_err(|error| tracing::warn!(%error, "compiled code could not be loaded"))
-            .ok()
+        load(engine, compiled).inspect_err(|error| tracing::warn!(%error, "cannot load compiled code")).ok()
     }
 
     fn is_ours(&self, path: &Path, mac: &[u8], compiled: &[u8]) -> bool {
@@ -82,7 +80,7 @@ impl Artifacts {
         self.hmac(path, compiled).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
     }
 
-    /// Over name and code, so that a file cannot be passed off as another component's.
+    /// The HMAC covers the file's name, too, so that one component's file cannot replace another's.
     fn hmac(&self, path: &Path, compiled: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
         mac.update(path.file_name()?.as_encoded_bytes());
@@ -98,7 +96,7 @@ fn name(engine: &Engine, bytes: &[u8]) -> String {
 
 #[allow(unsafe_code, reason = "loading compiled code is what this module is for")]
 pub(crate) fn load(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes come from the host's own compiler: just now, through a pipe, or from a file whose HMAC was right.
+    // SAFETY: the bytes come from the host's own compiler, either through its pipe or from a file with a valid HMAC.
     unsafe { Component::deserialize(engine.wasmtime(), compiled) }
 }
 
@@ -109,8 +107,8 @@ mod tests {
 
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
-    /// Compiled and kept, as loading does it.
-    fn kept(artifacts: &Artifacts, engine: &Engine) {
+    /// Compiles and keeps the empty component, as loading does.
+    fn keep(artifacts: &Artifacts, engine: &Engine) {
         let compiled = compiling(Fuel::Uncounted).unwrap().precompile_component(EMPTY).unwrap();
         artifacts.keep(engine, EMPTY, &compiled);
     }
@@ -121,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn key_that_is_damaged_is_removed_and_one_that_cannot_be_read_is_not() {
+    fn damaged_key_is_removed_and_unreadable_key_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key");
         fs::write(&key, "short").unwrap();
@@ -136,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn artifact_that_was_tampered_with_is_not_loaded() {
+    fn artifact_that_was_changed_is_not_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::new(Fuel::Uncounted).unwrap();
         let artifacts = Artifacts::open(folder.path()).unwrap();
-        kept(&artifacts, &engine);
+        keep(&artifacts, &engine);
         let path = file_of(folder.path());
         let good = fs::read(&path).unwrap();
         for index in [0, MAC_BYTES, good.len() / 2, good.len() - 1] {
@@ -151,8 +149,8 @@ mod tests {
         }
         fs::write(&path, &good[..10]).unwrap();
         assert!(artifacts.read(&engine, &path).is_none());
-        kept(&artifacts, &engine);
-        assert!(artifacts.find(&engine, EMPTY).is_some(), "it is compiled anew");
+        keep(&artifacts, &engine);
+        assert!(artifacts.find(&engine, EMPTY).is_some(), "it is compiled again");
     }
 
     #[test]
@@ -160,7 +158,7 @@ mod tests {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let engine = Engine::new(Fuel::Uncounted).unwrap();
         let artifacts = Artifacts::open(one.path()).unwrap();
-        kept(&artifacts, &engine);
+        keep(&artifacts, &engine);
         let path = file_of(one.path());
         let other = one.path().join("other.cwasm");
         fs::copy(&path, &other).unwrap();
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_open_a_new_folder_at_once_share_one_key_and_each_others_code() {
+    fn hosts_that_open_a_new_folder_at_once_share_one_key() {
         for _ in 0..20 {
             let folder = tempfile::tempdir().unwrap();
             let gate = std::sync::Barrier::new(4);

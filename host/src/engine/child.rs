@@ -1,23 +1,23 @@
-//! The child's half: one component in, compiled code or a sentence out.
+//! The compiler's child process: it reads one component and writes compiled code or a sentence. See `compiler.rs`.
 
 use crate::engine::compiler::{COMPILED, GREETING};
 use crate::engine::{self, Fuel};
 use palisade_guard::limits::COMPONENT_BYTES_MAX;
 use std::io::{Read, Write, stdin, stdout};
 
-/// What the host sends before the component: whether fuel is counted, and the hash of its engine's settings.
+/// Bytes that the host sends before the component: whether fuel is counted, and the hash of the engine's settings.
 const HEAD_BYTES: usize = 9;
-/// The first byte of an answer that is a sentence.
+/// The first byte of an answer that is a sentence and not compiled code.
 const REFUSED: u8 = 1;
 
-/// The child, from its first word to its exit code.
+/// Runs the child and returns its exit code.
 pub(super) fn run() -> i32 {
     let done = greet().and_then(|()| answer());
     i32::from(done.is_err())
 }
 
 fn greet() -> std::io::Result<()> {
-    // A compiler that was taken over gains nothing from programs that change who runs them.
+    // A compiler that was taken over gains no rights from setuid programs.
     rustix::thread::set_no_new_privs(true)?;
     let mut out = stdout();
     out.write_all(GREETING)?;

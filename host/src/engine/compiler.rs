@@ -1,11 +1,11 @@
-//! The compiler: a child process with limits, because no setting of a compiler bounds what it takes.
+//! The compiler: a child process with limits, because no setting of a compiler bounds the memory and time that it takes.
 //!
-//! The pre-pass refuses the bombs that are known; this is what stops the others. The child is this very program or one that
-//! is named, started with no environment, in no folder of anybody's, and with bounds on its address space and processor
-//! time that the kernel keeps; it gets a component through a pipe and gives back compiled code, or a sentence. What it
-//! gives is trusted as code: it is the same compiler, only elsewhere. Nothing is ever compiled in the host's own process.
+//! The pre-pass refuses the known compilation bombs; the limits of this process stop unknown ones. The child is this program,
+//! started again, or another program that is named. It runs with no environment, in `/`, and under limits on its address space
+//! and processor time that the kernel enforces. It gets a component through a pipe and returns compiled code or a sentence.
+//! The host trusts that code, because the child is the same compiler. The host's own process compiles nothing.
 //!
-//! The child's half is `child.rs`. Test: `tests/load/compiler.rs`.
+//! The child's side is in `child.rs`. Test: `tests/load/compiler.rs`.
 
 use crate::engine::Fuel;
 use palisade_guard::limits::{
@@ -24,32 +24,32 @@ use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// Set for the child alone.
-const ASKED: &str = "PALISADE_COMPILE";
-/// What the child says first, so that a program that does something else is not fed.
+/// The environment variable that makes this program act as the compiler. Only the child has it.
+const CHILD_VARIABLE: &str = "PALISADE_COMPILE";
+/// The child's first output. The host sends a component only to a program that starts with it.
 pub(crate) const GREETING: &[u8] = concat!("palisade compiler ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
-/// The first byte of an answer that is compiled code; any other begins a sentence.
+/// The first byte of an answer that is compiled code. Any other first byte begins a sentence.
 pub(crate) const COMPILED: u8 = 0;
-/// This very program, also after its file was replaced by a newer one.
+/// This program, even after its file was replaced by a newer version.
 const THIS_PROGRAM: &str = "/proc/self/exe";
-/// Whether this program would answer as a compiler.
+/// Whether this program called [`compile_if_asked`], and so acts as the compiler when it is started as one.
 static ANSWERS: AtomicBool = AtomicBool::new(false);
 
-/// Makes this program the compiler of its hosts: call it first thing in `main`. Returns at once, unless this process was
-/// started by a host to compile a component: then it does that, and ends.
+/// Makes this program the compiler of its hosts. Call it first in `main`. If a host started this process to compile a
+/// component, it compiles the component and exits; otherwise it returns at once.
 ///
 /// ```no_run
 /// palisade::compile_if_asked();
-/// // Then what the program is for.
+/// // The program's own code follows.
 /// ```
 pub fn compile_if_asked() {
-    if std::env::var_os(ASKED).is_some() {
+    if std::env::var_os(CHILD_VARIABLE).is_some() {
         std::process::exit(super::child::run());
     }
     ANSWERS.store(true, Ordering::Relaxed);
 }
 
-/// Who compiles components for a host, and what it may take. Bounds can be lowered, never raised.
+/// The program that compiles components for a host, and its limits. The limits can be lowered and never raised.
 #[derive(Debug)]
 pub struct Compiler {
     program: Option<PathBuf>,
@@ -57,7 +57,7 @@ pub struct Compiler {
     cpu_s: u64,
     wall_ms: u64,
     compiled_bytes: u64,
-    /// One at a time: what it may take is a part of the machine.
+    /// One compilation at a time, because its limits allow it a large part of the machine.
     turn: Mutex<()>,
 }
 
@@ -68,7 +68,7 @@ impl Default for Compiler {
 }
 
 impl Compiler {
-    /// This program, which calls [`compile_if_asked`] first thing in `main`.
+    /// This program, whose `main` must call [`compile_if_asked`] first.
     pub fn this_program() -> Self {
         Self {
             program: None,
@@ -80,36 +80,36 @@ impl Compiler {
         }
     }
 
-    /// Another program that does: the `palisade` command, of the same version.
+    /// Another program that calls it: the `palisade` command of the same version.
     pub fn program(path: impl Into<PathBuf>) -> Self {
         Self { program: Some(path.into()), ..Self::default() }
     }
 
-    /// Bytes of address space of the child: 2 GiB unless lowered.
+    /// Lowers the child's address space, in bytes. Default: 2 GiB.
     pub fn address_bytes(mut self, max: u64) -> Self {
         self.address_bytes = self.address_bytes.min(max);
         self
     }
 
-    /// Seconds of processor time of the child, over all of its threads: 60 unless lowered.
+    /// Lowers the child's processor time, in seconds over all its threads. Default: 60 s.
     pub fn cpu_s(mut self, max: u64) -> Self {
         self.cpu_s = self.cpu_s.min(max);
         self
     }
 
-    /// Milliseconds from its start to its answer: 120,000 unless lowered.
+    /// Lowers the time from the child's start to its answer, in milliseconds. Default: 120,000 ms.
     pub fn wall_ms(mut self, max: u64) -> Self {
         self.wall_ms = self.wall_ms.min(max);
         self
     }
 
-    /// Bytes of compiled code: 256 MiB unless lowered.
+    /// Lowers the size of the compiled code, in bytes. Default: 256 MiB.
     pub fn compiled_bytes(mut self, max: u64) -> Self {
         self.compiled_bytes = self.compiled_bytes.min(max);
         self
     }
 
-    /// Compiles a component for the engine whose settings have this hash.
+    /// Compiles a component for the engine with this hash of its settings.
     pub(crate) async fn compile(
         &self,
         fuel: Fuel,
@@ -129,11 +129,14 @@ impl Compiler {
         let program = match &self.program {
             Some(program) => program,
             None if ANSWERS.load(Ordering::Relaxed) => Path::new(THIS_PROGRAM),
-            None => return Err(CompileError::Nobody),
+            None => return Err(CompileError::NoProgram),
         };
         let mut command = Command::new(program);
-        command.env_clear().env(ASKED, "").env("RAYON_NUM_THREADS", COMPILER_THREADS_MAX.to_string());
-        // Without it a program that is linked to libraries of its own does not start.
+        command
+            .env_clear()
+            .env(CHILD_VARIABLE, "")
+            .env("RAYON_NUM_THREADS", COMPILER_THREADS_MAX.to_string());
+        // A program that is linked to its own libraries does not start without this variable.
         if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
             command.env("LD_LIBRARY_PATH", path);
         }
@@ -161,8 +164,8 @@ impl Compiler {
             return Err(CompileError::NoCompiler);
         }
         self.bound(child)?;
-        let ask = async {
-            // A child that ends early closes its side; how it ended says more than that.
+        let request = async {
+            // Write errors are ignored: a child that exits early closes its pipe, and its exit status says more.
             let _ = stdin.write_all(&[u8::from(fuel == Fuel::Counted)]).await;
             let _ = stdin.write_all(&settings.to_le_bytes()).await;
             let _ = stdin.write_all(component).await;
@@ -170,9 +173,9 @@ impl Compiler {
         };
         let answer = read(stdout, self.compiled_bytes.saturating_add(1));
         let complaint = read(stderr, COMPILER_MESSAGE_BYTES_MAX);
-        let ((), answer, complaint) = tokio::join!(ask, answer, complaint);
+        let ((), answer, complaint) = tokio::join!(request, answer, complaint);
         let (mut answer, complaint) = (answer?, complaint?);
-        // One of them says what the others are.
+        // The first byte says what the rest is, so it is not part of the code.
         if answer.len() as u64 > self.compiled_bytes.saturating_add(1) {
             let sentence = format!("it makes more than {} bytes of compiled code", self.compiled_bytes);
             return Err(CompileError::Component(sentence));
@@ -189,14 +192,14 @@ impl Compiler {
         Err(CompileError::Component(sentence.trim().replace('\n', " ")))
     }
 
-    /// Sets the child's bounds, before it is given anything: the kernel keeps them.
+    /// Sets the child's limits before it gets any input. The kernel enforces them.
     fn bound(&self, child: &Child) -> Result<(), CompileError> {
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let bounds = [
             (Resource::As, self.address_bytes, self.address_bytes),
-            // Told at the first and killed at the second.
+            // The kernel sends SIGXCPU at the first limit and SIGKILL at the second.
             (Resource::Cpu, self.cpu_s, self.cpu_s.saturating_add(1)),
-            // It writes to pipes alone, and leaves nothing when it fails.
+            // The child writes only to pipes, and leaves no core dump.
             (Resource::Fsize, 0, 0),
             (Resource::Core, 0, 0),
         ];
@@ -207,14 +210,14 @@ impl Compiler {
         Ok(())
     }
 
-    /// Why it ended without an answer.
+    /// The sentence for a child that exited without an answer.
     fn ended(&self, status: ExitStatus, complaint: &[u8]) -> String {
         let complaint = String::from_utf8_lossy(complaint);
         tracing::warn!(%status, complaint = complaint.trim(), "the compiler ended early");
         if status.signal() == Some(Signal::XCPU.as_raw()) {
             return format!("it takes more than {} s of processor time to compile", self.cpu_s);
         }
-        // How a Rust program says that it got no memory, and how the system says it of a thread.
+        // A Rust program reports failed allocations with the first text; failed thread starts have the error codes EAGAIN or ENOMEM.
         if ["memory allocation of", "os error 11", "os error 12"].iter().any(|says| complaint.contains(says))
         {
             let mib = self.address_bytes / MIB;
@@ -224,7 +227,7 @@ impl Compiler {
     }
 }
 
-/// What a pipe gives, and one byte more than it may at most.
+/// Reads a pipe to its end, but at most one byte over the maximum.
 async fn read(pipe: impl AsyncRead + Unpin, max: u64) -> Result<Vec<u8>, CompileError> {
     let mut bytes = Vec::new();
     pipe.take(max.saturating_add(1)).read_to_end(&mut bytes).await.map_err(CompileError::Broken)?;
@@ -237,15 +240,15 @@ pub(crate) enum CompileError {
     #[error("{0}")]
     Component(String),
     #[error(
-        "nobody compiles for this host: call `palisade::compile_if_asked()` first thing in `main`, or name the `palisade` command with `HostBuilder::compiler`"
+        "this host has no compiler: call `palisade::compile_if_asked()` first thing in `main`, or name the `palisade` command with `HostBuilder::compiler`"
     )]
-    Nobody,
+    NoProgram,
     #[error(
-        "the compiler does not answer as one of version {}: its `main` has to call `palisade::compile_if_asked()` first", env!("CARGO_PKG_VERSION")
+        "the compiler does not answer as a Palisade compiler of version {}: its `main` must call `palisade::compile_if_asked()` first", env!("CARGO_PKG_VERSION")
     )]
     NoCompiler,
     #[error("the compiler {0} cannot be started: {1}")]
     Start(String, IoError),
-    #[error("the compiler cannot be talked to: {0}")]
+    #[error("cannot communicate with the compiler: {0}")]
     Broken(IoError),
 }

@@ -1,9 +1,10 @@
-//! The rule against floats, where an operator's policy asks for it: a component that computes with them at all is refused.
+//! The check for floats, if an operator's policy refuses them: a component that uses floats anywhere is refused.
 //!
-//! Floats are deterministic here (NaNs are canonical, relaxed SIMD is off), but sums of money and sizes should not be rounded
-//! by anybody, and other machines may run the same component otherwise. So no function's type, local, block or instruction
-//! may know them, nor may a global; what is in the types of the exports is [`Signature`](crate::value::Signature)'s to say.
-//! The walk is linear in the component's size and comes after the [pre-pass](super::prepass), which bounds it.
+//! Floats are deterministic here (NaNs are canonical, relaxed SIMD is off), but sums of money and sizes should not be rounded,
+//! and other machines may compute another result for the same component. So no function's type, local, block or instruction
+//! may use a float, and no global may be one. Floats in the types of the exports are found by
+//! [`Signature`](crate::value::Signature). The walk is linear in the component's size and runs after the
+//! [pre-pass](super::prepass), which bounds that size.
 
 use palisade_guard::limits::FUNCTION_NAME_CHARS_MAX;
 use wasmparser::{
@@ -14,7 +15,7 @@ use wasmparser::{
 /// Refuses a component with a float anywhere in its code.
 pub(crate) fn check(bytes: &[u8]) -> std::result::Result<(), String> {
     let malformed = |error: wasmparser::Error| format!("the component is malformed: {}", error.message());
-    // Modules stand in components and never in one another, but both end the same way.
+    // A stack, because components and modules nest and both end with the same payload.
     let mut open: Vec<Module> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {
@@ -39,20 +40,20 @@ pub(crate) fn check(bytes: &[u8]) -> std::result::Result<(), String> {
 struct Module {
     /// Whether each type has a float in it.
     types: Vec<bool>,
-    /// Functions whose types are known, imported ones first.
+    /// How many functions have a known type. Imported ones come first.
     functions: u32,
-    /// Of these, the imported ones.
+    /// How many of these are imported.
     imported: u32,
-    /// Bodies that have been read.
+    /// How many bodies have been read.
     bodies: u32,
     found: Option<Found>,
-    /// The name of the function in which it was found. Names come last.
+    /// The name of the function in which the float was found. A module's names come after its code.
     name: Option<String>,
 }
 
-/// The first float.
+/// The first float that was found.
 enum Found {
-    /// In a function, and what it is there.
+    /// In the function with this index, with a phrase that says where in it.
     Function(u32, String),
     /// In a global.
     Global,
@@ -175,7 +176,7 @@ impl Module {
                 for naming in functions {
                     let naming = naming?;
                     if naming.index == *index {
-                        // The author's text: printable, and no more of it than a name takes.
+                        // The plugin author's text: escaped, and cut to the length of a name.
                         let escaped = naming.name.chars().take(FUNCTION_NAME_CHARS_MAX);
                         self.name = Some(escaped.flat_map(char::escape_debug).collect());
                     }
@@ -197,21 +198,21 @@ impl Module {
     }
 }
 
-/// Why a float is a reason, and what to do about it.
+/// The end of each refusal: why, and what to do about it.
 pub(crate) const REFUSED: &str = "the operator's policy refuses floats: compute with integers, or set `floats = true` for this plugin there";
 
 fn is_float(ty: ValType) -> bool {
     matches!(ty, ValType::F32 | ValType::F64)
 }
 
-/// Writes a match over every instruction that there is, so that none is forgotten.
+/// Makes a match over every instruction, so that none is forgotten.
 macro_rules! names {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
-        /// The name of an instruction, as its visitor is called: each that touches a float has `f32` or `f64` in it.
+        /// The name of an instruction's visitor method. It contains `f32` or `f64` if the instruction uses a float.
         fn name(operator: &Operator<'_>) -> &'static str {
             match operator {
                 $(Operator::$op { .. } => stringify!($visit),)*
-                // Instructions of a later parser: not understood, and so not let through as harmless.
+                // An instruction that this code does not know, from a later parser: refused as if it used a float.
                 _ => "visit_f64_unknown",
             }
         }
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn component_without_floats_is_let_through() {
+    fn component_without_floats_is_accepted() {
         for module in [
             "",
             "(type (func (param f64))) (func (param i32 i64 v128) (result i64) local.get 1)",

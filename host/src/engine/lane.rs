@@ -1,12 +1,12 @@
-//! Two lanes: calls that are soon over, and those that keep computing.
+//! Two lanes: one for short calls, one for calls that compute for long.
 //!
-//! A guest that spins gives its thread away at each epoch tick, and still whoever comes next waits for the rest of a tick, a
-//! hundred times what a call takes. So a guest that has run for longer than a tick goes on in a lane of its own: threads of
-//! the host at the lowest priority, which the system runs when nobody else wants the processor. Calls begin where their
-//! caller is, and one that is soon over never leaves; a function that has been seen to run for long begins in the slow lane.
+//! A guest that computes yields its thread at each epoch tick, but the next call still waits for the rest of a tick, which is
+//! a hundred times as long as a short call. So a guest that has run for longer than a tick moves to the slow lane: threads of
+//! the host at the lowest priority, which the system runs when no other thread wants the processor. A call begins on its
+//! caller's threads, and a short one stays there. A function that has run for long before begins in the slow lane.
 //!
-//! An invocation moves as a whole, between two polls: its store, its transaction, its deadline. What it waits for stays with
-//! the runtime that it began on. A caller who drops the call drops it in either lane. Test: `tests/lanes.rs`.
+//! An invocation moves between two polls, with its store, its transaction and its deadline. Its I/O stays with the tokio
+//! runtime on which it began. Dropping a call ends it in either lane. Test: `tests/lanes.rs`.
 
 use palisade_guard::limits::{SLOW_LANE_GUEST_MS, SLOW_LANE_NICE};
 use std::cell::Cell;
@@ -24,7 +24,7 @@ use tracing::instrument::WithSubscriber;
 pub(crate) enum Lane {
     /// On its caller's threads.
     Usual,
-    /// On threads of the lowest priority.
+    /// On the host's threads of the lowest priority.
     Slow,
 }
 
@@ -33,7 +33,8 @@ thread_local! {
     static RAN_LONG: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Says of the invocation that this thread is polling how long its guest has run: after a tick's time it changes lanes.
+/// Reports how long the guest of the invocation that this thread polls has run. From one tick on, the invocation moves to the
+/// slow lane, and this returns `true`.
 pub(crate) fn has_run(guest_ms: u64) -> bool {
     let is_long = guest_ms >= SLOW_LANE_GUEST_MS;
     if is_long {
@@ -42,15 +43,15 @@ pub(crate) fn has_run(guest_ms: u64) -> bool {
     is_long
 }
 
-/// The slow lane of a host, made when it is first needed.
+/// The lanes of a host. The threads of the slow lane start when they are first needed.
 #[derive(Default)]
 pub(crate) struct Lanes {
     slow: OnceLock<Option<Runtime>>,
 }
 
 impl Lanes {
-    /// Runs an invocation to its end. Nothing when the host is stopped under it.
-    pub(crate) async fn carry<T: Send + 'static>(
+    /// Runs an invocation to its end. Returns `None` if the host is stopped while it runs in the slow lane.
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
         invocation: impl Future<Output = T> + Send + 'static,
@@ -70,7 +71,7 @@ impl Lanes {
             }
         }
         match self.slow.get_or_init(start) {
-            Some(slow) => go_on(slow, invocation).await,
+            Some(slow) => continue_on(slow, invocation).await,
             None => Some(invocation.await),
         }
     }
@@ -79,13 +80,13 @@ impl Lanes {
 impl Drop for Lanes {
     fn drop(&mut self) {
         if let Some(slow) = self.slow.take().flatten() {
-            // A host is dropped where nobody may wait.
+            // A host may be dropped in async code, which must not block.
             slow.shutdown_background();
         }
     }
 }
 
-/// As many threads as there are processors: what nobody else uses is all theirs.
+/// Starts the slow lane's threads, one for each processor: they may use all processor time that is idle.
 fn start() -> Option<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.thread_name("palisade-slow").enable_all().on_thread_start(|| {
@@ -99,7 +100,7 @@ fn start() -> Option<Runtime> {
         .ok()
 }
 
-async fn go_on<T: Send + 'static>(
+async fn continue_on<T: Send + 'static>(
     slow: &Runtime,
     invocation: Pin<Box<impl Future<Output = T> + Send + 'static>>,
 ) -> Option<T> {
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guest_that_ran_for_a_tick_ran_long_and_below_it_did_not() {
+    fn guest_changes_lanes_after_a_tick_and_not_before() {
         assert!(!has_run(SLOW_LANE_GUEST_MS - 1) && !RAN_LONG.take());
         assert!(has_run(SLOW_LANE_GUEST_MS) && RAN_LONG.take());
     }

@@ -1,9 +1,12 @@
-//! The wasmtime engine: one for a host, configured once; and a second one, made when a plugin first asks for fuel, because
-//! counting is part of the compiled code.
+//! wasmtime, configured: one engine for a host, and a second one that is made when a plugin first has a fuel limit, because
+//! counting fuel is part of the compiled code.
 //!
-//! Everything that wasmtime would allow and Palisade does not is switched off here: threads, garbage collection, tail
-//! calls, memory64, relaxed SIMD and the rest are refused at load. Numbers and reasons are in [`palisade_guard::limits`]. The
-//! thread that advances the epoch belongs to the engine and ends with it.
+//! Proposals of WebAssembly that plugins do not need are disabled here, so components that use threads, garbage collection,
+//! tail calls, memory64, relaxed SIMD and others are refused when they are loaded. Numbers and reasons are in
+//! [`palisade_guard::limits`]. The thread that advances the epoch belongs to the engine and ends with it. This room knows no
+//! plugin and no interface; what is linked is in `program/link.rs`. Checks before compilation are in `prepass.rs` and
+//! `floats.rs`, compilation in `compiler.rs`, kept code in `artifact.rs`, threads in `lane.rs`. Tests: `tests/load/`,
+//! `tests/lanes.rs`.
 
 pub(crate) mod artifact;
 pub(crate) mod compiler;
@@ -19,7 +22,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// Whether compiled code counts what it runs.
+/// Whether compiled code counts the instructions that it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fuel {
     Counted,
@@ -27,13 +30,13 @@ pub(crate) enum Fuel {
 }
 
 impl Fuel {
-    /// Counted where there is a maximum.
+    /// Counted if the limits have a maximum of fuel.
     pub(crate) fn under(limits: &Limits) -> Self {
         if limits.get(Limit::Fuel) < u64::MAX { Self::Counted } else { Self::Uncounted }
     }
 }
 
-/// A configured engine and its ticker.
+/// A configured engine and the thread that advances its epoch.
 #[derive(Clone)]
 pub(crate) struct Engine {
     engine: wasmtime::Engine,
@@ -41,7 +44,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes an engine, whose code counts fuel or does not, and starts its ticker.
+    /// Makes an engine, whose code counts fuel or does not, and starts its ticker thread.
     pub(crate) fn new(fuel: Fuel) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(config(fuel).allocation_strategy(pool()))?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
@@ -53,17 +56,17 @@ impl Engine {
     }
 }
 
-/// An engine that compiles for the others and runs nothing: it takes no address space for what would run.
+/// An engine that only compiles. It reserves no address space for instances.
 pub(crate) fn compiling(fuel: Fuel) -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&config(fuel))
 }
 
-/// What an engine's compiled code depends on. Code of one is good for every other with the same.
+/// A hash of the settings that compiled code depends on. Code of one engine runs on every engine with the same hash.
 pub(crate) fn settings(engine: &wasmtime::Engine) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(engine.precompile_compatibility_hash())
 }
 
-/// The cause that says most, in a line.
+/// The error with all its causes, on one line.
 pub(crate) fn innermost(error: &wasmtime::Error) -> String {
     error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
 }
@@ -77,7 +80,7 @@ fn config(fuel: Fuel) -> Config {
         .max_wasm_stack(limits::WASM_STACK_BYTES)
         .async_stack_size(limits::ASYNC_STACK_BYTES)
         .wasm_component_model(true)
-        // Off: a proposal that no plugin needs is one that no plugin can attack.
+        // Disabled: plugins do not need these proposals, and a disabled one cannot be attacked.
         .wasm_threads(false)
         .wasm_gc(false)
         .wasm_function_references(false)
@@ -147,8 +150,8 @@ mod tests {
     use super::*;
     use wasmtime::component::Component;
 
-    /// What is switched off, as a core module that uses it, and what the refusal says.
-    const OFF: [(&str, &str); 11] = [
+    /// The disabled proposals: a core module that uses each, and what the refusal says.
+    const DISABLED: [(&str, &str); 11] = [
         ("(memory 1 1 shared)", "threads"),
         ("(memory i64 1)", "memory64"),
         ("(memory 1) (memory 1)", "multi"),
@@ -166,24 +169,24 @@ mod tests {
     ];
 
     #[test]
-    fn guest_that_spins_is_ended_by_the_epoch() {
+    fn guest_that_loops_forever_is_ended_by_the_epoch() {
         let engine = Engine::new(Fuel::Uncounted).unwrap();
         let module = wat::parse_str("(module (func (export \"spin\") (loop (br 0))))").unwrap();
         let module = wasmtime::Module::new(engine.wasmtime(), module).unwrap();
         let mut store = wasmtime::Store::new(engine.wasmtime(), ());
         store.set_epoch_deadline(1);
-        let (say, said) = mpsc::channel();
-        // Not on this thread: without epochs it would never come back.
+        let (sender, ended) = mpsc::channel();
+        // On another thread, because without epochs the call would never return.
         std::thread::spawn(move || {
             let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
             let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").unwrap();
-            say.send(spin.call(&mut store, ()).is_err()).unwrap();
+            sender.send(spin.call(&mut store, ()).is_err()).unwrap();
         });
-        assert_eq!(said.recv_timeout(Duration::from_mins(1)), Ok(true));
+        assert_eq!(ended.recv_timeout(Duration::from_mins(1)), Ok(true));
     }
 
     #[test]
-    fn fuel_is_counted_where_there_is_a_maximum() {
+    fn fuel_is_counted_if_it_is_limited() {
         assert_eq!(Fuel::under(&Limits::default()), Fuel::Uncounted);
         assert_eq!(Fuel::under(&Limits::default().with(Limit::Fuel, u64::MAX - 1)), Fuel::Counted);
     }
@@ -213,9 +216,9 @@ mod tests {
     }
 
     #[test]
-    fn module_that_uses_what_is_switched_off_does_not_compile() {
+    fn module_that_uses_a_disabled_proposal_does_not_compile() {
         let engine = compiling(Fuel::Uncounted).unwrap();
-        for (uses, says) in OFF {
+        for (uses, says) in DISABLED {
             let component = wat::parse_str(format!("(component (core module {uses}))")).unwrap();
             let refused = innermost(&engine.precompile_component(&component).unwrap_err());
             assert!(refused.contains(says), "{uses}: {refused}");
@@ -223,12 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn code_of_the_compiling_engine_is_good_for_the_one_that_runs_it_and_for_no_other() {
+    fn compiled_code_runs_only_on_an_engine_that_counts_fuel_alike() {
         let of =
             |fuel| (settings(&compiling(fuel).unwrap()), settings(Engine::new(fuel).unwrap().wasmtime()));
         let (compiled, runs) = of(Fuel::Uncounted);
         let (counted, counts) = of(Fuel::Counted);
         assert_eq!((compiled, counted), (runs, counts));
-        assert_ne!(runs, counts, "code that does not count must not be taken for code that does");
+        assert_ne!(runs, counts, "code that counts fuel and code that does not must not be mixed up");
     }
 }

@@ -1,27 +1,27 @@
-//! Before compilation: what a component may look like at all.
+//! The pre-pass: checks a component's size and shape before it is compiled.
 //!
-//! Valid components can be bombs: 1.5 KiB that take gigabytes to compile. Nothing in the compiler bounds that, so this
-//! walk does, over the binary, in time linear in its size. Numbers and reasons are in [`palisade_guard::limits`].
+//! A valid component can be a compilation bomb: 1.5 KiB can take gigabytes to compile. The compiler does not bound that, so
+//! this walk over the binary does, in time linear in its size. Numbers and reasons are in [`palisade_guard::limits`].
 
 use palisade_guard::limits::{
     COMPONENT_INSTANCES_MAX, COMPONENT_NESTING_MAX, FUNCTION_BYTES_MAX, FUNCTION_LOCALS_MAX,
 };
 use wasmparser::{ComponentInstance, Encoding, Instance, Parser, Payload};
 
-/// What is counted on the way.
+/// The counts of one component during the walk.
 #[derive(Default)]
 struct Component {
-    /// What each component makes that is defined or aliased here.
+    /// For each component defined in this one: the instances that it makes.
     components: Vec<Made>,
-    /// Of its own, and of those it instantiates.
+    /// The instances that it makes itself and through the components that it instantiates.
     made: Made,
 }
 
-/// Instances that a component makes.
+/// The instances that a component makes.
 #[derive(Clone, Copy, Default)]
 struct Made {
     all: usize,
-    /// Those of core modules among them.
+    /// The instances of core modules among them.
     core: usize,
 }
 
@@ -35,7 +35,7 @@ impl Made {
     }
 }
 
-/// Refuses what must not reach the compiler. Returns how many core instances it makes.
+/// Refuses a component that must not reach the compiler. Returns how many core instances it makes.
 pub(crate) fn check(bytes: &[u8]) -> Result<usize, String> {
     if !bytes.starts_with(b"\0asm") {
         return Err("this is no WebAssembly: build the plugin, then run `palisade build`".into());
@@ -88,7 +88,7 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
                         .and_then(|outer| outer.components.get(component_index as usize))
                         .copied()
                         .unwrap_or_default();
-                    // Indices also count aliases and imports; the largest defined so far stands in for those.
+                    // Aliases and imports have indices, too, but no counts here: count them as the largest component defined so far.
                     let largest = stack
                         .iter()
                         .flat_map(|outer| outer.components.iter().copied())
@@ -135,7 +135,7 @@ fn function(body: &wasmparser::FunctionBody<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// What the parser says, in one line: it prints bytes one below the other.
+/// The parser's error on one line. The parser spreads the bytes that it shows over several lines.
 fn malformed(error: &wasmparser::BinaryReaderError) -> String {
     let message: Vec<&str> = error.message().split_whitespace().collect();
     format!("the component is malformed: {}", message.join(" "))
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn component_that_is_none_is_refused_with_the_command_that_makes_one() {
+    fn file_that_is_not_a_component_is_refused_with_the_command_that_makes_one() {
         assert!(check(b"").unwrap_err().contains("palisade build"));
         assert!(check(b"#!/bin/sh").unwrap_err().contains("no WebAssembly"));
         assert!(refusal("(module)").contains("palisade build"));

@@ -1,51 +1,51 @@
-//! What an operator gets when a host or plugin cannot start: a sentence that names the fix.
+//! The errors of starting a host and loading a plugin: sentences for the operator that name the fix.
 
 use palisade_guard::limits::LOAD_SENTENCE_BYTES_MAX;
 use palisade_guard::text::is_unsafe;
 use palisade_store::error::InstallError;
 use std::fmt;
 
-/// Why a plugin was not loaded, or a host not built. `Display` is a sentence that names the fix.
+/// Why a host could not be built or a plugin could not be loaded. `Display` is a sentence that names the fix.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
     File {
-        /// Which file.
+        /// The file.
         path: String,
         /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// The manifest is not acceptable; with file, line and column.
+    /// The manifest is refused. The sentence has file, line and column.
     #[error("{0}")]
     Manifest(String),
-    /// The component is not acceptable. It is shown with what it brought of its own escaped, and cut where it is long.
-    #[error("plugin `{plugin}`: {}", Shown(.sentence))]
+    /// The component is refused. `Display` escapes text from the component and cuts a long sentence.
+    #[error("plugin `{plugin}`: {}", Escaped(.sentence))]
     Component {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
         /// Why, and what to do.
         sentence: String,
     },
-    /// A migration is not acceptable.
+    /// A migration is refused.
     #[error("plugin `{plugin}`: {sentence}")]
     Migration {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
         /// Why, and what to do.
         sentence: String,
     },
-    /// The login that the database would give the plugin reaches what no plugin may: nothing runs as it.
+    /// A canary attack with the plugin's login succeeded: the login can reach what no plugin may. The plugin is not loaded.
     #[error("plugin `{plugin}`: {sentence}")]
     Breach {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
-        /// Which attack succeeded, and what to do.
+        /// The attack that succeeded, and what to do.
         sentence: String,
     },
-    /// The database is out of reach or refuses what the host needs.
+    /// The database is out of reach or refuses a statement that the host needs.
     #[error("{sentence}")]
     Database {
         /// What to do.
@@ -54,10 +54,10 @@ pub enum LoadError {
         #[source]
         source: anyhow::Error,
     },
-    /// The engine could not be started.
+    /// The engine or another part of the host cannot be started.
     #[error("cannot start the WebAssembly engine: {0}")]
     Engine(String),
-    /// Nobody compiles for the host: the program that should does not start or answer.
+    /// The compiler does not work: the program that should compile does not start or does not answer.
     #[error("{0}")]
     Compiler(String),
 }
@@ -72,11 +72,11 @@ impl From<InstallError> for LoadError {
     }
 }
 
-/// A sentence that repeats names out of a binary, which nobody has vetted yet: what would steer a terminal or turn text
-/// around is escaped. Lines are the host's own.
-struct Shown<'a>(&'a str);
+/// A sentence that repeats names from an unchecked binary. It is shown with the characters escaped that would control a
+/// terminal or reverse text, except line breaks, which the host itself wrote.
+struct Escaped<'a>(&'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
         let end = self.0.floor_char_boundary(LOAD_SENTENCE_BYTES_MAX);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn refusal_that_repeats_a_name_out_of_a_binary_does_not_steer_a_terminal() {
+    fn name_from_a_binary_is_escaped() {
         assert_eq!(
             shown("no `\u{1b}[2J\r\u{7f}\u{202e}`;\n+ export a"),
             "plugin `odd`: no `\\u{1b}[2J\\r\\u{7f}\\u{202e}`;\n+ export a"
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn refusal_at_the_bound_is_shown_whole_and_over_it_cut() {
+    fn sentence_is_cut_over_its_limit_and_not_at_it() {
         let at = "x".repeat(LOAD_SENTENCE_BYTES_MAX);
         assert_eq!(shown(&at), format!("plugin `odd`: {at}"));
         let over = format!("{}é", &at[1..]);

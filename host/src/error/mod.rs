@@ -1,7 +1,8 @@
-//! What goes wrong, and whose fault it is.
+//! The errors of the public API, and who is to blame for each.
 //!
-//! [`CallError`] is what a caller of the host gets, [`LoadError`] what an operator gets. Each says one
-//! sentence for its reader; what only the log may know stays in `source`.
+//! [`CallError`] is for callers, [`LoadError`] for operators. `Display` is one sentence for that reader; details that only the
+//! log may have stay in `source`. The guards' own error is [`palisade_guard::refusal::Refusal`], which becomes a [`CallError`]
+//! here or a guest's error in `api/`.
 
 mod load;
 
@@ -21,7 +22,7 @@ pub enum Blame {
     Guest,
     /// The operator: change the host's configuration, or wait.
     Operator,
-    /// The host itself: report it to us.
+    /// The host itself: report it to the developers of Palisade.
     Host,
 }
 
@@ -29,12 +30,12 @@ pub enum Blame {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// There is no such plugin.
+    /// No plugin has this name.
     #[error("no plugin is named `{plugin}`; {hint}")]
     NoPlugin {
-        /// What was asked for.
+        /// The name in the call.
         plugin: String,
-        /// What there is.
+        /// The names that exist.
         hint: String,
     },
     /// The plugin has no such function.
@@ -42,26 +43,26 @@ pub enum CallError {
     NoFunction {
         /// The plugin.
         plugin: String,
-        /// What was asked for.
+        /// The name in the call.
         function: String,
-        /// What there is.
+        /// The names that exist.
         hint: String,
     },
     /// The arguments do not fit the function's types.
     #[error("{0}")]
     BadArguments(String),
-    /// The function returned `err`: its value, as JSON.
+    /// The function returned `err`, with this value as JSON.
     #[error("the plugin returned an error: {0}")]
     Returned(serde_json::Value),
-    /// A tap refused; its sentence.
+    /// A tap refused the request.
     #[error("plugin `{plugin}` refused: {message}")]
     Refused {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
-        /// Its sentence.
+        /// The tap's sentence.
         message: String,
     },
-    /// The answer of a typed call is not of the Rust type that the integrator named.
+    /// The result of a typed call does not fit the Rust type that the embedding program named.
     #[error("the answer of `{function}` of plugin `{plugin}` is not of the expected type: {reason}")]
     UnexpectedAnswer {
         /// The plugin.
@@ -71,19 +72,19 @@ pub enum CallError {
         /// What does not fit.
         reason: String,
     },
-    /// The principal may not do this.
+    /// The caller may not do this.
     #[error("access denied")]
     Denied,
-    /// No such item can be seen.
+    /// There is no such item, or the caller may not see it.
     #[error("there is no such item, or you may not see it")]
     NotFound,
-    /// The item has another revision than the one the change was made for.
+    /// The item has another revision than the one that the change is for.
     #[error("the item is at revision {0}; read it again and repeat the change")]
     Conflict(u32),
     /// The guest trapped.
     #[error("plugin `{plugin}` failed: {reason}")]
     Trapped {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
         /// What happened, without addresses.
         reason: String,
@@ -91,40 +92,40 @@ pub enum CallError {
     /// A limit ended the invocation.
     #[error("plugin `{plugin}`: {}", Exceeded(*.usage))]
     LimitExceeded {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
-        /// Which limit, and what would have been used.
+        /// The limit, and what the invocation would have used.
         usage: Usage,
     },
-    /// No permit, connection or instance came free in time.
+    /// No permit, connection or instance became free in time.
     #[error("the host is overloaded; try again in {retry_after_ms} ms")]
     Overloaded {
         /// When to try again.
         retry_after_ms: u64,
     },
-    /// The plugin failed too often and is left alone for a while; why, in the host's words.
+    /// The plugin failed too often and is quarantined for a while.
     #[error("plugin `{plugin}` is quarantined: {reason}; try again in {retry_after_ms} ms")]
     Quarantined {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
-        /// Why.
+        /// Why, in the host's words.
         reason: String,
         /// When to try again.
         retry_after_ms: u64,
     },
-    /// An operator has disabled the plugin: before the call, or while it ran, and then it is undone.
+    /// An operator has disabled the plugin. If it was disabled while the call ran, the call is rolled back.
     #[error("plugin `{plugin}` is disabled; an operator has to enable it")]
     Disabled {
-        /// Which plugin.
+        /// The plugin.
         plugin: String,
     },
-    /// The transaction lost every race it ran.
+    /// Every run of the transaction lost a serialization race.
     #[error("the change lost {attempts} races with others; try again")]
     Contended {
-        /// How often it ran.
+        /// How often the transaction ran.
         attempts: u32,
     },
-    /// A rule of a table that is checked at the end refused the change.
+    /// A constraint of a table, checked at commit, refused the change.
     #[error("the change violates {0} of a table and is undone")]
     Violation(Violation),
     /// The database is out of reach.
@@ -134,7 +135,7 @@ pub enum CallError {
         #[source]
         source: anyhow::Error,
     },
-    /// The database was lost while the change was committed.
+    /// The connection to the database was lost during the commit.
     #[error(
         "the database was lost while the change was committed: it may have happened or not; look before you try again"
     )]
@@ -153,7 +154,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Whether the same request may well succeed soon: nobody has said no to it.
+    /// Whether the same request may succeed soon: it was not refused, but the host could not serve it.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(
             self,
@@ -205,7 +206,7 @@ impl From<Refusal> for CallError {
             Refusal::Unavailable(reason) => Self::Unavailable { source: anyhow::anyhow!(reason) },
             Refusal::Busy => Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) },
             Refusal::InDoubt(reason) => Self::InDoubt { source: anyhow::anyhow!(reason) },
-            // Outside of a plugin only what a caller sends or asks for is counted.
+            // Outside a plugin, the limits apply only to what the caller sends or requests.
             Refusal::Exceeded(exceeded) => Self::BadArguments(exceeded.to_string()),
             Refusal::Timeout => Self::Unavailable { source: anyhow::anyhow!("a statement took too long") },
             other => Self::internal(other),

@@ -1,4 +1,4 @@
-//! Building a host: what is not set has a default that works.
+//! Building a host. Every option has a default that works.
 
 use crate::audit::Audit;
 use crate::engine::artifact::Artifacts;
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Builds a [`Host`]. What is not set has a default that works.
+/// Builds a [`Host`]. Every option has a default that works.
 #[derive(Default)]
 pub struct HostBuilder {
     database: Option<String>,
@@ -50,109 +50,109 @@ pub struct HostBuilder {
 }
 
 impl HostBuilder {
-    /// The database, as a URL or a list of `key=value`; see [`DatabaseUrl`]. Unless given, `DATABASE_URL` is used; unless
-    /// that is set, a private server is started.
+    /// The database, as a URL or a list of `key=value`; see [`DatabaseUrl`]. Default: `DATABASE_URL`, or a private server if
+    /// that variable is not set.
     pub fn database(mut self, url: impl Into<String>) -> Self {
         self.database = Some(url.into());
         self
     }
 
-    /// A private server with these options, whatever `DATABASE_URL` says.
+    /// Starts a private server with these options and ignores `DATABASE_URL`.
     pub fn private_database(mut self, options: PrivateOptions) -> Self {
         self.private = Some(options);
         self
     }
 
-    /// How many connections to the database all plugins together may hold: 64 unless given, at least 1. Whoever finds none
-    /// free waits for 5 s. The host itself holds up to 20 more.
+    /// How many connections to the database all plugins together may hold: at least 1, default 64. An invocation that finds
+    /// none free waits up to 5 s. The host itself holds up to 20 more.
     pub fn plugin_connections(mut self, connections: usize) -> Self {
         self.plugin_connections = Some(connections.max(1));
         self
     }
 
-    /// A plugin: its folder or its `palisade.toml`, and what it may have.
+    /// Adds a plugin: its folder or its `palisade.toml`, and the policy that grants its powers.
     pub fn plugin(mut self, path: impl Into<PathBuf>, policy: Policy) -> Self {
         self.plugins.push((path.into(), policy));
         self
     }
 
-    /// Who compiles components, in a process of its own: unless given, this program, whose `main` then has to call
+    /// The program that compiles components in a child process. Default: this program, whose `main` must call
     /// [`compile_if_asked`](crate::compile_if_asked) first.
     pub fn compiler(mut self, compiler: Compiler) -> Self {
         self.compiler = compiler;
         self
     }
 
-    /// Keeps compiled code in a folder that belongs to this host alone. Unless given, each start compiles.
+    /// Keeps compiled code in a folder that only this host uses. Default: none, so each start compiles.
     pub fn compiled_code(mut self, folder: impl Into<PathBuf>) -> Self {
         self.compiled = Some(folder.into());
         self
     }
 
-    /// Who stands behind `user` and bearer tokens.
+    /// The store behind `user` and bearer tokens.
     pub fn users(mut self, users: Arc<dyn UserStore>) -> Self {
         self.users = Some(users);
         self
     }
 
-    /// What stands behind `cache`.
+    /// The store behind `cache`.
     pub fn cache(mut self, cache: Arc<dyn CacheStore>) -> Self {
         self.cache = Some(cache);
         self
     }
 
-    /// Where log records of plugins go.
+    /// The sink for the log records of plugins.
     pub fn log(mut self, log: Arc<dyn LogSink>) -> Self {
         self.log = Some(log);
         self
     }
 
-    /// What stands behind `variables`.
+    /// The store behind `variables`.
     pub fn variables(mut self, variables: Arc<dyn VariableStore>) -> Self {
         self.variables = Some(variables);
         self
     }
 
-    /// What stands behind `item`.
+    /// The store behind `item`.
     pub fn items(mut self, items: Arc<dyn ItemStore>) -> Self {
         self.items = Some(items);
         self
     }
 
-    /// What sends the requests of `http`, one hop at a time.
+    /// The client that sends the requests of `http`, one hop at a time.
     pub fn http_client(mut self, http: Arc<dyn HttpClient>) -> Self {
         self.http = Some(http);
         self
     }
 
-    /// Secrets that plugins name and never see.
+    /// The store of the secrets that plugins name and never see.
     pub fn secrets(mut self, secrets: impl SecretStore + 'static) -> Self {
         self.secrets = Some(Arc::new(secrets));
         self
     }
 
-    /// Addresses that are reached although they are not public, or not although they are.
+    /// Exceptions to the rule that `http` reaches public addresses only: non-public addresses to allow, public ones to deny.
     pub fn addresses(mut self, addresses: AddressPolicy) -> Self {
         self.addresses = addresses;
         self
     }
 
-    /// What no plugin of this host may exceed, whatever its policy says: the limit in effect is the smallest of the host's,
-    /// the policy's and the manifest's. Unless given, only what no host can give stands above the policies: 256 MiB of
-    /// memory, and the usual times, tables, instances and stack.
+    /// Limits that no plugin of this host may exceed, whatever its policy says: the limit in effect is the smallest of the
+    /// host's, the policy's and the manifest's. Default: only the ceiling that no host can exceed, which is 256 MiB of memory
+    /// and the default times, tables, instances and stack.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
     }
 
-    /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Unless given, there is none. The
-    /// folder is made where it is missing; several hosts may share a file.
+    /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Default: no audit log. The host
+    /// creates the folder if it is missing. Several hosts may share a file.
     pub fn audit_log(mut self, file: impl Into<PathBuf>) -> Self {
         self.audit = Some(file.into());
         self
     }
 
-    /// Starts what is missing, connects, migrates, and loads the plugins.
+    /// Starts a private database if needed, connects, migrates the host's tables, and loads the plugins.
     pub async fn build(self) -> Result<Host, LoadError> {
         // First, so that a log that cannot be written stops the start before anything runs.
         let audit = audit(self.audit.as_deref())?;
@@ -185,7 +185,7 @@ impl HostBuilder {
         };
         let supervision =
             Supervision::open(&database, audit).await.map_err(|refusal| LoadError::Database {
-                sentence: "the database does not say which plugins are disabled".to_owned(),
+                sentence: "cannot read from the database which plugins are disabled".to_owned(),
                 source: refusal.into(),
             })?;
         let supervision = Arc::new(supervision);
@@ -220,7 +220,7 @@ fn audit(file: Option<&Path>) -> Result<Audit, LoadError> {
     Audit::open(file).map_err(|source| LoadError::File { path: file.display().to_string(), source })
 }
 
-/// The database that is named, by the caller or by the environment, or a private one.
+/// The database that the caller or the environment names, or a private one.
 async fn database(
     url: Option<String>,
     private: Option<PrivateOptions>,

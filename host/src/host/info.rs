@@ -1,4 +1,4 @@
-//! What a host says of a loaded plugin.
+//! What a host reports about a loaded plugin.
 
 use crate::plugin::passport::Passport;
 use crate::program::{Function, Program};
@@ -7,33 +7,33 @@ use palisade_guard::grant::Grants;
 use palisade_guard::kind::Kind;
 use serde_json::Value;
 
-/// What an operator or caller may know of a loaded plugin.
+/// What an operator or caller may know about a loaded plugin.
 #[derive(Clone, Debug)]
 pub struct PluginInfo {
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// One line for people.
+    /// A description of one line.
     pub description: String,
-    /// What it can do.
+    /// What the plugin can do.
     pub passport: Passport,
-    /// What it was granted.
+    /// What the plugin is granted.
     pub grants: Grants,
-    /// Whether it is served.
+    /// Whether the plugin is served.
     pub status: ServingStatus,
-    /// The functions that callers can name.
+    /// The functions that callers can call.
     pub functions: Vec<FunctionInfo>,
 }
 
-/// A function that callers can name.
+/// A function that callers can call.
 #[derive(Clone, Debug)]
 pub struct FunctionInfo {
     /// `interface/function`.
     pub path: String,
-    /// What it may do.
+    /// Whether it is a query, a mutation or an action.
     pub kind: Kind,
-    /// Its type, in WIT.
+    /// Its type as WIT writes it.
     pub signature: String,
     /// JSON Schema of its arguments.
     pub parameters: Value,

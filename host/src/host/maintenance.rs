@@ -1,4 +1,4 @@
-//! What a host does while nobody calls: closes idle connections, and runs cron taps when they are due.
+//! The host's background work: it closes idle connections and runs cron taps when they are due.
 
 use crate::calls::tap;
 use crate::error::CallError;
@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// Runs until the host is gone.
+/// Runs until the host is dropped.
 pub(super) async fn run(runtime: Weak<Runtime>) {
     let mut due: HashMap<String, Instant> = HashMap::new();
     let mut running: HashMap<String, JoinHandle<()>> = HashMap::new();
@@ -27,7 +27,7 @@ pub(super) async fn run(runtime: Weak<Runtime>) {
         let Some(runtime) = runtime.upgrade() else { return };
         runtime.database.reap();
         let programs = runtime.registry.all();
-        // A plugin that is unloaded, and loaded again, waits for its first run as any other does.
+        // Forget unloaded plugins: one that is loaded again waits a whole interval for its first run.
         due.retain(|name, _| programs.iter().any(|program| program.plugin.name.as_str() == name));
         for program in programs {
             program.plugin.reap();
@@ -35,12 +35,12 @@ pub(super) async fn run(runtime: Weak<Runtime>) {
             let now = Instant::now();
             let name = program.plugin.name.to_string();
             let next = due.entry(name.clone()).or_insert_with(|| now + cron.every);
-            // A run that takes longer than its interval is not joined by another.
+            // At most one run at a time: a run that outlasts its interval delays the next.
             let is_running = running.get(&name).is_some_and(|run| !run.is_finished());
             if *next <= now && !is_running {
                 *next = now + cron.every;
                 let scheduled = Clock::running().now();
-                // Each alone: a slow one holds up no other, and its own next run comes at its time.
+                // A task for each plugin, so that a slow cron tap delays no other plugin's.
                 let run = tokio::spawn(self::cron(Arc::clone(&runtime), program, scheduled));
                 running.insert(name, run);
             }
@@ -53,7 +53,7 @@ async fn cron(runtime: Arc<Runtime>, program: Arc<Program>, scheduled: i64) {
     let request = Arc::new(Request::new(RequestId::random(), Caller::Anonymous));
     let setting = Setting::new(request, Kind::Action, &program.plugin.limits);
     match tap::cron(&runtime, &program, &setting, scheduled).await {
-        // Already reported when it was quarantined or disabled, and not again at each of its times.
+        // Already reported when the plugin was quarantined or disabled.
         Ok(()) | Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
         Err(error) => {
             tracing::error!(plugin = program.plugin.name.as_str(), %error, "a cron tap failed");

@@ -1,4 +1,7 @@
-//! The public face: call plugins, deal in items, see what is loaded.
+//! The public API: a [`Host`] loads plugins, calls their functions, and reads and writes items.
+//!
+//! It has no logic of a request, which is in `calls/`, and none of loading, which is in `program/load.rs`. The builder is in
+//! `builder.rs`, what runs in the background in `maintenance.rs`. Tests: `tests/calls.rs`, `tests/load/`, `tests/operator.rs`.
 
 mod builder;
 mod info;
@@ -28,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// A host with its plugins. Cheap to clone; all clones are the same host.
+/// A host with its plugins. Clones are cheap and refer to the same host.
 #[derive(Clone)]
 pub struct Host {
     runtime: Arc<Runtime>,
@@ -38,17 +41,17 @@ pub struct Host {
 }
 
 impl Host {
-    /// Begins to build a host.
+    /// Starts building a host.
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
     }
 
-    /// Begins a call of `interface/function` of a plugin: `host.call("blog", "posts/list").arguments(json).await`.
+    /// Starts a call of a plugin's `interface/function`: `host.call("blog", "posts/list").arguments(json).await`.
     pub fn call<'a>(&'a self, plugin: &'a str, function: &'a str) -> Call<'a> {
         Call::new(&self.runtime, plugin, function)
     }
 
-    /// A function with Rust types in place of JSON, found once.
+    /// A function that takes and returns Rust types instead of JSON. It is resolved once.
     ///
     /// ```standalone_crate
     /// # use palisade::store::private::PrivateOptions;
@@ -80,12 +83,12 @@ impl Host {
         Typed::resolve(Arc::clone(&self.runtime), plugin, function)
     }
 
-    /// Items as a caller may see and change them, through every tap: `host.items(caller).get(id).await`.
+    /// Items as this caller may see and change them, through every tap: `host.items(caller).get(id).await`.
     pub fn items(&self, caller: Caller) -> Items<'_> {
         Items::new(&self.runtime, caller)
     }
 
-    /// Loads a plugin, or a new version of one that is loaded; running calls finish on the old one.
+    /// Loads a plugin, or replaces a loaded plugin with a new version. Running calls finish on the old version.
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
         let program = self.loader.load(path.as_ref(), policy).await?;
         let program = Arc::new(self.loader.attack(program).await?);
@@ -94,13 +97,15 @@ impl Host {
         Ok(PluginInfo::of(&program))
     }
 
-    /// Unloads a plugin: new calls and items no longer reach it, running ones finish. Its tables, items and variables stay,
-    /// and so does whether an operator has disabled it. `false` where no plugin of this name is loaded.
+    /// Unloads a plugin: new calls and item requests no longer reach it, and running ones finish. Its tables, items and
+    /// variables stay, and if an operator has disabled it, it stays disabled. Returns `false` if no plugin of this name is
+    /// loaded.
     pub fn unload(&self, plugin: &str) -> bool {
         self.runtime.registry.remove(plugin).is_some()
     }
 
-    /// Loads all plugins of a start. Attacks begin when all are installed, so that each is tried on what the others have.
+    /// Loads the plugins that a host starts with. The canary attacks begin when all plugins are installed, so that each attack
+    /// is tried on the tables of all the others.
     async fn load_all(&self, plugins: &[(PathBuf, Policy)]) -> Result<(), LoadError> {
         let loader = &self.loader;
         let mut installed = Vec::new();
@@ -115,12 +120,12 @@ impl Host {
         Ok(())
     }
 
-    /// The plugins that are loaded, by name.
+    /// The loaded plugins, sorted by name.
     pub fn plugins(&self) -> Vec<PluginInfo> {
         self.runtime.registry.all().iter().map(|program| PluginInfo::of(program)).collect()
     }
 
-    /// The plugins that are loaded, by name, and whether each is served.
+    /// The loaded plugins, sorted by name, with whether each is served.
     pub fn statuses(&self) -> Vec<PluginStatus> {
         let status = |program: &Arc<Program>| PluginStatus {
             name: program.plugin.name.to_string(),
@@ -130,9 +135,9 @@ impl Host {
         self.runtime.registry.all().iter().map(status).collect()
     }
 
-    /// What happened so far and how things stand, in the text format that Prometheus reads (`OpenMetrics`): the same that the
-    /// server answers at `/metrics`. Labels are names of plugins, kinds, outcomes, states and [limits](palisade_guard::limits), and
-    /// never a guest's or a caller's text. Counters begin at zero with the host; what there is, is in `metrics.rs`.
+    /// The host's counters and gauges, in the text format that Prometheus reads (`OpenMetrics`): the text that the server answers
+    /// at `/metrics`. Labels are names of plugins, kinds, outcomes, states and [limits](palisade_guard::limits), and never a
+    /// guest's or a caller's text. Counters start at zero with the host. `metrics/mod.rs` lists the metrics.
     ///
     /// ```standalone_crate
     /// # use palisade::store::private::PrivateOptions;
@@ -156,45 +161,46 @@ impl Host {
         self.runtime.metrics.text(&self.statuses(), self.runtime.database.plugin_connections())
     }
 
-    /// Disables a plugin until [`enable`](Self::enable): on this host at once, running calls included, whose changes are
-    /// undone; on every other host of the database within
-    /// [`SWITCH_POLL_MS`](palisade_guard::limits::SWITCH_POLL_MS), and after a restart. The plugin need not be loaded here. With the database
-    /// away it is an error, and the plugin is disabled on this host all the same; that is written down as soon as it can be.
+    /// Disables a plugin until [`enable`](Self::enable). On this host it takes effect at once: running calls are cut off and
+    /// their changes are rolled back. It takes effect on every other host of the database within
+    /// [`SWITCH_POLL_MS`](palisade_guard::limits::SWITCH_POLL_MS), and it outlives a restart. The plugin need not be loaded
+    /// here. If the database is out of reach, this returns an error and still disables the plugin on this host; the host
+    /// writes it to the database as soon as it can.
     pub async fn disable(&self, plugin: &str, reason: &str) -> Result<(), CallError> {
         self.disable_by(plugin, reason, "by the host's owner").await
     }
 
-    /// Enables a plugin that is disabled, and lifts its quarantine, as far as [`disable`](Self::disable) reaches.
+    /// Enables a disabled plugin and lifts its quarantine, on the same hosts as [`disable`](Self::disable).
     pub async fn enable(&self, plugin: &str) -> Result<(), CallError> {
         self.enable_by(plugin, "by the host's owner").await
     }
 
-    /// Disables a plugin for somebody whom the audit log names.
+    /// Disables a plugin; the audit log names `by` as who did.
     pub async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<(), CallError> {
         self.runtime.supervision.disable(&self.runtime.database, plugin, reason, by).await
     }
 
-    /// Enables a plugin for somebody whom the audit log names.
+    /// Enables a plugin; the audit log names `by` as who did.
     pub async fn enable_by(&self, plugin: &str, by: &str) -> Result<(), CallError> {
         self.runtime.supervision.enable(&self.runtime.database, plugin, by).await
     }
 
-    /// The users of the host's own tables, whoever else may stand behind `user`.
+    /// The users in the host's own tables, even if another store is behind `user`.
     pub fn users(&self) -> Users {
         Users::new(self.runtime.database.clone())
     }
 
-    /// Who a bearer token identifies.
+    /// The caller that a bearer token identifies, or `None`.
     pub async fn identify(&self, token: &str) -> Result<Option<Caller>, CallError> {
         Ok(self.runtime.backends.users.by_token(token).await?.map(Caller::user))
     }
 
-    /// Whether the host can serve: its database answers.
+    /// Checks that the host can serve: its database must answer.
     pub async fn ready(&self) -> Result<(), CallError> {
         Ok(self.runtime.database.ping().await?)
     }
 
-    /// Stops the host: connections are closed, and a private database with them.
+    /// Stops the host: closes its connections and stops its private database, if it has one.
     pub async fn stop(self) {
         self.tasks.iter().for_each(AbortOnDropHandle::abort);
         self.runtime.supervision.audit().flush().await;
@@ -204,7 +210,8 @@ impl Host {
         }
     }
 
-    /// Whether a caller may list, disable and enable plugins: who holds [`OPERATOR_PERMISSION`], and the host itself.
+    /// Whether a caller may list, disable and enable plugins. The host itself may, and so may every holder of
+    /// [`OPERATOR_PERMISSION`].
     pub async fn may_operate(&self, caller: &Caller) -> Result<bool, CallError> {
         if matches!(caller, Caller::Host) {
             return Ok(true);
@@ -213,12 +220,12 @@ impl Host {
         Ok(held.contains(Permission::parse(OPERATOR_PERMISSION)?.as_str()))
     }
 
-    /// A number that is another one after each change of the plugins that are loaded: for what is made of them and kept.
+    /// A number that changes whenever a plugin is loaded or unloaded. It tells whether a cached view of the plugins is stale.
     pub fn plugins_version(&self) -> u64 {
         self.runtime.registry.version()
     }
 
-    /// A host of these parts, with its maintenance under way.
+    /// Makes a host of these parts and starts its background tasks.
     fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>) -> Self {
         let maintenance = tokio::spawn(maintenance::run(Arc::downgrade(&runtime)));
         let watch = supervision::watch(Arc::downgrade(&runtime.supervision), runtime.database.clone());

@@ -1,4 +1,4 @@
-//! What becomes of an invocation that goes wrong: whose fault it is, in a sentence without addresses.
+//! Failed invocations: who is to blame, in a sentence without addresses.
 
 use crate::error::CallError;
 use crate::plugin::Plugin;
@@ -34,8 +34,8 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
     CallError::internal(anyhow::anyhow!("a host function panicked: {text}"))
 }
 
-/// Every limit that the invocation ran into: those that the guest was told of, and the one that ended it.
-pub(super) fn hit(ledger: &Ledger, reply: &Result<Reply, CallError>) -> impl Iterator<Item = Limit> {
+/// Every limit that the invocation hit: those whose errors the guest got, and the one that ended it.
+pub(super) fn limits_hit(ledger: &Ledger, reply: &Result<Reply, CallError>) -> impl Iterator<Item = Limit> {
     let last = match reply {
         Err(CallError::LimitExceeded { usage, .. }) => Some(usage.limit),
         _ => None,
@@ -43,7 +43,7 @@ pub(super) fn hit(ledger: &Ledger, reply: &Result<Reply, CallError>) -> impl Ite
     ledger.refused().filter(move |limit| Some(*limit) != last).chain(last)
 }
 
-/// Whose fault a failed invocation is, in a sentence without addresses.
+/// The error of a failed invocation, which says who is to blame in a sentence without addresses.
 pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     let plugin = state.plugin.name.to_string();
     if let Some(Exceeded(usage)) =
@@ -55,7 +55,7 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         return CallError::internal(Outgrown);
     }
     if error.is::<PoolConcurrencyLimitError>() {
-        // Others have what it would have run in. That is nothing that it did.
+        // Other invocations hold every slot of the pool. The plugin is not to blame.
         return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
     }
     if let Some(limit) = counted_by_wasmtime(error) {
@@ -80,8 +80,8 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
             "it panicked or ran into `unreachable`; its log says where".to_owned()
         }
         Some(trap) => trap.to_string(),
-        None if is_too_much(error) => {
-            "it handed the host more in one call than fits: pass less, or return it in pages".to_owned()
+        None if is_too_large(error) => {
+            "it passed the host more in one call than fits: pass less, or return it in pages".to_owned()
         }
         None => "it broke the rules of its interface".to_owned(),
     };
@@ -89,8 +89,8 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     CallError::Trapped { plugin, reason }
 }
 
-/// The limit behind an error of wasmtime's own counts: of core instances, and of handles that no interface of the contract
-/// gives out. It has a type for one of them.
+/// The limit behind an error that wasmtime itself counts: core instances, and handles that no interface of the contract
+/// creates. wasmtime has a type for only one of these errors, so the others are told apart by their text.
 fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
         return Some(Limit::Handles);
@@ -102,7 +102,8 @@ fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
     says("resource limit exceeded: instance count").then_some(Limit::Instances)
 }
 
-/// Whether the budget for lifting what a guest hands over ran out. wasmtime has no type for that error.
-fn is_too_much(error: &wasmtime::Error) -> bool {
+/// Whether the guest passed more data in one call than wasmtime's budget for host calls. wasmtime has no type for this
+/// error.
+fn is_too_large(error: &wasmtime::Error) -> bool {
     error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
 }

@@ -1,7 +1,8 @@
-//! One invocation: a fresh store, its limits and deadline, the call, and what became of it.
+//! One invocation: a fresh store with its limits and deadline, the call into the guest, and how it ended.
 //!
-//! Everything a guest can touch while it runs hangs off [`State`], and dies with the store. Which transaction the
-//! invocation is part of is the caller's to say; see [`crate::calls::call`] for functions and [`crate::calls::tap`] for taps.
+//! Everything that a guest can reach while it runs is in [`State`] and is dropped with the store. This room does not choose
+//! the transaction that an invocation is part of: see [`crate::calls::call`] for functions and [`crate::calls::tap`] for taps.
+//! Blame is in `failure.rs`, warnings about limits in `usage.rs`. Tests: `tests/calls.rs`, `tests/limits.rs`, `tests/lanes.rs`.
 
 mod failure;
 mod usage;
@@ -9,7 +10,7 @@ mod usage;
 use crate::engine::Fuel;
 use crate::engine::lane::{self, Lane};
 use crate::error::CallError;
-use crate::metrics::Became;
+use crate::metrics::Ending;
 use crate::program::Program;
 use crate::program::entry::{Entry, Reply};
 use crate::request::random::Random;
@@ -17,7 +18,7 @@ use crate::request::setting::Setting;
 use crate::runtime::{Admitted, Runtime};
 use crate::state::{Memory, Meter, Records, State};
 use crate::supervision::Evidence;
-use failure::{blame, exceeded, hit, out_of_time, panicked, time_allowed};
+use failure::{blame, exceeded, limits_hit, out_of_time, panicked, time_allowed};
 use futures_util::FutureExt;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
@@ -30,7 +31,7 @@ use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 
-/// An invocation that is over. The session is gone with a call that had to be cut off.
+/// An invocation that has ended. `session` is `None` if the invocation was cut off.
 pub(crate) struct Ended {
     pub(crate) session: Option<Session>,
     pub(crate) ledger: Ledger,
@@ -49,16 +50,16 @@ pub(crate) async fn run(
     let (backends, lane) = (Arc::clone(&runtime.backends), entry.lane());
     let invocation =
         Invocation { backends, admitted: admitted.clone(), kind, lane, setting: setting.clone() };
-    runtime.lanes.carry(lane, invocation.run(session, entry)).await.unwrap_or_else(|| {
-        let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped under a call")));
+    runtime.lanes.run(lane, invocation.run(session, entry)).await.unwrap_or_else(|| {
+        let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped during a call")));
         Ended { session: None, ledger: Ledger::new(admitted.program.plugin.limits.clone()), reply }
     })
 }
 
-/// All that an invocation needs of the host: it may change threads, and outlive its caller for a moment.
+/// What an invocation needs of the host. It owns all of it, because it may change threads and may briefly outlive its caller.
 struct Invocation {
     backends: Arc<Backends>,
-    /// Held until the invocation itself is gone, wherever it is by then.
+    /// Held until the invocation is dropped, in whichever lane it runs.
     admitted: Admitted,
     kind: Kind,
     lane: Lane,
@@ -101,24 +102,24 @@ impl Invocation {
         let printed = state.wasi.take().map(|closed| closed.records()).unwrap_or_default();
         state.log().close(printed);
         state.close_account(began.elapsed(), fuel);
-        state.tell_usage(name.as_str());
+        state.report_usage(name.as_str());
         let State { session, ledger, .. } = state;
         let reply = match session.exceeded() {
             Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
             _ => reply,
         };
-        for limit in hit(&ledger, &reply) {
-            plugin.availability.ran_into(limit);
-            plugin.tally.ran_into(limit);
+        for limit in limits_hit(&ledger, &reply) {
+            plugin.availability.hit_limit(limit);
+            plugin.tally.hit_limit(limit);
         }
-        // A guest that fails because the database was away, or because it will run again, has not failed.
+        // The guest is not to blame if the database was out of reach or if the invocation runs again.
         let runs_again = session.runs_again();
         let is_error = reply.as_ref().map(Reply::is_error);
-        count.end(if runs_again { Became::Again } else { Became::of(&is_error) });
-        let is_spared = runs_again || session.absence().is_some();
+        count.end(if runs_again { Ending::Again } else { Ending::of(&is_error) });
+        let is_excused = runs_again || session.absence().is_some();
         let evidence = Evidence::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, *kind));
-        pass.settle(if is_spared { Evidence::Neither } else { evidence });
-        // A session whose call was cut off cancels its statement as it is dropped.
+        pass.settle(if is_excused { Evidence::Neither } else { evidence });
+        // Dropping the session of an invocation that was cut off cancels its statement.
         Ended { session: (!cut_off).then_some(session), ledger, reply }
     }
 
@@ -150,14 +151,14 @@ impl Invocation {
             usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX),
         );
         if Fuel::under(&plugin.limits) == Fuel::Counted {
-            // Code that counts and is given nothing runs nothing: a failure here lets no guest run on.
+            // On failure the guest has no fuel and traps at once, so the error is safe to ignore.
             let _given = store.set_fuel(plugin.limits.get(Limit::Fuel));
         }
         store.call_hook(|mut context, hook| context.data_mut().cross(hook));
         store.set_epoch_deadline(1);
-        // Each tick the guest gives its thread to others; how long it has run is checked as it leaves.
+        // At each tick the guest yields its thread; `cross` checks its time as it leaves the guest.
         store.epoch_deadline_callback(|mut context| {
-            // A tick comes through the same hook as a host call, and is not one.
+            // The call hook also runs for a tick and counted it as a host call, which it is not.
             let state = context.data_mut();
             state.ledger.release(Limit::HostCalls, 1);
             if lane::has_run(state.meter.guest_ms()) {

@@ -1,8 +1,8 @@
-//! The end of an invocation's account: what others have counted goes into the ledger, the totals into the metrics, and
-//! what came near to its limit into the operator's log.
+//! Usage at the end of an invocation: counts kept elsewhere go into the ledger, the totals go into the metrics, and the
+//! operator's log gets a warning for each limit that the invocation came near to.
 //!
-//! A warning holds the host's own words alone: the plugin's name, which of its functions or taps ran, the request, and the
-//! numbers. Nothing is allocated where nothing is near. Test: `tests/limits.rs`.
+//! A warning contains only the host's own words: the plugin's name, which of its functions or taps ran, the request's id,
+//! and the numbers. Nothing is allocated unless a limit is near. Test: `tests/limits.rs`.
 
 use super::failure::time_limit;
 use crate::engine::Fuel;
@@ -11,7 +11,7 @@ use palisade_guard::limits::Limit;
 use std::time::Duration;
 use wasmtime::Store;
 
-/// What the guest used of its fuel; nothing where none is counted.
+/// The fuel that the guest used; 0 if fuel is not counted.
 pub(super) fn burnt(store: &Store<State>) -> u64 {
     let limits = &store.data().plugin.limits;
     match Fuel::under(limits) {
@@ -21,7 +21,7 @@ pub(super) fn burnt(store: &Store<State>) -> u64 {
 }
 
 impl State {
-    /// Notes what is not counted in the ledger while the guest runs, and what it took in all.
+    /// Records in the ledger what is not counted there while the guest runs: memory, context, time and fuel.
     pub(super) fn close_account(&mut self, took: Duration, fuel: u64) {
         for limit in [Limit::Memory, Limit::TableElements, Limit::ContextEntries, Limit::ContextBytes] {
             let used = self.account().used(limit);
@@ -32,8 +32,9 @@ impl State {
         self.ledger.close();
     }
 
-    /// Adds it all up, and warns of what came near to its limit. What runs again is told of when it has.
-    pub(super) fn tell_usage(&self, entered: &str) {
+    /// Adds the usage to the metrics, and warns about each limit that is nearly used up. An invocation that runs again warns
+    /// only after its last run.
+    pub(super) fn report_usage(&self, entered: &str) {
         let runs_again = self.session.runs_again();
         for usage in self.ledger.usages().filter(|usage| usage.used > 0) {
             self.plugin.tally.used(usage.limit, usage.used);

@@ -1,4 +1,4 @@
-//! A histogram of durations that is only ever added to, without a lock.
+//! A histogram of durations without a lock: values are only added.
 
 use palisade_guard::limits::DURATION_BUCKETS_US;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A histogram; clones count together.
+/// A histogram. Clones share its counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Durations(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// How many were within each bound and not within the one before; the last had none to be within.
+    /// How many values are within each bound and over the previous one. The last bucket has the values over all bounds.
     buckets: [AtomicU64; DURATION_BUCKETS_US.len() + 1],
     sum_us: AtomicU64,
 }
@@ -39,7 +39,7 @@ impl EncodeMetric for Durations {
         let bounds = DURATION_BUCKETS_US.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
         let counts = self.0.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
-        // Of what was read, so that the whole never disagrees with its parts.
+        // Summed from the buckets as read, so that the total always equals the sum of the buckets.
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = seconds(self.0.sum_us.load(Ordering::Relaxed));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn duration_is_counted_within_its_bound_and_one_beyond_all_in_the_last() {
+    fn duration_is_counted_in_its_bucket_and_one_over_all_bounds_in_the_last() {
         let durations = Durations::default();
         for us in [0, 100, 101, 300_000_000, 300_000_001] {
             durations.add(Duration::from_micros(us));

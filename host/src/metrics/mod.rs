@@ -1,26 +1,26 @@
-//! What a host counts for its operators, in the text format that Prometheus reads.
+//! The metrics of a host, in the text format that Prometheus reads.
 //!
-//! | metric, all beginning with `palisade_` | labels | what |
+//! | metric, all beginning with `palisade_` | labels | meaning |
 //! |---|---|---|
-//! | `invocations_total` | plugin, kind, outcome | invocations that ended; [`Became`] lists the outcomes |
+//! | `invocations_total` | plugin, kind, outcome | invocations that ended; [`Ending`] lists the outcomes |
 //! | `invocation_duration_seconds` | plugin, kind | how long they took, host calls included |
-//! | `turned_away_total` | plugin | calls that were not let in: the plugin is quarantined or disabled |
-//! | `limit_used_total` | plugin, limit | what they used, in the limit's unit; of what is held at once, the peaks' sum |
-//! | `limit_hits_total`, `limit_warnings_total` | plugin, limit | invocations that ran into a limit, and that came near |
-//! | `admission_wait_seconds`, `overloads_total` | plugin | calls that had to wait for a permit, and that got none |
+//! | `turned_away_total` | plugin | calls rejected because the plugin is quarantined or disabled |
+//! | `limit_used_total` | plugin, limit | what invocations used, in the limit's unit; for what is held at once, the sum of the peaks |
+//! | `limit_hits_total`, `limit_warnings_total` | plugin, limit | invocations that hit a limit, and that came near to one |
+//! | `admission_wait_seconds`, `overloads_total` | plugin | calls that waited for a permit, and that got none |
 //! | `retries_total`, `item_write_retries_total` | plugin; none | runs that lost a serialization race and ran again |
-//! | `plugin_state` | plugin, state | 1 for the state that a plugin is in |
-//! | `database_seats_taken`, `database_seats` | none | connections that plugins hold together, and may hold |
+//! | `plugin_state` | plugin, state | 1 for the plugin's current state, else 0 |
+//! | `database_seats_taken`, `database_seats` | none | connections that all plugins together hold, and may hold |
 //!
-//! Labels are names of plugins, which operators choose, and words of the host's own: their number is bounded, and no guest
-//! or caller can add one. A plugin's handles are made when it is loaded, so that a call only adds to atomics. The crate's
-//! own histogram takes a lock for each value, so the durations are counted in one of ours. Numbers: [`palisade_guard::limits`].
-//! Tests: `tests/metrics.rs`.
+//! Labels are names of plugins, which operators choose, and the host's own words: their number is bounded, and no guest or
+//! caller can add one. A plugin's counters are made when it is loaded, so that a call only adds to atomics. The histogram of
+//! `prometheus_client` takes a lock for each value, so `durations.rs` has one without a lock. Not here: the operator's log and
+//! the audit log. Numbers: [`palisade_guard::limits`]. Tests: `tests/metrics.rs`.
 
 mod durations;
 mod tally;
 
-pub(crate) use tally::{Became, Tally};
+pub(crate) use tally::{Ending, Tally};
 
 use crate::supervision::{PluginStatus, ServingStatus};
 use durations::Durations;
@@ -33,13 +33,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use std::collections::BTreeSet;
 
-/// The media type of the text.
+/// The media type of the metrics' text.
 pub const TEXT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Names and values of one line's labels.
+/// The labels of one time series: names and values.
 type Labels = Vec<(&'static str, String)>;
 
-/// What a host counts.
+/// The metrics of a host.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -84,9 +84,13 @@ impl Metrics {
         let Self { registry, .. } = self;
         for (name, help, family) in [
             ("invocations", "Invocations that ended", &self.invocations),
-            ("turned_away", "Calls that were not let in", &self.turned_away),
+            (
+                "turned_away",
+                "Calls rejected because the plugin is quarantined or disabled",
+                &self.turned_away,
+            ),
             ("limit_used", "What invocations used of a limit, in its unit", &self.used),
-            ("limit_hits", "Invocations that ran into a limit", &self.hits),
+            ("limit_hits", "Invocations that hit a limit", &self.hits),
             ("limit_warnings", "Invocations that came near to a limit", &self.warnings),
             ("overloads", "Calls that got no permit in time", &self.overloads),
             ("retries", "Runs that lost a serialization race and ran again", &self.retries),
@@ -101,24 +105,24 @@ impl Metrics {
         }
         let retries = "Writes of items that lost a serialization race and ran again";
         registry.register("item_write_retries", retries, self.item_write_retries.clone());
-        registry.register("plugin_state", "1 for the state that a plugin is in", self.states.clone());
+        registry.register("plugin_state", "1 for the current state of a plugin", self.states.clone());
         let taken = "Connections that all plugins together hold";
         registry.register("database_seats_taken", taken, self.seats_taken.clone());
         let seats = "Connections that all plugins together may hold";
         registry.register("database_seats", seats, self.seats.clone());
     }
 
-    /// The handles of a plugin that runs as these kinds: the same for all its versions.
+    /// The counters of a plugin that uses these kinds. All versions of a plugin share them.
     pub(crate) fn tally(&self, plugin: &PluginName, kinds: &BTreeSet<Kind>) -> Tally {
         Tally::new(self, plugin, kinds)
     }
 
-    /// A write of an item lost a serialization race and runs again.
+    /// Counts a write of an item that lost a serialization race and runs again.
     pub(crate) fn item_write_lost_race(&self) {
         self.item_write_retries.inc();
     }
 
-    /// All of it as text, with how things stand now.
+    /// All metrics as text, with the current states of the plugins and the current number of connections.
     pub(crate) fn text(&self, plugins: &[PluginStatus], (taken, seats): (usize, usize)) -> String {
         self.seats_taken.set(i64::try_from(taken).unwrap_or(i64::MAX));
         self.seats.set(i64::try_from(seats).unwrap_or(i64::MAX));

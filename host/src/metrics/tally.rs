@@ -1,4 +1,4 @@
-//! One plugin's counters, as its invocations reach them.
+//! The counters of one plugin.
 
 use super::{Durations, Labels, Metrics};
 use crate::error::CallError;
@@ -10,9 +10,9 @@ use prometheus_client::metrics::family::Family;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// What became of an invocation, for those who count.
+/// How an invocation ended. The label `outcome` has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Became {
+pub(crate) enum Ending {
     /// The guest answered.
     Answered,
     /// The guest answered with its own `err`.
@@ -21,17 +21,17 @@ pub(crate) enum Became {
     Trap,
     /// A limit ended it.
     Limit,
-    /// An operator disabled the plugin meanwhile.
+    /// An operator disabled the plugin while it ran.
     Disabled,
     /// It lost a race, or needs a transaction, and runs again.
     Again,
-    /// The host, or what stands behind it, failed.
+    /// The host, its database or a store failed.
     Failed,
-    /// Whoever called did not wait for its end.
+    /// The caller dropped the call before its end.
     Cancelled,
 }
 
-impl Became {
+impl Ending {
     const ALL: [Self; 8] = [
         Self::Answered,
         Self::Error,
@@ -43,7 +43,7 @@ impl Became {
         Self::Cancelled,
     ];
 
-    /// Of a reply: whether it was the guest's own `err`.
+    /// The ending for a reply: `Ok(true)` is an `err` that the guest returned.
     pub(crate) fn of(is_error: &Result<bool, &CallError>) -> Self {
         match is_error {
             Ok(true) => Self::Error,
@@ -69,7 +69,7 @@ impl Became {
     }
 }
 
-/// One plugin's counters. Adding to them locks and allocates nothing.
+/// The counters of one plugin. Adding to them takes no lock and allocates nothing.
 #[derive(Debug)]
 pub(crate) struct Tally {
     kinds: Vec<(Kind, ByKind)>,
@@ -83,8 +83,8 @@ pub(crate) struct Tally {
 
 #[derive(Debug)]
 struct ByKind {
-    /// In the order of [`Became::ALL`].
-    became: [Counter; Became::ALL.len()],
+    /// In the order of [`Ending::ALL`].
+    endings: [Counter; Ending::ALL.len()],
     durations: Durations,
 }
 
@@ -95,12 +95,12 @@ struct ByLimit {
     warnings: Counter,
 }
 
-/// An invocation that runs. Dropped before its end is told, it was cancelled.
+/// A running invocation. If it is dropped without [`end`](Self::end), it counts as cancelled.
 #[derive(Debug)]
 pub(crate) struct Count<'a> {
     of: Option<&'a ByKind>,
     began: Instant,
-    became: Became,
+    ending: Ending,
 }
 
 impl Tally {
@@ -114,10 +114,10 @@ impl Tally {
         };
         let by_kind = |kind: &Kind| {
             let name = kind.to_string();
-            let became = Became::ALL
-                .map(|became| counter(&metrics.invocations, &[("kind", &name), ("outcome", became.name())]));
+            let endings = Ending::ALL
+                .map(|ending| counter(&metrics.invocations, &[("kind", &name), ("outcome", ending.name())]));
             let durations = metrics.durations.get_or_create_owned(&labels(&[("kind", &name)]));
-            (*kind, ByKind { became, durations })
+            (*kind, ByKind { endings, durations })
         };
         let by_limit = |limit: &Limit| {
             let labels = [("limit", limit.name())];
@@ -137,48 +137,48 @@ impl Tally {
         }
     }
 
-    /// An invocation begins.
+    /// Starts to count an invocation.
     pub(crate) fn begin(&self, kind: Kind) -> Count<'_> {
         let of = self.kinds.iter().find(|(other, _)| *other == kind).map(|(_, of)| of);
-        Count { of, began: Instant::now(), became: Became::Cancelled }
+        Count { of, began: Instant::now(), ending: Ending::Cancelled }
     }
 
-    /// A call is not let in.
+    /// Counts a call that is rejected because the plugin is quarantined or disabled.
     pub(crate) fn turned_away(&self) {
         self.turned_away.inc();
     }
 
-    /// A call waited for a permit, whether it got one or not.
+    /// Counts how long a call waited for a permit, whether or not it got one.
     pub(crate) fn waited(&self, wait: Duration) {
         self.waits.add(wait);
     }
 
-    /// A call got no permit.
+    /// Counts a call that got no permit.
     pub(crate) fn overloaded(&self) {
         self.overloads.inc();
     }
 
-    /// A run lost a serialization race.
+    /// Counts a run that lost a serialization race.
     pub(crate) fn lost_race(&self) {
         self.retries.inc();
     }
 
-    /// What an invocation used of a limit.
+    /// Counts what an invocation used of a limit.
     pub(crate) fn used(&self, limit: Limit, amount: u64) {
         if let Some(of) = self.limits.get(limit as usize) {
             of.used.inc_by(amount);
         }
     }
 
-    /// An invocation came near to a limit.
+    /// Counts an invocation that came near to a limit.
     pub(crate) fn warned(&self, limit: Limit) {
         if let Some(of) = self.limits.get(limit as usize) {
             of.warnings.inc();
         }
     }
 
-    /// An invocation ran into a limit.
-    pub(crate) fn ran_into(&self, limit: Limit) {
+    /// Counts an invocation that hit a limit.
+    pub(crate) fn hit_limit(&self, limit: Limit) {
         if let Some(of) = self.limits.get(limit as usize) {
             of.hits.inc();
         }
@@ -186,9 +186,9 @@ impl Tally {
 }
 
 impl Count<'_> {
-    /// What became of it.
-    pub(crate) fn end(mut self, became: Became) {
-        self.became = became;
+    /// Ends the invocation.
+    pub(crate) fn end(mut self, ending: Ending) {
+        self.ending = ending;
     }
 }
 
@@ -196,7 +196,7 @@ impl Drop for Count<'_> {
     fn drop(&mut self) {
         let Some(of) = self.of else { return };
         of.durations.add(self.began.elapsed());
-        if let Some(counter) = of.became.get(self.became as usize) {
+        if let Some(counter) = of.endings.get(self.ending as usize) {
             counter.inc();
         }
     }

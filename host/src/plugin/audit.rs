@@ -1,4 +1,4 @@
-//! What loading tells the audit log: plugins that were refused, and powers that they asked for in vain.
+//! Audit entries of loading: plugins that were refused, and powers that a manifest asks for and the policy does not grant.
 
 use crate::audit::{Audit, Event};
 use crate::error::LoadError;
@@ -6,7 +6,7 @@ use palisade_guard::grant::Grants;
 use palisade_guard::name::PluginName;
 use serde_json::Value;
 
-/// A plugin that is not loaded. A database or a compiler that is away refuses nobody.
+/// Records that a plugin was refused. A failed database, engine or compiler refuses no plugin and is not recorded.
 pub fn refused(audit: &Audit, error: &LoadError) {
     let (event, plugin) = match error {
         LoadError::Database { .. } | LoadError::Engine(_) | LoadError::Compiler(_) => return,
@@ -20,25 +20,25 @@ pub fn refused(audit: &Audit, error: &LoadError) {
     audit.note(event, plugin.as_ref(), error.to_string());
 }
 
-/// What a manifest asks for and the policy does not give.
-pub fn denied(audit: &Audit, plugin: &PluginName, asked: &Grants, granted: &Grants) {
-    let missing = missing(asked, granted);
+/// Records what the manifest asks for and the policy does not grant.
+pub fn denied(audit: &Audit, plugin: &PluginName, requested: &Grants, granted: &Grants) {
+    let missing = missing(requested, granted);
     if !missing.is_empty() {
         let what = format!("the policy gives less than it asks for: {}", missing.join(", "));
         audit.note(Event::DeniedGrant, Some(plugin), what);
     }
 }
 
-/// The names of the powers that differ; none of them is a plugin's text.
-fn missing(asked: &Grants, granted: &Grants) -> Vec<String> {
+/// The names of the powers that differ. They are keys of `[grants]`, never a plugin's text.
+fn missing(requested: &Grants, granted: &Grants) -> Vec<String> {
     let fields = |grants: &Grants| match serde_json::to_value(grants) {
         Ok(Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     };
     let granted = fields(granted);
-    fields(asked)
+    fields(requested)
         .into_iter()
-        .filter(|(name, asked)| granted.get(name) != Some(asked))
+        .filter(|(name, requested)| granted.get(name) != Some(requested))
         .map(|(name, _)| name)
         .collect()
 }
@@ -48,12 +48,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn power_that_is_not_given_in_full_is_named_and_one_that_is_given_is_not() {
+    fn power_that_is_not_granted_in_full_is_missing_and_a_granted_one_is_not() {
         let grants = |text: &str| toml::from_str::<Grants>(text).unwrap();
-        let asked =
+        let requested =
             grants("user = [\"get\", \"has-permission\"]\nvariables = [\"write\"]\ndb = { query = true }");
         let granted = grants("user = [\"get\"]\nvariables = [\"write\"]");
-        assert_eq!(missing(&asked, &granted), ["db", "user"]);
-        assert!(missing(&asked, &asked).is_empty());
+        assert_eq!(missing(&requested, &granted), ["db", "user"]);
+        assert!(missing(&requested, &requested).is_empty());
     }
 }

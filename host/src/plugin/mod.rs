@@ -1,7 +1,7 @@
-//! One version of a plugin, as far as an invocation may know it: its name, what it is granted, and its side of the database.
+//! One version of a plugin, as its invocations know it: its name, its grants and limits, and its side of the database.
 //!
-//! What can be entered, and how, is its [`Program`](crate::program::Program)'s. What a plugin can do in all is its
-//! [`passport`].
+//! It has nothing that can be entered: that is the [`Program`](crate::program::Program). What a plugin can do in total is its
+//! [`passport`]. Its files are read in `source.rs`, and `audit.rs` records what loading refuses. Tests: `tests/load/`.
 
 pub(crate) mod audit;
 pub(crate) mod passport;
@@ -31,27 +31,27 @@ pub(crate) struct Plugin {
     pub(crate) variables: Declarations,
     pub(crate) catalogue: Catalogue,
     pub(crate) egress: Egress,
-    /// The login role, for its own tables in a transaction that it shares.
+    /// The plugin's login role. In a shared transaction, statements on its own tables run as this role.
     pub(crate) role: String,
     pub(crate) availability: Arc<Availability>,
     pub(crate) tally: Tally,
     pub(crate) pool: Arc<Pool>,
-    /// Where rows of its tables belong to users.
+    /// Signs on whose behalf statements run; `None` if no table of the plugin has rows that belong to users.
     pub(crate) signer: Option<Arc<Signer>>,
 }
 
 impl Plugin {
-    /// The plugin's own side of the database.
+    /// A session on the plugin's own connections.
     pub(crate) fn session(&self, kind: Kind) -> Session {
         Session::of_plugin(Arc::clone(&self.pool), kind)
     }
 
-    /// On whose behalf its statements run, where its tables ask.
+    /// A claim that says on whose behalf statements run, if the plugin's tables need one.
     pub(crate) fn claim(&self, caller: &Caller, is_cron: bool) -> Option<Claim> {
         self.signer.as_ref()?.claim(&self.role, caller, is_cron)
     }
 
-    /// Closes connections that nobody has used for a while.
+    /// Closes connections that have been idle for a while.
     pub(crate) fn reap(&self) {
         self.pool.reap();
     }

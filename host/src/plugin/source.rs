@@ -1,4 +1,5 @@
-//! What a plugin is loaded from: its manifest, its component and its migrations, read once and not looked at.
+//! The files of a plugin: its manifest, its component and its migrations. The component and the migrations are read and not
+//! checked here.
 
 use crate::error::LoadError;
 use palisade_guard::limits::COMPONENT_BYTES_MAX;
@@ -8,7 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// What a plugin is loaded from.
+/// The files that a plugin is loaded from.
 pub struct Source {
     pub(crate) manifest: Manifest,
     pub(crate) component: Vec<u8>,
@@ -16,7 +17,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads a plugin's folder, or the folder of the manifest that is named.
+    /// Reads a plugin's folder, given as the folder or as the manifest in it.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let manifest_path = if path.is_dir() { path.join("palisade.toml") } else { path.to_path_buf() };
         let folder = manifest_path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
@@ -31,17 +32,18 @@ impl Source {
 fn read_component(path: &Path, plugin: &PluginName) -> Result<Vec<u8>, LoadError> {
     let mut component = Vec::new();
     let opened = File::open(path).map_err(|source| file(path, source))?;
-    // Whatever its length is said to be: a file can grow while it is read.
+    // The read is bounded, not the reported length: a file can grow while it is read.
     let mut bounded = opened.take(COMPONENT_BYTES_MAX.saturating_add(1));
     bounded.read_to_end(&mut component).map_err(|source| file(path, source))?;
     if component.len() as u64 > COMPONENT_BYTES_MAX {
-        let sentence = format!("the component has more than {COMPONENT_BYTES_MAX} bytes: that is the most");
+        let sentence =
+            format!("the component has more than {COMPONENT_BYTES_MAX} bytes, which is the maximum");
         return Err(LoadError::Component { plugin: plugin.to_string(), sentence });
     }
     Ok(component)
 }
 
-/// The `.sql` files of a folder, in the order of their names; none when there is no folder.
+/// The `.sql` files of a folder, sorted by name; none if the folder does not exist.
 fn read_migrations(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn component_of_the_most_bytes_is_read_and_one_with_a_byte_more_is_refused() {
+    fn component_at_the_size_limit_is_read_and_one_over_it_is_refused() {
         let (name, read) = (PluginName::parse("large").unwrap(), tempfile::NamedTempFile::new().unwrap());
         read.as_file().set_len(COMPONENT_BYTES_MAX).unwrap();
         assert_eq!(read_component(read.path(), &name).unwrap().len() as u64, COMPONENT_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! The ways into a component: a function of its own, by values, or a tap, by its types.
+//! The ways into a component: an exported function, called with component values, or a tap, called with its Rust types.
 
 use super::{Function, Program};
 use crate::api::bindings::exports::palisade::plugin as taps;
@@ -16,7 +16,7 @@ pub(crate) use crate::api::bindings::palisade::plugin::item::{Draft as WitDraft,
 pub(crate) use taps::tap_item_access::{Decision, Operation};
 pub(crate) use taps::tap_item_changed::{Change as ItemChange, Update};
 
-/// What to enter.
+/// What an invocation enters.
 pub(crate) enum Entry {
     Function { function: Arc<Function>, arguments: Arc<[Val]> },
     Access { operation: Operation, item: Item },
@@ -27,7 +27,7 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    /// What the operator's log calls it.
+    /// The name that the operator's log shows.
     pub(crate) fn name(&self) -> EntryName {
         match self {
             Self::Function { function, .. } => EntryName::Function(Arc::clone(function)),
@@ -39,7 +39,7 @@ impl Entry {
         }
     }
 
-    /// Where it begins.
+    /// The lane in which the invocation begins.
     pub(crate) fn lane(&self) -> Lane {
         match self {
             Self::Function { function, .. } => function.profile.lane(),
@@ -48,7 +48,7 @@ impl Entry {
     }
 }
 
-/// `interface/function`, or the tap.
+/// `interface/function`, or the tap's interface.
 pub(crate) enum EntryName {
     Function(Arc<Function>),
     Tap(&'static str),
@@ -63,7 +63,7 @@ impl EntryName {
     }
 }
 
-/// What came out.
+/// What the guest returned.
 pub(crate) enum Reply {
     Values(Vec<Val>),
     Decision(Decision),
@@ -72,7 +72,7 @@ pub(crate) enum Reply {
     Done(Result<(), String>),
 }
 
-/// Where a component's taps are; looked up once.
+/// The taps of a component, looked up once.
 #[derive(Default)]
 pub(super) struct TapIndices {
     access: Option<taps::tap_item_access::GuestIndices>,
@@ -83,7 +83,7 @@ pub(super) struct TapIndices {
 }
 
 impl TapIndices {
-    /// Finds the taps that the manifest lists. A component that exports one with other types is refused here.
+    /// Finds the taps that the manifest lists. Fails if the component exports a tap with other types than the contract's.
     pub(super) fn find(pre: &InstancePre<State>, taps: &Taps) -> wasmtime::Result<Self> {
         use self::taps as export;
         Ok(Self {
@@ -103,7 +103,7 @@ impl TapIndices {
 }
 
 impl Reply {
-    /// Whether it is the guest's own `err`.
+    /// Whether the guest returned `err`.
     pub(crate) fn is_error(&self) -> bool {
         match self {
             Self::Values(values) => matches!(values.as_slice(), [Val::Result(Err(_))]),
@@ -157,8 +157,8 @@ impl Program {
     }
 }
 
-/// A refusal's sentence, for a caller to read: one line, bounded.
-#[allow(clippy::needless_pass_by_value, reason = "it is the end of `map_err`")]
+/// A tap's refusal as the caller reads it: one line of bounded length.
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` passes by value")]
 fn sentence(refusal: tap_types::Refusal) -> String {
     let mut text: String = refusal.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let end =
@@ -167,7 +167,7 @@ fn sentence(refusal: tap_types::Refusal) -> String {
     text
 }
 
-/// Loading has seen to it that this cannot be; a bug of ours must not be a panic all the same.
+/// Loading has checked that this exists. The error is for a bug in the host, which must not panic.
 fn absent(what: &str) -> wasmtime::Error {
-    wasmtime::Error::msg(format!("the {what} was there when the plugin was loaded and is not now"))
+    wasmtime::Error::msg(format!("the {what} existed when the plugin was loaded and does not exist now"))
 }

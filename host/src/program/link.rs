@@ -1,7 +1,7 @@
 //! Linkers: one for each kind, each with exactly the imports of that kind's world.
 //!
-//! An interface that a kind does not have is not linked: where a component imports it all the same, because another of its
-//! exports needs it, the import is a trap that says so.
+//! An interface that a kind does not have is not linked. If a component imports it because another of its exports needs it,
+//! the import is a function that traps and says why. Tests: `tests/kinds.rs`.
 
 use crate::api;
 use crate::engine::{Engine, Fuel};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
 
-/// An engine and what is linked with it.
+/// An engine and the linkers that belong to it.
 pub(crate) struct Machine {
     pub(crate) engine: Engine,
     pub(crate) linkers: Linkers,
@@ -33,12 +33,12 @@ pub(crate) struct Machines {
 }
 
 impl Machines {
-    /// The one that nearly every plugin runs on.
+    /// Makes the machine without fuel, on which nearly every plugin runs.
     pub(crate) fn new() -> wasmtime::Result<Self> {
         Ok(Self { usual: Machine::new(Fuel::Uncounted)?, counting: Mutex::default() })
     }
 
-    /// The one for a plugin under these limits.
+    /// The machine for a plugin with these limits.
     pub(crate) fn of(&self, limits: &Limits) -> wasmtime::Result<Arc<Machine>> {
         if Fuel::under(limits) == Fuel::Uncounted {
             return Ok(Arc::clone(&self.usual));
@@ -63,8 +63,8 @@ impl Linkers {
         Ok(Self { by_kind: [linker(engine, query)?, linker(engine, mutation)?, linker(engine, action)?] })
     }
 
-    /// The linker of a kind for one component: what the component imports of higher kinds is a trap in it, which says why
-    /// its caller is of this kind.
+    /// The linker of a kind for one component. A function that the component imports from a higher kind's interface traps;
+    /// `because` says in the error why the caller has this kind.
     pub(crate) fn of(
         &self,
         kind: Kind,
@@ -93,14 +93,14 @@ impl Linkers {
     }
 }
 
-/// An import of a higher kind than the running one, called all the same.
+/// A call of an import that only a higher kind has.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("`{interface}.{function}` does not exist in {} {kind}; {because}", kind.article())]
 pub(crate) struct OutOfKind {
     interface: String,
     function: String,
     kind: Kind,
-    /// Who says that it is of this kind.
+    /// What declares this kind.
     because: String,
 }
 

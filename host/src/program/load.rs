@@ -1,7 +1,7 @@
-//! Loading: manifest, component and migrations in, a [`Program`] out, or a sentence.
+//! Loading: turns manifest, component and migrations into a [`Program`], or refuses them with a sentence.
 //!
-//! In this order, so that nothing is done for a plugin that is refused: read, pre-pass, compile, passport, link, install
-//! in the database.
+//! The order is read, pre-pass, compile, passport, link, install in the database, so that no work is done for a
+//! plugin that an earlier step refuses. Tests: `tests/load/`.
 
 use super::entry::TapIndices;
 use super::profile::Profile;
@@ -40,7 +40,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, InstancePre};
 
-/// What loading needs of a host.
+/// What loading needs from a host.
 pub(crate) struct Loader {
     pub(crate) machines: Machines,
     pub(crate) compiler: Compiler,
@@ -49,12 +49,12 @@ pub(crate) struct Loader {
     pub(crate) addresses: AddressPolicy,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) metrics: Arc<Metrics>,
-    /// What no plugin of the host may exceed.
+    /// The limits that no plugin of the host may exceed.
     pub(crate) limits: Limits,
 }
 
 impl Loader {
-    /// Loads one plugin. It is not to be called before [`attack`](Self::attack) has said that it may.
+    /// Loads one plugin. It must not be called until [`attack`](Self::attack) has succeeded.
     pub(crate) async fn load(&self, path: &Path, policy: &Policy) -> Result<Program, LoadError> {
         let loaded = match Source::read(path) {
             Ok(source) => self.load_source(source, policy).await,
@@ -126,7 +126,7 @@ impl Loader {
         })
     }
 
-    /// Attacks the database as the plugin's login, and notes in the passport which layers are missing.
+    /// Attacks the database with the plugin's login, and records in the passport which layers are missing.
     pub(crate) async fn attack(&self, mut program: Program) -> Result<Program, LoadError> {
         let plugin = &program.plugin;
         let (role, schema) = (plugin.role.as_str(), plugin.catalogue.schema());
@@ -137,7 +137,7 @@ impl Loader {
         Ok(program)
     }
 
-    /// The servers outside that the grants name.
+    /// The external servers that the grants name.
     fn egress(&self, grants: &Grants) -> Result<Egress, String> {
         let allowances = grants.http.iter().map(|entry| {
             let methods = (!entry.methods.is_empty()).then_some(entry.methods.as_slice());
@@ -148,7 +148,8 @@ impl Loader {
         Ok(Egress { allowances, addresses: self.addresses.clone() })
     }
 
-    /// Pre-pass and compilation, off the threads that serve. Returns how many core instances it makes, too.
+    /// Runs the pre-pass and compiles, off the threads that serve requests. Also returns how many core instances the component
+    /// makes.
     async fn compile(
         &self,
         engine: &Engine,
@@ -190,14 +191,14 @@ impl Loader {
     }
 }
 
-/// Runs what takes a while where nothing else waits for it.
+/// Runs slow work on a thread for blocking work, so that no request waits for it.
 async fn off_threads<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|error| format!("its check ended early: {error}"))?
 }
 
-/// The functions that callers can name, with their types mapped once and for all.
+/// The functions that callers can call, with their types mapped to JSON.
 fn functions(
     engine: &wasmtime::Engine,
     component: &Component,
@@ -232,7 +233,7 @@ fn functions(
     Ok(functions)
 }
 
-/// An `InstancePre` for each kind in use, and where the taps are.
+/// Makes an `InstancePre` for each kind in use, and finds the taps.
 fn link(
     machine: &Machine,
     component: &Component,
@@ -258,7 +259,7 @@ fn link(
     Ok((instances, taps))
 }
 
-/// Refuses a component that names anything of WASI, be it a type.
+/// Refuses a component that imports anything from WASI, even a type.
 fn refuse_wasi(component: &types::Component, engine: &wasmtime::Engine) -> Result<(), String> {
     match component.imports(engine).find(|(name, _)| name.starts_with("wasi:")) {
         None => Ok(()),
@@ -269,7 +270,7 @@ fn refuse_wasi(component: &types::Component, engine: &wasmtime::Engine) -> Resul
     }
 }
 
-/// Refuses a function that takes or gives a float.
+/// Refuses a function that takes or returns a float.
 fn refuse_floats(functions: &Functions) -> Result<(), String> {
     let mut all = functions.values().flat_map(BTreeMap::values);
     match all.find(|function| function.signature.has_floats()) {
@@ -280,8 +281,8 @@ fn refuse_floats(functions: &Functions) -> Result<(), String> {
     }
 }
 
-/// How many invocations of a component may run at once: fewer where each takes more of the pool than most do, so that
-/// no plugin holds a larger share of it than its neighbours could.
+/// How many invocations of a component may run at once. A component whose instances take more of the pool than usual gets
+/// fewer, so that no plugin can hold a larger share of the pool than others.
 fn concurrency(component: &Component, instances: usize) -> usize {
     let (memories, tables) =
         component.resources_required().map_or((COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX), |needs| {

@@ -1,7 +1,8 @@
 //! What can be entered of a plugin: its compiled component, linked for each kind it uses, with its functions and taps.
 //!
-//! Loading is all the work that a call must not do: files are read, types are mapped, exports are looked up. What may be
-//! loaded is the [`passport`](crate::plugin::passport)'s to say.
+//! Loading (`load.rs`) does the work that no call should repeat: it reads files, maps types and looks up exports. This room
+//! does not decide what may be loaded: the [`passport`](crate::plugin::passport) does. Nor does it start invocations:
+//! `invocation/` does. Tests: `tests/load/`, `tests/kinds.rs`.
 
 pub(crate) mod entry;
 pub(crate) mod link;
@@ -35,10 +36,10 @@ pub(crate) struct Program {
     tap_indices: TapIndices,
 }
 
-/// Functions by the name of their interface, then by their own.
+/// Functions by interface name, then by function name.
 type Functions = BTreeMap<String, BTreeMap<String, Arc<Function>>>;
 
-/// A function that callers can name. Shared, because its signature is a tree that no call should copy.
+/// A function that callers can call. It is shared, because its signature is a tree that no call should copy.
 pub(crate) struct Function {
     /// `interface/function`.
     pub(crate) path: String,

@@ -1,5 +1,6 @@
-//! What a function has shown so far: how many statements it sends, which [autocommit](palisade_store::postgres::autocommit) goes by,
-//! and whether it runs for long, which is where [`lane`](crate::engine::lane) has it begin.
+//! The profile of a function, learned from its runs: how many statements it sends, which decides whether its queries
+//! [autocommit](palisade_store::postgres::autocommit), and whether it runs for long, which decides the
+//! [lane](crate::engine::lane) in which it begins.
 
 use crate::engine::lane::Lane;
 use palisade_guard::limits::{SLOW_LANE_CALLS, SLOW_LANE_GUEST_MS};
@@ -9,26 +10,26 @@ const UNKNOWN: u8 = 0;
 const ONE: u8 = 1;
 const SEVERAL: u8 = 2;
 
-/// What a function has been seen to do since it was loaded.
+/// What a function has done in its runs since it was loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
     statements: AtomicU8,
-    /// Runs that have yet to be short before it is taken for a short one.
+    /// How many more short runs it takes until the function begins in the usual lane again; 0 if it does.
     long: AtomicU8,
 }
 
 impl Profile {
-    /// Whether it has sent one statement at most whenever it ran.
-    pub(crate) fn is_one(&self) -> bool {
+    /// Whether the function has sent one statement at least once, and never more than one.
+    pub(crate) fn sends_one(&self) -> bool {
         self.statements.load(Ordering::Relaxed) == ONE
     }
 
-    /// Takes note of one run. A function that has sent several once is never taken for one that sends one again.
-    pub(crate) fn learn(&self, statements: u64) {
+    /// Records the statements of one run. A function that once sent several never counts as sending one again.
+    pub(crate) fn record_statements(&self, statements: u64) {
         match statements {
             0 => {}
             1 => {
-                // Written once, so that calls at the same time do not contend for it.
+                // Written only once, so that concurrent calls do not contend for it.
                 if self.statements.load(Ordering::Relaxed) == UNKNOWN {
                     let _other =
                         self.statements.compare_exchange(UNKNOWN, ONE, Ordering::Relaxed, Ordering::Relaxed);
@@ -38,13 +39,13 @@ impl Profile {
         }
     }
 
-    /// Where it begins.
+    /// The lane in which the next run begins.
     pub(crate) fn lane(&self) -> Lane {
         if self.long.load(Ordering::Relaxed) > 0 { Lane::Slow } else { Lane::Usual }
     }
 
-    /// Takes note of how long its guest ran. It is long at once, and short after several that were.
-    pub(crate) fn ran(&self, guest_ms: u64) {
+    /// Records the guest time of one run. One long run moves the function to the slow lane; several short ones move it back.
+    pub(crate) fn record_guest_time(&self, guest_ms: u64) {
         if guest_ms >= SLOW_LANE_GUEST_MS {
             self.long.store(SLOW_LANE_CALLS, Ordering::Relaxed);
         } else {
@@ -59,30 +60,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn profile_of_running_long_begins_at_once_and_ends_after_several_short_runs() {
+    fn one_long_run_moves_to_the_slow_lane_and_several_short_runs_move_back() {
         let profile = Profile::default();
-        profile.ran(SLOW_LANE_GUEST_MS - 1);
+        profile.record_guest_time(SLOW_LANE_GUEST_MS - 1);
         assert_eq!(profile.lane(), Lane::Usual);
-        profile.ran(SLOW_LANE_GUEST_MS);
+        profile.record_guest_time(SLOW_LANE_GUEST_MS);
         for _ in 0..SLOW_LANE_CALLS {
             assert_eq!(profile.lane(), Lane::Slow);
-            profile.ran(0);
+            profile.record_guest_time(0);
         }
         assert_eq!(profile.lane(), Lane::Usual);
     }
 
     #[test]
-    fn profile_of_one_statement_ends_for_good_with_the_first_second_one() {
+    fn function_that_sends_a_second_statement_never_counts_as_sending_one_again() {
         let profile = Profile::default();
-        assert!(!profile.is_one(), "nothing is known yet");
-        profile.learn(0);
-        assert!(!profile.is_one(), "nothing was shown");
+        assert!(!profile.sends_one(), "nothing is known yet");
+        profile.record_statements(0);
+        assert!(!profile.sends_one(), "it has sent none");
         for _ in 0..3 {
-            profile.learn(1);
-            assert!(profile.is_one());
+            profile.record_statements(1);
+            assert!(profile.sends_one());
         }
-        profile.learn(2);
-        profile.learn(1);
-        assert!(!profile.is_one());
+        profile.record_statements(2);
+        profile.record_statements(1);
+        assert!(!profile.sends_one());
     }
 }

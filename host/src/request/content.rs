@@ -1,14 +1,13 @@
-//! The rules of content items: who may see and change which. The same for plugins and for the host's own API.
+//! The rules of content items: who may see and change which item. They are the same for plugins and for the host's own API.
 //!
-//! Seeing is part of every statement that reads. Changing asks for a permission, `item:create:TYPE`, `item:edit:TYPE` or
-//! `item:delete:TYPE`; authors may edit and delete what they inserted. An access tap's `grant` stands for the permission
-//! (see [`crate::calls::tap`]).
+//! Each statement that reads items filters by what the caller may see. A change needs a permission, `item:create:TYPE`,
+//! `item:edit:TYPE` or `item:delete:TYPE`; authors may edit and delete what they inserted. An access tap's `grant` replaces the
+//! permission (see [`crate::calls::tap`]).
 
 use crate::request::Request;
 use crate::request::random::Random;
 use palisade_guard::grant::ItemPower;
-use palisade_guard::item::Item;
-use palisade_guard::item::{Criteria, Draft, ItemId, ItemScope, Patch};
+use palisade_guard::item::{Criteria, Draft, Item, ItemId, ItemScope, Patch};
 use palisade_guard::limits::{ITEM_ID_RANDOM_BYTES, US_PER_MS};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::user::Permission;
@@ -16,7 +15,7 @@ use palisade_store::{At, ItemStore, UserStore, Viewer};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Items as one principal sees them, within one transaction.
+/// Items as one caller may see and change them, within one transaction.
 pub(crate) struct Content<'a> {
     pub(crate) at: At<'a>,
     pub(crate) items: &'a dyn ItemStore,
@@ -26,7 +25,7 @@ pub(crate) struct Content<'a> {
     pub(crate) random: &'a mut Random,
 }
 
-/// What a caller wants to do with an item.
+/// The kinds of a change, each with its own permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteKind {
     Create,
@@ -45,12 +44,12 @@ impl WriteKind {
 }
 
 impl Content<'_> {
-    /// The item, if it can be seen.
+    /// The item, if the caller may see it.
     pub(crate) async fn get(&mut self, id: ItemId) -> Result<Option<Item>, Refusal> {
         Ok(self.get_many(&[id]).await?.pop())
     }
 
-    /// The items that can be seen, in the order of the ids.
+    /// The items that the caller may see, in the order of the ids.
     pub(crate) async fn get_many(&mut self, ids: &[ItemId]) -> Result<Vec<Item>, Refusal> {
         let permissions = self.request.permissions(self.users).await?;
         let viewer = viewer(self.request, permissions, self.scope);
@@ -59,7 +58,7 @@ impl Content<'_> {
         Ok(ids.iter().filter_map(|id| by_id.get(&id.uuid()).cloned()).collect())
     }
 
-    /// One page of what can be seen.
+    /// One page of the items that the caller may see.
     pub(crate) async fn find(&mut self, criteria: &Criteria) -> Result<Vec<Item>, Refusal> {
         let permissions = self.request.permissions(self.users).await?;
         let viewer = viewer(self.request, permissions, self.scope);
@@ -90,14 +89,14 @@ impl Content<'_> {
         self.items.delete(&mut self.at, &old).await
     }
 
-    /// Inserts an item for which permission has been asked.
+    /// Inserts an item whose permission is already checked.
     pub(crate) async fn insert_permitted(&mut self, draft: &Draft) -> Result<Item, Refusal> {
         let author = self.request.caller.as_user().map(|user| user.id);
         let id = self.item_id();
         self.items.insert(&mut self.at, id, draft, author).await
     }
 
-    /// Whether the grant and the principal's permissions cover a change.
+    /// Checks that the plugin's grant and the caller's permissions cover a change.
     pub(crate) async fn permit(
         &self,
         kind: WriteKind,
@@ -115,8 +114,8 @@ impl Content<'_> {
         if self.request.holds(&permission, self.users).await? { Ok(()) } else { Err(Refusal::Denied) }
     }
 
-    /// A version 7 id of the invocation's own time and randomness, so that a mutation run again makes the same; ids of
-    /// one invocation sort by creation.
+    /// Makes a version 7 id from the invocation's own time and randomness, so that a mutation that runs again makes the same
+    /// ids. The ids of one request sort by creation.
     fn item_id(&mut self) -> Uuid {
         let sequence = self.request.next_item().to_be_bytes();
         let mut tail: [u8; ITEM_ID_RANDOM_BYTES] = self.random.array();

@@ -1,4 +1,8 @@
-//! One request: who calls, under which id, and what the invocations in it share.
+//! One request: its caller, its id, and the data that its invocations share.
+//!
+//! Rules about items are in `content.rs`, what is kept when an invocation runs again in `setting.rs`, randomness in `random.rs`,
+//! replay in `replay.rs`. This room starts no invocation and no transaction. Tests: `tests/request_context.rs`,
+//! `tests/item.rs`, `tests/determinism/`.
 
 pub(crate) mod content;
 pub(crate) mod random;
@@ -6,8 +10,7 @@ pub(crate) mod replay;
 pub(crate) mod setting;
 
 use palisade_guard::caller::Caller;
-use palisade_guard::item::Item;
-use palisade_guard::item::Status;
+use palisade_guard::item::{Item, Status};
 use palisade_guard::ledger::Exceeded;
 use palisade_guard::limits::{Limit, Limits};
 use palisade_guard::name::PluginName;
@@ -20,7 +23,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 
-/// A request. Dropped with its last invocation.
+/// A request. It is dropped with its last invocation.
 pub(crate) struct Request {
     pub(crate) id: RequestId,
     pub(crate) caller: Caller,
@@ -34,7 +37,7 @@ impl Request {
         Self { id, caller, permissions: OnceCell::new(), context: Mutex::default(), items: AtomicU16::new(0) }
     }
 
-    /// What the caller's roles hold, asked for once and only when somebody needs it.
+    /// The permissions of the caller's roles, read once, when they are first needed.
     pub(crate) async fn permissions(&self, users: &dyn UserStore) -> Result<&BTreeSet<String>, Refusal> {
         self.permissions.get_or_try_init(|| async { users.permissions(&self.caller.roles()).await }).await
     }
@@ -51,7 +54,8 @@ impl Request {
         Ok(self.permissions(users).await?.contains(permission.as_str()))
     }
 
-    /// Whether the caller may see an item, as far as no tap says otherwise: published, their own, or of a type they edit.
+    /// Whether the caller may see an item without a tap's say: it is published, the caller's own, or of a type that the caller
+    /// may edit.
     pub(crate) async fn sees(&self, item: &Item, users: &dyn UserStore) -> Result<bool, Refusal> {
         let own = item.author.is_some() && item.author == self.caller.as_user().map(|user| user.id);
         if own || item.status == Status::Published {
@@ -80,7 +84,7 @@ impl Request {
         Ok(())
     }
 
-    /// How many entries and bytes of the context are a plugin's.
+    /// How many entries and bytes of the context belong to a plugin.
     pub(crate) fn context_use(&self, plugin: &PluginName) -> (u64, u64) {
         let context = self.context();
         let own = context.iter().filter(|(key, _)| key.plugin() == plugin);
@@ -93,12 +97,12 @@ impl Request {
         self.context.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of the next item that this request inserts.
+    /// Returns the number of the next item that this request inserts, and counts it.
     pub(crate) fn next_item(&self) -> u16 {
         self.items.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Starts counting anew, when everything is rolled back and run again.
+    /// Resets the count of items and the context, before the whole request runs or runs again.
     pub(crate) fn restart(&self) {
         self.items.store(0, Ordering::Relaxed);
         self.context().clear();

@@ -1,4 +1,4 @@
-//! Randomness by kind: seeded in a query or mutation, the operating system's in an action.
+//! Randomness: from a seed in a query or mutation, from the operating system in an action.
 
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::SECRET_BYTES;
@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, TryRng};
 use rand_chacha::ChaCha20Rng;
 use sha2::{Digest, Sha256};
 
-/// 256 bits from the operating system, drawn once for an invocation and kept when it runs again.
+/// 256 bits from the operating system. They are drawn once for an invocation and kept if it runs again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seed([u8; SECRET_BYTES]);
 
@@ -18,17 +18,17 @@ impl Seed {
         Self(rand::random())
     }
 
-    /// This seed, of an invocation that is run again.
+    /// The seed with these bytes, for a replay.
     pub(crate) fn of(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// What it is.
+    /// The seed's bytes.
     pub(crate) fn bytes(self) -> [u8; SECRET_BYTES] {
         self.0
     }
 
-    /// The seed of one plugin within a request: no plugin can tell another's bytes from its own.
+    /// The seed of one plugin within a request. No plugin can compute another plugin's bytes from its own.
     pub(crate) fn of_plugin(self, name: &PluginName) -> Self {
         Self(Sha256::new().chain_update(self.0).chain_update(name.as_str()).finalize().into())
     }
@@ -61,7 +61,7 @@ impl Random {
         }
     }
 
-    /// A few bytes for the host's own use: identifiers.
+    /// Bytes for the host's own use, such as identifiers.
     pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
         match self {
             Self::Seeded(generator) => {
@@ -77,8 +77,8 @@ impl Random {
         }
     }
 
-    /// A generator for somebody else, which follows from the same seed and takes nothing from this one: when a guest's
-    /// standard library first asks WASI for something is its compiler's business, and must not move the contract's bytes.
+    /// A separate generator from the same seed, for WASI. Drawing from it does not change the bytes of this one: when a guest's
+    /// standard library first uses WASI depends on its compiler, and that must not change what the contract's `random` returns.
     pub(crate) fn aside(&self, stream: u64) -> ChaCha20Rng {
         match self {
             Self::Seeded(generator) => {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn stream_aside_follows_from_the_seed_alone_and_takes_nothing() {
+    fn separate_stream_depends_only_on_the_seed_and_takes_no_bytes() {
         let start = |seed| Random::new(Kind::Query, Seed([seed; 32]));
         let aside = |random: &Random, stream| {
             let mut bytes = [0; 32];
@@ -127,7 +127,7 @@ mod tests {
         };
         let mut late = start(1);
         let drawn: [u8; 32] = late.array();
-        assert_eq!(aside(&late, 1), aside(&start(1), 1), "whenever it is first asked for");
+        assert_eq!(aside(&late, 1), aside(&start(1), 1), "the same before and after drawing");
         assert_eq!(late.array::<32>(), {
             let mut other = start(1);
             let _same: [u8; 32] = other.array();

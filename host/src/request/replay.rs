@@ -1,13 +1,13 @@
-//! What a query or mutation gets of chance and time, so that it can be run again.
+//! Replay: the seed and the instant of a query or mutation, with which it can run again.
 //!
-//! The same component, arguments, caller, request id and rows give the same bytes with the same seed and at the same instant: on every host of this
-//! version, with whatever optimization it was built. Whoever embeds the host keeps both and replays the call with
-//! [`Call::replay`](crate::Call::replay). There is no header for it and no field of a call over HTTP: who chooses the seed
-//! chooses the identifiers that plugins make, and who chooses the time decides what has expired. An action has none:
-//! it reaches servers outside, which nobody can run again.
+//! The same component, arguments, caller, request id and rows give the same bytes with the same seed at the same instant, on
+//! every host of this version, whatever its level of optimization. The embedding program keeps seed and instant, and replays
+//! the call with [`Call::replay`](crate::Call::replay). No header and no field of an HTTP call can set them: a caller who chose
+//! the seed would choose the identifiers that plugins make, and one who chose the time would decide what has expired. An
+//! action cannot be replayed, because it reaches external servers.
 //!
-//! Not part of it is what a plugin keeps in its cache, and what PostgreSQL itself fills in: a sequence, or a
-//! column's `DEFAULT now()`. Tests: `tests/determinism.rs`.
+//! A replay does not cover what a plugin keeps in its cache, nor what PostgreSQL fills in: a sequence, or a column's `DEFAULT
+//! now()`. Tests: `tests/determinism/`.
 
 use crate::request::random::Seed;
 use palisade_guard::clock::Clock;
@@ -21,33 +21,33 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The present one, with a seed from the operating system: what every call gets that is given none.
+    /// The current time and a seed from the operating system, as every call gets by default.
     pub fn draw() -> Self {
         Self { seed: Seed::draw(), now: Clock::fixed().now() }
     }
 
-    /// The replay of this seed at this instant, in microseconds since 1970-01-01T00:00:00Z. `None` before that or after the
-    /// year 9999, which not every place that a plugin can write an instant to can hold.
+    /// The replay of this seed at this instant, in microseconds since 1970-01-01T00:00:00Z. `None` if the instant is before
+    /// 1970 or after the year 9999, because a plugin may write it to places that cannot hold other years.
     pub fn of(seed: [u8; SECRET_BYTES], instant_us: i64) -> Option<Self> {
         (0..=MOMENT_US_MAX).contains(&instant_us).then_some(Self { seed: Seed::of(seed), now: instant_us })
     }
 
-    /// What its randomness follows from.
+    /// The seed.
     pub fn seed(&self) -> [u8; SECRET_BYTES] {
         self.seed.bytes()
     }
 
-    /// What its clock says, in microseconds since 1970-01-01T00:00:00Z.
+    /// The instant, in microseconds since 1970-01-01T00:00:00Z.
     pub fn instant_us(&self) -> i64 {
         self.now
     }
 
-    /// Its clock, which stands still.
+    /// A clock that stands still at the instant.
     pub(crate) fn clock(&self) -> Clock {
         Clock::Virtual { now: self.now }
     }
 
-    /// Its seed, for a generator.
+    /// The seed, for a generator.
     pub(crate) fn generator(&self) -> Seed {
         self.seed
     }
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn replay_that_is_drawn_is_another_each_time_and_can_be_made_again() {
+    fn drawn_replays_differ_and_can_be_made_again() {
         let drawn = Replay::draw();
         assert_ne!(drawn.seed(), Replay::draw().seed());
         assert_eq!(Replay::of(drawn.seed(), drawn.instant_us()), Some(drawn));

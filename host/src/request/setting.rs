@@ -1,4 +1,4 @@
-//! What stays the same when an invocation runs again: its request, its seed, its clock and its deadline.
+//! The setting of an invocation: its request, seed, clock and deadline, which stay the same when it runs again.
 
 use super::Request;
 use super::random::Seed;
@@ -17,12 +17,12 @@ pub(crate) struct Setting {
     pub(crate) request: Arc<Request>,
     pub(crate) seed: Seed,
     pub(crate) clock: Clock,
-    /// When it must be over, host calls included.
+    /// When the invocation must have ended, host calls included.
     pub(crate) deadline: Instant,
 }
 
 impl Setting {
-    /// A setting that begins now.
+    /// Makes a setting whose deadline counts from now.
     pub(crate) fn new(request: Arc<Request>, kind: Kind, max: &Limits) -> Self {
         let (clock, limit) = match kind {
             Kind::Query | Kind::Mutation => (Clock::fixed(), Limit::WallTime),
@@ -32,12 +32,12 @@ impl Setting {
         Self { request, seed: Seed::draw(), clock, deadline }
     }
 
-    /// The same with a seed and an instant that somebody chose.
+    /// The same setting with a replay's seed and instant.
     pub(crate) fn at(self, replay: &Replay) -> Self {
         Self { seed: replay.generator(), clock: replay.clock(), ..self }
     }
 
-    /// The same for one plugin's part in a request: a seed of its own, and its own wall time where that is shorter.
+    /// The setting for one plugin's tap in a request: with the plugin's own seed, and with its wall time if that is shorter.
     pub(crate) fn for_plugin(&self, name: &PluginName, max: &Limits) -> Self {
         let wall = Duration::from_millis(max.get(Limit::WallTime).min(Limit::ActionTime.default_max()));
         let deadline = self.deadline.min(Instant::now() + wall);

@@ -1,4 +1,7 @@
-//! What a host runs plugins with: shared by everything that a request does.
+//! What all requests of a host share: stores, loaded plugins, database, permits, lanes, supervision and metrics.
+//!
+//! It finds functions and admits invocations. It does not load plugins (`program/load.rs`) and does not run them
+//! (`invocation/`). The loaded plugins are in `registry.rs`. Tests: `tests/calls.rs`, `tests/load/`.
 
 mod registry;
 
@@ -18,14 +21,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A program that has a place to run in, for as long as one of these is held.
+/// A program with the permits to run once. The permits are returned when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Admitted {
     pub(crate) program: Arc<Program>,
     _permits: Arc<[OwnedSemaphorePermit; 2]>,
 }
 
-/// What a host is made of.
+/// What all requests of a host share.
 pub(crate) struct Runtime {
     pub(crate) backends: Arc<Backends>,
     pub(crate) registry: Registry,
@@ -37,7 +40,7 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Finds a function, or says what there is instead.
+    /// Finds a function, or returns an error that lists the plugins or functions that exist.
     pub(crate) fn find(
         &self,
         plugin: &str,
@@ -61,7 +64,8 @@ impl Runtime {
         Err(CallError::NoFunction { plugin: plugin.to_owned(), function: function.to_owned(), hint })
     }
 
-    /// A permit of the plugin's own and one of the host's, within a bounded wait; none for a plugin that is not served.
+    /// Waits a bounded time for one of the plugin's permits and one of the host's. A plugin that is not served gets an error
+    /// at once.
     pub(crate) async fn admit(&self, program: &Arc<Program>) -> Result<Admitted, CallError> {
         let permits = self.permits(program).await?;
         Ok(Admitted { program: Arc::clone(program), _permits: Arc::new(permits) })
@@ -71,12 +75,12 @@ impl Runtime {
         let plugin = &program.plugin;
         plugin.availability.check().inspect_err(|_| plugin.tally.turned_away())?;
         let mut permits = pin!(async {
-            // The plugin's own first: one that takes everything waits for itself, not for the others.
+            // The plugin's permit comes first: a busy plugin waits for its own invocations and takes no permit from other plugins.
             let own = Arc::clone(&program.admission).acquire_owned().await;
             let host = Arc::clone(&self.admission).acquire_owned().await;
             Ok::<_, tokio::sync::AcquireError>([own?, host?])
         });
-        // Nearly always both are free, and no timer is needed.
+        // Both are nearly always free, and then no timer is needed.
         if let Some(permits) = permits.as_mut().now_or_never() {
             return permits.map_err(CallError::internal);
         }

@@ -1,6 +1,6 @@
-//! Which plugins there are: names to current versions, and taps in their order.
+//! The loaded plugins: the current version of each name, and the taps in their order.
 //!
-//! A lookup is one atomic load. A swap replaces everything at once; calls that run keep the version they found.
+//! A lookup is one atomic load. A swap replaces everything in one step; running calls keep the version that they found.
 
 use crate::error::CallError;
 use crate::program::Program;
@@ -11,15 +11,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The plugins of a host.
+/// The loaded plugins of a host.
 #[derive(Default)]
 pub(crate) struct Registry {
     current: ArcSwap<Current>,
-    /// Grows with each change.
+    /// Grows with every change.
     version: AtomicU64,
 }
 
-/// All plugins at one moment.
+/// The loaded plugins as they are between two changes.
 #[derive(Clone, Default)]
 pub(crate) struct Current {
     plugins: HashMap<String, Arc<Program>>,
@@ -35,24 +35,24 @@ impl Registry {
         self.current.load().plugins.get(name).cloned()
     }
 
-    /// All plugins, by name.
+    /// All plugins, sorted by name.
     pub(crate) fn all(&self) -> Vec<Arc<Program>> {
         let mut all: Vec<_> = self.current.load().plugins.values().cloned().collect();
         all.sort_by(|a, b| a.plugin.name.cmp(&b.plugin.name));
         all
     }
 
-    /// All plugins at this moment, for one request: its taps do not change while it runs.
+    /// The plugins that are loaded now. A request keeps this, so that its taps do not change while it runs.
     pub(crate) fn current(&self) -> Arc<Current> {
         self.current.load_full()
     }
 
-    /// Another number after each change.
+    /// A number that changes with every change of the plugins.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Makes a version current, in one step.
+    /// Makes a version current in one step.
     pub(crate) fn swap(&self, program: &Arc<Program>) {
         self.current.rcu(|current| {
             let mut plugins = current.plugins.clone();
@@ -62,7 +62,7 @@ impl Registry {
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    /// Removes a plugin, in one step; the version that was current, if there was one.
+    /// Removes a plugin in one step, and returns the version that was current.
     pub(crate) fn remove(&self, name: &str) -> Option<Arc<Program>> {
         let before = self.current.rcu(|current| {
             let mut plugins = current.plugins.clone();
@@ -85,7 +85,7 @@ impl Current {
         }
     }
 
-    /// Plugins with `tap-item-access`, in their order; the others likewise.
+    /// The plugins with `tap-item-access`, in the order in which they run. The methods below do the same for the other taps.
     pub(crate) fn access(&self) -> &[Arc<Program>] {
         &self.access
     }
@@ -102,7 +102,8 @@ impl Current {
         &self.changed
     }
 
-    /// Whether nobody who has a say in a write has been disabled meanwhile: one was asked early, and others took their time.
+    /// Checks that no plugin with a presave or changed tap has been disabled since its tap ran: an earlier tap's plugin may be
+    /// disabled while later taps run.
     pub(crate) fn all_enabled(&self) -> Result<(), CallError> {
         match self
             .presave
@@ -116,7 +117,7 @@ impl Current {
     }
 }
 
-/// The plugins that have a tap, by weight, then by name.
+/// The plugins that have a tap, sorted by weight, then by name.
 fn ordered(
     plugins: &HashMap<String, Arc<Program>>,
     tap: fn(&Taps) -> Option<TapOptions>,

@@ -1,4 +1,4 @@
-//! What one invocation has used of each limit, wherever it is counted.
+//! What one invocation has used of each limit, whether the ledger, the memory, the clock or the request counts it.
 
 use super::Memory;
 use crate::request::Request;
@@ -19,12 +19,13 @@ pub(crate) struct Account<'a> {
 }
 
 impl Account<'_> {
-    /// The limits that a plugin can act on. Times would make a query's result depend on the machine.
+    /// The usage that a plugin can see and act on. A query and a mutation see no times, because a time would make their result
+    /// depend on the machine.
     pub(crate) fn remaining(&self) -> Vec<Usage> {
         let timed = self.kind == Kind::Action;
         let shown = Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != Unit::Milliseconds);
-        // What is fixed when a component is loaded is nothing that it can act on, fuel is counted in its own code, and an
-        // argument is not spent.
+        // Not shown: stack and instances, which are fixed when a component is loaded; fuel, which its own code counts; and
+        // limits of an argument, which are not spent.
         let shown = shown.filter(|limit| {
             !matches!(limit, Limit::Stack | Limit::Instances | Limit::Fuel) && !limit.is_of_an_argument()
         });
@@ -34,7 +35,7 @@ impl Account<'_> {
         usages
     }
 
-    /// What has been used of one limit.
+    /// How much of one limit has been used.
     pub(crate) fn used(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Memory => self.memory.bytes(),

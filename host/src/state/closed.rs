@@ -1,7 +1,7 @@
-//! The closed WASI side of one invocation: no directory, no environment, no arguments, no sockets, no names.
+//! Closed WASI of one invocation: no directories, no environment, no arguments, no sockets, no name lookup.
 //!
-//! Stdin is at its end. Standard output and error become log records within the budget when the invocation ends. Clocks and
-//! randomness are those of the invocation's kind. How it is linked: `api/wasi.rs`.
+//! Standard input is empty. When the invocation ends, standard output and error become log records within the budget. Clocks
+//! and randomness are those of the invocation's kind. How it is linked: `api/wasi.rs`. Tests: `tests/wasi.rs`.
 
 use crate::request::random::Random;
 use palisade_guard::clock::Clock;
@@ -12,12 +12,12 @@ use std::time::Duration;
 use wasmtime_wasi::p2::pipe::{ClosedInputStream, MemoryOutputPipe};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
-/// The streams of an invocation's seed that WASI's generators are; the contract's own is the stream 0.
+/// The streams of the invocation's seed that WASI's generators use. The contract's `random` uses stream 0.
 const SECURE: u64 = 1;
 const INSECURE: u64 = 2;
 const INSECURE_SEED: u64 = 3;
 
-/// The WASI side of one invocation; made when a guest first touches it.
+/// Closed WASI of one invocation, made when the guest first uses it.
 pub(crate) struct Closed {
     context: WasiCtx,
     output: MemoryOutputPipe,
@@ -44,12 +44,12 @@ impl Closed {
         Self { context: builder.build(), output }
     }
 
-    /// What wasmtime's WASI works on.
+    /// The context that wasmtime's WASI works on.
     pub(crate) fn context(&mut self) -> &mut WasiCtx {
         &mut self.context
     }
 
-    /// What the guest printed, as log records.
+    /// The lines that the guest printed, as log records.
     pub(crate) fn records(&self) -> Vec<LogRecord> {
         let printed = self.output.contents();
         let text = String::from_utf8_lossy(&printed);

@@ -1,4 +1,4 @@
-//! What a running guest takes of the machine: time on the processor and memory.
+//! Meters for what a running guest uses of the machine: processor time and memory.
 
 use crate::engine::lane::Lane;
 use palisade_guard::ledger::{Exceeded, Usage};
@@ -9,8 +9,8 @@ use wasmtime::ResourceLimiter;
 
 /// A stopwatch that runs only while guest code runs.
 ///
-/// In the slow lane it counts the thread's own time, as a guest there waits for the processor while others have it. Asking
-/// for that takes a call of the system, so everywhere else it counts what passes.
+/// In the slow lane it counts the thread's processor time, because a guest there often waits for the processor. Reading that
+/// time takes a system call, so in the usual lane it counts elapsed time.
 #[derive(Debug)]
 pub(crate) struct Meter {
     lane: Lane,
@@ -18,7 +18,7 @@ pub(crate) struct Meter {
     since: Option<Since>,
 }
 
-/// When the guest was entered, by the clock of its lane.
+/// When the guest was last entered, by the clock of its lane.
 #[derive(Debug)]
 enum Since {
     Instant(Instant),
@@ -30,7 +30,7 @@ impl Meter {
         Self { lane, guest: Duration::ZERO, since: None }
     }
 
-    /// From the next time on that the guest is entered, it is in the slow lane.
+    /// Counts as in the slow lane from the next time that the guest is entered.
     pub(crate) fn change_to_slow(&mut self) {
         self.lane = Lane::Slow;
     }
@@ -45,25 +45,25 @@ impl Meter {
     pub(crate) fn leave_guest(&mut self) {
         let took = match self.since.take() {
             Some(Since::Instant(since)) => since.elapsed(),
-            // Between entering and leaving, a guest never changes threads.
+            // A guest never changes threads between entering and leaving.
             Some(Since::Thread(since)) => thread_time().saturating_sub(since),
             None => Duration::ZERO,
         };
         self.guest = self.guest.saturating_add(took);
     }
 
-    /// Milliseconds of guest code so far.
+    /// Milliseconds for which guest code has run so far.
     pub(crate) fn guest_ms(&self) -> u64 {
         u64::try_from(self.guest.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
-/// What this thread has had of a processor.
+/// The processor time that this thread has used.
 fn thread_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// Memories, tables and instances of one store together.
+/// The memories, tables and instances of one store, and their limits.
 #[derive(Debug)]
 pub(crate) struct Memory {
     bytes: u64,
@@ -78,7 +78,7 @@ impl Memory {
         Self { bytes: 0, elements: 0, limits: max, refused: None }
     }
 
-    /// Bytes of all linear memories. They never shrink, so this is the peak.
+    /// Bytes of all linear memories. Linear memory never shrinks, so this is the peak.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -88,12 +88,12 @@ impl Memory {
         self.elements
     }
 
-    /// The growth that was refused, if one was: what a trap after it is due to.
+    /// The latest growth that was refused, if any: the cause of a trap that follows it.
     pub(crate) fn refused(&self) -> Option<Exceeded> {
         self.refused
     }
 
-    /// Adds a growth to a total within its maximum; notes a refusal.
+    /// Adds a growth to a total. Returns `None` and records the refusal if the total would exceed its maximum.
     fn grow(&mut self, limit: Limit, total: u64, max: u64, current: usize, desired: usize) -> Option<u64> {
         let used = total.saturating_add(desired.saturating_sub(current) as u64);
         if used > max {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guest_in_the_slow_lane_is_not_charged_for_waiting_and_one_in_the_usual_lane_is() {
+    fn waiting_is_charged_in_the_usual_lane_and_not_in_the_slow_lane() {
         let wait = Duration::from_millis(50);
         for (lane, is_charged) in [(Lane::Slow, false), (Lane::Usual, true)] {
             let mut meter = Meter::start(lane);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn guest_that_changes_to_the_slow_lane_is_charged_for_its_thread_from_then_on() {
+    fn guest_that_changes_to_the_slow_lane_is_charged_only_for_processor_time() {
         let wait = Duration::from_millis(50);
         let mut meter = Meter::start(Lane::Usual);
         meter.change_to_slow();
@@ -151,8 +151,8 @@ mod tests {
         meter.leave_guest();
         assert!(meter.guest < wait, "{:?}", meter.guest);
         meter.enter_guest();
-        let begun = thread_time();
-        while thread_time().saturating_sub(begun) < wait {}
+        let start = thread_time();
+        while thread_time().saturating_sub(start) < wait {}
         meter.leave_guest();
         assert!(meter.guest >= wait && meter.guest_ms() >= 50, "{:?}", meter.guest);
     }

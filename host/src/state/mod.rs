@@ -1,7 +1,9 @@
-//! What a running invocation has: the `T` of its `Store<T>`. All of it hangs off [`State`], and nothing outlives it.
+//! The state of a running invocation: the `T` of its `Store<T>`. All of it is in [`State`] and is dropped with the store.
 //!
-//! An interface never sees the whole: each takes a narrow view of it, in `api/`. Guest time is measured at the border:
-//! the clock of the guest stops while the host works.
+//! No interface sees all of it: each one in `api/` borrows a narrow view. This room has no rule of an interface and starts no
+//! invocation. Guest time is measured where the guest and the host call each other, so it excludes the host's work. Limits of
+//! time and memory are in `meter.rs`, log records in `records.rs`, closed WASI in `closed.rs`. Tests: `tests/limits.rs`,
+//! `tests/memory.rs`, `tests/wasi.rs`.
 
 mod account;
 pub(crate) mod closed;
@@ -27,7 +29,7 @@ use tokio::time::Instant;
 use wasmtime::CallHook;
 use wasmtime::component::ResourceTable;
 
-/// What one invocation has: all of it, and nothing that outlives it.
+/// The state of one invocation. Nothing in it is used after the invocation.
 pub(crate) struct State {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) backends: Arc<Backends>,
@@ -40,20 +42,20 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) memory: Memory,
     pub(crate) meter: Meter,
-    /// WASI, made when the guest first touches it.
+    /// Closed WASI, made when the guest first uses it.
     pub(crate) wasi: Option<Box<Closed>>,
-    /// When the invocation must be over.
+    /// When the invocation must have ended.
     pub(crate) deadline: Instant,
     pub(crate) records: Records,
 }
 
-/// A query sent more statements than it was expected to, and runs again: the guest never sees why.
+/// Ends a query that sent more statements than expected and must run again. The guest never sees this error.
 #[derive(Debug, thiserror::Error)]
 #[error("it runs again, in a transaction")]
 pub(crate) struct Outgrown;
 
 impl State {
-    /// Called whenever the guest calls the host or comes back from it, ticks included.
+    /// Called whenever control passes between guest and host, epoch ticks included.
     pub(crate) fn cross(&mut self, hook: CallHook) -> wasmtime::Result<()> {
         match hook {
             CallHook::CallingHost => {
@@ -67,7 +69,7 @@ impl State {
                 if self.session.has_outgrown() {
                     return Err(Outgrown.into());
                 }
-                // Checked here because only here it is known that it was no tick. The guest never sees what the call gave.
+                // Only now is it known that this was a host call and not a tick. The guest never sees the call's result.
                 Ok(self.ledger.limits().check(Limit::HostCalls, self.ledger.used(Limit::HostCalls))?)
             }
             CallHook::CallingWasm => {
@@ -94,13 +96,13 @@ impl State {
         }
     }
 
-    /// What the invocation writes log records with.
+    /// The invocation's log.
     pub(crate) fn log(&mut self) -> Log<'_> {
         let Self { plugin, backends, request, session, ledger, records, .. } = self;
         Log { plugin: &plugin.name, request: &request.id, session, ledger, records, sink: &*backends.log }
     }
 
-    /// WASI, made when the guest first touches it.
+    /// Closed WASI, made on first use.
     pub(crate) fn wasi(&mut self) -> (&mut Closed, &mut ResourceTable) {
         let Self { wasi, table, clock, random, ledger, .. } = self;
         (

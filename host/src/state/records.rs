@@ -1,7 +1,7 @@
-//! What an invocation logs: within its budget, and once.
+//! The log records of an invocation: within its budget, and each written once.
 //!
 //! A query that may have to run again (see [autocommit](palisade_store::postgres::autocommit)) keeps its records until it is
-//! known that it need not. Sink: [`palisade_store::log`]; what a record may hold: [`palisade_guard::logging`].
+//! certain that it does not. Sink: [`palisade_store::log`]; what a record may contain: [`palisade_guard::logging`].
 
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limit;
@@ -11,14 +11,14 @@ use palisade_guard::request_context::RequestId;
 use palisade_store::LogSink;
 use palisade_store::postgres::session::Session;
 
-/// Records that have not been written.
+/// Records that are not written yet.
 #[derive(Default)]
 pub(crate) struct Records {
     kept: Vec<LogRecord>,
     dropped: u64,
 }
 
-/// What an invocation writes log records with.
+/// The log of one invocation.
 pub(crate) struct Log<'a> {
     pub(super) plugin: &'a PluginName,
     pub(super) request: &'a RequestId,
@@ -29,7 +29,7 @@ pub(crate) struct Log<'a> {
 }
 
 impl Log<'_> {
-    /// Writes a record within the budget, or counts that it was dropped.
+    /// Writes a record if the budget covers it; otherwise drops it and counts the drop.
     pub(crate) fn write(&mut self, record: LogRecord) {
         let fits =
             self.ledger.left(Limit::LogRecords) >= 1 && self.ledger.left(Limit::LogBytes) >= record.bytes();
@@ -52,7 +52,7 @@ impl Log<'_> {
         }
     }
 
-    /// Writes what is left when the guest has ended, and what it printed; nothing when it runs again.
+    /// Called when the guest has ended: writes the kept records and what the guest printed. Writes nothing if it runs again.
     pub(crate) fn close(&mut self, printed: Vec<LogRecord>) {
         if self.session.has_outgrown() {
             return;

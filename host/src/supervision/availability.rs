@@ -1,7 +1,7 @@
-//! One plugin under supervision: its breaker, and the switch that an operator has.
+//! The availability of one plugin: its breaker, and the switch with which operators disable it.
 //!
-//! Every invocation [enters](Availability::enter) here and carries its [`Pass`] to its end. There is one availability for a name, whichever
-//! version runs: disabling reaches the calls of a version that is being replaced, too. The lock is held for a few
+//! Every invocation [enters](Availability::enter) here and keeps its [`Pass`] until it ends. All versions of a plugin share one
+//! availability, so disabling also reaches the calls of a version that is being replaced. The lock is held for a few
 //! instructions and never across an await.
 
 use super::Evidence;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 
-/// One plugin under supervision.
+/// Whether one plugin is served, and why not.
 #[derive(Debug)]
 pub(crate) struct Availability {
     name: PluginName,
@@ -26,18 +26,18 @@ pub(crate) struct Availability {
 #[derive(Debug, Default)]
 struct Inner {
     breaker: Breaker,
-    switch: Switch,
+    switch: LocalSwitch,
 }
 
-/// What an operator has said.
+/// The operators' switch for the plugin, as this host knows it.
 #[derive(Debug, Default)]
-struct Switch {
+struct LocalSwitch {
     off: Option<Off>,
-    /// Cancelled when the plugin is disabled, for all who run; the next ones get another.
+    /// Cancelled when the plugin is disabled, which cuts off all running invocations. Enabling replaces it.
     isolated: CancellationToken,
-    /// The last change that was seen in the database.
+    /// The revision of the last change that this host has seen in the database.
     revision: i64,
-    /// Disabled here, and not yet written down.
+    /// Whether the plugin was disabled here and the database does not have it yet.
     is_pending: bool,
 }
 
@@ -48,12 +48,12 @@ pub(crate) struct Off {
     pub(crate) since: SystemTime,
 }
 
-/// An invocation that is let through. Dropped before it is settled, it says nothing about the plugin.
+/// An invocation that was admitted. If it is dropped before it is settled, it is no evidence about the plugin.
 #[derive(Debug)]
 pub(crate) struct Pass {
     availability: Arc<Availability>,
     isolated: CancellationToken,
-    /// Until it is settled.
+    /// The breaker's generation when the invocation entered; `None` once it is settled.
     entered: Option<breaker::Generation>,
 }
 
@@ -66,31 +66,31 @@ impl Availability {
         &self.name
     }
 
-    /// Whether an invocation would be let through: asked before it waits for a permit.
+    /// Checks whether an invocation would be admitted, before it waits for a permit. Changes nothing.
     pub(crate) fn check(&self) -> Result<(), CallError> {
         let inner = self.inner();
         inner.switch.check(&self.name)?;
         inner.breaker.check(Instant::now()).map_err(|wait| self.quarantined(wait))
     }
 
-    /// Lets an invocation through, or says why not.
+    /// Admits an invocation, or returns why the plugin is not served.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<Pass, CallError> {
         let mut inner = self.inner();
         inner.switch.check(&self.name)?;
-        let pass = inner.breaker.enter(Instant::now()).map_err(|wait| self.quarantined(wait))?;
+        let generation = inner.breaker.enter(Instant::now()).map_err(|wait| self.quarantined(wait))?;
         Ok(Pass {
             availability: Arc::clone(self),
             isolated: inner.switch.isolated.clone(),
-            entered: Some(pass),
+            entered: Some(generation),
         })
     }
 
-    /// Whether an operator has disabled it since whoever asks has begun.
+    /// Whether an operator has disabled the plugin.
     pub(crate) fn is_disabled(&self) -> bool {
         self.inner().switch.off.is_some()
     }
 
-    /// How it stands.
+    /// Whether the plugin is served, for callers and operators.
     pub(crate) fn status(&self) -> ServingStatus {
         let inner = self.inner();
         if let Some(Off { reason, since }) = inner.switch.off.clone() {
@@ -108,42 +108,43 @@ impl Availability {
         }
     }
 
-    /// A limit that an invocation ran into.
-    pub(crate) fn ran_into(&self, limit: Limit) {
+    /// Reports a limit that an invocation hit.
+    pub(crate) fn hit_limit(&self, limit: Limit) {
         self.audit.repeat(Event::LimitHit, &self.name, limit.name());
     }
 
-    /// A power that the plugin reached for and does not have.
+    /// Reports that the plugin used a power that it is not granted.
     pub(crate) fn denied(&self, what: &'static str) {
         self.audit.repeat(Event::DeniedGrant, &self.name, what);
     }
 
-    /// Another version: what the last one did says nothing about it.
+    /// Called when another version is loaded: lifts the quarantine, because it was for the previous version.
     pub(crate) fn renew(&self) {
         if self.inner().breaker.lift() {
             self.audit.note(Event::Lifted, Some(&self.name), "another version is loaded");
         }
     }
 
-    /// Disables it here, at once; whoever runs is cut off. It stays so until that is written down and taken back.
+    /// Disables the plugin on this host at once and cuts off running invocations. The database cannot enable it again before
+    /// it has this change.
     pub(super) fn isolate(&self, off: Off, by: &str) {
         self.inner().switch.is_pending = true;
         self.turn_off(off, by);
     }
 
-    /// What this host knows and the database may not.
+    /// The reason of a disabling that the database does not have yet.
     pub(super) fn pending(&self) -> Option<String> {
         let inner = self.inner();
         inner.switch.off.as_ref().filter(|_| inner.switch.is_pending).map(|off| off.reason.clone())
     }
 
-    /// It is written down.
+    /// Records that the database has this host's change, with this revision.
     pub(super) fn is_written(&self, revision: i64) {
         let mut inner = self.inner();
         (inner.switch.revision, inner.switch.is_pending) = (revision, false);
     }
 
-    /// A change that the database has: disabled or not. What this host has still to write down goes before.
+    /// Applies a change from the database: disabled or enabled. A change that this host has yet to write takes precedence.
     pub(super) fn learn(&self, revision: i64, off: Option<Off>, by: &str) {
         {
             let mut inner = self.inner();
@@ -191,9 +192,9 @@ impl Availability {
         }
     }
 
-    fn settle(&self, pass: breaker::Generation, outcome: Evidence) {
-        let change = self.inner().breaker.settle(pass, outcome, Instant::now());
-        let (event, what) = match change {
+    fn settle(&self, entered: breaker::Generation, evidence: Evidence) {
+        let transition = self.inner().breaker.settle(entered, evidence, Instant::now());
+        let (event, what) = match transition {
             None => return,
             Some(Transition::Quarantined(reason, length)) => {
                 (Event::Quarantined, format!("for {} ms: {reason}", length.as_millis()))
@@ -220,7 +221,7 @@ impl Availability {
     }
 }
 
-impl Switch {
+impl LocalSwitch {
     fn check(&self, name: &PluginName) -> Result<(), CallError> {
         match self.off {
             Some(_) => Err(CallError::Disabled { plugin: name.to_string() }),
@@ -235,18 +236,18 @@ impl Pass {
         self.isolated.cancelled().await;
     }
 
-    /// What became of the invocation.
-    pub(crate) fn settle(mut self, outcome: Evidence) {
-        if let Some(pass) = self.entered.take() {
-            self.availability.settle(pass, outcome);
+    /// Ends the invocation with the evidence that it gives about the plugin.
+    pub(crate) fn settle(mut self, evidence: Evidence) {
+        if let Some(entered) = self.entered.take() {
+            self.availability.settle(entered, evidence);
         }
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(pass) = self.entered.take() {
-            self.availability.settle(pass, Evidence::Neither);
+        if let Some(entered) = self.entered.take() {
+            self.availability.settle(entered, Evidence::Neither);
         }
     }
 }

@@ -1,28 +1,29 @@
-//! The breaker of one plugin: whether it is served, from what became of its latest invocations.
+//! The circuit breaker of one plugin: the evidence of its latest invocations decides whether it is served.
 //!
-//! Serving → quarantined → half-open, in which one invocation is let through as a probe, → serving, or quarantined for twice
-//! as long. Pure: it is told the time. Each change of state begins a generation, and an invocation that began in an
-//! earlier one says nothing any more. Not here: which failures count, which is [`Evidence::of`](super::Evidence::of)'s to say.
+//! The phases are serving → quarantined → half-open, in which one invocation is admitted as a probe, → serving, or quarantined
+//! again for twice as long. The breaker is pure: the time is an argument. Each change of phase begins a generation, and
+//! evidence of an invocation from an earlier generation is ignored. Not here: which failures count, which
+//! [`Evidence::of`](super::Evidence::of) decides.
 
 use palisade_guard::limits::{BREAKER_FAILURES, BREAKER_WINDOW, Limit, QUARANTINE_MAX_MS, QUARANTINE_MS};
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-/// What a plugin did wrong.
+/// How a guest failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GuestFailure {
     Trap,
     Limit(Limit),
 }
 
-/// What became of an invocation.
+/// What one invocation says about its plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Evidence {
-    /// The guest answered, be it with an `err`.
+    /// The guest answered, possibly with an `err`.
     Answered,
-    /// The guest failed, and nobody else is to blame.
+    /// The guest failed, and it alone is to blame.
     Failed(GuestFailure),
-    /// It says nothing about the guest.
+    /// The invocation says nothing about the guest.
     Neither,
 }
 
@@ -33,20 +34,18 @@ pub(crate) enum Reason {
     Probe(GuestFailure),
 }
 
-/// An invocation that is let through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Generation {
-    generation: u64,
-}
+/// The number of the breaker's phase. An admitted invocation keeps the one in which it entered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Generation(u64);
 
-/// An invocation that is not, and when it is worth another try.
+/// Why an invocation is rejected, and how long to wait before the next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wait {
     pub(super) reason: Reason,
     pub(super) retry: Duration,
 }
 
-/// What settling an outcome changed.
+/// A change of phase that an invocation's evidence caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transition {
     Quarantined(Reason, Duration),
@@ -54,15 +53,16 @@ pub(super) enum Transition {
     ProbeAnswered,
 }
 
-/// The breaker.
+/// The breaker of one plugin.
 #[derive(Debug)]
 pub(super) struct Breaker {
     phase: Phase,
     /// How often the quarantine has doubled.
     doublings: u32,
-    generation: u64,
+    generation: Generation,
 }
 
+/// Whether the plugin is served.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Phase {
     Serving(Window),
@@ -70,7 +70,7 @@ pub(super) enum Phase {
     HalfOpen { reason: Reason, since: SystemTime },
 }
 
-/// The latest outcomes, a bit each.
+/// The evidence of the latest invocations: one bit each, 1 for a failure.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
     failed: u32,
@@ -79,18 +79,18 @@ pub(super) struct Window {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { phase: Phase::Serving(Window::default()), doublings: 0, generation: 0 }
+        Self { phase: Phase::Serving(Window::default()), doublings: 0, generation: Generation::default() }
     }
 }
 
 impl Breaker {
-    /// Whether an invocation would be let through; changes nothing.
+    /// Checks whether an invocation would be admitted. Changes nothing.
     pub(super) fn check(&self, now: Instant) -> Result<(), Wait> {
         match self.phase {
             Phase::Quarantined { reason, until, .. } if now < until => {
                 Err(Wait { reason, retry: until.saturating_duration_since(now) })
             }
-            // How long the probe takes is its own matter; that it is soon over, the likeliest.
+            // How long the probe runs is unknown; most likely it ends soon.
             Phase::HalfOpen { reason, .. } => {
                 Err(Wait { reason, retry: Duration::from_millis(QUARANTINE_MS) })
             }
@@ -98,21 +98,26 @@ impl Breaker {
         }
     }
 
-    /// Lets an invocation through, or not. The first one after a quarantine is the probe.
+    /// Admits or rejects an invocation. The first one that is admitted after a quarantine is the probe.
     pub(super) fn enter(&mut self, now: Instant) -> Result<Generation, Wait> {
         self.check(now)?;
         if let Phase::Quarantined { reason, since, .. } = self.phase {
             self.turn(Phase::HalfOpen { reason, since });
         }
-        Ok(Generation { generation: self.generation })
+        Ok(self.generation)
     }
 
-    /// What became of an invocation that was let through.
-    pub(super) fn settle(&mut self, pass: Generation, outcome: Evidence, now: Instant) -> Option<Transition> {
-        if pass.generation != self.generation {
+    /// Takes the evidence of an invocation that entered in this generation.
+    pub(super) fn settle(
+        &mut self,
+        entered: Generation,
+        evidence: Evidence,
+        now: Instant,
+    ) -> Option<Transition> {
+        if entered != self.generation {
             return None;
         }
-        match (&mut self.phase, outcome) {
+        match (&mut self.phase, evidence) {
             (Phase::Serving(window), Evidence::Answered) => {
                 window.push(false);
                 self.recover();
@@ -136,7 +141,7 @@ impl Breaker {
                 let reason = Reason::Probe(last);
                 Some(Transition::ProbeFailed(reason, self.quarantine(reason, now)))
             }
-            // A probe that says nothing is no probe: the next one is.
+            // The probe says nothing about the plugin, so the next invocation is the probe.
             (Phase::HalfOpen { reason, since }, Evidence::Neither) => {
                 let (reason, since) = (*reason, *since);
                 self.turn(Phase::Quarantined { reason, since, until: now });
@@ -146,7 +151,7 @@ impl Breaker {
         }
     }
 
-    /// Serves again, as if nothing had been; whether there was anything to lift.
+    /// Lifts a quarantine and resets the breaker. Returns whether the plugin was quarantined or half-open.
     pub(super) fn lift(&mut self) -> bool {
         let was_open = !matches!(self.phase, Phase::Serving(_));
         self.turn(Phase::Serving(Window::default()));
@@ -158,7 +163,7 @@ impl Breaker {
         self.phase
     }
 
-    /// A whole window without a quarantine: the next one begins short again.
+    /// After a whole window without a quarantine, the next quarantine starts at the shortest length again.
     fn recover(&mut self) {
         if matches!(self.phase, Phase::Serving(window) if window.len == BREAKER_WINDOW) {
             self.doublings = 0;
@@ -175,7 +180,7 @@ impl Breaker {
 
     fn turn(&mut self, phase: Phase) {
         self.phase = phase;
-        self.generation = self.generation.wrapping_add(1);
+        self.generation = Generation(self.generation.0.wrapping_add(1));
     }
 }
 
@@ -206,7 +211,7 @@ impl fmt::Display for Reason {
             Self::Window { failures, of, last } => {
                 write!(f, "{failures} of its latest {of} invocations failed, the last one with {last}")
             }
-            Self::Probe(fault) => write!(f, "the invocation that probed it failed with {fault}"),
+            Self::Probe(failure) => write!(f, "the invocation that probed it failed with {failure}"),
         }
     }
 }
@@ -217,10 +222,10 @@ mod tests {
 
     const FAILED: Evidence = Evidence::Failed(GuestFailure::Trap);
 
-    /// Runs one invocation, which must be let through.
-    fn run(breaker: &mut Breaker, outcome: Evidence, now: Instant) -> Option<Transition> {
-        let pass = breaker.enter(now).expect("it is let through");
-        breaker.settle(pass, outcome, now)
+    /// Runs one invocation, which must be admitted.
+    fn run(breaker: &mut Breaker, evidence: Evidence, now: Instant) -> Option<Transition> {
+        let entered = breaker.enter(now).expect("it is admitted");
+        breaker.settle(entered, evidence, now)
     }
 
     fn quarantined(now: Instant) -> Breaker {
@@ -237,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_quarantine_at_their_number_and_not_before() {
+    fn plugin_is_quarantined_at_the_number_of_failures_and_not_before() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         for _ in 1..BREAKER_FAILURES {
             assert_eq!(run(&mut breaker, FAILED, now), None);
@@ -250,17 +255,17 @@ mod tests {
     }
 
     #[test]
-    fn failures_among_more_answers_than_failures_keep_it_serving_for_ever() {
+    fn plugin_with_twice_as_many_answers_as_failures_stays_served() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         for round in 0..1_000 {
-            for outcome in [Evidence::Answered, FAILED, Evidence::Answered] {
-                assert_eq!(run(&mut breaker, outcome, now), None, "{round}");
+            for evidence in [Evidence::Answered, FAILED, Evidence::Answered] {
+                assert_eq!(run(&mut breaker, evidence, now), None, "{round}");
             }
         }
     }
 
     #[test]
-    fn outcome_that_says_nothing_neither_fails_nor_dilutes() {
+    fn evidence_of_neither_counts_as_no_failure_and_no_answer() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..1_000 {
             assert_eq!(run(&mut breaker, Evidence::Neither, now), None);
@@ -272,12 +277,12 @@ mod tests {
     }
 
     #[test]
-    fn half_open_lets_one_through_and_no_other_until_it_is_settled() {
+    fn half_open_breaker_admits_one_invocation_until_it_is_settled() {
         let now = Instant::now();
         let mut breaker = quarantined(now);
         let due = now + Duration::from_millis(QUARANTINE_MS);
         let early = now + Duration::from_millis(QUARANTINE_MS - 1);
-        assert!(breaker.enter(early).is_err(), "a moment too early");
+        assert!(breaker.enter(early).is_err(), "1 ms too early");
         let probe = breaker.enter(due).unwrap();
         for _ in 0..3 {
             assert!(breaker.enter(due).is_err());
@@ -287,51 +292,57 @@ mod tests {
     }
 
     #[test]
-    fn probe_that_says_nothing_makes_place_for_the_next_one() {
+    fn probe_without_evidence_is_replaced_by_the_next_invocation() {
         let now = Instant::now();
         let mut breaker = quarantined(now);
         let due = now + Duration::from_millis(QUARANTINE_MS);
         let probe = breaker.enter(due).unwrap();
         assert_eq!(breaker.settle(probe, Evidence::Neither, due), None);
         let next = breaker.enter(due).unwrap();
-        assert_eq!(breaker.settle(probe, FAILED, due), None, "it was settled once");
+        assert_eq!(breaker.settle(probe, FAILED, due), None, "it is settled already");
         assert_eq!(breaker.settle(next, Evidence::Answered, due), Some(Transition::ProbeAnswered));
     }
 
     #[test]
-    fn probes_that_fail_double_the_quarantine_up_to_its_longest() {
+    fn failed_probes_double_the_quarantine_up_to_its_maximum() {
         let mut now = Instant::now();
         let mut breaker = quarantined(now);
         let mut length = QUARANTINE_MS;
         for _ in 0..40 {
             now += Duration::from_millis(length);
             length = (length * 2).min(QUARANTINE_MAX_MS);
-            let change = run(&mut breaker, FAILED, now);
+            let transition = run(&mut breaker, FAILED, now);
             let expected =
                 Transition::ProbeFailed(Reason::Probe(GuestFailure::Trap), Duration::from_millis(length));
-            assert_eq!(change, Some(expected));
+            assert_eq!(transition, Some(expected));
         }
         assert_eq!(length, QUARANTINE_MAX_MS);
     }
 
     #[test]
-    fn quarantine_after_a_good_probe_is_longer_until_a_whole_window_was_good() {
+    fn quarantine_length_resets_after_a_whole_window_without_a_quarantine() {
         let mut now = Instant::now();
         let mut breaker = quarantined(now);
         now += Duration::from_millis(QUARANTINE_MS);
         run(&mut breaker, Evidence::Answered, now);
-        let changes: Vec<_> = (0..BREAKER_FAILURES).filter_map(|_| run(&mut breaker, FAILED, now)).collect();
-        assert!(matches!(changes[..], [Transition::Quarantined(_, length)] if length.as_millis() == 2_000));
+        let transitions: Vec<_> =
+            (0..BREAKER_FAILURES).filter_map(|_| run(&mut breaker, FAILED, now)).collect();
+        assert!(
+            matches!(transitions[..], [Transition::Quarantined(_, length)] if length.as_millis() == 2_000)
+        );
         now += Duration::from_millis(2 * QUARANTINE_MS);
         for _ in 0..=BREAKER_WINDOW {
             run(&mut breaker, Evidence::Answered, now);
         }
-        let changes: Vec<_> = (0..BREAKER_FAILURES).filter_map(|_| run(&mut breaker, FAILED, now)).collect();
-        assert!(matches!(changes[..], [Transition::Quarantined(_, length)] if length.as_millis() == 1_000));
+        let transitions: Vec<_> =
+            (0..BREAKER_FAILURES).filter_map(|_| run(&mut breaker, FAILED, now)).collect();
+        assert!(
+            matches!(transitions[..], [Transition::Quarantined(_, length)] if length.as_millis() == 1_000)
+        );
     }
 
     #[test]
-    fn invocation_of_an_earlier_generation_says_nothing() {
+    fn evidence_of_an_earlier_generation_is_ignored() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
         let early: Vec<Generation> = (0..3).map(|_| breaker.enter(now).unwrap()).collect();
@@ -342,7 +353,7 @@ mod tests {
         let due = now + Duration::from_millis(QUARANTINE_MS);
         let _probe = breaker.enter(due).unwrap();
         assert_eq!(breaker.settle(early[1], Evidence::Answered, due), None);
-        assert!(breaker.enter(due).is_err(), "the probe is still out");
+        assert!(breaker.enter(due).is_err(), "the probe is still running");
         assert!(breaker.lift());
         assert_eq!(breaker.settle(early[2], FAILED, due), None);
         assert!(!breaker.lift() && breaker.enter(due).is_ok());

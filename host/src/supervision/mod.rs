@@ -1,10 +1,11 @@
-//! Supervision: which plugins are served. One that fails again and again is quarantined by its [`breaker`]; one that an
-//! operator disables is cut off at once, running calls included, on every host of the database.
+//! Supervision: which plugins are served. The [`breaker`] quarantines a plugin that fails repeatedly. An operator can disable
+//! a plugin, which cuts off its running calls and takes effect on every host of the database.
 //!
-//! Every invocation [enters](availability::Availability::enter) its plugin's availability, whoever calls; a tap that is not let through has not consented. What
-//! an operator says is a row of `palisade.switches`, which each host looks at once a second: through a PgBouncer nothing
-//! could tell it. While the database is away, what was last known stays so. Not here: admission, which is about how many.
-//! What happened is told to the [audit log](crate::audit). Numbers: [`palisade_guard::limits`]. Tests: `tests/supervision.rs`, `tests/operator.rs`.
+//! Every invocation [enters](availability::Availability::enter) its plugin's availability, whoever the caller is. A tap whose
+//! plugin is not served does not count as consent. An operator's switch is a row of `palisade.switches`. Each host reads
+//! that table once a second, because a notification does not get through a PgBouncer. While the database is out of reach, the
+//! last known switches stay in effect. Changes are reported to the [audit log](crate::audit). Not here: admission, which
+//! limits how many invocations run. Numbers: [`palisade_guard::limits`]. Tests: `tests/supervision/`, `tests/operator.rs`.
 
 mod availability;
 mod breaker;
@@ -25,30 +26,30 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-/// The permission to list, disable and enable plugins over HTTP. Nobody holds it unless an operator gives it to a role.
+/// The permission to list, disable and enable plugins over HTTP. No role has it unless an operator grants it.
 pub const OPERATOR_PERMISSION: &str = "host:operate";
 
-/// A change that another host, or a command, has made.
+/// Who made a change that was read from the database: an operator, on another host or with a command.
 const ELSEWHERE: &str = "by an operator, elsewhere";
 
-/// The plugins of a host's plugins.
+/// The availabilities of a host's plugins, by name.
 #[derive(Debug)]
 pub(crate) struct Supervision {
     plugins: Mutex<BTreeMap<PluginName, Arc<Availability>>>,
     audit: Audit,
-    /// Held while switches are read or written, so that what is read is never older than what was written here.
+    /// Held while switches are read or written, so that a read never returns switches older than this host's last write.
     writing: tokio::sync::Mutex<()>,
 }
 
 impl Supervision {
-    /// Supervision with what the database says at the start.
+    /// Starts supervision with the switches that the database has.
     pub(crate) async fn open(database: &Database, audit: Audit) -> Result<Self, Refusal> {
         let supervision = Self { plugins: Mutex::default(), audit, writing: tokio::sync::Mutex::default() };
-        supervision.look(database).await?;
+        supervision.sync(database).await?;
         Ok(supervision)
     }
 
-    /// The availability of a plugin: the same for all its versions.
+    /// The availability of a plugin. All its versions share it.
     pub(crate) fn availability(&self, name: &PluginName) -> Arc<Availability> {
         let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Availability::new(name.clone(), self.audit.clone()));
@@ -59,7 +60,7 @@ impl Supervision {
         &self.audit
     }
 
-    /// Disables a plugin: here at once, and everywhere as soon as they look.
+    /// Disables a plugin on this host at once, and on every other host when it next reads the switches.
     pub(crate) async fn disable(
         &self,
         database: &Database,
@@ -88,20 +89,20 @@ impl Supervision {
         Ok(())
     }
 
-    /// Enables a plugin, and lifts its quarantine, here and everywhere.
+    /// Enables a plugin and lifts its quarantine, on this host and on every other one.
     pub(crate) async fn enable(&self, database: &Database, name: &str, by: &str) -> Result<(), CallError> {
         let name = PluginName::parse(name).map_err(|_| unknown(name))?;
         let _writing = self.writing.lock().await;
         let revision = database.set_switch(&name, None).await?.ok_or_else(|| unknown(name.as_str()))?;
         let availability = self.availability(&name);
-        // What was still to be written is overruled.
+        // A disabling that is not written yet is overruled.
         availability.is_written(revision.saturating_sub(1));
         availability.learn(revision, None, by);
         Ok(())
     }
 
-    /// Reads what the database says, and writes down what it does not know yet.
-    async fn look(&self, database: &Database) -> Result<(), Refusal> {
+    /// Writes the switches that the database does not have yet, then reads all of them.
+    async fn sync(&self, database: &Database) -> Result<(), Refusal> {
         let _writing = self.writing.lock().await;
         let pending: Vec<_> = self
             .all()
@@ -114,7 +115,7 @@ impl Supervision {
             }
         }
         for Switch { plugin, revision, off } in database.switches().await? {
-            // A name of another form is nobody's: no plugin of that name can be loaded.
+            // No plugin with a malformed name can be loaded, so such a row is ignored.
             if let Ok(name) = PluginName::parse(&plugin) {
                 let off = off.map(|(reason, since)| Off { reason, since });
                 self.availability(&name).learn(revision, off, ELSEWHERE);
@@ -132,20 +133,20 @@ impl Supervision {
     }
 }
 
-/// Looks at the switches until the host is gone.
+/// Reads the switches periodically until the host is dropped.
 pub(crate) async fn watch(supervision: Weak<Supervision>, database: Database) {
     let mut tick = tokio::time::interval(Duration::from_millis(SWITCH_POLL_MS));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut is_told = false;
+    let mut is_reported = false;
     loop {
         tick.tick().await;
         let Some(supervision) = supervision.upgrade() else { return };
-        match supervision.look(&database).await {
-            Ok(()) => is_told = false,
-            // Once for each outage.
-            Err(refusal) if !is_told => {
-                tracing::warn!(%refusal, "which plugins are disabled cannot be read; what was last known holds");
-                is_told = true;
+        match supervision.sync(&database).await {
+            Ok(()) => is_reported = false,
+            // One warning for each outage.
+            Err(refusal) if !is_reported => {
+                tracing::warn!(%refusal, "cannot read which plugins are disabled; the last known switches stay in effect");
+                is_reported = true;
             }
             Err(_) => {}
         }
@@ -153,8 +154,8 @@ pub(crate) async fn watch(supervision: Weak<Supervision>, database: Database) {
 }
 
 impl Evidence {
-    /// What a reply says about the guest. An `err` of its own is an answer; what the caller, the operator, the database or
-    /// the host is to blame for says nothing.
+    /// The evidence of a reply. An `err` that the guest returns is an answer. A failure for which the caller, the operator,
+    /// the database or the host is to blame is [`Neither`](Self::Neither).
     pub(crate) fn of<T>(reply: &Result<T, CallError>) -> Self {
         match reply {
             Ok(_) => Self::Answered,
@@ -164,7 +165,7 @@ impl Evidence {
         }
     }
 
-    /// The same, unless it ran out of a time that others had used up.
+    /// The same evidence, or [`Neither`](Self::Neither) if the invocation ran out of time that others had mostly used up.
     pub(crate) fn unless_short(self, ran: Duration, allowed_ms: u64) -> Self {
         let is_time = matches!(self, Self::Failed(GuestFailure::Limit(Limit::WallTime | Limit::ActionTime)));
         if is_time && ran.as_millis() < u128::from(allowed_ms / 2) { Self::Neither } else { self }
@@ -174,7 +175,7 @@ impl Evidence {
 fn unknown(name: &str) -> CallError {
     CallError::NoPlugin {
         plugin: name.to_owned(),
-        hint: "none of that name was ever installed in this database".into(),
+        hint: "no plugin of that name was ever installed in this database".into(),
     }
 }
 
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_guest_is_to_blame_for_counts() {
+    fn only_failures_that_the_guest_is_to_blame_for_count() {
         let name = || "a".to_owned();
         let source = || anyhow::anyhow!("gone");
         for error in [
@@ -201,8 +202,8 @@ mod tests {
             CallError::Contended { attempts: 1 },
             CallError::Disabled { plugin: name() },
         ] {
-            let told = error.to_string();
-            assert_eq!(failed(error), Evidence::Neither, "{told}");
+            let sentence = error.to_string();
+            assert_eq!(failed(error), Evidence::Neither, "{sentence}");
         }
         assert_eq!(
             failed(CallError::Trapped { plugin: name(), reason: name() }),
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_others_used_up_is_not_the_guests_fault() {
+    fn time_limit_that_others_used_up_is_not_the_guests_failure() {
         let ran_out = |limit| {
             let usage = Usage { limit, used: 101, max: 100 };
             failed(CallError::LimitExceeded { plugin: "a".into(), usage })

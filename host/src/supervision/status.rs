@@ -1,29 +1,29 @@
-//! What callers and operators may know of a plugin's status.
+//! What callers and operators may know about a plugin's status.
 
 use std::time::SystemTime;
 
 /// Whether a plugin is served, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServingStatus {
-    /// It is called.
+    /// The plugin is served.
     Serving,
-    /// It failed too often: nobody is let through to it before `until`.
+    /// The plugin failed too often. Calls are rejected until `until`.
     Quarantined {
         /// Why, in the host's words.
         reason: String,
         /// Since when.
         since: SystemTime,
-        /// When an invocation is let through to probe it.
+        /// When an invocation is admitted as a probe.
         until: SystemTime,
     },
-    /// Its quarantine is over as soon as the invocation that probes it answers.
+    /// One invocation is admitted as a probe. If it answers, the quarantine ends.
     HalfOpen {
         /// Why it was quarantined.
         reason: String,
         /// Since when.
         since: SystemTime,
     },
-    /// An operator has disabled it.
+    /// An operator has disabled the plugin.
     Disabled {
         /// Why, in the operator's words: for operators, not for callers.
         reason: String,
@@ -47,7 +47,7 @@ impl ServingStatus {
     /// Every [`state`](Self::state).
     pub const STATES: [&str; 4] = ["serving", "quarantined", "half-open", "disabled"];
 
-    /// One word for programs.
+    /// The status as one word, for programs.
     pub fn state(&self) -> &'static str {
         match self {
             Self::Serving => "serving",

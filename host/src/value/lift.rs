@@ -1,4 +1,4 @@
-//! Component values to JSON: the plugin's side. Its type is settled, its size is not.
+//! Lifting: component values to JSON. The type of a plugin's result is known, its size is not.
 
 use super::{Field, Flag, Integers, Shape, number};
 use base64::Engine as _;
@@ -10,29 +10,29 @@ use wasmtime::component::Val;
 /// What a function returned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Returned {
-    /// The result, or the `ok` side of a `result`. `null` where there is nothing to carry.
+    /// The result, or the `ok` side of a `result`. `null` if there is no value.
     Ok(Value),
-    /// The `err` side of a `result`: the plugin's own refusal.
+    /// The `err` side of a `result`.
     Err(Value),
 }
 
-/// A result that cannot be given to the caller. The plugin is to blame for the first, the host for the second.
+/// A result that cannot be returned to the caller. The plugin is to blame for the first case, the host for the second.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadResult {
-    /// It is too large.
+    /// The result is too large.
     #[error(
         "the result is over {JSON_BYTES_MAX} bytes of JSON, the most that one call may return; return it in pages"
     )]
     TooLarge,
-    /// It is not of the type that the component declares.
+    /// The result is not of the type that the component declares.
     #[error("the result is not of its declared type, `{expected}`")]
     Mismatch {
-        /// The WIT type, cut when it is long.
+        /// The WIT type, cut if it is long.
         expected: String,
     },
 }
 
-/// The values that a call filled in.
+/// Converts the values that a call returned.
 pub(super) fn results(
     shape: Option<&Shape>,
     results: Vec<Val>,
@@ -53,7 +53,7 @@ pub(super) fn results(
     }
 }
 
-/// Bytes that any float's text fits in.
+/// The longest text of a float, in bytes.
 const FLOAT_BYTES: usize = "-2.2250738585072014e-308".len();
 
 struct Lifting {
@@ -62,7 +62,7 @@ struct Lifting {
 }
 
 impl Lifting {
-    /// Counts text before it is made. Strings, integers and structure are exact, floats at their longest.
+    /// Counts the bytes of JSON text before it is made: exactly, except that each float counts as the longest one.
     fn spend(&mut self, bytes: usize) -> Result<(), BadResult> {
         self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or(BadResult::TooLarge)?;
         Ok(())
@@ -123,12 +123,12 @@ impl Lifting {
         &mut self,
         elements: impl ExactSizeIterator<Item = (&'a Shape, Val)>,
     ) -> Result<Value, BadResult> {
-        // Brackets, and a comma for each but the last.
+        // The brackets, and a comma after each element but the last.
         self.spend(elements.len().max(1).saturating_add(1))?;
         elements.map(|(shape, val)| self.value(shape, val)).collect::<Result<_, _>>().map(Value::Array)
     }
 
-    /// A member's key with its quotes, colon and comma.
+    /// A member's key, counted with its quotes, colon and comma.
     fn key(&mut self, key: &str) -> Result<String, BadResult> {
         self.spend(key.len().saturating_add("\"\":,".len()))?;
         Ok(key.to_owned())
@@ -207,7 +207,7 @@ fn mismatch(shape: &Shape) -> BadResult {
     BadResult::Mismatch { expected: shape.wit() }
 }
 
-/// Bytes of a string as JSON, quotes and escapes included.
+/// The length of a string as JSON in bytes, including quotes and escapes.
 fn text_len(text: &str) -> usize {
     let escapes = text.bytes().map(|byte| match byte {
         // wire: RFC 8259, section 7
@@ -219,7 +219,7 @@ fn text_len(text: &str) -> usize {
     escapes.fold(text.len().saturating_add("\"\"".len()), usize::saturating_add)
 }
 
-/// A value's JSON and the bytes counted for it.
+/// A value's JSON, and the bytes that lifting counted for it.
 #[cfg(test)]
 pub(super) fn counted(shape: &Shape, val: Val) -> (Value, usize) {
     let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, integers: Integers::Numbers };

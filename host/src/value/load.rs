@@ -1,11 +1,11 @@
-//! Reading a function's types from its component, once, and refusing by name what JSON cannot carry.
+//! Reads a function's types from its component, and refuses by name a function whose types JSON cannot carry.
 
 use super::name::camel;
 use super::{Case, Field, Flag, Int, Shape};
 use palisade_guard::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
 use wasmtime::component::types::{self, Type};
 
-/// A function that cannot be called with JSON, and what to do about it.
+/// A function that cannot be called with JSON; the sentence says what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("function `{function}` of `{interface}` {problem}")]
 pub struct Unmappable {
@@ -49,9 +49,9 @@ fn signature(ty: &types::ComponentFunc) -> Result<Read, String> {
 
 /// Why a type has no shape.
 enum Why {
-    /// It is or holds a type of this kind.
+    /// It is or contains a type of this kind; the second text says what to use instead.
     Kind(&'static str, &'static str),
-    /// Two of its names are one in JSON.
+    /// Two of its names have the same key in JSON.
     Clash(String, String, String),
     Deep,
     Large,
@@ -88,7 +88,7 @@ const ERROR_CONTEXT: Why = Why::Kind("an error-context", "pass a string or a var
 const UNSETTLED: Why = Why::Kind("a map or fixed-length list", "pass a list");
 
 struct Reader {
-    /// Types that may still be read.
+    /// How many more types may be read.
     left: usize,
 }
 
@@ -177,7 +177,7 @@ impl Reader {
     }
 }
 
-/// Refuses names that only WIT tells apart, such as `a-1` and `a1`.
+/// Refuses names that differ in WIT and have the same key in JSON, such as `a-1` and `a1`.
 fn distinct<'a>(names: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), Why> {
     let mut by_key = std::collections::HashMap::new();
     for (name, key) in names {

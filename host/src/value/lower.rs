@@ -1,4 +1,4 @@
-//! JSON to component values: the caller's side. Strict, and precise about where and why.
+//! Lowering: a caller's JSON to component values. It is strict, and its errors say where and why.
 
 use super::refusal::{BadArgument, Refused, absent, found, mismatch, refuse, unknown};
 use super::shape::record;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 use wasmtime::component::Val;
 
-/// Named arguments in the order of the parameters.
+/// Converts named arguments to values in the order of the parameters.
 pub(super) fn arguments(parameters: &[Field], json: Value) -> Result<Vec<Val>, BadArgument> {
     let ty = Parameters(parameters);
     let lowered = match json {
@@ -32,9 +32,9 @@ impl fmt::Display for Parameters<'_> {
 }
 
 struct Lowering {
-    /// Values that may still be made. An empty object can be a record of a thousand absent options.
+    /// How many more values may be made. Even an empty object can become a record of a thousand absent options.
     values_left: usize,
-    /// Bytes of `list<u8>` that may still come.
+    /// How many more bytes of `list<u8>` are accepted.
     binary_left: usize,
 }
 
@@ -117,7 +117,7 @@ impl Lowering {
             };
             vals.push(keep(field, val));
         }
-        // First the unknown key: it may well be the missing one misspelt.
+        // Report an unknown key first: it is often the missing one, misspelt.
         if let Some(key) = members.keys().next() {
             return Err(unknown(ty, "key", key, fields.iter().map(|field| &*field.key)));
         }
@@ -132,7 +132,7 @@ impl Lowering {
             let rule = format!("at most {JSON_BINARY_BYTES_MAX} bytes in one call's arguments together");
             refuse(shape, Some(rule), format!("a string of {} characters", text.len()))
         };
-        // Before decoding, so that a refusal costs nothing: three bytes need four characters, less the padding.
+        // Checked before decoding, so that a refusal costs nothing. Four characters make three bytes, less the padding.
         if base64::decoded_len_estimate(text.len()).saturating_sub(2) > self.binary_left {
             return Err(too_many());
         }
@@ -191,7 +191,7 @@ impl Lowering {
         let payload = match (shape, json) {
             (None, None) => return Ok(None),
             (Some(shape), Some(json)) => self.value(shape, json),
-            // JavaScript leaves out a key whose value is undefined, which is how it has `none`.
+            // JavaScript represents `none` as `undefined`, and its JSON omits a key whose value is `undefined`.
             (Some(Shape::Option(_)), None) => Ok(Val::Option(None)),
             (Some(shape), None) => Err(absent(shape)),
             (None, Some(json)) => {
@@ -202,7 +202,7 @@ impl Lowering {
     }
 }
 
-/// The `tag` and the `val` of an object that has no other keys.
+/// The `tag` and the `val` of an object. Any other key is an error.
 fn tagged(shape: &Shape, mut members: Map<String, Value>) -> Result<(String, Option<Value>), Refused> {
     let tag = members.remove("tag");
     let val = members.remove("val");

@@ -1,8 +1,8 @@
-//! Names: WIT's kebab-case and JSON's lowerCamelCase, and what a misspelt one was meant to be.
+//! Names: WIT's kebab-case to JSON's lowerCamelCase, and suggestions for misspelt names.
 
 use palisade_guard::limits::QUOTED_CHARS_MAX;
 
-/// The JSON key of a WIT name: `page-size` is `pageSize`, and an acronym such as `HTTP-status` is `httpStatus`.
+/// The JSON key of a WIT name: `page-size` becomes `pageSize`, and `HTTP-status`, with an acronym, becomes `httpStatus`.
 pub(super) fn camel(kebab: &str) -> Box<str> {
     let mut key = String::with_capacity(kebab.len());
     for (i, word) in kebab.split('-').enumerate() {
@@ -13,9 +13,9 @@ pub(super) fn camel(kebab: &str) -> Box<str> {
     key.into()
 }
 
-/// The known name that a caller most likely meant, if one is close.
+/// The known name that is closest to a wrong one, if any is close enough.
 pub(super) fn closest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // The comparison takes time in proportion to both lengths, and the caller chose one of them.
+    // The comparison takes time proportional to both lengths, and the caller controls one of them.
     if wrong.len() > QUOTED_CHARS_MAX {
         return None;
     }
@@ -28,7 +28,7 @@ pub(super) fn closest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> 
         .map(|(_, name)| name)
 }
 
-/// A name without what differs between kebab-case, `snake_case` and camelCase.
+/// A name in lower case and without hyphens and underscores, so that kebab-case, `snake_case` and camelCase are equal.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect()
 }

@@ -1,22 +1,21 @@
-//! Numbers, both ways: ranges of integers, and floats whose every bit survives.
+//! Numbers in both directions: integers within their range, and floats without loss of a bit.
 
 use super::Int;
 use palisade_guard::limits::JSON_INTEGER_MAX;
 use serde_json::{Number, Value};
 use wasmtime::component::Val;
 
-/// How 64-bit integers (`s64`, `u64`) are written in a result: all of them in one form, whatever their value.
+/// How 64-bit integers (`s64`, `u64`) are written in a result. All of them have the same form, whatever their value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Integers {
     /// As JSON numbers, with all their digits.
     #[default]
     Numbers,
-    /// As strings of decimal digits, for readers whose numbers are floats, such as JavaScript's: those lose digits above
-    /// 2^53.
+    /// As strings of decimal digits, for languages whose numbers are floats, such as JavaScript: these lose digits above 2^53.
     Strings,
 }
 
-/// Longest decimal text of a 64-bit integer, sign included: also a bound on what is parsed.
+/// The longest decimal text of a 64-bit integer, with its sign. Longer text is not parsed.
 const INTEGER_CHARS: usize = "-9223372036854775808".len();
 
 impl Int {
@@ -34,7 +33,7 @@ impl Int {
         }
     }
 
-    /// Whether JSON numbers alone cannot carry it.
+    /// Whether the type has 64 bits. As a float, such an integer can lose digits.
     pub const fn is_wide(self) -> bool {
         matches!(self, Int::S64 | Int::U64)
     }
@@ -53,7 +52,7 @@ impl Int {
         }
     }
 
-    /// The component value of an integer in range.
+    /// The component value of a JSON integer; `None` if it is out of range.
     pub(super) fn lower(self, json: &Value) -> Option<Val> {
         let n = match json {
             Value::Number(number) => integer(number)?,
@@ -88,7 +87,7 @@ impl Int {
     }
 }
 
-/// The integer that a JSON number is. `1.0` and `1e2` are integers, too, up to where floats are exact.
+/// The integer value of a JSON number. `1.0` and `1e2` count as integers as long as floats are exact.
 fn integer(number: &Number) -> Option<i128> {
     if let Some(n) = number.as_i128() {
         return Some(n);
@@ -100,7 +99,8 @@ fn integer(number: &Number) -> Option<i128> {
     exact.then_some(float as i128)
 }
 
-/// An integer in the one text it has: no plus sign, leading zero or space, so that equal numbers are equal strings.
+/// Parses an integer in its canonical text, without plus sign, leading zero or space, so that equal numbers are equal
+/// strings.
 fn canonical(text: &str) -> Option<i128> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -116,18 +116,18 @@ pub(super) fn integer_json(n: i128, is_string: bool) -> Value {
     if is_string {
         return Value::String(n.to_string());
     }
-    // Every integer type of a component fits one of these.
+    // Every integer type of a component fits one of the two.
     u64::try_from(n).map_or_else(|_| i64::try_from(n).map_or(Value::Null, Value::from), Value::from)
 }
 
-/// Bytes of an integer's text.
+/// The length of an integer's JSON in bytes.
 pub(super) fn integer_len(n: i128, is_string: bool) -> usize {
     let quotes = if is_string { 2 } else { 0 };
     let digits = n.unsigned_abs().checked_ilog10().unwrap_or(0).saturating_add(1);
     usize::from(n < 0).saturating_add(quotes).saturating_add(digits as usize)
 }
 
-/// A float from JSON: any finite number, rounded to the nearest, or the name of one that JSON has no number for.
+/// A float from JSON: a number, rounded to the nearest float, or the name of a value that JSON has no number for.
 pub(super) fn double(json: &Value) -> Option<f64> {
     match json {
         Value::Number(number) => number.as_f64(),
@@ -136,7 +136,7 @@ pub(super) fn double(json: &Value) -> Option<f64> {
     }
 }
 
-/// The same for single precision. A number beyond its range is `None`, not infinity.
+/// A single-precision float from JSON. A number beyond its range gives `None`, not infinity.
 pub(super) fn single(json: &Value) -> Option<f32> {
     let double = double(json)?;
     #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest; an overflow is checked below")]
@@ -170,13 +170,13 @@ pub(super) fn double_json(float: f64) -> Value {
     )
 }
 
-/// A single-precision float as JSON: the double whose shortest text is the float's own, `0.1` and not
+/// A single-precision float as JSON: the double with the float's own shortest text, such as `0.1` and not
 /// `0.10000000149011612`.
 pub(super) fn single_json(float: f32) -> Value {
     let exact = f64::from(float);
     let short = format!("{float:e}").parse().unwrap_or(exact);
-    // Rounding twice, to a double and then back, could miss; then the long text is the right one.
-    #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest, as the way back will")]
+    // Rounding to a double and back could give another float. If it does, the long text is used.
+    #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest, as reading it back does")]
     let survives = (short as f32).to_bits() == float.to_bits();
     double_json(if survives { short } else { exact })
 }

@@ -1,7 +1,7 @@
-//! What a caller reads when an argument does not fit: where, what was expected, what was there.
+//! The error for an argument that does not fit: where it is, what was expected, and what was found.
 //!
-//! The expected type is the plugin's and the rest the caller's own, so that a refusal tells nobody anything new. Text of
-//! the caller is quoted with its control characters escaped, and cut.
+//! It contains the plugin's declared type and parts of the caller's own arguments, so it reveals nothing that the caller may
+//! not know. The caller's text is quoted with its control characters escaped, and cut.
 
 use super::name::closest;
 use super::shape::short;
@@ -14,13 +14,13 @@ use std::fmt;
 /// Arguments that do not fit the function's parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadArgument {
-    /// Where: a path such as `$.filter.tags[2]`, in which `$` is the whole.
+    /// The place: a path such as `$.filter.tags[2]`, where `$` is the arguments object.
     pub path: String,
-    /// The WIT type that was expected there, cut when it is long.
+    /// The WIT type that was expected there, cut if it is long.
     pub expected: String,
-    /// What JSON must be to fit it, where the type alone does not say.
+    /// The JSON form of the type, if the type's name alone does not say it.
     pub rule: Option<String>,
-    /// What was there instead.
+    /// What was found instead.
     pub found: String,
 }
 
@@ -42,11 +42,11 @@ impl From<NotJson> for BadArgument {
     }
 }
 
-/// A refusal on its way out of a value's recursion. Boxed, as every level returns it.
+/// An error on its way up the recursion over a value. It is boxed, because every level returns it.
 pub(super) struct Refused(Box<BadArgument>);
 
 impl Refused {
-    /// The path grows from its end while the recursion unwinds: a value that fits pays nothing for it.
+    /// Adds a step at the front of the path. The path is built while the recursion unwinds, so a value that fits costs nothing.
     pub(super) fn at(mut self, step: &str) -> Self {
         self.0.path.insert_str(0, step);
         self
@@ -69,7 +69,7 @@ pub(super) fn absent(shape: &Shape) -> Refused {
     refuse(shape, rule(shape), "nothing: the key is missing".into())
 }
 
-/// A name that the type does not have, and the one that was probably meant.
+/// The error for a name that the type does not have, with a suggestion.
 pub(super) fn unknown<'a>(
     ty: &dyn fmt::Display,
     what: &str,
@@ -85,7 +85,7 @@ pub(super) fn unknown<'a>(
     refuse(ty, None, found)
 }
 
-/// A JSON value in few words.
+/// A short description of a JSON value.
 pub(super) fn found(json: &Value) -> String {
     match json {
         Value::Null => "null".into(),
@@ -97,7 +97,7 @@ pub(super) fn found(json: &Value) -> String {
     }
 }
 
-/// What JSON must be to fit a type, where its name does not say.
+/// The JSON form of a type, if the type's name does not say it.
 fn rule(shape: &Shape) -> Option<String> {
     let fixed = match shape {
         Shape::Bool | Shape::String => return None,

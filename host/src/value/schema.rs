@@ -1,5 +1,5 @@
-//! JSON Schema (draft 2020-12, as `OpenAPI` 3.1 has it) of a type's JSON form. Whatever fits a schema here is of the form
-//! that lowering takes, but for texts that no schema can check: base64, and the largest digits of 64-bit integers.
+//! JSON Schema (draft 2020-12, which `OpenAPI` 3.1 uses) of a type's JSON form. JSON that fits the schema is accepted by
+//! lowering, except for what a schema cannot check: base64 text, and strings of digits beyond the range of 64-bit integers.
 
 use super::{Case, Field, Flag, Int, Shape};
 use serde_json::{Map, Value, json};
@@ -37,7 +37,7 @@ impl Shape {
     }
 }
 
-/// An object with these fields and no others; those that are options may be absent.
+/// An object with these fields and no others. Fields of an `option` type may be absent.
 pub(super) fn record(fields: &[Field]) -> Value {
     let properties: Map<_, _> =
         fields.iter().map(|field| (field.key.to_string(), field.shape.schema())).collect();
@@ -54,7 +54,7 @@ pub(super) fn record(fields: &[Field]) -> Value {
     })
 }
 
-/// What may be absent: `null` stands for no payload.
+/// The schema of a payload, or of `null` if there is none.
 pub(super) fn payload(shape: Option<&Shape>) -> Value {
     shape.map_or_else(null, Shape::schema)
 }

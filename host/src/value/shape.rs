@@ -1,9 +1,9 @@
-//! A type of the component model as far as JSON can carry it, and its text.
+//! The component model's types that have a JSON form, and their text in WIT.
 
 use palisade_guard::limits::TYPE_TEXT_BYTES_MAX;
 use std::fmt::{self, Write};
 
-/// A type that has a JSON form. At most [`JSON_DEPTH_MAX`](palisade_guard::limits::JSON_DEPTH_MAX) levels deep, so that
+/// A type that has a JSON form. It is at most [`JSON_DEPTH_MAX`](palisade_guard::limits::JSON_DEPTH_MAX) levels deep, so
 /// recursion over it is bounded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
@@ -60,9 +60,9 @@ pub enum Int {
 /// A field of a record or a parameter of a function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// The name as WIT writes it.
+    /// The name in WIT.
     pub name: Box<str>,
-    /// The name as JSON writes it: lowerCamelCase.
+    /// The name in JSON, in lowerCamelCase.
     pub key: Box<str>,
     /// Its type.
     pub shape: Shape,
@@ -71,9 +71,9 @@ pub struct Field {
 /// One of a set of flags.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flag {
-    /// The name as WIT writes it.
+    /// The name in WIT.
     pub name: Box<str>,
-    /// The name as JSON writes it: lowerCamelCase.
+    /// The name in JSON, in lowerCamelCase.
     pub key: Box<str>,
 }
 
@@ -87,7 +87,7 @@ pub struct Case {
 }
 
 impl Shape {
-    /// Whether it is a float, or one is in it.
+    /// Whether the type is or contains a float.
     pub fn has_floats(&self) -> bool {
         match self {
             Self::F32 | Self::F64 => true,
@@ -106,17 +106,17 @@ impl Shape {
         }
     }
 
-    /// The type as WIT writes it, cut after [`TYPE_TEXT_BYTES_MAX`] bytes. Records, variants, enums and flags are spelled
-    /// out, as a component does not keep their names. `Display` gives the whole text.
+    /// The type's text in WIT, cut after [`TYPE_TEXT_BYTES_MAX`] bytes. Records, variants, enums and flags are spelled out,
+    /// because a component does not keep their names. `Display` writes the whole text.
     pub fn wit(&self) -> String {
         short(self)
     }
 }
 
-/// The text of anything that is displayed as a type, cut after [`TYPE_TEXT_BYTES_MAX`] bytes.
+/// The text of a type, cut after [`TYPE_TEXT_BYTES_MAX`] bytes.
 pub(super) fn short(ty: &dyn fmt::Display) -> String {
     let mut text = Capped(String::new());
-    // A type too long to be written ends its own recursion with an error.
+    // Over the limit the writer returns an error, which ends the recursion over the type.
     if write!(text, "{ty}").is_err() {
         text.0.push('…');
     }
@@ -169,7 +169,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A record's text. A function's parameters are displayed as one, too.
+/// The text of a record. A function's parameters are shown as a record, too.
 pub(super) fn record(f: &mut fmt::Formatter<'_>, fields: &[Field]) -> fmt::Result {
     braced(f, "record", fields, |f, field| write!(f, "{}: {}", field.name, field.shape))
 }

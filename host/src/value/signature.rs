@@ -1,4 +1,4 @@
-//! What a function takes and gives, and the two directions of a call.
+//! The types of a function's parameters and result, and the conversions for a call.
 
 use super::lift::{self, BadResult, Returned};
 use super::load::{self, Unmappable};
@@ -17,8 +17,8 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Reads a function's types. The names of interface and function are for the refusal, which says what cannot be
-    /// JSON and what to do about it.
+    /// Reads a function's types. The error contains the names of the interface and the function, and says which type has no
+    /// JSON form and what to do about it.
     pub fn of(interface: &str, function: &str, ty: &types::ComponentFunc) -> Result<Self, Unmappable> {
         let (parameters, result) = load::read(interface, function, ty)?;
         Ok(Self { parameters, result })
@@ -29,24 +29,24 @@ impl Signature {
         Self { parameters, result }
     }
 
-    /// How many values a call of the function fills in: 0 or 1.
+    /// How many values a call of the function returns: 0 or 1.
     pub fn results_len(&self) -> usize {
         usize::from(self.result.is_some())
     }
 
-    /// Whether a parameter or the result has a float in it.
+    /// Whether a parameter or the result is or contains a float.
     pub fn has_floats(&self) -> bool {
         let parameters = self.parameters.iter().map(|field| &field.shape);
         parameters.chain(&self.result).any(Shape::has_floats)
     }
 
-    /// Turns a JSON object of named arguments, such as `{"limit": 10}`, into the values to call the function with.
-    /// A key may be absent where the parameter is an `option`.
+    /// Converts a JSON object of named arguments, such as `{"limit": 10}`, to the values to call the function with. The key
+    /// of a parameter may be absent if its type is an `option`.
     pub fn lower(&self, arguments: Value) -> Result<Vec<Val>, BadArgument> {
         lower::arguments(&self.parameters, arguments)
     }
 
-    /// Turns what the function returned into JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes.
+    /// Converts what the function returned to JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes.
     pub fn lift(&self, results: Vec<Val>, integers: Integers) -> Result<Returned, BadResult> {
         lift::results(self.result.as_ref(), results, integers)
     }
@@ -56,8 +56,7 @@ impl Signature {
         schema::record(&self.parameters)
     }
 
-    /// JSON Schema of [`Returned::Ok`]: the `ok` side if the function returns a `result`. Only `null` fits a function
-    /// that returns nothing.
+    /// JSON Schema of [`Returned::Ok`]: the `ok` side if the function returns a `result`, and `null` if it returns nothing.
     pub fn result_schema(&self) -> Value {
         match &self.result {
             Some(Shape::Result { ok, .. }) => schema::payload(ok.as_deref()),
@@ -74,7 +73,7 @@ impl Signature {
     }
 }
 
-/// The function's type as WIT writes it, in full.
+/// The function's type in WIT, in full.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("func(")?;

@@ -26,7 +26,7 @@ use palisade_store::postgres::text::Bound as Arguments;
 use postgres_types::{ToSql, Type};
 use wasmtime::component::{Resource, ResourceTable};
 
-/// The plugin's tables, and the transaction that it is in.
+/// The plugin's tables, and the invocation's transaction.
 struct View<'a> {
     catalogue: &'a Catalogue,
     role: &'a str,
@@ -60,7 +60,7 @@ impl wit::Host for View<'_> {
         let parameters = bound.parameters();
         let sql = sql(&bound, &parameters, self.role);
         let reading = if is_small {
-            // It comes whole with the first fetch, so it needs no cursor.
+            // All rows fit the first fetch, so no cursor is needed.
             let answer = self.session.look_up(sql, self.ledger).await?;
             Reading { rows: answer.rows, cursor: None }
         } else {
@@ -155,7 +155,7 @@ impl write::Host for View<'_> {
 }
 
 impl View<'_> {
-    /// Runs a structured statement that writes; in a shared transaction, with the plugin's own rights.
+    /// Runs a structured statement that writes. In a shared transaction it runs with the plugin's own rights.
     async fn change(&mut self, statement: Statement<Value>) -> Result<write::Outcome, Refusal> {
         let bound = self.bind(statement)?;
         let parameters = bound.parameters();
@@ -165,7 +165,7 @@ impl View<'_> {
         Ok(write::Outcome { count: answer.affected, rows })
     }
 
-    /// Checks the values of a structured statement, and pays for them and for the statement.
+    /// Checks the values of a structured statement, and spends for the values and for the statement.
     fn bind(&mut self, statement: Statement<Value>) -> Result<Bound, Refusal> {
         let bound = statement.bind()?;
         self.ledger.spend(Limit::DbBytes, bound.wire_bytes())?;
@@ -179,12 +179,12 @@ impl View<'_> {
     }
 }
 
-/// What is sent of a structured statement: in a shared transaction, with the plugin's own rights.
+/// The SQL of a structured statement. In a shared transaction it runs with the plugin's own rights.
 fn sql<'a>(bound: &'a Bound, parameters: &'a [&'a (dyn ToSql + Sync)], role: &'a str) -> Sql<'a> {
     Sql { text: &bound.text, parameters, types: &bound.types, role: Some(role) }
 }
 
-/// Pays for the values of SQL text.
+/// Spends for the parameters of SQL text.
 fn spend(values: Vec<Parameter>, ledger: &mut Ledger) -> Result<Arguments, Refusal> {
     let bytes = values.iter().map(Parameter::wire_bytes).fold(0, u64::saturating_add);
     ledger.spend(Limit::DbBytes, bytes)?;

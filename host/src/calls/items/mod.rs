@@ -1,10 +1,11 @@
-//! Items through the host's own API: what a caller does over HTTP, with every tap in its place.
+//! Items through the host's own API, as the server exposes them over HTTP, with every tap in its place.
 //!
-//! A read asks access, then view. A write asks access, then presave, writes, tells changed, commits, and shows the result
-//! through view. The write and its presave and changed taps are one serializable transaction: all of it happens or
-//! nothing does, and when it loses a race all of it runs again.
+//! A read runs the access taps, then the view taps. A write runs the access taps, then the presave taps, writes, runs the
+//! changed taps, commits, and returns the item through the view taps. The write and its presave and changed taps are one
+//! serializable transaction: all of it happens or none of it, and all of it runs again if it loses a race. Who may see and
+//! change an item without a tap's say is in [`crate::request::content`]. Tests: `tests/item.rs`, `tests/taps.rs`.
 
-mod unit;
+mod work;
 
 use crate::calls::tap::{self, Verdict};
 use crate::calls::transaction::{Ran, SharedTransaction, Unit, transact};
@@ -23,19 +24,19 @@ use palisade_guard::request_context::RequestId;
 use palisade_store::postgres::session::Session;
 use std::borrow::BorrowMut;
 use std::sync::Arc;
-use unit::Work;
+use work::Work;
 
-/// One page, and where the next begins.
+/// One page of items, and where the next page begins.
 #[derive(Debug)]
 pub struct Page {
     /// The items that the caller may see.
     pub items: Vec<Item>,
-    /// Give this as `after` for the next page; `None` at the end.
+    /// Pass this as `after` to get the next page; `None` on the last page.
     pub next: Option<uuid::Uuid>,
 }
 
-/// Items as one caller may see and change them, through every tap: made by [`Host::items`](crate::Host::items). Each
-/// operation is a request of its own, under one id.
+/// Items as one caller may see and change them, through every tap. [`Host::items`](crate::Host::items) makes it. Each
+/// operation is a separate request; a clone's operations share the request id.
 #[derive(Clone)]
 pub struct Items<'a> {
     runtime: &'a Runtime,
@@ -48,7 +49,7 @@ impl<'a> Items<'a> {
         Self { runtime, caller, request: RequestId::random() }
     }
 
-    /// Under this request id, which plugins see and which their log records carry. Unless given, it is random.
+    /// The request's id, which plugins see and which their log records carry. Default: a random id.
     pub fn request(mut self, id: RequestId) -> Self {
         self.request = id;
         self
@@ -74,24 +75,24 @@ impl<'a> Items<'a> {
         self.written(Write::Patch(ItemId::parse(id)?, patch)).await
     }
 
-    /// Deletes an item through every tap; only at this revision, where one is given.
+    /// Deletes an item through every tap. If a revision is given, deletes it only at that revision.
     pub async fn delete(self, id: &str, revision: Option<u32>) -> Result<(), CallError> {
         self.begin().write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
     }
 
     async fn written(self, write: Write) -> Result<Item, CallError> {
         let written = self.begin().write(&write).await?;
-        written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a write left no item")))
+        written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a create or patch left no item")))
     }
 
-    fn begin(&self) -> Dealing<'a> {
+    fn begin(&self) -> ItemRequest<'a> {
         let request = Arc::new(Request::new(self.request.clone(), self.caller.clone()));
         let setting = Setting::new(request, Kind::Mutation, &Limits::default());
-        Dealing { runtime: self.runtime, plugins: self.runtime.registry.current(), setting }
+        ItemRequest { runtime: self.runtime, plugins: self.runtime.registry.current(), setting }
     }
 }
 
-/// A change to write.
+/// A write that a caller asks for.
 #[derive(Clone, Debug)]
 enum Write {
     Create(Draft),
@@ -99,20 +100,20 @@ enum Write {
     Delete(ItemId, Option<u32>),
 }
 
-/// What a write did.
+/// What a write left.
 enum Written {
     Item(Item),
     Deleted,
 }
 
-/// One request's dealings with items.
-struct Dealing<'a> {
+/// One request for items, with the plugins that were current when it began.
+struct ItemRequest<'a> {
     runtime: &'a Runtime,
     plugins: Arc<Current>,
     setting: Setting,
 }
 
-impl Dealing<'_> {
+impl ItemRequest<'_> {
     /// One item, as the caller may see it.
     async fn get(&self, id: ItemId) -> Result<Item, CallError> {
         let mut work = self.work(self.runtime.database.session(Kind::Query));
@@ -141,16 +142,16 @@ impl Dealing<'_> {
         Ok(Page { items, next })
     }
 
-    /// Writes; the item as the caller may see it, or `None` when it is deleted.
+    /// Writes, and returns the item as the caller may see it, or `None` if it is deleted.
     async fn write(&self, write: &Write) -> Result<Option<Item>, CallError> {
-        let written = transact(&self.setting, Writing { dealing: self, write }).await?;
+        let written = transact(&self.setting, WriteUnit { request: self, write }).await?;
         match written {
             Written::Item(item) => self.written(item).await.map(Some),
             Written::Deleted => Ok(None),
         }
     }
 
-    /// Runs the whole write once, up to and without the commit.
+    /// Runs the whole write once, without the commit.
     async fn attempt(
         &self,
         write: &Write,
@@ -158,7 +159,7 @@ impl Dealing<'_> {
     ) -> Result<Written, CallError> {
         let mut work = self.work(transaction.session()?);
         let (before, draft) = self.plan(write, &mut work).await?;
-        let paid = work.into_parts();
+        let carried = work.into_parts();
         let draft = match draft {
             None => None,
             Some(draft) => {
@@ -168,7 +169,7 @@ impl Dealing<'_> {
                 Some(presaved.await?)
             }
         };
-        let mut work = self.work(transaction.session()?).with(paid);
+        let mut work = self.work(transaction.session()?).with(carried);
         let change = self.store(&mut work, before, draft).await?;
         let taps = self.plugins.changed();
         tap::changed(self.runtime, taps, &self.setting, transaction, &change.to_wit()).await?;
@@ -180,7 +181,7 @@ impl Dealing<'_> {
         Work::new(&self.runtime.backends, &self.setting, session)
     }
 
-    /// Finds the item, asks whether the caller may change it, and makes the draft; no draft deletes.
+    /// Finds the item, checks that the caller may change it, and makes the draft. `None` for the draft means to delete.
     async fn plan(
         &self,
         write: &Write,
@@ -226,11 +227,14 @@ impl Dealing<'_> {
                 content.items.delete(&mut content.at, &before).await?;
                 Changed::Deleted(before)
             }
-            (None, None) => return Err(CallError::internal(anyhow::anyhow!("a write of nothing"))),
+            (None, None) => {
+                return Err(CallError::internal(anyhow::anyhow!("a write has neither an item nor a draft")));
+            }
         })
     }
 
-    /// An item that the caller may see, before anything is said about changing it.
+    /// An item that the caller may see. It is checked before the change itself, so that a refusal does not reveal that an
+    /// unseen item exists.
     async fn visible(
         &self,
         id: ItemId,
@@ -248,7 +252,7 @@ impl Dealing<'_> {
         }
     }
 
-    /// The host's own rule: published, one's own, or of a type that one edits.
+    /// The host's own rule: the item is published, the caller's own, or of a type that the caller may edit.
     async fn sees(&self, item: &Item) -> Result<bool, Refusal> {
         self.setting.request.sees(item, &*self.runtime.backends.users).await
     }
@@ -267,7 +271,7 @@ impl Dealing<'_> {
         }
     }
 
-    /// An item of a page: one whose view fails is not shown, and takes no other with it.
+    /// An item of a page. If its view tap fails, the page leaves out this item and keeps the others.
     async fn shown(&self, item: Item) -> Result<Option<Item>, CallError> {
         match self.show(item).await {
             Ok(item) => Ok(Some(item)),
@@ -279,7 +283,7 @@ impl Dealing<'_> {
         }
     }
 
-    /// A written item. It is committed: when its view fails, the caller hears of the write and sees no fields.
+    /// A written item. It is committed, so if its view tap fails, the caller gets the item without its fields.
     async fn written(&self, item: Item) -> Result<Item, CallError> {
         let bare = Item { fields: Fields::empty(), ..item.clone() };
         match self.show(item).await {
@@ -297,28 +301,28 @@ impl Dealing<'_> {
 }
 
 /// One write as a unit of work.
-struct Writing<'a> {
-    dealing: &'a Dealing<'a>,
+struct WriteUnit<'a> {
+    request: &'a ItemRequest<'a>,
     write: &'a Write,
 }
 
-impl Unit for Writing<'_> {
+impl Unit for WriteUnit<'_> {
     type Output = Written;
 
     fn lost_race(&self) {
-        self.dealing.runtime.metrics.item_write_lost_race();
+        self.request.runtime.metrics.item_write_lost_race();
     }
 
     async fn run(&mut self) -> Ran<Written> {
-        let Self { dealing, write } = self;
-        let session = dealing.runtime.database.session(Kind::Mutation);
+        let Self { request, write } = self;
+        let session = request.runtime.database.session(Kind::Mutation);
         let mut transaction = SharedTransaction::new(session);
-        let written = dealing.attempt(write, &mut transaction).await;
+        let written = request.attempt(write, &mut transaction).await;
         transaction.ran(written)
     }
 }
 
-/// A change that is written.
+/// A change that is written and not yet committed.
 enum Changed {
     Created(Item),
     Updated(Item, Item),
@@ -344,7 +348,7 @@ impl Changed {
     }
 }
 
-/// The item that a draft would become: what access taps are shown.
+/// The item that a draft would become. The access taps of a create get it.
 fn unwritten(draft: &Draft, setting: &Setting) -> Item {
     let now = setting.clock.now();
     Item {

@@ -1,7 +1,7 @@
 //! The difference between what a manifest names and what a component exports, as a diff of the world's WIT.
 //!
-//! `-` is named and not exported, `+` exported and not named. What both have is left out: the lines that are shown are the
-//! ones to change. Sorted by name, and bounded: a component can export as much as it likes.
+//! `-` is named and not exported, `+` is exported and not named. What both have is left out, so every line shown is one to
+//! change. The diff is sorted by name and bounded, because a component can export any number of interfaces.
 
 use super::TAPS;
 use palisade_guard::kind::PACKAGE;
@@ -10,14 +10,14 @@ use palisade_guard::manifest::Manifest;
 use std::collections::BTreeSet;
 use wasmtime::component::types::{self, ComponentItem};
 
-/// What a manifest names: interfaces with a kind, and taps.
+/// The interfaces and taps that a manifest names.
 pub(super) fn named(manifest: &Manifest) -> BTreeSet<String> {
     let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps));
     let taps = taps.map(|(tap, ..)| format!("{PACKAGE}/{tap}"));
     manifest.exports.keys().cloned().chain(taps).collect()
 }
 
-/// What a component exports, without versions.
+/// The interfaces and functions that a component exports, without versions.
 pub(super) fn exported(component: &types::Component, engine: &wasmtime::Engine) -> BTreeSet<String> {
     let exports = component.exports(engine).filter(|(_, item)| {
         matches!(item.ty, ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_))
@@ -25,7 +25,7 @@ pub(super) fn exported(component: &types::Component, engine: &wasmtime::Engine) 
     exports.map(|(name, _)| name.split('@').next().unwrap_or(name).to_owned()).collect()
 }
 
-/// The lines, each after a line break; nothing where there is no difference.
+/// The lines of the diff, each after a line break; empty if there is no difference.
 pub(super) fn difference(named: &BTreeSet<String>, exported: &BTreeSet<String>) -> String {
     let differing: BTreeSet<&String> = named.symmetric_difference(exported).collect();
     if differing.is_empty() {
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn difference_is_bounded_in_lines_and_in_their_length() {
+    fn difference_is_bounded_in_lines_and_in_line_length() {
         let many: BTreeSet<String> =
             (0..EXPORT_LINES_MAX + 3).map(|index| format!("a:b/c{index:03}")).collect();
         let text = difference(&set(&[]), &many);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn difference_shows_what_one_side_alone_has_sorted_by_name_and_nothing_else() {
+    fn difference_shows_only_what_one_side_lacks_sorted_by_name() {
         let text = difference(&set(&["a:b/both", "a:b/old", "a:b/z"]), &set(&["a:b/both", "a:b/new"]));
         let expected = "\npalisade.toml (-) and the component (+) differ:\n+ export a:b/new;\n- export a:b/old;\n- export a:b/z;";
         assert_eq!(text, expected);

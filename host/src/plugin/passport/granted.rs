@@ -1,8 +1,8 @@
-//! What a grant covers, function by function, and the line that is missing where it does not.
+//! Which grant covers each function, and the manifest line to add when none does.
 
 use palisade_guard::grant::{Grants, ItemPower, TableOperation, UserPower, VariablePower};
 
-/// Whether a grant covers a function; if not, the line that would.
+/// Checks that a grant covers a function. The error names the line to add.
 pub(super) fn explain(interface: &str, function: &str, grants: &Grants) -> Result<(), String> {
     let table = |operation: TableOperation| grants.db.tables.values().any(|table| table.allows(operation));
     let item = |power: ItemPower| grants.item.types.values().any(|powers| powers.contains(&power));
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn function_without_its_grant_is_refused_with_the_line_and_passes_with_it() {
+    fn function_without_a_grant_is_refused_with_the_line_that_grants_it() {
         for (interface, function, line) in [
             ("db", "select", "db = { tables = { TABLE = [\"select\"] } }"),
             ("db", "query", "db = { query = true }"),
@@ -63,7 +63,7 @@ mod tests {
             let refusal = explain(interface, function, &Grants::default()).unwrap_err();
             let names = format!("`{interface}.{function}` without a grant: add `{line}` to [grants]");
             assert!(refusal.contains(&names), "{refusal}");
-            // The line is a manifest's once the names are filled in, and covers this function and no other one's.
+            // With the names filled in, the line is valid in a manifest and covers this function and no other.
             let filled = line.replace("TABLE", "posts").replace("TYPE", "post").replace("HOST", "a.example");
             let grants: Grants = toml::from_str(&filled).unwrap();
             assert_eq!(explain(interface, function, &grants), Ok(()), "{filled}");

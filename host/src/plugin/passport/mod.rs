@@ -1,8 +1,9 @@
-//! The passport: what a plugin can really do, as imports × manifest × policy.
+//! The passport: what a plugin can actually do, computed from its imports, its manifest and the operator's policy.
 //!
-//! A component is loaded only when its passport explains everything: each import is of the contract (or closed WASI) and
-//! covered by a grant, each export has a kind or is a tap, and nothing is imported that no export's kind could use. Each
-//! refusal is a sentence that names the line to write.
+//! A component is loaded only if its passport explains all of it: each import belongs to the contract (or to closed WASI) and
+//! is covered by a grant, each export has a kind or is a tap, and every import can be used by the kind of some export. Each
+//! refusal is a sentence that names the line to write. The passport does not say how a call is checked: the guards do.
+//! Grants are in `granted.rs`, the diff of exports in `exports.rs`. Tests: `tests/load/`, `tests/kinds.rs`.
 
 mod exports;
 mod granted;
@@ -20,21 +21,21 @@ use wasmtime::component::types::{self, ComponentItem};
 pub struct Passport {
     /// Functions of the contract that the component imports, by interface.
     pub imports: BTreeMap<String, BTreeSet<String>>,
-    /// WASI interfaces that it imports; they lead nowhere.
+    /// WASI interfaces that the component imports. They are closed: they reach nothing outside the invocation.
     pub wasi: BTreeSet<String>,
-    /// Interfaces that callers can name, by full name, with their kinds.
+    /// Interfaces that callers can call, by full name, with their kinds.
     pub exports: BTreeMap<String, Kind>,
     /// Taps, with their kinds.
     pub taps: BTreeMap<String, Kind>,
-    /// What the database beneath it is.
+    /// The layers of defence that the database server provides.
     pub database: DatabaseLayers,
 }
 
-/// What the server beneath a plugin keeps from its login, whatever the host lets through.
+/// What the database server denies the plugin's login, even if a check of the host fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseLayers {
-    /// What it does not keep from it, a sentence each: attacks that succeeded when the plugin was loaded. None of them
-    /// reaches what belongs to others, or the plugin would not be loaded; the gate for SQL text stands before each.
+    /// Missing layers, one sentence each: attacks that succeeded when the plugin was loaded. None of them reaches other
+    /// plugins' data, because then the plugin would not be loaded. The gate for SQL text blocks each of them.
     pub missing: Vec<String>,
 }
 
@@ -49,7 +50,7 @@ const TAPS: &[TapRow] = &[
 ];
 
 impl Passport {
-    /// Explains a component, or says what cannot be explained.
+    /// Issues the passport of a component, or says what cannot be explained.
     pub(crate) fn issue(
         component: &types::Component,
         engine: &wasmtime::Engine,
@@ -70,12 +71,12 @@ impl Passport {
         Ok(passport)
     }
 
-    /// Every kind that some export runs as.
+    /// Every kind that an export or a tap has.
     pub fn kinds_in_use(&self) -> BTreeSet<Kind> {
         self.exports.values().chain(self.taps.values()).copied().collect()
     }
 
-    /// Who says that something of this plugin is of a kind, as the end of a sentence.
+    /// What declares that an export or tap of this plugin has a kind, as the end of a sentence.
     pub(crate) fn because(&self, kind: Kind) -> String {
         let of_kind = |all: &BTreeMap<String, Kind>| {
             let names = all.iter().filter(|(_, other)| **other == kind).map(|(name, _)| format!("`{name}`"));
@@ -129,8 +130,8 @@ impl Passport {
         if let Some(tap) = plain.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) {
             check_version(name)?;
             let row = TAPS.iter().find(|(known, ..)| *known == tap);
-            let (tap, kind, listed) =
-                row.ok_or_else(|| format!("it exports `{name}`, which is no tap of this host's contract"))?;
+            let (tap, kind, listed) = row
+                .ok_or_else(|| format!("it exports `{name}`, which is not a tap of this host's contract"))?;
             if !listed(&manifest.taps) {
                 let key = tap.trim_start_matches("tap-");
                 return Err(format!("it exports `{name}`: add `{key} = {{}}` to [taps] in palisade.toml"));
@@ -153,7 +154,7 @@ impl Passport {
                     if !name.starts_with(PACKAGE)
                         && items.all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
                     {
-                        // Types of its own, which several of its interfaces share: nothing to reach.
+                        // Only types, which the component's own interfaces share: nothing to reach.
                         continue;
                     }
                     let functions = instance
@@ -189,7 +190,7 @@ impl Passport {
         Ok(())
     }
 
-    /// Refuses an import that no export could ever use.
+    /// Refuses an import that no export's kind may use.
     fn kinds(&self) -> Result<(), String> {
         let highest = self.kinds_in_use().into_iter().max();
         let highest =
@@ -209,7 +210,7 @@ impl Passport {
     }
 }
 
-/// The contract's version must be one that this host speaks: the same first number that counts, and not a later one.
+/// Checks that a component's contract version matches `^VERSION`, where `VERSION` is this host's.
 fn check_version(name: &str) -> Result<(), String> {
     let version = name.split('@').nth(1).and_then(|version| semver::Version::parse(version).ok());
     let ours = semver::VersionReq::parse(&format!("^{VERSION}")).unwrap_or_default();
@@ -227,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kind_is_blamed_on_the_exports_that_have_it_and_without_one_on_the_taps() {
+    fn kind_is_explained_by_its_exports_or_without_any_by_its_taps() {
         let kinds =
             |rows: &[(&str, Kind)]| rows.iter().map(|&(name, kind)| (name.to_owned(), kind)).collect();
         let passport = Passport {

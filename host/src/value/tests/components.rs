@@ -1,4 +1,4 @@
-//! Real components: what is read from their types, what is refused, and values that go through one and come back.
+//! Real components: signatures read from their types, refusals, and values that pass through a component unchanged.
 
 use super::strategies::val;
 use crate::value::load::Unmappable;
@@ -23,7 +23,7 @@ fn imported(wat: &str) -> Result<Signature, Unmappable> {
 }
 
 #[test]
-fn a_function_that_json_cannot_carry_is_refused_by_name() {
+fn function_without_a_json_form_is_refused_by_name() {
     let end = "or keep the function out of the exported interface";
     for (wat, sentence) in [
         (
@@ -53,7 +53,7 @@ fn a_function_that_json_cannot_carry_is_refused_by_name() {
     }
 }
 
-/// A function whose parameter is a type of `levels` declarations, each of which refers to the one before.
+/// A function whose parameter is a type of `levels` declarations, each of which refers to the previous one.
 fn nested(levels: usize, each: impl Fn(usize) -> String) -> String {
     let declarations: Vec<_> = (1..levels).map(|i| format!("(type $t{i} {})", each(i - 1))).collect();
     let declarations = declarations.concat();
@@ -62,7 +62,7 @@ fn nested(levels: usize, each: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn types_are_read_at_their_limits_and_refused_over_them() {
+fn types_at_their_limits_are_read_and_over_them_refused() {
     let deep = |levels| imported(&nested(levels, |i| format!("(list $t{i})")));
     // The innermost level is the `u32` of the innermost list.
     assert!(
@@ -70,7 +70,7 @@ fn types_are_read_at_their_limits_and_refused_over_them() {
     );
     assert!(deep(JSON_DEPTH_MAX - 1).is_ok());
 
-    // 15 declarations that spell 49,151 types.
+    // 15 declarations that expand to 49,151 types.
     let bomb = imported(&nested(15, |i| format!("(tuple $t{i} $t{i})")));
     assert!(bomb.unwrap_err().to_string().contains("over 2000 types"));
 
@@ -100,7 +100,7 @@ const EVERYTHING: &str = r"
     }
 ";
 
-/// The arguments lie in memory in the same form as the result: the pointer to one is the pointer to the other.
+/// The arguments and the result have the same form in memory, so returning the argument's pointer returns the argument.
 const ECHO: &str = r#"(module
     (memory (export "memory") 16)
     (global $next (mut i32) (i32.const 16))
@@ -122,7 +122,7 @@ fn echo_component() -> Vec<u8> {
 }
 
 #[test]
-fn every_type_goes_through_a_real_component_and_comes_back() {
+fn every_type_passes_through_a_real_component_unchanged() {
     let engine = Engine::default();
     let component = Component::new(&engine, echo_component()).unwrap();
     let linker = Linker::<()>::new(&engine).instantiate_pre(&component).unwrap();

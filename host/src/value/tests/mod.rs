@@ -1,4 +1,4 @@
-//! Tests of the mapping: refusals first, then what survives both ways, then real components.
+//! Tests of the conversion: refusals first, then round trips, then real components.
 
 mod components;
 mod outcomes;
@@ -33,7 +33,7 @@ fn result(ok: Option<Shape>, err: Option<Shape>) -> Shape {
     Shape::Result { ok: ok.map(Into::into), err: err.map(Into::into) }
 }
 
-/// A function that takes one parameter `x` and returns it in a tuple, which keeps a `result` from being the outcome.
+/// A function that takes one parameter `x` and returns it in a tuple, so that a `result` is lifted as an ordinary value.
 fn echo(shape: Shape) -> Signature {
     Signature::from_shapes([field("x", shape.clone())].into(), Some(Shape::Tuple([shape].into())))
 }

@@ -1,4 +1,4 @@
-//! What a caller gets: the JSON form of results, its size, and the schemas that describe both ways.
+//! What a caller gets: the JSON form of results, their size, and the schemas of arguments and results.
 
 use super::{case, echo, field, flags, list, option, record, result, u32};
 use crate::value::lift::BadResult;
@@ -23,21 +23,21 @@ fn some(val: Val) -> Val {
 }
 
 #[test]
-fn a_result_over_the_limit_is_refused_and_one_at_it_is_not() {
-    // Not compared whole: a failure would print it all.
+fn result_over_the_limit_is_refused_and_one_at_it_is_not() {
+    // Not compared with `assert_eq!`: a failure would print the whole text.
     let too_large =
         |shape, val| returns(shape).lift(vec![val], Integers::Numbers) == Err(BadResult::TooLarge);
     let text = |len| Val::String("a".repeat(len));
     assert!(too_large(Shape::String, text(JSON_BYTES_MAX - 1)));
     assert!(!too_large(Shape::String, text(JSON_BYTES_MAX - 2)));
-    // Escapes make a small string a large text.
+    // Escapes make the JSON text much longer than the string.
     assert!(too_large(Shape::String, Val::String("\0".repeat(JSON_BYTES_MAX / 6 + 1))));
     assert!(too_large(Shape::Bytes, Val::List(vec![Val::U8(0); JSON_BYTES_MAX / 4 * 3])));
     assert!(too_large(list(list(u32())), Val::List(vec![Val::List(vec![]); JSON_BYTES_MAX / 3 + 1])));
 }
 
 #[test]
-fn a_value_of_another_type_is_refused() {
+fn value_of_another_type_is_refused() {
     for (shape, val) in [
         (Shape::Bool, Val::U8(1)),
         (u32(), Val::U64(1)),
@@ -56,7 +56,7 @@ fn a_value_of_another_type_is_refused() {
 }
 
 #[test]
-fn a_result_at_the_top_is_an_outcome() {
+fn result_of_a_function_is_returned_as_ok_or_err() {
     let both = returns(result(Some(u32()), Some(Shape::String)));
     let ok = Val::Result(Ok(Some(Val::U32(7).into())));
     let err = Val::Result(Err(Some(Val::String("no".into()).into())));
@@ -74,7 +74,7 @@ fn a_result_at_the_top_is_an_outcome() {
 
 #[test]
 #[expect(clippy::cast_possible_wrap, reason = "2^53 is far from the end")]
-fn values_have_the_form_that_javascript_sees() {
+fn values_have_the_form_that_javascript_uses() {
     let s64 = || Shape::Int(Int::S64);
     let (safe, string) = (JSON_INTEGER_MAX as i64, |text: &str| Val::String(text.into()));
     let variant = || Shape::Variant([case("an-id", Some(u32())), case("no-id", None)].into());
@@ -130,7 +130,7 @@ fn values_have_the_form_that_javascript_sees() {
 }
 
 #[test]
-fn integers_of_64_bits_are_all_strings_where_asked_and_others_never() {
+fn integers_of_64_bits_are_all_strings_on_request_and_others_never() {
     let ints = |ints: &[Int]| Shape::Tuple(ints.iter().copied().map(Shape::Int).collect());
     let shape = ints(&[Int::S64, Int::S64, Int::U64, Int::U64, Int::U32, Int::S8]);
     let vals = vec![
@@ -146,20 +146,20 @@ fn integers_of_64_bits_are_all_strings_where_asked_and_others_never() {
     let numbers = json!([0, i64::MIN, 7, u64::MAX, 4_294_967_295_u32, -1]);
     for (integers, json) in [(Integers::Strings, strings), (Integers::Numbers, numbers)] {
         assert_eq!(returns(shape.clone()).lift(tuple(), integers), Ok(Returned::Ok(json.clone())));
-        // Both forms are taken.
+        // Arguments may have both forms.
         assert_eq!(echo(shape.clone()).lower(json!({ "x": json })).unwrap(), tuple());
     }
 }
 
 #[test]
-fn text_that_is_not_json_is_a_bad_argument_as_a_whole() {
+fn text_that_is_not_json_is_a_bad_argument_at_the_root() {
     let refusal = BadArgument::from(palisade_guard::json::parse(b"{").unwrap_err());
     assert_eq!((&*refusal.path, &*refusal.expected), ("$", "JSON"));
     assert!(refusal.found.contains("EOF"), "{}", refusal.found);
 }
 
 #[test]
-fn what_javascript_leaves_out_is_none_or_false() {
+fn key_that_javascript_omits_is_none_or_false() {
     let maybe = || Shape::Variant([case("maybe", Some(option(u32())))].into());
     let sparse = || Shape::Record([field("a", option(u32())), field("b", option(option(u32())))].into());
     let none = || Val::Option(None);
@@ -176,7 +176,7 @@ fn what_javascript_leaves_out_is_none_or_false() {
 }
 
 #[test]
-fn a_schema_says_what_is_required_and_what_is_not() {
+fn schema_says_what_is_required_and_what_is_not() {
     let signature = Signature::from_shapes(
         [field("page-size", Shape::Int(Int::U8)), field("after", option(Shape::Bytes))].into(),
         Some(result(

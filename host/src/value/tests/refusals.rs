@@ -1,4 +1,4 @@
-//! What a caller may not send, and the sentence that says so.
+//! Arguments that are refused, and the sentences that refuse them.
 
 use super::{echo, field, flags, list, option, record, result, u32, variant};
 use crate::value::refusal::BadArgument;
@@ -78,7 +78,7 @@ fn arguments_of_the_wrong_form_are_refused_by_path_and_type() {
 }
 
 #[test]
-fn unknown_and_missing_names_are_refused_with_the_one_that_was_meant() {
+fn unknown_and_missing_names_are_refused_with_a_suggestion() {
     let record_text = "record { page-size: u32, tags: list<string> }";
     let variant_text = "variant { none-at-all, some-text(string), maybe(option<u32>) }";
     let tagged = "an object with `tag` and, where the case has a payload, `val`";
@@ -179,7 +179,7 @@ fn unknown_and_missing_names_are_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn arguments_themselves_are_an_object_of_the_parameters() {
+fn arguments_that_are_not_an_object_of_the_parameters_are_refused() {
     let signature = Signature::from_shapes(
         [field("limit", u32()), field("after-id", option(Shape::String))].into(),
         None,
@@ -201,13 +201,13 @@ fn arguments_themselves_are_an_object_of_the_parameters() {
 }
 
 #[test]
-fn integers_are_taken_at_the_ends_of_their_range_and_refused_beyond() {
+fn integers_are_accepted_at_the_ends_of_their_range_and_refused_beyond() {
     for int in [Int::S8, Int::U8, Int::S16, Int::U16, Int::S32, Int::U32, Int::S64, Int::U64] {
         let (min, max) = int.range();
         let signature = echo(Shape::Int(int));
         let (below, above) = (i128::from(min) - 1, i128::from(max) + 1);
         for beyond in [below, above] {
-            // As text, so that numbers beyond 64 bits come as a client would send them.
+            // Parsed from text, so that numbers beyond 64 bits arrive as a client would send them.
             let json = parse(format!(r#"{{"x": {beyond}}}"#).as_bytes()).unwrap();
             let refusal = signature.lower(json).unwrap_err();
             assert_eq!((&*refusal.path, &*refusal.expected), ("$.x", int.name()));
@@ -236,7 +236,7 @@ fn integer_text_has_one_form() {
 }
 
 #[test]
-fn base64_of_another_kind_is_refused() {
+fn base64_of_another_alphabet_or_padding_is_refused() {
     for text in ["a", "YQ", "YQ=", "YR==", "Y Q=", "YQ==\n", "_-8=", "YQ==YQ==", "=", "é"] {
         assert_eq!(refusal(Shape::Bytes, &json!(text)).expected, "list<u8>", "{text}");
     }
@@ -246,7 +246,7 @@ fn base64_of_another_kind_is_refused() {
 }
 
 #[test]
-fn bytes_of_all_arguments_together_are_taken_at_the_limit_and_refused_over_it() {
+fn total_bytes_of_all_arguments_are_accepted_at_the_limit_and_refused_over_it() {
     use base64::Engine as _;
     let encoded = |len| base64::engine::general_purpose::STANDARD.encode(vec![7; len]);
     let half = JSON_BINARY_BYTES_MAX / 2;
@@ -257,10 +257,10 @@ fn bytes_of_all_arguments_together_are_taken_at_the_limit_and_refused_over_it() 
 }
 
 #[test]
-fn absent_options_count_as_values_at_the_limit_and_over_it() {
+fn absent_options_count_towards_the_limit_of_values() {
     let sparse = Shape::Record((0..99).map(|i| field(&format!("f{i}"), option(u32()))).collect());
     let signature = echo(list(sparse));
-    // Each record is 100 values, and the list is one.
+    // Each record counts as 100 values, and the list as one.
     let records = |count| signature.lower(json!({"x": vec![json!({}); count]}));
     let most = (JSON_VALUES_MAX - 1) / 100;
     let refusal = records(most + 1).unwrap_err();
@@ -269,7 +269,7 @@ fn absent_options_count_as_values_at_the_limit_and_over_it() {
 }
 
 #[test]
-fn a_long_type_is_cut_in_errors() {
+fn long_type_is_cut_in_errors() {
     let long = Shape::Enum((0..1_000).map(|i| format!("case-{i}").into()).collect());
     let refusal = refusal(long.clone(), &json!(1));
     assert!(refusal.expected.len() < 210 && refusal.expected.ends_with('…'), "{}", refusal.expected);

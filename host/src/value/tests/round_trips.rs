@@ -1,4 +1,4 @@
-//! Every value survives both ways, and no JSON does harm.
+//! Round trips: every value survives both conversions, and no JSON makes them panic.
 
 use super::strategies::{json, shape, val};
 use super::{echo, u32};
@@ -15,7 +15,7 @@ fn lifted(signature: &Signature, val: Val) -> Value {
     }
 }
 
-/// Puts another value in the place of the `nth` that a walk through `json` meets.
+/// Replaces the `nth` value that a walk through `json` visits.
 fn replace(json: &mut Value, nth: &mut usize, other: &Value) {
     if *nth == 0 {
         *json = other.clone();
@@ -30,7 +30,7 @@ fn replace(json: &mut Value, nth: &mut usize, other: &Value) {
 
 proptest! {
     #[test]
-    fn any_json_for_any_type_is_taken_or_refused(shape in shape(), json in json()) {
+    fn any_json_for_any_type_is_accepted_or_refused(shape in shape(), json in json()) {
         let signature = echo(shape);
         if let Err(refusal) = signature.lower(json.clone()) {
             prop_assert!(refusal.path.starts_with('$'));
@@ -41,7 +41,7 @@ proptest! {
     }
 
     #[test]
-    fn nearly_right_json_is_refused_or_reads_as_what_it_becomes(
+    fn nearly_right_json_is_refused_or_survives_a_round_trip(
         (shape, val) in shape().prop_flat_map(|shape| (Just(shape.clone()), val(&shape))),
         nth in 0_usize..12,
         other in json(),
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn no_result_is_longer_than_it_was_counted(
+    fn no_result_is_longer_than_the_bytes_counted_for_it(
         (shape, val) in shape().prop_flat_map(|shape| (Just(shape.clone()), val(&shape))),
     ) {
         let (json, counted) = lift::counted(&shape, val);
@@ -74,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn every_float_is_written_short_and_read_back_to_the_bit(bits: u32) {
+    fn every_float_is_written_short_and_read_back_bit_for_bit(bits: u32) {
         let float = f32::from_bits(bits);
         let json = number::single_json(float);
         let back: Value = serde_json::from_str(&json.to_string()).unwrap();

@@ -1,4 +1,4 @@
-//! Random types, values of a type, and JSON of any kind.
+//! Strategies for random types, values of a type, and arbitrary JSON.
 
 use super::{case, field, flags, list, option, result};
 use crate::value::{Int, Shape};
@@ -14,7 +14,7 @@ fn names() -> impl Strategy<Value = Vec<&'static str>> {
     subsequence(NAMES.to_vec(), 1..=NAMES.len())
 }
 
-/// A type of up to four levels.
+/// A type with up to four levels.
 pub fn shape() -> impl Strategy<Value = Shape> {
     let ints = [Int::S8, Int::U8, Int::S16, Int::U16, Int::S32, Int::U32, Int::S64, Int::U64].map(Shape::Int);
     let plain = [Shape::Bool, Shape::F32, Shape::F64, Shape::Char, Shape::String, Shape::Bytes];
@@ -49,7 +49,7 @@ pub fn val(shape: &Shape) -> BoxedStrategy<Val> {
     match shape {
         Shape::Bool => any::<bool>().prop_map(Val::Bool).boxed(),
         Shape::Int(int) => integer(*int),
-        // Every bit pattern, so that subnormals, zeros and NaNs come as often as they can.
+        // All bit patterns, so that subnormals, zeros and NaNs occur.
         Shape::F32 => any::<u32>().prop_map(|bits| Val::Float32(f32::from_bits(bits))).boxed(),
         Shape::F64 => any::<u64>().prop_map(|bits| Val::Float64(f64::from_bits(bits))).boxed(),
         Shape::Char => any::<char>().prop_map(Val::Char).boxed(),
@@ -104,7 +104,7 @@ fn integer(int: Int) -> BoxedStrategy<Val> {
     }
 }
 
-/// Any JSON, with the keys and tags that types here have, so that it gets past the first level.
+/// Arbitrary JSON, often with keys and tags of the types above, so that it gets past the first level of checks.
 pub fn json() -> impl Strategy<Value = Value> {
     let key = || {
         let known = ["a", "pageSize", "tag", "val", "httpStatus", "x1", "x"];

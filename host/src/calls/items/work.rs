@@ -1,4 +1,4 @@
-//! What the statements of one request for items work with: a transaction, an account, and randomness.
+//! What the statements of one request for items need: a transaction, a ledger and randomness.
 
 use crate::request::content::Content;
 use crate::request::random::Random;
@@ -13,7 +13,7 @@ use palisade_store::{At, Backends, Viewer};
 use std::borrow::BorrowMut;
 use std::collections::BTreeSet;
 
-/// What the statements of one request work with.
+/// What the statements of one request for items need.
 pub(super) struct Work<'a, S> {
     backends: &'a Backends,
     setting: &'a Setting,
@@ -28,7 +28,7 @@ impl<'a, S: BorrowMut<Session>> Work<'a, S> {
         Self { backends, setting, session, ledger: Ledger::new(Limits::default()), random }
     }
 
-    /// What goes on when the transaction comes back from somebody else.
+    /// What the next `Work` of this request continues with, while taps borrow the transaction.
     pub(super) fn into_parts(self) -> (Ledger, Random) {
         (self.ledger, self.random)
     }
@@ -49,7 +49,7 @@ impl<'a, S: BorrowMut<Session>> Work<'a, S> {
         }
     }
 
-    /// An item, whoever may see it.
+    /// An item, whether or not the caller may see it.
     pub(super) async fn any(&mut self, id: ItemId) -> Result<Option<Item>, Refusal> {
         let nothing = BTreeSet::new();
         let viewer = Viewer { user: None, permissions: &nothing, is_host: true, scope: ItemScope::All };
