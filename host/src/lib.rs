@@ -46,8 +46,10 @@
 //!
 //! Every error says who is to blame ([`CallError::blame`]) in a sentence that names the fix. Every limit is in [`limits`].
 
-// The floors, top to bottom: a module imports only from modules below it. The comments also keep rustfmt from sorting the
-// lines, which it does with adjacent `mod` lines.
+// The floors, top to bottom: a module imports only from floors below its own. The modules from `engine` on share the lowest
+// floor. A comment before each line keeps rustfmt from sorting the lines, as it does with adjacent `mod` lines.
+
+// The public API.
 mod host;
 // Requests: calls of functions, items, taps, and the transaction around them.
 mod calls;

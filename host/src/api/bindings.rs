@@ -7,7 +7,7 @@ wasmtime::component::bindgen!({
     path: "../wit",
     world: "palisade:plugin/taps",
     imports: {
-        // These answer from memory.
+        // These functions answer from memory.
         "palisade:plugin/logging": trappable,
         "palisade:plugin/clock": trappable,
         "palisade:plugin/random": trappable,

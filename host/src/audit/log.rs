@@ -6,7 +6,7 @@
 //! appends under the file's lock, and reads the end of the file again if another process has appended.
 //!
 //! Damage at the end is always recorded: an entry `resumed` says what it was. It names a line that a crash tore by its length
-//! and hash, and [`verify`](super::verify) then accepts that line. [`verify`](super::verify) reports any other damage for ever.
+//! and hash, and [`verify`](fn@super::verify) then accepts that line. `verify` reports any other damage for ever.
 
 use super::entry::{self, Event, Hash, NOTHING, Note};
 use crate::keyfile::{self, Key, folder_of};

@@ -2,7 +2,7 @@
 //!
 //! Each [entry] is a line of JSON that contains the hash of the previous entry and ends with an HMAC. The key is in another
 //! file, which only the host's user can read. A third file, the [head](log), names the last entry. So without the key, no one
-//! can alter, remove, insert or reorder a line, including the last one, without [`verify`] finding it. Two attacks remain:
+//! can alter, remove, insert or reorder a line, including the last one, without [`verify`](fn@verify) finding it. Two attacks remain:
 //! with the key, and by restoring an old log together with its old head. To detect them, note the last hash elsewhere.
 //!
 //! A separate thread writes the entries, so no request waits for the file. Entries that do not fit the thread's queue are

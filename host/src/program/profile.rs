@@ -1,5 +1,5 @@
 //! The profile of a function, learned from its runs: how many statements it sends, which decides whether its queries
-//! [autocommit](palisade_store::postgres::autocommit), and whether it runs for long, which decides the
+//! autocommit (see `host/store/src/postgres/autocommit.rs`), and whether it runs for long, which decides the
 //! [lane](crate::engine::lane) in which it begins.
 
 use crate::engine::lane::Lane;

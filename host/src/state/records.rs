@@ -1,6 +1,6 @@
 //! The log records of an invocation: within its budget, and each written once.
 //!
-//! A query that may have to run again (see [autocommit](palisade_store::postgres::autocommit)) keeps its records until it is
+//! A query that may have to run again (see `host/store/src/postgres/autocommit.rs`) keeps its records until it is
 //! certain that it does not. Sink: [`palisade_store::log`]; what a record may contain: [`palisade_guard::logging`].
 
 use palisade_guard::ledger::Ledger;

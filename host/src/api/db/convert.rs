@@ -57,7 +57,7 @@ scalars!(Boolean, Integer, Float, Numeric, Text, Bytes, Uuid, Date, Time, Timest
 
 impl From<wit::Test> for Test<Value> {
     fn from(test: wit::Test) -> Self {
-        let text = |pattern| Value::Scalar(Scalar::Text(pattern));
+        let words = |pattern| Value::Scalar(Scalar::Text(pattern));
         match test {
             wit::Test::Equal(value) => Self::Equal(value.into()),
             wit::Test::NotEqual(value) => Self::NotEqual(value.into()),
@@ -67,8 +67,8 @@ impl From<wit::Test> for Test<Value> {
             wit::Test::AtLeast(value) => Self::AtLeast(value.into()),
             wit::Test::Between((low, high)) => Self::Between(low.into(), high.into()),
             wit::Test::OneOf(values) => Self::OneOf(values.into_iter().map(Value::from).collect()),
-            wit::Test::Like(pattern) => Self::Like(text(pattern)),
-            wit::Test::Ilike(pattern) => Self::Ilike(text(pattern)),
+            wit::Test::Like(pattern) => Self::Like(words(pattern)),
+            wit::Test::Ilike(pattern) => Self::Ilike(words(pattern)),
             wit::Test::IsNull => Self::IsNull,
             wit::Test::IsNotNull => Self::IsNotNull,
             wit::Test::Contains(json) => Self::Contains(Value::Scalar(Scalar::Json(json))),

@@ -177,7 +177,7 @@ impl ItemRequest<'_> {
         Ok(change.written())
     }
 
-    fn work<'w, S: BorrowMut<Session>>(&'w self, session: S) -> Work<'w, S> {
+    fn work<S: BorrowMut<Session>>(&self, session: S) -> Work<'_, S> {
         Work::new(&self.runtime.backends, &self.setting, session)
     }
 
