@@ -1,7 +1,7 @@
-//! The in-process cache: a bounded, weighed share for each plugin.
+//! The in-process cache: one moka cache for each plugin, with a bound on its bytes.
 //!
-//! One moka cache per plugin, so a plugin that fills its share evicts its own entries and nobody else's. Entries carry
-//! their own lifetimes; tags are looked up through an index that forgets with the entries.
+//! A plugin that fills its cache evicts only its own entries. Each entry has its own lifetime. Tags are found through
+//! an index, which drops an entry's tags when the cache drops the entry.
 
 use super::CacheStore;
 use moka::notification::RemovalCause;
@@ -45,7 +45,8 @@ impl Share {
         let index = Arc::clone(&tags);
         let entries = Cache::builder()
             .max_capacity(CACHE_PLUGIN_BYTES_MAX)
-            // moka's own policy turns new entries away that are asked for less often than old ones; the contract does not.
+            // With its default policy, moka rejects a new entry that is requested less often than the old ones. The
+            // contract does not.
             .eviction_policy(EvictionPolicy::lru())
             .weigher(|key: &CacheKey, entry: &Arc<CacheEntry>| {
                 u32::try_from(entry.weight(key)).unwrap_or(u32::MAX)
@@ -86,7 +87,7 @@ impl Tags {
     }
 }
 
-/// Each entry lives as long as it asked for.
+/// Gives each entry the lifetime that it was set with.
 struct Lifetime;
 
 impl moka::Expiry<CacheKey, Arc<CacheEntry>> for Lifetime {
@@ -118,7 +119,7 @@ impl CacheStore for InProcessCache {
         }
         share.tags.note(&key, &entry);
         share.entries.insert(key, Arc::new(entry));
-        // Evictions happen here and not in a thread of their own, so that the share's bound holds at once.
+        // Evicts here, and not on another thread, so that the plugin's bound holds at once.
         share.entries.run_pending_tasks();
         Ok(())
     }
@@ -132,7 +133,7 @@ impl CacheStore for InProcessCache {
         let share = self.share(tag.plugin());
         let keys = share.tags.lock().remove(tag).unwrap_or_default();
         for key in keys {
-            // A key may have been set anew without this tag since it was noted.
+            // The key may have been set again without this tag.
             if share.entries.get(&key).is_some_and(|entry| entry.tags().contains(tag)) {
                 share.entries.invalidate(&key);
             }
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn share_over_its_bytes_evicts_own_entries_only() {
+    async fn plugin_over_its_bytes_evicts_only_its_own_entries() {
         let cache = InProcessCache::default();
         cache.set(key("quiet", "k"), entry("quiet", 10, None, &[])).await.unwrap();
         let value = usize::try_from(CACHE_VALUE_BYTES_MAX).unwrap();
@@ -179,12 +180,12 @@ mod tests {
         let loud = cache.share(&PluginName::parse("loud").unwrap());
         assert!(loud.entries.weighted_size() <= CACHE_PLUGIN_BYTES_MAX);
         let indexed = loud.tags.lock().values().map(HashSet::len).sum::<usize>() as u64;
-        assert_eq!(indexed, loud.entries.entry_count(), "the index forgets what was evicted");
+        assert_eq!(indexed, loud.entries.entry_count(), "the index drops evicted entries");
         assert!(cache.get(&key("quiet", "k")).await.unwrap().is_some());
     }
 
     #[tokio::test]
-    async fn entry_after_its_lifetime_is_gone() {
+    async fn expired_entry_is_gone() {
         let cache = InProcessCache::default();
         cache.set(key("a", "k"), entry("a", 1, Some(20), &[])).await.unwrap();
         assert!(cache.get(&key("a", "k")).await.unwrap().is_some());

@@ -1,9 +1,9 @@
-//! Why a database cannot be used, or a plugin not installed in it: sentences that name the fix.
+//! Why a database cannot be used, or a plugin cannot be installed in it. Each error names the fix.
 
-/// Why a database cannot be used, or a plugin not installed in it.
+/// Why a database cannot be used, or a plugin cannot be installed in it.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// A migration is not acceptable.
+    /// A migration or a grant is refused.
     #[error("plugin `{plugin}`: {sentence}")]
     Migration {
         /// Which plugin.
@@ -11,15 +11,15 @@ pub enum InstallError {
         /// Why, and what to do.
         sentence: String,
     },
-    /// The login that the database would give the plugin reaches what no plugin may: nothing runs as it.
+    /// The plugin's database login can reach what no plugin may reach, so nothing runs as that login.
     #[error("plugin `{plugin}`: {sentence}")]
     Breach {
         /// Which plugin.
         plugin: String,
-        /// Which attack succeeded, and what to do.
+        /// Which attack succeeded, and what to do about it.
         sentence: String,
     },
-    /// The database is out of reach or refuses what the host needs.
+    /// The database is unreachable, or refuses something that the host needs.
     #[error("{sentence}")]
     Database {
         /// What to do.

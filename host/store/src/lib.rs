@@ -1,8 +1,13 @@
-//! Stores: what stands behind the interfaces. Dumb on purpose: they take only what a guard made.
+//! The stores of Palisade: what a plugin's imports read and write, once a guard has checked the request.
 //!
-//! One small trait for each interface that an integrator may want to replace: their users, their cache, their log.
-//! PostgreSQL and an in-process cache are the defaults. `db` has no trait: it is PostgreSQL, whose roles and transactions
-//! are the boundary it promises.
+//! Each interface whose backend an integrator may want to replace has one small trait: [`UserStore`], [`CacheStore`],
+//! [`LogSink`], [`VariableStore`], [`ItemStore`], [`HttpClient`](http::HttpClient) and [`SecretStore`](http::SecretStore).
+//! [`Backends`] holds one of each for a host. The defaults are PostgreSQL ([`postgres`]), an in-process cache ([`cache`]),
+//! `tracing` ([`log`]) and reqwest ([`http`]). [`private`] starts a PostgreSQL server for a host that has none. The interface
+//! `db` has no trait: it is PostgreSQL, whose roles and transactions are the boundary that `db` promises.
+//!
+//! A store decides nothing: it takes only types that a guard in `palisade-guard` has made. An integrator depends on the crate
+//! `palisade`, which re-exports the traits, and not on this crate.
 
 pub mod cache;
 pub mod error;
@@ -26,41 +31,41 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What stands behind the interfaces of one host.
+/// The backends of one host, one for each interface.
 pub struct Backends {
-    /// Behind `user`.
+    /// The backend of `user`.
     pub users: Arc<dyn UserStore>,
-    /// Behind `cache`.
+    /// The backend of `cache`.
     pub cache: Arc<dyn CacheStore>,
-    /// Behind `logging`.
+    /// The backend of `logging`.
     pub log: Arc<dyn LogSink>,
-    /// Behind `variables` and `variables-write`.
+    /// The backend of `variables` and `variables-write`.
     pub variables: Arc<dyn VariableStore>,
-    /// Behind `item` and `item-write`.
+    /// The backend of `item` and `item-write`.
     pub items: Arc<dyn ItemStore>,
-    /// Behind `http`.
+    /// The backend of `http`.
     pub http: Arc<dyn http::HttpClient>,
-    /// Where the secrets are that `http` sends.
+    /// The secrets that `http` sends.
     pub secrets: Arc<dyn http::SecretStore>,
 }
 
-/// Behind `user`: who there is and what roles may do.
+/// The backend of `user`: users, their tokens, and the permissions of roles.
 #[async_trait::async_trait]
 pub trait UserStore: Send + Sync {
     /// The user with this id.
     async fn by_id(&self, id: UserId) -> Result<Option<User>, Refusal>;
-    /// The user whom this bearer token identifies, unless it has expired.
+    /// The user that this bearer token identifies, unless the token has expired.
     async fn by_token(&self, token: &str) -> Result<Option<User>, Refusal>;
     /// The permissions that these roles hold together.
     async fn permissions(&self, roles: &[String]) -> Result<BTreeSet<String>, Refusal>;
 }
 
-/// Behind `cache`. An entry may vanish at any time.
+/// The backend of `cache`. An entry may vanish at any time.
 #[async_trait::async_trait]
 pub trait CacheStore: Send + Sync {
     /// The value under a key.
     async fn get(&self, key: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal>;
-    /// Keeps an entry, replacing what was there.
+    /// Stores an entry, and replaces the old entry under its key.
     async fn set(&self, key: CacheKey, entry: CacheEntry) -> Result<(), Refusal>;
     /// Removes an entry.
     async fn delete(&self, key: &CacheKey) -> Result<(), Refusal>;
@@ -68,30 +73,31 @@ pub trait CacheStore: Send + Sync {
     async fn invalidate(&self, tag: &CacheTag) -> Result<(), Refusal>;
 }
 
-/// Behind `logging`. The host has stamped and bounded the record.
+/// The backend of `logging`. The host supplies the plugin and the request, and has checked the record against its
+/// bounds.
 pub trait LogSink: Send + Sync {
     /// Writes one record.
     fn log(&self, plugin: &PluginName, request: &RequestId, record: &LogRecord);
 }
 
-/// Behind `variables` and `variables-write`. A store that is not PostgreSQL may ignore the session, and with it the
-/// promise that a rolled-back mutation takes its settings back.
+/// The backend of `variables` and `variables-write`. A store that is not PostgreSQL may ignore the session; then a
+/// mutation that is rolled back does not undo its settings.
 #[async_trait::async_trait]
 pub trait VariableStore: Send + Sync {
-    /// What was last set, if anything.
+    /// The value that was set last, if there is one.
     async fn get(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<Option<Value>, Refusal>;
     /// Sets a variable.
     async fn set(&self, at: &mut At<'_>, setting: &Setting<'_>) -> Result<(), Refusal>;
-    /// Forgets what was set.
+    /// Removes the value of a variable.
     async fn unset(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<(), Refusal>;
 }
 
-/// Behind `item` and `item-write`; the same note on sessions as for [`VariableStore`].
+/// The backend of `item` and `item-write`. The note on sessions at [`VariableStore`] applies here too.
 #[async_trait::async_trait]
 pub trait ItemStore: Send + Sync {
     /// The items with these ids that the viewer may see, in any order.
     async fn get(&self, at: &mut At<'_>, ids: &[ItemId], viewer: &Viewer<'_>) -> Result<Vec<Item>, Refusal>;
-    /// One page.
+    /// One page of items that match the criteria and that the viewer may see.
     async fn find(
         &self,
         at: &mut At<'_>,
@@ -106,34 +112,34 @@ pub trait ItemStore: Send + Sync {
         draft: &Draft,
         author: Option<Uuid>,
     ) -> Result<Item, Refusal>;
-    /// Replaces an item that has this revision, and keeps the old one.
+    /// Replaces an item if it still has the revision of `old`, and keeps the old revision.
     async fn update(&self, at: &mut At<'_>, old: &Item, new: &Draft) -> Result<Item, Refusal>;
-    /// Deletes an item that has this revision, and keeps its last one.
+    /// Deletes an item if it still has the revision of `old`, and keeps its last revision.
     async fn delete(&self, at: &mut At<'_>, old: &Item) -> Result<(), Refusal>;
 }
 
-/// Where a store works: the invocation's transaction, its plugin, and its account.
+/// What a store works with: the invocation's transaction, its plugin and its ledger.
 #[derive(Debug)]
 pub struct At<'a> {
     /// The transaction.
     pub session: &'a mut Session,
-    /// What statements, rows and bytes are spent from.
+    /// The ledger that statements, rows and bytes are spent from.
     pub ledger: &'a mut Ledger,
-    /// The plugin, or the host itself.
+    /// The plugin; `None` means the host itself.
     pub plugin: Option<&'a PluginName>,
-    /// Now, as the invocation sees it: microseconds since 1970.
+    /// The invocation's clock, in microseconds since 1970.
     pub now: i64,
 }
 
-/// Who looks at items: what they may see beyond what is published.
+/// Who reads items, and what they may see beyond published items.
 #[derive(Debug)]
 pub struct Viewer<'a> {
-    /// Their id.
+    /// The id of a caller that is a user.
     pub user: Option<Uuid>,
-    /// Whether they may see everything of a type; asked for each type in question.
+    /// The viewer's permissions: `item:edit:TYPE` lets them see every item of that type.
     pub permissions: &'a BTreeSet<String>,
     /// The host itself sees everything.
     pub is_host: bool,
-    /// The types in question.
+    /// The types that the plugin may read.
     pub scope: ItemScope<'a>,
 }

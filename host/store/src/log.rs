@@ -1,7 +1,7 @@
 //! The default log: `tracing`, under the target `palisade::plugin`.
 //!
-//! The plugin's name and the request's id are fields that the host sets; a plugin's own fields are one field of JSON-like
-//! text, so none of them can pass for the host's.
+//! The plugin's name and the request's id are fields that the host sets. All of a plugin's own fields are one field of
+//! JSON-like text, so none of them can be mistaken for a field of the host.
 
 use super::LogSink;
 use palisade_guard::logging::{Level, LogRecord};

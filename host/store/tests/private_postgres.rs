@@ -1,4 +1,4 @@
-//! A private PostgreSQL is there when it is wanted, and gone when its host is, however that ended.
+//! A private PostgreSQL server runs when it is needed, and ends when its host ends, however the host ends.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -11,7 +11,7 @@ use palisade_guard::limits::PRIVATE_PROCESS_BYTES_MAX;
 use palisade_store::private::{DataDir, PrivateError, PrivateOptions, PrivateServer};
 use tokio_postgres::{Client, Config, NoTls};
 
-/// Set in a process that is to hold a server until it is killed: where, or nothing for a temporary one.
+/// Set in a process that holds a server until it is killed: the data's folder, or nothing for a temporary server.
 const HOLD: &str = "PALISADE_TEST_HOLD";
 /// How long to wait for something that takes well under a second.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ fn kept_in(folder: &Path) -> PrivateOptions {
     PrivateOptions { durable: false, ..PrivateOptions::persistent(folder) }
 }
 
-/// A folder that an unprivileged server can be in also when the tests run as root.
+/// A folder that an unprivileged server can use even if the tests run as root.
 fn scratch() -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix("palisade-test-").tempdir_in("/var/tmp").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -57,8 +57,8 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// What the process that is to be killed does: this very test, with `HOLD` set.
-async fn hold_if_told() {
+/// What the process that is killed runs: this very test, with `HOLD` set.
+async fn hold_if_asked() {
     let Some(folder) = std::env::var_os(HOLD) else { return };
     let options = if folder.is_empty() { PrivateOptions::temporary() } else { kept_in(Path::new(&folder)) };
     let server = PrivateServer::start(options).await.unwrap();
@@ -66,7 +66,7 @@ async fn hold_if_told() {
     std::future::pending::<()>().await;
 }
 
-/// Starts this test again in a process of its own, waits until that holds a server, and kills it.
+/// Runs this test again in a separate process, waits until that process holds a server, and kills it.
 fn kill_a_host_with_a_server(test: &str, folder: &str) -> (u32, PathBuf) {
     let mut host = Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
@@ -162,7 +162,7 @@ async fn setting_that_postgres_refuses_is_reported_in_its_words() {
 }
 
 #[tokio::test]
-async fn server_listens_on_no_network_and_keeps_no_secret_of_the_host() {
+async fn server_listens_on_no_network_and_does_not_inherit_the_hosts_environment() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     assert_eq!(setting(&server, "listen_addresses").await, "");
     assert_eq!(setting(&server, "max_connections").await, "120");
@@ -173,7 +173,7 @@ async fn server_listens_on_no_network_and_keeps_no_secret_of_the_host() {
     server.stop().await;
 }
 
-/// The address space that each process of a server may have, in the kernel's words.
+/// The address space that each process of a server may have, as the kernel shows it.
 fn address_space(server: &PrivateServer) -> String {
     let limits = fs::read_to_string(Path::new("/proc").join(server.id().to_string()).join("limits")).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
@@ -181,7 +181,7 @@ fn address_space(server: &PrivateServer) -> String {
 }
 
 #[tokio::test]
-async fn server_has_a_bound_on_memory_unless_its_shared_memory_is_sized_by_hand() {
+async fn server_has_a_memory_bound_unless_its_shared_memory_is_set() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     assert_eq!(address_space(&server), PRIVATE_PROCESS_BYTES_MAX.to_string());
     server.stop().await;
@@ -241,7 +241,8 @@ async fn data_survives_a_stop_and_the_leftovers_of_a_crash() {
     server.stop().await;
     assert!(!half.exists());
 
-    // The id of a process that lives and is no server, as after a restart of a container; and a socket of nobody.
+    // The id of a living process that is not a server, as after the restart of a container, and a stale lock of a
+    // socket.
     fs::write(scratch.path().join("data/postmaster.pid"), format!("{}\n", std::process::id())).unwrap();
     fs::write(scratch.path().join("run/.s.PGSQL.5432.lock"), format!("{}\n", std::process::id())).unwrap();
     let server = PrivateServer::start(PrivateOptions::persistent(scratch.path())).await.unwrap();
@@ -252,7 +253,7 @@ async fn data_survives_a_stop_and_the_leftovers_of_a_crash() {
 
 #[tokio::test]
 async fn server_of_a_killed_host_ends_and_its_folder_is_swept() {
-    hold_if_told().await;
+    hold_if_asked().await;
     let (id, folder) = kill_a_host_with_a_server("server_of_a_killed_host_ends_and_its_folder_is_swept", "");
     eventually("the server of the killed host has ended", || !is_running(id));
     assert!(!folder.join("data/postmaster.pid").exists(), "it ended in order");
@@ -262,7 +263,7 @@ async fn server_of_a_killed_host_ends_and_its_folder_is_swept() {
 
 #[tokio::test]
 async fn data_of_a_killed_host_is_taken_over_at_once() {
-    hold_if_told().await;
+    hold_if_asked().await;
     let scratch = scratch();
     let folder = scratch.path().to_str().unwrap();
     let (id, _) = kill_a_host_with_a_server("data_of_a_killed_host_is_taken_over_at_once", folder);

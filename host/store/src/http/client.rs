@@ -1,7 +1,8 @@
-//! The client of a host that brings none: reqwest over rustls with the platform's certificates.
+//! The default HTTP client: reqwest over rustls, with the platform's certificates.
 //!
-//! HTTP/1.1 only, one connection for each request: a connection that one plugin used never carries another's request,
-//! and every request meets the resolver's check. No proxy of the environment, no cookies, no retries.
+//! It speaks only HTTP/1.1 and opens one connection for each request: a connection that one plugin used never carries
+//! another plugin's request, and the resolver checks the addresses of every request. It uses no proxy of the
+//! environment, keeps no cookies and does not retry.
 
 use super::resolver::CheckedNames;
 use super::{FetchError, HttpClient, InboundBody, InboundResponse, Names, Secret, SystemNames};
@@ -27,12 +28,12 @@ pub struct DefaultClient {
 }
 
 impl DefaultClient {
-    /// A client with the system's resolver. `addresses` must be what the guard has, too.
+    /// A client with the system's resolver. `addresses` must be the policy that the guard has.
     pub fn new(addresses: AddressPolicy) -> Result<Self, FetchError> {
         Self::with_names(addresses, Arc::new(SystemNames::default()))
     }
 
-    /// A client with another resolver. What it answers is checked all the same.
+    /// A client with another resolver. The addresses that it returns are checked as well.
     pub fn with_names(addresses: AddressPolicy, names: Arc<dyn Names>) -> Result<Self, FetchError> {
         let addresses = Arc::new(addresses);
         let tls = tls().map_err(FetchError::Other)?;
@@ -51,8 +52,8 @@ impl DefaultClient {
         Ok(Self { client, addresses })
     }
 
-    /// A host that is an address does not pass the resolver. The guard has checked it; this holds if the guard was
-    /// given another policy.
+    /// Checks a host that is an address, because such a host never reaches the resolver. The guard has checked it
+    /// already; this check matters where the guard has another policy.
     fn check_literal(&self, request: &OutboundRequest) -> Result<(), FetchError> {
         let ip: IpAddr = match request.url().host() {
             Some(Host::Ipv4(ip)) => ip.into(),
@@ -84,7 +85,7 @@ impl HttpClient for DefaultClient {
         self.check_literal(request)?;
         let mut headers = request.headers().clone();
         if let Some(secret) = secret {
-            // In place of a header of that name that the guest sent.
+            // This replaces a header of that name that the guest sent.
             headers.insert(secret.header().clone(), secret.value().clone());
         }
         let mut builder =
@@ -112,7 +113,7 @@ fn method(method: Method) -> http::Method {
     }
 }
 
-/// Sorts reqwest's errors. The URL stays out of the text: its query may hold what a log must not.
+/// Maps reqwest's errors. The text leaves the URL out, because its query may hold what must not be logged.
 fn failure(error: reqwest::Error) -> FetchError {
     let error = error.without_url();
     let mut text = error.to_string();

@@ -1,7 +1,7 @@
-//! One `fetch`: a request, the redirects that follow, one deadline over all of it.
+//! One `fetch`: a request and its redirects, under one deadline.
 //!
-//! Every hop is a request that the guard made, and is paid for before it is sent. A response is checked here and not in
-//! the client, so that a replaced client cannot pass more than the contract says.
+//! The guard makes the request of each hop, and the ledger pays for it before it is sent. Responses are checked here
+//! and not in the client, so that an integrator's own client cannot return more than the contract allows.
 
 use super::{FetchError, HttpClient, InboundResponse, Secret, SecretStore};
 use http::header::{HeaderMap, HeaderValue, LOCATION};
@@ -13,12 +13,12 @@ use tokio::time::{Instant, timeout_at};
 /// Spends from the invocation's ledger.
 pub type Spend<'a> = dyn FnMut(Limit, u64) -> Result<(), Exceeded> + Send + 'a;
 
-/// What a fetch of one plugin works with.
+/// What a fetch of one plugin uses.
 #[derive(Clone, Copy)]
 pub struct Exchange<'a> {
-    /// What sends.
+    /// The client that sends requests.
     pub client: &'a dyn HttpClient,
-    /// Where secrets are.
+    /// The secrets of all plugins.
     pub secrets: &'a dyn SecretStore,
     /// The plugin's name.
     pub plugin: &'a str,

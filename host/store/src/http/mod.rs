@@ -1,8 +1,9 @@
-//! HTTP to servers outside: the client that an integrator can replace, and what both kinds of client live under.
+//! HTTP requests to outside servers: the client, which an integrator can replace, and the checks that apply to every
+//! client.
 //!
-//! A client sends one request and follows no redirect; [`Exchange`] follows them, so that no client can forget a check.
-//! Not an allow-list: that is [`palisade_guard::http`], whose [`OutboundRequest`] is all a client can be given. Contract:
-//! `wit/http.wit`; tests: `tests.rs` beside this file.
+//! A client sends one request and follows no redirect; [`Exchange`] follows redirects, so that no client can skip a
+//! check. The allow-list is not here but in [`palisade_guard::http`]: it makes every [`OutboundRequest`], and a client
+//! can be given nothing else. Contract: `wit/http.wit`; tests: `tests/` beside this file.
 
 pub mod client;
 mod exchange;
@@ -27,14 +28,14 @@ use std::fmt;
 use std::pin::Pin;
 use tokio::time::{Instant, timeout_at};
 
-/// What sends requests. One for a host.
+/// Sends HTTP requests. A host has one.
 #[async_trait]
 pub trait HttpClient: Send + Sync {
     /// Sends one request and returns the response as soon as its headers are there.
     ///
-    /// Must dial only what [`PublicAddress::parse`](palisade_guard::address::PublicAddress::parse) accepts, must not
-    /// follow redirects, must send the secret as its header and must not decompress. Need not mind time: the caller
-    /// drops the future when it is up.
+    /// The client must dial only addresses that [`PublicAddress::parse`](palisade_guard::address::PublicAddress::parse)
+    /// accepts, must not follow redirects, must send the secret as its header and must not decompress the body. It
+    /// needs no timeout: the caller drops the future when the time is up.
     async fn send(
         &self,
         request: &OutboundRequest,
@@ -53,18 +54,19 @@ pub struct InboundResponse {
     pub body: InboundBody,
 }
 
-/// Why there is no response, or no more of it. Texts are for the log, that of `Invalid` for the guest.
+/// Why there is no response, or no more of it. The texts are for the log, except that of `Invalid`, which is for the
+/// guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchError {
-    /// The grants do not cover it, or it leads to an address that is not public.
+    /// The grants do not cover the request, or it leads to an address that is not public.
     Denied(String),
-    /// The request is not of the contract's form.
+    /// The request does not have the form that the contract demands.
     Invalid(String),
     /// A budget is used up.
     Exceeded(Exceeded),
     /// The exchange took longer than allowed.
     Timeout,
-    /// No connection.
+    /// The connection failed.
     ConnectionFailed(String),
     /// Anything else.
     Other(String),
@@ -107,7 +109,7 @@ impl From<Exceeded> for FetchError {
 /// A response's body. Dropping it closes the connection.
 pub struct InboundBody {
     state: State,
-    /// What came with the last piece and was not asked for yet.
+    /// Bytes of the last piece that have not been read yet.
     rest: Bytes,
     until: Option<Instant>,
 }
@@ -119,17 +121,18 @@ enum State {
 }
 
 impl InboundBody {
-    /// A body from its pieces, which are taken only as they are read.
+    /// A body from its pieces. A piece is taken only when it is read.
     pub fn new(pieces: impl Stream<Item = Result<Bytes, FetchError>> + Send + 'static) -> Self {
         Self { state: State::Open(Box::pin(pieces)), rest: Bytes::new(), until: None }
     }
 
-    /// Waiting for a piece fails with `timeout` from this moment on.
+    /// After this instant, waiting for a piece fails with [`FetchError::Timeout`].
     fn ends_by(&mut self, until: Instant) {
         self.until = Some(until);
     }
 
-    /// Returns the next bytes, at most `max`; none at the end and ever after. An error stays.
+    /// Returns the next bytes, at most `max`, and no bytes at the end of the body. After an error, every read returns
+    /// that error.
     pub async fn read(&mut self, max: ReadSize) -> Result<Bytes, FetchError> {
         while self.rest.is_empty() {
             match self.next().await {

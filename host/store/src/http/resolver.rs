@@ -1,8 +1,7 @@
-//! Names to addresses, with every address checked before one is dialled.
+//! Resolves names to addresses, and checks every address before one is dialled.
 //!
-//! The connector dials what this resolver returns and asks nobody else, so there is no moment between check and dial in
-//! which a name can change its mind. Hosts that are addresses already do not come here: the guard and the client check
-//! those.
+//! The connector dials only what this resolver returns, so a name cannot change its address between the check and the
+//! dial. A host that is already an address does not come here; the guard and the client check it.
 
 use async_trait::async_trait;
 use palisade_guard::address::{AddressPolicy, PublicAddress};
@@ -13,7 +12,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// What looks names up.
+/// Looks up the addresses of names.
 #[async_trait]
 pub trait Names: Send + Sync {
     /// Returns every address of a host.
@@ -38,7 +37,7 @@ impl Names for SystemNames {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
         let host = host.to_owned();
         let lookup = move || {
-            // A look-up that nobody waits for any more still holds its thread, and its permit as long.
+            // An abandoned look-up still occupies its thread, so it keeps its permit until it ends.
             let _permit = permit;
             (host.as_str(), 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect())
         };
@@ -46,7 +45,7 @@ impl Names for SystemNames {
     }
 }
 
-/// Answers with checked addresses or not at all.
+/// Returns checked addresses or an error.
 pub(super) struct CheckedNames {
     pub(super) names: Arc<dyn Names>,
     pub(super) addresses: Arc<AddressPolicy>,
@@ -60,7 +59,7 @@ impl Resolve for CheckedNames {
             if found.is_empty() {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
             }
-            // One private address among public ones is a name that plays games: all are refused.
+            // A private address among public ones is suspicious, so one such address refuses the whole name.
             let checked = found
                 .into_iter()
                 .map(|ip| PublicAddress::parse(ip, &addresses))

@@ -1,6 +1,6 @@
 //! Secrets: headers that the host adds and the guest only names.
 //!
-//! Which URL may have which secret is the grant's matter, [`palisade_guard::http`].
+//! The grants decide which secret goes to which URL, see [`palisade_guard::http`].
 
 use http::{HeaderName, HeaderValue};
 use palisade_guard::http::{RequestRefusal, parse_header};
@@ -14,7 +14,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret by the rules of any other header. The error never holds the value.
+    /// Makes a secret, under the rules of any other header. The error never holds the value.
     pub fn new(header: &str, value: &str) -> Result<Self, String> {
         let (header, mut value) =
             parse_header(header, value.as_bytes()).map_err(|refusal| match refusal {
@@ -36,7 +36,7 @@ impl Secret {
     }
 }
 
-/// Where secrets are kept.
+/// Finds the secrets of plugins.
 pub trait SecretStore: Send + Sync {
     /// Returns the secret that the operator gave this plugin under this name.
     fn get(&self, plugin: &str, name: &str) -> Option<Secret>;
@@ -47,7 +47,7 @@ pub trait SecretStore: Send + Sync {
 pub struct Secrets(HashMap<(String, String), Secret>);
 
 impl Secrets {
-    /// These secrets with one more.
+    /// Adds a secret.
     pub fn with(mut self, plugin: &str, name: &str, secret: Secret) -> Self {
         self.0.insert((plugin.to_owned(), name.to_owned()), secret);
         self

@@ -1,7 +1,7 @@
-//! Where a store works, towards the database: statements in the invocation's own transaction.
+//! How a store reaches the database: with statements in the invocation's own transaction.
 //!
-//! A store of an integrator's own takes part in it as ours do: what it writes is committed and rolled back with what the
-//! plugin writes.
+//! An integrator's own store takes part in that transaction like the built-in ones: its writes are committed and rolled
+//! back together with the plugin's.
 
 use super::statement::{Answer, Sql};
 use crate::At;
@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 impl At<'_> {
-    /// Runs a statement of the store's own, never of a guest's, and returns its rows, a value for each column.
+    /// Runs a statement that the store wrote, never one of a guest, and returns its rows, with a value for each column.
     ///
     /// Parameters are `$1`, `$2` and so on, each of the type that its case names: `integer` is `bigint`, `float` is
     /// `double precision`, `json` is `jsonb`, and null is `text`; write `$1::uuid` where the statement needs another. In an
@@ -25,13 +25,13 @@ impl At<'_> {
     ///
     /// # Errors
     ///
-    /// As for a plugin's statement: a constraint, a lost race, a timeout, a limit, a database that is out of reach. A lost
-    /// race makes the whole mutation run again, so return it as it is.
+    /// As for a plugin's statement: a constraint, a lost race, a timeout, a limit, an unreachable database. Return a
+    /// lost race unchanged: it makes the whole mutation run again.
     pub async fn query(&mut self, text: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Refusal> {
         self.answer(text, parameters).await?.rows.iter().map(values).collect()
     }
 
-    /// The same for a statement that returns nothing; how many rows it changed.
+    /// Runs a statement that returns no rows, and returns how many rows it changed.
     ///
     /// # Errors
     ///
@@ -40,7 +40,8 @@ impl At<'_> {
         Ok(self.answer(text, parameters).await?.affected)
     }
 
-    /// Runs a text that the host wrote. How many a call of a store needs only the store knows, so each is spent here.
+    /// Runs a statement that the host wrote, and spends it here: only the store knows how many statements one of its
+    /// calls needs.
     pub(crate) async fn run(&mut self, sql: Sql<'_>) -> Result<Answer, Refusal> {
         self.ledger.spend(Limit::DbStatements, 1)?;
         self.session.run(sql, self.ledger).await
@@ -57,7 +58,7 @@ impl At<'_> {
     }
 }
 
-/// The type that a value has of itself.
+/// The PostgreSQL type that a value is sent as.
 fn natural(value: &Value) -> Type {
     match value {
         Value::Scalar(scalar) => of(scalar).0,
@@ -68,7 +69,7 @@ fn natural(value: &Value) -> Type {
     }
 }
 
-/// The type of a scalar, and that of an array of such.
+/// The type of a scalar, and the type of an array of such scalars.
 fn of(scalar: &Scalar) -> (Type, Type) {
     match scalar {
         Scalar::Null | Scalar::Text(_) => (Type::TEXT, Type::TEXT_ARRAY),

@@ -1,7 +1,7 @@
 //! The attacks that [`super::canary`] tries as a plugin's login: one for each layer, each a real statement.
 //!
-//! None changes anything when it succeeds, beyond what its transaction takes back: filters select no row, and nothing is
-//! aimed at a server, a file or a session that is there.
+//! A successful attack changes nothing that its transaction does not roll back: filters select no row, and no attack is
+//! aimed at an existing server, file or session.
 
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Error};
 /// What a success means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Others' data, the server, or the host's rights are open: the plugin is refused.
+    /// Others' data, the server, or the host's rights are exposed: the plugin is refused.
     Boundary,
     /// The server has not been hardened.
     Hardening,
@@ -19,19 +19,19 @@ pub(super) enum Class {
 #[derive(Clone, Debug)]
 pub(super) struct Attack {
     pub(super) class: Class,
-    /// What the login does when it succeeds, as the rest of a sentence.
+    /// What the login does if the attack succeeds, as the end of a sentence.
     pub(super) what: &'static str,
     pub(super) sql: String,
 }
 
 impl Attack {
-    /// What a passport says of a missing layer.
+    /// How a passport describes a missing layer.
     pub(super) fn sentence(&self) -> String {
         format!("its login {} (`{}`)", self.what, self.sql)
     }
 }
 
-/// Boundaries that need no target.
+/// Attacks on a boundary that need no target.
 const BOUNDARIES: &[(&str, &str)] = &[
     ("reads the host's secrets", "SELECT FROM palisade.secrets"),
     ("reads the tokens of users", "SELECT FROM palisade.tokens"),
@@ -49,7 +49,7 @@ const BOUNDARIES: &[(&str, &str)] = &[
     ("makes schemas", "CREATE SCHEMA palisade_canary"),
 ];
 
-/// What PUBLIC may do on a server as it is installed, and what `harden.sql` takes away.
+/// Attacks that succeed for PUBLIC on a server as it is installed, and that `harden.sql` blocks.
 const HARDENING: &[(&str, &str)] = &[
     ("changes settings from within a SELECT", "SELECT pg_catalog.set_config('statement_timeout', '0', true)"),
     (
@@ -79,14 +79,15 @@ const HARDENING: &[(&str, &str)] = &[
     ("runs code in a procedural language", "DO LANGUAGE plpgsql 'BEGIN END'"),
 ];
 
-/// What writes although the transaction is read only: both ways of making it writable, and a write.
+/// Attacks on a read-only transaction: both ways of making it writable, and a write.
 const ON_A_READ: &[(&str, &str)] = &[
     ("makes a read writable", "SET TRANSACTION READ WRITE"),
     ("makes a read writable", "SELECT pg_catalog.set_config('transaction_read_only', 'off', true)"),
     ("writes in a read", "DELETE FROM palisade.variables WHERE false"),
 ];
 
-/// What is there to attack, looked up as the host: of each kind the one whose door is open, if one is.
+/// The targets of the attacks, looked up as the host. Of each kind it is one that the login has access to, if there is
+/// one.
 #[derive(Debug)]
 pub(super) struct Targets {
     /// A role that the login is a member of, or else the host's.
@@ -130,7 +131,7 @@ impl Targets {
             aimed("changes tables of another plugin", format!("DELETE FROM {table} WHERE false"));
         }
         if let Some(sequence) = &self.sequence {
-            // A plugin's migration has named it.
+            // Escaped, because a plugin's migration has chosen the name.
             let sequence = sequence.replace('\'', "''");
             aimed("counts with another plugin's sequences", format!("SELECT nextval('{sequence}')"));
         }

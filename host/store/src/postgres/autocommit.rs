@@ -1,14 +1,13 @@
-//! A query of one statement needs no transaction: the statement is its own snapshot, and a BEGIN and a ROLLBACK cost the
-//! server as much as the select between them.
+//! Autocommit: a query of one statement runs without a transaction. The statement is its own snapshot, and a BEGIN and a
+//! ROLLBACK cost the server as much as the select between them.
 //!
-//! Nobody knows beforehand that a second statement will not come. A function that has shown the
-//! habit of sending one sends its select without a transaction; where a second statement comes
-//! after all, the invocation is over, its effects are thrown away as those of a lost race are, and it runs again in a
-//! transaction, with the same seed and clock. A function does that to its callers once: from then on it gets its
-//! transaction at once.
+//! Nobody knows beforehand whether a second statement will come. If the profile of a function shows that it sends one
+//! statement, its select is sent without a transaction. If a second statement comes after all, the invocation ends, its
+//! effects are discarded like those of a lost race, and it runs again in a transaction, with the same seed and clock. This
+//! happens to a function once: from then on it gets its transaction at once.
 //!
-//! Only selects go alone whose text the host wrote, that come whole, and that need nothing set for them. They cannot
-//! write: the login's transactions are read only unless they begin otherwise.
+//! A select runs without a transaction only if the host wrote its text, its rows are read whole, and it needs no setting.
+//! It cannot write: the login's transactions are read only unless they begin otherwise.
 
 use super::mode::{Autocommit, Mode};
 use super::session::Session;
@@ -17,7 +16,7 @@ use palisade_guard::ledger::Ledger;
 use palisade_guard::refusal::Refusal;
 
 impl Session {
-    /// Lets the first statement go without a transaction if it can: the invocation is expected to send no other.
+    /// Lets the first statement run without a transaction if it can: the invocation is expected to send no other.
     pub fn expect_one(&mut self) {
         if self.mode == Mode::Snapshot && !self.is_shared() {
             self.autocommit = Autocommit::Expected;
@@ -34,17 +33,18 @@ impl Session {
         self.autocommit == Autocommit::Outgrown
     }
 
-    /// Whether what the invocation has done so far is thrown away, and done again.
+    /// Whether the work of the invocation is discarded and done again.
     pub fn runs_again(&self) -> bool {
         self.lost_race() || self.has_outgrown()
     }
 
-    /// Runs a select whose text the host wrote and whose rows come whole.
+    /// Runs a select whose text the host wrote and whose rows are read whole.
     pub async fn look_up(&mut self, sql: Sql<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
         self.step(Step::LookUp(sql), ledger).await
     }
 
-    /// Refuses what comes after a statement that went alone. The guest does not live to see the refusal.
+    /// Refuses a statement that follows one without a transaction. The guest never sees the refusal, because its
+    /// invocation ends.
     pub(super) fn outgrow(&mut self) -> Result<(), Refusal> {
         if matches!(self.autocommit, Autocommit::Done | Autocommit::Outgrown) {
             self.autocommit = Autocommit::Outgrown;

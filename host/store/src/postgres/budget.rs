@@ -1,8 +1,9 @@
-//! How many connections all plugins of a host may hold together.
+//! The connection budget: how many connections all plugins of a host may hold together.
 //!
-//! Pools are lazy and each is small, but two hundred of them are not. So a connection of a plugin holds a seat for as
-//! long as it is open. When none is left, whoever needs one closes a connection that lies idle in another plugin's
-//! pool; when none is idle either, those who give connections back close them for whoever has waited longest.
+//! Each plugin's pool is lazy and small, but two hundred pools together are not small. So a connection of a plugin holds a
+//! permit of the budget for as long as it is open. When no permit is left, a pool that needs one closes the longest idle
+//! connection of any plugin. When no connection is idle either, a connection that is given back is closed, and its permit
+//! goes to the pool that has waited longest.
 
 use palisade_guard::limits::SEAT_POLL_MS;
 use std::pin::pin;
@@ -11,27 +12,27 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A pool, as those see it who look for connections that nobody uses.
+/// A pool whose idle connections can be closed for others.
 pub(super) trait Idle: Send + Sync {
-    /// How long the connection has been idle that has been so the longest.
+    /// How long the longest idle connection has been idle.
     fn longest_idle(&self) -> Option<Duration>;
-    /// Closes it.
+    /// Closes the longest idle connection.
     fn close_longest_idle(&self);
 }
 
-/// The seats of a host.
+/// The connection budget of a host.
 #[derive(Debug)]
-pub(crate) struct Seats {
+pub(crate) struct ConnectionBudget {
     max: usize,
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
     pools: Mutex<Vec<Weak<dyn Idle>>>,
 }
 
-/// One seat, free again when it is dropped.
-pub(super) type Seat = OwnedSemaphorePermit;
+/// The permit for one connection. Dropping it returns it to the budget.
+pub(super) type Permit = OwnedSemaphorePermit;
 
-/// Somebody waits for a seat.
+/// Counts a pool that waits for a permit.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
@@ -40,53 +41,53 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Seats {
-    pub(crate) fn new(seats: usize) -> Arc<Self> {
+impl ConnectionBudget {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
-            max: seats,
-            free: Arc::new(Semaphore::new(seats)),
+            max,
+            free: Arc::new(Semaphore::new(max)),
             waiting: AtomicUsize::new(0),
             pools: Mutex::new(Vec::new()),
         })
     }
 
-    /// How many are taken.
-    pub(super) fn taken(&self) -> usize {
+    /// How many connections are open.
+    pub(super) fn in_use(&self) -> usize {
         self.max.saturating_sub(self.free.available_permits())
     }
 
-    /// How many there are.
+    /// How many connections may be open.
     pub(super) fn max(&self) -> usize {
         self.max
     }
 
-    /// Makes a pool's idle connections available to others.
+    /// Lets the budget close the idle connections of a pool.
     pub(super) fn join(&self, pool: Weak<dyn Idle>) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|pool| pool.strong_count() > 0);
         pools.push(pool);
     }
 
-    /// Takes a seat, or waits for one: in turn, and no longer than the caller lets it.
-    pub(super) async fn take(&self) -> Option<Seat> {
-        if let Ok(seat) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(seat);
+    /// Takes a permit, or waits for one in turn, as long as the caller lets it.
+    pub(super) async fn acquire(&self) -> Option<Permit> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(permit);
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
-        let mut seat = pin!(Arc::clone(&self.free).acquire_owned());
+        let mut permit = pin!(Arc::clone(&self.free).acquire_owned());
         loop {
             self.close_one_idle();
             tokio::select! {
-                seat = &mut seat => return seat.ok(),
-                // A connection may have gone back to its pool just before anybody waited.
+                permit = &mut permit => return permit.ok(),
+                // A connection may have gone back to its pool just before this pool began to wait.
                 () = tokio::time::sleep(Duration::from_millis(SEAT_POLL_MS)) => {}
             }
         }
     }
 
-    /// Whether somebody waits for a seat: a connection that is given back now is closed.
-    pub(super) fn are_wanted(&self) -> bool {
+    /// Whether a pool waits for a permit. Then a connection that is given back is closed.
+    pub(super) fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 

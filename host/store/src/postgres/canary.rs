@@ -1,13 +1,14 @@
-//! Canary attacks: what a plugin's login must not be able to do, tried by the host as that login before anything runs.
+//! Canary attacks: before a plugin runs, the host tries, as the plugin's login, what that login must not be able to do.
 //!
-//! Two classes. A **boundary** is never passed on any server; a plugin whose login passes one is refused. A
-//! **hardening** layer is missing on a server that no superuser has hardened; the passport lists it, and the gate for SQL
-//! text still stands before it. On a private server, which the host hardens itself, none may be missing.
+//! There are two classes. A **boundary** must hold on every server; a plugin whose login crosses one is refused. A
+//! **hardening** layer is missing on a server that no superuser has hardened; the passport lists it, and the gate for
+//! SQL text still protects it. On a private server, which the host hardens itself, no layer may be missing.
 //!
-//! Each attack stands alone behind a savepoint in a transaction that is rolled back, and counts as kept off only when the
-//! server refuses it for one of [`KEPT_OFF`]: an attack that fails for another reason has shown nothing. Not here: what
-//! PostgreSQL has no right for (SET, LISTEN, ALTER ROLE of oneself), which only the gate keeps off. A server that logs what
-//! it refuses logs these at each start, as `palisade/PLUGIN`. Attacks are in [`super::attacks`]. Tests: `tests/harden.rs`.
+//! Each attack runs behind a savepoint in a transaction that is rolled back. It counts as blocked only if the server
+//! refuses it for one of [`BLOCKED`]: an attack that fails for another reason proves nothing. Not tried: what
+//! PostgreSQL has no right for (SET, LISTEN, ALTER ROLE of oneself), which only the gate blocks. A server that logs
+//! what it refuses logs the attacks at each start, as `palisade/PLUGIN`. The attacks are in [`super::attacks`]. Tests:
+//! `tests/harden.rs`.
 
 use super::Database;
 use super::attacks::{self, Attack, Class, Targets};
@@ -22,32 +23,32 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
-/// SQLSTATEs that say that an attack was kept off.
-const KEPT_OFF: &[&str] = &[
+/// SQLSTATEs that prove that an attack was blocked.
+const BLOCKED: &[&str] = &[
     "42501", // No right to it.
     "25006", // The transaction is read only,
     "25001", // and stays so.
-    "22012", // A question whose answer is nobody: attacks divide by how many others they see.
+    "22012", // Division by zero: attacks divide by the number of others that they see.
     "42883", "42P01", "42704",
     "3F000", // There is no such function, table, language or schema on this server.
     "0A000", // The server was built without it.
 ];
-/// Somebody holds a lock on what was attacked: this says nothing.
+/// Another session holds a lock on the target: the attack proves nothing.
 const LOCKED: &str = "55P03";
 
-/// Begins the SQLSTATEs of violated constraints.
-const RULE_OF_A_TABLE: &str = "23";
+/// The first digits of the SQLSTATEs of violated constraints.
+const CONSTRAINT_CLASS: &str = "23";
 
-/// How a mutation's transaction begins, for an attack's purposes.
+/// Begins a transaction that may write, as a mutation does.
 const WRITABLE: &str = "BEGIN READ WRITE; SAVEPOINT s";
-/// How a query's does.
+/// Begins a transaction that may not write, as a query does.
 const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s";
 
-/// A layer that is no attack: role defaults that only a superuser can set.
+/// A layer without an attack: a role default that only a superuser can set.
 const NO_FILE_LIMIT: &str =
     "a statement can fill the server's disk with temporary files (`temp_file_limit` is not set)";
 
-/// Whom to attack as.
+/// The login to attack as.
 pub struct Login<'a> {
     pub plugin: &'a PluginName,
     pub role: &'a str,
@@ -56,26 +57,27 @@ pub struct Login<'a> {
     pub pool: &'a Pool,
 }
 
-/// What came of the attacks.
+/// The results of the attacks.
 #[derive(Debug, Default)]
 struct Verdict {
-    /// Boundaries that did not hold.
+    /// Attacks on a boundary that succeeded.
     breached: Vec<Attack>,
-    /// Hardening layers that are not there.
+    /// Missing hardening layers.
     missing: Vec<String>,
-    /// Attacks that showed nothing, and what the server said.
+    /// Attacks that proved nothing, and the server's error.
     unclear: Vec<(Attack, Error)>,
 }
 
 impl Database {
-    /// Attacks as a plugin's login. Refuses the plugin when a boundary falls; returns which other layers are missing.
+    /// Runs the attacks as a plugin's login. Refuses the plugin if a boundary does not hold, or else returns the other
+    /// layers that are missing.
     pub async fn attack(&self, login: &Login<'_>) -> Result<Vec<String>, InstallError> {
         let (began, mut attempts) = (Instant::now(), 1);
         let verdict = loop {
             let verdict = self.verdict(login).await.map_err(|failure| InstallError::Breach {
                 plugin: login.plugin.to_string(),
                 sentence: format!(
-                    "its login could not be tried, so nothing runs as it: {}",
+                    "its login could not be tested, so nothing runs as it: {}",
                     failure.into_refusal()
                 ),
             })?;
@@ -99,13 +101,13 @@ impl Database {
     fn judge(&self, verdict: Verdict) -> Result<Vec<String>, String> {
         if let Some(attack) = verdict.breached.first() {
             return Err(format!(
-                "its login {}, which no plugin may: `{}` succeeded; revoke what lets it",
+                "its login {}, which no plugin may do: `{}` succeeded; revoke the right that allows it",
                 attack.what, attack.sql
             ));
         }
         if let Some((attack, error)) = verdict.unclear.first() {
             return Err(format!(
-                "it is not clear whether its login {}: `{}` failed with {}; mend that, and start again",
+                "it is not clear whether its login {}: `{}` failed with {}; fix that, and start again",
                 attack.what,
                 attack.sql,
                 migrate::describe(error)
@@ -113,22 +115,22 @@ impl Database {
         }
         match verdict.missing.first() {
             Some(first) if self.hardened => Err(format!(
-                "the private database has been hardened, and still {first}: revoke what lets its login do that"
+                "the private database has been hardened, but {first}: revoke the right that allows its login to do that"
             )),
             Some(_) => {
-                self.tell(&verdict.missing);
+                self.report(&verdict.missing);
                 Ok(verdict.missing)
             }
             None => Ok(Vec::new()),
         }
     }
 
-    /// Once for each host: most of it is the same for all plugins.
-    fn tell(&self, missing: &[String]) {
-        if !self.told.swap(true, Ordering::Relaxed) {
+    /// Warns once for each host: most of the missing layers are the same for all plugins.
+    fn report(&self, missing: &[String]) {
+        if !self.is_reported.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "the database is not hardened: {}; the gate for SQL text alone keeps plugins from it. A superuser closes \
-                 it with `palisade db harden --apply`",
+                "the database is not hardened: {}; only the gate for SQL text keeps plugins from doing so. A superuser \
+                 closes the gap with `palisade db harden --apply`",
                 missing.join("; ")
             );
         }
@@ -141,7 +143,7 @@ impl Database {
         drop(host);
         let connection = login.pool.get().await?;
         let verdict = attack_all(connection.client(), &targets).await;
-        // Pools are lazy: a start with two hundred plugins leaves no two hundred connections behind.
+        // Closed, so that a start with two hundred plugins does not leave two hundred connections open.
         connection.close();
         verdict.map_err(super::failure::of)
     }
@@ -165,7 +167,7 @@ async fn attempt(
     verdict: &mut Verdict,
 ) -> Result<(), Error> {
     client.batch_execute(begin).await?;
-    // Each message goes back to the savepoint first, so that it does not matter what became of the others.
+    // Each message first rolls back to the savepoint, so that the result of one attack does not affect the next.
     let tried = attacks
         .iter()
         .map(async |attack| client.batch_execute(&format!("ROLLBACK TO SAVEPOINT s; {}", attack.sql)).await);
@@ -173,9 +175,9 @@ async fn attempt(
     client.batch_execute("ROLLBACK").await?;
     for (attack, result) in attacks.into_iter().zip(results) {
         match result {
-            Err(error) if is(&error, KEPT_OFF) => {}
+            Err(error) if is(&error, BLOCKED) => {}
             Err(error) if error.as_db_error().is_none() => return Err(error),
-            Err(error) if !is_let_in(&error) => verdict.unclear.push((attack, error)),
+            Err(error) if !reached_rows(&error) => verdict.unclear.push((attack, error)),
             _ if attack.class == Class::Boundary => verdict.breached.push(attack),
             _ => verdict.missing.push(attack.sentence()),
         }
@@ -187,9 +189,9 @@ fn is(error: &Error, codes: &[&str]) -> bool {
     error.code().is_some_and(|code| codes.contains(&code.code()))
 }
 
-/// A rule of a table refuses only who has got as far as its rows.
-fn is_let_in(error: &Error) -> bool {
-    error.code().is_some_and(|code| code.code().starts_with(RULE_OF_A_TABLE))
+/// A constraint refuses only a login that has got as far as the table's rows.
+fn reached_rows(error: &Error) -> bool {
+    error.code().is_some_and(|code| code.code().starts_with(CONSTRAINT_CLASS))
 }
 
 async fn is_file_limit_set(client: &Client) -> Result<bool, Error> {
@@ -216,16 +218,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn attack_counts_as_kept_off_only_when_the_server_refuses_it() {
+    async fn attack_counts_as_blocked_only_when_the_server_refuses_it() {
         let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
         let database = Database::connect(server.config(), 1).await.unwrap();
         let connection = database.connection().await.unwrap();
         let client = connection.client();
-        let there = "CREATE SCHEMA plugin_a; CREATE SCHEMA plugin_b; CREATE TABLE plugin_b.t (); \
+        let setup = "CREATE SCHEMA plugin_a; CREATE SCHEMA plugin_b; CREATE TABLE plugin_b.t (); \
             CREATE SEQUENCE plugin_b.s; INSERT INTO palisade.plugins VALUES ('b', 'b', '0.1.0')";
-        client.batch_execute(there).await.unwrap();
+        client.batch_execute(setup).await.unwrap();
 
-        // To a superuser every one of them succeeds, except a write in a transaction that is read only.
+        // For a superuser every attack succeeds, except a write in a transaction that is read only.
         let (all, on_a_read) = (attacks::of_everything(), attacks::on_a_read());
         let verdict = tried(client, WRITABLE, all.clone()).await;
         assert_eq!(verdict.breached.len() + verdict.missing.len(), all.len(), "{verdict:#?}");
@@ -233,7 +235,7 @@ mod tests {
         let verdict = tried(client, READ_ONLY, on_a_read).await;
         assert!(verdict.breached.is_empty() && verdict.unclear.is_empty(), "{verdict:#?}");
 
-        // A value that does not fit is no refusal, and one attack's failure is not the next one's.
+        // An invalid value is not a refusal, and the failure of one attack does not affect the next.
         let three = vec![attack("SELECT 'x'::integer"), attack("SELECT 1"), attack("SELECT 1 / 0")];
         let verdict = tried(client, WRITABLE, three).await;
         assert_eq!((verdict.breached.len(), verdict.unclear.len()), (1, 1), "{verdict:#?}");

@@ -1,11 +1,12 @@
-//! A claim of who calls, and the proof of it that no plugin can forge.
+//! A claim of who calls, and its proof, which no plugin can forge.
 //!
-//! Tables whose rows belong to users have a policy that asks `palisade.caller` on whose behalf a statement runs. The
-//! host answers ahead of each statement, in its round trip: a proof for this role, this connection and these few seconds,
-//! under keys that only the host and that function can read. A guest that could run `SET`, which the gate refuses, could
-//! keep such a proof and put it back, and would have nothing: in another connection, or later, it proves nothing.
+//! A table whose rows belong to users has a policy that asks `palisade.caller` on whose behalf a statement runs. The
+//! host sends the answer ahead of each statement, in the same round trip: a proof for this role, this connection and a
+//! few seconds, under keys that only the host and that function can read. A guest that could run `SET`, which the gate
+//! refuses, could save such a proof and set it again, but would gain nothing: on another connection, or later, the
+//! proof is invalid.
 //!
-//! Not here: what a proof opens, which is [`super::owned`]'s, and when it is sent, which is [`super::caller`]'s. The
+//! Not here: which rows a proof gives access to, see [`super::owned`], and when it is sent, see [`super::caller`]. The
 //! other half is `caller.sql`. Tests: `tests/rights/owners.rs`.
 
 use jiff::Timestamp;
@@ -23,20 +24,20 @@ pub struct Signer {
     keys: [u8; CALLER_KEYS_BYTES],
 }
 
-/// The server's end of a connection, as its pool remembers it.
+/// What a connection remembers of the server at its other end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Server {
     pid: i32,
-    /// Microseconds that the server's clock is ahead of ours.
+    /// How many microseconds the server's clock is ahead of the host's.
     ahead_us: i64,
     learnt: Instant,
 }
 
-/// What a connection remembers of its server, from the first time that somebody asked.
+/// What a connection remembers of its server, from the first time that the server was asked.
 #[derive(Debug, Default)]
 pub(super) struct Remembered(Mutex<Option<Server>>);
 
-/// On whose behalf an invocation speaks, as one plugin's role.
+/// On whose behalf an invocation acts, as one plugin's role.
 #[derive(Clone)]
 pub struct Claim {
     signer: Arc<Signer>,
@@ -55,8 +56,8 @@ impl Signer {
         Arc::new(Self { keys })
     }
 
-    /// A claim for a caller. Nobody in particular has none, and owns no row. What the host does by itself it does for all
-    /// users: a cron tap that tidies up could not, if it saw nobody's rows.
+    /// A claim for a caller. An anonymous caller has none, and owns no row. The host's own work acts for all users: a
+    /// cron tap that cleans up could not do so if it saw no rows.
     pub fn claim(self: &Arc<Self>, role: &str, caller: &Caller, is_cron: bool) -> Option<Claim> {
         let who = match caller {
             Caller::User(user) => Who::User(user.id),
@@ -67,7 +68,8 @@ impl Signer {
         Some(Claim { signer: Arc::clone(self), role: role.to_owned(), who })
     }
 
-    /// A nested hash under two keys, which is HMAC with keys of their own in place of pads: core PostgreSQL has no HMAC.
+    /// A nested hash under two keys. This is HMAC with separate keys in place of pads, because core PostgreSQL has no
+    /// HMAC.
     fn mac(&self, message: &str) -> String {
         let (inner, outer) = self.keys.split_at(CALLER_KEY_BYTES);
         let hash = Sha256::new().chain_update(inner).chain_update(message).finalize();
@@ -95,7 +97,7 @@ impl Claim {
 }
 
 impl Server {
-    /// What a server has said just now.
+    /// What a server has just answered.
     pub(super) fn learnt(pid: i32, ahead_us: i64) -> Self {
         Self { pid, ahead_us, learnt: Instant::now() }
     }
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn proof_is_another_for_every_key_role_caller_connection_and_moment() {
+    fn proof_differs_for_every_key_role_caller_connection_and_time() {
         let (a, b) = (Who::User(Uuid::from_u128(1)), Who::User(Uuid::from_u128(2)));
         let proofs = [
             signed(1, "r", a, 1, 1),
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn caller_who_is_nobody_claims_nothing_and_the_hosts_own_work_is_for_all() {
+    fn anonymous_caller_has_no_claim_and_the_hosts_own_work_is_for_all_users() {
         let signer = Signer::new([0; CALLER_KEYS_BYTES]);
         assert!(signer.claim("r", &Caller::Anonymous, false).is_none());
         assert!(matches!(signer.claim("r", &Caller::Anonymous, true).unwrap().who, Who::Host));

@@ -1,4 +1,4 @@
-//! How a session ends: committed, rolled back, or dropped in the middle of something.
+//! How a session ends: committed, rolled back, or dropped while something runs.
 
 use super::mode::Mode;
 use super::session::Session;
@@ -14,10 +14,10 @@ impl Session {
         self.in_flight = false;
     }
 
-    /// Commits what the invocation did. A deferred constraint or a lost race can still refuse it.
+    /// Commits what the invocation did. A deferred constraint or a lost race can still make the commit fail.
     pub async fn commit(mut self) -> Result<(), Refusal> {
         if self.mode != Mode::Serializable {
-            // Dropping the session ends what is left of it, off the caller's path: a query has nothing to wait for.
+            // Dropping the session ends its transaction in the background: a query has nothing to wait for.
             return Ok(());
         }
         if self.lost_race {
@@ -36,7 +36,7 @@ impl Session {
         committed.map_err(|failure| self.refuse(failure))
     }
 
-    /// Gives up what the invocation did, and says so to PostgreSQL before anything else happens.
+    /// Rolls back what the invocation did, and returns when PostgreSQL has done so.
     pub async fn rollback(mut self) {
         if self.begun && !self.broken {
             self.in_flight = true;

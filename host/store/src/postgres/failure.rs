@@ -11,36 +11,36 @@ use tokio_postgres::error::DbError;
 /// Why the database could not be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
-    /// It is away.
+    /// The database is unreachable.
     Away,
     /// No connection came free in time.
     Busy,
-    /// It was lost while it committed.
+    /// The connection was lost during a commit.
     InDoubt,
 }
 
-/// A failed statement, before it is known who hears of it.
+/// A failed statement, before it is decided what the guest and the log learn.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The server refused the statement.
     Server(Box<DbError>),
-    /// A parameter could not be encoded: a guard has let something through.
+    /// A parameter could not be encoded, so a guard has let through what it should not.
     Encoding(String),
     /// The connection is gone.
     Disconnected(String),
-    /// It was lost while it committed.
+    /// The connection was lost during a commit.
     InDoubt(String),
     /// No connection came free in time.
     Exhausted,
     /// The session has already lost its connection.
     NoConnection,
-    /// The result passed a budget while it was read.
+    /// The result exceeded a limit while it was read.
     Exceeded(Exceeded),
     /// Something that should not happen.
     Unknown(String),
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "it is the end of `map_err`")]
+#[allow(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
     if error.is_closed() {
         return Failure::Disconnected(error.to_string());
@@ -63,13 +63,13 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
 }
 
 impl Failure {
-    /// Whether the connection can go on after it. Only an ordinary error of a statement says so.
+    /// Whether the connection can be used after the failure. It can only after an ordinary error of a statement.
     pub(crate) fn leaves_connection(&self) -> bool {
         match self {
-            // Cancelled, waited too long for a lock, idled too long; and whatever the server itself calls internal.
+            // Cancelled, waited too long for a lock, or idled too long. XX are the server's internal errors.
             Self::Server(error) => {
                 let code = error.code().code();
-                // 53: a backend that came to the end of its memory or its files is in no state for the next borrower.
+                // 53: a backend that ran out of memory or files is in no state for the next borrower.
                 !matches!(code, "57014" | "55P03" | "25P03")
                     && !code.starts_with("XX")
                     && !code.starts_with("53")
@@ -83,7 +83,7 @@ impl Failure {
         }
     }
 
-    /// Why the database was out of reach, if that is what it was.
+    /// Why the database was unreachable, if the failure means that it was.
     pub(crate) fn absence(&self) -> Option<Absence> {
         match self {
             Self::Disconnected(_) => Some(Absence::Away),
@@ -125,7 +125,7 @@ fn server(error: &DbError) -> Refusal {
         "23P01" => violation(Constraint::Exclusion),
         "40001" | "40P01" => Refusal::Serialization,
         "57014" | "55P03" | "25P03" => Refusal::Timeout,
-        // 42501 also when a table of somebody else is named: the same answer as for one that does not exist.
+        // 42501 also stands for another plugin's table: the answer is the same as for a table that does not exist.
         "42501" | "42P01" => Refusal::Denied,
         "25006" => Refusal::Invalid(
             "a query cannot write: declare the interface as a mutation in palisade.toml".into(),
@@ -134,8 +134,9 @@ fn server(error: &DbError) -> Refusal {
         code if code.starts_with("42") => {
             Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
         }
-        // Among them what a bomb ends in: 53200 (memory), 53400 (temporary files), 54000 (a value over PostgreSQL's own
-        // limits). They are no limit of the ledger's, which has a number to tell, so the guest gets the SQLSTATE.
+        // Among them are the errors in which a resource bomb ends: 53200 (memory), 53400 (temporary files), 54000 (a
+        // value over PostgreSQL's own limits). The ledger has no limit for these, and so no number, so the guest gets
+        // the SQLSTATE.
         code => Refusal::Other { guest: code.to_owned().into(), log: error.to_string() },
     }
 }

@@ -1,11 +1,12 @@
-//! Hardening: what is taken from PUBLIC, because a plugin's login has it as well. `harden.sql` does it and says why.
+//! Hardening: rights that PUBLIC loses, because every plugin's login has what PUBLIC has. `harden.sql` revokes them and
+//! gives the reasons.
 //!
-//! A private server is nobody else's, so a host hardens the database on it that it opens, at each start: rights on
-//! functions are kept in each database, and those on the database itself (TEMP, CREATE) are copied from no template, so
-//! that a hardened `template1` would not be enough. A server that others may use is hardened by its superuser, with
-//! `palisade db harden`; a host never does that by itself, and says which layers are missing instead.
+//! A private server has no other users, so a host hardens the database that it opens there, at each start. A hardened
+//! `template1` would not be enough: rights on functions are kept in each database, and rights on the database itself
+//! (TEMP, CREATE) are not copied from a template. A server that others may use is hardened by its superuser, with
+//! `palisade db harden`; a host never does that by itself, but reports which layers are missing.
 //!
-//! Whether it holds is not believed but tried, in [`super::canary`]. Tests: `tests/harden.rs`.
+//! [`super::canary`] tests whether the hardening holds. Tests: `tests/harden.rs`.
 
 use super::migrate;
 use super::pool::Connection;
@@ -15,7 +16,7 @@ use crate::private::PRIVATE_SETTING;
 use palisade_guard::limits::{MIGRATION_MS, PLUGIN_TEMPORARY_FILES_KIB, PLUGIN_WORK_MEMORY_KIB};
 use tokio_postgres::{Client, Error, NoTls};
 
-/// What a superuser runs in the host's database. It can run again at any time.
+/// The SQL that a superuser runs in the host's database. It can run again at any time.
 pub const SQL: &str = include_str!("harden.sql");
 
 /// What was hardened.
@@ -34,7 +35,7 @@ pub async fn apply(url: &DatabaseUrl) -> Result<Hardened, InstallError> {
     let driver = tokio::spawn(connection);
     let done = apply_as(&client).await;
     drop(client);
-    // It ends when the client is gone, whatever came of it.
+    // The driver ends when the client is gone, whatever the result.
     let _ended = driver.await;
     done
 }
@@ -63,12 +64,12 @@ async fn apply_as(client: &Client) -> Result<Hardened, InstallError> {
     let rows = client.query_typed(whose, &[]).await.map_err(refused)?;
     let mut hardened = rows.iter().map(|row| Hardened { database: row.get(0), host: row.get(1) });
     hardened.next().ok_or_else(|| InstallError::Database {
-        sentence: "the database did not say what it is".to_owned(),
+        sentence: "the database did not return its name".to_owned(),
         source: anyhow::anyhow!("no row"),
     })
 }
 
-/// Hardens the database of a private server. Gives the connection back, and whether it was one.
+/// Hardens the database if its server is private. Returns the connection, and whether the server is private.
 pub(super) async fn if_private(connection: Connection) -> Result<(Connection, bool), InstallError> {
     let mine = format!(
         "SELECT coalesce(pg_catalog.current_setting('{PRIVATE_SETTING}', true) = 'on', false) AND rolsuper \
@@ -78,7 +79,7 @@ pub(super) async fn if_private(connection: Connection) -> Result<(Connection, bo
     if !rows.first().is_some_and(|row| row.get(0)) {
         return Ok((connection, false));
     }
-    // As long as another host may hold the lock.
+    // Another host may hold the lock for this long.
     let text = format!(
         "SET statement_timeout = {MIGRATION_MS}; SET lock_timeout = {MIGRATION_MS}; {SQL}; \
          RESET statement_timeout; RESET lock_timeout"
@@ -92,8 +93,8 @@ pub(super) async fn if_private(connection: Connection) -> Result<(Connection, bo
     }
 }
 
-/// Bounds the memory and the temporary files of a login's statements. Only a superuser can bound the files; whether they
-/// are is looked at with the attacks.
+/// Bounds the memory and the temporary files of a login's statements. Only a superuser can bound the files; the canary
+/// attacks check whether they are bounded.
 pub(super) async fn bound_memory(client: &Client, role: &str) -> Result<(), Error> {
     let memory = format!("ALTER ROLE {role} SET work_mem = '{PLUGIN_WORK_MEMORY_KIB}kB'");
     client.batch_execute(&memory).await?;

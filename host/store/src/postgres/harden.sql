@@ -1,16 +1,17 @@
--- Palisade: hardening of one PostgreSQL database, version 13 or later. A superuser runs it, in the database that the
--- host uses. It can run again at any time: what is done already is left alone.
+-- Palisade: hardening of one PostgreSQL database, version 13 or later. A superuser runs it in the database that the
+-- host uses. It can run again at any time: it leaves alone what is done already.
 --
--- IT CHANGES THE DATABASE FOR EVERYBODY IN IT. A plugin's login has what PUBLIC has, and PostgreSQL gives PUBLIC the right
--- to call functions with side effects, to run SQL that is hidden in strings, and to read about everybody else. No right
--- can be taken from one login alone, so it is taken from PUBLIC, and given to the role palisade_trusted. The host's login
--- is made a member of that role. Other applications in this database need the same, once for each of their logins:
+-- IT CHANGES THE DATABASE FOR EVERYBODY IN IT. A plugin's login has the rights of PUBLIC, and PostgreSQL gives PUBLIC
+-- the right to call functions with side effects, to run SQL that is hidden in strings, and to read about everybody
+-- else. No right can be revoked from one login alone, so it is revoked from PUBLIC and granted to the role
+-- palisade_trusted. The host's login becomes a member of that role. Other applications in this database need the same,
+-- once for each of their logins:
 --
 --     GRANT palisade_trusted TO their_login;
 --
--- What no revoke reaches, because PostgreSQL knows no right for it: SET, RESET, LISTEN, NOTIFY, PREPARE, COMMIT, ALTER ROLE
--- of oneself, 'name'::regclass, the names in pg_type, pg_attribute, pg_namespace and pg_enum, which the host's own driver
--- reads as the plugin. The gate for SQL text refuses each of these.
+-- No revoke covers the following, because PostgreSQL has no right for it: SET, RESET, LISTEN, NOTIFY, PREPARE, COMMIT,
+-- ALTER ROLE of oneself, 'name'::regclass, and the names in pg_type, pg_attribute, pg_namespace and pg_enum, which the
+-- host's own driver reads as the plugin. The gate for SQL text refuses each of these.
 
 BEGIN;
 -- One at a time: the lock under which a host changes the shape of its database.
@@ -18,8 +19,8 @@ SELECT pg_catalog.pg_advisory_xact_lock(1885432937); -- "pali" in ASCII
 SET LOCAL search_path = pg_catalog;
 SET LOCAL client_min_messages = warning;
 
--- Who keeps what PUBLIC loses. The owner of the schema palisade is the host's login. Roles are shared by all databases of
--- a server, so somebody may be making the same one right now.
+-- The role that keeps what PUBLIC loses. The owner of the schema palisade is the host's login. All databases of a
+-- server share its roles, so another session may be making the same role right now.
 DO $$
 DECLARE
     host regrole := (SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'palisade');
@@ -34,7 +35,7 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
 END $$;
 
--- Functions that do something, and functions that tell of others. Default deny: every function that PostgreSQL itself
+-- Functions with effects, and functions that tell about others. Default deny: every function that PostgreSQL itself
 -- calls volatile, whatever its name will be in a later version; of the stable ones, those below; and all that is not
 -- immutable, or runs as its owner, of extensions and other applications.
 --   effects in a read:      set_config, setval, advisory locks, lo_*, pg_notify, pg_logical_emit_message, pg_current_xact_id
@@ -57,10 +58,10 @@ BEGIN
             AND CASE n.nspname
                 WHEN 'pg_catalog' THEN p.proname <> ALL (kept)
                     AND (p.provolatile = 'v' OR p.provolatile = 's' AND p.proname ~ telling)
-                    -- What only the server itself can call.
+                    -- Only the server itself can call these.
                     AND p.prorettype <> ALL ('{trigger,event_trigger}'::regtype[])
                     AND p.proargtypes::oid[] && '{internal}'::regtype[]::oid[] IS FALSE
-                    -- What makes and reads the values of a type runs without a look at these rights.
+                    -- The functions that read and write the values of a type run without a check of these rights.
                     AND NOT EXISTS (
                         SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend)
                     )
@@ -76,7 +77,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Relations that tell of others, and the one whose UPDATE is a SET: pg_settings, pg_stat_*, pg_roles, pg_proc, pg_class, the
+-- Relations that tell about others, and the one whose UPDATE is a SET: pg_settings, pg_stat_*, pg_roles, pg_proc, pg_class, the
 -- views of extensions (pg_stat_statements has other people's queries), information_schema. Default deny as well. Left are
 -- those which the host's driver reads to learn what an enum or a domain is made of.
 DO $$
@@ -105,8 +106,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Places to put things: a temporary table shadows a real one for whoever has the connection next, a function in public is
--- found by everybody who searches there, a large object is nobody's to clean up.
+-- Places to store things: a temporary table shadows a real one for the next user of the connection, a function in
+-- public is found by everybody who searches there, and nobody cleans up a large object.
 DO $$
 DECLARE
     place record;
@@ -125,7 +126,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Code of one's own: DO needs no place to put it, only a language.
+-- Inline code: DO needs no place to store code, only a language.
 DO $$
 DECLARE
     language name;
@@ -139,8 +140,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Views of the host and of plugins show what whoever asks may see, not what their owner may: otherwise a view is a way
--- around row-level security. PostgreSQL knows this from version 15; before, neither may have a view.
+-- A view of the host or of a plugin shows what its reader may see, not what its owner may see: otherwise a view is a
+-- way around row-level security. PostgreSQL supports this from version 15; before, neither may have a view.
 DO $$
 DECLARE
     seen regclass;

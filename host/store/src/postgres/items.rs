@@ -1,7 +1,8 @@
-//! Content items in `palisade.items`, their earlier revisions in `palisade.item_revisions`.
+//! Content items in `palisade.items`; their earlier revisions in `palisade.item_revisions`.
 //!
-//! Row-level security keeps a plugin's session to the types it is granted; who may see which item is part of every
-//! statement here. Times come from the invocation, not from the server, so that a mutation run again writes the same.
+//! Row-level security limits a plugin's session to the item types that it is granted; every statement here that reads
+//! also checks who may see which item. Times come from the invocation and not from the server, so that a mutation that
+//! runs again writes the same times.
 
 use super::statement::{Answer, Sql};
 use crate::{At, Item, ItemStore, Viewer};
@@ -19,7 +20,8 @@ pub struct PostgresItems;
 
 const COLUMNS: &str = "id, item_type, title, status, fields, revision, author, created_at, updated_at";
 
-/// `$1` the viewer's id, `$2` the types they edit, `$3` whether they are the host, `$4` the types in question.
+/// `$1`: the viewer's id; `$2`: the types that the viewer may edit; `$3`: whether the viewer is the host; `$4`: the
+/// types that the plugin may read.
 const VISIBLE: &str = "($3 OR status = 'published' OR author = $1 OR item_type = ANY($2)) AND ($4 IS NULL OR item_type = ANY($4))";
 
 /// Types of the parameters of [`VISIBLE`].
@@ -132,7 +134,7 @@ impl ItemStore for PostgresItems {
     }
 }
 
-/// Keeps an item's revision before it changes.
+/// Copies an item's revision to `palisade.item_revisions` before the item changes.
 async fn keep(at: &mut At<'_>, old: &Item) -> Result<(), Refusal> {
     let text = format!(
         "INSERT INTO palisade.item_revisions ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -153,7 +155,7 @@ async fn keep(at: &mut At<'_>, old: &Item) -> Result<(), Refusal> {
         Type::TIMESTAMPTZ,
     ];
     match run(at, &text, &types, &parameters).await {
-        // Somebody else has already replaced this revision.
+        // Another transaction has already replaced this revision.
         Err(Refusal::Violation(_)) => Err(at.session.lose_race()),
         other => other.map(drop),
     }

@@ -1,8 +1,8 @@
-//! Logging in as one role, and what a connection carries from then on.
+//! How a pool logs in as one role, and what it keeps with each connection.
 
 use super::failure::{self, Failure};
 use super::wire::{Allowance, Counted, Target};
-use crate::postgres::budget::{Seat, Seats};
+use crate::postgres::budget::{ConnectionBudget, Permit};
 use crate::postgres::claim::Remembered;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
@@ -18,7 +18,7 @@ use tokio_postgres::{Config, Error, NoTls, SimpleQueryMessage};
 pub(super) struct Logins {
     pub config: Arc<Config>,
     pub targets: Vec<Target>,
-    pub seats: Option<Arc<Seats>>,
+    pub budget: Option<Arc<ConnectionBudget>>,
     pub is_pooled: bool,
 }
 
@@ -29,9 +29,9 @@ pub(super) struct Login {
     pub allowance: Allowance,
     pub config: Arc<Config>,
     pub target: Target,
-    pub seats: Option<Arc<Seats>>,
+    pub budget: Option<Arc<ConnectionBudget>>,
     pub is_pooled: bool,
-    /// Who answers, where somebody has asked.
+    /// What the connection remembers of its server, once the server was asked.
     pub server: Remembered,
 }
 
@@ -40,16 +40,16 @@ impl Manager for Logins {
     type Error = Failure;
 
     async fn create(&self) -> Result<Login, Failure> {
-        let mut seat = match &self.seats {
-            Some(seats) => {
-                let taken = timeout(Duration::from_millis(CONNECTION_WAIT_MS), seats.take()).await;
-                Some(taken.ok().flatten().ok_or(Failure::Exhausted)?)
+        let mut permit = match &self.budget {
+            Some(budget) => {
+                let acquired = timeout(Duration::from_millis(CONNECTION_WAIT_MS), budget.acquire()).await;
+                Some(acquired.ok().flatten().ok_or(Failure::Exhausted)?)
             }
             None => None,
         };
         let mut last = Failure::Disconnected("the URL names no server".into());
         for target in &self.targets {
-            match self.log_in(target, &mut seat).await {
+            match self.log_in(target, &mut permit).await {
                 Ok(login) => return Ok(login),
                 Err(failure) => last = failure,
             }
@@ -63,28 +63,28 @@ impl Manager for Logins {
 }
 
 impl Logins {
-    async fn log_in(&self, target: &Target, seat: &mut Option<Seat>) -> Result<Login, Failure> {
+    async fn log_in(&self, target: &Target, permit: &mut Option<Permit>) -> Result<Login, Failure> {
         let socket = target.dial(&self.config).await;
         let socket = socket.map_err(|error| Failure::Disconnected(error.to_string()))?;
         let allowance = Allowance::unlimited();
         let counted = Counted::new(socket, allowance.clone());
-        let shaken = timeout(Duration::from_millis(STATEMENT_MS), self.config.connect_raw(counted, NoTls));
-        let silent = |_| Failure::Disconnected("the server accepts connections and says nothing".into());
-        let (client, connection) = shaken.await.map_err(silent)?.map_err(failure::of)?;
-        let seat = seat.take();
+        let handshake = timeout(Duration::from_millis(STATEMENT_MS), self.config.connect_raw(counted, NoTls));
+        let silent = |_| Failure::Disconnected("the server accepts connections but does not answer".into());
+        let (client, connection) = handshake.await.map_err(silent)?.map_err(failure::of)?;
+        let permit = permit.take();
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(target: "palisade::sql", %error, "a connection to the database ended");
             }
-            // The seat is free when the socket is closed, and not before.
-            drop(seat);
+            // The permit is released only when the socket is closed.
+            drop(permit);
         });
         let login = Login {
             client: ClientWrapper::new(client, driver),
             allowance,
             config: Arc::clone(&self.config),
             target: target.clone(),
-            seats: self.seats.clone(),
+            budget: self.budget.clone(),
             is_pooled: self.is_pooled,
             server: Remembered::default(),
         };
@@ -97,23 +97,24 @@ impl Logins {
 }
 
 impl Login {
-    /// Refuses a server of another kind than the URL asks for.
+    /// Refuses a server that does not have the `target_session_attrs` of the URL.
     async fn check_session(&self) -> Result<(), Failure> {
-        let is_wanted = match self.config.get_target_session_attrs() {
+        let wanted = match self.config.get_target_session_attrs() {
             TargetSessionAttrs::ReadWrite => "off",
             TargetSessionAttrs::ReadOnly => "on",
             _ => return Ok(()),
         };
-        let said = self.first("SHOW transaction_read_only").await.map_err(failure::of)?;
-        if said.as_deref() != Some(is_wanted) {
+        let setting = self.first("SHOW transaction_read_only").await.map_err(failure::of)?;
+        if setting.as_deref() != Some(wanted) {
             let sentence = "the server's target_session_attrs are not those that the URL asks for";
             return Err(Failure::Disconnected(sentence.into()));
         }
         Ok(())
     }
 
-    /// Teaches the driver the enum types of the login's schema. It asks for a type that it does not know in statements of
-    /// its own, which it names and keeps: behind a PgBouncer they would be somewhere else the next time.
+    /// Lets the driver look up the enum types of the login's schema. For a type that it does not know, the driver
+    /// prepares named statements of its own and keeps them; behind a PgBouncer the next transaction would run on a
+    /// server connection that does not know those names.
     async fn learn_types(&self) -> Result<(), Error> {
         let names = "SELECT string_agg(format('NULL::%1$I.%2$I, NULL::%1$I.%2$I[]', n.nspname, t.typname), ', ') \
              FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \

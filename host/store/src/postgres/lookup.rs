@@ -16,7 +16,7 @@ impl Database {
         types: &[Type],
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Refusal> {
-        // A connection that died while it idled is no reason to fail: one more try finds a fresh one.
+        // A connection that died while it was idle is replaced once, by a fresh one.
         for _ in 0..2 {
             let connection = self.connection().await?;
             match run(&connection, text, types, values).await {

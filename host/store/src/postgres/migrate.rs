@@ -1,4 +1,5 @@
-//! The host's own tables: versioned, applied in order, under a lock that keeps two hosts from doing it at once.
+//! The migrations of the host's own tables: versioned, and applied in order under a lock, so that two hosts never apply
+//! them at once.
 
 use super::pool::Connection;
 use crate::error::InstallError;
@@ -13,36 +14,36 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     (3, "switches", include_str!("switches.sql")),
 ];
 
-/// What the database keeps for its hosts, so that all of them have the same.
+/// The secrets that all hosts of a database share.
 pub(super) struct Secrets {
-    /// What roles' passwords are derived from.
+    /// The key that roles' passwords are derived from.
     pub passwords: Vec<u8>,
-    /// The keys of proofs of who calls.
+    /// The keys of the proofs of who calls.
     pub callers: [u8; CALLER_KEYS_BYTES],
 }
 
 /// Brings the database up to date and returns its secrets.
 pub(super) async fn run(connection: &Connection) -> Result<Secrets, InstallError> {
     apply(connection).await.map_err(|error| match error {
-        Fault::Server(error) => failed(&error),
-        Fault::Drift(sentence) => {
+        MigrationFailure::Server(error) => failed(&error),
+        MigrationFailure::Drift(sentence) => {
             InstallError::Database { sentence, source: anyhow::anyhow!("checksum mismatch") }
         }
     })
 }
 
-enum Fault {
+enum MigrationFailure {
     Server(tokio_postgres::Error),
     Drift(String),
 }
 
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for MigrationFailure {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Server(error)
     }
 }
 
-async fn apply(connection: &Connection) -> Result<Secrets, Fault> {
+async fn apply(connection: &Connection) -> Result<Secrets, MigrationFailure> {
     let client = connection.client();
     client.batch_execute(&begin()).await?;
     let result = apply_locked(connection).await;
@@ -50,7 +51,7 @@ async fn apply(connection: &Connection) -> Result<Secrets, Fault> {
     result
 }
 
-/// Begins a change to the shape of a database: alone, and with more time than a call has.
+/// Begins a change of the structure of a database: under a lock, and with more time than a call has.
 pub(super) fn begin() -> String {
     format!(
         "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}; \
@@ -58,12 +59,12 @@ pub(super) fn begin() -> String {
     )
 }
 
-/// Ends it. What was prepared meanwhile would stay on the server's side of a PgBouncer.
-pub(super) fn end(is_well: bool) -> &'static str {
-    if is_well { "DEALLOCATE ALL; COMMIT" } else { "ROLLBACK; DEALLOCATE ALL" }
+/// Ends such a change. Prepared statements would otherwise stay on the server's side of a PgBouncer.
+pub(super) fn end(succeeded: bool) -> &'static str {
+    if succeeded { "DEALLOCATE ALL; COMMIT" } else { "ROLLBACK; DEALLOCATE ALL" }
 }
 
-async fn apply_locked(connection: &Connection) -> Result<Secrets, Fault> {
+async fn apply_locked(connection: &Connection) -> Result<Secrets, MigrationFailure> {
     let client = connection.client();
     client
         .batch_execute(
@@ -75,7 +76,7 @@ async fn apply_locked(connection: &Connection) -> Result<Secrets, Fault> {
     let known: i32 =
         client.query_one("SELECT coalesce(max(version), 0) FROM palisade.migrations", &[]).await?.get(0);
     if known > newest {
-        return Err(Fault::Drift(format!(
+        return Err(MigrationFailure::Drift(format!(
             "the database is at version {known} and this host knows {newest}: start a newer host"
         )));
     }
@@ -87,8 +88,8 @@ async fn apply_locked(connection: &Connection) -> Result<Secrets, Fault> {
         match row.map(|row| row.get::<_, Vec<u8>>(0)) {
             Some(applied) if applied == checksum => {}
             Some(_) => {
-                return Err(Fault::Drift(format!(
-                    "migration {version} ({name}) of the database is another one than this host's: use the host that made it"
+                return Err(MigrationFailure::Drift(format!(
+                    "migration {version} ({name}) of the database differs from this host's: use the host that made it"
                 )));
             }
             None => {
@@ -102,26 +103,28 @@ async fn apply_locked(connection: &Connection) -> Result<Secrets, Fault> {
         secret(connection, "role-passwords", rand::random::<[u8; SECRET_BYTES]>().to_vec()).await?;
     let callers = secret(connection, "callers", rand::random::<[u8; CALLER_KEYS_BYTES]>().to_vec()).await?;
     let callers = callers.try_into().map_err(|_| {
-        Fault::Drift("the secret `callers` in palisade.secrets is not this host's: delete its row".to_owned())
+        MigrationFailure::Drift(
+            "the secret `callers` in palisade.secrets is not this host's: delete its row".to_owned(),
+        )
     })?;
     Ok(Secrets { passwords, callers })
 }
 
-/// The secret of this name, or this one from now on.
-async fn secret(connection: &Connection, name: &str, drawn: Vec<u8>) -> Result<Vec<u8>, Fault> {
+/// The secret of this name. If there is none yet, `new` becomes it.
+async fn secret(connection: &Connection, name: &str, new: Vec<u8>) -> Result<Vec<u8>, MigrationFailure> {
     let client = connection.client();
     let keep = "INSERT INTO palisade.secrets VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    client.execute(keep, &[&name, &drawn]).await?;
-    let kept = client.query_one("SELECT value FROM palisade.secrets WHERE name = $1", &[&name]).await?;
-    Ok(kept.get(0))
+    client.execute(keep, &[&name, &new]).await?;
+    let stored = client.query_one("SELECT value FROM palisade.secrets WHERE name = $1", &[&name]).await?;
+    Ok(stored.get(0))
 }
 
-/// What an operator hears when the host's tables cannot be made.
+/// The error that an operator sees if the host's tables cannot be made.
 pub(super) fn failed(error: &tokio_postgres::Error) -> InstallError {
     let sentence = match error.code() {
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            "the host's login may not do what it must: give it CREATE on the database and CREATEROLE, and where the \
-             database is hardened the role palisade_trusted"
+            "the host's login lacks rights that it needs: give it CREATE on the database and CREATEROLE and, if the \
+             database is hardened, the role palisade_trusted"
                 .to_owned()
         }
         _ => "the database refused the host's own tables; the cause is below".to_owned(),

@@ -1,8 +1,9 @@
-//! PostgreSQL: the boundary. One login role and one schema for each plugin, and the host's own tables.
+//! PostgreSQL: the boundary between plugins. Each plugin has its own login role and its own schema; the host has its
+//! own tables.
 //!
-//! [`Database`] is what a host holds of it. Statements go through [`session`], a plugin is installed by [`role`] with
-//! [`schema`], [`rights`] and [`owned`], who calls is proven by [`caller`], what the server's errors mean is in
-//! [`failure`]. Text that a guest wrote reaches this folder only as the printed form of a tree that `guard/db` has checked.
+//! [`Database`] is a host's handle on a database. Statements run through [`session`]. [`role`] installs a plugin, with
+//! [`schema`], [`rights`] and [`owned`]; [`caller`] proves who calls; [`failure`] says what the server's errors mean. A
+//! guest's SQL text reaches this folder only as the printed form of a tree that `host/guard/src/db/gate` has checked.
 
 mod at;
 mod attacks;
@@ -38,7 +39,7 @@ pub mod variables;
 mod wire;
 
 use crate::error::InstallError;
-use budget::Seats;
+use budget::ConnectionBudget;
 use claim::Signer;
 use migrate::Secrets;
 use palisade_guard::kind::Kind;
@@ -59,22 +60,24 @@ pub struct Database {
     url: DatabaseUrl,
     /// For transactions, which may hold a connection while they wait for plugins.
     transactions: Arc<Pool>,
-    /// For single statements, whose holders wait for nobody.
+    /// For single statements. A holder of such a connection never waits for another one.
     lookups: Arc<Pool>,
-    /// What the connections of all plugins share.
-    seats: Arc<Seats>,
+    /// The number of connections that all plugins may hold together.
+    budget: Arc<ConnectionBudget>,
     secret: Arc<Vec<u8>>,
     signer: Arc<Signer>,
-    /// Begins the name of every role made for this database: roles are shared by all databases of a server.
+    /// Part of the name of every role that is made for this database, because all databases of a server share its
+    /// roles.
     tag: String,
-    /// The server is the host's own, and this database of it has been hardened.
+    /// Whether the server is the host's own and this database is hardened.
     hardened: bool,
-    /// Somebody has been told which layers the server lacks.
-    told: Arc<AtomicBool>,
+    /// Whether the log already names the layers that the server lacks.
+    is_reported: Arc<AtomicBool>,
 }
 
 impl Database {
-    /// Connects as the host, and makes or upgrades the host's tables. All plugins together get so many connections.
+    /// Connects as the host, and makes or upgrades the host's tables. All plugins together may hold
+    /// `plugin_connections` connections.
     pub async fn connect(
         url: impl Into<DatabaseUrl>,
         plugin_connections: usize,
@@ -83,7 +86,7 @@ impl Database {
         let mut host = url.clone();
         host.config.application_name("palisade");
         if !url.is_pooled {
-            // A PgBouncer knows no options; there, transactions set them.
+            // A PgBouncer accepts no options; behind one, each transaction sets them.
             host.config.options(format!(
                 "-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS} \
                  -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
@@ -102,9 +105,9 @@ impl Database {
             .and_then(|rows| rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0)))
             .map_err(|error| migrate::failed(&error))?;
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
-        let seats = Seats::new(plugin_connections);
-        let (secret, signer, told) = (Arc::new(passwords), Signer::new(callers), Arc::default());
-        Ok(Self { url, transactions, lookups, seats, secret, signer, tag, hardened, told })
+        let budget = ConnectionBudget::new(plugin_connections);
+        let (secret, signer, is_reported) = (Arc::new(passwords), Signer::new(callers), Arc::default());
+        Ok(Self { url, transactions, lookups, budget, secret, signer, tag, hardened, is_reported })
     }
 
     /// Whether the database answers.
@@ -113,9 +116,9 @@ impl Database {
         connection.batch(Some("SELECT 1")).await.map_err(|error| failure::of(error).into_refusal())
     }
 
-    /// Connections that all plugins together hold, and may hold.
+    /// How many connections all plugins hold together, and how many they may hold.
     pub fn plugin_connections(&self) -> (usize, usize) {
-        (self.seats.taken(), self.seats.max())
+        (self.budget.in_use(), self.budget.max())
     }
 
     /// A transaction of the host's own.
@@ -123,7 +126,7 @@ impl Database {
         Session::of_host(Arc::clone(&self.transactions), kind)
     }
 
-    /// A connection for single statements. Whoever holds one must not wait for another.
+    /// A connection for single statements. Its holder must not wait for another one.
     pub(crate) async fn connection(&self) -> Result<Connection, Refusal> {
         self.lookups.get().await.map_err(failure::Failure::into_refusal)
     }
@@ -141,5 +144,5 @@ impl Database {
     }
 }
 
-/// Characters of a database's tag in its roles' names.
+/// How many characters of a database's tag are in the names of its roles.
 const TAG_CHARS: usize = 8;

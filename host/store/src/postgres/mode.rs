@@ -1,4 +1,5 @@
-//! How statements become transactions, by kind: what is sent before each of them, and how each of them ends.
+//! How the statements of each kind of invocation become transactions: what is sent before a statement, and how a failed
+//! one is undone.
 
 use super::statement::Cursor;
 use palisade_guard::kind::Kind;
@@ -8,45 +9,45 @@ use std::fmt::Write as _;
 /// How statements become transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// One read-only snapshot for all.
+    /// One read-only snapshot for all statements.
     Snapshot,
-    /// One serializable transaction for all.
+    /// One serializable transaction for all statements.
     Serializable,
-    /// One transaction for each.
+    /// One transaction for each statement.
     Each,
 }
 
-/// Where a transaction is when the next statement comes.
+/// The state of a transaction before its next statement.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each says one thing that can be true beside any other")]
+#[allow(clippy::struct_excessive_bools, reason = "each flag is independent of the others")]
 pub(super) struct Progress<'a> {
-    /// It has begun.
+    /// The transaction has begun.
     pub begun: bool,
     /// An earlier statement ran as a plugin's role.
     pub assumed: bool,
-    /// Cursors are open, which a statement that fails must not take with it.
+    /// Cursors are open, which a failed statement must not close.
     pub keeps_cursors: bool,
-    /// Cursors that nobody needs any more.
+    /// Cursors to close.
     pub closing: &'a [Cursor],
-    /// The connection has no timeouts of its own.
+    /// The connection has no timeouts of its own, so the transaction sets them.
     pub is_timed: bool,
     /// The role to take.
     pub role: Option<&'a str>,
-    /// Who calls, where the plugin's tables ask. It stands behind the savepoint and is gone with a statement that fails, so
-    /// each has its own.
+    /// The proof of who calls, if the plugin's tables ask for it. It is set after the savepoint and lost when its
+    /// statement fails, so each statement sends its own.
     pub proof: Option<&'a str>,
 }
 
-/// Where an invocation is that may send one statement without a transaction.
+/// How far an invocation is that may send one statement without a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Autocommit {
-    /// It is in a transaction, or will be.
+    /// The invocation uses a transaction.
     Never,
-    /// Its first statement may go alone.
+    /// The first statement may run without a transaction.
     Expected,
-    /// It did.
+    /// The first statement ran without a transaction.
     Done,
-    /// Another one came: the invocation must run again, in a transaction.
+    /// A second statement came: the invocation must run again, in a transaction.
     Outgrown,
 }
 
@@ -59,53 +60,53 @@ impl Mode {
         }
     }
 
-    /// What goes before a statement, in the same round trip. The savepoint also fixes READ ONLY: after it, no statement
-    /// can make the transaction writable again.
-    pub(super) fn prefix(self, standing: Progress<'_>) -> Option<String> {
+    /// What is sent before a statement, in the same round trip. The savepoint also fixes READ ONLY: after it, no
+    /// statement can make the transaction writable again.
+    pub(super) fn prefix(self, progress: Progress<'_>) -> Option<String> {
         let mut text = String::new();
-        match (self, standing.begun) {
+        match (self, progress.begun) {
             (Self::Snapshot, false) => {
                 text.push_str("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s");
             }
-            (Self::Snapshot, true) if standing.keeps_cursors => {
+            (Self::Snapshot, true) if progress.keeps_cursors => {
                 text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
-            // An action's has begun only where the caller's proof had to know the server first.
+            // An action's transaction has begun already only if the server was asked for the caller's proof.
             (Self::Snapshot | Self::Each, true) => {}
             (Self::Serializable, false) => {
                 text.push_str("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SAVEPOINT s");
             }
             (Self::Serializable, true) => {
-                text.push_str(if standing.assumed { "SET LOCAL ROLE NONE; " } else { "" });
+                text.push_str(if progress.assumed { "SET LOCAL ROLE NONE; " } else { "" });
                 text.push_str("RELEASE SAVEPOINT s; SAVEPOINT s");
             }
             (Self::Each, false) => {
                 text.push_str("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SAVEPOINT s");
             }
         }
-        // Not before BEGIN, which can say what may be written only as the first of all.
-        for cursor in standing.closing {
+        // Not before BEGIN, which can set the mode of the transaction only as the first statement.
+        for cursor in progress.closing {
             let gap = if text.is_empty() { "" } else { "; " };
             // Writing to a string cannot fail.
             let _written = write!(text, "{gap}CLOSE {cursor}");
         }
-        if standing.is_timed && !standing.begun {
+        if progress.is_timed && !progress.begun {
             let _written = write!(
                 text,
                 "; SET LOCAL statement_timeout = {STATEMENT_MS}; SET LOCAL lock_timeout = {LOCK_MS}; \
                  SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}"
             );
         }
-        if let Some(role) = standing.role {
+        if let Some(role) = progress.role {
             let _written = write!(text, "; SET LOCAL ROLE \"{role}\"");
         }
-        if let Some(proof) = standing.proof {
+        if let Some(proof) = progress.proof {
             let _written = write!(text, "; SET LOCAL palisade.caller = '{proof}'");
         }
         (!text.is_empty()).then_some(text)
     }
 
-    /// What takes a failed statement back.
+    /// The statement that undoes a failed one.
     pub(super) fn undo(self) -> &'static str {
         match self {
             Self::Snapshot | Self::Serializable => "ROLLBACK TO SAVEPOINT s",

@@ -1,42 +1,43 @@
 //! Rows that belong to users: row-level security on the tables whose grant names an owner.
 //!
-//! The policy compares the column with who calls, as [`super::caller`] has proven it: a plugin's statement meets the rows
-//! of its caller, those of all users where the host itself is at work, and none where nobody is. A row whose owner is
-//! null is nobody's. It holds for whatever the plugin sends, SQL text included; only constraints look past it, as
-//! PostgreSQL's do: a `UNIQUE` can tell that a value is taken.
+//! The policy compares the owner column with the caller, as [`super::caller`] has proven it. A plugin's statement sees
+//! only the caller's rows, the rows of all users if the host itself calls, and no rows if the caller is anonymous. A
+//! row whose owner is null belongs to nobody. The policy applies to everything that the plugin sends, SQL text
+//! included. Only constraints ignore it, as always in PostgreSQL: a `UNIQUE` can reveal that a value is taken.
 
-use super::role::{Fault, Work, quoted};
+use super::role::{InstallFailure, Work, quoted};
 use palisade_guard::grant::TableGrant;
 
 /// The policy for the plugin's login.
 const OF_CALLER: &str = "palisade_caller";
-/// The policy for the schema's owner, whose migrations meet every row.
+/// The policy for the schema's owner, whose migrations see every row.
 const OF_OWNER: &str = "palisade_owner";
 
-/// Tables of a schema, whether rows of each are kept apart, and as which statements its policies were made.
+/// The tables of a schema that have row-level security or a policy, whether it is forced, and the statements that made
+/// the policies.
 const STATE: &str = "SELECT relname::text, relrowsecurity AND relforcerowsecurity, \
         pg_catalog.obj_description(pg_policy.oid, 'pg_policy') FROM pg_catalog.pg_class \
     JOIN pg_catalog.pg_namespace ON relnamespace = pg_namespace.oid \
     LEFT JOIN pg_catalog.pg_policy ON polrelid = pg_class.oid AND polname = $2 \
     WHERE nspname = $1 AND relkind IN ('r', 'p') AND (relrowsecurity OR polname IS NOT NULL)";
 
-/// A table as it is.
-struct State {
+/// The current state of a table.
+struct TableState {
     table: String,
     is_forced: bool,
     made_as: Option<String>,
 }
 
 impl Work<'_> {
-    /// Makes policies for the tables that have an owner, and takes them from those that have none any more. One that is
-    /// there already is left alone: changing it would wait for every call that uses the table.
-    pub(super) async fn own_rows(&self) -> Result<(), Fault> {
+    /// Makes policies for the tables that have an owner, and drops those of tables that no longer have one. A policy
+    /// that is right already is left alone: changing it would wait for every call that uses the table.
+    pub(super) async fn own_rows(&self) -> Result<(), InstallFailure> {
         let tables = self.plan.grants.db.tables.iter();
         let owned: Vec<(&String, &String)> = tables
             .filter_map(|(table, grant): (_, &TableGrant)| Some((table, grant.owner.as_ref()?)))
             .collect();
         let states = self.states().await?;
-        for State { table, .. } in
+        for TableState { table, .. } in
             states.iter().filter(|state| owned.iter().all(|(table, _)| **table != state.table))
         {
             self.client.batch_execute(&self.disowned(table)).await?;
@@ -56,7 +57,8 @@ impl Work<'_> {
         }
         let role = self.role;
         let (verb, to) = if owned.is_empty() { ("REVOKE", "FROM") } else { ("GRANT", "TO") };
-        // Whom a transaction that plugins share asks for its server may have run as any of them before.
+        // In a transaction that several plugins share, the host may ask for the server while the role of any of them is
+        // set.
         let text = format!(
             "{verb} EXECUTE ON FUNCTION palisade.caller(name, uuid) {to} {role}; \
              GRANT EXECUTE ON FUNCTION palisade.server() TO {role}"
@@ -64,23 +66,26 @@ impl Work<'_> {
         Ok(self.client.batch_execute(&text).await?)
     }
 
-    /// Takes the policies from every table, ahead of migrations; nobody sees the tables before the commit.
-    pub(super) async fn disown_all(&self) -> Result<(), Fault> {
-        for State { table, .. } in self.states().await? {
+    /// Drops the policies of every table before migrations run. Nobody sees the tables before the commit.
+    pub(super) async fn disown_all(&self) -> Result<(), InstallFailure> {
+        for TableState { table, .. } in self.states().await? {
             self.client.batch_execute(&self.disowned(&table)).await?;
         }
         Ok(())
     }
 
-    async fn states(&self) -> Result<Vec<State>, Fault> {
+    async fn states(&self) -> Result<Vec<TableState>, InstallFailure> {
         let rows = self.client.query(STATE, &[&self.schema, &OF_CALLER]).await?;
-        let states =
-            rows.iter().map(|row| State { table: row.get(0), is_forced: row.get(1), made_as: row.get(2) });
+        let states = rows.iter().map(|row| TableState {
+            table: row.get(0),
+            is_forced: row.get(1),
+            made_as: row.get(2),
+        });
         Ok(states.collect())
     }
 
-    /// The statements that keep a table's rows apart. A user is a range of one id and the host the range of all, so that
-    /// an index on the column serves both; each bound is asked for once in a statement.
+    /// The statements that make a table's policies. A caller is a range of ids: one id for a user, all ids for the
+    /// host, so that an index on the column serves both. Each bound is computed once in a statement.
     fn policies(&self, table: &str, owner: &str) -> String {
         let Self { role, owner: schema_owner, .. } = self;
         let (name, column) = (self.name(table), quoted(owner));

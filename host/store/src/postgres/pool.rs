@@ -1,14 +1,14 @@
 //! Connections: one small, lazy pool for each login role.
 //!
-//! A connection goes back clean or not at all. Which is which is the session's to say. How many connections all plugins
-//! hold together is [`seats`](super::seats)' matter; how much the server may send on one, [`wire`](super::wire)'s.
+//! A connection is given back clean or is closed; the session decides which. [`super::budget`] limits how many
+//! connections all plugins hold together, and [`super::wire`] limits how much the server may send on one.
 
 use super::budget::Idle;
 use super::failure::Failure;
 use super::login::Logins;
 use super::url::DatabaseUrl;
 use super::wire::targets;
-use crate::postgres::budget::Seats;
+use crate::postgres::budget::ConnectionBudget;
 use crate::postgres::claim::Remembered;
 use deadpool::managed::{self, Object, PoolError, QueueMode};
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, NoTls, RowStream, Statement};
 
-/// What a connection may have kept of whoever had it: everything but the host's own prepared statements.
+/// Clears what a borrower may leave on a connection: everything but the host's own prepared statements.
 const CLEAN: &str = "ROLLBACK; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; CLOSE ALL; \
     SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
 
@@ -32,33 +32,37 @@ pub struct Pool {
     pool: managed::Pool<Logins>,
 }
 
-/// A connection that is somebody's.
+/// A borrowed connection.
 #[derive(Debug)]
 pub(crate) struct Connection(Object<Logins>);
 
 impl Pool {
-    /// A pool of its own.
+    /// A pool that does not count against the connection budget.
     pub(crate) fn new(url: DatabaseUrl, connections_max: usize) -> Arc<Self> {
         Self::build(url, connections_max, None)
     }
 
-    /// A pool whose connections need seats.
-    pub(crate) fn seated(url: DatabaseUrl, connections_max: usize, seats: &Arc<Seats>) -> Arc<Self> {
-        let pool = Self::build(url, connections_max, Some(Arc::clone(seats)));
+    /// A pool whose connections count against the connection budget.
+    pub(crate) fn budgeted(
+        url: DatabaseUrl,
+        connections_max: usize,
+        budget: &Arc<ConnectionBudget>,
+    ) -> Arc<Self> {
+        let pool = Self::build(url, connections_max, Some(Arc::clone(budget)));
         let idle: Weak<dyn Idle> = Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Idle>));
-        seats.join(idle);
+        budget.join(idle);
         pool
     }
 
-    fn build(url: DatabaseUrl, connections_max: usize, seats: Option<Arc<Seats>>) -> Arc<Self> {
+    fn build(url: DatabaseUrl, connections_max: usize, budget: Option<Arc<ConnectionBudget>>) -> Arc<Self> {
         let DatabaseUrl { config, is_pooled } = url;
         let (targets, config) = (targets(&config), Arc::new(config));
         let wait = Duration::from_millis(CONNECTION_WAIT_MS);
-        let pool = managed::Pool::builder(Logins { config, targets, seats, is_pooled })
+        let pool = managed::Pool::builder(Logins { config, targets, budget, is_pooled })
             .max_size(connections_max)
             .runtime(deadpool::Runtime::Tokio1)
             .wait_timeout(Some(wait))
-            // The one that was used last: its server process is still in the processor's caches.
+            // Reuses the connection that was used last: its server process is still in the processor's caches.
             .queue_mode(QueueMode::Lifo)
             .build();
         match pool {
@@ -67,7 +71,7 @@ impl Pool {
         }
     }
 
-    /// Whether a PgBouncer stands between.
+    /// Whether the connections go through a PgBouncer.
     pub(crate) fn is_pooled(&self) -> bool {
         self.pool.manager().is_pooled
     }
@@ -76,7 +80,7 @@ impl Pool {
         match self.pool.get().await {
             Ok(object) => Ok(Connection(object)),
             Err(PoolError::Timeout(_)) => Err(Failure::Exhausted),
-            // A refused login is the operator's matter, and no statement of a guest.
+            // A refused login concerns the operator and is no error of a guest's statement.
             Err(PoolError::Backend(Failure::Server(error))) => Err(Failure::Disconnected(error.to_string())),
             Err(PoolError::Backend(failure)) => Err(failure),
             Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
@@ -85,7 +89,7 @@ impl Pool {
         }
     }
 
-    /// Closes connections that nobody has used for a while.
+    /// Closes connections that have been idle for a while.
     pub fn reap(&self) {
         let idle = Duration::from_secs(CONNECTION_IDLE_S);
         self.pool.retain(|_, metrics| metrics.last_used() < idle);
@@ -107,7 +111,7 @@ impl Idle for Pool {
     }
 
     fn close_longest_idle(&self) {
-        // They stand in the order in which they came back.
+        // The pool holds them in the order in which they were given back.
         let mut is_first = true;
         self.pool.retain(|_, _| !std::mem::take(&mut is_first));
     }
@@ -118,24 +122,24 @@ impl Connection {
         &self.0.client
     }
 
-    /// Lets the server send what is left of a budget, and what goes with it.
+    /// Lets the server send as many bytes as the ledger has left, and the overhead of the protocol.
     pub(crate) fn allow(&self, ledger: &Ledger) {
         let headers = ledger.left(Limit::DbRows).saturating_mul(WIRE_ROW_BYTES);
         let bytes = ledger.left(Limit::DbBytes).saturating_add(headers);
         self.0.allowance.set(bytes.saturating_add(WIRE_SLACK_BYTES));
     }
 
-    /// Who answers on it.
+    /// What the connection remembers of its server.
     pub(super) fn server(&self) -> &Remembered {
         &self.0.server
     }
 
-    /// Whether it was cut off because the server sent more than that.
+    /// Whether the connection was cut off because the server sent more than its allowance.
     pub(crate) fn is_overdrawn(&self) -> bool {
         self.0.allowance.is_overdrawn()
     }
 
-    /// Sends statements without parameters; nothing when there is nothing to send.
+    /// Sends statements without parameters, if there are any.
     pub(crate) async fn batch(&self, text: Option<&str>) -> Result<(), Error> {
         match text {
             Some(text) => self.client().batch_execute(text).await,
@@ -147,13 +151,13 @@ impl Connection {
         self.client().prepare(text).await
     }
 
-    /// Lets the driver learn the types of a result's columns, which it cannot while the result arrives. Through a
-    /// PgBouncer it has learnt them all when it logged in.
+    /// Lets the driver look up the types of a result's columns, which it cannot do while the result arrives. Behind a
+    /// PgBouncer it has looked up all types at login.
     pub(crate) async fn learn(&self, text: &str, types: &[Type]) -> Result<(), Error> {
         if self.is_pooled() { Ok(()) } else { self.prepare_cached(text, types).await.map(drop) }
     }
 
-    /// Runs a statement: prepared once for this connection, or unnamed where a PgBouncer stands between.
+    /// Runs a statement: prepared once for this connection, or unnamed behind a PgBouncer.
     pub(crate) async fn query(
         &self,
         text: &str,
@@ -178,19 +182,19 @@ impl Connection {
 
     async fn prepare_cached(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
         let client = &self.0.client;
-        // The shape of a structured call is the guest's, so there are as many texts as it likes.
+        // A guest chooses the shape of its structured calls, so there can be any number of texts.
         if client.statement_cache.size() >= STATEMENTS_CACHED_MAX {
             client.statement_cache.clear();
         }
         client.prepare_typed_cached(text, types).await
     }
 
-    /// Whether a PgBouncer stands between: nothing stays on a connection from one transaction to the next.
+    /// Whether the connection goes through a PgBouncer, where nothing stays on it from one transaction to the next.
     pub(crate) fn is_pooled(&self) -> bool {
         self.0.is_pooled
     }
 
-    /// Ends the transaction and gives the connection back, off the caller's path.
+    /// Ends the transaction and gives the connection back, in the background.
     pub(crate) fn clean_and_return(self, thoroughly: bool) {
         let text = match (self.is_pooled(), thoroughly) {
             (true, _) => "ROLLBACK; DEALLOCATE ALL",
@@ -207,9 +211,9 @@ impl Connection {
         });
     }
 
-    /// Gives a clean connection back, or its seat to somebody who waits for one.
+    /// Gives a clean connection back, or closes it if another pool waits for its permit.
     pub(crate) fn give_back(self) {
-        if self.0.seats.as_ref().is_some_and(|seats| seats.are_wanted()) {
+        if self.0.budget.as_ref().is_some_and(|budget| budget.has_waiters()) {
             self.close();
         }
     }
@@ -219,7 +223,8 @@ impl Connection {
         drop(Object::take(self.0));
     }
 
-    /// Stops what the server is doing for this connection, then closes it: a late cancel must not meet another borrower.
+    /// Cancels the statement that the server runs for this connection, then closes the connection: a late cancel must
+    /// not hit another borrower.
     pub(crate) fn cancel_and_close(self) {
         let login = Object::take(self.0);
         let cancel = login.client.cancel_token();
@@ -233,7 +238,7 @@ impl Connection {
     }
 }
 
-/// The budget that a connection was cut off for.
+/// The failure of a connection that was cut off because it exceeded its allowance.
 pub(crate) fn overdrawn(ledger: &Ledger) -> Failure {
     let max = ledger.max(Limit::DbBytes);
     Failure::Exceeded(Exceeded(Usage { limit: Limit::DbBytes, used: max.saturating_add(1), max }))

@@ -1,8 +1,9 @@
-//! Results that are read batch by batch, from a cursor: the host holds one batch, however large the result is.
+//! Results that are read in batches from a cursor: the host holds one batch, however large the result is.
 //!
-//! The cursor is opened and its first rows are fetched in the round trip of the statement itself; a result that ends
-//! there costs no other. In a query and a mutation it lives in their transaction. An action's call is a transaction of
-//! its own, so its cursor is held over the commit, on a connection that is free again when the last of them is dropped.
+//! The round trip of the statement itself opens the cursor and fetches its first rows; a result that ends there costs
+//! no other round trip. In a query and a mutation, the cursor lives in the invocation's transaction. Each call of an
+//! action is a transaction of its own, so its cursor is held over the commit, and the connection is free again when the
+//! last such cursor is dropped.
 
 use super::mode::Mode;
 use super::session::Session;
@@ -14,21 +15,21 @@ use palisade_guard::refusal::Refusal;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Statement};
 
-/// The first rows of a result, and where the others are, if there are any.
+/// The first rows of a result, and the cursor for the others, if there are any.
 pub struct Reading {
     pub rows: Vec<Row>,
     pub cursor: Option<Cursor>,
 }
 
 impl Step<'_> {
-    /// Whether the answer is all that there is.
+    /// Whether the answer holds all remaining rows.
     pub(super) fn is_exhausted_by(&self, answer: &Answer) -> bool {
-        let asked = match self {
+        let requested = match self {
             Self::Open { .. } => DB_FETCH_ROWS,
             Self::Fetch { rows, .. } => *rows,
             Self::Run(_) | Self::LookUp(_) | Self::RunPrepared(..) => return true,
         };
-        answer.rows.len() < asked as usize
+        answer.rows.len() < requested as usize
     }
 }
 
@@ -58,7 +59,7 @@ impl Session {
         ledger: &mut Ledger,
     ) -> Result<Reading, Refusal> {
         if self.mode == Mode::Each && self.pool.is_pooled() {
-            // No cursor outlives a transaction there, so the budget is what the host holds.
+            // Behind a PgBouncer no cursor outlives its transaction, so the host holds all rows that the limits allow.
             let answer = self.step(Step::Run(sql), ledger).await?;
             return Ok(Reading { rows: answer.rows, cursor: None });
         }
@@ -67,7 +68,7 @@ impl Session {
         let cursor = Cursor((0..=u32::MAX).find(|number| !is_taken(number)).unwrap_or_default());
         let is_held = self.mode == Mode::Each;
         let step = Step::Open { sql, is_prepared, cursor, is_held };
-        // What is open now is not given back by the step, and what fails is.
+        // The step gives the connection back only when no cursor is registered. A failed cursor is removed below.
         self.cursors.insert(cursor);
         let answer = self.step(step, ledger).await;
         let is_over = answer.as_ref().map_or(true, |answer| step.is_exhausted_by(answer));
@@ -78,7 +79,7 @@ impl Session {
         Ok(Reading { rows, cursor: (!is_over).then_some(cursor) })
     }
 
-    /// Fetches the next rows, at most so many; less is the end, and the cursor is gone.
+    /// Fetches at most `rows` more rows. Fewer rows are the end of the result, and the cursor is gone.
     pub(crate) async fn fetch(
         &mut self,
         cursor: Cursor,
@@ -99,7 +100,7 @@ impl Session {
         Ok(Reading { rows, cursor: (!is_over).then_some(cursor) })
     }
 
-    /// Closes a cursor: with the next statement, or at once where nothing else holds the connection.
+    /// Closes a cursor: with the next statement, or at once if nothing else holds the connection.
     pub fn close(&mut self, cursor: Cursor) {
         if self.cursors.contains(&cursor) {
             self.forget(cursor, true);
@@ -112,7 +113,7 @@ impl Session {
             self.closing.push(cursor);
         }
         if self.mode == Mode::Each {
-            // Cleaning the connection closes what it still holds.
+            // Cleaning the connection closes the cursors that are still open on it.
             self.soiled |= is_open;
             self.rest();
         }

@@ -1,16 +1,18 @@
-//! What a plugin's login may do, made to its grants: tables, columns, sequences, items, variables.
+//! The rights of a plugin's login, made from its grants: tables, columns, sequences, items, variables.
 //!
-//! Taken away first, then given: a right that is no longer granted does not stay. The server holds to these whatever the
-//! guards in front of it let pass. What they need to know of the tables is read here, too.
+//! All rights are revoked first and granted again, so that a right that is no longer granted is gone. The server
+//! enforces these rights, whatever the guards in front of it let pass. The catalogue, from which the guards know the
+//! tables, is read here too.
 
-use super::role::{Fault, Work, quoted};
+use super::role::{InstallFailure, Work, quoted};
 use palisade_guard::db::catalogue::{Catalogue, Column, Table};
 use palisade_guard::db::typmod::Typmod;
 use palisade_guard::grant::ColumnSet;
 use palisade_guard::grant::{ItemPower, TableGrant, TableOperation, VariablePower};
 use std::collections::BTreeSet;
 
-/// Columns of each unique index that holds for all rows at every moment. A null is equal to nothing, so it may be null.
+/// The columns of each unique index that covers all rows and is checked at once. A column may be null, because null is
+/// equal to nothing.
 const KEYS: &str = "SELECT array_agg(a.attname::text) FROM pg_index i \
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) \
     WHERE i.indrelid = $1::text::regclass AND i.indisunique AND i.indimmediate AND i.indisvalid \
@@ -21,7 +23,7 @@ const COLUMNS: &str = "SELECT attname::text, atttypid = 'pg_catalog.uuid'::regty
     JOIN pg_catalog.pg_class ON attrelid = pg_class.oid JOIN pg_catalog.pg_namespace ON relnamespace = pg_namespace.oid \
     WHERE nspname = $1 AND relname = $2 AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped";
 
-/// Sequences that belong to columns of tables and are used by defaults: those of identity columns need no right.
+/// Sequences that belong to columns of tables and that their defaults use. Sequences of identity columns need no right.
 const SEQUENCES: &str = "SELECT quote_ident(sequence.relname) FROM pg_catalog.pg_depend \
     JOIN pg_catalog.pg_class AS sequence ON sequence.oid = objid AND sequence.relkind = 'S' \
     JOIN pg_catalog.pg_class AS table_ ON table_.oid = refobjid AND table_.relname = ANY ($2) \
@@ -30,10 +32,10 @@ const SEQUENCES: &str = "SELECT quote_ident(sequence.relname) FROM pg_catalog.pg
         AND sequence.relnamespace = table_.relnamespace";
 
 impl Work<'_> {
-    /// Takes all rights away, then gives those that are granted.
-    pub(super) async fn rights(&self) -> Result<(), Fault> {
+    /// Revokes all rights, then grants those that the plugin has.
+    pub(super) async fn rights(&self) -> Result<(), InstallFailure> {
         let Self { role, schema, plan, .. } = self;
-        // With a right on a table goes the same right on each of its columns.
+        // Revoking a right on a table also revokes it on each of its columns.
         let mut statements = vec![
             format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}"),
             format!("REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}"),
@@ -57,24 +59,24 @@ impl Work<'_> {
         self.item_rights().await
     }
 
-    /// Refuses a grant on what no migration makes.
-    async fn check(&self, table: &str, grant: &TableGrant) -> Result<(), Fault> {
+    /// Refuses a grant on a table or column that does not exist.
+    async fn check(&self, table: &str, grant: &TableGrant) -> Result<(), InstallFailure> {
         let rows = self.client.query(COLUMNS, &[&self.schema, &table]).await?;
         let columns: Vec<(String, bool)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         if columns.is_empty() {
-            return Err(Fault::Sentence(format!(
+            return Err(InstallFailure::Sentence(format!(
                 "[grants] db names the table `{table}`, which no migration makes: correct the name, or add a migration"
             )));
         }
         if let Some(missing) = grant.columns().find(|named| columns.iter().all(|(name, _)| name != *named)) {
-            return Err(Fault::Sentence(format!(
+            return Err(InstallFailure::Sentence(format!(
                 "[grants] db names the column `{missing}` of the table `{table}`, which has none of that name: correct it, or \
                  add a migration"
             )));
         }
         match &grant.owner {
             Some(owner) if !columns.iter().any(|(name, is_uuid)| name == owner && *is_uuid) => {
-                Err(Fault::Sentence(format!(
+                Err(InstallFailure::Sentence(format!(
                     "[grants] db names `{owner}` as the owner of a row of `{table}`, and it is no `uuid`: name the column that \
                      holds a user's id"
                 )))
@@ -84,7 +86,7 @@ impl Work<'_> {
     }
 
     /// The sequences that an insert may draw from.
-    async fn sequences(&self) -> Result<Vec<String>, Fault> {
+    async fn sequences(&self) -> Result<Vec<String>, InstallFailure> {
         let tables = self.plan.grants.db.tables.iter();
         let filled: Vec<&String> = tables
             .filter(|(_, grant)| grant.allows(TableOperation::Insert))
@@ -94,7 +96,7 @@ impl Work<'_> {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    async fn item_rights(&self) -> Result<(), Fault> {
+    async fn item_rights(&self) -> Result<(), InstallFailure> {
         let Self { role, plan, .. } = self;
         self.client.execute("DELETE FROM palisade.item_grants WHERE role = $1", &[role]).await?;
         let mut writes = false;
@@ -117,7 +119,7 @@ impl Work<'_> {
     }
 
     /// The granted tables as the server describes them.
-    pub(super) async fn catalogue(&self) -> Result<Catalogue, Fault> {
+    pub(super) async fn catalogue(&self) -> Result<Catalogue, InstallFailure> {
         let grants = &self.plan.grants.db;
         let mut catalogue = Catalogue::new(&self.schema, grants.query, grants.execute);
         for (name, grant) in &grants.tables {

@@ -1,11 +1,11 @@
-//! Installing a plugin: its login role, its schema, its tables, its rights, and nothing else's.
+//! Installs a plugin: its login role, its schema, its tables and its rights, and nothing of any other plugin.
 //!
-//! Everything happens in one transaction under a lock, so a plugin is installed whole or not at all. The role is made
-//! anew to the grants each time a host loads the plugin: what is no longer granted is revoked.
+//! Everything happens in one transaction under a lock, so a plugin is installed as a whole or not at all. The role's
+//! rights are made from the grants each time a host loads the plugin: what is no longer granted is revoked.
 //!
-//! Two roles for each plugin: a login, which owns nothing and is all that a plugin ever speaks as, and an owner, which is
-//! nobody's login, owns the schema and runs its migrations. Here are the roles; the schema is in [`super::schema`], the
-//! rights in [`super::rights`], rows of users in [`super::owned`]. Tests: `tests/rights/`.
+//! Each plugin has two roles. The login owns nothing, and a plugin's statements run as no other role. The owner cannot
+//! log in; it owns the schema and runs its migrations. This file makes the roles; the schema is in [`super::schema`],
+//! the rights are in [`super::rights`], and rows of users in [`super::owned`]. Tests: `tests/rights/`.
 
 use super::Database;
 use super::harden;
@@ -24,21 +24,21 @@ use sha2::Sha256;
 use std::sync::Arc;
 use tokio_postgres::Client;
 
-/// What is installed.
+/// What to install.
 pub struct Plan<'a> {
     pub name: &'a PluginName,
     pub version: &'a str,
     pub grants: &'a Grants,
-    /// File names and texts, in the order of the names.
+    /// Names and texts of the migration files, in the order of the names.
     pub migrations: &'a [(String, String)],
 }
 
-/// A plugin's side of the database.
+/// A plugin's handle on the database.
 pub struct Installed {
     pub role: String,
     pub pool: Arc<Pool>,
     pub catalogue: Catalogue,
-    /// Where rows of its tables belong to users.
+    /// The signer of callers' proofs, if rows of the plugin's tables belong to users.
     pub signer: Option<Arc<Signer>>,
 }
 
@@ -47,31 +47,32 @@ impl Database {
     pub async fn install(&self, plan: &Plan<'_>) -> Result<Installed, InstallError> {
         let refuse = |sentence: String| InstallError::Migration { plugin: plan.name.to_string(), sentence };
         let role = format!("pal_{}_{}", self.tag, plan.name.snake());
-        // A tag has no `w`, so this is no plugin's login; of the longest name it is 59 bytes of the 63 that there may be.
+        // A tag has no `w`, so no plugin's login has this name. With the longest plugin name it has 59 bytes;
+        // PostgreSQL allows 63.
         let owner = format!("pal_owner_{}_{}", self.tag, plan.name.snake());
         let connection = self.connection().await.map_err(|refusal| refuse(refusal.to_string()))?;
-        // Never pooled again: whoever drops this future leaves it in the middle of something.
+        // Never pooled again: if this future is dropped, the connection is in the middle of something.
         let connection = Once(Some(connection));
         let client =
             connection.0.as_ref().map(Connection::client).ok_or_else(|| refuse("no connection".into()))?;
         let work = Work { client, plan, role: &role, owner: &owner, schema: schema(plan.name) };
         let password = self.password(&role);
-        let catalogue = work.transaction(&password).await.map_err(|fault| match fault {
-            Fault::Server(error) => InstallError::Database {
+        let catalogue = work.transaction(&password).await.map_err(|failure| match failure {
+            InstallFailure::Server(error) => InstallError::Database {
                 sentence: format!("plugin `{}` could not be installed; the cause is below", plan.name),
                 source: anyhow::anyhow!("{}", migrate::describe(&error)),
             },
-            Fault::Sentence(sentence) => refuse(sentence),
+            InstallFailure::Sentence(sentence) => refuse(sentence),
         })?;
         let mut url = self.url.clone();
         url.config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
-        let pool = Pool::seated(url, PLUGIN_CONNECTIONS_MAX, &self.seats);
+        let pool = Pool::budgeted(url, PLUGIN_CONNECTIONS_MAX, &self.budget);
         let has_users_rows = plan.grants.db.tables.values().any(|table| table.owner.is_some());
         let signer = has_users_rows.then(|| Arc::clone(&self.signer));
         Ok(Installed { role, pool, catalogue, signer })
     }
 
-    /// A role's password: every host of this database derives the same, and nobody stores it.
+    /// A role's password. Every host of this database derives the same one, and nobody stores it.
     fn password(&self, role: &str) -> String {
         match Hmac::<Sha256>::new_from_slice(&self.secret) {
             Ok(mut mac) => {
@@ -83,7 +84,7 @@ impl Database {
     }
 }
 
-/// A connection that is closed when it is done with.
+/// A connection that is closed on drop.
 struct Once(Option<Connection>);
 
 impl Drop for Once {
@@ -94,24 +95,24 @@ impl Drop for Once {
     }
 }
 
-/// The schema of a plugin. A plugin's name has no `_`, so no two share one.
+/// The schema of a plugin. A plugin's name has no `_`, so no two plugins share a schema.
 fn schema(name: &PluginName) -> String {
     format!("plugin_{}", name.snake())
 }
 
-/// Why an installation ended.
-pub(super) enum Fault {
+/// Why an installation failed.
+pub(super) enum InstallFailure {
     Server(tokio_postgres::Error),
     Sentence(String),
 }
 
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for InstallFailure {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Server(error)
     }
 }
 
-/// One installation. Names in its texts are made of a plugin's name, so they need no escaping.
+/// One installation. Its SQL needs no escaping for names that are made from a plugin's name.
 pub(super) struct Work<'a> {
     pub client: &'a Client,
     pub plan: &'a Plan<'a>,
@@ -123,16 +124,16 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn transaction(&self, password: &str) -> Result<Catalogue, Fault> {
+    async fn transaction(&self, password: &str) -> Result<Catalogue, InstallFailure> {
         self.client.batch_execute(&migrate::begin()).await?;
         let result = self.install(password).await;
         self.client.batch_execute(migrate::end(result.is_ok())).await?;
         result
     }
 
-    /// The catalogue is read here, too: what it prepares is named, and behind a PgBouncer only a transaction keeps the
-    /// server that knows the name. Nobody changes the tables in between, either.
-    async fn install(&self, password: &str) -> Result<Catalogue, Fault> {
+    /// The catalogue is read in the same transaction: it needs named statements, and behind a PgBouncer only a
+    /// transaction stays on the server connection that knows the names. Also, nobody changes the tables in between.
+    async fn install(&self, password: &str) -> Result<Catalogue, InstallFailure> {
         self.login(password).await?;
         self.owner().await?;
         self.take_schema().await?;
@@ -142,8 +143,8 @@ impl Work<'_> {
         self.catalogue().await
     }
 
-    /// The login: owns nothing, inherits nothing, and its defaults are the limits.
-    async fn login(&self, password: &str) -> Result<(), Fault> {
+    /// Makes the login: it owns nothing and inherits nothing, and its defaults are the limits.
+    async fn login(&self, password: &str) -> Result<(), InstallFailure> {
         let Self { role, schema, .. } = self;
         self.make(role).await?;
         let connections = PLUGIN_CONNECTIONS_MAX.saturating_mul(ROLE_POOLS_MAX);
@@ -164,9 +165,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The schema's owner. The host is a member, with the owner's rights: since version 16 a membership says that itself,
-    /// before it was the member's attribute, which logins have unless they were made without.
-    async fn owner(&self) -> Result<(), Fault> {
+    /// Makes the schema's owner. The host becomes a member with the owner's rights: since version 16 the membership
+    /// says so itself; before, it depended on the member's attribute `INHERIT`, which a login has unless it was made
+    /// without.
+    async fn owner(&self) -> Result<(), InstallFailure> {
         let owner = self.owner;
         self.make(owner).await?;
         // wire: PostgreSQL's, as it numbers its versions
@@ -180,9 +182,9 @@ impl Work<'_> {
         Ok(self.client.batch_execute(&text).await?)
     }
 
-    /// Makes a role without any attribute. One that is there and has some loses them, where the host may take them: most
-    /// attributes can be named only by those who have them.
-    async fn make(&self, role: &str) -> Result<(), Fault> {
+    /// Makes a role without any attribute. An existing role loses its attributes, if the host may remove them: most
+    /// attributes can be named only by a role that has them.
+    async fn make(&self, role: &str) -> Result<(), InstallFailure> {
         let known = "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_catalog.pg_roles \
              WHERE rolname = $1";
         let verb = match self.client.query_opt(known, &[&role]).await?.map(|row| row.get::<_, bool>(0)) {
@@ -196,7 +198,7 @@ impl Work<'_> {
     }
 }
 
-/// A table's or column's name comes from a manifest: quoted, whatever it holds.
+/// Quotes the name of a table or column: it comes from a manifest and may hold anything.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

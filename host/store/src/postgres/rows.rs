@@ -1,6 +1,7 @@
-//! A result that a guest reads in batches: what has been fetched, and where the rest is. Dropping it frees what it holds.
+//! A result that a guest reads in batches: the rows that have been fetched, and the cursor for the rest. Dropping it
+//! frees what it holds.
 //!
-//! Rows are handed on as the server sent them: decoding them is the reader's.
+//! Rows are returned as the server sent them; the reader decodes them.
 
 use super::reading::Reading;
 use super::session::Session;
@@ -31,7 +32,7 @@ impl Rows {
         &self.columns
     }
 
-    /// Where the rows are that have not been fetched.
+    /// The cursor of the rows that have not been fetched.
     pub fn cursor(&self) -> Option<Cursor> {
         self.cursor
     }
@@ -47,7 +48,8 @@ impl Rows {
         if self.fetched.is_empty()
             && let Some(cursor) = self.cursor
         {
-            // A guest that reads row by row does not make a round trip of each. After an error there is no more to come.
+            // A guest that reads row by row does not cause a round trip for each row. After an error there are no more
+            // rows.
             let more = session.fetch(cursor, max.rows().max(DB_FETCH_ROWS), Some(role), ledger).await?;
             (self.fetched, self.cursor) = (more.rows.into(), more.cursor);
         }

@@ -1,16 +1,17 @@
-//! A plugin's schema: made, taken over, and migrated, as the role that owns it.
+//! A plugin's schema: how it is made, handed over to its owner, and migrated as that role.
 //!
-//! Migrations are the plugin author's text. The guard lets only statements about the schema pass; the role that runs them
-//! has no rights anywhere else, so a statement that slipped through reaches nothing. What was applied is the host's own
-//! note, which that role cannot write.
+//! A plugin's author writes its migrations. The guard lets only statements about the schema pass, and the role that
+//! runs them has no rights anywhere else, so a statement that slips through reaches nothing. The host records which
+//! migrations ran in a table that this role cannot write.
 
 use super::migrate;
-use super::role::{Fault, Work};
+use super::role::{InstallFailure, Work};
 use palisade_guard::db::migration::Migration;
 use sha2::{Digest, Sha256};
 
-/// Everything in a schema that a migration can make and that another role owns, as statements that hand it over. An
-/// earlier version of the host owned schemas itself. What belongs to a table goes with it.
+/// Finds everything in a schema that a migration can make and that another role owns, and returns the statements that
+/// hand it over: an earlier version of the host owned schemas itself. What belongs to a table is handed over with the
+/// table.
 const HAND_OVER: &str = "\
     WITH owner AS (SELECT oid, rolname FROM pg_catalog.pg_roles WHERE rolname = $2), \
         schema AS (SELECT oid, nspname, nspowner FROM pg_catalog.pg_namespace WHERE nspname = $1) \
@@ -25,8 +26,8 @@ const HAND_OVER: &str = "\
     ORDER BY place";
 
 impl Work<'_> {
-    /// The schema, with all that is in it, as its owner's.
-    pub(super) async fn take_schema(&self) -> Result<(), Fault> {
+    /// Makes the schema, if it is missing, and gives it and everything in it to its owner.
+    pub(super) async fn take_schema(&self) -> Result<(), InstallFailure> {
         let Self { client, schema, owner, .. } = self;
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}")).await?;
         for row in client.query(HAND_OVER, &[schema, owner]).await? {
@@ -35,8 +36,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Runs what has not run yet, and refuses a file that has changed since it ran.
-    pub(super) async fn migrate(&self) -> Result<(), Fault> {
+    /// Runs the migrations that have not run yet, and refuses a file that has changed since it ran.
+    pub(super) async fn migrate(&self) -> Result<(), InstallFailure> {
         let plugin = self.plan.name.as_str();
         let known = "SELECT name, checksum FROM palisade.plugin_migrations WHERE plugin = $1 ORDER BY name";
         let known: Vec<(String, Vec<u8>)> =
@@ -45,12 +46,12 @@ impl Work<'_> {
             match self.plan.migrations.iter().find(|(file, _)| file == name) {
                 Some((_, text)) if Sha256::digest(text.as_bytes()).as_slice() == checksum => {}
                 Some(_) => {
-                    return Err(Fault::Sentence(format!(
+                    return Err(InstallFailure::Sentence(format!(
                         "migrations/{name} has changed since it ran here: restore it, and write the change as a new file"
                     )));
                 }
                 None => {
-                    return Err(Fault::Sentence(format!(
+                    return Err(InstallFailure::Sentence(format!(
                         "migrations/{name} ran here and is missing now: restore the file"
                     )));
                 }
@@ -65,7 +66,7 @@ impl Work<'_> {
         if new.is_empty() {
             return Ok(());
         }
-        // Policies would stand in the way of changing the columns that they name.
+        // A policy would prevent a change of the columns that it names.
         self.disown_all().await?;
         self.client.batch_execute(&format!("SET LOCAL search_path = {}", self.schema)).await?;
         for (name, text) in new {
@@ -77,13 +78,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn run(&self, name: &str, text: &str) -> Result<(), Fault> {
+    async fn run(&self, name: &str, text: &str) -> Result<(), InstallFailure> {
         let file = format!("migrations/{name}");
         let migration = Migration::parse(&self.schema, &file, text)
-            .map_err(|refusal| Fault::Sentence(refusal.to_string()))?;
+            .map_err(|refusal| InstallFailure::Sentence(refusal.to_string()))?;
         for statement in migration.statements() {
             self.as_owner(statement).await.map_err(|error| {
-                Fault::Sentence(format!(
+                InstallFailure::Sentence(format!(
                     "{file}: PostgreSQL refuses `{statement:.80}`: {}",
                     migrate::describe(&error)
                 ))
@@ -93,8 +94,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Runs one statement, and one only: the extended protocol takes no second. The role is put on before each, should
-    /// one have put it off.
+    /// Runs exactly one statement: the extended protocol takes no second. The role is set before each statement, in
+    /// case an earlier one has reset it.
     async fn as_owner(&self, statement: &str) -> Result<(), tokio_postgres::Error> {
         self.client.batch_execute(&format!("SET LOCAL ROLE {}", self.owner)).await?;
         self.client.execute(statement, &[]).await.map(drop)

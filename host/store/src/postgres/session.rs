@@ -1,13 +1,13 @@
-//! One invocation's work in the database: at most one connection, and the transaction its kind asks for.
+//! One invocation's work in the database: at most one connection, and the transaction that its kind needs.
 //!
-//! The transaction opens with the first statement and in the same round trip: `BEGIN` and the statement are sent together.
-//! Each statement of a mutation stands behind a savepoint, so that one that fails does not take the transaction with
-//! it. An action's connection goes back after each of its calls. A connection that saw a timeout, a dropped call or an
-//! unknown error is closed and never pooled again.
+//! The transaction begins with the first statement, in the same round trip: `BEGIN` and the statement are sent
+//! together. Each statement of a mutation runs behind a savepoint, so that a failed statement does not end the
+//! transaction. An action gives its connection back after each of its calls. A connection with a timeout, a dropped
+//! call or an unknown error is closed and never pooled again.
 //!
-//! Not here: what a statement says, which is made by `guard/db` and by the stores beside this file; SQL text of a
-//! guest's, see [`text`](super::text); how it ends, see
-//! [`ending`](super::ending); and results that are read batch by batch, see [`reading`](super::reading).
+//! Not here: the text of a statement, which `host/guard/src/db` and the stores beside this file make; a guest's SQL
+//! text, see [`text`](super::text); how a session ends, see [`ending`](super::ending); and results that are read in
+//! batches, see [`reading`](super::reading).
 
 use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Progress};
@@ -24,33 +24,33 @@ use std::sync::Arc;
 
 /// The database side of one invocation.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each says one thing that can be true beside any other")]
+#[allow(clippy::struct_excessive_bools, reason = "each flag is independent of the others")]
 pub struct Session {
     pub(super) pool: Arc<Pool>,
     pub(super) mode: Mode,
     pub(super) connection: Option<Connection>,
     pub(super) begun: bool,
-    /// A statement is on its way: dropping the session now must cancel it.
+    /// A statement is running: if the session is dropped now, the statement must be cancelled.
     pub(super) in_flight: bool,
     pub(super) broken: bool,
     pub(super) lost_race: bool,
     /// Why the database could not be reached, if it could not.
     absence: Option<Absence>,
-    /// Raw SQL ran, or a cursor outlived its transaction: the connection is cleaned before anybody else gets it.
+    /// Raw SQL ran, or a cursor outlived its transaction: the connection must be cleaned before its next use.
     pub(super) soiled: bool,
     /// The transaction is the host's own, and several plugins take part in it.
     shared: bool,
     /// A statement has run as a plugin's role since the transaction began.
     assumed: bool,
-    /// The budget that ended the transaction, if one did.
+    /// The limit that ended the transaction, if one was exceeded.
     exceeded: Option<Exceeded>,
-    /// Whether a statement may go without a transaction, or has.
+    /// Whether a statement may run without a transaction, or has done so.
     pub(super) autocommit: Autocommit,
     /// Results that are being read.
     pub(super) cursors: BTreeSet<Cursor>,
-    /// Those of which nobody reads on; the next statement takes them along.
+    /// Cursors that are no longer read. The next statement closes them in its round trip.
     pub(super) closing: Vec<Cursor>,
-    /// On whose behalf the plugin speaks, where its tables ask, and the proof of that for the next statement.
+    /// On whose behalf the plugin acts, if its tables ask for that, and the proof for the next statement.
     pub(super) claim: Option<Claim>,
     pub(super) proof: Option<String>,
 }
@@ -93,12 +93,12 @@ impl Session {
         self.lost_race
     }
 
-    /// Why the database was out of reach, if it was: whatever the plugin made of that, its caller can only try again.
+    /// Why the database was unreachable, if it was. Whatever the plugin does about that, its caller can only try again.
     pub fn absence(&self) -> Option<Absence> {
         self.absence
     }
 
-    /// The budget that ended the whole transaction, if one did: nothing that its plugin makes of it brings it back.
+    /// The limit that ended the whole transaction, if one was exceeded. The plugin cannot continue that transaction.
     pub fn exceeded(&self) -> Option<Exceeded> {
         self.exceeded.filter(|_| self.mode == Mode::Serializable)
     }
@@ -113,12 +113,12 @@ impl Session {
         self.step(Step::Run(sql), ledger).await
     }
 
-    /// Takes one step. Whoever asks has paid for the statement.
+    /// Takes one step. The caller has already spent the statement from the ledger.
     pub(super) async fn step(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
         self.outgrow()?;
         let is_fresh = self.connection.is_none();
         let answer = match self.attempt(step, ledger).await {
-            // An idle connection that died in the pool is no reason to fail: not even BEGIN was answered.
+            // A connection that died while it was idle is replaced: the server has not even answered BEGIN.
             Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
                 self.discard();
                 self.attempt(step, ledger).await
@@ -140,9 +140,9 @@ impl Session {
         self.connect().await?;
         let prefix = match step {
             step if self.is_autocommit(step) => None,
-            // What was prepared has begun its transaction already.
+            // Preparing the statement has already begun the transaction.
             Step::RunPrepared(..) | Step::Open { is_prepared: true, .. } if self.begun => None,
-            // A cursor that is held needs none.
+            // A held cursor needs no transaction.
             Step::Fetch { .. } if self.mode == Mode::Each => None,
             _ => self.prefix(step.role()),
         };
@@ -163,7 +163,7 @@ impl Session {
         answer
     }
 
-    /// Ends an action's call. A cursor that has been read to its end does not outlive it.
+    /// Commits one call of an action. A cursor that has been read to its end is closed with it.
     async fn commit_one(&mut self, step: Step<'_>, answer: &Answer) -> Result<(), Failure> {
         match step {
             Step::Fetch { .. } => Ok(()),
@@ -194,12 +194,12 @@ impl Session {
             closing: &closing,
             is_timed: self.shared && self.pool.is_pooled(),
             role,
-            // Among others, a plugin's statement is one that runs as its role.
+            // In a shared transaction, only a statement that runs as a role is a plugin's.
             proof: self.proof.as_deref().filter(|_| !self.shared || role.is_some()),
         })
     }
 
-    /// What became of the prefix. Nobody knows what a connection is in the middle of where it failed.
+    /// Records whether the prefix succeeded. After a failed prefix the state of the connection is unknown.
     pub(super) fn opened(
         &mut self,
         opened: Result<(), tokio_postgres::Error>,
@@ -209,7 +209,7 @@ impl Session {
         opened.map_err(failure::of).inspect_err(|_| self.broken = true)
     }
 
-    /// After a failed statement: back to the savepoint, so that the transaction can go on, if there is one.
+    /// Rolls a failed statement back to the savepoint, if there is one, so that the transaction can go on.
     pub(super) async fn undo(&mut self, failure: Failure) -> Failure {
         if !failure.leaves_connection() || (self.begun && self.end(self.mode.undo()).await.is_err()) {
             self.broken = true;
@@ -219,7 +219,7 @@ impl Session {
 
     pub(super) async fn end(&mut self, statement: &str) -> Result<(), Failure> {
         let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
-        // What a guest's text was prepared as would stay on the server's side of a PgBouncer.
+        // The prepared statement of a guest's text would otherwise stay on the server's side of a PgBouncer.
         let is_named = self.soiled && client.is_pooled();
         let text: Cow<'_, str> = match statement {
             "ROLLBACK" if is_named => "ROLLBACK; DEALLOCATE ALL".into(),
@@ -228,7 +228,7 @@ impl Session {
         };
         let ended = client.batch(Some(&text)).await.map_err(failure::of);
         match ended {
-            // The server may have committed before it was lost.
+            // The server may have committed before the connection was lost.
             Err(Failure::Disconnected(text)) if statement.ends_with("COMMIT") => Err(Failure::InDoubt(text)),
             Err(failure) => Err(failure),
             Ok(()) => {
@@ -238,7 +238,7 @@ impl Session {
         }
     }
 
-    /// Between two calls of an action, others may have its connection. One that broke took that call alone with it, and
+    /// Gives the connection to others between two calls of an action. A connection that broke fails only that call and
     /// the results that were read on it.
     pub(super) fn rest(&mut self) {
         if self.mode != Mode::Each {
@@ -261,12 +261,12 @@ impl Session {
         self.broken |= !failure.leaves_connection();
         self.absence = self.absence.or(failure.absence());
         let refusal = failure.into_refusal();
-        // Only a mutation has left nothing behind: an action's earlier calls are committed.
+        // Only a mutation leaves nothing behind: an action's earlier calls are committed.
         self.lost_race |= self.mode == Mode::Serializable && matches!(refusal, Refusal::Serialization);
         refusal
     }
 
-    /// Notes that a statement found its row changed by somebody else.
+    /// Notes that another transaction has changed the row of a statement.
     pub(crate) fn lose_race(&mut self) -> Refusal {
         self.lost_race |= self.mode == Mode::Serializable;
         Refusal::Serialization

@@ -1,4 +1,4 @@
-//! One statement and its answer: what is sent, and what comes back within the budgets.
+//! One statement and its answer: what is sent, and what is read within the limits.
 
 use super::failure::{self, Failure};
 use super::pool::{Connection, overdrawn};
@@ -15,14 +15,14 @@ use tokio_postgres::{Error, Row, RowStream, Statement};
 pub struct Sql<'a> {
     pub text: &'a str,
     pub parameters: &'a [&'a (dyn ToSql + Sync)],
-    /// Types of the parameters, one for each.
+    /// The types of the parameters, one for each.
     pub types: &'a [Type],
-    /// In a shared transaction, the role to run it as: the plugin's for its own tables. Only for texts that the host
-    /// wrote, because a guest's could put the role off.
+    /// The role that runs the statement in a shared transaction: for a plugin's own tables, the plugin's. Only for
+    /// texts that the host wrote, because a guest's text could reset the role.
     pub role: Option<&'a str>,
 }
 
-/// Rows of a result, and how many the statement changed.
+/// The rows of a result, and how many rows the statement changed.
 pub struct Answer {
     pub rows: Vec<Row>,
     pub affected: u64,
@@ -38,24 +38,24 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// What is sent, as one round trip with what goes before it.
+/// What is sent, in one round trip with its prefix.
 #[derive(Clone, Copy)]
 pub(super) enum Step<'a> {
     /// Runs a statement and reads all of its rows.
     Run(Sql<'a>),
-    /// The same for a select that may be all that its invocation sends.
+    /// Like `Run`, for a select that may be the only statement of its invocation.
     LookUp(Sql<'a>),
-    /// The same for one that is prepared already.
+    /// Like `Run`, for a prepared statement.
     RunPrepared(&'a Statement, &'a [&'a (dyn ToSql + Sync)]),
-    /// Opens a cursor on a statement that reads, and fetches its first rows. The driver must know the types of its columns
-    /// by then, so it is prepared, unless the session has done so already.
+    /// Opens a cursor on a statement that reads, and fetches its first rows. The driver must know the types of the
+    /// columns by then, so the statement is prepared, unless the session has already done so.
     Open { sql: Sql<'a>, is_prepared: bool, cursor: Cursor, is_held: bool },
     /// Fetches the next rows of a cursor, as a role.
     Fetch { cursor: Cursor, rows: u32, role: Option<&'a str> },
 }
 
 impl Step<'_> {
-    /// Does it on a connection.
+    /// Takes the step on a connection.
     pub(super) async fn take(self, on: &Connection, ledger: &mut Ledger) -> Result<Answer, Failure> {
         on.allow(ledger);
         let answer = match self {
@@ -101,7 +101,7 @@ async fn fetch(on: &Connection, cursor: Cursor, rows: u32, ledger: &mut Ledger) 
     read(on.client().query_typed_raw(&text, none).await, ledger).await
 }
 
-/// Reads a result within the budgets, counting as the rows arrive.
+/// Reads a result within the limits, and counts rows and bytes as they arrive.
 async fn read(sent: Result<RowStream, Error>, ledger: &mut Ledger) -> Result<Answer, Failure> {
     let mut stream = pin!(sent.map_err(failure::of)?);
     let mut rows = Vec::new();
@@ -111,8 +111,9 @@ async fn read(sent: Result<RowStream, Error>, ledger: &mut Ledger) -> Result<Ans
         rows.push(row);
     }
     let affected = stream.rows_affected().unwrap_or_default();
-    // Rows that came back are counted already. Before any commit, so that the statement is undone.
-    let silent = affected.saturating_sub(rows.len() as u64);
-    ledger.spend(Limit::DbRows, silent).map_err(Failure::Exceeded)?;
+    // Returned rows are counted already. The others are spent before any commit, so that a statement over the limit is
+    // undone.
+    let unreturned = affected.saturating_sub(rows.len() as u64);
+    ledger.spend(Limit::DbRows, unreturned).map_err(Failure::Exceeded)?;
     Ok(Answer { rows, affected })
 }

@@ -6,7 +6,7 @@ use palisade_guard::refusal::Refusal;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
-/// What an operator has said last of a plugin.
+/// The last switch that an operator set for a plugin.
 #[derive(Debug)]
 pub struct Switch {
     pub plugin: String,
@@ -34,7 +34,8 @@ impl Database {
             .collect()
     }
 
-    /// Disables a plugin for this reason, or enables it; the revision of that, unless no such plugin was ever installed.
+    /// Disables a plugin for this reason, or enables it if there is none. Returns the revision of the change, or none
+    /// if no such plugin was ever installed.
     pub async fn set_switch(
         &self,
         plugin: &PluginName,

@@ -1,4 +1,4 @@
-//! What no plugin can bring about, and a session must bear all the same.
+//! Failures that no plugin can cause, and that a session must handle all the same.
 
 use super::Database;
 use super::session::Session;
@@ -9,9 +9,9 @@ use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::{HOST_CONNECTIONS_MAX, Limits};
 use std::sync::Arc;
 
-/// The role that a statement is to run as is gone, and the first statement's BEGIN goes through all but that.
+/// The role of the statement does not exist, so the first statement's prefix begins the transaction and then fails.
 #[tokio::test]
-async fn connection_whose_transaction_opened_in_part_is_not_pooled() {
+async fn connection_with_a_partly_opened_transaction_is_not_pooled() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     let database = Database::connect(server.config(), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
@@ -19,10 +19,10 @@ async fn connection_whose_transaction_opened_in_part_is_not_pooled() {
     for kind in [Kind::Mutation, Kind::Action] {
         for _ in 0..3 {
             let mut session = database.session(kind);
-            assert!(session.run(sql(Some("nobody")), &mut ledger).await.is_err(), "{kind:?}");
+            assert!(session.run(sql(Some("missing_role")), &mut ledger).await.is_err(), "{kind:?}");
             session.rollback().await;
         }
-        // As often as the pool has connections, so that each is somebody's.
+        // As often as the pool has connections, so that each connection is used.
         for _ in 0..HOST_CONNECTIONS_MAX {
             let mut session = database.session(kind);
             assert!(session.run(sql(None), &mut ledger).await.is_ok(), "{kind:?}");
@@ -33,9 +33,9 @@ async fn connection_whose_transaction_opened_in_part_is_not_pooled() {
     server.stop().await;
 }
 
-/// Whatever comes second: a select like the first, one that is read from a cursor, a guest's text.
+/// The second statement is a select like the first, one that is read from a cursor, or a guest's text.
 #[tokio::test]
-async fn statement_after_one_that_went_alone_is_refused_and_the_invocation_runs_again() {
+async fn second_statement_after_autocommit_is_refused_and_the_invocation_runs_again() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     let database = Database::connect(server.config(), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
@@ -44,7 +44,7 @@ async fn statement_after_one_that_went_alone_is_refused_and_the_invocation_runs_
         let mut session = Session::of_plugin(Arc::clone(&database.transactions), Kind::Query);
         session.expect_one();
         assert!(session.look_up(sql, &mut ledger).await.is_ok());
-        assert!(!session.has_outgrown(), "one is what was expected");
+        assert!(!session.has_outgrown(), "one statement was expected");
         let refused = match second {
             0 => session.look_up(sql, &mut ledger).await.is_err(),
             1 => session.run(sql, &mut ledger).await.is_err(),

@@ -1,6 +1,6 @@
-//! SQL text of a guest's: prepared first, because the server says what types its parameters have.
+//! A guest's SQL text. It is prepared first, because only the server knows the types of its parameters.
 //!
-//! What arrives here is the printed form of a tree that `guard/db/gate` has checked.
+//! The text is the printed form of a tree that `host/guard/src/db/gate` has checked.
 
 use super::failure::{self, Failure};
 use super::mode::Autocommit;
@@ -12,11 +12,12 @@ use palisade_guard::refusal::Refusal;
 use tokio_postgres::Statement;
 use tokio_postgres::types::{ToSql, Type};
 
-/// What takes values for the types that the server found for a text's parameters.
+/// The parameters of a text, bound to the types that the server found for them.
 pub type Bound = Vec<Box<dyn ToSql + Sync + Send>>;
 
 impl Session {
-    /// Runs the printed text of a checked tree that writes, as the plugin's own role; says how many rows it changed.
+    /// Runs the printed text of a checked tree that writes, as the plugin's own role, and returns how many rows it
+    /// changed.
     pub async fn run_text(
         &mut self,
         text: &str,
@@ -28,7 +29,7 @@ impl Session {
         Ok(answer.affected)
     }
 
-    /// Prepares a guest's text, which opens the transaction before the text is even parsed, and binds its parameters.
+    /// Prepares a guest's text and binds its parameters. The transaction begins before the server parses the text.
     pub(super) async fn bind(
         &mut self,
         text: &str,
@@ -80,7 +81,7 @@ impl Session {
     }
 }
 
-/// Parameters, as the driver takes them.
+/// The parameters in the form that the driver takes.
 pub(super) fn borrowed(bound: &Bound) -> Vec<&(dyn ToSql + Sync)> {
     bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
 }

@@ -1,8 +1,8 @@
-//! Where the database is, and what stands before it.
+//! The connection string: where the database is, and whether a PgBouncer is in front of it.
 //!
-//! A connection string as PostgreSQL knows it, with one word of ours: `pgbouncer=true` says that a PgBouncer in
-//! transaction mode stands between. Nothing is kept on a connection there from one transaction to the next: statements
-//! are unnamed, and what must be named is gone before its transaction ends.
+//! The syntax is PostgreSQL's, with one more parameter: `pgbouncer=true` says that the connection goes through a
+//! PgBouncer in transaction mode. Behind one, nothing stays on a connection from one transaction to the next:
+//! statements are unnamed, and a statement that needs a name is removed before its transaction ends.
 
 use crate::error::InstallError;
 use tokio_postgres::Config;
@@ -14,8 +14,8 @@ pub struct DatabaseUrl {
     pub(crate) is_pooled: bool,
 }
 
-/// Our own word in a connection string.
-const SWITCH: &str = "pgbouncer";
+/// The parameter that PostgreSQL does not know.
+const PGBOUNCER: &str = "pgbouncer";
 
 impl From<Config> for DatabaseUrl {
     fn from(config: Config) -> Self {
@@ -30,40 +30,41 @@ impl std::str::FromStr for DatabaseUrl {
     fn from_str(text: &str) -> Result<Self, InstallError> {
         let refuse =
             |sentence: &str, source| InstallError::Database { sentence: sentence.to_owned(), source };
-        let (text, switch) = without_switch(text);
-        let is_pooled = match switch.as_deref() {
+        let (text, value) = split_pgbouncer(text);
+        let is_pooled = match value.as_deref() {
             None | Some("false") => false,
             Some("true") => true,
             Some(other) => {
                 let source = anyhow::anyhow!("pgbouncer={other}");
-                return Err(refuse("in DATABASE_URL, pgbouncer is true or false", source));
+                return Err(refuse("in DATABASE_URL, `pgbouncer` must be true or false", source));
             }
         };
-        let sentence = "DATABASE_URL is no connection string: write postgresql://USER:PASSWORD@HOST/DATABASE";
+        let sentence =
+            "DATABASE_URL is not a connection string: write postgresql://USER:PASSWORD@HOST/DATABASE";
         let config = text.parse().map_err(|error| refuse(sentence, anyhow::Error::new(error)))?;
         Ok(Self { config, is_pooled })
     }
 }
 
-/// The text without our word, and what that says.
-fn without_switch(text: &str) -> (String, Option<String>) {
+/// The text without the parameter `pgbouncer`, and the value of that parameter.
+fn split_pgbouncer(text: &str) -> (String, Option<String>) {
     let (head, separator, parameters) = match text.split_once('?') {
         Some((head, parameters)) if text.contains("://") => (head, '&', parameters),
         _ => ("", ' ', text),
     };
-    let mut switch = None;
+    let mut value = None;
     let others = parameters.split(separator).filter(|parameter| match parameter.split_once('=') {
-        Some((SWITCH, value)) => {
-            switch = Some(value.to_owned());
+        Some((PGBOUNCER, given)) => {
+            value = Some(given.to_owned());
             false
         }
         _ => true,
     });
     let others = others.collect::<Vec<_>>().join(&separator.to_string());
-    (if head.is_empty() { others } else { format!("{head}?{others}") }, switch)
+    (if head.is_empty() { others } else { format!("{head}?{others}") }, value)
 }
 
-/// A database that does not answer, named by where it should.
+/// The error for a database that does not answer, with its address.
 pub(super) fn unreachable_at(config: &Config, error: impl std::fmt::Display) -> InstallError {
     let hosts: Vec<String> = config
         .get_hosts()
@@ -87,15 +88,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn url_with_a_switch_that_is_neither_true_nor_false_is_refused() {
+    fn malformed_pgbouncer_parameter_is_rejected() {
         let error = "postgres://h/d?pgbouncer=yes".parse::<DatabaseUrl>().unwrap_err().to_string();
         assert!(error.contains("true or false"), "{error}");
         let error = "postgres://h/d?pgbouncers=true".parse::<DatabaseUrl>().unwrap_err().to_string();
-        assert!(error.contains("no connection string"), "{error}");
+        assert!(error.contains("not a connection string"), "{error}");
     }
 
     #[test]
-    fn switch_is_found_in_a_url_and_in_a_list_and_nothing_else_changes() {
+    fn pgbouncer_parameter_is_read_from_a_url_and_a_list_and_nothing_else_changes() {
         for (text, is_pooled) in [
             ("postgres://u:p@h:1/d", false),
             ("postgres://u:p@h:1/d?pgbouncer=false", false),

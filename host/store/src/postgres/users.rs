@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-/// The default [`UserStore`], and what an operator does with users.
+/// The default [`UserStore`], and the operations of an operator on users.
 #[derive(Clone)]
 pub struct Users {
     database: Database,
@@ -57,7 +57,7 @@ impl Users {
             .map(drop)
     }
 
-    /// Makes a bearer token for a user. It is shown once: only its hash is kept.
+    /// Makes a bearer token for a user and returns it. It cannot be read again: only its hash is stored.
     pub async fn token(&self, id: UserId, lifetime: Option<Duration>) -> Result<String, Refusal> {
         let secret: [u8; SECRET_BYTES] = rand::random();
         let token = format!("pal_{}", hex::encode(secret));

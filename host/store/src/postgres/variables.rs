@@ -1,5 +1,5 @@
-//! Variables in `palisade.variables`. The plugin's rows are its own by row-level security; the host's transaction names
-//! the plugin in every statement.
+//! Variables in `palisade.variables`. Row-level security limits a plugin's session to its own rows. A transaction of
+//! the host is not limited, so every statement names the plugin.
 
 use super::statement::Sql;
 use crate::{At, VariableStore};

@@ -1,8 +1,10 @@
-//! The socket to the server: dialled here and not by the driver, because what arrives on it is counted.
+//! The socket to the server. It is dialled here and not by the driver, so that the bytes that arrive on it can be
+//! counted.
 //!
-//! A value of a gigabyte is one message, and the driver holds a message whole before it hands it on. So a connection has
-//! an allowance of bytes that the server may still send; the session sets it before each statement, and a connection
-//! that goes beyond it is cut off in the middle of the message. What was counted against a budget is the ledger's matter.
+//! A value of one gigabyte is one message, and the driver buffers a whole message before it returns it. So each
+//! connection has an allowance: the bytes that the server may still send. The session sets the allowance before each
+//! statement, and a connection that exceeds it is cut off in the middle of the message. The ledger, and not the
+//! allowance, counts what is spent from a budget.
 
 use palisade_guard::limits::{DIAL_MS, TCP_USER_TIMEOUT_MS};
 use std::io;
@@ -25,7 +27,7 @@ pub(super) type Socket = Either<TcpStream, UnixStream>;
 /// The port of a server whose URL names none.
 const DEFAULT_PORT: u16 = 5432; // wire: PostgreSQL's own
 
-/// One place where a server may listen.
+/// One address at which a server may listen.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     /// A name or address, and a port.
@@ -34,7 +36,7 @@ pub(super) enum Target {
     Unix(PathBuf),
 }
 
-/// What the server may still send.
+/// How many bytes the server may still send.
 #[derive(Clone, Debug)]
 pub(super) struct Allowance(Arc<AtomicU64>);
 
@@ -44,7 +46,7 @@ pub(super) struct Counted<S> {
     allowance: Allowance,
 }
 
-/// The places that a configuration names, in its order.
+/// The addresses that a configuration names, in its order.
 pub(super) fn targets(config: &Config) -> Vec<Target> {
     let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
@@ -58,7 +60,7 @@ pub(super) fn targets(config: &Config) -> Vec<Target> {
 }
 
 impl Target {
-    /// Connects, within the time that the configuration gives or else 5 s.
+    /// Connects within the time that the configuration gives, or within 5 s.
     pub(super) async fn dial(&self, config: &Config) -> io::Result<Socket> {
         let wait = config.get_connect_timeout().copied().unwrap_or(Duration::from_millis(DIAL_MS));
         tokio::time::timeout(wait, self.open(config))
@@ -73,10 +75,10 @@ impl Target {
                 let stream = TcpStream::connect((name.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
                 let socket = socket2::SockRef::from(&stream);
-                // A server that vanished without a word is noticed, and not waited for until the kernel gives up.
-                let patience = Duration::from_millis(TCP_USER_TIMEOUT_MS);
+                // Detects a server that vanished silently sooner than the kernel would.
+                let timeout = Duration::from_millis(TCP_USER_TIMEOUT_MS);
                 socket
-                    .set_tcp_user_timeout(Some(config.get_tcp_user_timeout().copied().unwrap_or(patience)))?;
+                    .set_tcp_user_timeout(Some(config.get_tcp_user_timeout().copied().unwrap_or(timeout)))?;
                 if config.get_keepalives() {
                     let keepalive = socket2::TcpKeepalive::new().with_time(config.get_keepalives_idle());
                     socket.set_tcp_keepalive(&keepalive)?;
@@ -124,7 +126,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         let arrived = buf.filled().len().saturating_sub(before) as u64;
-        // What fails has read nothing.
+        // A failed read must not leave bytes in the buffer.
         let taken = self.allowance.take(arrived).inspect_err(|_| buf.set_filled(before));
         Poll::Ready(taken)
     }
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn socket_over_its_allowance_is_cut_off_and_one_within_is_not() {
+    async fn socket_over_its_allowance_is_cut_off_and_one_within_it_is_not() {
         let (result, overdrawn) = received(5_000, 4_999).await;
         assert!(result.is_err() && overdrawn);
         let (result, overdrawn) = received(5_000, 5_001).await;

@@ -1,4 +1,5 @@
-//! Whom the server runs as: the host's own user, or, when that is root, which PostgreSQL refuses, an unprivileged one.
+//! The user that a private server runs as: the host's own user, or an unprivileged one if the host runs as root,
+//! because PostgreSQL refuses to run as root.
 
 use std::env;
 use std::fs;
@@ -11,7 +12,7 @@ use crate::private::error::PrivateError;
 
 /// The user and group of the server's processes and files.
 pub(super) struct Account {
-    /// `None` for the host's own.
+    /// `None` means the host's own user.
     other: Option<(u32, u32)>,
 }
 
@@ -26,9 +27,9 @@ impl Account {
         other.map(|ids| Self { other: Some(ids) }).ok_or(PrivateError::NoAccount)
     }
 
-    /// A program that runs as this account, gets `signal` when the thread that spawned it ends, and inherits neither the
-    /// host's environment, which may hold secrets, nor its process group: a Ctrl-C in the terminal is for the host, which
-    /// still needs its database while it drains.
+    /// A command that runs a program as this account. The program gets `signal` when the thread that spawned it ends.
+    /// It inherits neither the host's environment, which may hold secrets, nor its process group: Ctrl-C in the
+    /// terminal is for the host, which still needs its database while it drains.
     pub(super) fn command(&self, program: &Path, signal: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.arg(format!("--pdeathsig={signal}")).arg("--no-new-privs");
@@ -47,14 +48,15 @@ impl Account {
         chown(path, Some(user), Some(group)).map_err(PrivateError::io("change the owner of", path))
     }
 
-    /// Makes the server's group the group of a file or folder, which stays the host's. Returns whether there is need.
+    /// Makes the server's group the group of a file or folder that the host owns. Returns `false` if the server runs as
+    /// the host's user.
     pub(super) fn share(&self, path: &Path) -> Result<bool, PrivateError> {
         let Some((_, group)) = self.other else { return Ok(false) };
         chown(path, None, Some(group)).map_err(PrivateError::io("change the group of", path))?;
         Ok(true)
     }
 
-    /// Whether the server can enter all folders above this one: not when one is root's home.
+    /// Whether the server can enter every folder above this one. It cannot if one of them is root's home.
     pub(super) fn reaches(&self, path: &Path) -> bool {
         let Some((user, group)) = self.other else { return true };
         path.ancestors().skip(1).all(|above| {
@@ -70,7 +72,8 @@ impl Account {
     }
 }
 
-/// The user and group ids of a line of `/etc/passwd`. Never root's: an alias of it would be root again.
+/// The user and group ids of a name in the text of `/etc/passwd`. They are never root's: an alias of root would be root
+/// again.
 fn ids(users: &str, name: &str) -> Option<(u32, u32)> {
     let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
     let mut fields = line.split(':').skip(2);

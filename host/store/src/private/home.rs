@@ -1,8 +1,9 @@
-//! The folder of a private server: who owns it, who holds it, what a killed host left in it.
+//! The folder of a private server: its owner, its lock, and what a killed host left in it.
 //!
-//! The folder itself is the host's; `data` and `run` in it are the server's. The host holds a lock on the file `lock`
-//! while there is a server: the kernel drops it when the host dies, so unlike a file that names a process it is never
-//! stale. Whatever else is found is checked before use: in `/var/tmp` anyone can make a folder of our name first.
+//! The host owns the folder; the server owns `data` and `run` in it. The host holds a lock on the file `lock` as long
+//! as there is a server. The kernel releases the lock when the host dies, so the lock is never stale, unlike a file
+//! that names a process. Everything else that is found in the folder is checked before use: in `/var/tmp` anyone can
+//! make a folder of the same name first.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -23,7 +24,7 @@ use palisade_guard::limits::{PRIVATE_POLL_MS, PRIVATE_STOP_MS, SOCKET_PATH_BYTES
 
 /// Name of a temporary folder, before the host's process id.
 const TEMPORARY: &str = "palisade-pg-";
-/// For folders that only their owner enters.
+/// The mode of a folder that only its owner can enter.
 const OWNER_ONLY: u32 = 0o700;
 
 /// A server's folder, locked. Dropping it unlocks it, and removes it if it is temporary.
@@ -44,8 +45,8 @@ impl Drop for Home {
 
 impl Home {
     /// Makes or checks the folder, and locks it.
-    pub(super) fn open(place: &DataDir, account: &Account) -> Result<Self, PrivateError> {
-        let (path, temporary) = match place {
+    pub(super) fn open(data: &DataDir, account: &Account) -> Result<Self, PrivateError> {
+        let (path, temporary) = match data {
             DataDir::Persistent(path) => {
                 (std::path::absolute(path).map_err(PrivateError::io("find", path))?, false)
             }
@@ -90,16 +91,16 @@ impl Home {
         }
     }
 
-    /// Waits for the server of a killed host to end, and clears what it left. The lock says that its host is gone.
+    /// Ends the server of a killed host and removes what it left. The lock proves that its host is gone.
     pub(super) fn settle(&self) -> Result<(), PrivateError> {
         let data = self.data();
         for signal in [Signal::INT, Signal::QUIT] {
             let deadline = Instant::now() + Duration::from_millis(PRIVATE_STOP_MS);
-            let mut told = false;
+            let mut signalled = false;
             while let Some(pid) = orphan(&data) {
-                if !told {
+                if !signalled {
                     let _ = kill_process(pid, signal);
-                    told = true;
+                    signalled = true;
                 }
                 if Instant::now() >= deadline {
                     break;
@@ -111,14 +112,15 @@ impl Home {
             let why = format!("process {} still serves it; end that process", pid.as_raw_nonzero());
             return Err(folder(&self.path, why));
         }
-        // PostgreSQL clears up after a dead process by itself, and refuses to start when its id is another's by now.
+        // PostgreSQL removes the file of a dead process itself, and refuses to start if another process has that id by
+        // now.
         if named_process(&data).is_some_and(|(_, process)| process.exists()) {
             remove(&data.join("postmaster.pid"), |path| fs::remove_file(path))?;
         }
         remove(&self.sockets(), |path| fs::remove_dir_all(path))
     }
 
-    /// Makes what is missing: the data, the folder of the socket, the rules of who may connect.
+    /// Makes the data if it is missing, the folder of the socket, and the rules for who may connect.
     pub(super) fn fill(&self, account: &Account, programs: &Path, durable: bool) -> Result<(), PrivateError> {
         if !self.data().join("PG_VERSION").exists() {
             self.initialise(account, programs, durable)?;
@@ -134,7 +136,7 @@ impl Home {
         permit(&rules, 0o640)
     }
 
-    /// Runs `initdb` in a folder beside the data, which becomes the data only when it is complete.
+    /// Runs `initdb` in a folder beside the data, and renames that folder to the data once it is complete.
     fn initialise(&self, account: &Account, programs: &Path, durable: bool) -> Result<(), PrivateError> {
         let (new, data) = (self.path.join("data.new"), self.data());
         remove(&new, |path| fs::remove_dir_all(path))?;
@@ -157,7 +159,7 @@ impl Home {
     }
 }
 
-/// Whether this server takes connections: it says so in the eighth line of `postmaster.pid`.
+/// Whether this server accepts connections: the eighth line of `postmaster.pid` says so.
 pub(super) fn is_ready(data: &Path, id: u32) -> bool {
     let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else { return false };
     let mut lines = text.lines();
@@ -165,11 +167,11 @@ pub(super) fn is_ready(data: &Path, id: u32) -> bool {
         && lines.nth(6).is_some_and(|status| status.trim() == "ready")
 }
 
-/// The server that `postmaster.pid` names, if it is one and not a process that came after it.
+/// The process that `postmaster.pid` names, if it is this server and not a later process with the same id.
 fn orphan(data: &Path) -> Option<Pid> {
     let (id, process) = named_process(data)?;
     let named = fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
-    // Where a container hides the folder of another user's process, the name has to do.
+    // A container may hide the folder of another user's process; then the name must do.
     let here = fs::read_link(process.join("cwd")).map_or(true, |cwd| cwd == data);
     if named && here { Pid::from_raw(id) } else { None }
 }
@@ -181,7 +183,7 @@ fn named_process(data: &Path) -> Option<(i32, PathBuf)> {
     Some((id, Path::new("/proc").join(id.to_string())))
 }
 
-/// A name that is free, and no folder of a killed host beside it.
+/// The free path of a temporary folder. Also removes the folders that killed hosts left beside it.
 fn temporary_path(account: &Account) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -192,7 +194,7 @@ fn temporary_path(account: &Account) -> PathBuf {
     root.join(name)
 }
 
-/// Removes temporary folders whose host is dead: ours, of a process that is gone, and locked by nobody.
+/// Removes temporary folders that belong to this user, whose process is gone and that are not locked.
 fn sweep(root: &Path) {
     for entry in root.read_dir().into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -204,7 +206,7 @@ fn sweep(root: &Path) {
         }
         let Ok(Some(_lock)) = lock(&path) else { continue };
         if let Some(pid) = orphan(&path.join("data")) {
-            // Its folder goes at the next start, when it has ended.
+            // The next start removes its folder, once the server has ended.
             let _ = kill_process(pid, Signal::QUIT);
         } else if let Err(error) = fs::remove_dir_all(&path) {
             tracing::warn!("cannot remove {}: {error}", path.display());
@@ -258,7 +260,7 @@ fn check_owner(path: &Path) -> Result<(), PrivateError> {
     Ok(())
 }
 
-/// Makes the folder. One above it is entered by the server as well, and listed by nobody.
+/// Makes the folder. Others, such as the server, can enter the folder above it, but cannot list it.
 fn make(path: &Path, temporary: bool) -> Result<(), PrivateError> {
     if let Some(above) = path.parent() {
         let made = DirBuilder::new().mode(0o711).recursive(true).create(above);

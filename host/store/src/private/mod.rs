@@ -1,11 +1,11 @@
-//! A private PostgreSQL: a child process of the host, for when `DATABASE_URL` is not set.
+//! A private PostgreSQL server: a child process of the host, used when `DATABASE_URL` is not set.
 //!
-//! It is found among the installed server programs, initialised on first use, reached through a Unix socket in a folder
-//! that only the host and the server can enter, and gone when the host is gone, even when the host is killed. It
-//! deliberately downloads nothing, listens on no network, and never runs as root. Its processes have a bound on their
-//! memory, and it says of itself that it is private: the host hardens what it opens there, as
-//! `backend/postgres/harden.rs` explains. The parts are in the order in which a start needs them: [`programs`],
-//! [`account`], [`home`], [`process`]. Tests: `host/tests/private_postgres.rs`.
+//! The host finds the installed server programs, initialises the data on first use, and connects through a Unix socket
+//! in a folder that only the host and the server can enter. The server ends when the host ends, even if the host is
+//! killed. The host deliberately downloads nothing; the server listens on no network and never runs as root. Its
+//! processes have a bound on their memory, and a setting marks it as private: the host hardens the database that it
+//! opens there, see `host/store/src/postgres/harden.rs`. A start needs the modules in this order: [`programs`],
+//! [`account`], [`home`], [`process`]. Tests: `host/store/tests/private_postgres.rs`.
 
 mod account;
 mod error;
@@ -31,24 +31,25 @@ use palisade_guard::limits::{
     PRIVATE_CONNECTIONS_MAX, PRIVATE_POLL_MS, PRIVATE_PROCESS_BYTES_MAX, PRIVATE_START_MS,
 };
 
-/// The superuser that the host connects as. No other role gets in without a password.
+/// The superuser that the host connects as. Every other role needs a password.
 pub const SUPERUSER: &str = "palisade";
 
-/// The setting by which a server says that it is a host's own, and may be hardened without asking anybody.
+/// The setting that marks a server as a host's own, which the host may harden without asking.
 pub(crate) const PRIVATE_SETTING: &str = "palisade.private";
 
 /// Where the data of a private server lives.
 #[derive(Clone, Debug)]
 pub enum DataDir {
-    /// In this folder, which is made when it is missing; it stays when the server stops.
+    /// In this folder, which is made if it is missing and stays when the server stops.
     Persistent(PathBuf),
-    /// In a folder of its own, which goes when the server stops or, if the host was killed, when the next one starts.
+    /// In a folder of its own, which is removed when the server stops or, if the host was killed, when the next server
+    /// starts.
     Temporary,
 }
 
 impl DataDir {
-    /// The folder in which this project's data is kept when nobody names one: for root, whose home no unprivileged
-    /// process can enter, in `/var/tmp`; for others in `$XDG_STATE_HOME/palisade` or `~/.local/state/palisade`.
+    /// The default folder of a project's data: `/var/tmp` for root, whose home no unprivileged process can enter; for
+    /// others `$XDG_STATE_HOME/palisade` or `~/.local/state/palisade`.
     pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
         let project = project.canonicalize().map_err(PrivateError::io("read", project))?;
         let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
@@ -73,8 +74,8 @@ pub struct PrivateOptions {
     pub data: DataDir,
     /// Whether a commit survives a crash of the machine. `false` is for tests: it is several times as fast.
     pub durable: bool,
-    /// Settings of PostgreSQL, name and value, that override the host's own. With `shared_buffers` among them the
-    /// server's processes have no bound on their address space, which that memory is part of.
+    /// PostgreSQL settings, name and value, that override the host's own. If `shared_buffers` is among them, the
+    /// server's processes have no bound on their address space, because that memory is part of it.
     pub settings: Vec<(String, String)>,
 }
 
@@ -84,7 +85,7 @@ impl PrivateOptions {
         Self { data: DataDir::Temporary, durable: false, settings: Vec::new() }
     }
 
-    /// A durable server for this project, in the place of [`DataDir::of_project`].
+    /// A durable server for this project, with its data in [`DataDir::of_project`].
     pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
         Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new() })
     }
@@ -102,14 +103,15 @@ impl PrivateError {
     }
 }
 
-/// A running private server. Dropping it stops it at once; [`stop`](Self::stop) lets it write a checkpoint.
+/// A running private server. Dropping it stops the server at once; [`stop`](Self::stop) lets the server write a
+/// checkpoint first.
 pub struct PrivateServer {
     postgres: Postgres,
     sockets: PathBuf,
 }
 
 impl PrivateServer {
-    /// Starts a server and returns when it takes connections.
+    /// Starts a server and returns when it accepts connections.
     pub async fn start(options: PrivateOptions) -> Result<Self, PrivateError> {
         let durable = options.durable;
         let prepared = tokio::task::spawn_blocking(move || prepare(&options));
@@ -140,7 +142,7 @@ impl PrivateServer {
         config
     }
 
-    /// The same as text, in the form that `DATABASE_URL` takes.
+    /// How to connect to it as text, in the form that `DATABASE_URL` takes.
     pub fn url(&self) -> String {
         let sockets = self.sockets.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
         format!("host='{sockets}' user={SUPERUSER} dbname=postgres")
@@ -157,7 +159,7 @@ impl PrivateServer {
     }
 }
 
-/// Everything before the server itself, which blocks for as long as `initdb` takes.
+/// Prepares everything before the server starts. Blocks for as long as `initdb` takes.
 fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), PrivateError> {
     let account = Account::find()?;
     let home = Home::open(&options.data, &account)?;
@@ -167,7 +169,7 @@ fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), Pr
     let postgres = programs.join("postgres");
     let is_sized = |(name, _): &(String, String)| name.eq_ignore_ascii_case("shared_buffers");
     let mut command = if options.settings.iter().any(is_sized) {
-        // Shared memory counts for every process, so whoever sizes it has to bound them as well.
+        // Shared memory counts for every process, so a caller that sizes it must bound the processes too.
         account.command(&postgres, "INT")
     } else {
         let mut bounded = account.command(Path::new("prlimit"), "INT");
@@ -188,11 +190,12 @@ fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), Pr
     set("cluster_name", "palisade".into());
     set("timezone", "UTC".into());
     set("log_timezone", "UTC".into());
-    // A compiler takes memory and seconds that no limit of a statement counts.
+    // JIT compilation takes memory and seconds that no limit of a statement counts.
     set("jit", "off".into());
-    // What a host reads to know that nobody else's database is on this server.
+    // Tells a host that no other application's database is on this server.
     set(PRIVATE_SETTING, "on".into());
-    // A plugin's failing statements, and the values in them, are for the plugin: they would fill this log.
+    // Not the statements that fail for a plugin, nor the values in them: they concern only the plugin and would fill
+    // this log.
     set("log_min_messages", "log".into());
     if !options.durable {
         for name in ["fsync", "synchronous_commit", "full_page_writes"] {
@@ -205,7 +208,7 @@ fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), Pr
     Ok((home, command))
 }
 
-/// `unix_socket_directories` is a list of identifiers. The home has refused paths that hold a quote.
+/// `unix_socket_directories` is a list of identifiers. [`Home`] refuses paths that hold a quote.
 fn quoted(path: &Path) -> OsString {
     let mut text = OsString::from("\"");
     text.push(path);

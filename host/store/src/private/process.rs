@@ -1,8 +1,8 @@
-//! The server's process: spawned by a thread that stays as long as it does, signalled, awaited, its log kept.
+//! The server's process: how it is spawned, signalled and awaited, and how its log is read.
 //!
-//! The parent-death signal fires when the *thread* that spawned a process ends, so no thread of a pool may do it. The
-//! same thread reads the server's log, reaps it and then drops its [`Home`]: the lock is held, and a temporary folder
-//! stays, exactly as long as there is a server.
+//! The parent-death signal fires when the *thread* that spawned a process ends, so that thread must live as long as the
+//! process and cannot come from a pool. The same thread reads the server's log, reaps the process and then drops its
+//! [`Home`]: the lock is held, and a temporary folder stays, exactly as long as there is a server.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _};
@@ -26,12 +26,12 @@ pub(super) struct Postgres {
     shared: Arc<Shared>,
     ended: watch::Receiver<bool>,
     id: u32,
-    /// What dropping it sends: a fast shutdown where the data is of use later, an immediate one where it is not.
+    /// The signal that is sent on drop: a fast shutdown if the data is needed later, an immediate one if not.
     last_signal: Signal,
 }
 
 struct Shared {
-    /// `None` once it is reaped: from then on its id may be another process's.
+    /// `None` once the process is reaped: from then on its id may be another process's.
     child: Mutex<Option<Child>>,
     log: Mutex<VecDeque<String>>,
 }
@@ -65,13 +65,13 @@ impl Postgres {
         *self.ended.borrow()
     }
 
-    /// The end of what it wrote.
+    /// The end of the server's log.
     pub(super) fn log(&self) -> String {
         let lines = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
-    /// A fast shutdown, and an immediate one if that takes too long.
+    /// Sends a fast shutdown, and an immediate one if that takes too long.
     pub(super) async fn stop(self) {
         let mut ended = self.ended.clone();
         self.shared.signal(Signal::INT);
@@ -103,13 +103,13 @@ impl Shared {
         let (id, pid, log) = (child.id(), Pid::from_child(&child), child.stderr.take());
         *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         if started.send(Ok(id)).is_err() {
-            // Whoever wanted a server has gone while it was spawned.
+            // The caller gave up while the server was spawned.
             self.signal(Signal::QUIT);
         }
         if let Some(log) = log {
             self.read(log);
         }
-        // Waits without reaping, so that until the lock is held the id is still the server's.
+        // Waits without reaping, so that the id is still the server's until `child` is locked.
         let unreaped = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(waitid(WaitId::Pid(pid), unreaped), Err(Errno::INTR)) {}
         if let Some(mut child) = self.child.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -136,7 +136,7 @@ impl Shared {
     fn signal(&self, signal: Signal) {
         let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(child) = child.as_ref() {
-            // It fails only for a process that has ended and is not reaped yet.
+            // This fails only for a process that has ended and is not reaped yet.
             let _ = kill_process(Pid::from_child(child), signal);
         }
     }

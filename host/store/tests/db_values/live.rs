@@ -1,4 +1,4 @@
-//! The same against a real server: what it reads and writes is what the contract says.
+//! The same values against a real server: what it reads and writes is what the contract says.
 
 use palisade_guard::db::codec::decode;
 use palisade_guard::db::parameter::{Parameter, Raw};
@@ -25,7 +25,7 @@ async fn start() -> (PrivateServer, Client) {
     (server, client)
 }
 
-/// Sends a value as a parameter and returns it as it comes back, and as the server writes it.
+/// Sends a value as a parameter, and returns the value that comes back and the server's text for it.
 async fn echo(client: &Client, ty: &str, value: &Value) -> Result<(Value, Option<String>), String> {
     let statement = client.prepare(&format!("SELECT $1::{ty}, $1::{ty}::text")).await.unwrap();
     let parameter = Parameter::parse(value.clone(), &statement.params()[0])?;
@@ -34,14 +34,14 @@ async fn echo(client: &Client, ty: &str, value: &Value) -> Result<(Value, Option
     Ok((decode(row.columns()[0].type_(), raw)?, row.get(1)))
 }
 
-/// What a SQL expression reads as.
+/// The value of a SQL expression.
 async fn read(client: &Client, sql: &str) -> Result<Value, String> {
     let row = client.query_one(&format!("SELECT {sql}"), &[]).await.unwrap();
     let Raw(raw) = row.get(0);
     decode(row.columns()[0].type_(), raw)
 }
 
-/// Type, the server's text, and the value.
+/// The type, the server's text, and the value.
 fn scalars() -> Vec<(&'static str, String, Scalar)> {
     let instants = [
         ("4714-11-24 00:00:00 BC", limits::TIMESTAMP_US_MIN),
@@ -176,7 +176,7 @@ async fn stated_arrays_and_refusals_are_what_the_server_reads_and_writes() {
 }
 
 #[tokio::test]
-async fn generated_values_survive_the_way_through_the_server() {
+async fn generated_values_survive_the_round_trip_through_the_server() {
     let (server, client) = start().await;
     let mut runner = TestRunner::default();
     for (ty, scalars) in classes() {

@@ -1,4 +1,4 @@
-//! Values survive the way to PostgreSQL and back exactly, or are refused with a sentence.
+//! Values survive the round trip through PostgreSQL exactly, or are refused with a reason.
 
 mod live;
 mod values;
@@ -102,7 +102,7 @@ fn value_that_does_not_fit_is_refused_with_the_reason() {
 }
 
 #[test]
-fn numeric_of_another_syntax_or_too_many_digits_is_refused() {
+fn malformed_or_too_long_numeric_is_refused() {
     for bad in [
         "", "-", "+1", ".5", "5.", "1e3", "1_000", " 1", "1 ", "--1", "1.2.3", "nan", "-NaN", "inf", "١",
         "0x1",
@@ -133,7 +133,7 @@ fn array_that_does_not_fit_is_refused_with_the_element() {
 }
 
 #[test]
-fn column_of_another_type_is_refused_even_when_it_is_null() {
+fn column_of_an_unsupported_type_is_refused_even_if_it_is_null() {
     for ty in
         [Type::MONEY, Type::OID, Type::XID, Type::CHAR, Type::POINT, Type::INT4_RANGE, Type::MONEY_ARRAY]
     {
@@ -230,12 +230,13 @@ fn malformed_bytes_of_each_kind_are_refused() {
         (Type::NUMERIC, &[0, 1, 0, 0, 0, 0, 0, 0, 0x27, 0x10]),
         (Type::NUMERIC, &[0xFF, 0xFF, 0, 0, 0, 0, 0, 0]),
         (Type::NUMERIC, &[0, 1, 0xFF, 0xFF, 0, 0, 0, 1, 0, 1]),
-        // What follows the digits, more digits than a scale can have, and digits that the scale hides.
+        // Bytes after the digits, a scale over the maximum, and digits beyond the scale.
         (Type::NUMERIC, &[0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]),
         (Type::NUMERIC, &[0, 1, 0, 0, 0, 0, 0x40, 0, 0, 1]),
         (Type::NUMERIC, &[0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 5]),
         (Type::INT4_ARRAY, &[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 23]),
-        // Flags that there are none of, elements of another type, none where a dimension says some, and bytes after them.
+        // Unknown flags, elements of another type, bytes after an empty array, no elements where a dimension says some,
+        // and bytes after the elements.
         (Type::INT4_ARRAY, &[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 23]),
         (Type::INT4_ARRAY, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]),
         (Type::INT4_ARRAY, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23, 0]),
@@ -247,10 +248,10 @@ fn malformed_bytes_of_each_kind_are_refused() {
     ];
     for (ty, wire) in rows {
         let refusal = decode(&ty, Some(wire)).unwrap_err();
-        // Some are well formed, and there is no case of `value` for what they say.
-        let is_told =
+        // Some are well-formed, but `value` has no case for them.
+        let is_explained =
             refusal.contains("the database sent a malformed \"") || refusal.ends_with("cast it to text");
-        assert!(is_told, "{ty}: {wire:?}: {refusal}");
+        assert!(is_explained, "{ty}: {wire:?}: {refusal}");
     }
     for (ty, wire, value) in [
         (Type::NUMERIC, &[0, 2, 0, 0, 0, 0, 0, 4, 0, 1, 0, 5][..], Value::Scalar(numeric("1.0005"))),

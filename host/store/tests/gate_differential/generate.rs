@@ -1,7 +1,8 @@
-//! Statements by the thousand, each from a number: the same number gives the same statement on every machine.
+//! Generates a statement from a number: the same number gives the same statement on every machine.
 //!
-//! Three kinds: what an author could write, from a grammar of expressions with types, so that the server runs most of
-//! them; such statements with something hostile put in; and rows of the corpora, cut and put together anew.
+//! There are three kinds: statements that an author could write, from a grammar of typed expressions, so that the
+//! server runs most of them; such statements with a hostile piece in them; and rows of the corpora, cut and put
+//! together again.
 
 use std::fmt::Write as _;
 
@@ -15,7 +16,7 @@ use crate::corpus::{legitimate, writes};
 /// The generator of one statement.
 pub struct Dice(ChaCha20Rng);
 
-/// What an expression is.
+/// The type of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Bool,
@@ -29,7 +30,7 @@ enum Kind {
 
 use Kind::{Bool, Int, Json, Numeric, Text, Texts, Time};
 
-/// Kinds that can stand anywhere: in a list, an order, a set.
+/// Types that can be used anywhere: in a list, an order, a set.
 const COLUMNS: &[Kind] = &[Int, Text, Numeric, Time];
 
 impl Dice {
@@ -107,7 +108,7 @@ impl Dice {
         spliced(self, &select, &hidden)
     }
 
-    /// One to three changes to a text, by its words.
+    /// Makes one to three changes to a text, word by word.
     fn mutated(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
         for _ in 0..=self.below(3) {

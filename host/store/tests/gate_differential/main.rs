@@ -1,8 +1,8 @@
-//! The gate against the server. What the gate lets through is run with every right there is, in a transaction that may
-//! write, and the server says what it did: no read may get a transaction id, a lock beyond reading, a setting, a
+//! Tests the gate against a real server. A statement that passes the gate runs with every right, in a transaction that
+//! may write, and the server reports its effects: no read may get a transaction id, a lock beyond reading, a setting, a
 //! notification or a number of a sequence; no write may touch what is not granted.
 //!
-//! `PALISADE_DIFFERENTIAL=100000` runs as many statements as it says.
+//! `PALISADE_DIFFERENTIAL=100000` sets the number of statements.
 
 #[path = "../../../guard/src/db/gate/tests/corpus/mod.rs"]
 mod corpus;
@@ -15,14 +15,14 @@ use self::generate::Dice;
 use crate::corpus::{legitimate, read, write};
 use palisade_guard::db::parameter::Parameter;
 use palisade_guard::db::value::{Scalar, Value};
-// The corpus names them as the guards' own tests do.
+// The corpus imports them under these names, as the guards' own tests do.
 use palisade_guard::{db, grant, refusal};
 use palisade_store::private::{PrivateOptions, PrivateServer};
 
-/// Statements of a normal run; three of four read.
+/// How many statements a normal run has; three of four read.
 const STATEMENTS: u64 = 3_000;
 
-/// What the catalogue of these tests describes, and beside it all that no statement may touch.
+/// The tables that the catalogue of these tests describes, and others that no statement may touch.
 const TABLES: &str = "
     CREATE SCHEMA plugin_blog;
     SET search_path = plugin_blog;
@@ -55,7 +55,7 @@ const ALLOWED: &str = "
         OR c.oid IN (SELECT reltoastrelid FROM pg_class WHERE oid = ANY ($1::text[]::regclass[]))
         OR i.indrelid IN (SELECT reltoastrelid FROM pg_class WHERE oid = ANY ($1::text[]::regclass[]))";
 
-/// What holds between two statements: the next transaction id, sequences, locks and settings of the session.
+/// What must be the same between two statements: the next transaction id, sequences, locks and settings of the session.
 const BETWEEN: &str = "
     SELECT pg_snapshot_xmax(pg_current_snapshot())::text,
         (SELECT concat_ws(' ', last_value, is_called) FROM plugin_blog.s)
@@ -63,7 +63,7 @@ const BETWEEN: &str = "
         || current_setting('statement_timeout') || current_setting('search_path') || current_setting('role')
         || (SELECT count(*) FROM pg_listening_channels()) || (SELECT count(*) FROM pg_cursors WHERE is_holdable)";
 
-/// What must stay as it is when a statement writes.
+/// What must not change when a statement writes.
 const REST: &str = "
     SELECT md5(concat_ws('|', (SELECT string_agg(t::text, ',' ORDER BY id) FROM plugin_blog.comments t),
         (SELECT string_agg(concat(id, secret), ',' ORDER BY id) FROM plugin_blog.people),
@@ -77,7 +77,7 @@ struct Judge {
     writable: Vec<u32>,
 }
 
-/// What became of a statement that passed.
+/// What a statement did that passed the gate.
 struct Verdict {
     ran: bool,
     guilt: Option<String>,
@@ -86,7 +86,7 @@ struct Verdict {
 impl Judge {
     async fn new() -> Self {
         let mut options = PrivateOptions::temporary();
-        // Nobody else may take a transaction id.
+        // No other process may take a transaction id.
         options.settings.push(("autovacuum".into(), "off".into()));
         let server = PrivateServer::start(options).await.unwrap();
         let (client, connection) = server.config().connect(NoTls).await.unwrap();
@@ -105,8 +105,8 @@ impl Judge {
         (0..row.len()).map(|column| row.get::<_, Option<String>>(column).unwrap_or_default()).collect()
     }
 
-    /// Runs a text in a transaction, with null for each of its parameters, and leaves the transaction open. What the
-    /// driver asks about the types is asked before it.
+    /// Runs a text in a transaction, with null for each of its parameters, and leaves the transaction open. The driver
+    /// looks up types before the transaction begins.
     async fn run(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
         let prepared = self.client.prepare(sql).await;
         self.client.batch_execute("BEGIN").await.unwrap();
@@ -117,7 +117,7 @@ impl Judge {
         rows.try_for_each(|_| std::future::ready(Ok(()))).await
     }
 
-    /// A lock that the statement holds and may not, as text.
+    /// A lock that the statement must not hold, as text.
     async fn lock(&self, may_write: bool) -> Option<String> {
         let locks = "SELECT relation, locktype || ' ' || mode FROM pg_locks WHERE pid = pg_backend_pid()";
         let held = self.client.query(locks, &[]).await.unwrap();
@@ -152,7 +152,7 @@ impl Judge {
         let mut guilt = None;
         if ran {
             guilt = self.lock(true).await;
-            // A table that is gone cannot be looked at; its lock has said enough.
+            // A table that is gone cannot be read; its lock is proof enough.
             if guilt.is_none() && rest != self.text(REST).await {
                 guilt = Some("what is not granted has changed".to_owned());
             }
@@ -163,7 +163,7 @@ impl Judge {
         Verdict { ran, guilt: guilt.or(changed) }
     }
 
-    /// Everything at once, for the end: settings, rows, the catalogue, large objects.
+    /// The whole state, compared at the end: settings, rows, the catalogue, large objects.
     async fn whole(&self) -> Vec<String> {
         let mut whole = self.text(REST).await;
         for sql in [
@@ -183,7 +183,7 @@ impl Judge {
     }
 }
 
-/// How many passed, and how many of these the server ran.
+/// How many statements passed the gate, and how many of these the server ran.
 #[derive(Debug, Default)]
 struct Tally {
     tried: u64,
@@ -225,7 +225,7 @@ async fn no_statement_that_passes_does_what_is_not_granted() {
     }
     assert_eq!(judge.whole().await, before);
     for tally in [&reads, &writes] {
-        // Statements that are all refused, or that the server cannot run, would prove nothing.
+        // If all statements were refused, or the server could run none of them, the test would prove nothing.
         assert!(tally.passed * 10 > tally.tried * 3, "{tally:?}");
         assert!(tally.ran * 2 > tally.passed, "{tally:?}");
     }
@@ -235,7 +235,8 @@ async fn no_statement_that_passes_does_what_is_not_granted() {
     judge.server.stop().await;
 }
 
-/// The judge itself: what the gate refuses and what is known to do harm is found out, and what is known to do none is not.
+/// Tests the judge itself: it finds statements that are known to do harm, and lets pass those that are known to do
+/// none.
 #[tokio::test]
 async fn judge_convicts_what_has_an_effect_and_acquits_what_has_none() {
     let judge = Judge::new().await;

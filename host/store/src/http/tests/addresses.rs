@@ -1,4 +1,5 @@
-//! Where a request must not arrive. The server counts: a refusal that came after a connection is none.
+//! Requests that must not reach a server. The servers count connections, so a refusal after a connection fails the
+//! test.
 
 use super::server::FakeNames;
 use super::*;
@@ -17,7 +18,7 @@ fn named(server: &Server, names: &Arc<FakeNames>, addresses: AddressPolicy) -> (
 }
 
 #[tokio::test]
-async fn name_that_leads_to_an_address_that_is_not_public_is_denied_without_a_connection() {
+async fn name_with_an_address_that_is_not_public_is_denied_without_a_connection() {
     let server = Server::start(|_| ok("secret")).await;
     for answer in [
         &["127.0.0.1"] as &[&str],
@@ -38,7 +39,7 @@ async fn name_that_leads_to_an_address_that_is_not_public_is_denied_without_a_co
 }
 
 #[tokio::test]
-async fn name_that_leads_to_an_allowed_address_is_dialled_there() {
+async fn name_with_an_allowed_address_is_dialled() {
     let server = Server::start(|_| ok("hello")).await;
     let (mut plugin, url) = named(&server, &FakeNames::new(&[&["127.0.0.1"]]), loopback());
     assert_eq!(text(plugin.get(&url).await.unwrap()).await, "hello");
@@ -47,15 +48,15 @@ async fn name_that_leads_to_an_allowed_address_is_dialled_there() {
 
 /// 127.0.0.1 stands for the public address, 127.0.0.2 for the private one that the name changes to.
 #[tokio::test]
-async fn name_that_changes_its_answer_is_asked_once_for_each_request_and_denied_when_it_turns_private() {
+async fn name_is_resolved_once_for_each_request_and_denied_when_it_turns_private() {
     let public = Server::start(|_| ok("hello")).await;
     let private = Server::start_at(([127, 0, 0, 2], public.address.port()).into(), |_| ok("secret")).await;
     let names = FakeNames::new(&[&["127.0.0.1"], &["127.0.0.2"]]);
     let (mut plugin, url) = named(&public, &names, loopback());
     assert_eq!(text(plugin.get(&url).await.unwrap()).await, "hello");
-    assert_eq!(names.asked(), 1);
+    assert_eq!(names.lookups(), 1);
     assert!(is_denied(&plugin.get(&url).await));
-    assert_eq!(names.asked(), 2);
+    assert_eq!(names.lookups(), 2);
     assert_eq!(public.seen().len(), 1);
     assert!(private.seen().is_empty());
 }
@@ -79,7 +80,7 @@ async fn name_without_an_address_is_a_failed_connection() {
 }
 
 #[tokio::test]
-async fn localhost_by_the_systems_resolver_is_denied_without_a_connection() {
+async fn localhost_from_the_systems_resolver_is_denied_without_a_connection() {
     let server = Server::start(|_| ok("secret")).await;
     let url = format!("http://localhost:{}/", server.address.port());
     let mut plugin = Plugin::new(vec![allow(&url, None)]);
@@ -88,9 +89,9 @@ async fn localhost_by_the_systems_resolver_is_denied_without_a_connection() {
     assert!(server.seen().is_empty());
 }
 
-/// The guard was given a wider policy than the client: the client still holds.
+/// The guard has a wider policy than the client, and the client still refuses.
 #[tokio::test]
-async fn address_as_host_is_checked_by_the_client_again() {
+async fn host_that_is_an_address_is_checked_again_by_the_client() {
     let server = Server::start(|_| ok("secret")).await;
     let mut plugin = Plugin::of(&server);
     plugin.client = Box::new(DefaultClient::new(AddressPolicy::default()).unwrap());
@@ -99,7 +100,7 @@ async fn address_as_host_is_checked_by_the_client_again() {
 }
 
 #[tokio::test]
-async fn address_as_host_is_checked_by_the_guard_before_any_client() {
+async fn host_that_is_an_address_is_checked_by_the_guard_before_any_client() {
     let server = Server::start(|_| ok("secret")).await;
     let mut plugin = Plugin::of(&server);
     plugin.egress.addresses = AddressPolicy::default();

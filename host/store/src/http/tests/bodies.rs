@@ -1,4 +1,4 @@
-//! Bodies: piece by piece, no more than asked for, within the deadline.
+//! Response bodies: read in pieces, never more than requested, within the deadline.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn size(max: u32) -> ReadSize {
 }
 
 #[tokio::test]
-async fn body_is_read_in_pieces_of_at_most_what_is_asked_and_stays_at_its_end() {
+async fn body_is_read_in_pieces_of_at_most_the_requested_size_and_stays_at_its_end() {
     let server = Server::start(|_| {
         Answer::Reply(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n".into(),
@@ -26,7 +26,7 @@ async fn body_is_read_in_pieces_of_at_most_what_is_asked_and_stays_at_its_end() 
 }
 
 #[tokio::test]
-async fn body_arrives_as_sent_also_when_it_claims_to_be_compressed() {
+async fn body_arrives_as_sent_even_if_it_claims_to_be_compressed() {
     let server = Server::start(|request| {
         assert!(!request.contains("accept-encoding"));
         Answer::Reply("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc".into())
@@ -60,7 +60,7 @@ async fn body_that_is_cut_short_is_an_error_that_stays() {
 }
 
 #[tokio::test]
-async fn body_that_stalls_times_out_and_closes_its_connection() {
+async fn stalled_body_times_out_and_closes_its_connection() {
     let server =
         Server::start(|_| Answer::Hold("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".into())).await;
     let raw = RawRequest { timeout_ms: Some(500), ..get(&server.url("/")) };

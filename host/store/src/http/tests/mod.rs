@@ -1,4 +1,4 @@
-//! The exchange and the default client against servers on the loopback, through nothing but public functions.
+//! Tests of the exchange and the default client against servers on the loopback, through public functions only.
 
 mod addresses;
 mod bodies;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpSocket;
 
-/// A plugin that may reach the loopback, with whatever the test changes about it.
+/// A plugin that may reach the loopback. A test changes its fields as it needs.
 struct Plugin {
     client: Box<dyn HttpClient>,
     secrets: Secrets,
@@ -43,7 +43,7 @@ impl Plugin {
         }
     }
 
-    /// With a grant for everything on this server.
+    /// A plugin with a grant for every path of this server.
     fn of(server: &Server) -> Self {
         Self::new(vec![allow(&server.url("/"), None)])
     }
@@ -82,7 +82,7 @@ fn is_other<T>(result: &Result<T, FetchError>) -> bool {
 }
 
 #[tokio::test]
-async fn request_arrives_as_the_plugin_said_it_with_the_host_of_its_url() {
+async fn request_arrives_as_the_plugin_made_it_with_the_host_of_its_url() {
     let server = Server::start(|_| ok("hello")).await;
     let mut plugin = Plugin::of(&server);
     let raw = RawRequest {
@@ -118,8 +118,8 @@ async fn request_over_a_budget_is_not_sent() {
 }
 
 #[tokio::test]
-async fn server_that_refuses_is_a_failed_connection() {
-    // Bound and not listening: the port is nobody else's meanwhile.
+async fn refused_connection_is_a_failed_connection() {
+    // Bound but not listening, so that no other process takes the port.
     let silent = TcpSocket::new_v4().unwrap();
     silent.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let gone = format!("http://{}/", silent.local_addr().unwrap());
@@ -133,7 +133,7 @@ async fn server_without_tls_behind_https_is_a_failed_connection() {
     let url = server.url("/").replace("http:", "https:");
     let mut plugin = Plugin::new(vec![allow(&url, None)]);
     assert!(matches!(plugin.get(&url).await, Err(FetchError::ConnectionFailed(_))));
-    assert_eq!(server.seen(), [""], "nothing that reads as a request");
+    assert_eq!(server.seen(), [""], "no readable request");
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ impl HttpClient for OddClient {
 }
 
 #[tokio::test]
-async fn response_of_a_replaced_client_is_checked_too() {
+async fn response_of_a_custom_client_is_checked_too() {
     let mut plugin = Plugin::new(vec![allow("https://api.example.com/", None)]);
     plugin.client = Box::new(OddClient);
     assert!(is_other(&plugin.get("https://api.example.com/").await));

@@ -26,7 +26,7 @@ async fn redirect_out_of_the_grants_is_denied_and_not_followed() {
 }
 
 #[tokio::test]
-async fn redirect_within_the_grants_is_followed_and_paid_for() {
+async fn redirect_within_the_grants_is_followed_and_counted() {
     let server =
         Server::start(|request| if request.starts_with("GET /a ") { redirect("b") } else { ok("there") })
             .await;
@@ -76,7 +76,7 @@ async fn secret_is_sent_in_place_of_the_guests_header() {
 }
 
 #[tokio::test]
-async fn secret_goes_along_a_redirect_only_where_a_grant_names_it() {
+async fn secret_follows_a_redirect_only_where_a_grant_names_it() {
     let other = Server::start(|_| ok("")).await;
     let twin = Server::start(|_| ok("")).await;
     for (target, keeps) in [(&other, false), (&twin, true)] {
@@ -100,7 +100,7 @@ async fn secret_goes_along_a_redirect_only_where_a_grant_names_it() {
 }
 
 #[tokio::test]
-async fn secret_that_the_operator_has_not_set_for_this_plugin_sends_nothing() {
+async fn request_with_a_secret_that_is_not_set_for_this_plugin_is_not_sent() {
     let server = Server::start(|_| ok("")).await;
     let mut plugin = Plugin::new(vec![allow(&server.url("/"), Some("key"))]);
     plugin.secrets = Secrets::default().with("shop", "key", Secret::new("x-api-key", "hush").unwrap());
@@ -109,7 +109,7 @@ async fn secret_that_the_operator_has_not_set_for_this_plugin_sends_nothing() {
 }
 
 #[test]
-fn secret_shows_its_value_in_no_text() {
+fn secret_is_never_shown_as_text() {
     assert!(!format!("{:?} {:?}", hush(), Secret::new("x-api-key", "hush\n")).contains("hush"));
     assert!(Secret::new("host", "hush").is_err());
 }

@@ -1,4 +1,4 @@
-//! A server on the loopback that says exactly what a test tells it to, well-formed or not.
+//! A server on the loopback that sends exactly what a test gives it, well-formed or not.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,7 +22,7 @@ type Behaviour = dyn Fn(&str) -> Answer + Send + Sync;
 
 pub(super) struct Server {
     pub(super) address: SocketAddr,
-    /// Every request as text, in order. A connection without a request is an empty one.
+    /// Every request as text, in order. A connection without a request is an empty string.
     seen: Arc<Mutex<Vec<String>>>,
     closed: Arc<Notify>,
     accepting: JoinHandle<()>,
@@ -115,7 +115,7 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<String> {
         }
         match stream.read(&mut piece).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            // What is no text is no request but TLS.
+            // Bytes that are not text are a TLS handshake and no request.
             read => text.push_str(std::str::from_utf8(&piece[..read]).map_err(io::Error::other)?),
         }
     }
@@ -129,29 +129,29 @@ pub(super) fn redirect(location: &str) -> Answer {
     Answer::Reply(format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"))
 }
 
-/// A resolver that gives one answer after the other, and the last one for ever.
+/// A resolver that returns its answers in order and then repeats the last one.
 pub(super) struct FakeNames {
     answers: Vec<Vec<IpAddr>>,
-    asked: Mutex<usize>,
+    lookups: Mutex<usize>,
 }
 
 impl FakeNames {
     pub(super) fn new(answers: &[&[&str]]) -> Arc<Self> {
         let parse = |ips: &&[&str]| ips.iter().map(|ip| ip.parse().unwrap()).collect();
-        Arc::new(Self { answers: answers.iter().map(parse).collect(), asked: Mutex::new(0) })
+        Arc::new(Self { answers: answers.iter().map(parse).collect(), lookups: Mutex::new(0) })
     }
 
-    pub(super) fn asked(&self) -> usize {
-        *self.asked.lock().unwrap()
+    pub(super) fn lookups(&self) -> usize {
+        *self.lookups.lock().unwrap()
     }
 }
 
 #[async_trait::async_trait]
 impl super::Names for FakeNames {
     async fn lookup(&self, _: &str) -> io::Result<Vec<IpAddr>> {
-        let mut asked = self.asked.lock().unwrap();
-        *asked += 1;
-        let answer = self.answers.get(*asked - 1).or(self.answers.last()).cloned();
+        let mut lookups = self.lookups.lock().unwrap();
+        *lookups += 1;
+        let answer = self.answers.get(*lookups - 1).or(self.answers.last()).cloned();
         answer.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
