@@ -1,13 +1,14 @@
 //! The stores of Palisade: what a plugin's imports read and write, once a guard has checked the request.
 //!
 //! Each interface whose backend an integrator may want to replace has one small trait: [`UserStore`], [`CacheStore`],
-//! [`LogSink`], [`VariableStore`], [`ItemStore`], [`HttpClient`](http::HttpClient) and [`SecretStore`](http::SecretStore).
-//! [`Backends`] holds one of each for a host. The defaults are PostgreSQL ([`postgres`]), an in-process cache ([`cache`]),
-//! `tracing` ([`log`]) and reqwest ([`http`]). [`private`] starts a PostgreSQL server for a host that has none. The interface
-//! `db` has no trait: it is PostgreSQL, whose roles and transactions are the boundary that `db` promises.
+//! [`LogSink`], [`VariableStore`], [`ItemStore`], [`HttpClient`](http::HttpClient) and
+//! [`SecretStore`](http::SecretStore). [`Backends`] holds one of each for a host. The defaults are PostgreSQL
+//! ([`postgres`]), an in-process cache ([`cache`]), `tracing` ([`log`]) and reqwest ([`http`]). [`private`] starts a
+//! PostgreSQL server for a host that has none. The interface `db` has no trait: it is PostgreSQL, whose roles and
+//! transactions are the boundary that `db` promises.
 //!
-//! A store decides nothing: it takes only types that a guard in `palisade-guard` has made. An integrator depends on the crate
-//! `palisade`, which re-exports the traits, and not on this crate.
+//! A store decides nothing: it takes only types that a guard in `palisade-guard` has made. An integrator depends on the
+//! crate `palisade`, which re-exports the traits, and not on this crate.
 
 pub mod cache;
 pub mod error;

@@ -1,13 +1,13 @@
-//! Autocommit: a query of one statement runs without a transaction. The statement is its own snapshot, and a BEGIN and a
-//! ROLLBACK cost the server as much as the select between them.
+//! Autocommit: a query of one statement runs without a transaction. The statement is its own snapshot, and a BEGIN and
+//! a ROLLBACK cost the server as much as the select between them.
 //!
 //! Nobody knows beforehand whether a second statement will come. If the profile of a function shows that it sends one
 //! statement, its select is sent without a transaction. If a second statement comes after all, the invocation ends, its
-//! effects are discarded like those of a lost race, and it runs again in a transaction, with the same seed and clock. This
-//! happens to a function once: from then on it gets its transaction at once.
+//! effects are discarded like those of a lost race, and it runs again in a transaction, with the same seed and clock.
+//! This happens to a function once: from then on it gets its transaction at once.
 //!
-//! A select runs without a transaction only if the host wrote its text, its rows are read whole, and it needs no setting.
-//! It cannot write: the login's transactions are read only unless they begin otherwise.
+//! A select runs without a transaction only if the host wrote its text, its rows are read whole, and it needs no
+//! setting. It cannot write: the login's transactions are read only unless they begin otherwise.
 
 use super::mode::{Autocommit, Mode};
 use super::session::Session;

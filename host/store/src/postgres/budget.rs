@@ -1,9 +1,9 @@
 //! The connection budget: how many connections all plugins of a host may hold together.
 //!
-//! Each plugin's pool is lazy and small, but two hundred pools together are not small. So a connection of a plugin holds a
-//! permit of the budget for as long as it is open. When no permit is left, a pool that needs one closes the longest idle
-//! connection of any plugin. When no connection is idle either, a connection that is given back is closed, and its permit
-//! goes to the pool that has waited longest.
+//! Each plugin's pool is lazy and small, but two hundred pools together are not small. So a connection of a plugin
+//! holds a permit of the budget for as long as it is open. When no permit is left, a pool that needs one closes the
+//! longest idle connection of any plugin. When no connection is idle either, a connection that is given back is closed,
+//! and its permit goes to the pool that has waited longest.
 
 use palisade_guard::limits::SEAT_POLL_MS;
 use std::pin::pin;

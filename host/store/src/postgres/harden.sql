@@ -77,9 +77,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- Relations that tell about others, and the one whose UPDATE is a SET: pg_settings, pg_stat_*, pg_roles, pg_proc, pg_class, the
--- views of extensions (pg_stat_statements has other people's queries), information_schema. Default deny as well. Left are
--- those which the host's driver reads to learn what an enum or a domain is made of.
+-- Relations that tell about others, and the one whose UPDATE is a SET: pg_settings, pg_stat_*, pg_roles, pg_proc,
+-- pg_class, the views of extensions (pg_stat_statements has other people's queries), information_schema. Default deny
+-- as well. The exceptions are those which the host's driver reads to learn what an enum or a domain is made of.
 DO $$
 DECLARE
     kept CONSTANT text[] := '{pg_type,pg_range,pg_enum,pg_namespace,pg_attribute}';
