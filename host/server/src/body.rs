@@ -28,7 +28,7 @@ pub(super) async fn read(request: Request) -> Result<Value, ErrorResponse> {
     json::parse(&text).map_err(|error| ErrorResponse::bad_request(BadArgument::from(error).to_string()))
 }
 
-/// The same, for routes that take an object.
+/// Reads a body that must be an object.
 pub(super) async fn read_object(request: Request) -> Result<Map<String, Value>, ErrorResponse> {
     match read(request).await? {
         Value::Object(object) => Ok(object),
@@ -36,8 +36,8 @@ pub(super) async fn read_object(request: Request) -> Result<Map<String, Value>, 
     }
 }
 
-/// Whether the body is too large by its own account, and the caller either waits for our word before sending it, or
-/// sends so much that we would rather close the connection than read it.
+/// Whether `content-length` is over the limit, and either the caller waits for permission to send the body, or the body
+/// is so large that closing the connection is better than reading it.
 fn is_refused_unread(headers: &HeaderMap) -> bool {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -54,7 +54,8 @@ async fn collect(body: Body) -> Result<Vec<u8>, ErrorResponse> {
         let chunk = chunk
             .map_err(|error| ErrorResponse::bad_request(format!("the body did not arrive whole: {error}")))?;
         bytes += chunk.len();
-        // What is too much is still read for a while: most callers look for an answer only when they have sent all.
+        // A body over the limit is still read for a while: most callers read the answer only when they have sent
+        // everything.
         if bytes <= BODY_BYTES_MAX {
             text.extend_from_slice(&chunk);
         } else if bytes > BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX {
@@ -66,8 +67,8 @@ async fn collect(body: Body) -> Result<Vec<u8>, ErrorResponse> {
     if bytes > BODY_BYTES_MAX { Err(ErrorResponse::body_too_large()) } else { Ok(text) }
 }
 
-/// Whether the caller calls the body JSON, or nothing at all. A form that a page of another origin can send without
-/// asking is never JSON.
+/// Whether the content type is JSON, or missing. A form, which a page of another origin can send without asking, is
+/// never JSON.
 fn may_be_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
     let essence =

@@ -14,13 +14,13 @@ use palisade::Integers;
 use palisade_guard::ledger::Usage;
 use serde_json::{Map, Value};
 
-/// Asks for the account of the call, and holds it in the answer.
+/// The header that asks for the usage of the call, and that holds it in the answer.
 const USAGE: HeaderName = HeaderName::from_static("x-palisade-usage");
 
-/// Where an account names the limits that a call came near to.
+/// The key under which the usage lists the limits that are nearly used up.
 const WARNINGS: &str = "warnings";
 
-/// The type of a result in which 64-bit integers are strings of digits, as a caller asks for it.
+/// The media type of a result whose 64-bit integers are strings of digits, as a caller asks for it.
 pub(super) const STRINGS: &str = "application/json; integers=string";
 
 /// The route.
@@ -42,8 +42,8 @@ pub(super) async fn call(
     if integers == Integers::Strings {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(STRINGS));
     }
-    if let Some(account) = wants_usage.then(|| account(&outcome.usage)) {
-        response.headers_mut().insert(USAGE, account);
+    if let Some(usage_header) = wants_usage.then(|| usage_header(&outcome.usage)) {
+        response.headers_mut().insert(USAGE, usage_header);
     }
     Ok(response)
 }
@@ -74,9 +74,9 @@ fn integers(headers: &HeaderMap) -> Result<Integers, ErrorResponse> {
     Ok(integers)
 }
 
-/// What was used at all, by limit, as JSON; and under `warnings`, which no limit is called, the limits of which so much was
-/// used that it soon will not be enough.
-fn account(usage: &[Usage]) -> HeaderValue {
+/// The usage as JSON: the amount for each limit from which something was used; and under `warnings`, which is no
+/// limit's name, the limits that are nearly used up.
+fn usage_header(usage: &[Usage]) -> HeaderValue {
     let used = usage.iter().filter(|usage| usage.used > 0);
     let mut object: Map<String, Value> =
         used.map(|usage| (usage.limit.name().to_owned(), usage.used.into())).collect();
@@ -95,12 +95,12 @@ mod tests {
     use palisade_guard::limits::Limit;
 
     #[test]
-    fn account_names_only_what_was_used() {
+    fn usage_header_lists_only_what_was_used() {
         let usage = |limit, used| Usage { limit, used, max: 10 };
         let rows = [usage(Limit::DbRows, 7), usage(Limit::LogRecords, 0)];
-        assert_eq!(account(&rows), "{\"db-rows\":7}");
+        assert_eq!(usage_header(&rows), "{\"db-rows\":7}");
         let near = [usage(Limit::DbRows, 8), usage(Limit::LogRecords, 7)];
-        assert_eq!(account(&near), "{\"db-rows\":8,\"log-records\":7,\"warnings\":[\"db-rows\"]}");
+        assert_eq!(usage_header(&near), "{\"db-rows\":8,\"log-records\":7,\"warnings\":[\"db-rows\"]}");
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn limit_is_never_called_what_an_account_calls_its_warnings() {
+    fn no_limit_has_the_name_of_the_warnings_key() {
         assert!(Limit::ALL.iter().all(|limit| limit.name() != WARNINGS));
     }
 }

@@ -1,4 +1,5 @@
-//! Who calls, and which host: what every route but the health checks begins with.
+//! The caller extractor: who calls, and which host. Every route but the health checks and `/openapi.json` begins with
+//! it.
 
 use super::error::ErrorResponse;
 use super::state::Shared;
@@ -38,8 +39,8 @@ impl FromRequestParts<Arc<Shared>> for Identified {
     }
 }
 
-/// The bearer token, if there is an `authorization` header at all. Anything else in it is refused: a caller who meant to
-/// be somebody is never taken for nobody.
+/// The bearer token, if there is an `authorization` header at all. Anything else in that header is rejected: a caller
+/// that tries to authenticate is never treated as anonymous.
 fn token(headers: &HeaderMap) -> Result<Option<&str>, ErrorResponse> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = given.next() else { return Ok(None) };
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn authorization_that_is_no_bearer_token_is_refused_and_not_anonymous() {
+    fn authorization_without_a_bearer_token_is_rejected_and_not_anonymous() {
         for value in [
             &b""[..],
             b"Bearer",

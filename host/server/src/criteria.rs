@@ -1,6 +1,7 @@
 //! The query of `GET /items`: which items, in which order, from where.
 //!
-//! A parameter that is unknown or given twice is refused: a caller who mistypes `status` must not be shown everything.
+//! A parameter that is unknown or given twice is rejected: a caller that mistypes `status` must not be shown
+//! everything.
 
 use super::error::ErrorResponse;
 use super::refused::refused;
@@ -21,7 +22,7 @@ pub(super) fn parse(query: &str) -> Result<Criteria, ErrorResponse> {
     let given = pairs(query)?;
     let get = |name: &str| given.get(name).map(String::as_str);
     let item_type = get("type").ok_or_else(|| {
-        ErrorResponse::bad_request("the parameter `type` is missing; add `?type=post`, say")
+        ErrorResponse::bad_request("the parameter `type` is missing; add it, such as `?type=post`")
     })?;
     Ok(Criteria {
         item_type: ItemType::parse(item_type, ItemScope::All, ItemPower::Read).map_err(refused)?,
@@ -38,7 +39,7 @@ fn pairs(query: &str) -> Result<BTreeMap<String, String>, ErrorResponse> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if !KNOWN.contains(&&*name) {
             return Err(ErrorResponse::bad_request(format!(
-                "there is no parameter {}; there are {}",
+                "unknown parameter {}; the parameters are {}",
                 quoted(&name),
                 KNOWN.join(", ")
             )));
@@ -57,7 +58,7 @@ pub(super) fn status(text: &str) -> Result<Status, ErrorResponse> {
     match text {
         "draft" => Ok(Status::Draft),
         "published" => Ok(Status::Published),
-        _ => Err(ErrorResponse::bad_request("status is `draft` or `published`")),
+        _ => Err(ErrorResponse::bad_request("status must be `draft` or `published`")),
     }
 }
 
@@ -65,14 +66,14 @@ fn order(text: &str) -> Result<Order, ErrorResponse> {
     match text {
         "newest" => Ok(Order::Newest),
         "oldest" => Ok(Order::Oldest),
-        _ => Err(ErrorResponse::bad_request("order is `newest` or `oldest`")),
+        _ => Err(ErrorResponse::bad_request("order must be `newest` or `oldest`")),
     }
 }
 
 fn limit(text: Option<&str>) -> Result<PageSize, ErrorResponse> {
     let number = match text {
         None => ITEM_PAGE_DEFAULT,
-        // What is no number is out of bounds, and refused in the same words.
+        // A value that is not a number is out of bounds, and rejected with the same message.
         Some(text) => text.parse().unwrap_or_default(),
     };
     PageSize::parse(number).map_err(refused)
@@ -84,7 +85,7 @@ fn fields(text: &str) -> Result<Fields, ErrorResponse> {
     within_bounds(value)
 }
 
-/// Fields within all their bounds.
+/// Checks all bounds of fields.
 pub(super) fn within_bounds(value: Value) -> Result<Fields, ErrorResponse> {
     if value.to_string().len() as u64 > ITEM_FIELDS_BYTES_MAX {
         return Err(ErrorResponse::bad_request(format!(
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn query_that_is_not_understood_is_refused() {
+    fn malformed_query_is_rejected() {
         for query in [
             "",
             "status=draft",
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn query_with_everything_is_understood() {
+    fn query_with_every_parameter_is_accepted() {
         let query = "type=post&status=published&order=oldest&limit=100&after=0190a5f0-0000-7000-8000-000000000000\
              &fields=%7B%22slug%22%3A%22a%20b%22%7D";
         let criteria = parse(query).unwrap();

@@ -1,7 +1,7 @@
-//! Failures: which status each has, and the one form in which callers read them.
+//! Errors: the status of each, and the one form in which callers read them.
 //!
 //! `{"error": {"kind", "message", "blame", "requestId", …}}`: the kind is for programs and frozen, the message is one
-//! sentence for people, and what else a kind has is beside them. What only the log may know never gets here.
+//! sentence for people, and further fields depend on the kind. What only the log may know never gets here.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +10,7 @@ use palisade_guard::limits::{BODY_BYTES_MAX, BODY_READ_MS, MS_PER_S, RETRY_AFTER
 use palisade_guard::request_context::RequestId;
 use serde_json::{Map, Value, json};
 
-/// An answer that is not what was asked for.
+/// An error response.
 #[derive(Clone, Debug)]
 pub(super) struct ErrorResponse {
     status: StatusCode,
@@ -26,18 +26,18 @@ impl ErrorResponse {
         Self { status, kind, blame, message: message.into(), details: Map::new(), headers: Vec::new() }
     }
 
-    /// The request is not of the form that the route takes.
+    /// The request is malformed.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-arguments", Blame::Caller, message)
     }
 
     pub(super) fn no_route() -> Self {
-        let message = "there is nothing at this path; GET /openapi.json lists what there is";
+        let message = "there is nothing at this path; GET /openapi.json lists the paths";
         Self::new(StatusCode::NOT_FOUND, "no-such-route", Blame::Caller, message)
     }
 
     pub(super) fn wrong_method() -> Self {
-        let message = "this path does not take this method; the header `allow` lists those that it takes";
+        let message = "this path does not allow this method; the header `allow` lists those that it allows";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", Blame::Caller, message)
     }
 
@@ -78,7 +78,7 @@ impl ErrorResponse {
     }
 
     pub(super) fn draining() -> Self {
-        let message = "the host is stopping; try again, another one may answer";
+        let message = "the host is stopping; try again, another host may answer";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", Blame::Operator, message)
             .retry()
             .header(header::CONNECTION, HeaderValue::from_static("close"))
@@ -134,7 +134,7 @@ impl From<CallError> for ErrorResponse {
         let failure = Self::new(status, kind, error.blame(), error.to_string());
         match error {
             CallError::Returned(value) => Self {
-                message: "the plugin returned an error; `value` is what it says".to_owned(),
+                message: "the plugin returned an error; `value` is that error".to_owned(),
                 ..failure.detail("value", value)
             },
             CallError::Refused { plugin, .. } | CallError::Trapped { plugin, .. } => {
@@ -149,7 +149,7 @@ impl From<CallError> for ErrorResponse {
                 .detail("plugin", plugin)
                 .detail("reason", reason)
                 .header(header::RETRY_AFTER, retry_after_ms.div_ceil(MS_PER_S).into()),
-            // Nobody knows when.
+            // Without `retry-after`: nobody knows when the plugin will be enabled.
             CallError::Disabled { plugin } => failure.detail("plugin", plugin),
             CallError::Conflict(revision) => failure.detail("revision", revision),
             CallError::Overloaded { .. } | CallError::Contended { .. } | CallError::Unavailable { .. } => {
@@ -160,7 +160,7 @@ impl From<CallError> for ErrorResponse {
     }
 }
 
-/// The table of statuses and kinds.
+/// The status and the kind of an error.
 fn row(error: &CallError) -> (StatusCode, &'static str) {
     match error {
         CallError::NoPlugin { .. } => (StatusCode::NOT_FOUND, "no-such-plugin"),
@@ -175,21 +175,21 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::LimitExceeded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "limit-exceeded"),
         CallError::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         CallError::Quarantined { .. } => (StatusCode::SERVICE_UNAVAILABLE, "quarantined"),
-        // The operator's doing, and not the caller's lack of a right: what a maintenance is.
+        // As for maintenance: the operator did this, and the caller does not lack a right.
         CallError::Disabled { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disabled"),
         CallError::Contended { .. } => (StatusCode::CONFLICT, "contended"),
         CallError::Violation(_) => (StatusCode::CONFLICT, "constraint-violation"),
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-        // Whoever tries a 503 again by itself must not do so here.
+        // Not 503: a client that retries a 503 by itself must not retry this.
         CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
-        // Only a typed call of an integrator's own has an answer that is unexpected.
+        // Only an integrator's typed call can get an unexpected answer.
         CallError::Internal { .. } | CallError::UnexpectedAnswer { .. } | _ => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal")
         }
     }
 }
 
-/// What the caller is not told goes to the log.
+/// Logs what the caller is not told.
 fn record(error: &CallError, kind: &'static str) {
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
@@ -267,9 +267,9 @@ mod tests {
             (CallError::Internal { source: source() }, 500, "internal", "host"),
         ];
         for (error, status, kind, blame) in rows {
-            let (failure, told) = (ErrorResponse::from(error), kind);
+            let failure = ErrorResponse::from(error);
             let text = body(&failure);
-            assert_eq!(failure.status.as_u16(), status, "{told}");
+            assert_eq!(failure.status.as_u16(), status, "{kind}");
             assert_eq!((&text["error"]["kind"], &text["error"]["blame"]), (&json!(kind), &json!(blame)));
             assert_eq!(text["error"]["requestId"], "r");
             assert!(!text.to_string().contains("secret"), "{text}");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn failure_for_a_passing_reason_says_when_to_try_again() {
+    fn temporary_failure_says_when_to_try_again() {
         for error in [
             CallError::Overloaded { retry_after_ms: 5 },
             CallError::Contended { attempts: 5 },

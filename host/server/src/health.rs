@@ -1,5 +1,5 @@
-//! `/livez`, `/readyz` and `/metrics`: for whoever restarts the process, for whoever sends it requests, and for whoever
-//! watches it. None of them asks who calls.
+//! `/livez`, `/readyz` and `/metrics`: for the supervisor that restarts the process, the balancer that sends it
+//! requests, and the monitoring. None of them asks who calls.
 
 use super::error::ErrorResponse;
 use super::plugins::described_to_all;
@@ -12,12 +12,12 @@ use palisade::METRICS_TYPE;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// The process runs. Nothing else is identified: a database that is away is no reason to restart.
+/// The process runs. Nothing else is checked: an unreachable database is no reason to restart.
 pub(super) async fn livez() -> Json<Value> {
     Json(json!({"status": "live"}))
 }
 
-/// The plugins are loaded and the database answers. One that is quarantined or disabled does not make the host unready:
+/// The plugins are loaded and the database answers. A quarantined or disabled plugin does not make the host unready:
 /// another host would do no better, and the other plugins are served.
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ErrorResponse> {
     if shared.is_draining() {
@@ -29,7 +29,7 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Val
     Ok(Json(json!({"status": "ready", "plugins": plugins})))
 }
 
-/// What happened so far and how things stand; also while the server drains, so that the end of a process is not missed.
+/// The metrics, also while the server drains, so that the last values of a process are not missed.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, ErrorResponse> {
     let text = shared.host()?.metrics();
     Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())

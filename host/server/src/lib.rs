@@ -6,16 +6,17 @@
 //! | `GET /items`, `POST /items` | a page of items, a new item |
 //! | `GET`, `PATCH`, `DELETE /items/{id}` | one item; its revision is its `ETag` |
 //! | `GET /admin/plugins`, `POST /admin/plugins/{plugin}/disable`, `…/enable` | an operator's switches |
-//! | `GET /openapi.json` | all of this with the types of the loaded plugins |
+//! | `GET /openapi.json` | all routes, with the types of the loaded plugins |
 //! | `GET /livez`, `GET /readyz` | whether the process runs, whether it can serve |
-//! | `GET /metrics` | what happened so far, for Prometheus |
+//! | `GET /metrics` | metrics, for Prometheus |
 //!
-//! A caller is who its bearer token says, or anonymous without one; a wrong token is rejected, and never anonymous. Every answer
-//! names its request in `x-request-id`, and every error has one form, which `error.rs` writes. The last three tell everybody
-//! who reaches them which plugins there are and how they fare: where that is not for everybody, a proxy keeps them back. There is no session,
-//! no cookie and no TLS here: a proxy in front ends TLS. The numbers are in [`palisade_guard::limits`].
+//! The bearer token identifies the caller; without one the caller is anonymous. A wrong token is rejected, and never
+//! treated as anonymous. Every answer names its request in `x-request-id`, and every error has the one form that
+//! `error.rs` writes. `/openapi.json`, `/readyz` and `/metrics` tell everybody who can reach them which plugins there are and
+//! how they are doing: if that must not be public, block these routes in a proxy. The server has no sessions, no
+//! cookies and no TLS: a proxy in front ends TLS. The numbers are in [`palisade_guard::limits`].
 //!
-//! A service that has a server already nests [`router`]; [`serve`] is for those that have none:
+//! A service that already has a server nests [`router`]; any other service calls [`serve`]:
 //!
 //! ```no_run
 //! # async fn example(host: palisade::Host) -> std::io::Result<()> {
@@ -53,7 +54,7 @@ use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Every route of a host, for a server that exists already.
+/// Every route of a host, for a server that already exists.
 pub fn router(host: Host) -> Router {
     routes(&Arc::new(Shared::ready(host)))
 }
@@ -70,7 +71,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Serves a host that may not be there yet: until it is, everything but `/livez` is answered 503.
+/// Serves a host that may still be starting: until it is ready, everything but `/livez` is answered 503.
 pub async fn serve_shared(
     shared: Arc<Shared>,
     listener: TcpListener,

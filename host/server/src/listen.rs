@@ -16,25 +16,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-/// A connection, and its place among those that may be.
+/// A connection, and its permit: the number of connections is limited.
 type Accepted = (TcpStream, OwnedSemaphorePermit);
 
-/// Serves until `shutdown` completes and the requests that ran then have ended, or had their time.
+/// Serves until `shutdown` completes and the requests that run then have ended or run out of time.
 pub(super) async fn run(
     shared: Arc<Shared>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let router = super::routes(&shared);
-    let places = Arc::new(Semaphore::new(SERVER_CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(SERVER_CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places) => {
-                connections.spawn(converse(accepted, router.clone(), Some(graceful.watcher())));
+            accepted = accept(&listener, &permits) => {
+                connections.spawn(serve_connection(accepted, router.clone(), Some(graceful.watcher())));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -42,7 +42,7 @@ pub(super) async fn run(
     tracing::info!(connections = graceful.count(), "stopping: running requests may finish");
     shared.drain();
     let mut drained = pin!(tokio::time::timeout(Duration::from_millis(DRAIN_MS), graceful.shutdown()));
-    // Whoever comes now is told so: a balancer learns from it that this host goes away.
+    // A new connection is answered 503: a balancer learns from it that this host is stopping.
     loop {
         tokio::select! {
             in_time = &mut drained => {
@@ -51,8 +51,8 @@ pub(super) async fn run(
                 }
                 break;
             }
-            accepted = accept(&listener, &places) => {
-                connections.spawn(converse(accepted, router.clone(), None));
+            accepted = accept(&listener, &permits) => {
+                connections.spawn(serve_connection(accepted, router.clone(), None));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -60,12 +60,12 @@ pub(super) async fn run(
     connections.shutdown().await;
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Accepted {
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Accepted {
     loop {
-        // The semaphore is never closed; without a place there is nothing to do but to wait.
-        let Ok(place) = Arc::clone(places).acquire_owned().await else { std::future::pending().await };
+        // The semaphore is never closed; if it were, there would be nothing to do but to wait.
+        let Ok(permit) = Arc::clone(permits).acquire_owned().await else { std::future::pending().await };
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, _)) => return (stream, permit),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
@@ -74,8 +74,9 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Accepted {
     }
 }
 
-/// Answers the requests of one connection; only the first when nobody watches over it, because the server stops.
-async fn converse((stream, _place): Accepted, router: Router, watcher: Option<Watcher>) {
+/// Answers the requests of one connection. Without a watcher, because the server is stopping, it answers only the
+/// first.
+async fn serve_connection((stream, _permit): Accepted, router: Router, watcher: Option<Watcher>) {
     // An answer is written at once: waiting to fill a packet would cost the caller more than the packet.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()

@@ -1,7 +1,7 @@
-//! What frames every request: its id, its span in the log, and the one form that failures leave in.
+//! The middleware around every request: its id, its span in the log, and the one form of errors.
 //!
-//! A handler's failure is written out here and not where it arises, because only here is the request's id at hand, also
-//! for routes that do not exist and for panics.
+//! A handler's error is written out here and not in the handler, because the request's id is known here, also for
+//! routes that do not exist and for panics.
 
 use super::error::ErrorResponse;
 use super::state::Shared;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument;
 
-/// Names a request, in both directions.
+/// The header that holds the id of a request, in requests and answers.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
@@ -34,7 +34,7 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, mut request: Reque
             ErrorResponse::draining().into_response()
         } else {
             let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-            // The panic hook has written message and place already.
+            // The panic hook has already logged the message and the location.
             answer.unwrap_or_else(|_| ErrorResponse::panicked().into_response())
         };
         let status = response.status().as_u16();
@@ -44,7 +44,7 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, mut request: Reque
     finish(response.instrument(span).await, &id)
 }
 
-/// The caller's own id when it is of the right form, else a new one.
+/// The caller's own id if it is well-formed, else a new one.
 fn request_id(headers: &HeaderMap) -> RequestId {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).and_then(RequestId::parse);
     given.unwrap_or_else(RequestId::random)
@@ -54,14 +54,14 @@ fn finish(mut response: Response, id: &RequestId) -> Response {
     if let Some(failure) = response.extensions_mut().remove::<ErrorResponse>() {
         *response.body_mut() = failure.body(id).into();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // Of the empty body that the failure had until now.
+        // The length of the empty body that the error had until now.
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }
-    // What is shown depends on the caller, and on taps that may answer otherwise the next time.
+    // An answer depends on the caller, and on taps that may answer differently the next time.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn request_id_of_another_form_is_replaced() {
+    fn malformed_request_id_is_replaced() {
         for id in [&b""[..], b"a b", b"\xff", &[b'x'; palisade_guard::limits::REQUEST_ID_BYTES_MAX + 1]] {
             assert_ne!(request_id(&with_id(id)).as_str().as_bytes(), id);
         }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn failure_leaves_with_the_request_id_in_header_and_body() {
+    fn error_response_has_the_request_id_in_header_and_body() {
         let id = RequestId::parse("mine-1").unwrap();
         let response = finish(ErrorResponse::no_route().into_response(), &id);
         assert_eq!(response.headers()[REQUEST_ID], "mine-1");

@@ -1,7 +1,7 @@
 //! `/admin/plugins`: which plugins are served, and an operator's switch for each.
 //!
-//! For callers whose roles hold [`OPERATOR_PERMISSION`](palisade::OPERATOR_PERMISSION) alone: everybody else is denied before anything is looked at, so
-//! that a denial tells nobody which plugins there are.
+//! Only for callers whose roles hold [`OPERATOR_PERMISSION`](palisade::OPERATOR_PERMISSION). Everybody else is denied
+//! before anything is looked up, so that a denial does not tell which plugins there are.
 
 use super::body;
 use super::error::ErrorResponse;
@@ -63,13 +63,13 @@ pub fn described(status: &PluginStatus) -> Value {
     })
 }
 
-/// The same for everybody: an operator's words stay with operators.
+/// A plugin's status for everybody: the operator's reason is left out.
 pub(super) fn described_to_all(status: &PluginStatus) -> Value {
-    let mut told = described(status);
-    if let (ServingStatus::Disabled { .. }, Some(told)) = (&status.status, told.as_object_mut()) {
-        told.insert("reason".into(), Value::Null);
+    let mut described = described(status);
+    if let (ServingStatus::Disabled { .. }, Some(object)) = (&status.status, described.as_object_mut()) {
+        object.insert("reason".into(), Value::Null);
     }
-    told
+    described
 }
 
 /// The host, for a caller who may operate it, and how the audit log names that caller.
@@ -87,7 +87,7 @@ fn name(name: Name) -> Result<String, ErrorResponse> {
     Ok(name)
 }
 
-/// A time as RFC 3339 writes it.
+/// A time in the format of RFC 3339.
 fn written(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MAX).to_string()
 }

@@ -1,4 +1,4 @@
-//! What all requests share: the host, once it is there, and whether the server drains.
+//! What all requests share: the host, once it is ready, and whether the server drains.
 
 use super::error::ErrorResponse;
 use bytes::Bytes;
@@ -16,12 +16,12 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// For a host that is there.
+    /// For a host that is ready.
     pub fn ready(host: Host) -> Self {
         Self { host: OnceLock::from(host), ..Self::default() }
     }
 
-    /// From now on requests reach this host. Only the first one counts.
+    /// Gives requests this host from now on. Only the first call counts.
     pub fn open(&self, host: Host) {
         let _ = self.host.set(host);
     }
@@ -31,7 +31,7 @@ impl Shared {
         self.host.get().ok_or_else(ErrorResponse::starting)
     }
 
-    /// New requests are refused from now on.
+    /// Refuses new requests from now on.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -40,17 +40,17 @@ impl Shared {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The `OpenAPI` document of the plugins that are loaded now; made again only when they are others.
+    /// The `OpenAPI` document of the loaded plugins. It is made again only if they have changed.
     pub(super) fn openapi(&self, make: impl FnOnce(&Host) -> Bytes) -> Result<Bytes, ErrorResponse> {
         let host = self.host()?;
-        // Asked before the document is made: what changes meanwhile makes another one.
+        // Read before the document is made, so that a change in between makes a new document.
         let version = host.plugins_version();
-        let mut kept = self.openapi.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, document)) = kept.as_ref().filter(|(described, _)| *described == version) {
+        let mut cached = self.openapi.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, document)) = cached.as_ref().filter(|(described, _)| *described == version) {
             return Ok(document.clone());
         }
         let document = make(host);
-        *kept = Some((version, document.clone()));
+        *cached = Some((version, document.clone()));
         Ok(document)
     }
 }

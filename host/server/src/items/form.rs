@@ -27,11 +27,11 @@ pub(super) fn json(item: &Item) -> Value {
 
 /// Microseconds since 1970 as RFC 3339, always with six digits of fraction.
 fn time(microseconds: i64) -> Value {
-    // The host wrote it, so it is within what a calendar has.
+    // The host wrote the time, so it is within the range of the calendar.
     Timestamp::from_microsecond(microseconds).map_or(Value::Null, |time| format!("{time:.6}").into())
 }
 
-/// A new item: `itemType` and `title`; `status`, a draft unless given; `fields`, none unless given.
+/// A new item: `itemType` and `title`, and optionally `status` (otherwise a draft) and `fields` (otherwise none).
 pub(super) fn draft(mut object: Map<String, Value>) -> Result<Draft, ErrorResponse> {
     let draft = Draft {
         item_type: match text(&mut object, "itemType")? {
@@ -66,21 +66,22 @@ fn text(object: &mut Map<String, Value>, key: &str) -> Result<Option<String>, Er
     match object.remove(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(ErrorResponse::bad_request(format!("`{key}` is a text; leave it out, or give one"))),
+        Some(_) => {
+            Err(ErrorResponse::bad_request(format!("`{key}` must be a string; leave it out, or send one")))
+        }
     }
 }
 
 fn missing(key: &str) -> ErrorResponse {
-    ErrorResponse::bad_request(format!("`{key}` is missing; an item has an itemType and a title"))
+    ErrorResponse::bad_request(format!("`{key}` is missing; an item needs an itemType and a title"))
 }
 
 fn nothing_else(object: &Map<String, Value>, known: &str) -> Result<(), ErrorResponse> {
     match object.keys().next() {
         None => Ok(()),
-        Some(key) => Err(ErrorResponse::bad_request(format!(
-            "there is no key {} to write; there are {known}",
-            quoted(key)
-        ))),
+        Some(key) => {
+            Err(ErrorResponse::bad_request(format!("unknown key {}; the keys are {known}", quoted(key))))
+        }
     }
 }
 
@@ -93,12 +94,12 @@ mod tests {
     fn object(value: Value) -> Map<String, Value> {
         match value {
             Value::Object(object) => object,
-            other => panic!("{other} is no object"),
+            other => panic!("{other} is not an object"),
         }
     }
 
     #[test]
-    fn draft_of_another_form_is_refused() {
+    fn malformed_draft_is_rejected() {
         let large = "x".repeat(usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap());
         for value in [
             json!({}),
@@ -118,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn draft_with_the_least_is_a_draft_without_fields() {
+    fn minimal_draft_has_the_status_draft_and_no_fields() {
         let draft = draft(object(json!({"itemType": "post", "title": "a"}))).unwrap();
         assert_eq!((draft.status, draft.fields.to_value()), (Status::Draft, json!({})));
     }
 
     #[test]
-    fn patch_cannot_change_what_is_the_hosts() {
+    fn patch_cannot_change_what_the_host_sets() {
         for key in ["id", "itemType", "revision", "author", "createdAt", "updatedAt"] {
             assert!(patch(object(json!({key: "x"})), None).is_err(), "{key}");
         }

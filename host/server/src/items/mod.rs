@@ -1,6 +1,6 @@
 //! `/items`: content over REST, through every tap.
 //!
-//! An item's revision is its `ETag`; a change with `If-Match` happens only at that revision.
+//! An item's revision is its `ETag`; a change with `If-Match` is made only at that revision.
 
 mod form;
 
@@ -83,7 +83,8 @@ fn shown(status: StatusCode, item: &Item) -> Response {
     response
 }
 
-/// A change that named its revision has failed its own precondition; one that did not has met another change.
+/// A conflict of a change that named its revision is a failed precondition; without a revision it is a conflict with
+/// another change.
 fn conflict(error: CallError, revision: Option<u32>) -> ErrorResponse {
     match (error, revision) {
         (CallError::Conflict(current), Some(_)) => ErrorResponse::precondition(current),
@@ -91,7 +92,7 @@ fn conflict(error: CallError, revision: Option<u32>) -> ErrorResponse {
     }
 }
 
-/// The revision that a change is for, if it names one. `*` is any.
+/// The revision that a change is for, if it names one. `*` means any revision.
 fn if_match(headers: &HeaderMap) -> Result<Option<u32>, ErrorResponse> {
     let mut given = headers.get_all(header::IF_MATCH).iter();
     let Some(value) = given.next() else { return Ok(None) };
@@ -106,7 +107,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u32>, ErrorResponse> {
     match revision {
         Some(revision) if given.next().is_none() => Ok(Some(revision)),
         _ => Err(ErrorResponse::bad_request(
-            "if-match is one `etag` as it was given, such as \"3\" with its quotes, or *",
+            "if-match must be one `etag` as the server sent it, such as \"3\" with its quotes, or *",
         )),
     }
 }
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn if_match_of_another_form_is_refused() {
+    fn malformed_if_match_is_rejected() {
         for values in [
             &["3"][..],
             &[""],
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn conflict_is_a_failed_precondition_only_where_one_was_given() {
+    fn conflict_is_a_failed_precondition_only_if_one_was_given() {
         let status = |revision| conflict(CallError::Conflict(4), revision).into_response().status().as_u16();
         assert_eq!((status(Some(3)), status(None)), (412, 409));
     }

@@ -33,7 +33,7 @@ pub(super) fn paths() -> Map<String, Value> {
         },
         "delete": {
             "operationId": "items.delete", "tags": ["items"], "summary": "Deletes an item", "parameters": [if_match],
-            "responses": responses("204", "It is gone", None),
+            "responses": responses("204", "The item is deleted", None),
         },
     });
     Map::from_iter([("/items".to_owned(), many), ("/items/{id}".to_owned(), one)])
@@ -95,7 +95,7 @@ fn query() -> Value {
         {"name": "after", "in": "query", "schema": {"type": "string", "format": "uuid"}},
         {
             "name": "fields", "in": "query", "content": content(&json!({"type": "object"})),
-            "description": "What the fields of an item contain",
+            "description": "What the fields of an item must contain",
         },
     ])
 }

@@ -16,7 +16,7 @@ use palisade::{FunctionInfo, PluginInfo};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// The route. The document says nothing that a caller who is nobody in particular could not find out by calling.
+/// The route. The document tells nothing that an anonymous caller could not find out by calling.
 pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, ErrorResponse> {
     let document = shared.openapi(|host| Bytes::from(document(&host.plugins()).to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
@@ -35,7 +35,7 @@ fn document(plugins: &[PluginInfo]) -> Value {
     }
     paths.insert("/livez".into(), json!({"get": health("livez", "Whether the process runs")}));
     paths.insert("/readyz".into(), json!({"get": health("readyz", "Whether the host can serve")}));
-    let mut metrics = health("metrics", "What happened so far, for Prometheus");
+    let mut metrics = health("metrics", "Metrics, for Prometheus");
     metrics["responses"]["200"] =
         json!({"description": "Metrics", "content": {METRICS_TYPE: {"schema": {"type": "string"}}}});
     paths.insert("/metrics".into(), json!({"get": metrics}));
@@ -47,19 +47,19 @@ fn document(plugins: &[PluginInfo]) -> Value {
         "openapi": "3.1.0",
         "info": {"title": "Palisade", "version": env!("CARGO_PKG_VERSION")},
         "tags": tags,
-        // Without a token a caller is nobody in particular.
+        // Without a token the caller is anonymous.
         "security": [{}, {"token": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": schemas(),
-            "responses": {"error": {"description": "Not done; `error.message` says why", "content": content(&refer("Error"))}},
+            "responses": {"error": {"description": "The request failed; `error.message` says why", "content": content(&refer("Error"))}},
         },
     })
 }
 
-/// What a result says of its integers.
-const INTEGERS: &str = "Its result. 64-bit integers are JSON numbers with all their digits; a caller who sends \
+/// The description of a result, with the form of its integers.
+const INTEGERS: &str = "The function's result. 64-bit integers are JSON numbers with all their digits; a caller who sends \
     `accept: application/json; integers=string` gets all of them as strings of digits";
 
 fn operation(plugin: &PluginInfo, function: &FunctionInfo) -> Value {
@@ -115,11 +115,11 @@ fn health(id: &str, summary: &str) -> Value {
         "operationId": id,
         "summary": summary,
         "security": [{}],
-        "responses": {"200": {"description": "It is so"}, "default": failed()},
+        "responses": {"200": {"description": "Yes"}, "default": failed()},
     })
 }
 
-/// Schema of a body.
+/// The content of a body with this schema.
 fn content(schema: &Value) -> Value {
     json!({"application/json": {"schema": schema}})
 }

@@ -54,7 +54,7 @@ fn every_function_is_a_path_with_its_types() {
 }
 
 #[test]
-fn operations_have_names_of_their_own() {
+fn operation_ids_are_unique() {
     let document = document(&[plugin("a", &["b/c"]), plugin("b", &["b/c"])]);
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
