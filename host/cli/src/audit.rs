@@ -1,4 +1,4 @@
-//! `palisade audit-log`: whether the audit log is whole.
+//! `palisade audit-log`: checks that the audit log is intact.
 
 use crate::folder::FolderArgs;
 use crate::{host, output};
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use palisade::audit::{self, Verified};
 use std::path::PathBuf;
 
-/// Looks after the audit log
+/// Checks the audit log
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  palisade audit-log verify --dir plugins")]
 pub(super) struct AuditArgs {
@@ -17,9 +17,10 @@ pub(super) struct AuditArgs {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Reads the log from its beginning to its end, and says whether a line was altered, removed, inserted or moved
+    /// Reads the log from beginning to end, and reports whether a line was altered, removed, inserted or moved
     ///
-    /// Needs the key beside the log. Note the last hash elsewhere: it shows when log and head record are both put back.
+    /// Needs the key beside the log. Note the last hash elsewhere: it reveals that both log and head record were
+    /// replaced by older ones.
     #[command(after_help = "Example:\n  palisade audit-log verify audit.jsonl")]
     Verify {
         /// The log [default: the one that `palisade serve DIR` writes]
@@ -35,13 +36,13 @@ pub(super) fn run(args: &AuditArgs) -> Result<()> {
     let path = match path {
         Some(path) => path.clone(),
         None => host::audit_log(&folder.bare()?)
-            .ok_or_else(|| output::usage("there is no place for an audit log by itself: name the file"))?,
+            .ok_or_else(|| output::usage("there is no default file for the audit log: name the file"))?,
     };
     let verified = audit::verify(&path)
         .with_context(|| format!("cannot read the audit log {} and its key beside it", path.display()))?;
     let Verified { entries, torn, last } =
         verified.map_err(|damage| anyhow::anyhow!("{}: {damage}", path.display()))?;
-    let tears = if torn == 0 { String::new() } else { format!(", {torn} torn lines that it names") };
-    anstream::println!("{entries} entries{tears}, the last one {last}: the log is whole");
+    let tears = if torn == 0 { String::new() } else { format!(", {torn} torn lines that the log records") };
+    anstream::println!("{entries} entries{tears}, the last one {last}: the log is intact");
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! `palisade build`: a core module, as cargo leaves it, becomes a component.
+//! `palisade build`: turns a core module, as cargo builds it, into a component.
 //!
-//! It compiles nothing and checks no contract: whether a component fits this host is asked when it is loaded
-//! (`plugin.rs`). WASI imports are resolved only by an adapter the author names.
+//! It compiles nothing and checks no contract: whether a component fits a host is checked when it is loaded, in
+//! `host/src/program/load.rs`. Only an adapter that the author names resolves WASI imports.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use clap::Args;
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// Where wit-bindgen, and so the SDK, leaves the types of a module's imports and exports.
+/// The section in which wit-bindgen, and so the SDK, stores the types of a module's imports and exports.
 const TYPES_SECTION: &str = "component-type";
 /// The module that `std` for wasm32-wasip1 imports.
 const WASI_PREVIEW_1: &str = "wasi_snapshot_preview1";
 
 /// Makes a component from a core module
 ///
-/// The module is what `cargo build --release --target wasm32-unknown-unknown` leaves in
+/// The module is what `cargo build --release --target wasm32-unknown-unknown` writes to
 /// `target/wasm32-unknown-unknown/release`. The component imports only what the module uses of its world.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
@@ -28,7 +28,7 @@ pub struct BuildArgs {
     /// Where to write the component [default: MODULE.component.wasm, beside the module]
     #[arg(long, value_name = "COMPONENT.wasm")]
     out: Option<PathBuf>,
-    /// A module that adapts imports which are not components', as NAME=FILE; for wasm32-wasip1 the name is
+    /// A module that adapts imports from outside the component model, as NAME=FILE; for wasm32-wasip1 the name is
     /// `wasi_snapshot_preview1`
     #[arg(long, value_name = "NAME=FILE")]
     adapt: Vec<String>,
@@ -55,7 +55,7 @@ fn encode(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
     encoder.encode().context("the module does not fit the world it was built for; build it again")
 }
 
-/// Refuses what the encoder would refuse in words that do not help.
+/// Refuses, with a helpful message, what the encoder would refuse with an unhelpful one.
 fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
     if Parser::is_component(module) {
         bail!("this is a component already; name it in palisade.toml as it is");
@@ -102,7 +102,7 @@ fn read_adapter(adapter: &str) -> Result<(String, Vec<u8>)> {
     Ok((name.to_owned(), read(Path::new(file))?))
 }
 
-/// Writes beside the place and renames, so that a host that watches the folder never reads half a component.
+/// Writes to another file and renames it, so that a host that watches the folder never reads half a component.
 fn write(out: &Path, component: &[u8]) -> Result<()> {
     let unfinished = out.with_extension("wasm.unfinished");
     let written = fs::write(&unfinished, component).and_then(|()| fs::rename(&unfinished, out));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn file_that_is_not_a_module_is_refused_by_what_it_is() {
+    fn file_that_is_not_a_module_is_rejected_with_what_it_is() {
         let damaged = [EMPTY_MODULE, &[1, 200]].concat();
         let rows: [(&[u8], &str); 5] = [
             (b"", "not WebAssembly"),
@@ -152,21 +152,21 @@ mod tests {
             (EMPTY_MODULE, "palisade-sdk, or wit-bindgen"),
         ];
         for (module, words) in rows {
-            let told = refusal(module);
-            assert!(told.contains(words), "{told}");
+            let message = refusal(module);
+            assert!(message.contains(words), "{message}");
         }
     }
 
     #[test]
-    fn module_for_wasip1_without_adapter_is_told_the_option() {
-        let told = refusal(&typed(module_with_wasi()));
-        assert!(told.contains("--adapt wasi_snapshot_preview1=FILE"), "{told}");
+    fn wasip1_module_without_adapter_is_rejected_with_the_option() {
+        let message = refusal(&typed(module_with_wasi()));
+        assert!(message.contains("--adapt wasi_snapshot_preview1=FILE"), "{message}");
     }
 
     #[test]
-    fn adapter_without_a_name_is_refused() {
-        let told = read_adapter("adapter.wasm").expect_err("a refusal").to_string();
-        assert!(told.contains("NAME=FILE"), "{told}");
+    fn adapter_without_a_name_is_rejected() {
+        let message = read_adapter("adapter.wasm").expect_err("a refusal").to_string();
+        assert!(message.contains("NAME=FILE"), "{message}");
     }
 
     #[test]

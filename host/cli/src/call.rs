@@ -16,8 +16,8 @@ use std::io::Read;
 
 /// Calls a function of a plugin and prints its result as JSON
 ///
-/// Without --url the plugins are loaded for this one call. A query or mutation answers the same, to the byte, when it is
-/// given the same --seed, --at and --request again and its rows are the same; no server can be asked for that.
+/// Without --url the plugins are loaded for this one call. A query or mutation gives the same answer, to the byte, for
+/// the same --seed, --at and --request if its rows are the same; a server does not take these options.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade call greeter greeting/greet '{\"name\": \"Ada\"}' --dir plugins\n  \
@@ -35,7 +35,7 @@ pub(super) struct CallArgs {
     arguments: String,
     #[command(flatten)]
     folder: FolderArgs,
-    /// Call through a server that is running, such as `http://127.0.0.1:8080`
+    /// Call through a running server, such as `http://127.0.0.1:8080`
     #[arg(long, conflicts_with_all = ["dir", "policy", "secrets"])]
     url: Option<url::Url>,
     /// The bearer token of the user to call as; anonymous unless given
@@ -52,7 +52,7 @@ pub(super) async fn run(args: CallArgs) -> Result<()> {
         Some(url) => {
             remote::call(url, &args.plugin, &args.function, &arguments, args.token.as_deref()).await?
         }
-        None => here(&args, arguments).await?,
+        None => locally(&args, arguments).await?,
     };
     match result {
         Ok(value) => {
@@ -61,13 +61,13 @@ pub(super) async fn run(args: CallArgs) -> Result<()> {
         }
         Err(value) => {
             output::json(&value);
-            Err(output::plugin_said_no("the plugin returned an error; stdout has its value"))
+            Err(output::plugin_error("the plugin returned an error; stdout has its value"))
         }
     }
 }
 
 /// The function's own `ok` or `err`.
-async fn here(args: &CallArgs, arguments: Value) -> Result<Result<Value, Value>> {
+async fn locally(args: &CallArgs, arguments: Value) -> Result<Result<Value, Value>> {
     let host = host::open(&args.folder.find()?.with_plugins()?).await?;
     let called = called(&host, args, arguments).await;
     host.stop().await;
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_that_are_not_json_are_refused() {
+    fn arguments_that_are_not_json_are_rejected() {
         for text in ["{", "name=Ada", "{'name': 1}", "{\"a\":1,\"a\":2}"] {
             assert!(read(text).is_err(), "{text}");
         }

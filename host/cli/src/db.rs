@@ -21,8 +21,9 @@ pub(super) struct DbArgs {
 enum DbCommand {
     /// Takes rights from PUBLIC that every login has by default, and that no plugin needs
     ///
-    /// It changes the database for everybody in it: grant the role `palisade_trusted` to the logins of other applications
-    /// there. It can run again at any time. A private database needs none of this: the host does it at each start.
+    /// It changes the database for everybody in it: grant the role `palisade_trusted` to the logins of other
+    /// applications there. It can run again at any time. A private database does not need this command: the host
+    /// hardens it at each start.
     #[command(
         after_help = "Example:\n  palisade db harden --apply --database-url postgresql://postgres@localhost/app"
     )]
@@ -31,7 +32,7 @@ enum DbCommand {
 
 #[derive(Debug, Args)]
 struct HardenArgs {
-    /// Print the SQL, for whoever administers the server
+    /// Print the SQL, for the administrator of the server
     #[arg(long, required_unless_present = "apply", conflicts_with = "apply")]
     print_sql: bool,
     /// Run it, as a superuser
@@ -59,11 +60,11 @@ pub(super) async fn run(args: DbArgs) -> Result<()> {
         return Ok(());
     };
     let url: DatabaseUrl = url.parse().map_err(|error: InstallError| output::usage(error.to_string()))?;
-    told(&harden::apply(&url).await.map_err(|error| output::of_load(error.into()))?);
+    report(&harden::apply(&url).await.map_err(|error| output::of_load(error.into()))?);
     Ok(())
 }
 
-fn told(hardened: &Hardened) {
+fn report(hardened: &Hardened) {
     anstream::println!("database `{}` is hardened", hardened.database);
     if hardened.host.is_none() {
         anstream::println!(

@@ -1,6 +1,7 @@
-//! A folder of plugins: what `palisade serve DIR` is about.
+//! A folder of plugins, as `palisade serve DIR` takes it.
 //!
-//! A plugin is a folder with a `palisade.toml`: DIR itself, or each of its subfolders. Nothing is loaded from deeper.
+//! A plugin is a folder with a `palisade.toml`: DIR itself, or each of its subfolders. Folders below those are not
+//! searched.
 
 use super::policy::Policies;
 use super::secrets;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = "palisade.toml";
 
-/// Which folder a command is about.
+/// The folder that a command works on.
 #[derive(Debug, Args)]
 pub(super) struct FolderArgs {
     /// The folder of a plugin, or of several in subfolders
@@ -48,7 +49,7 @@ pub(super) struct Folder {
 }
 
 impl FolderArgs {
-    /// Finds what is there; that may be no plugin.
+    /// Finds the plugins of the folder; there may be none.
     pub(super) fn find(&self) -> Result<Folder> {
         Folder::find(&self.dir, &self.files)
     }
@@ -83,7 +84,7 @@ impl Folder {
         Ok(Self { path: folder, plugins, secrets })
     }
 
-    /// The same, unless it has no plugin.
+    /// Returns the folder, or a usage error if it has no plugin.
     pub(super) fn with_plugins(self) -> Result<Self> {
         if self.plugins.is_empty() {
             return Err(output::usage(format!(
@@ -136,16 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn folder_without_plugins_or_no_folder_is_refused() {
+    fn missing_folder_or_folder_without_plugins_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         assert!(refusal(dir.path()).contains("no plugins in"));
         assert!(refusal(&dir.path().join("nowhere")).contains("is not a folder"));
         plugin(&dir.path().join("a/deep"), "deep");
-        assert!(refusal(dir.path()).contains("no plugins in"), "nothing is loaded from deeper");
+        assert!(refusal(dir.path()).contains("no plugins in"), "folders below a subfolder are not searched");
     }
 
     #[test]
-    fn name_that_two_folders_have_is_refused() {
+    fn two_plugins_with_one_name_are_rejected() {
         let dir = tempfile::tempdir().unwrap();
         plugin(&dir.path().join("a"), "blog");
         plugin(&dir.path().join("b"), "blog");
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn policy_for_a_plugin_that_is_not_there_is_refused() {
+    fn policy_for_a_missing_plugin_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         plugin(&dir.path().join("a"), "blog");
         fs::write(dir.path().join("policy.toml"), "[blgo]\n").unwrap();

@@ -1,4 +1,4 @@
-//! A host made of a folder.
+//! Builds a host from a folder.
 
 use crate::folder::Folder;
 use crate::output;
@@ -9,17 +9,17 @@ use palisade_store::private::{DataDir, PrivateOptions};
 use std::env;
 use std::path::PathBuf;
 
-/// Builds the host of a folder: on `DATABASE_URL`, or on a private database that is the folder's own.
+/// Builds the host of a folder: on `DATABASE_URL`, or on a private database of that folder.
 pub(super) async fn open(folder: &Folder) -> Result<Host> {
     build(folder, Host::builder()).await
 }
 
-/// The same, with the audit log in this file, or in the folder's own place.
+/// Builds the host of a folder with the audit log in this file, or in the folder's default file.
 pub(super) async fn audited(folder: &Folder, file: Option<PathBuf>) -> Result<Host> {
     build(folder, with_audit(folder, Host::builder(), file)).await
 }
 
-/// A host that is begun, with its audit log.
+/// Adds the audit log to the builder of a host.
 pub(super) fn with_audit(folder: &Folder, builder: HostBuilder, file: Option<PathBuf>) -> HostBuilder {
     if let Some(file) = file.or_else(|| audit_log(folder)) {
         return builder.audit_log(file);
@@ -28,7 +28,7 @@ pub(super) fn with_audit(folder: &Folder, builder: HostBuilder, file: Option<Pat
     builder
 }
 
-/// Where the audit log of a folder is: with its data, whether or not its database is there.
+/// The default file of a folder's audit log. It is beside the folder's data, even if the database is elsewhere.
 pub(super) fn audit_log(folder: &Folder) -> Option<PathBuf> {
     match DataDir::of_project(&folder.path) {
         Ok(DataDir::Persistent(folder)) => Some(folder.join("audit.jsonl")),
@@ -36,7 +36,7 @@ pub(super) fn audit_log(folder: &Folder) -> Option<PathBuf> {
     }
 }
 
-/// The same, of a host that is begun.
+/// Builds the host of a folder from a builder.
 pub(super) async fn build(folder: &Folder, builder: HostBuilder) -> Result<Host> {
     let mut builder = builder.secrets(folder.secrets.clone());
     match env::var("DATABASE_URL") {
@@ -52,7 +52,7 @@ pub(super) async fn build(folder: &Folder, builder: HostBuilder) -> Result<Host>
     builder.build().await.map_err(output::of_load)
 }
 
-/// Where compiled code is kept, if that can be written. Without it every start compiles.
+/// The folder for compiled code, if it can be written. Without it, every start compiles.
 fn compiled_code() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache =
@@ -60,7 +60,7 @@ fn compiled_code() -> Option<PathBuf> {
     match std::fs::create_dir_all(&cache) {
         Ok(()) => Some(cache.join("compiled")),
         Err(error) => {
-            tracing::warn!(path = %cache.display(), %error, "compiled code is not kept: set XDG_CACHE_HOME to a folder of yours");
+            tracing::warn!(path = %cache.display(), %error, "compiled code is not kept: set XDG_CACHE_HOME to a folder that you can write");
             None
         }
     }

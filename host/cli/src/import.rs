@@ -10,15 +10,15 @@ use std::path::PathBuf;
 
 /// Imports a folder of Markdown files as items
 ///
-/// Each `.md` file becomes one published item, through the taps of the plugins in --dir. A file that was imported before
-/// updates its item where it has changed. Nothing is deleted.
+/// Each `.md` file becomes one published item, through the taps of the plugins in --dir. A file that was imported
+/// before updates its item if the file has changed. Nothing is deleted.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  palisade import docs --dir plugins --type post")]
 pub(super) struct ImportArgs {
     /// The folder of the files
     #[arg(value_name = "MARKDOWN_DIR")]
     files: PathBuf,
-    /// The type that the items have
+    /// The type of the items
     #[arg(long = "type", value_name = "TYPE", default_value = content::TYPE)]
     item_type: String,
     #[command(flatten)]

@@ -1,8 +1,8 @@
 //! The `palisade` command.
 //!
-//! Results go to stdout and everything else to stderr; what a script reads is JSON where it asks for it. Each command is
-//! a file here. What they share: [`folder`] finds plugins and policies in a folder, [`host`] makes a host of them,
-//! [`output`] is how they print and fail. There is nothing in a command that an integrator could not do with the library.
+//! Results go to stdout, everything else to stderr; with `--json` a result is JSON for scripts. Each command is a file
+//! here. They share three files: [`folder`] finds plugins and policies in a folder, [`host`] builds a host from them,
+//! and [`output`] prints results and failures. A command does nothing that an integrator could not do with the library.
 
 mod audit;
 mod build;
@@ -31,12 +31,12 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed: the host, the database or a plugin; stderr says what to do
-  2  usage error: an option, a plugin or function that is not there, arguments that do not fit
+  2  usage error: an unknown option, plugin or function, or arguments that do not fit
   3  the plugin returned an error or refused; `call` prints a returned error's value on stdout
 
 Environment:
-  DATABASE_URL    the PostgreSQL to use; without it a private one is started for the folder
-  PALISADE_LOG    what is logged, such as `debug` or `palisade::plugin=trace`
+  DATABASE_URL    the PostgreSQL server to use; without it a private one starts for the folder
+  PALISADE_LOG    what to log, such as `debug` or `palisade::plugin=trace`
   PALISADE_TOKEN  the bearer token of the user to act as";
 
 /// Runs server-side plugins built as WebAssembly components, on PostgreSQL

@@ -13,16 +13,17 @@ pub(super) enum Format {
     Json,
 }
 
-/// The database's notices, such as of what is there already, are nobody's news.
+/// What a server logs by default. Notices of the database are left out, such as that something exists already.
 const SERVER: &str = "info,tokio_postgres=warn";
 
-/// Begins to log what `PALISADE_LOG` names. Unless it is set: what happens, of a server; what goes wrong, of a command.
+/// Starts the log with the filter in `PALISADE_LOG`. By default a server logs what happens, and a command only what
+/// goes wrong.
 pub(super) fn start(format: Format, is_server: bool) {
-    let unless_set = if is_server { SERVER } else { "warn" };
+    let default = if is_server { SERVER } else { "warn" };
     let named = std::env::var("PALISADE_LOG").ok().filter(|text| !text.is_empty());
-    let filter = EnvFilter::try_new(named.as_deref().unwrap_or(unless_set));
+    let filter = EnvFilter::try_new(named.as_deref().unwrap_or(default));
     let refused = filter.as_ref().err().map(ToString::to_string);
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new(unless_set));
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(default));
     let colour = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(colour);
     match format {
@@ -31,7 +32,7 @@ pub(super) fn start(format: Format, is_server: bool) {
     }
     if let Some(reason) = refused {
         tracing::warn!(
-            "PALISADE_LOG is not understood ({reason}); write a level such as `debug`, or `palisade=debug`"
+            "PALISADE_LOG is malformed ({reason}); write a level such as `debug`, or `palisade=debug`"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The `palisade` command. All of it is in the library of this crate, which tests reach as well.
+//! The `palisade` command. All of it is in the library of this crate, so that tests can call it too.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What commands say: failures with their exit code, and results.
+//! How commands print results, and failures with their exit code.
 
 use anstyle::AnsiColor;
 use palisade::{CallError, LoadError};
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 const FAILED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
-const PLUGIN_SAID_NO: u8 = 3;
+const PLUGIN_ERROR: u8 = 3;
 
 /// A failure whose exit code is not the usual one.
 #[derive(Debug)]
@@ -27,14 +27,14 @@ impl fmt::Display for Coded {
 
 impl std::error::Error for Coded {}
 
-/// The command line asks for what cannot be.
+/// A usage error.
 pub(super) fn usage(sentence: impl Into<String>) -> anyhow::Error {
     Coded { code: USAGE_ERROR, sentence: sentence.into() }.into()
 }
 
-/// A plugin answered, with an error.
-pub(super) fn plugin_said_no(sentence: impl Into<String>) -> anyhow::Error {
-    Coded { code: PLUGIN_SAID_NO, sentence: sentence.into() }.into()
+/// The plugin returned an error or refused.
+pub(super) fn plugin_error(sentence: impl Into<String>) -> anyhow::Error {
+    Coded { code: PLUGIN_ERROR, sentence: sentence.into() }.into()
 }
 
 /// A failed call.
@@ -43,7 +43,7 @@ pub(super) fn of_call(error: CallError) -> anyhow::Error {
         CallError::NoPlugin { .. } | CallError::NoFunction { .. } | CallError::BadArguments(_) => {
             usage(error.to_string())
         }
-        CallError::Returned(_) | CallError::Refused { .. } => plugin_said_no(error.to_string()),
+        CallError::Returned(_) | CallError::Refused { .. } => plugin_error(error.to_string()),
         other => other.into(),
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn of_load(error: LoadError) -> anyhow::Error {
         && let Some(PrivateError::InUse(_)) = source.downcast_ref()
     {
         return anyhow::anyhow!(
-            "a `palisade serve` of this folder is running and has its database: stop it, set DATABASE_URL to a server for \
+            "a `palisade serve` of this folder is running and uses its database: stop it, set DATABASE_URL to a server for \
              both, or call it over HTTP (`palisade call --url http://127.0.0.1:8080 …`)"
         );
     }
@@ -68,23 +68,23 @@ pub(super) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(error.downcast_ref::<Coded>().map_or(FAILED, |coded| coded.code))
 }
 
-/// The whole chain of causes, each said once.
+/// The whole chain of causes, each of them once.
 fn sentence(error: &anyhow::Error) -> String {
-    let mut told = error.to_string();
+    let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        if !told.contains(&cause) {
-            told.push_str(": ");
-            told.push_str(&cause);
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
         }
     }
-    told
+    text
 }
 
-/// Prints JSON: for people on a terminal, in one line for everything else.
+/// Prints JSON: indented on a terminal, otherwise on one line.
 pub(super) fn json(value: &Value) {
-    let people = std::io::stdout().is_terminal();
-    anstream::println!("{}", if people { format!("{value:#}") } else { value.to_string() });
+    let is_terminal = std::io::stdout().is_terminal();
+    anstream::println!("{}", if is_terminal { format!("{value:#}") } else { value.to_string() });
 }
 
 #[cfg(test)]
@@ -97,26 +97,23 @@ mod tests {
             |error: CallError| of_call(error).downcast_ref::<Coded>().map_or(FAILED, |coded| coded.code);
         assert_eq!(code(CallError::NoPlugin { plugin: String::new(), hint: String::new() }), USAGE_ERROR);
         assert_eq!(code(CallError::BadArguments(String::new())), USAGE_ERROR);
-        assert_eq!(code(CallError::Returned(Value::Null)), PLUGIN_SAID_NO);
-        assert_eq!(
-            code(CallError::Refused { plugin: String::new(), message: String::new() }),
-            PLUGIN_SAID_NO
-        );
+        assert_eq!(code(CallError::Returned(Value::Null)), PLUGIN_ERROR);
+        assert_eq!(code(CallError::Refused { plugin: String::new(), message: String::new() }), PLUGIN_ERROR);
         assert_eq!(code(CallError::Denied), FAILED);
         assert_eq!(code(CallError::Unavailable { source: anyhow::anyhow!("gone") }), FAILED);
     }
 
     #[test]
-    fn causes_are_said_once() {
+    fn each_cause_is_printed_once() {
         let error =
             anyhow::anyhow!("no such file").context("cannot read a: no such file").context("no policy");
         assert_eq!(sentence(&error), "no policy: cannot read a: no such file");
     }
 
     #[test]
-    fn database_that_another_host_has_is_told_with_the_way_around() {
+    fn database_in_use_is_reported_with_the_way_around() {
         let source = anyhow::Error::new(PrivateError::InUse("x".into()));
-        let told = of_load(LoadError::Database { sentence: String::new(), source }).to_string();
-        assert!(told.contains("--url"), "{told}");
+        let message = of_load(LoadError::Database { sentence: String::new(), source }).to_string();
+        assert!(message.contains("--url"), "{message}");
     }
 }

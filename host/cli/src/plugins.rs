@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 /// Loads the plugins of a folder and prints what each can do
 ///
-/// What cannot be loaded is refused with the reason, so this also checks a plugin before it is served. With --url it asks
-/// a server that is running which plugins it serves, and which are quarantined or disabled.
+/// A plugin that cannot be loaded is rejected with the reason, so this also checks a plugin before it is served. With
+/// --url it asks a running server which plugins it serves, and which are quarantined or disabled.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade plugins --dir plugins --json\n  palisade plugins --url http://127.0.0.1:8080"
@@ -45,10 +45,10 @@ pub(super) async fn run(args: PluginsArgs) -> Result<()> {
     Ok(())
 }
 
-/// What a server says of its plugins.
+/// Prints the plugins that a server lists.
 fn listed(answer: &Value, json: bool) -> Result<()> {
     let plugins =
-        answer.get("plugins").and_then(Value::as_array).context("the answer is not a Palisade's")?;
+        answer.get("plugins").and_then(Value::as_array).context("not a Palisade server; check --url")?;
     if json {
         output::json(&Value::Array(plugins.clone()));
         return Ok(());

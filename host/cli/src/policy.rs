@@ -8,9 +8,9 @@
 //! floats = false
 //! ```
 //!
-//! `wasi = false` refuses a component that imports `wasi:*`, `floats = false` one that computes with floats.
-//! Grants have the shape that they have in a manifest. Where there is a policy, a plugin that it does not name gets only
-//! what is harmless; where there is none, every plugin gets what it asks for.
+//! `wasi = false` refuses a component that imports `wasi:*`; `floats = false` refuses one that computes with floats.
+//! Grants have the same form as in a manifest. With a policy, a plugin that it does not name gets only what is
+//! harmless; without one, every plugin gets what it asks for.
 
 use crate::output;
 use anyhow::{Context, Result};
@@ -44,7 +44,7 @@ struct Table {
 }
 
 impl Policies {
-    /// Reads the file that is named, or the folder's own if it has one.
+    /// Reads the named file, or the folder's own if it has one.
     pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Self> {
         let path = named.map_or_else(|| folder.join(FILE), Path::to_owned);
         if named.is_none() && !path.exists() {
@@ -60,14 +60,15 @@ impl Policies {
         Ok(Self { path, named: Some(tables) })
     }
 
-    /// Refuses a table for a plugin that is not there: it is a mistyped name, and the plugin that was meant has nothing.
+    /// Rejects a table for a plugin that does not exist: the name is mistyped, and the plugin that was meant gets
+    /// nothing.
     pub(super) fn check<'a>(&self, plugins: impl Iterator<Item = &'a String>) -> Result<()> {
         let there: Vec<&String> = plugins.collect();
         let unknown = self.named.iter().flat_map(BTreeMap::keys).find(|name| !there.contains(name));
         match unknown {
             None => Ok(()),
             Some(name) => Err(output::usage(format!(
-                "{} is about a plugin `{name}`, which is not there: correct the name, or remove the table",
+                "{} names a plugin `{name}`, which does not exist: correct the name, or remove the table",
                 self.path.display()
             ))),
         }
@@ -96,12 +97,12 @@ impl Table {
     }
 }
 
-/// What a policy says of WASI and floats when it says nothing.
+/// The default for WASI and floats.
 fn allowed() -> bool {
     true
 }
 
-/// The limits that are named, and the usual ones for the rest: a policy raises only what it names.
+/// The named limits, and the defaults for the rest: a policy changes only the limits that it names.
 fn or_default(named: &Limits) -> Limits {
     let mut limits = Limits::default();
     for &limit in Limit::ALL {
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn policy_with_a_fault_is_refused_with_its_place() {
+    fn malformed_policy_is_rejected_with_its_position() {
         for (text, expected) in [
             ("[blog]\ngrant = {}\n", "policy.toml:2:1: unknown field `grant`"),
             ("[blog]\nlimits = { memroy = \"1 MiB\" }\n", "unknown limit `memroy`"),
@@ -135,8 +136,8 @@ mod tests {
             ("blog = 1\n", "policy.toml:1:"),
             ("[blog]\nwasi = \"no\"\n", "policy.toml:2:8: invalid type"),
         ] {
-            let told = parse(text).err().expect("a refusal").to_string();
-            assert!(told.contains(expected), "{told}");
+            let message = parse(text).err().expect("a refusal").to_string();
+            assert!(message.contains(expected), "{message}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Calls and operators' commands through a server that is running.
+//! Calls and operators' commands through a running server.
 
 use crate::output;
 use anyhow::{Context, Result, bail};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
 
-/// Calls a function over HTTP; its own `ok` or `err`.
+/// Calls a function over HTTP, and returns the function's own `ok` or `err`.
 pub(super) async fn call(
     url: &Url,
     plugin: &str,
@@ -20,12 +20,12 @@ pub(super) async fn call(
 ) -> Result<Result<Value, Value>> {
     let (interface, function) = function
         .split_once('/')
-        .ok_or_else(|| output::usage(format!("`{function}` is no function: write INTERFACE/FUNCTION")))?;
+        .ok_or_else(|| output::usage(format!("`{function}` is not a function: write INTERFACE/FUNCTION")))?;
     let target = target(url, &["call", plugin, interface, function])?;
     send(url, target, Method::POST, Some(arguments), token).await
 }
 
-/// Which plugins a server has, and whether each is served.
+/// The plugins of a server, and whether each is served.
 pub(super) async fn plugins(url: &Url, token: Option<&str>) -> Result<Value> {
     let target = target(url, &["admin", "plugins"])?;
     answered(send(url, target, Method::GET, None, token).await?)
@@ -39,9 +39,9 @@ pub(super) async fn switch(url: &Url, plugin: &str, reason: Option<&str>, token:
     answered(send(url, target, Method::POST, Some(&body), token).await?).map(drop)
 }
 
-/// What no plugin answered has no error of a plugin's.
+/// An answer that comes from no plugin cannot be a plugin's error.
 fn answered(result: Result<Value, Value>) -> Result<Value> {
-    result.map_err(|_| anyhow::anyhow!("the answer is not a Palisade's: correct --url"))
+    result.map_err(|_| anyhow::anyhow!("not a Palisade server; check --url"))
 }
 
 async fn send(
@@ -72,8 +72,9 @@ async fn send(
     if status == StatusCode::NO_CONTENT {
         return Ok(Ok(Value::Null));
     }
-    let body: Value = serde_json::from_slice(&read(answer).await?)
-        .with_context(|| format!("{url} answers {status} without JSON: is it a `palisade serve`?"))?;
+    let body: Value = serde_json::from_slice(&read(answer).await?).with_context(|| {
+        format!("{url} answers {status} without JSON: is `palisade serve` running there?")
+    })?;
     outcome(status, body)
 }
 
@@ -86,30 +87,32 @@ fn outcome(status: StatusCode, body: Value) -> Result<Result<Value, Value>> {
     let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     match text("kind").as_str() {
         "returned" => Ok(Err(error.get("value").cloned().unwrap_or_default())),
-        "refused" => Err(output::plugin_said_no(text("message"))),
+        "refused" => Err(output::plugin_error(text("message"))),
         "no-such-plugin" | "no-such-function" | "bad-arguments" => Err(output::usage(text("message"))),
-        "" => bail!("the answer {status} is not a Palisade's: correct --url"),
+        "" => bail!("not a Palisade server (status {status}); check --url"),
         _ => bail!("{} (request {})", text("message"), text("requestId")),
     }
 }
 
-/// An address below that of a server. Names go as single segments, whatever they hold.
+/// A URL below that of a server. Each name is one segment, whatever it holds.
 fn target(url: &Url, path: &[&str]) -> Result<Url> {
     let mut target = url.clone();
     let Ok(mut segments) = target.path_segments_mut() else {
-        return Err(output::usage(format!("`{url}` is no server: write http://127.0.0.1:8080")));
+        return Err(output::usage(format!(
+            "`{url}` is not the URL of a server: write one such as http://127.0.0.1:8080"
+        )));
     };
     segments.pop_if_empty().extend(path);
     drop(segments);
     Ok(target)
 }
 
-/// A result is bounded by the server's host; another server's answer is bounded here.
+/// A Palisade server bounds its results; the answer of any other server is bounded here.
 async fn read(answer: reqwest::Response) -> Result<Vec<u8>> {
     let mut chunks = answer.bytes_stream();
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk.context("the answer broke off")?);
+        body.extend_from_slice(&chunk.context("the answer was cut off")?);
         if body.len() > JSON_BYTES_MAX.saturating_mul(2) {
             bail!("the answer is too large for a result");
         }
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_becomes_the_outcome_that_a_local_call_has() {
+    fn http_answer_has_the_outcome_of_a_local_call() {
         let error = |kind: &str| json!({"error": {"kind": kind, "message": "m", "value": 7}});
         assert_eq!(outcome(StatusCode::OK, json!(1)).unwrap(), Ok(json!(1)));
         assert_eq!(outcome(StatusCode::UNPROCESSABLE_ENTITY, error("returned")).unwrap(), Err(json!(7)));

@@ -1,4 +1,4 @@
-//! The options that make a call of the command line the same again.
+//! The options that repeat a call of the command line exactly.
 
 use crate::output;
 use anyhow::Result;
@@ -7,27 +7,27 @@ use palisade::Replay;
 use palisade_guard::limits::SECRET_BYTES;
 use palisade_guard::request_context::RequestId;
 
-/// When, and with which seed, a query or mutation runs. Only here, beside the plugins: no server takes them.
+/// The instant and the seed of a query or mutation. Only for calls without a server: no server takes them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Running a query or mutation again")]
 pub(super) struct ReplayArgs {
-    /// The seed that randomness follows from, 64 hexadecimal digits
+    /// The seed of the random numbers, 64 hexadecimal digits
     #[arg(long, value_name = "HEX", value_parser = seed, requires = "at", conflicts_with = "url")]
     seed: Option<[u8; SECRET_BYTES]>,
-    /// What the clock says, such as `2026-01-31T12:00:00.000001Z`
+    /// The time that the clock shows, such as `2026-01-31T12:00:00.000001Z`
     #[arg(long, value_name = "INSTANT", value_parser = instant, requires = "seed")]
     at: Option<i64>,
-    /// The request's id, which a plugin can read and the log has
+    /// The id of the request, which a plugin can read and the log shows
     #[arg(long, value_name = "ID", value_parser = request, conflicts_with = "url")]
     request: Option<RequestId>,
 }
 
 impl ReplayArgs {
-    /// The moment, if one is given.
+    /// The instant and the seed, if they are given.
     pub(super) fn replay(&self) -> Result<Option<Replay>> {
         let (Some(seed), Some(at)) = (self.seed, self.at) else { return Ok(None) };
-        let moment = Replay::of(seed, at);
-        moment.map(Some).ok_or_else(|| output::usage("--at is between the years 1970 and 9999"))
+        let replay = Replay::of(seed, at);
+        replay.map(Some).ok_or_else(|| output::usage("--at must be between the years 1970 and 9999"))
     }
 
     /// The request's id, if one is given, else a new one.
@@ -38,20 +38,20 @@ impl ReplayArgs {
 
 fn seed(text: &str) -> Result<[u8; SECRET_BYTES], String> {
     let mut seed = [0; SECRET_BYTES];
-    hex::decode_to_slice(text, &mut seed).map_err(|_| "a seed is 64 hexadecimal digits".to_owned())?;
+    hex::decode_to_slice(text, &mut seed).map_err(|_| "a seed must be 64 hexadecimal digits".to_owned())?;
     Ok(seed)
 }
 
-/// Microseconds since 1970: the contract has no finer ones, so what would be cut off is refused.
+/// Microseconds since 1970. The contract has none finer, so a finer instant is rejected and not cut off.
 fn instant(text: &str) -> Result<i64, String> {
     let instant: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     let us = instant.as_microsecond();
     let is_whole = jiff::Timestamp::from_microsecond(us).is_ok_and(|whole| whole == instant);
-    if is_whole { Ok(us) } else { Err("an instant is whole microseconds".to_owned()) }
+    if is_whole { Ok(us) } else { Err("an instant must be in whole microseconds".to_owned()) }
 }
 
 fn request(text: &str) -> Result<RequestId, String> {
-    RequestId::parse(text).ok_or_else(|| "a request's id is 1 to 64 visible ASCII characters".to_owned())
+    RequestId::parse(text).ok_or_else(|| "a request's id must be 1 to 64 visible ASCII characters".to_owned())
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seed_of_another_length_or_with_other_digits_is_refused() {
+    fn malformed_seed_is_rejected() {
         for text in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64)] {
             assert!(seed(text).is_err(), "{text}");
         }
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn instant_that_is_none_or_finer_than_microseconds_is_refused() {
+    fn malformed_instant_or_one_finer_than_microseconds_is_rejected() {
         for text in ["", "yesterday", "2026-01-31", "2026-01-31T12:00:00.0000001Z"] {
             assert!(instant(text).is_err(), "{text}");
         }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn moment_needs_a_seed_and_an_instant_within_the_years_that_it_may_have() {
+    fn replay_needs_a_seed_and_an_instant_in_range() {
         let replay = |seed, at| ReplayArgs { seed, at, request: None }.replay();
         assert_eq!(replay(None, None).unwrap(), None);
         assert!(replay(Some([1; SECRET_BYTES]), Some(-1)).is_err());

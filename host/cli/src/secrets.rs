@@ -27,7 +27,7 @@ struct Entry {
     value: String,
 }
 
-/// Reads the file that is named, or the folder's own if it has one.
+/// Reads the named file, or the folder's own if it has one.
 pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Secrets> {
     let path = named.map_or_else(|| folder.join(FILE), Path::to_owned);
     if named.is_none() && !path.exists() {
@@ -47,9 +47,14 @@ pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Secrets> {
 
 fn parse(text: &str) -> Result<Secrets, String> {
     let tables: BTreeMap<String, BTreeMap<String, Entry>> = toml::from_str(text).map_err(|error| {
-        // The parser's own words would quote the line, and with it the secret.
-        let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
-        format!("line {line} is not understood; write `NAME = {{ header = \"…\", value = \"…\" }}` under `[PLUGIN]`")
+        // The parser's own message would quote the line, and with it the secret.
+        let line = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map_or(1, |before| before.matches('\n').count() + 1);
+        format!(
+            "line {line} is malformed; write `NAME = {{ header = \"…\", value = \"…\" }}` under `[PLUGIN]`"
+        )
     })?;
     let mut secrets = Secrets::default();
     for (plugin, entries) in &tables {
@@ -67,7 +72,7 @@ mod tests {
     use palisade_store::http::SecretStore;
 
     #[test]
-    fn secret_with_a_fault_is_refused_without_its_value() {
+    fn malformed_secret_is_rejected_without_its_value() {
         for text in [
             "[blog]\nkey = { header = \"authorization\", value = \"hush\" \n",
             "[blog]\nkey = { header = \"authorization\", value = \"hush\", colour = 1 }\n",
@@ -75,13 +80,13 @@ mod tests {
             "[blog]\nkey = { header = \"authorization\", value = \"hush\\n\" }\n",
             "[blog]\nkey = \"hush\"\n",
         ] {
-            let told = parse(text).expect_err("a refusal");
-            assert!(!told.contains("hush"), "{told}");
+            let message = parse(text).expect_err("a refusal");
+            assert!(!message.contains("hush"), "{message}");
         }
     }
 
     #[test]
-    fn file_that_others_can_read_is_refused() {
+    fn file_that_others_can_read_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         fs::write(&path, "[blog]\nkey = { header = \"authorization\", value = \"hush\" }\n").unwrap();

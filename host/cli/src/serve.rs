@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Serves a folder of plugins over HTTP
 ///
-/// SIGTERM and Ctrl-C let running requests finish; a second one does not wait. GET /openapi.json lists what is served.
+/// SIGTERM and Ctrl-C let running requests finish; a second one stops at once. GET /openapi.json lists what is served.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade serve plugins\n  palisade serve plugins --listen 127.0.0.1:9000 --import docs"
@@ -37,7 +37,8 @@ pub(super) struct ServeArgs {
     /// Connections to the database that all plugins together may hold; the host itself holds up to 20 more
     #[arg(long, value_name = "COUNT", default_value_t = PLUGIN_SEATS_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     plugin_connections: usize,
-    /// Where security events are written down [default: `audit.jsonl` in the folder's data; see `palisade audit-log`]
+    /// The file that security events are written to [default: `audit.jsonl` in the folder's data; see `palisade
+    /// audit-log`]
     #[arg(long, value_name = "FILE")]
     audit_log: Option<PathBuf>,
     #[command(flatten)]
@@ -50,7 +51,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(args.listen, &error))?;
     let address = listener.local_addr()?;
     let stop = on_signal()?;
-    // It answers while the host is made, so that whoever watches sees it alive and not ready.
+    // The server answers while the host starts, so that a monitor sees it alive but not ready.
     let shared = Arc::new(Shared::default());
     let serving =
         palisade_server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
@@ -122,7 +123,7 @@ fn refused(listen: SocketAddr, error: &io::Error) -> anyhow::Error {
             anyhow::anyhow!("this user may not listen on {listen}: choose a port over 1023 with --listen") // wire: Linux
         }
         io::ErrorKind::AddrNotAvailable => {
-            output::usage(format!("{listen} is no address of this machine: choose another with --listen"))
+            output::usage(format!("{listen} is not an address of this machine: choose another with --listen"))
         }
         _ => anyhow::anyhow!("cannot listen on {listen}: {error}"),
     }
@@ -133,11 +134,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn port_that_is_taken_is_told_with_the_option() {
+    async fn port_in_use_is_reported_with_the_option() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
         let error = TcpListener::bind(address).await.unwrap_err();
-        let told = refused(address, &error).to_string();
-        assert!(told.starts_with(&format!("{address} is taken")) && told.contains("--listen"), "{told}");
+        let message = refused(address, &error).to_string();
+        assert!(
+            message.starts_with(&format!("{address} is taken")) && message.contains("--listen"),
+            "{message}"
+        );
     }
 }

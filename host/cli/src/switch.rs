@@ -6,11 +6,11 @@ use crate::{host, output};
 use anyhow::Result;
 use clap::Args;
 
-/// How a command reaches a host: through a server, or through its database.
+/// How a command reaches a host: through a server or through its database.
 #[derive(Debug, Args)]
 pub(super) struct ThroughArgs {
-    /// Through a server that is running, such as `http://127.0.0.1:8080`, as a user with the permission `host:operate`;
-    /// unless given, through the database, where every server of it looks once a second
+    /// Use a running server, such as `http://127.0.0.1:8080`, as a user with the permission `host:operate`; without
+    /// this option, use the database, which each of its servers reads once a second
     #[arg(long, conflicts_with_all = ["dir", "policy", "secrets"])]
     pub(super) url: Option<url::Url>,
     /// The bearer token of that user
@@ -20,8 +20,8 @@ pub(super) struct ThroughArgs {
 
 /// Disables a plugin at once, on every server of the database
 ///
-/// Calls that run are cut off, and what they changed is undone. It stays disabled until `palisade enable`, also after a
-/// restart.
+/// Running calls are cut off, and their changes are undone. The plugin stays disabled until `palisade enable`, also
+/// after a restart.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  palisade disable blog --reason 'leaks drafts'\n  \
     palisade disable blog --reason 'leaks drafts' --url http://127.0.0.1:8080")]
@@ -49,7 +49,7 @@ pub(super) struct EnableArgs {
     folder: FolderArgs,
 }
 
-/// How the audit log names whoever has the command line and the database.
+/// How the audit log names an operator who uses the command line and the database.
 const BY: &str = "by the command line";
 
 /// Runs `disable`.

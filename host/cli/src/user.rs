@@ -29,10 +29,10 @@ enum UserCommand {
     Add {
         /// The name, for display
         name: String,
-        /// A role that the user has; may be given several times
+        /// A role of the user; may be given several times
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
-        /// Make a bearer token. It is printed once and kept nowhere
+        /// Make a bearer token. It is printed once and stored nowhere
         #[arg(long)]
         token: bool,
         #[command(flatten)]
@@ -53,7 +53,7 @@ enum UserCommand {
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Gives a role permissions; the role `anonymous` is everybody without a token
+    /// Gives a role permissions; the role `anonymous` is every caller without a token
     #[command(
         after_help = "Example:\n  palisade user permit editor item:create:post item:edit:post item:delete:post"
     )]
@@ -70,7 +70,7 @@ enum UserCommand {
 
 #[derive(Debug, Args)]
 struct Lifetime {
-    /// Days after which the token is worth nothing; never unless given
+    /// Days until the token expires; without this option it never expires
     #[arg(long, value_name = "DAYS")]
     days: Option<u32>,
 }
@@ -119,7 +119,7 @@ async fn add(
     Ok((user, token))
 }
 
-/// Does something with a host that has no plugins, and stops it.
+/// Runs `work` on a host without plugins, then stops the host.
 async fn with<T>(folder: &FolderArgs, work: impl AsyncFnOnce(&Host) -> Result<T, Refusal>) -> Result<T> {
     let host = host::open(&folder.bare()?).await?;
     let done = work(&host).await;

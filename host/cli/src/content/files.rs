@@ -16,11 +16,11 @@ pub(super) struct File {
 }
 
 impl File {
-    /// What is in it, or why that is no item.
+    /// The text of the file, or why it cannot be an item.
     pub(super) fn text(&self) -> Result<String, String> {
         let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
         let bytes = fs::metadata(&self.path).map_err(unreadable)?.len();
-        // The fields around it need some room, too; the host checks them all together.
+        // The other fields need some room too; the host checks all of them together.
         if bytes > ITEM_FIELDS_BYTES_MAX {
             return Err(format!("it has {bytes} bytes: an item holds at most {ITEM_FIELDS_BYTES_MAX}"));
         }
@@ -32,7 +32,7 @@ impl File {
     }
 }
 
-/// Every `.md` file of a folder and the folders in it, sorted by path. Hidden ones are left out.
+/// Every `.md` file of a folder and of the folders in it, sorted by path. Hidden files and folders are skipped.
 pub(super) fn markdown(folder: &Path) -> Result<Vec<File>> {
     let root = folder
         .canonicalize()
@@ -61,11 +61,11 @@ pub(super) fn markdown(folder: &Path) -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// Whether a file is one, and in the folder also where links lead.
+/// Whether a path is a file inside the folder, after its links are followed.
 fn is_inside(path: &Path, root: &Path) -> bool {
     let inside = path.canonicalize().is_ok_and(|real| real.starts_with(root) && real.is_file());
     if !inside {
-        tracing::warn!(path = %path.display(), "left out: it is a link out of the folder, or no file");
+        tracing::warn!(path = %path.display(), "skipped: it is a link out of the folder, or not a file");
     }
     inside
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn link_out_of_the_folder_and_circle_of_links_are_not_followed() {
+    fn link_out_of_the_folder_and_cycle_of_links_are_not_followed() {
         let (outside, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(outside.path().join("secret.md"), "secret").unwrap();
         symlink(outside.path().join("secret.md"), folder.path().join("a.md")).unwrap();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn file_that_is_no_text_or_too_large_is_refused() {
+    fn file_that_is_not_utf8_or_too_large_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.md"), b"caf\xe9").unwrap();
         fs::write(
@@ -119,8 +119,8 @@ mod tests {
         .unwrap();
         fs::write(folder.path().join("c.md"), "\u{feff}# C").unwrap();
         let texts: Vec<_> = markdown(folder.path()).unwrap().iter().map(File::text).collect();
-        assert!(texts[0].as_ref().is_err_and(|told| told.contains("not UTF-8 from byte 3 on")));
-        assert!(texts[1].as_ref().is_err_and(|told| told.contains("at most")));
+        assert!(texts[0].as_ref().is_err_and(|message| message.contains("not UTF-8 from byte 3 on")));
+        assert!(texts[1].as_ref().is_err_and(|message| message.contains("at most")));
         assert_eq!(texts[2].as_deref(), Ok("# C"));
     }
 }

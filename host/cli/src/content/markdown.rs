@@ -1,13 +1,13 @@
-//! As much Markdown as an import needs: where the title stands.
+//! Finds the title of a Markdown text, which is all that an import needs.
 
 use palisade_guard::limits::ITEM_TITLE_BYTES_MAX;
 
-/// The first `# heading`, outside of front matter and code. Cut where a title ends.
+/// The first `# heading` outside of front matter and code, cut to the length of a title.
 pub(super) fn title(text: &str) -> Option<String> {
     let mut fence: Option<&str> = None;
     for line in without_front_matter(text).lines() {
         let indented = line.trim_start_matches(' ');
-        // Four spaces make code of it.
+        // A line that is indented by four spaces is code.
         if line.len() - indented.len() >= 4 {
             continue;
         }
@@ -25,7 +25,7 @@ pub(super) fn title(text: &str) -> Option<String> {
     None
 }
 
-/// What stands after a single `#`, without the closing ones.
+/// The text after a single `#`, without the closing ones.
 fn heading(rest: &str) -> Option<String> {
     let rest = rest.strip_prefix([' ', '\t'])?.trim();
     let open = rest.trim_end_matches('#');

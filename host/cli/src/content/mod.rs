@@ -1,4 +1,4 @@
-//! A folder of Markdown as items: found by their source, written only where they have changed.
+//! Imports a folder of Markdown as items. An item is found by its source, and written only if its file has changed.
 
 mod files;
 mod markdown;
@@ -19,11 +19,11 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::Path;
 
-/// The type that imported items have, unless another is named.
+/// The default type of imported items.
 pub(super) const TYPE: &str = "post";
 /// The field by which an item is found again.
 const SOURCE: &str = "source";
-/// The field that says what was imported last. Taps may change all other fields, so that no comparison of those would
+/// The field with the digest of what was imported last. Taps may change all other fields, so comparing those could not
 /// tell whether a file has changed.
 const DIGEST: &str = "digest";
 
@@ -44,8 +44,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Imports every Markdown file of a folder, as the host itself. A file that is refused does not stop the others; a
-/// database that is out of reach does.
+/// Imports every Markdown file of a folder, as the host itself. A file that is refused does not stop the others; an
+/// unreachable database does.
 pub(super) async fn import(host: &Host, folder: &Path, item_type: &str) -> Result<Report> {
     let item_type = ItemType::parse(item_type, ItemScope::All, ItemPower::Write)
         .map_err(|refusal| crate::output::usage(refusal.to_string()))?;
