@@ -7,6 +7,8 @@ mod contract;
 
 mod layout;
 
+mod crates;
+mod floors;
 mod imports;
 
 mod numbers;
@@ -14,6 +16,7 @@ mod numbers;
 mod locks;
 mod text;
 
+mod paths;
 mod rust;
 
 use std::fmt;
@@ -49,7 +52,8 @@ impl fmt::Display for Finding {
 /// Prints each place that breaks a rule, and fails if there is one.
 pub fn run() -> Result<()> {
     let root = repo::root();
-    let findings = check(&Tree::read(&root)?);
+    let mut findings = check(&Tree::read(&root)?);
+    findings.extend(crates::check(&crates::metadata(&root)?));
     for finding in &findings {
         println!("{finding}");
     }
@@ -64,6 +68,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
     let rules = [
         layout::names,
         imports::check,
+        floors::check,
         numbers::check,
         contract::check,
         locks::check,
