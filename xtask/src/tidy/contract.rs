@@ -1,4 +1,6 @@
-//! The contract is complete: everything in `wit/` has a `///` and says since when it is there.
+//! The contract is complete: each part of `wit/` has a `///`, and says since which version it exists.
+//!
+//! What the sentences say of bounds is checked in [`bounds`](super::bounds).
 
 use wit_parser::{Docs, Resolve, Span, Stability, Type, TypeDef, TypeDefKind};
 
@@ -6,102 +8,119 @@ use super::{Finding, Tree};
 
 /// Checks the package in `wit/`.
 pub fn check(tree: &Tree) -> Vec<Finding> {
-    let folder = tree.root.join("wit");
-    if !folder.is_dir() {
-        return Vec::new();
+    let contract = match Contract::read(tree) {
+        Ok(Some(contract)) => contract,
+        Ok(None) => return Vec::new(),
+        Err(finding) => return vec![finding],
+    };
+    let mut findings = Vec::new();
+    for part in contract.parts() {
+        let Part { name, docs, stability, .. } = &part;
+        if docs.is_empty() {
+            let fix =
+                format!("{name} has no doc: write a `///` that says what it is or returns, and its bounds.");
+            findings.push(contract.finding(&part, fix));
+        }
+        if *stability == Some(&Stability::Unknown) {
+            let fix = format!("{name} does not say since when: write `@since(version = …)` above it.");
+            findings.push(contract.finding(&part, fix));
+        }
     }
-    let mut resolve = Resolve { all_features: true, ..Resolve::default() };
-    if let Err(error) = resolve.push_path(&folder) {
-        return vec![Finding::new("wit", 1, format!("the contract does not parse: {error:#}"))];
-    }
-    let mut review = Review { tree, resolve: &resolve, findings: Vec::new() };
-    review.worlds();
-    review.interfaces();
-    review.types();
-    review.findings
+    findings
 }
 
-struct Review<'a> {
+/// The parsed package in `wit/`.
+pub struct Contract<'a> {
     tree: &'a Tree,
-    resolve: &'a Resolve,
-    findings: Vec<Finding>,
+    resolve: Resolve,
 }
 
-impl Review<'_> {
-    fn worlds(&mut self) {
+/// A part of the contract that has a doc of its own.
+pub struct Part<'a> {
+    /// Such as `the function get`, or `usage.which` for a field or case.
+    pub name: String,
+    /// Its `///` lines.
+    pub docs: &'a str,
+    /// `None` for a field or case, which have no version of their own.
+    stability: Option<&'a Stability>,
+    span: Span,
+}
+
+impl<'a> Contract<'a> {
+    /// Parses the contract; `None` where there is none.
+    pub fn read(tree: &'a Tree) -> Result<Option<Self>, Finding> {
+        let folder = tree.root.join("wit");
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let mut resolve = Resolve { all_features: true, ..Resolve::default() };
+        match resolve.push_path(&folder) {
+            Ok(_) => Ok(Some(Self { tree, resolve })),
+            Err(error) => Err(Finding::new("wit", 1, format!("the contract does not parse: {error:#}"))),
+        }
+    }
+
+    /// Every part: worlds, interfaces, functions, types, fields and cases.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        let mut parts = Vec::new();
+        let mut add = |name: String, docs, stability, span| {
+            parts.push(Part { name, docs: text(docs), stability, span });
+        };
         for (_, world) in &self.resolve.worlds {
-            self.entry("world", &world.name, &world.docs, &world.stability, world.span);
+            add(format!("the world {}", world.name), &world.docs, Some(&world.stability), world.span);
         }
-    }
-
-    fn interfaces(&mut self) {
         for (_, interface) in &self.resolve.interfaces {
-            let name = interface.name.as_deref().unwrap_or_default();
-            self.entry("interface", name, &interface.docs, &interface.stability, interface.span);
+            let name = format!("the interface {}", interface.name.as_deref().unwrap_or_default());
+            add(name, &interface.docs, Some(&interface.stability), interface.span);
             for (name, function) in &interface.functions {
-                self.entry("function", name, &function.docs, &function.stability, function.span);
+                let name = format!("the function {name}");
+                add(name, &function.docs, Some(&function.stability), function.span);
             }
         }
-    }
-
-    fn types(&mut self) {
         for (_, def) in &self.resolve.types {
-            let Some(name) = &def.name else { continue };
-            if is_use(self.resolve, def) {
-                continue;
-            }
-            self.entry(def.kind.as_str(), name, &def.docs, &def.stability, def.span);
-            let parts: Vec<_> = match &def.kind {
-                TypeDefKind::Record(record) => {
-                    record.fields.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
-                }
-                TypeDefKind::Variant(variant) => {
-                    variant.cases.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
-                }
-                TypeDefKind::Enum(cases) => {
-                    cases.cases.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
-                }
-                TypeDefKind::Flags(flags) => {
-                    flags.flags.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
-                }
-                _ => Vec::new(),
-            };
-            for (part, docs, span) in parts {
-                self.docs(&format!("{name}.{part}"), docs, span);
+            let Some(name) = def.name.as_ref().filter(|_| !is_use(&self.resolve, def)) else { continue };
+            add(format!("the {} {name}", def.kind.as_str()), &def.docs, Some(&def.stability), def.span);
+            for (part, docs, span) in members(&def.kind) {
+                add(format!("{name}.{part}"), docs, None, span);
             }
         }
+        parts
     }
 
-    fn entry(&mut self, what: &str, name: &str, docs: &Docs, stability: &Stability, span: Span) {
-        self.docs(&format!("the {what} {name}"), docs, span);
-        if *stability == Stability::Unknown {
-            self.add(
-                span,
-                format!("the {what} {name} does not say since when: write `@since(version = …)` above it."),
-            );
-        }
-    }
-
-    fn docs(&mut self, what: &str, docs: &Docs, span: Span) {
-        if docs.contents.as_deref().is_none_or(|text| text.trim().is_empty()) {
-            self.add(
-                span,
-                format!("{what} has no doc: write a `///` that says what it is or returns, and its bounds."),
-            );
-        }
-    }
-
-    /// The parser says `FILE:LINE:COLUMN`, with the whole path.
-    fn add(&mut self, span: Span, fix: String) {
-        let place = self.resolve.render_location(span);
+    /// A finding at a part. The parser says `FILE:LINE:COLUMN`, with the whole path.
+    pub fn finding(&self, part: &Part<'_>, fix: String) -> Finding {
+        let place = self.resolve.render_location(part.span);
         let place = place.strip_prefix(&format!("{}/", self.tree.root.display())).unwrap_or(&place);
         let mut parts = place.rsplitn(3, ':').skip(1);
         let line = parts.next().and_then(|line| line.parse().ok()).unwrap_or(1);
-        self.findings.push(Finding::new(parts.next().unwrap_or("wit"), line, fix));
+        Finding::new(parts.next().unwrap_or("wit"), line, fix)
     }
 }
 
-/// A `use` makes a type that stands for another interface's, where the documentation is.
+fn text(docs: &Docs) -> &str {
+    docs.contents.as_deref().unwrap_or_default().trim()
+}
+
+/// The fields or cases of a type.
+fn members(kind: &TypeDefKind) -> Vec<(&String, &Docs, Span)> {
+    match kind {
+        TypeDefKind::Record(record) => {
+            record.fields.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
+        }
+        TypeDefKind::Variant(variant) => {
+            variant.cases.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
+        }
+        TypeDefKind::Enum(cases) => {
+            cases.cases.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
+        }
+        TypeDefKind::Flags(flags) => {
+            flags.flags.iter().map(|part| (&part.name, &part.docs, part.span)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A `use` makes a type that stands for the type of another interface, which has the doc.
 fn is_use(resolve: &Resolve, def: &TypeDef) -> bool {
     let TypeDefKind::Type(Type::Id(other)) = &def.kind else { return false };
     resolve.types.get(*other).is_some_and(|other| other.owner != def.owner)

@@ -5,6 +5,9 @@
 
 mod contract;
 
+mod bounds;
+mod limits;
+
 mod layout;
 
 mod crates;
@@ -71,6 +74,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
         floors::check,
         numbers::check,
         contract::check,
+        bounds::check,
         locks::check,
         text::reasons,
         text::words,
