@@ -19,6 +19,7 @@ mod guests;
 mod toolchain;
 
 mod lint;
+mod public_api;
 mod tidy;
 
 mod apt;

@@ -41,7 +41,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(file: impl Into<String>, line: usize, fix: impl Into<String>) -> Self {
+    pub fn new(file: impl Into<String>, line: usize, fix: impl Into<String>) -> Self {
         Self { file: file.into(), line, fix: fix.into() }
     }
 }
