@@ -62,7 +62,7 @@ fn check(crates: &BTreeMap<String, Value>) -> Result<Vec<Finding>> {
     let by_path = crates.iter().map(|(name, json)| (name.as_str(), own_paths(json))).collect();
     let mut walk = Walk { crates, by_path, seen: BTreeSet::new(), findings: Vec::new() };
     let root = crates.get(FACE).context("no documentation of palisade")?;
-    walk.visit(FACE, &id(&root["root"]), "");
+    walk.visit(FACE, &id(&root["root"]), "", &[]);
     if walk.seen.len() < 2 {
         bail!("rustdoc's JSON has a form that this does not know: it shows no public item of {FACE}");
     }
@@ -92,14 +92,15 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Visits an item that a crate's documentation has or names, and all that is public through it.
-    fn visit(&mut self, of: &str, id: &str, parent: &str) {
+    /// Visits an item that a crate's documentation has or names, and all that is public through it. The way is the items
+    /// that lead to its type, each by naming the next.
+    fn visit(&mut self, of: &str, id: &str, parent: &str, way: &[String]) {
         if !self.seen.insert((of.to_owned(), id.to_owned())) {
             return;
         }
         let Some((of, json)) = self.crates.get_key_value(of) else { return };
         let Some(item) = json["index"].get(id) else {
-            self.visit_elsewhere(&json["paths"][id], parent);
+            self.visit_elsewhere(&json["paths"][id], parent, way);
             return;
         };
         // Implementations that the compiler derives for every type.
@@ -115,31 +116,33 @@ impl<'a> Walk<'a> {
         };
         let mut ids = Ids::default();
         ids.read(&item["inner"]);
+        let way = [way, std::slice::from_ref(&shown)].concat();
         for named in ids.named {
             let path = self.path(json, &named, &item["inner"]);
             if INSIDE.iter().any(|inside| path.starts_with(inside)) {
                 let file = item["span"]["filename"].as_str().unwrap_or("host/src/lib.rs");
                 let line =
                     item["span"]["begin"][0].as_u64().and_then(|line| line.try_into().ok()).unwrap_or(1);
+                let way = way.join(" → ");
                 let fix =
-                    format!("the public {shown} names {path}: take or return a type of the host's own.");
+                    format!("the public API names {path} ({way}): take or return a type of the host's own.");
                 self.findings.push(Finding::new(file, line, fix));
                 continue;
             }
             // A type is shown by its own name, wherever it is named.
-            self.visit(of, &named, "");
+            self.visit(of, &named, "", &way);
         }
         for part in ids.parts {
-            self.visit(of, &part, &shown);
+            self.visit(of, &part, &shown, &way[..way.len() - 1]);
         }
     }
 
     /// Visits an item of another crate that is documented too.
-    fn visit_elsewhere(&mut self, summary: &'a Value, parent: &str) {
+    fn visit_elsewhere(&mut self, summary: &'a Value, parent: &str, way: &[String]) {
         let Some(owner) = summary["path"][0].as_str() else { return };
         let key = summary["path"].to_string() + &summary["kind"].to_string();
         if let Some(id) = self.by_path.get(owner).and_then(|paths| paths.get(&key)).cloned() {
-            self.visit(owner, &id, parent);
+            self.visit(owner, &id, parent, way);
         }
     }
 
@@ -231,8 +234,10 @@ mod tests {
             &["postgres_types", "Type"],
         ] {
             let found = found(&function(), path, &Value::Null);
-            let words =
-                format!("host/src/host/mod.rs:40: the public palisade::engine names {}:", path.join("::"));
+            let words = format!(
+                "host/src/host/mod.rs:40: the public API names {} (palisade::engine):",
+                path.join("::")
+            );
             assert!(found.len() == 1 && found[0].contains(&words), "{found:?}");
         }
         assert_eq!(found(&function(), &["serde_json", "Value"], &Value::Null), Vec::<String>::new());
@@ -265,7 +270,8 @@ mod tests {
         });
         let found = found(&function(), &["palisade_store", "At"], &store);
         assert!(
-            found.len() == 1 && found[0].contains("the public At::engine names tokio_postgres::Client"),
+            found.len() == 1
+                && found[0].contains("names tokio_postgres::Client (palisade::engine → At::engine)"),
             "{found:?}"
         );
     }
