@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use palisade::guard::cache::{CacheEntry, CacheKey, CacheTag};
 use palisade::guard::name::PluginName;
 use palisade::guard::value::{Scalar, Value as Sql};
-use palisade::guard::variables::{Setting, Value, Variable};
+use palisade::guard::variables::{NewValue, Value, Variable};
 use palisade::limits::Limits;
 use palisade::store::{At, CacheStore, VariableStore};
 use palisade::{Blame, CallError, Policy, Refusal};
@@ -138,7 +138,7 @@ impl VariableStore for OwnVariables {
         }))
     }
 
-    async fn set(&self, at: &mut At<'_>, setting: &Setting<'_>) -> Result<(), Refusal> {
+    async fn set(&self, at: &mut At<'_>, setting: &NewValue<'_>) -> Result<(), Refusal> {
         let plugin = text(at.plugin.map_or("", PluginName::as_str));
         let value = Sql::Scalar(Scalar::Json(serde_json::to_string(setting.value()).unwrap()));
         let insert = "INSERT INTO own.settings VALUES ($1, $2, $3) \

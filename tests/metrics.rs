@@ -136,10 +136,10 @@ async fn seats_of_the_database_are_counted_while_they_are_taken() {
     let host = world.builder().plugin_connections(3);
     let host =
         host.plugin(crate::harness::guest("probe"), palisade::Policy::as_asked()).build().await.unwrap();
-    assert_eq!(value(&host.metrics(), "database_seats"), Some(3.0));
+    assert_eq!(value(&host.metrics(), "plugin_connections_max"), Some(3.0));
     let sql = json!({ "sql": "SELECT 1", "parameters": [] });
     call(&host, "probe", "reads/query", sql).await.unwrap();
-    assert!(value(&host.metrics(), "database_seats_taken").unwrap() >= 1.0, "its connection is kept");
+    assert!(value(&host.metrics(), "plugin_connections").unwrap() >= 1.0, "its connection is kept");
 }
 
 #[tokio::test]

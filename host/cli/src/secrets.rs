@@ -22,7 +22,7 @@ const OTHERS: u32 = 0o077;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct SecretEntry {
     header: String,
     value: String,
 }
@@ -46,7 +46,7 @@ pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Secrets> {
 }
 
 fn parse(text: &str) -> Result<Secrets, String> {
-    let tables: BTreeMap<String, BTreeMap<String, Entry>> = toml::from_str(text).map_err(|error| {
+    let tables: BTreeMap<String, BTreeMap<String, SecretEntry>> = toml::from_str(text).map_err(|error| {
         // The parser's own message would quote the line, and with it the secret.
         let line = error
             .span()
@@ -58,7 +58,7 @@ fn parse(text: &str) -> Result<Secrets, String> {
     })?;
     let mut secrets = Secrets::default();
     for (plugin, entries) in &tables {
-        for (name, Entry { header, value }) in entries {
+        for (name, SecretEntry { header, value }) in entries {
             let secret = Secret::new(header, value).map_err(|rule| format!("[{plugin}] {name}: {rule}"))?;
             secrets = secrets.with(plugin, name, secret);
         }

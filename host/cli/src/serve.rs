@@ -6,7 +6,7 @@ use crate::{host, output};
 use anyhow::{Context, Result};
 use clap::Args;
 use palisade::Host;
-use palisade_guard::limits::PLUGIN_SEATS_MAX;
+use palisade_guard::limits::CONNECTION_BUDGET_MAX;
 use palisade_server::Shared;
 use std::io;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "MARKDOWN_DIR")]
     import: Option<PathBuf>,
     /// Connections to the database that all plugins together may hold; the host itself holds up to 20 more
-    #[arg(long, value_name = "COUNT", default_value_t = PLUGIN_SEATS_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = CONNECTION_BUDGET_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     plugin_connections: usize,
     /// The file that security events are written to [default: `audit.jsonl` in the folder's data; see `palisade
     /// audit-log`]

@@ -1,6 +1,6 @@
 //! Guard of `variables`: a name must be declared in the manifest, and a value must have the declared type.
 //!
-//! Contract: `wit/variables.wit`. A [`Setting`] can only be made from a declaration and a value of its type.
+//! Contract: `wit/variables.wit`. A [`NewValue`] can only be made from a declaration and a value of its type.
 
 use crate::limits::{Limit, Limits};
 use crate::refusal::Refusal;
@@ -74,7 +74,7 @@ pub struct Variable<'a> {
 
 /// A variable's name with a value of its type.
 #[derive(Clone, Debug)]
-pub struct Setting<'a> {
+pub struct NewValue<'a> {
     name: &'a str,
     value: Value,
 }
@@ -107,11 +107,11 @@ impl<'a> Variable<'a> {
     }
 
     /// Checks a new value for the variable.
-    pub fn set(self, value: Value, limits: &Limits) -> Result<Setting<'a>, Refusal> {
+    pub fn set(self, value: Value, limits: &Limits) -> Result<NewValue<'a>, Refusal> {
         if let Value::Text(text) = &value {
             limits.check(Limit::VariableTextBytes, text.len() as u64)?;
         }
-        Ok(Setting { name: self.name, value: fit(self.declaration.kind, value)? })
+        Ok(NewValue { name: self.name, value: fit(self.declaration.kind, value)? })
     }
 
     /// The stored value, or the default if there is none or its type is one that an earlier manifest declared.
@@ -120,7 +120,7 @@ impl<'a> Variable<'a> {
     }
 }
 
-impl Setting<'_> {
+impl NewValue<'_> {
     /// The variable's name.
     pub fn name(&self) -> &str {
         self.name

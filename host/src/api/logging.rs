@@ -1,11 +1,11 @@
 //! `wit/logging.wit`: log records for the host's log. Guard: [`palisade_guard::logging`]; sink: [`palisade_store::log`].
 
 use crate::api::bindings::palisade::plugin::logging::{Field, Host, Level as WitLevel};
-use crate::state::{Log, State};
+use crate::state::{LogWriter, State};
 use palisade_guard::logging::{Level, LogRecord};
 
 /// The invocation's log.
-struct View<'a>(Log<'a>);
+struct View<'a>(LogWriter<'a>);
 
 interface! { link: logging }
 

@@ -5,7 +5,7 @@ use crate::api::bindings::palisade::plugin::request_context::{Error, Host, Reque
 use crate::api::refused;
 use crate::plugin::Plugin;
 use crate::request::Request;
-use crate::state::{Account, Memory, State};
+use crate::state::{LimitUse, Memory, State};
 use palisade_guard::clock::Clock;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
@@ -52,7 +52,7 @@ impl Host for View<'_> {
 
     fn remaining(&mut self) -> wasmtime::Result<Vec<Usage>> {
         let Self { plugin, kind, request, ledger, memory, clock } = self;
-        let account = Account { plugin: &plugin.name, kind: *kind, request, ledger, memory, clock };
+        let account = LimitUse { plugin: &plugin.name, kind: *kind, request, ledger, memory, clock };
         Ok(account.remaining().into_iter().map(Usage::from).collect())
     }
 

@@ -1,6 +1,6 @@
 //! One call of a plugin's function: JSON in, JSON out, one transaction.
 
-use crate::calls::transaction::{Ran, Unit, transact};
+use crate::calls::transaction::{Ran, UnitOfWork, transact};
 use crate::error::CallError;
 use crate::invocation::{self, Ended};
 use crate::plugin::Plugin;
@@ -175,7 +175,7 @@ struct FunctionCall<'a> {
     integers: Integers,
 }
 
-impl Unit for FunctionCall<'_> {
+impl UnitOfWork for FunctionCall<'_> {
     type Output = (Value, Vec<Usage>);
 
     fn lost_race(&self) {

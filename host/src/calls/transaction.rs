@@ -60,7 +60,7 @@ fn lost() -> CallError {
 }
 
 /// Work that can run again from its start.
-pub(crate) trait Unit: Send {
+pub(crate) trait UnitOfWork: Send {
     type Output: Send;
 
     /// Counts that the unit lost a race and will run again.
@@ -71,7 +71,7 @@ pub(crate) trait Unit: Send {
 }
 
 /// Runs a unit until it commits, fails, or has lost [`MUTATION_ATTEMPTS_MAX`] races.
-pub(crate) async fn transact<U: Unit>(setting: &Setting, mut unit: U) -> Result<U::Output, CallError> {
+pub(crate) async fn transact<U: UnitOfWork>(setting: &Setting, mut unit: U) -> Result<U::Output, CallError> {
     let mut wait = Duration::from_millis(MUTATION_BACKOFF_MS);
     for _ in 0..MUTATION_ATTEMPTS_MAX {
         setting.request.restart();

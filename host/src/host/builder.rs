@@ -13,7 +13,7 @@ use crate::runtime::{Registry, Runtime};
 use crate::supervision::Supervision;
 use palisade_guard::address::AddressPolicy;
 use palisade_guard::grant::Policy;
-use palisade_guard::limits::{INSTANCES_TOTAL_MAX, Limits, PLUGIN_SEATS_MAX};
+use palisade_guard::limits::{CONNECTION_BUDGET_MAX, INSTANCES_TOTAL_MAX, Limits};
 use palisade_store::Backends;
 use palisade_store::cache::InProcessCache;
 use palisade_store::http::{DefaultClient, HttpClient, SecretStore, Secrets};
@@ -157,7 +157,7 @@ impl HostBuilder {
         // First, so that a log that cannot be written stops the start before anything runs.
         let audit = audit(self.audit.as_deref())?;
         let (url, private) = database(self.database, self.private).await?;
-        let connections = self.plugin_connections.unwrap_or(PLUGIN_SEATS_MAX);
+        let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
         let database = Database::connect(url, connections).await?;
         let machines = Machines::new().map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {

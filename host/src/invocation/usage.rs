@@ -24,7 +24,7 @@ impl State {
     /// Records in the ledger what is not counted there while the guest runs: memory, context, time and fuel.
     pub(super) fn close_account(&mut self, took: Duration, fuel: u64) {
         for limit in [Limit::Memory, Limit::TableElements, Limit::ContextEntries, Limit::ContextBytes] {
-            let used = self.account().used(limit);
+            let used = self.limit_use().used(limit);
             self.ledger.record(limit, used);
         }
         self.ledger.record(time_limit(self.kind), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));

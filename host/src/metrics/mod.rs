@@ -10,7 +10,7 @@
 //! | `admission_wait_seconds`, `overloads_total` | plugin | calls that waited for a permit, and that got none |
 //! | `retries_total`, `item_write_retries_total` | plugin; none | runs that lost a serialization race and ran again |
 //! | `plugin_state` | plugin, state | 1 for the plugin's current state, else 0 |
-//! | `database_seats_taken`, `database_seats` | none | connections that all plugins together hold, and may hold |
+//! | `plugin_connections`, `plugin_connections_max` | none | connections that all plugins together hold, and may hold |
 //!
 //! Labels are names of plugins, which operators choose, and the host's own words: their number is bounded, and no guest or
 //! caller can add one. A plugin's counters are made when it is loaded, so that a call only adds to atomics. The histogram of
@@ -107,9 +107,9 @@ impl Metrics {
         registry.register("item_write_retries", retries, self.item_write_retries.clone());
         registry.register("plugin_state", "1 for the current state of a plugin", self.states.clone());
         let taken = "Connections that all plugins together hold";
-        registry.register("database_seats_taken", taken, self.seats_taken.clone());
+        registry.register("plugin_connections", taken, self.seats_taken.clone());
         let seats = "Connections that all plugins together may hold";
-        registry.register("database_seats", seats, self.seats.clone());
+        registry.register("plugin_connections_max", seats, self.seats.clone());
     }
 
     /// The counters of a plugin that uses these kinds. All versions of a plugin share them.

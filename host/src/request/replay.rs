@@ -11,7 +11,7 @@
 
 use crate::request::random::Seed;
 use palisade_guard::clock::Clock;
-use palisade_guard::limits::{MOMENT_US_MAX, SECRET_BYTES};
+use palisade_guard::limits::{REPLAY_US_MAX, SECRET_BYTES};
 
 /// A seed and an instant, for [`Call::replay`](crate::Call::replay).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Replay {
     /// The replay of this seed at this instant, in microseconds since 1970-01-01T00:00:00Z. `None` if the instant is before
     /// 1970 or after the year 9999, because a plugin may write it to places that cannot hold other years.
     pub fn of(seed: [u8; SECRET_BYTES], instant_us: i64) -> Option<Self> {
-        (0..=MOMENT_US_MAX).contains(&instant_us).then_some(Self { seed: Seed::of(seed), now: instant_us })
+        (0..=REPLAY_US_MAX).contains(&instant_us).then_some(Self { seed: Seed::of(seed), now: instant_us })
     }
 
     /// The seed.
@@ -59,10 +59,10 @@ mod tests {
 
     #[test]
     fn replay_before_1970_or_after_9999_is_none() {
-        for instant in [i64::MIN, -1, MOMENT_US_MAX + 1, i64::MAX] {
+        for instant in [i64::MIN, -1, REPLAY_US_MAX + 1, i64::MAX] {
             assert_eq!(Replay::of([1; SECRET_BYTES], instant), None, "{instant}");
         }
-        for instant in [0, MOMENT_US_MAX] {
+        for instant in [0, REPLAY_US_MAX] {
             let replay = Replay::of([1; SECRET_BYTES], instant).unwrap();
             assert_eq!((replay.seed(), replay.instant_us()), ([1; SECRET_BYTES], instant));
         }

@@ -5,14 +5,14 @@
 //! time and memory are in `meter.rs`, log records in `records.rs`, closed WASI in `closed.rs`. Tests: `tests/limits.rs`,
 //! `tests/memory.rs`, `tests/wasi.rs`.
 
-mod account;
 pub(crate) mod closed;
+mod limit_use;
 mod meter;
 mod records;
 
-pub(crate) use account::Account;
+pub(crate) use limit_use::LimitUse;
 pub(crate) use meter::{Memory, Meter};
-pub(crate) use records::{Log, Records};
+pub(crate) use records::{LogWriter, Records};
 
 use crate::plugin::Plugin;
 use crate::request::Request;
@@ -85,8 +85,8 @@ impl State {
     }
 
     /// What the invocation has used of each limit.
-    pub(crate) fn account(&self) -> Account<'_> {
-        Account {
+    pub(crate) fn limit_use(&self) -> LimitUse<'_> {
+        LimitUse {
             plugin: &self.plugin.name,
             kind: self.kind,
             request: &self.request,
@@ -97,9 +97,16 @@ impl State {
     }
 
     /// The invocation's log.
-    pub(crate) fn log(&mut self) -> Log<'_> {
+    pub(crate) fn log(&mut self) -> LogWriter<'_> {
         let Self { plugin, backends, request, session, ledger, records, .. } = self;
-        Log { plugin: &plugin.name, request: &request.id, session, ledger, records, sink: &*backends.log }
+        LogWriter {
+            plugin: &plugin.name,
+            request: &request.id,
+            session,
+            ledger,
+            records,
+            sink: &*backends.log,
+        }
     }
 
     /// Closed WASI, made on first use.

@@ -19,7 +19,7 @@ pub(crate) struct Records {
 }
 
 /// The log of one invocation.
-pub(crate) struct Log<'a> {
+pub(crate) struct LogWriter<'a> {
     pub(super) plugin: &'a PluginName,
     pub(super) request: &'a RequestId,
     pub(super) session: &'a Session,
@@ -28,7 +28,7 @@ pub(crate) struct Log<'a> {
     pub(super) sink: &'a dyn LogSink,
 }
 
-impl Log<'_> {
+impl LogWriter<'_> {
     /// Writes a record if the budget covers it; otherwise drops it and counts the drop.
     pub(crate) fn write(&mut self, record: LogRecord) {
         let fits =

@@ -26,7 +26,7 @@ use palisade_guard::name::PluginName;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::request_context::RequestId;
 use palisade_guard::user::UserId;
-use palisade_guard::variables::{Setting, Value, Variable};
+use palisade_guard::variables::{NewValue, Value, Variable};
 use postgres::session::Session;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ pub trait VariableStore: Send + Sync {
     /// The value that was set last, if there is one.
     async fn get(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<Option<Value>, Refusal>;
     /// Sets a variable.
-    async fn set(&self, at: &mut At<'_>, setting: &Setting<'_>) -> Result<(), Refusal>;
+    async fn set(&self, at: &mut At<'_>, setting: &NewValue<'_>) -> Result<(), Refusal>;
     /// Removes the value of a variable.
     async fn unset(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<(), Refusal>;
 }

@@ -498,10 +498,10 @@ pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
 pub const HOST_CONNECTIONS_MAX: usize = 16;
 /// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some
 /// itself.
-pub const PLUGIN_SEATS_MAX: usize = 64;
+pub const CONNECTION_BUDGET_MAX: usize = 64;
 /// Milliseconds after which an invocation that waits for one of the plugins' connections looks again for an
 /// idle one.
-pub const SEAT_POLL_MS: u64 = 20;
+pub const CONNECTION_BUDGET_POLL_MS: u64 = 20;
 /// Milliseconds that connecting to a database server may take when its URL does not say. A page cannot wait
 /// longer.
 pub const DIAL_MS: u64 = 5_000;
@@ -586,7 +586,7 @@ pub const DATE_DAYS_MAX: i32 = 2_145_042_905;
 pub const TIME_US_MAX: i64 = 86_400_000_000;
 /// Last instant at which a call can be replayed, in microseconds since 1970: the end of the year 9999, which
 /// text, JSON and PostgreSQL can all represent.
-pub const MOMENT_US_MAX: i64 = 253_402_300_799_999_999;
+pub const REPLAY_US_MAX: i64 = 253_402_300_799_999_999;
 /// First `timestamp`, in microseconds since 1970: 4714-11-24 BC. PostgreSQL sets it.
 pub const TIMESTAMP_US_MIN: i64 = -210_866_803_200_000_000;
 /// Last `timestamp` that fits the contract, in microseconds since 1970: in January 294247. PostgreSQL counts

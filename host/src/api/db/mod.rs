@@ -22,7 +22,7 @@ use palisade_store::postgres::reading::Reading;
 use palisade_store::postgres::rows::{Row, Rows};
 use palisade_store::postgres::session::Session;
 use palisade_store::postgres::statement::Sql;
-use palisade_store::postgres::text::Bound as Arguments;
+use palisade_store::postgres::text::Arguments;
 use postgres_types::{ToSql, Type};
 use wasmtime::component::{Resource, ResourceTable};
 

@@ -8,7 +8,7 @@
 mod work;
 
 use crate::calls::tap::{self, Verdict};
-use crate::calls::transaction::{Ran, SharedTransaction, Unit, transact};
+use crate::calls::transaction::{Ran, SharedTransaction, UnitOfWork, transact};
 use crate::error::CallError;
 use crate::program::entry::{ItemChange, Operation, Update};
 use crate::request::Request;
@@ -306,7 +306,7 @@ struct WriteUnit<'a> {
     write: &'a Write,
 }
 
-impl Unit for WriteUnit<'_> {
+impl UnitOfWork for WriteUnit<'_> {
     type Output = Written;
 
     fn lost_race(&self) {

@@ -108,13 +108,13 @@ impl From<Exceeded> for FetchError {
 
 /// A response's body. Dropping it closes the connection.
 pub struct InboundBody {
-    state: State,
+    state: BodyState,
     /// Bytes of the last piece that have not been read yet.
     rest: Bytes,
     until: Option<Instant>,
 }
 
-enum State {
+enum BodyState {
     Open(Pin<Box<dyn Stream<Item = Result<Bytes, FetchError>> + Send>>),
     Ended,
     Failed(FetchError),
@@ -123,7 +123,7 @@ enum State {
 impl InboundBody {
     /// A body from its pieces. A piece is taken only when it is read.
     pub fn new(pieces: impl Stream<Item = Result<Bytes, FetchError>> + Send + 'static) -> Self {
-        Self { state: State::Open(Box::pin(pieces)), rest: Bytes::new(), until: None }
+        Self { state: BodyState::Open(Box::pin(pieces)), rest: Bytes::new(), until: None }
     }
 
     /// After this instant, waiting for a piece fails with [`FetchError::Timeout`].
@@ -138,11 +138,11 @@ impl InboundBody {
             match self.next().await {
                 Some(Ok(piece)) => self.rest = piece,
                 Some(Err(error)) => {
-                    self.state = State::Failed(error.clone());
+                    self.state = BodyState::Failed(error.clone());
                     return Err(error);
                 }
                 None => {
-                    self.state = State::Ended;
+                    self.state = BodyState::Ended;
                     return Ok(Bytes::new());
                 }
             }
@@ -152,9 +152,9 @@ impl InboundBody {
 
     async fn next(&mut self) -> Option<Result<Bytes, FetchError>> {
         match &mut self.state {
-            State::Ended => None,
-            State::Failed(error) => Some(Err(error.clone())),
-            State::Open(pieces) => match self.until {
+            BodyState::Ended => None,
+            BodyState::Failed(error) => Some(Err(error.clone())),
+            BodyState::Open(pieces) => match self.until {
                 None => pieces.next().await,
                 Some(until) => {
                     timeout_at(until, pieces.next()).await.unwrap_or(Some(Err(FetchError::Timeout)))
@@ -167,9 +167,9 @@ impl InboundBody {
 impl fmt::Debug for InboundBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
-            State::Open(_) => "InboundBody(open)",
-            State::Ended => "InboundBody(ended)",
-            State::Failed(_) => "InboundBody(failed)",
+            BodyState::Open(_) => "InboundBody(open)",
+            BodyState::Ended => "InboundBody(ended)",
+            BodyState::Failed(_) => "InboundBody(failed)",
         })
     }
 }

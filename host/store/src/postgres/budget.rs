@@ -5,7 +5,7 @@
 //! longest idle connection of any plugin. When no connection is idle either, a connection that is given back is closed,
 //! and its permit goes to the pool that has waited longest.
 
-use palisade_guard::limits::SEAT_POLL_MS;
+use palisade_guard::limits::CONNECTION_BUDGET_POLL_MS;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -81,7 +81,7 @@ impl ConnectionBudget {
             tokio::select! {
                 permit = &mut permit => return permit.ok(),
                 // A connection may have gone back to its pool just before this pool began to wait.
-                () = tokio::time::sleep(Duration::from_millis(SEAT_POLL_MS)) => {}
+                () = tokio::time::sleep(Duration::from_millis(CONNECTION_BUDGET_POLL_MS)) => {}
             }
         }
     }

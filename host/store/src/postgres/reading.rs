@@ -8,7 +8,7 @@
 use super::mode::Mode;
 use super::session::Session;
 use super::statement::{Answer, Cursor, Sql, Step};
-use super::text::{Bound, borrowed};
+use super::text::{Arguments, borrowed};
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::DB_FETCH_ROWS;
 use palisade_guard::refusal::Refusal;
@@ -43,7 +43,7 @@ impl Session {
     pub async fn read_text(
         &mut self,
         text: &str,
-        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Bound, Refusal>,
+        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Arguments, Refusal>,
         ledger: &mut Ledger,
     ) -> Result<(Reading, Statement), Refusal> {
         let (statement, bound) = self.bind(text, bind, ledger).await?;

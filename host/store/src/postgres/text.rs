@@ -13,7 +13,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::{ToSql, Type};
 
 /// The parameters of a text, bound to the types that the server found for them.
-pub type Bound = Vec<Box<dyn ToSql + Sync + Send>>;
+pub type Arguments = Vec<Box<dyn ToSql + Sync + Send>>;
 
 impl Session {
     /// Runs the printed text of a checked tree that writes, as the plugin's own role, and returns how many rows it
@@ -21,7 +21,7 @@ impl Session {
     pub async fn run_text(
         &mut self,
         text: &str,
-        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Bound, Refusal>,
+        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Arguments, Refusal>,
         ledger: &mut Ledger,
     ) -> Result<u64, Refusal> {
         let (statement, bound) = self.bind(text, bind, ledger).await?;
@@ -33,9 +33,9 @@ impl Session {
     pub(super) async fn bind(
         &mut self,
         text: &str,
-        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Bound, Refusal>,
+        bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Arguments, Refusal>,
         ledger: &mut Ledger,
-    ) -> Result<(Statement, Bound), Refusal> {
+    ) -> Result<(Statement, Arguments), Refusal> {
         self.outgrow()?;
         (self.soiled, self.autocommit) = (true, Autocommit::Never);
         let is_fresh = self.connection.is_none();
@@ -82,6 +82,6 @@ impl Session {
 }
 
 /// The parameters in the form that the driver takes.
-pub(super) fn borrowed(bound: &Bound) -> Vec<&(dyn ToSql + Sync)> {
+pub(super) fn borrowed(bound: &Arguments) -> Vec<&(dyn ToSql + Sync)> {
     bound.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
 }

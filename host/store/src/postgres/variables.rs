@@ -4,7 +4,7 @@
 use super::statement::Sql;
 use crate::{At, VariableStore};
 use palisade_guard::refusal::Refusal;
-use palisade_guard::variables::{Setting, Value, Variable};
+use palisade_guard::variables::{NewValue, Value, Variable};
 use tokio_postgres::types::{Json, ToSql, Type};
 
 /// The default [`VariableStore`].
@@ -28,7 +28,7 @@ impl VariableStore for PostgresVariables {
         Ok(Some(value))
     }
 
-    async fn set(&self, at: &mut At<'_>, setting: &Setting<'_>) -> Result<(), Refusal> {
+    async fn set(&self, at: &mut At<'_>, setting: &NewValue<'_>) -> Result<(), Refusal> {
         let plugin = plugin(at)?;
         let value = Json(setting.value());
         let parameters: [&(dyn ToSql + Sync); 3] = [&plugin, &setting.name(), &value];

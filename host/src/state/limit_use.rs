@@ -9,7 +9,7 @@ use palisade_guard::limits::{Limit, NS_PER_MS, Unit};
 use palisade_guard::name::PluginName;
 
 /// What one invocation has used of each limit.
-pub(crate) struct Account<'a> {
+pub(crate) struct LimitUse<'a> {
     pub(crate) plugin: &'a PluginName,
     pub(crate) kind: Kind,
     pub(crate) request: &'a Request,
@@ -18,7 +18,7 @@ pub(crate) struct Account<'a> {
     pub(crate) clock: &'a Clock,
 }
 
-impl Account<'_> {
+impl LimitUse<'_> {
     /// The usage that a plugin can see and act on. A query and a mutation see no times, because a time would make their result
     /// depend on the machine.
     pub(crate) fn remaining(&self) -> Vec<Usage> {
