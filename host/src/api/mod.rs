@@ -58,7 +58,7 @@ pub(crate) use bindings::palisade::plugin as contract;
 type Link = fn(&mut Linker<State>) -> wasmtime::Result<()>;
 
 /// The interfaces that plugins import, with their `link` functions. [`palisade_guard::kind`] says which kinds have them.
-pub(crate) const INTERFACES: [(&str, Link); 13] = [
+pub(crate) const INTERFACES: &[(&str, Link)] = &[
     ("db", db::link),
     ("db-write", db::link_write),
     ("user", user::link),

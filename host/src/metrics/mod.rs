@@ -54,8 +54,8 @@ pub(crate) struct Metrics {
     retries: Family<Labels, Counter>,
     item_write_retries: Counter,
     states: Family<Labels, Gauge>,
-    seats_taken: Gauge,
-    seats: Gauge,
+    connections: Gauge,
+    connections_max: Gauge,
 }
 
 impl Metrics {
@@ -73,8 +73,8 @@ impl Metrics {
             retries: Family::default(),
             item_write_retries: Counter::default(),
             states: Family::default(),
-            seats_taken: Gauge::default(),
-            seats: Gauge::default(),
+            connections: Gauge::default(),
+            connections_max: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -107,9 +107,9 @@ impl Metrics {
         registry.register("item_write_retries", retries, self.item_write_retries.clone());
         registry.register("plugin_state", "1 for the current state of a plugin", self.states.clone());
         let taken = "Connections that all plugins together hold";
-        registry.register("plugin_connections", taken, self.seats_taken.clone());
-        let seats = "Connections that all plugins together may hold";
-        registry.register("plugin_connections_max", seats, self.seats.clone());
+        registry.register("plugin_connections", taken, self.connections.clone());
+        let connections_max = "Connections that all plugins together may hold";
+        registry.register("plugin_connections_max", connections_max, self.connections_max.clone());
     }
 
     /// The counters of a plugin that uses these kinds. All versions of a plugin share them.
@@ -123,9 +123,9 @@ impl Metrics {
     }
 
     /// All metrics as text, with the current states of the plugins and the current number of connections.
-    pub(crate) fn text(&self, plugins: &[PluginStatus], (taken, seats): (usize, usize)) -> String {
-        self.seats_taken.set(i64::try_from(taken).unwrap_or(i64::MAX));
-        self.seats.set(i64::try_from(seats).unwrap_or(i64::MAX));
+    pub(crate) fn text(&self, plugins: &[PluginStatus], (taken, connections_max): (usize, usize)) -> String {
+        self.connections.set(i64::try_from(taken).unwrap_or(i64::MAX));
+        self.connections_max.set(i64::try_from(connections_max).unwrap_or(i64::MAX));
         for plugin in plugins {
             for state in ServingStatus::STATES {
                 let labels = vec![("plugin", plugin.name.clone()), ("state", state.to_owned())];

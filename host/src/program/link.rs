@@ -131,7 +131,7 @@ fn trap(
 
 fn linker(engine: &Engine, kind: Kind) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine.wasmtime());
-    for (interface, link) in api::INTERFACES {
+    for &(interface, link) in api::INTERFACES {
         if lowest(interface).is_some_and(|lowest| lowest <= kind) {
             link(&mut linker)?;
         }
