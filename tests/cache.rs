@@ -45,7 +45,7 @@ fn lasting(ttl_ms: u64) -> Value {
 }
 
 #[tokio::test]
-async fn key_of_another_form_is_invalid_argument() {
+async fn malformed_key_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let long = "x".repeat(CACHE_KEY_BYTES_MAX + 1);
@@ -66,7 +66,7 @@ async fn key_of_another_form_is_invalid_argument() {
 }
 
 #[tokio::test]
-async fn tag_of_another_form_is_invalid_argument_and_stores_nothing() {
+async fn malformed_tag_is_rejected_and_stores_nothing() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let (long, longest) = ("x".repeat(CACHE_TAG_BYTES_MAX + 1), "x".repeat(CACHE_TAG_BYTES_MAX));
@@ -88,7 +88,7 @@ async fn tag_of_another_form_is_invalid_argument_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn ttl_out_of_its_range_is_invalid_argument() {
+async fn ttl_out_of_range_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for ttl_ms in [0, CACHE_TTL_MAX_MS + 1, u64::MAX] {
@@ -105,7 +105,7 @@ async fn ttl_out_of_its_range_is_invalid_argument() {
 }
 
 #[tokio::test]
-async fn entry_after_its_ttl_is_gone_and_others_stay() {
+async fn entry_expires_after_its_ttl_and_others_stay() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     set(&host, "probe", "short", b"v", lasting(30)).await.unwrap();
@@ -119,7 +119,7 @@ async fn entry_after_its_ttl_is_gone_and_others_stay() {
 }
 
 #[tokio::test]
-async fn value_over_1_mib_is_limit_exceeded_and_stores_nothing() {
+async fn value_over_1_mib_returns_limit_exceeded_and_stores_nothing() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     let fill =
@@ -130,7 +130,7 @@ async fn value_over_1_mib_is_limit_exceeded_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn cache_bytes_over_the_manifest_limit_are_limit_exceeded() {
+async fn cache_bytes_over_the_manifest_limit_return_limit_exceeded() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("cache-bytes = \"200 B\"")).await;
     let value = |bytes: u64| vec![7; usize::try_from(bytes).unwrap()];
@@ -143,7 +143,7 @@ async fn cache_bytes_over_the_manifest_limit_are_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn full_share_gives_up_its_least_recently_used_entries_and_takes_every_new_one() {
+async fn full_cache_evicts_least_recently_used_entries() {
     let world = World::new().await;
     let store = Arc::new(InProcessCache::default());
     let shared = world
@@ -180,7 +180,7 @@ async fn full_share_gives_up_its_least_recently_used_entries_and_takes_every_new
 }
 
 #[tokio::test]
-async fn tag_invalidated_removes_every_entry_that_carries_it_and_no_other() {
+async fn invalidated_tag_removes_exactly_the_entries_that_carry_it() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     // Expired before it is set again: the index must not forget the new entry with the old one.
@@ -204,7 +204,7 @@ async fn tag_invalidated_removes_every_entry_that_carries_it_and_no_other() {
 }
 
 #[tokio::test]
-async fn key_of_another_plugin_is_never_met() {
+async fn cache_entry_of_another_plugin_is_not_visible() {
     let world = World::new().await;
     let host = world.twins("probe").await;
     set(&host, "probe", "k", b"mine", tagged(&["t"])).await.unwrap();
@@ -218,7 +218,7 @@ async fn key_of_another_plugin_is_never_met() {
 }
 
 #[tokio::test]
-async fn entry_is_shared_by_invocations_replaced_and_removed() {
+async fn entry_is_shared_by_invocations_and_can_be_replaced_and_removed() {
     let world = World::new().await;
     let store = Arc::new(InProcessCache::default());
     let host = world
@@ -242,7 +242,7 @@ async fn entry_is_shared_by_invocations_replaced_and_removed() {
 }
 
 #[tokio::test]
-async fn write_of_a_mutation_that_fails_stays() {
+async fn failed_mutation_keeps_its_cache_writes() {
     let world = World::new().await;
     let store = Arc::new(InProcessCache::default());
     let host = world

@@ -34,7 +34,7 @@ async fn greeter_greets() {
 }
 
 #[tokio::test]
-async fn plugin_that_is_not_there_is_refused_with_those_that_are() {
+async fn unknown_plugin_is_rejected_with_the_loaded_plugins() {
     let world = World::new().await;
     let none = world.host(&[]).await;
     let error = call(&none, "blog", "posts/list", json!({})).await.unwrap_err();
@@ -48,7 +48,7 @@ async fn plugin_that_is_not_there_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn function_that_is_not_there_is_refused_with_those_that_are() {
+async fn unknown_function_is_rejected_with_the_known_functions() {
     let world = World::new().await;
     let host = world.host(&["greeter"]).await;
     for wrong in [
@@ -68,7 +68,7 @@ async fn function_that_is_not_there_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn tap_is_no_function_that_a_caller_can_name() {
+async fn caller_cannot_call_a_tap() {
     let world = World::new().await;
     let host = world.host(&["taps", "steps"]).await;
     for (plugin, function) in [
@@ -82,7 +82,7 @@ async fn tap_is_no_function_that_a_caller_can_name() {
 }
 
 #[tokio::test]
-async fn error_of_the_plugin_is_returned_as_its_own_value() {
+async fn plugin_error_is_returned_unchanged() {
     let world = World::new().await;
     let host = world.host(&["greeter"]).await;
     let result = call(&host, "greeter", "greeting/greet", json!({ "name": "" })).await;
@@ -91,7 +91,7 @@ async fn error_of_the_plugin_is_returned_as_its_own_value() {
 }
 
 #[tokio::test]
-async fn panic_is_a_trap_and_its_message_with_file_and_line_is_in_the_log() {
+async fn panic_traps_and_logs_its_message_with_file_and_line() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let result = call(&host, "probe", "abuses/panic", json!({ "message": "secret\nlevel=INFO" })).await;
@@ -111,7 +111,7 @@ async fn panic_is_a_trap_and_its_message_with_file_and_line_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn spinning_ends_with_the_guests_time() {
+async fn endless_loop_ends_at_the_guest_time_limit() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("guest-time = \"50 ms\"")).await;
     for kind in ["first", "and again"] {
@@ -123,7 +123,7 @@ async fn spinning_ends_with_the_guests_time() {
 }
 
 #[tokio::test]
-async fn spinning_ends_with_the_wall_time_and_lets_others_run_meanwhile() {
+async fn endless_loop_ends_at_the_wall_time_limit_and_lets_others_run() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("wall-time = \"300 ms\"")).await;
     // One thread: what else runs on it, runs only when the spinning guest gives way.
@@ -145,7 +145,7 @@ async fn spinning_ends_with_the_wall_time_and_lets_others_run_meanwhile() {
 }
 
 #[tokio::test]
-async fn recursion_without_end_ends_with_the_stack_or_a_trap() {
+async fn endless_recursion_ends_in_stack_overflow_or_trap() {
     let world = World::new().await;
     let folder = odd(&component("", "call $f"), CALLS);
     let host = world
@@ -191,7 +191,7 @@ async fn memory_over_the_limit_ends_the_call_and_at_the_limit_does_not() {
 }
 
 #[tokio::test]
-async fn manifest_that_raises_a_limit_gets_the_hosts() {
+async fn manifest_cannot_raise_a_limit_above_the_hosts() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("memory = \"4096 MiB\"\nhost-calls = 1000000000")).await;
     let outcome = host.call("probe", "reads/now").await.unwrap();
@@ -211,7 +211,7 @@ async fn host_calls_over_the_limit_end_the_call() {
 }
 
 #[tokio::test]
-async fn result_that_is_too_large_is_a_trap_that_says_so() {
+async fn oversized_result_traps_with_a_clear_message() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for bytes in [MIB, 16 * MIB] {
@@ -223,7 +223,7 @@ async fn result_that_is_too_large_is_a_trap_that_says_so() {
 }
 
 #[tokio::test]
-async fn mutation_that_traps_or_fails_leaves_no_trace_and_an_action_keeps_what_it_did() {
+async fn failed_mutation_rolls_back_and_failed_action_keeps_its_writes() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let insertion = json!({ "insertion": { "table": "notes", "columns": ["title"], "rows": [[{ "tag": "scalar", "val": { "tag": "text", "val": "t" } }]], "returning": [] } });

@@ -23,7 +23,7 @@ async fn host_of(world: &World, kind: &str) -> Host {
 }
 
 #[tokio::test]
-async fn now_in_a_query_or_mutation_stands_still_at_the_start_of_the_invocation() {
+async fn now_in_a_query_or_mutation_is_the_start_of_the_invocation() {
     let world = World::new().await;
     for kind in ["query", "mutation"] {
         let host = host_of(&world, kind).await;
@@ -60,7 +60,7 @@ async fn now_in_an_action_is_the_hosts_real_time() {
 }
 
 #[tokio::test]
-async fn monotonic_in_an_action_moves_and_never_goes_back() {
+async fn monotonic_in_an_action_advances_and_never_goes_back() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for _ in 0..20 {
@@ -70,7 +70,7 @@ async fn monotonic_in_an_action_moves_and_never_goes_back() {
 }
 
 #[tokio::test]
-async fn kinds_of_one_component_keep_their_own_clocks() {
+async fn each_kind_in_one_component_has_its_own_clock() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     assert_eq!(twice(&host, "reads/monotonic").await, (0, 0));

@@ -56,7 +56,7 @@ async fn refusal(world: &World, done: &str, undone: &str) -> String {
 }
 
 #[tokio::test]
-async fn boundary_that_falls_refuses_the_plugin_and_names_the_attack() {
+async fn broken_boundary_rejects_the_plugin_and_names_the_attack() {
     let world = World::new().await;
     build(&world).await.unwrap().stop().await;
     let (login, database) = (login(&world).await, world.database());
@@ -111,7 +111,7 @@ async fn boundary_that_falls_refuses_the_plugin_and_names_the_attack() {
 }
 
 #[tokio::test]
-async fn hardening_that_falls_on_a_private_server_refuses_the_plugin() {
+async fn lost_hardening_on_a_private_server_rejects_the_plugin() {
     let world = World::new().await;
     build(&world).await.unwrap().stop().await;
     let (login, database) = (login(&world).await, world.database());
@@ -146,7 +146,7 @@ async fn hardening_that_falls_on_a_private_server_refuses_the_plugin() {
 }
 
 #[tokio::test]
-async fn server_that_is_not_hardened_loads_plugins_and_lists_what_is_missing() {
+async fn unhardened_server_loads_plugins_and_lists_what_is_missing() {
     let world = World::bare().await;
     let host = build(&world).await.unwrap();
     let before = missing(&host);
@@ -193,7 +193,7 @@ async fn server_that_is_not_hardened_loads_plugins_and_lists_what_is_missing() {
 }
 
 #[tokio::test]
-async fn printed_script_takes_rights_once_and_changes_nothing_the_second_time() {
+async fn printed_script_revokes_rights_and_changes_nothing_when_repeated() {
     let world = World::bare().await;
     let printed = finish(palisade(&["db", "harden", "--print-sql"])).await;
     assert_eq!(printed.code(), 0, "{printed:?}");
@@ -211,7 +211,7 @@ async fn printed_script_takes_rights_once_and_changes_nothing_the_second_time() 
 }
 
 #[tokio::test]
-async fn login_that_is_no_superuser_cannot_harden_and_is_told_who_can() {
+async fn non_superuser_cannot_harden_and_is_told_who_can() {
     let world = World::bare().await;
     let (login, url) = world.login("LOGIN CREATEROLE").await;
     let before = rights(&world.sql).await;
@@ -227,7 +227,7 @@ async fn login_that_is_no_superuser_cannot_harden_and_is_told_who_can() {
 }
 
 #[tokio::test]
-async fn host_and_applications_that_are_trusted_keep_what_public_lost() {
+async fn host_and_trusted_applications_keep_what_public_lost() {
     let world = World::bare().await;
     let (host_login, host_url) = world.login("LOGIN CREATEROLE").await;
     let (app_login, app_url) = world.login("LOGIN").await;

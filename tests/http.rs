@@ -106,7 +106,7 @@ fn body(response: &Value) -> String {
 }
 
 #[tokio::test]
-async fn request_that_is_not_granted_opens_no_connection() {
+async fn ungranted_request_opens_no_connection() {
     let (world, server) = (World::new().await, Server::start().await);
     let host = server.host(&world, "").await;
     for (method, url) in [
@@ -133,7 +133,7 @@ async fn request_that_is_not_granted_opens_no_connection() {
 }
 
 #[tokio::test]
-async fn private_address_is_denied_although_the_grant_names_it() {
+async fn private_address_is_denied_even_if_the_grant_names_it() {
     let (world, server) = (World::new().await, Server::start().await);
     let probe =
         altered("probe", |manifest| manifest.replace("https://api.example.com/v1/", &server.url("/v1/")));
@@ -158,7 +158,7 @@ async fn granted_request_reaches_the_server_with_method_headers_and_body() {
 }
 
 #[tokio::test]
-async fn secret_is_added_by_the_host_and_only_by_name() {
+async fn secret_is_added_only_by_the_host_and_by_name() {
     let (world, server) = (World::new().await, Server::start().await);
     let host = server.host(&world, "").await;
     let mut get = request("get", &server.url("/v1/echo"));
@@ -170,7 +170,7 @@ async fn secret_is_added_by_the_host_and_only_by_name() {
 }
 
 #[tokio::test]
-async fn redirect_is_checked_like_a_first_request() {
+async fn redirect_is_checked_like_the_first_request() {
     let (world, server) = (World::new().await, Server::start().await);
     let host = server.host(&world, "").await;
     let inside = fetch(&host, request("get", &server.url("/v1/inside"))).await.unwrap();
@@ -186,7 +186,7 @@ async fn redirect_is_checked_like_a_first_request() {
 }
 
 #[tokio::test]
-async fn body_over_the_budget_is_a_limit_and_at_the_budget_read() {
+async fn body_at_the_budget_is_read_and_over_it_rejected() {
     let (world, server) = (World::new().await, Server::start().await);
     let over = server.host(&world, "http-bytes = \"999999 B\"").await;
     let error = returned(fetch(&over, request("get", &server.url("/v1/large"))).await);
@@ -202,7 +202,7 @@ async fn body_over_the_budget_is_a_limit_and_at_the_budget_read() {
 }
 
 #[tokio::test]
-async fn requests_over_the_limit_are_refused() {
+async fn requests_over_the_limit_are_rejected() {
     let (world, server) = (World::new().await, Server::start().await);
     let host = server.host(&world, "http-requests = 1").await;
     assert!(fetch(&host, request("get", &server.url("/v1/echo"))).await.is_ok());
@@ -211,7 +211,7 @@ async fn requests_over_the_limit_are_refused() {
 }
 
 #[tokio::test]
-async fn slow_server_is_a_timeout() {
+async fn slow_server_times_out() {
     let (world, server) = (World::new().await, Server::start().await);
     let host = server.host(&world, "").await;
     let mut slow = request("get", &server.url("/v1/slow"));
@@ -220,7 +220,7 @@ async fn slow_server_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn server_that_is_not_there_is_a_failed_connection() {
+async fn unreachable_server_is_connection_failed() {
     let (world, server) = (World::new().await, Server::start().await);
     let host = server.host(&world, "").await;
     let url = server.url("/v1/echo");
@@ -230,7 +230,7 @@ async fn server_that_is_not_there_is_a_failed_connection() {
 }
 
 #[tokio::test]
-async fn plugin_that_takes_every_permit_is_overloaded_and_its_neighbour_served() {
+async fn plugin_that_holds_every_permit_is_overloaded_but_not_its_neighbour() {
     let (world, server) = (World::new().await, Server::start().await);
     let host = server.host(&world, "").await;
     host.load(guest("greeter"), &Policy::harmless()).await.unwrap();

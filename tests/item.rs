@@ -31,7 +31,7 @@ async fn insert(host: &Host, caller: &Caller, title: &str, status: &str) -> Valu
 }
 
 #[tokio::test]
-async fn item_that_a_mutation_inserts_is_in_the_database_as_revision_1() {
+async fn mutation_inserts_an_item_as_revision_1() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
@@ -56,7 +56,7 @@ async fn item_that_a_mutation_inserts_is_in_the_database_as_revision_1() {
 }
 
 #[tokio::test]
-async fn patch_keeps_the_old_revision_and_refuses_a_change_made_for_another() {
+async fn patch_keeps_the_old_revision_and_rejects_a_stale_change() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
@@ -86,7 +86,7 @@ async fn patch_keeps_the_old_revision_and_refuses_a_change_made_for_another() {
 }
 
 #[tokio::test]
-async fn draft_is_seen_by_its_author_and_editors_only() {
+async fn draft_is_visible_only_to_its_author_and_editors() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let editor = editor(&world, &host).await;
@@ -115,7 +115,7 @@ async fn draft_is_seen_by_its_author_and_editors_only() {
 }
 
 #[tokio::test]
-async fn change_without_the_permission_is_denied() {
+async fn change_without_permission_is_denied() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let editor = editor(&world, &host).await;
@@ -137,7 +137,7 @@ async fn change_without_the_permission_is_denied() {
 }
 
 #[tokio::test]
-async fn item_of_a_type_that_is_not_granted_is_as_if_absent() {
+async fn item_of_an_ungranted_type_appears_absent() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let page = "INSERT INTO palisade.items VALUES ('0190a5f0-0000-7000-8000-000000000001', 'page', 'P', 'published', '{}', 1, NULL, now(), now())";
@@ -166,7 +166,7 @@ async fn item_of_a_type_that_is_not_granted_is_as_if_absent() {
 }
 
 #[tokio::test]
-async fn item_login_cannot_touch_types_that_are_not_granted() {
+async fn item_login_cannot_touch_ungranted_types() {
     let world = World::new().await;
     let _host = world.host(&["probe"]).await;
     let page = "INSERT INTO palisade.items VALUES ('0190a5f0-0000-7000-8000-000000000001', 'page', 'P', 'published', '{}', 1, NULL, now(), now())";
@@ -207,7 +207,7 @@ async fn pages_return_every_item_once_in_order() {
 }
 
 #[tokio::test]
-async fn find_by_fields_returns_items_that_contain_them() {
+async fn find_by_fields_returns_the_items_that_contain_them() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
@@ -223,7 +223,7 @@ async fn find_by_fields_returns_items_that_contain_them() {
 }
 
 #[tokio::test]
-async fn argument_of_another_form_is_refused() {
+async fn malformed_item_argument_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
@@ -242,7 +242,7 @@ async fn argument_of_another_form_is_refused() {
 }
 
 #[tokio::test]
-async fn plugin_granted_read_alone_cannot_load_what_writes() {
+async fn plugin_granted_only_read_cannot_load_if_it_writes() {
     let world = World::new().await;
     let reader =
         altered("probe", |manifest| manifest.replace("note = [\"read\", \"write\"]", "note = [\"read\"]"));
@@ -253,7 +253,7 @@ async fn plugin_granted_read_alone_cannot_load_what_writes() {
 /// What a plugin's login may write of itself is what the host would write: no history of items that are not there, of other
 /// types, or of other revisions.
 #[tokio::test]
-async fn history_that_a_plugins_login_makes_up_is_refused() {
+async fn history_forged_by_a_plugins_login_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let caller = editor(&world, &host).await;
@@ -287,7 +287,7 @@ async fn history_that_a_plugins_login_makes_up_is_refused() {
 
 /// Each holds a connection while it asks for its caller's permissions: those who hold them all must not wait for one.
 #[tokio::test]
-async fn writes_that_hold_all_connections_still_learn_their_callers_permissions() {
+async fn writes_that_hold_all_connections_can_still_read_permissions() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let author = editor(&world, &host).await;

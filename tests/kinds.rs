@@ -25,7 +25,7 @@ const TABLE: [(&str, [bool; 3]); 13] = [
 ];
 
 #[tokio::test]
-async fn interface_that_a_kind_does_not_have_is_a_sentence_and_one_that_it_has_answers() {
+async fn interface_answers_only_in_the_kinds_that_have_it() {
     let world = World::new().await;
     let host = world.host(&["kinds"]).await;
     for (interface, has) in TABLE {
@@ -54,7 +54,7 @@ async fn interface_that_a_kind_does_not_have_is_a_sentence_and_one_that_it_has_a
 }
 
 #[tokio::test]
-async fn clock_stands_still_below_actions_and_randomness_differs_between_invocations() {
+async fn clock_moves_only_in_actions_and_randomness_differs_per_invocation() {
     let world = World::new().await;
     let host = world.host(&["kinds"]).await;
     let attempt = async |export: &str, name: &str| {

@@ -47,7 +47,7 @@ async fn watched(world: &World) -> (Host, Arc<Priorities>) {
 }
 
 #[tokio::test]
-async fn guest_that_computes_for_long_goes_on_at_the_lowest_priority_and_one_that_waits_does_not() {
+async fn only_a_guest_that_computes_long_moves_to_the_lowest_priority() {
     let world = World::new().await;
     let (host, priorities) = watched(&world).await;
     let own = rustix::process::getpriority_process(None).unwrap();
@@ -61,7 +61,7 @@ async fn guest_that_computes_for_long_goes_on_at_the_lowest_priority_and_one_tha
 }
 
 #[tokio::test]
-async fn function_that_computed_for_long_begins_in_the_slow_lane_until_it_has_been_short_for_a_while() {
+async fn long_running_function_starts_in_the_slow_lane_until_it_is_short() {
     let world = World::new().await;
     let (host, priorities) = watched(&world).await;
     let own = rustix::process::getpriority_process(None).unwrap();
@@ -78,7 +78,7 @@ async fn function_that_computed_for_long_begins_in_the_slow_lane_until_it_has_be
 }
 
 #[tokio::test]
-async fn transaction_of_a_guest_that_changes_lanes_goes_on_and_is_committed() {
+async fn transaction_survives_a_change_of_lanes_and_commits() {
     let world = World::new().await;
     let (host, priorities) = watched(&world).await;
     let select = step("open-text", "SELECT n FROM numbers ORDER BY n");
@@ -89,7 +89,7 @@ async fn transaction_of_a_guest_that_changes_lanes_goes_on_and_is_committed() {
 }
 
 #[tokio::test]
-async fn what_a_guest_logs_in_the_slow_lane_goes_where_its_callers_log_goes() {
+async fn log_records_from_the_slow_lane_go_to_the_callers_log() {
     let world = World::new().await;
     let builder = crate::harness::builder(world.url()).plugin(guest("cursors"), Policy::as_asked());
     let host = builder.build().await.unwrap();
@@ -101,7 +101,7 @@ async fn what_a_guest_logs_in_the_slow_lane_goes_where_its_callers_log_goes() {
 }
 
 #[tokio::test]
-async fn call_that_is_dropped_in_the_slow_lane_gives_its_place_back() {
+async fn call_dropped_in_the_slow_lane_frees_its_place() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     // More than the plugin may run at once.

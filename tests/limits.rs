@@ -18,7 +18,7 @@ async fn flood(host: &Host, count: u64) {
 }
 
 #[tokio::test]
-async fn limit_is_warned_of_once_for_an_invocation_from_its_threshold_on_and_not_below() {
+async fn limit_warning_is_logged_once_per_invocation_from_its_threshold() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("log-records = 10")).await;
     for (count, used) in [(7, None), (8, Some(8)), (10, Some(10)), (30, Some(10)), (0, None)] {
@@ -37,7 +37,7 @@ async fn limit_is_warned_of_once_for_an_invocation_from_its_threshold_on_and_not
 }
 
 #[tokio::test]
-async fn limit_that_a_tap_comes_near_to_is_warned_of_by_the_taps_name() {
+async fn limit_warning_of_a_tap_names_the_tap() {
     let world = World::new().await;
     let host = world.host_with("steps", limited("log-records = 1")).await;
     let (lines, _capturing) = Lines::capture();
@@ -48,7 +48,7 @@ async fn limit_that_a_tap_comes_near_to_is_warned_of_by_the_taps_name() {
 }
 
 #[tokio::test]
-async fn limit_that_a_call_comes_near_to_is_named_in_the_account_that_was_asked_for() {
+async fn limit_warning_is_listed_in_the_requested_usage() {
     let world = World::new().await;
     let served = Served::new(world.host_with("probe", limited("log-records = 10")).await).await;
     for (count, warnings) in [(7, Value::Null), (8, json!(["log-records"]))] {
@@ -60,7 +60,7 @@ async fn limit_that_a_call_comes_near_to_is_named_in_the_account_that_was_asked_
 }
 
 #[tokio::test]
-async fn limit_in_effect_is_the_smallest_of_the_hosts_the_policys_and_the_manifests() {
+async fn effective_limit_is_the_smallest_of_host_policy_and_manifest() {
     let world = World::new().await;
     for (host, policy, manifest, max) in
         [(5, 7, 9, 5), (9, 5, 7, 5), (7, 9, 5, 5), (6, 6, 6, 6), (9, 8, 0, 0)]
@@ -76,7 +76,7 @@ async fn limit_in_effect_is_the_smallest_of_the_hosts_the_policys_and_the_manife
 }
 
 #[tokio::test]
-async fn policy_raises_a_limit_beyond_the_usual_and_not_beyond_what_a_host_can_give() {
+async fn policy_raises_a_limit_above_its_default_unless_it_is_fixed() {
     let world = World::new().await;
     let raised = Limits::unlimited().with(Limit::RandomBytes, 2 * MIB).with(Limit::Memory, 4_096 * MIB);
     let policy = Policy::as_asked().limits(raised);
@@ -99,7 +99,7 @@ async fn burnt(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
 }
 
 #[tokio::test]
-async fn fuel_over_the_limit_ends_the_call_at_the_limit_does_not_and_the_same_run_takes_the_same() {
+async fn fuel_over_the_limit_ends_the_call_and_fuel_use_is_repeatable() {
     let world = World::new().await;
     let plenty = 1_000_000_000;
     let used = burnt(&world, plenty, 10_000).await.unwrap();
@@ -118,7 +118,7 @@ async fn fuel_over_the_limit_ends_the_call_at_the_limit_does_not_and_the_same_ru
 }
 
 #[tokio::test]
-async fn fuel_that_nobody_asks_for_is_not_counted_and_a_policy_that_asks_for_it_is_heard() {
+async fn fuel_is_counted_only_if_a_policy_sets_it() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let spin = async |host: &Host| host.call("probe", "abuses/spin").await;

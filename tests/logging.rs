@@ -85,7 +85,7 @@ async fn record_with_control_characters_is_one_escaped_line() {
 }
 
 #[tokio::test]
-async fn record_is_stamped_with_plugin_and_request_that_no_field_replaces() {
+async fn record_has_plugin_and_request_that_no_field_overrides() {
     let world = World::new().await;
     let host = world.twins("probe").await;
     let forged = json!([{ "name": "plugin", "value": "other" }, { "name": "request", "value": "forged" }]);
@@ -120,7 +120,7 @@ async fn record_in_the_hosts_own_log_cannot_be_forged() {
 }
 
 #[tokio::test]
-async fn field_name_of_another_form_is_replaced_character_by_character() {
+async fn malformed_field_name_is_sanitized_character_by_character() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let (long, longest) = ("n".repeat(LOG_FIELD_NAME_BYTES_MAX + 1), "n".repeat(LOG_FIELD_NAME_BYTES_MAX));
@@ -143,7 +143,7 @@ async fn field_name_of_another_form_is_replaced_character_by_character() {
 }
 
 #[tokio::test]
-async fn record_over_4_kib_or_32_fields_is_cut_and_says_so() {
+async fn record_over_4_kib_or_32_fields_is_cut_and_marked() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let text = "x".repeat(LOG_RECORD_BYTES_MAX);
@@ -205,7 +205,7 @@ async fn log_text_over_the_manifest_limit_is_dropped() {
 }
 
 #[tokio::test]
-async fn levels_arrive_as_they_were_sent() {
+async fn levels_are_logged_as_sent() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let levels = [
@@ -223,7 +223,7 @@ async fn levels_arrive_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn record_of_a_mutation_that_fails_stays() {
+async fn failed_mutation_keeps_its_log_records() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     let failed =

@@ -18,7 +18,7 @@ async fn session(world: &World) -> Client {
 }
 
 #[tokio::test]
-async fn statement_that_needs_gigabytes_ends_and_the_server_and_its_neighbours_live() {
+async fn statement_that_needs_gigabytes_ends_and_the_server_survives() {
     let world = World::new().await;
     let host = build(&world).await.unwrap();
     let (bomber, neighbour) = (session(&world).await, session(&world).await);
@@ -54,7 +54,7 @@ async fn statement_that_needs_gigabytes_ends_and_the_server_and_its_neighbours_l
 }
 
 #[tokio::test]
-async fn statement_that_fills_the_disk_ends_at_the_logins_limit() {
+async fn statement_that_fills_the_disk_ends_at_the_login_limit() {
     let world = World::new().await;
     let host = build(&world).await.unwrap();
     let session = session(&world).await;

@@ -22,7 +22,7 @@ fn ended(host: &Host, plugin: &str, outcome: &str) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn text_of_callers_and_guests_is_nowhere_in_the_metrics_and_adds_no_line() {
+async fn text_of_callers_and_guests_never_appears_in_the_metrics() {
     let world = World::new().await;
     let host = world.host(&["probe", "greeter"]).await;
     trapped(panics(&host).await);
@@ -43,7 +43,7 @@ async fn text_of_callers_and_guests_is_nowhere_in_the_metrics_and_adds_no_line()
 }
 
 #[tokio::test]
-async fn invocations_are_counted_by_what_became_of_them() {
+async fn invocations_are_counted_by_outcome() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("guest-time = \"50 ms\"")).await;
     host.load(crate::harness::guest("greeter"), &palisade::Policy::harmless()).await.unwrap();
@@ -80,7 +80,7 @@ async fn invocations_are_counted_by_what_became_of_them() {
 }
 
 #[tokio::test]
-async fn call_that_nobody_waits_for_is_counted_as_cancelled() {
+async fn abandoned_call_is_counted_as_cancelled() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let spin = tokio::spawn({
@@ -98,7 +98,7 @@ async fn call_that_nobody_waits_for_is_counted_as_cancelled() {
 }
 
 #[tokio::test]
-async fn totals_add_up_what_invocations_used_of_each_limit() {
+async fn totals_sum_the_usage_of_each_limit() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let used = |limit: &str| {
@@ -114,7 +114,7 @@ async fn totals_add_up_what_invocations_used_of_each_limit() {
 }
 
 #[tokio::test]
-async fn state_of_a_plugin_and_what_it_turns_away_are_told() {
+async fn plugin_state_and_turned_away_calls_are_reported() {
     let world = World::new().await;
     let host = world.host(&["probe", "greeter"]).await;
     let state = |plugin: &str, state: &str| {
@@ -131,7 +131,7 @@ async fn state_of_a_plugin_and_what_it_turns_away_are_told() {
 }
 
 #[tokio::test]
-async fn seats_of_the_database_are_counted_while_they_are_taken() {
+async fn database_connections_in_use_are_counted() {
     let world = World::new().await;
     let host = world.builder().plugin_connections(3);
     let host =
@@ -143,7 +143,7 @@ async fn seats_of_the_database_are_counted_while_they_are_taken() {
 }
 
 #[tokio::test]
-async fn server_answers_with_the_same_text_to_whoever_asks() {
+async fn server_returns_the_metrics_to_any_caller() {
     let world = World::new().await;
     let served = Served::new(world.host(&["greeter"]).await).await;
     served.post("/call/greeter/greeting/greet", &json!({ "name": "Ada" })).await;

@@ -38,7 +38,7 @@ fn count(entries: &[Value], event: &str, plugin: Option<&str>, words: &str) -> u
 }
 
 #[tokio::test]
-async fn routes_of_operators_deny_everybody_whom_no_role_permits() {
+async fn operator_routes_deny_callers_without_the_permission() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let editor = token(&world, &host, "editor").await;
@@ -61,7 +61,7 @@ async fn routes_of_operators_deny_everybody_whom_no_role_permits() {
 }
 
 #[tokio::test]
-async fn operator_lists_disables_and_enables_over_http_and_readyz_tells_all_but_the_reason() {
+async fn operator_manages_plugins_over_http_and_readyz_hides_the_reason() {
     let world = World::new().await;
     let host = world.host(&["probe", "greeter"]).await;
     let token = token(&world, &host, "operator").await;
@@ -105,7 +105,7 @@ async fn operator_lists_disables_and_enables_over_http_and_readyz_tells_all_but_
 }
 
 #[tokio::test]
-async fn commands_disable_and_enable_through_a_server_and_through_its_database() {
+async fn commands_disable_and_enable_through_server_and_database() {
     let world = World::new().await;
     let host = world.host(&["greeter"]).await;
     let token = token(&world, &host, "operator").await;
@@ -146,7 +146,7 @@ async fn commands_disable_and_enable_through_a_server_and_through_its_database()
 }
 
 #[tokio::test]
-async fn audit_log_has_what_happened_and_a_guest_that_repeats_itself_does_not_fill_it() {
+async fn audit_log_records_events_and_a_repetitive_guest_cannot_fill_it() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs/audit.jsonl");
@@ -198,7 +198,7 @@ async fn audit_log_has_what_happened_and_a_guest_that_repeats_itself_does_not_fi
 }
 
 #[tokio::test]
-async fn audit_log_has_the_canary_that_fell_and_the_probes_of_a_quarantine() {
+async fn audit_log_records_failed_canaries_and_quarantine_probes() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
@@ -219,7 +219,7 @@ async fn audit_log_has_the_canary_that_fell_and_the_probes_of_a_quarantine() {
 }
 
 #[tokio::test]
-async fn verify_prints_the_number_of_entries_or_the_line_and_what_is_wrong() {
+async fn verify_prints_the_number_of_entries_or_the_faulty_line() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");

@@ -21,7 +21,7 @@ async fn several(host: &Host, lengths: &[u64]) -> Result<Value, CallError> {
 const BOTH: [&str; 2] = ["reads/random", "effects/random"];
 
 #[tokio::test]
-async fn bytes_over_64_kib_in_one_call_are_limit_exceeded() {
+async fn bytes_over_64_kib_in_one_call_return_limit_exceeded() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for function in BOTH {
@@ -36,7 +36,7 @@ async fn bytes_over_64_kib_in_one_call_are_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn bytes_over_the_invocations_budget_are_limit_exceeded() {
+async fn bytes_over_the_invocation_budget_return_limit_exceeded() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     let max = Limit::RandomBytes.default_max();
@@ -48,7 +48,7 @@ async fn bytes_over_the_invocations_budget_are_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn bytes_over_the_manifest_limit_are_limit_exceeded() {
+async fn bytes_over_the_manifest_limit_return_limit_exceeded() {
     let world = World::new().await;
     let host = world.host_with("steps", limited("random-bytes = \"100 B\"")).await;
     assert_eq!(exceeded(several(&host, &[60, 41]).await), ("random-bytes".into(), 101, 100));
@@ -56,7 +56,7 @@ async fn bytes_over_the_manifest_limit_are_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn bytes_do_not_repeat_within_an_invocation_nor_between_two() {
+async fn bytes_never_repeat_within_or_between_invocations() {
     let world = World::new().await;
     let host = world.host(&["probe", "steps"]).await;
     let mut seen = HashSet::new();

@@ -39,7 +39,7 @@ async fn item(host: &Host, id: &str) {
 }
 
 #[tokio::test]
-async fn key_of_another_form_is_invalid_argument() {
+async fn malformed_key_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe", "steps"]).await;
     let (long, longest) = ("k".repeat(CONTEXT_KEY_BYTES_MAX + 1), "k".repeat(CONTEXT_KEY_BYTES_MAX));
@@ -53,7 +53,7 @@ async fn key_of_another_form_is_invalid_argument() {
 }
 
 #[tokio::test]
-async fn value_that_is_empty_is_a_value_and_an_unset_key_is_none() {
+async fn empty_value_is_a_value_and_an_unset_key_is_none() {
     let world = World::new().await;
     let host = world.host(&["probe", "steps"]).await;
     assert_eq!(call(&host, "probe", "reads/context-get", json!({ "key": "k" })).await.unwrap(), Value::Null);
@@ -61,7 +61,7 @@ async fn value_that_is_empty_is_a_value_and_an_unset_key_is_none() {
 }
 
 #[tokio::test]
-async fn context_over_64_kib_or_64_entries_is_limit_exceeded() {
+async fn context_over_64_kib_or_64_entries_returns_limit_exceeded() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     // Keys are of one byte, and count.
@@ -80,7 +80,7 @@ async fn context_over_64_kib_or_64_entries_is_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn context_over_the_manifest_limit_is_limit_exceeded() {
+async fn context_over_the_manifest_limit_returns_limit_exceeded() {
     let world = World::new().await;
     let host = world.host_with("steps", limited("context-entries = 2\ncontext-bytes = \"10 B\"")).await;
     assert_eq!(exceeded(fill(&host, 3, 0).await), ("context-entries".into(), 3, 2));
@@ -98,7 +98,7 @@ async fn remaining_counts_what_the_context_holds() {
 }
 
 #[tokio::test]
-async fn remaining_lists_limits_of_time_in_actions_only() {
+async fn remaining_lists_time_limits_only_in_actions() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("db-rows = 5\naction-time = \"4 min\"")).await;
     let times = ["action-time", "guest-time", "wall-time"];
@@ -123,7 +123,7 @@ async fn remaining_lists_limits_of_time_in_actions_only() {
 }
 
 #[tokio::test]
-async fn request_names_itself_the_plugin_and_its_version() {
+async fn request_reports_its_id_the_plugin_and_the_version() {
     let world = World::new().await;
     let host = world.twins("probe").await;
     let longest = "!".repeat(REQUEST_ID_BYTES_MAX);
@@ -145,7 +145,7 @@ async fn request_names_itself_the_plugin_and_its_version() {
 }
 
 #[tokio::test]
-async fn value_is_shared_by_the_invocations_of_one_request_and_gone_with_it() {
+async fn value_is_shared_within_one_request_and_gone_after_it() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     for id in ["first", "second"] {
@@ -161,7 +161,7 @@ async fn value_is_shared_by_the_invocations_of_one_request_and_gone_with_it() {
 }
 
 #[tokio::test]
-async fn key_of_another_plugin_in_the_same_request_is_never_met() {
+async fn context_of_another_plugin_in_the_same_request_is_not_visible() {
     let world = World::new().await;
     let host = world.twins("steps").await;
     item(&host, "shared").await;

@@ -70,7 +70,7 @@ async fn access_tap_that_denies_traps_or_spins_hides_the_item() {
 }
 
 #[tokio::test]
-async fn access_tap_that_grants_stands_for_the_permission_and_one_that_denies_wins() {
+async fn access_tap_grant_replaces_the_permission_and_a_denial_wins() {
     let world = World::new().await;
     let host = world.host(&["taps"]).await;
     let neutral = create(&host, &Caller::Anonymous, json!({})).await;
@@ -103,7 +103,7 @@ async fn access_tap_that_grants_stands_for_the_permission_and_one_that_denies_wi
 }
 
 #[tokio::test]
-async fn presave_taps_fold_the_draft_in_the_order_of_weight_then_name() {
+async fn presave_taps_change_the_draft_in_order_of_weight_then_name() {
     let world = World::new().await;
     let (late, early, middle) = (taps("a-late", 20), taps("z-early", -5), taps("m-middle", 20));
     let mut builder = world.builder();
@@ -120,7 +120,7 @@ async fn presave_taps_fold_the_draft_in_the_order_of_weight_then_name() {
 }
 
 #[tokio::test]
-async fn view_taps_fold_the_fields_and_leave_the_stored_item_alone() {
+async fn view_taps_change_the_fields_and_not_the_stored_item() {
     let world = World::new().await;
     let (first, second) = (taps("first", 1), taps("second", 2));
     let builder =
@@ -149,7 +149,7 @@ async fn view_taps_fold_the_fields_and_leave_the_stored_item_alone() {
 }
 
 #[tokio::test]
-async fn presave_or_changed_tap_that_refuses_or_fails_rolls_everything_back() {
+async fn presave_or_changed_tap_that_rejects_or_fails_rolls_back() {
     let world = World::new().await;
     let host = world.host(&["taps", "audit-trail"]).await;
     let before = world.state().await;
@@ -174,7 +174,7 @@ async fn presave_or_changed_tap_that_refuses_or_fails_rolls_everything_back() {
 }
 
 #[tokio::test]
-async fn audit_trail_row_and_item_are_there_together_or_not_at_all() {
+async fn audit_trail_row_and_item_are_stored_together_or_not_at_all() {
     let world = World::new().await;
     let host = world.host(&["audit-trail", "taps"]).await;
     let item = create(&host, &Caller::Host, json!({})).await.unwrap();
@@ -202,7 +202,7 @@ async fn audit_trail_row_and_item_are_there_together_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn tap_in_a_shared_transaction_has_its_own_plugins_rights_only() {
+async fn tap_in_a_shared_transaction_has_only_its_plugins_rights() {
     let world = World::new().await;
     let host = world.host(&["audit-trail", "taps"]).await;
     // Take audit-trail's right to its own table away behind the host's back: the host's login could still write there.
@@ -224,7 +224,7 @@ async fn tap_in_a_shared_transaction_has_its_own_plugins_rights_only() {
 }
 
 #[tokio::test]
-async fn two_writes_of_one_item_at_once_both_count_or_say_so() {
+async fn concurrent_writes_of_one_item_succeed_or_report_a_conflict() {
     let world = World::new().await;
     let host = world.host(&["audit-trail"]).await;
     let item = create(&host, &Caller::Host, json!({ "n": 0 })).await.unwrap();
@@ -256,7 +256,7 @@ async fn two_writes_of_one_item_at_once_both_count_or_say_so() {
 }
 
 #[tokio::test]
-async fn cron_tap_runs_at_its_interval_as_nobody() {
+async fn cron_tap_runs_at_its_interval() {
     let world = World::new().await;
     let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
     let _host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
@@ -272,7 +272,7 @@ async fn cron_tap_runs_at_its_interval_as_nobody() {
 
 /// The run waits for a table that somebody else has locked, over two of its intervals.
 #[tokio::test]
-async fn cron_tap_that_takes_longer_than_its_interval_is_not_joined_by_another() {
+async fn cron_tap_longer_than_its_interval_never_overlaps_itself() {
     let world = World::new().await;
     let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
     let host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
@@ -302,7 +302,7 @@ async fn cron_tap_that_takes_longer_than_its_interval_is_not_joined_by_another()
 }
 
 #[tokio::test]
-async fn author_may_change_an_item_and_a_stranger_may_not() {
+async fn author_may_change_an_item_and_another_user_may_not() {
     let world = World::new().await;
     let host = world.host(&["taps"]).await;
     host.users().permit("writer", &[Permission::parse("item:create:note").unwrap()]).await.unwrap();
@@ -320,7 +320,7 @@ async fn author_may_change_an_item_and_a_stranger_may_not() {
 }
 
 #[tokio::test]
-async fn tap_that_the_policy_does_not_name_refuses_the_plugin() {
+async fn tap_that_the_policy_does_not_name_rejects_the_plugin() {
     let world = World::new().await;
     let all = "db = { tables = { seen = [\"select\", \"insert\"] } }\nvariables = [\"write\"]\n";
     let some = "taps = [\"item-access\", \"item-view\", \"item-presave\", \"item-changed\"]\n";

@@ -25,7 +25,7 @@ fn component(folder: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-fn audit_trail_is_built_by_cargo_component_where_that_is_installed() {
+fn audit_trail_builds_with_cargo_component_if_installed() {
     let installed =
         cargo().args(["component", "--version"]).output().is_ok_and(|output| output.status.success());
     if !installed {

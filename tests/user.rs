@@ -22,7 +22,7 @@ async fn permit(host: &Host, role: &str, permissions: &[&str]) {
 }
 
 #[tokio::test]
-async fn current_of_an_anonymous_caller_or_the_host_is_none() {
+async fn current_is_none_for_an_anonymous_caller_and_the_host() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     assert_eq!(current(&host, Caller::Anonymous).await, Value::Null);
@@ -30,7 +30,7 @@ async fn current_of_an_anonymous_caller_or_the_host_is_none() {
 }
 
 #[tokio::test]
-async fn current_of_a_user_is_their_profile_with_sorted_roles_and_nothing_else() {
+async fn current_is_only_the_users_profile_with_sorted_roles() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let user = world.user(&host, "Ada \u{202e}\"L\"", &["writer", "admin", "editor"]).await;
@@ -44,7 +44,7 @@ async fn current_of_a_user_is_their_profile_with_sorted_roles_and_nothing_else()
 }
 
 #[tokio::test]
-async fn permission_of_another_form_is_invalid_argument() {
+async fn malformed_permission_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let (long, longest) = ("a".repeat(PERMISSION_BYTES_MAX + 1), "a".repeat(PERMISSION_BYTES_MAX));
@@ -60,7 +60,7 @@ async fn permission_of_another_form_is_invalid_argument() {
 }
 
 #[tokio::test]
-async fn permission_is_held_through_a_role_and_by_nobody_else() {
+async fn permission_is_held_only_through_a_role() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     permit(&host, "editor", &["item:edit:post", "x"]).await;
@@ -87,7 +87,7 @@ async fn permission_is_held_through_a_role_and_by_nobody_else() {
 }
 
 #[tokio::test]
-async fn user_id_of_another_form_is_invalid_argument() {
+async fn malformed_user_id_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let user = world.user(&host, "Ada", &[]).await;
@@ -108,7 +108,7 @@ async fn user_id_of_another_form_is_invalid_argument() {
 }
 
 #[tokio::test]
-async fn get_of_an_unknown_user_is_none_and_of_another_user_their_profile() {
+async fn get_returns_any_users_profile_and_none_for_an_unknown_id() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let user = world.user(&host, "Ada", &["b", "a"]).await;
@@ -121,7 +121,7 @@ async fn get_of_an_unknown_user_is_none_and_of_another_user_their_profile() {
 }
 
 #[tokio::test]
-async fn calls_over_the_budget_of_statements_are_limit_exceeded() {
+async fn calls_over_the_statement_budget_return_limit_exceeded() {
     let world = World::new().await;
     let id = "00000000-0000-0000-0000-000000000000";
     let calls =
@@ -138,7 +138,7 @@ async fn calls_over_the_budget_of_statements_are_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn name_or_role_that_the_contract_rules_out_is_never_stored() {
+async fn invalid_name_or_role_is_never_stored() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let (long_name, long_role) = ("n".repeat(USER_NAME_BYTES_MAX + 1), "r".repeat(ROLE_BYTES_MAX + 1));

@@ -133,7 +133,7 @@ fn functions() -> Vec<(&'static str, BoxedStrategy<Value>)> {
 }
 
 #[tokio::test]
-async fn value_of_every_type_comes_back_as_it_was_sent() {
+async fn value_of_every_type_round_trips() {
     let world = World::new().await;
     let host = world.host(&["types"]).await;
     let mut runner = TestRunner::new(Config::default());
@@ -146,7 +146,7 @@ async fn value_of_every_type_comes_back_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn value_at_the_edge_of_its_type_comes_back_as_it_was_sent() {
+async fn value_at_the_edge_of_its_type_round_trips() {
     let world = World::new().await;
     let host = world.host(&["types"]).await;
     for (function, value) in [
@@ -176,7 +176,7 @@ async fn value_at_the_edge_of_its_type_comes_back_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn value_in_another_spelling_comes_back_in_the_one_form() {
+async fn value_in_another_spelling_returns_in_canonical_form() {
     let world = World::new().await;
     let host = world.host(&["types"]).await;
     for (function, value, expected) in [
@@ -198,7 +198,7 @@ async fn value_in_another_spelling_comes_back_in_the_one_form() {
 }
 
 #[tokio::test]
-async fn result_of_a_function_is_the_calls_own_ok_or_err() {
+async fn function_result_becomes_the_calls_ok_or_err() {
     let world = World::new().await;
     let host = world.host(&["types"]).await;
     for (function, ok, expected) in [
@@ -220,7 +220,7 @@ async fn result_of_a_function_is_the_calls_own_ok_or_err() {
 }
 
 #[tokio::test]
-async fn argument_that_does_not_fit_is_refused_with_its_path_and_wit_type() {
+async fn mistyped_argument_is_rejected_with_its_path_and_wit_type() {
     let world = World::new().await;
     let host = world.host(&["types"]).await;
     for (function, value, path, expected) in [
@@ -265,7 +265,7 @@ async fn argument_that_does_not_fit_is_refused_with_its_path_and_wit_type() {
 }
 
 #[tokio::test]
-async fn arguments_are_one_object_of_exactly_the_parameters() {
+async fn arguments_must_be_one_object_of_exactly_the_parameters() {
     let world = World::new().await;
     let host = world.host(&["types"]).await;
     for (arguments, path, expected) in [

@@ -36,7 +36,7 @@ fn variable(case: &str, value: impl Into<Value>) -> Value {
 }
 
 #[tokio::test]
-async fn name_that_is_not_declared_is_invalid_argument() {
+async fn undeclared_name_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     // A row that nobody declared, as an older version of the plugin may have left it.
@@ -55,7 +55,7 @@ async fn name_that_is_not_declared_is_invalid_argument() {
 }
 
 #[tokio::test]
-async fn value_of_another_type_is_invalid_argument_and_changes_nothing() {
+async fn value_of_the_wrong_type_is_rejected_and_changes_nothing() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     set(&host, "probe", "count", "integer", 1).await.unwrap();
@@ -78,7 +78,7 @@ async fn value_of_another_type_is_invalid_argument_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn text_over_64_kib_is_limit_exceeded() {
+async fn text_over_64_kib_returns_limit_exceeded() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let most = "é".repeat(usize::try_from(VARIABLE_TEXT_BYTES_MAX).unwrap() / 2);
@@ -90,7 +90,7 @@ async fn text_over_64_kib_is_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn value_that_was_never_set_is_the_manifests_default() {
+async fn unset_variable_has_the_manifest_default() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for (name, expected) in [
@@ -107,7 +107,7 @@ async fn value_that_was_never_set_is_the_manifests_default() {
 }
 
 #[tokio::test]
-async fn value_that_was_set_comes_back_exactly_until_it_is_unset() {
+async fn set_value_is_read_exactly_until_it_is_unset() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for (name, case, value) in [
@@ -141,7 +141,7 @@ async fn value_that_was_set_comes_back_exactly_until_it_is_unset() {
 }
 
 #[tokio::test]
-async fn value_that_an_operator_set_is_met_unless_it_is_of_another_type() {
+async fn value_set_by_an_operator_is_used_unless_its_type_is_wrong() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let text = "INSERT INTO palisade.variables VALUES ('probe', 'count', '40'), ('probe', 'flag', '\"yes\"')";
@@ -151,7 +151,7 @@ async fn value_that_an_operator_set_is_met_unless_it_is_of_another_type() {
 }
 
 #[tokio::test]
-async fn variable_outlives_its_host() {
+async fn variable_survives_a_restart_of_the_host() {
     let world = World::new().await;
     let first = world.host(&["probe"]).await;
     set(&first, "probe", "label", "text", "kept").await.unwrap();
@@ -161,7 +161,7 @@ async fn variable_outlives_its_host() {
 }
 
 #[tokio::test]
-async fn variable_of_another_plugin_is_never_met() {
+async fn variable_of_another_plugin_is_not_visible() {
     let world = World::new().await;
     let host = world.twins("probe").await;
     set(&host, "probe", "label", "text", "mine").await.unwrap();
@@ -173,7 +173,7 @@ async fn variable_of_another_plugin_is_never_met() {
 }
 
 #[tokio::test]
-async fn set_in_a_mutation_that_fails_or_traps_is_undone() {
+async fn set_is_undone_when_its_mutation_fails_or_traps() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     let before = world.state().await;
@@ -200,7 +200,7 @@ async fn set_in_a_query_traps() {
 }
 
 #[tokio::test]
-async fn calls_over_the_budget_of_statements_are_limit_exceeded() {
+async fn calls_over_the_statement_budget_return_limit_exceeded() {
     let world = World::new().await;
     let none = world.host_with("probe", limited("db-statements = 0")).await;
     for refused in [
@@ -216,7 +216,7 @@ async fn calls_over_the_budget_of_statements_are_limit_exceeded() {
 }
 
 #[tokio::test]
-async fn mutation_that_loses_a_race_runs_again_with_the_same_time_and_randomness() {
+async fn retried_mutation_sees_the_same_time_and_randomness() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     world.sql.execute("INSERT INTO palisade.variables VALUES ('steps', 'count', '10')", &[]).await.unwrap();

@@ -5,7 +5,7 @@ use palisade::limits::RANDOM_CALL_BYTES_MAX;
 use serde_json::json;
 
 #[tokio::test]
-async fn std_guest_finds_nothing() {
+async fn std_guest_reaches_nothing_through_wasi() {
     let world = World::new().await;
     let host = world.host(&["wasi"]).await;
     let attempts = [
@@ -28,7 +28,7 @@ async fn std_guest_finds_nothing() {
 }
 
 #[tokio::test]
-async fn std_guest_prints_into_the_log_within_its_budget() {
+async fn std_guest_prints_to_the_log_within_its_budget() {
     let world = World::new().await;
     let host = world.host(&["wasi"]).await;
     call(&host, "wasi", "attempts/print", json!({ "text": "one\ntwo \u{1b}[31m" })).await.unwrap();
@@ -50,7 +50,7 @@ async fn std_guest_sees_virtual_time_in_a_query_and_real_time_in_an_action() {
 }
 
 #[tokio::test]
-async fn std_guests_hash_order_follows_the_invocations_seed() {
+async fn std_guest_hash_order_follows_the_invocation_seed() {
     let world = World::new().await;
     let host = world.host(&["wasi"]).await;
     let mut orders = std::collections::BTreeSet::new();
@@ -61,7 +61,7 @@ async fn std_guests_hash_order_follows_the_invocations_seed() {
 }
 
 #[tokio::test]
-async fn std_guest_that_asks_for_more_random_bytes_than_one_call_may_is_stopped() {
+async fn std_guest_over_the_random_byte_limit_of_one_call_is_stopped() {
     let world = World::new().await;
     let host = world.host(&["wasi"]).await;
     for function in ["attempts/random", "actions/random"] {

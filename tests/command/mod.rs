@@ -16,7 +16,7 @@ fn with_dir<'a>(arguments: &[&'a str], dir: &'a Path) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn serve_that_cannot_is_told_what_to_change() {
+async fn serve_that_cannot_start_says_what_to_change() {
     let examples = examples();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
@@ -50,7 +50,7 @@ async fn serve_that_cannot_is_told_what_to_change() {
 }
 
 #[tokio::test]
-async fn serve_says_when_it_is_ready_answers_and_ends_with_0_at_sigterm() {
+async fn serve_reports_ready_answers_and_exits_with_0_on_sigterm() {
     let world = World::new().await;
     let serving = Serving::start(&world, &[]).await;
     assert!(serving.ready.starts_with("palisade: ready on http://127.0.0.1:"), "{}", serving.ready);
@@ -66,7 +66,7 @@ async fn serve_says_when_it_is_ready_answers_and_ends_with_0_at_sigterm() {
 }
 
 #[tokio::test]
-async fn call_ends_with_a_code_for_what_came_of_it() {
+async fn exit_code_of_call_reflects_the_outcome() {
     let world = World::new().await;
     let greeter = guest("greeter");
     let greeter = greeter.as_path();
@@ -91,7 +91,7 @@ async fn call_ends_with_a_code_for_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn call_with_a_seed_and_an_instant_repeats_and_no_server_takes_them() {
+async fn call_with_seed_and_instant_repeats_and_servers_reject_both() {
     let world = World::new().await;
     let folder = guest("replay");
     let brief = ["call", "replay", "reads/brief"];
@@ -122,7 +122,7 @@ async fn call_with_a_seed_and_an_instant_repeats_and_no_server_takes_them() {
 }
 
 #[tokio::test]
-async fn plugins_prints_json_of_each_plugin() {
+async fn plugins_prints_each_plugin_as_json() {
     let world = World::new().await;
     let examples = examples();
     let ran = run(&world, &with_dir(&["plugins", "--json"], &examples)).await;
@@ -138,7 +138,7 @@ async fn plugins_prints_json_of_each_plugin() {
 }
 
 #[tokio::test]
-async fn import_writes_what_is_new_or_changed_and_nothing_else() {
+async fn import_writes_only_new_and_changed_items() {
     let world = World::new().await;
     let (examples, folder) = (examples(), tempfile::tempdir().unwrap());
     fs::write(folder.path().join("one.md"), "# One\n\nFirst.\n").unwrap();
@@ -199,7 +199,7 @@ async fn user_add_prints_a_token_that_call_and_server_accept() {
 }
 
 #[tokio::test]
-async fn build_of_what_is_no_typed_module_is_refused_with_what_it_is() {
+async fn build_rejects_what_is_not_a_typed_module_and_says_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let module = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -242,7 +242,7 @@ impl Drop for Removed {
 }
 
 #[tokio::test]
-async fn db_harden_without_a_database_hardens_the_folders_own() {
+async fn db_harden_without_a_database_hardens_the_private_one() {
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let DataDir::Persistent(data) = DataDir::of_project(folder.path()).unwrap() else { panic!("a folder") };
     let _data = Removed(data);
@@ -253,7 +253,7 @@ async fn db_harden_without_a_database_hardens_the_folders_own() {
 }
 
 #[tokio::test]
-async fn call_without_a_database_brings_its_own_and_leaves_no_process() {
+async fn call_without_a_database_starts_one_and_leaves_no_process() {
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     copy(&guest("greeter"), folder.path());
     // Root's is not in the home, and is kept for the next start of the same folder; this folder has none.

@@ -37,7 +37,7 @@ async fn is_asked_last(world: &World, start: &str) {
 }
 
 #[tokio::test]
-async fn query_that_is_known_to_send_one_select_sends_nothing_else() {
+async fn query_known_to_send_one_select_sends_nothing_else() {
     let world = World::new().await;
     let host = accustomed(&world).await;
     // Nothing was known of it the first time.
@@ -47,7 +47,7 @@ async fn query_that_is_known_to_send_one_select_sends_nothing_else() {
 }
 
 #[tokio::test]
-async fn select_by_a_key_needs_no_limit_to_go_alone() {
+async fn select_by_key_needs_no_limit_for_autocommit() {
     let world = World::new().await;
     let host = accustomed(&world).await;
     for (number, row) in [("2", "2"), ("9", "end")] {
@@ -57,7 +57,7 @@ async fn select_by_a_key_needs_no_limit_to_go_alone() {
 }
 
 #[tokio::test]
-async fn query_that_sends_a_second_statement_after_all_runs_again_in_a_transaction() {
+async fn query_with_a_second_statement_is_rerun_in_a_transaction() {
     let world = World::new().await;
     let host = accustomed(&world).await;
     let log = |text: &str| step("log", text);
@@ -88,7 +88,7 @@ impl WhenAsked for Pausing {
 }
 
 #[tokio::test]
-async fn query_whose_second_statement_comes_later_sees_one_state_of_its_rows() {
+async fn query_with_a_late_second_statement_sees_one_snapshot() {
     let world = World::new().await;
     let pausing = Arc::new(Pausing::default());
     let builder = world
@@ -110,7 +110,7 @@ async fn query_whose_second_statement_comes_later_sees_one_state_of_its_rows() {
 }
 
 #[tokio::test]
-async fn select_that_fails_on_its_own_leaves_the_connection_to_the_next_caller() {
+async fn failed_autocommit_select_leaves_the_connection_usable() {
     let world = World::new().await;
     let host = accustomed(&world).await;
     world.sql.batch_execute("ALTER TABLE plugin_cursors.numbers RENAME COLUMN n TO m").await.unwrap();
@@ -125,7 +125,7 @@ async fn select_that_fails_on_its_own_leaves_the_connection_to_the_next_caller()
 
 /// What a statement that goes alone could do, were it not the select that it is.
 #[tokio::test]
-async fn login_outside_of_a_transaction_cannot_write() {
+async fn login_outside_a_transaction_cannot_write() {
     let world = World::new().await;
     let _host = accustomed(&world).await;
     let settings = "SELECT count(*) FROM palisade.plugins JOIN pg_roles ON rolname = role \

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test]
-async fn mutation_whose_commit_is_lost_is_in_doubt_and_does_not_run_again() {
+async fn mutation_with_a_lost_commit_is_in_doubt_and_not_retried() {
     let world = World::new().await;
     let host = world.host(&["cursors"]).await;
     // A constraint that is checked at the end, and takes its time.
@@ -45,7 +45,7 @@ async fn mutation_whose_commit_is_lost_is_in_doubt_and_does_not_run_again() {
 }
 
 #[tokio::test]
-async fn constraint_that_is_checked_at_the_commit_reaches_the_caller() {
+async fn constraint_checked_at_commit_is_reported_to_the_caller() {
     let world = World::new().await;
     let host = world.host(&["cursors"]).await;
     fill(&world, 1).await;
@@ -60,7 +60,7 @@ async fn constraint_that_is_checked_at_the_commit_reaches_the_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn call_that_finds_no_connection_in_time_is_overload_and_one_that_does_is_served() {
+async fn call_is_overloaded_only_if_no_connection_is_free_in_time() {
     let world = World::new().await;
     let builder = world.builder().plugin_connections(1);
     let guest = crate::harness::guest("cursors");

@@ -49,7 +49,7 @@ fn names(rows: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn insert_by_a_mutation_is_in_the_plugins_own_schema() {
+async fn mutation_inserts_into_the_plugins_own_schema() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let insertion = json!({ "table": "notes", "columns": ["title", "rank"], "rows": [[text("a"), integer(1)]], "returning": ["id", "title"] });
@@ -62,7 +62,7 @@ async fn insert_by_a_mutation_is_in_the_plugins_own_schema() {
 }
 
 #[tokio::test]
-async fn select_by_conditions_returns_the_rows_that_meet_them() {
+async fn select_returns_the_rows_that_match_the_conditions() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["alpha", "beta", "gamma", "delta"]).await;
@@ -96,7 +96,7 @@ async fn select_by_conditions_returns_the_rows_that_meet_them() {
 }
 
 #[tokio::test]
-async fn select_of_what_is_not_granted_is_denied() {
+async fn select_from_ungranted_table_or_column_is_denied() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["a"]).await;
@@ -145,7 +145,7 @@ async fn keyset_pages_return_every_row_once() {
 }
 
 #[tokio::test]
-async fn update_and_delete_change_the_rows_that_meet_the_filter_and_no_others() {
+async fn update_and_delete_change_only_the_matching_rows() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["a", "b", "c"]).await;
@@ -187,7 +187,7 @@ async fn query_text_reads_the_plugins_tables_with_parameters() {
 }
 
 #[tokio::test]
-async fn query_text_that_does_not_read_is_refused_and_changes_nothing() {
+async fn query_text_that_writes_is_rejected_and_changes_nothing() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["a"]).await;
@@ -222,7 +222,7 @@ async fn query_text_that_does_not_read_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn parameter_of_another_type_or_number_is_refused() {
+async fn parameter_of_wrong_type_or_count_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for (sql, parameters) in [
@@ -238,7 +238,7 @@ async fn parameter_of_another_type_or_number_is_refused() {
 }
 
 #[tokio::test]
-async fn mutation_that_returns_err_or_traps_leaves_no_trace() {
+async fn mutation_that_returns_err_or_traps_rolls_back() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["kept"]).await;
@@ -253,7 +253,7 @@ async fn mutation_that_returns_err_or_traps_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn action_that_returns_err_keeps_what_its_calls_did() {
+async fn action_that_returns_err_keeps_its_writes() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let failed =
@@ -272,7 +272,7 @@ async fn mutation_sees_its_own_writes() {
 }
 
 #[tokio::test]
-async fn statement_that_violates_a_rule_is_undone_and_the_mutation_goes_on() {
+async fn constraint_violation_undoes_only_its_statement() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let bad = json!({ "table": "notes", "columns": ["title", "rank"], "rows": [[text("bad"), integer(-1)]], "returning": [] });
@@ -292,7 +292,7 @@ async fn statement_that_violates_a_rule_is_undone_and_the_mutation_goes_on() {
 }
 
 #[tokio::test]
-async fn two_plugins_with_the_same_tables_do_not_see_each_other() {
+async fn two_plugins_with_the_same_tables_see_only_their_own() {
     let world = World::new().await;
     let other = altered("probe", |manifest| manifest.replace("name = \"probe\"", "name = \"other\""));
     let builder =
@@ -312,7 +312,7 @@ async fn two_plugins_with_the_same_tables_do_not_see_each_other() {
 }
 
 #[tokio::test]
-async fn login_of_a_plugin_cannot_reach_another_plugins_schema_nor_the_hosts_tables() {
+async fn login_cannot_reach_other_plugins_schemas_or_host_tables() {
     let world = World::new().await;
     let other = altered("probe", |manifest| manifest.replace("name = \"probe\"", "name = \"other\""));
     let builder =
@@ -346,7 +346,7 @@ async fn login_of_a_plugin_cannot_reach_another_plugins_schema_nor_the_hosts_tab
 }
 
 #[tokio::test]
-async fn rows_over_the_limit_are_refused_and_at_the_limit_returned() {
+async fn rows_at_the_limit_are_returned_and_over_it_rejected() {
     let world = World::new().await;
     let small = altered("probe", |manifest| format!("{manifest}\n[limits]\ndb-rows = 3\n"));
     let host = world.builder().plugin(small.path(), Policy::as_asked()).build().await.unwrap();
@@ -367,7 +367,7 @@ async fn rows_over_the_limit_are_refused_and_at_the_limit_returned() {
 }
 
 #[tokio::test]
-async fn rows_written_over_the_limit_are_undone_although_the_plugin_goes_on() {
+async fn rows_written_over_the_limit_are_undone_even_if_the_plugin_goes_on() {
     let world = World::new().await;
     let small = altered("probe", |manifest| format!("{manifest}\n[limits]\ndb-rows = 3\n"));
     let host = world.builder().plugin(small.path(), Policy::as_asked()).build().await.unwrap();

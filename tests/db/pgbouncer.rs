@@ -87,7 +87,7 @@ async fn host(world: &World, bouncer: &Bouncer, name: &str) -> Host {
 }
 
 #[tokio::test]
-async fn calls_through_a_pgbouncer_are_what_they_are_without_one() {
+async fn calls_through_pgbouncer_behave_as_without_it() {
     let Some(program) = program() else {
         println!("pgbouncer is not installed, so nothing was tried: apt-get install pgbouncer");
         return;
@@ -122,7 +122,7 @@ async fn calls_through_a_pgbouncer_are_what_they_are_without_one() {
 }
 
 #[tokio::test]
-async fn clients_of_a_pgbouncer_that_share_connections_do_not_meet() {
+async fn clients_that_share_pgbouncer_connections_stay_isolated() {
     let Some(program) = program() else { return };
     let world = World::new().await;
     let bouncer = bouncer(&program, &world).await;
@@ -155,7 +155,7 @@ async fn clients_of_a_pgbouncer_that_share_connections_do_not_meet() {
 }
 
 #[tokio::test]
-async fn items_and_users_through_a_pgbouncer_are_kept() {
+async fn items_and_users_are_stored_through_pgbouncer() {
     let Some(program) = program() else { return };
     let world = World::new().await;
     let bouncer = bouncer(&program, &world).await;
@@ -177,7 +177,7 @@ async fn items_and_users_through_a_pgbouncer_are_kept() {
 }
 
 #[tokio::test]
-async fn rows_of_users_are_kept_apart_behind_a_pgbouncer() {
+async fn user_rows_stay_separate_behind_pgbouncer() {
     let Some(program) = program() else { return };
     let world = World::new().await;
     let bouncer = bouncer(&program, &world).await;
@@ -205,7 +205,7 @@ async fn rows_of_users_are_kept_apart_behind_a_pgbouncer() {
 }
 
 #[tokio::test]
-async fn hosts_that_install_at_once_behind_a_pgbouncer_each_read_their_tables() {
+async fn hosts_that_install_at_once_behind_pgbouncer_read_their_tables() {
     let Some(program) = program() else { return };
     let world = World::new().await;
     let bouncer = bouncer(&program, &world).await;

@@ -38,7 +38,7 @@ pub async fn run(host: &Host, kind: &str, steps: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn result_of_many_rows_is_read_to_its_end_in_every_kind() {
+async fn large_result_is_read_to_its_end_in_every_kind() {
     let (_world, host) = numbered(1_000).await;
     for kind in KINDS {
         let text = "SELECT n FROM numbers ORDER BY n";
@@ -69,7 +69,7 @@ async fn result_of_many_rows_is_read_to_its_end_in_every_kind() {
 }
 
 #[tokio::test]
-async fn rows_that_nobody_asks_for_stay_in_the_server() {
+async fn unread_rows_stay_on_the_server() {
     let (_world, host) = numbered(5_000).await;
     for kind in KINDS {
         let arguments = json!({ "steps": [{ "tag": "open" }, next(0, 1)] });
@@ -82,7 +82,7 @@ async fn rows_that_nobody_asks_for_stay_in_the_server() {
 }
 
 #[tokio::test]
-async fn rows_over_the_budget_end_the_reading_and_rows_at_it_do_not() {
+async fn rows_over_the_budget_stop_reading_and_rows_at_it_do_not() {
     let world = World::new().await;
     let host = world.host_with("cursors", limited("db-rows = 300")).await;
     fill(&world, 300).await;
@@ -96,7 +96,7 @@ async fn rows_over_the_budget_end_the_reading_and_rows_at_it_do_not() {
 }
 
 #[tokio::test]
-async fn statement_that_fails_leaves_open_results_alone() {
+async fn failed_statement_leaves_open_results_readable() {
     let (_world, host) = numbered(500).await;
     let fails = step("open-text", "SELECT 1 / (n - n) FROM numbers");
     for kind in KINDS {
@@ -111,7 +111,7 @@ async fn statement_that_fails_leaves_open_results_alone() {
 }
 
 #[tokio::test]
-async fn result_that_fails_half_way_says_so_and_never_looks_like_its_end() {
+async fn result_that_fails_halfway_is_an_error_and_not_an_end() {
     let (_world, host) = numbered(500).await;
     let halts = step("open-text", "SELECT 1 / (200 - n) FROM numbers ORDER BY n");
     for kind in ["reading", "changing"] {
@@ -135,7 +135,7 @@ async fn result_that_fails_half_way_says_so_and_never_looks_like_its_end() {
 }
 
 #[tokio::test]
-async fn result_does_not_see_what_is_written_after_it_was_opened() {
+async fn result_does_not_see_later_writes() {
     let (_world, host) = numbered(150).await;
     for (kind, number) in [("changing", 151), ("acting", 152)] {
         let before = if kind == "changing" { "101..150 (50)" } else { "101..151 (51)" };
@@ -146,7 +146,7 @@ async fn result_does_not_see_what_is_written_after_it_was_opened() {
 }
 
 #[tokio::test]
-async fn names_of_cursors_are_free_again_when_their_results_are_dropped() {
+async fn cursor_names_are_reused_after_their_results_are_dropped() {
     let (_world, host) = numbered(400).await;
     for kind in KINDS {
         let mut steps = vec![json!({ "tag": "open" })];
@@ -161,7 +161,7 @@ async fn names_of_cursors_are_free_again_when_their_results_are_dropped() {
 }
 
 #[tokio::test]
-async fn value_larger_than_the_budget_is_cut_off_before_it_has_arrived() {
+async fn value_over_the_byte_budget_is_cut_off_before_it_arrives() {
     let (world, host) = numbered(1).await;
     let huge = "UPDATE plugin_cursors.numbers SET filler = repeat('x', 200000000)";
     world.sql.batch_execute(huge).await.unwrap();
@@ -181,7 +181,7 @@ async fn value_larger_than_the_budget_is_cut_off_before_it_has_arrived() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn action_holds_a_connection_while_it_reads_and_not_a_moment_longer() {
+async fn action_holds_a_connection_only_while_it_reads() {
     let world = World::new().await;
     let other = crate::harness::altered("cursors", |manifest| {
         manifest.replace("name = \"cursors\"", "name = \"other\"")
@@ -210,7 +210,7 @@ async fn action_holds_a_connection_while_it_reads_and_not_a_moment_longer() {
 }
 
 #[tokio::test]
-async fn connections_of_all_plugins_together_stay_within_their_number() {
+async fn connections_of_all_plugins_stay_within_the_maximum() {
     const PLUGINS: usize = 20;
     const CALLS: usize = 200;
     const CONNECTIONS: usize = 12;

@@ -22,7 +22,7 @@ async fn execute_each(host: &Host, kind: &str, titles: &[&str]) -> Result<Value,
 }
 
 #[tokio::test]
-async fn counter_that_ten_clients_increment_loses_no_update() {
+async fn counter_incremented_by_ten_clients_loses_no_update() {
     const CLIENTS: i64 = 10;
     const INCREMENTS: i64 = 20;
     let world = World::new().await;
@@ -56,7 +56,7 @@ async fn counter_that_ten_clients_increment_loses_no_update() {
 
 /// Read, then written: what only a serializable transaction gets right.
 #[tokio::test]
-async fn counter_that_ten_clients_read_and_then_write_loses_no_update() {
+async fn counter_read_then_written_by_ten_clients_loses_no_update() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     let mut tasks = tokio::task::JoinSet::new();
@@ -83,7 +83,7 @@ async fn counter_that_ten_clients_read_and_then_write_loses_no_update() {
 }
 
 #[tokio::test]
-async fn action_whose_statement_loses_a_race_is_not_run_again() {
+async fn action_that_loses_a_race_is_not_retried() {
     let world = World::new().await;
     let host = world.host(&["sql"]).await;
     world.sql.batch_execute(RACE).await.unwrap();
@@ -104,7 +104,7 @@ async fn action_whose_statement_loses_a_race_is_not_run_again() {
 }
 
 #[tokio::test]
-async fn mutation_whose_statement_always_loses_leaves_nothing_and_says_so() {
+async fn mutation_that_always_loses_a_race_is_contended_and_rolls_back() {
     let world = World::new().await;
     let host = world.host(&["sql"]).await;
     world.sql.batch_execute(RACE).await.unwrap();
@@ -120,7 +120,7 @@ async fn mutation_whose_statement_always_loses_leaves_nothing_and_says_so() {
 
 /// The shape of a structured call is the plugin's, so there are as many texts as it likes.
 #[tokio::test]
-async fn statements_that_one_connection_keeps_are_capped() {
+async fn cached_statements_of_one_connection_are_capped() {
     let world = World::new().await;
     let host = world.host(&["sql"]).await;
     let look = "CREATE FUNCTION public.look() RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER AS \

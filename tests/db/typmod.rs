@@ -14,7 +14,7 @@ fn list(numbers: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn value_that_a_column_would_round_cut_or_fill_is_refused_and_an_exact_one_is_stored() {
+async fn inexact_value_for_a_column_is_rejected_and_an_exact_one_stored() {
     let world = World::new().await;
     let host = world.host(&["sql"]).await;
     for (column, exact, lossy, rule) in [

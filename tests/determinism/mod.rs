@@ -56,7 +56,7 @@ async fn answer(host: &Host, function: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn query_that_is_repeated_ten_thousand_times_answers_the_same_bytes() {
+async fn query_repeated_ten_thousand_times_returns_the_same_bytes() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
     let first = answer(&host, "reads/brief").await.to_string();
@@ -78,7 +78,7 @@ async fn query_that_is_repeated_ten_thousand_times_answers_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn call_on_another_host_of_the_same_rows_answers_the_same_bytes() {
+async fn call_on_another_host_with_the_same_rows_returns_the_same_bytes() {
     let world = World::new().await;
     let compiled = tempfile::tempdir().unwrap();
     let before = world.host(&["replay"]).await;
@@ -100,7 +100,7 @@ async fn call_on_another_host_of_the_same_rows_answers_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn call_that_takes_many_ticks_answers_the_same_bytes_as_one_that_takes_none() {
+async fn call_of_many_ticks_returns_the_same_bytes_as_a_short_one() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
     let brief = answer(&host, "reads/all").await;
@@ -120,7 +120,7 @@ async fn call_that_takes_many_ticks_answers_the_same_bytes_as_one_that_takes_non
 }
 
 #[tokio::test]
-async fn call_at_another_moment_in_another_request_or_on_other_rows_answers_other_bytes() {
+async fn call_with_other_replay_request_or_rows_returns_other_bytes() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
     let seed = Replay::of([8; 32], INSTANT_US).unwrap();
@@ -158,7 +158,7 @@ async fn known(host: &Host) -> String {
 }
 
 #[tokio::test]
-async fn answers_are_those_that_the_repository_knows() {
+async fn answers_match_the_checked_in_file() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
     let text = known(&host).await;
@@ -177,7 +177,7 @@ async fn answers_are_those_that_the_repository_knows() {
 }
 
 #[tokio::test]
-async fn failure_says_and_logs_the_same_each_time() {
+async fn failure_reports_and_logs_the_same_each_time() {
     let world = World::new().await;
     for how in ["panic", "unreachable", "divide"] {
         let mut seen = BTreeSet::new();
@@ -203,7 +203,7 @@ async fn failure_says_and_logs_the_same_each_time() {
 }
 
 #[tokio::test]
-async fn action_has_no_moment_and_does_not_repeat() {
+async fn action_rejects_replay_and_does_not_repeat() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
     match call_at(&host, "effects/all", 0, moment(), "replayed").await {

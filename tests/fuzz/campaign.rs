@@ -249,7 +249,7 @@ fn script(text: &str) -> Watched {
 }
 
 #[test]
-fn process_that_hangs_or_dies_is_a_failure_of_its_last_case() {
+fn process_that_hangs_or_dies_fails_its_last_case() {
     for (text, failure) in [
         ("echo fuzz: case 7; echo fuzz: case 9; sleep 60", "nothing happens for 500ms"),
         ("echo fuzz: case 7; echo fuzz: case 9; kill -ABRT $$", "signal: 6"),
@@ -268,7 +268,7 @@ fn process_that_hangs_or_dies_is_a_failure_of_its_last_case() {
 }
 
 #[test]
-fn failure_is_told_with_the_command_that_repeats_it() {
+fn failure_names_the_command_that_repeats_it() {
     let alone = "This case again: cargo xtask fuzz loader --seed 7";
     assert_eq!(again("loader", Some((7, 7)), 500), alone);
     assert_eq!(again("loader", Some((0, 7)), 1), alone);

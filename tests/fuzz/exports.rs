@@ -57,8 +57,7 @@ const VALUES_MAX: usize = 3_000;
 
 impl Fuzzer for Exports {
     const NAME: &'static str = "exports";
-    const TEST: &'static str =
-        "fuzz::any_json_for_every_export_ends_in_a_value_or_an_error_of_the_callers_or_the_plugins";
+    const TEST: &'static str = "fuzz::arbitrary_json_for_exports_is_never_the_hosts_fault";
     const SMOKE: u64 = 600;
     const CASES_PER_ARENA: u64 = 3_000;
 

@@ -68,7 +68,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Fuzzer for Imports {
     const NAME: &'static str = "imports";
-    const TEST: &'static str = "fuzz::any_values_for_every_import_end_in_a_value_an_error_or_a_trap";
+    const TEST: &'static str = "fuzz::arbitrary_import_arguments_end_in_a_value_an_error_or_a_trap";
     const SMOKE: u64 = 2;
     const CASES_PER_ARENA: u64 = 1;
 

@@ -36,7 +36,7 @@ const SENTENCE_LINES_MAX: usize = 40;
 
 impl Fuzzer for Loader {
     const NAME: &'static str = "loader";
-    const TEST: &'static str = "fuzz::component_of_any_bytes_is_loaded_or_refused_with_a_sentence";
+    const TEST: &'static str = "fuzz::component_of_arbitrary_bytes_is_loaded_or_rejected";
     const SMOKE: u64 = 250;
     const CASES_PER_ARENA: u64 = 500;
 

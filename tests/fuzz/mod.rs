@@ -27,16 +27,16 @@ mod damage;
 mod exports;
 
 #[test]
-fn component_of_any_bytes_is_loaded_or_refused_with_a_sentence() {
+fn component_of_arbitrary_bytes_is_loaded_or_rejected() {
     campaign::run::<loader::Loader>();
 }
 
 #[test]
-fn any_values_for_every_import_end_in_a_value_an_error_or_a_trap() {
+fn arbitrary_import_arguments_end_in_a_value_an_error_or_a_trap() {
     campaign::run::<imports::Imports>();
 }
 
 #[test]
-fn any_json_for_every_export_ends_in_a_value_or_an_error_of_the_callers_or_the_plugins() {
+fn arbitrary_json_for_exports_is_never_the_hosts_fault() {
     campaign::run::<exports::Exports>();
 }

@@ -148,7 +148,7 @@ pub fn wrapped(module: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn binary_taken_apart_and_put_together_is_the_same() {
+fn binary_split_and_reassembled_is_unchanged() {
     let module = wat::parse_str("(module (memory 1) (func (export \"f\")))").unwrap();
     let whole = wrapped(&wrapped(&module));
     let apart = sections(&whole).unwrap();

@@ -18,16 +18,14 @@ const ROUNDS: usize = 2;
 const VARIABLE: [&str; 2] = ["PALISADE_HOSTILE_ROUNDS", "PALISADE_HOSTILE_CHILD"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn memory_of_the_host_stays_under_its_bound_while_all_hostile_components_run_in_turn() {
+async fn host_memory_stays_bounded_while_hostile_components_run_in_turn() {
     let [rounds, child] = VARIABLE;
     if std::env::var_os(child).is_some() {
         let rounds = std::env::var(rounds).ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
         return run_in_turn(rounds).await;
     }
-    let itself = concat!(
-        "hostile::growth::",
-        "memory_of_the_host_stays_under_its_bound_while_all_hostile_components_run_in_turn"
-    );
+    let itself =
+        concat!("hostile::growth::", "host_memory_stays_bounded_while_hostile_components_run_in_turn");
     // Built here, because the text of some of them takes more memory than the host may.
     let built = tempfile::tempdir().unwrap();
     for row in single() {

@@ -85,7 +85,7 @@ fn table(rows: &[(&Row, &Seen)]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_hostile_component_is_stopped_and_its_neighbour_served() {
+async fn every_hostile_component_is_stopped_and_its_neighbour_is_served() {
     let (single, several) = (single(), several::rows());
     let arena = Arena::new().await;
     let groups = groups(&single);

@@ -44,7 +44,7 @@ fn posing(folder: &Path, then: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn component_that_takes_the_compiler_too_much_is_refused_and_what_does_not_is_loaded() {
+async fn component_that_costs_too_much_to_compile_is_rejected() {
     let (world, bomb, greeter) = (World::new().await, bomb(), guest("greeter"));
     for (child, says) in [
         (compiler().cpu_s(1), "it takes more than 1 s of processor time to compile"),
@@ -58,7 +58,7 @@ async fn component_that_takes_the_compiler_too_much_is_refused_and_what_does_not
 }
 
 #[tokio::test]
-async fn compiled_code_at_its_bound_is_taken_and_over_it_refused() {
+async fn compiled_code_at_its_limit_is_accepted_and_over_it_rejected() {
     let (world, greeter) = (World::new().await, guest("greeter"));
     let kept = tempfile::tempdir().unwrap();
     builder(world.url())
@@ -77,7 +77,7 @@ async fn compiled_code_at_its_bound_is_taken_and_over_it_refused() {
 }
 
 #[tokio::test]
-async fn compiler_has_no_environment_no_folder_and_every_bound_before_it_is_given_a_component() {
+async fn compiler_is_confined_before_it_gets_a_component() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let tell = r#"printf '\001'; env | cut -d= -f1 | sort | tr '\n' ' '
         echo "in $(pwd): $(ulimit -v) KiB, $(ulimit -t) s, $(ulimit -Ht) s at most, files $(ulimit -f), core $(ulimit -c) of $(ulimit -Hc)""#;
@@ -93,7 +93,7 @@ async fn compiler_has_no_environment_no_folder_and_every_bound_before_it_is_give
 }
 
 #[tokio::test]
-async fn answer_that_is_no_compiled_code_is_refused_in_a_short_sentence() {
+async fn answer_that_is_not_compiled_code_is_rejected_briefly() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     for (then, says) in [
         (r"printf '\000forged'", "the component is refused"),
@@ -109,7 +109,7 @@ async fn answer_that_is_no_compiled_code_is_refused_in_a_short_sentence() {
 }
 
 #[tokio::test]
-async fn program_that_does_not_compile_is_named_with_what_to_change() {
+async fn program_that_is_not_a_compiler_is_named_with_the_fix() {
     let world = World::new().await;
     for (child, says) in [
         // This process is none: its `main` is the test harness's. It is not started once more to find out.
@@ -124,7 +124,7 @@ async fn program_that_does_not_compile_is_named_with_what_to_change() {
 }
 
 #[tokio::test]
-async fn compiler_ends_with_the_load_that_it_was_started_for() {
+async fn compiler_ends_with_the_load_that_started_it() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let marks = folder.path().join("marks");
     fs::create_dir(&marks).unwrap();

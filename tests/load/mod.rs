@@ -59,7 +59,7 @@ async fn plain_component_is_loaded() {
 }
 
 #[tokio::test]
-async fn type_that_is_imported_by_itself_reaches_nothing_and_is_loaded() {
+async fn component_that_imports_only_types_is_loaded() {
     let world = World::new().await;
     let page = r#"(type $page (record (field "size" u32)))"#;
     let host = world.builder().build().await.unwrap();
@@ -78,7 +78,7 @@ async fn type_that_is_imported_by_itself_reaches_nothing_and_is_loaded() {
 }
 
 #[tokio::test]
-async fn file_that_is_no_component_is_refused_with_the_command_that_makes_one() {
+async fn file_that_is_not_a_component_is_rejected_with_the_command_to_run() {
     let world = World::new().await;
     let module = wat::parse_str("(module)").unwrap();
     let whole = component("", "");
@@ -95,7 +95,7 @@ async fn file_that_is_no_component_is_refused_with_the_command_that_makes_one() 
 }
 
 #[tokio::test]
-async fn component_that_would_be_a_bomb_is_refused_before_it_is_compiled() {
+async fn compile_bomb_is_rejected_before_it_is_compiled() {
     let world = World::new().await;
     let bomb =
         format!("(core module $n) {}", "(core instance (instantiate $n))".repeat(COMPONENT_INSTANCES_MAX));
@@ -104,7 +104,7 @@ async fn component_that_would_be_a_bomb_is_refused_before_it_is_compiled() {
 }
 
 #[tokio::test]
-async fn component_for_another_contract_version_is_refused_with_both_versions() {
+async fn component_for_another_contract_is_rejected_with_both_versions() {
     let world = World::new().await;
     for (to, version) in
         [(b"@0.2.0", "0.2.0"), (b"@1.0.0", "1.0.0"), (b"@0.1.9", "0.1.9"), (b"@0.0.1", "0.0.1")]
@@ -139,7 +139,7 @@ async fn component_for_another_contract_version_is_refused_with_both_versions() 
 }
 
 #[tokio::test]
-async fn import_outside_the_contract_is_refused_by_name() {
+async fn import_outside_the_contract_is_rejected_by_name() {
     let world = World::new().await;
     for (name, expected) in [
         ("acme:other/door@0.1.0", "it imports `acme:other/door@0.1.0`, which no world of this host has"),
@@ -160,7 +160,7 @@ async fn import_outside_the_contract_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn import_of_other_types_than_the_contracts_is_refused() {
+async fn import_with_types_unlike_the_contract_is_rejected() {
     let world = World::new().await;
     for (interface, function, ty) in [
         ("clock", "now", "(result string)"),
@@ -176,7 +176,7 @@ async fn import_of_other_types_than_the_contracts_is_refused() {
 }
 
 #[tokio::test]
-async fn import_without_a_grant_is_refused_with_the_line_to_write() {
+async fn import_without_a_grant_is_rejected_with_the_line_to_add() {
     let world = World::new().await;
     for (interface, function, line) in [
         ("db", "select", "db = { tables = { TABLE = [\"select\"] } }"),
@@ -202,7 +202,7 @@ async fn import_without_a_grant_is_refused_with_the_line_to_write() {
 }
 
 #[tokio::test]
-async fn plugin_whose_grants_the_policy_withholds_is_refused() {
+async fn plugin_with_grants_withheld_by_the_policy_is_rejected() {
     let world = World::new().await;
     let sentence = refusal(&world, &guest("blog"), Policy::harmless()).await;
     assert!(sentence.starts_with("plugin `blog`: it imports `"), "{sentence}");
@@ -213,7 +213,7 @@ async fn plugin_whose_grants_the_policy_withholds_is_refused() {
 }
 
 #[tokio::test]
-async fn import_that_no_exports_kind_could_use_is_refused() {
+async fn import_that_no_exported_kind_can_use_is_rejected() {
     let world = World::new().await;
     for (interface, function, grant, kind, expected) in [
         (
@@ -249,7 +249,7 @@ async fn import_that_no_exports_kind_could_use_is_refused() {
 }
 
 #[tokio::test]
-async fn export_that_the_manifest_and_the_component_disagree_on_is_refused() {
+async fn export_mismatch_of_manifest_and_component_is_rejected() {
     let world = World::new().await;
     let plain = component("", "");
     let root = wat::parse_str(
@@ -284,7 +284,7 @@ async fn export_that_the_manifest_and_the_component_disagree_on_is_refused() {
 }
 
 #[tokio::test]
-async fn function_that_json_cannot_carry_is_refused_by_name() {
+async fn function_that_json_cannot_carry_is_rejected_by_name() {
     let world = World::new().await;
     let sentence = refusal(&world, &guest("resourceful"), Policy::as_asked()).await;
     assert!(
@@ -295,7 +295,7 @@ async fn function_that_json_cannot_carry_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn manifest_with_a_fault_is_refused_with_line_and_column() {
+async fn manifest_error_is_reported_with_line_and_column() {
     let world = World::new().await;
     let plain = component("", "");
     for (rest, expected) in [
@@ -310,7 +310,7 @@ async fn manifest_with_a_fault_is_refused_with_line_and_column() {
 }
 
 #[tokio::test]
-async fn file_that_is_missing_is_named() {
+async fn missing_file_is_named() {
     let world = World::new().await;
     let folder = altered("probe", |manifest| manifest);
     std::fs::remove_file(folder.path().join("probe.wasm")).unwrap();
@@ -325,7 +325,7 @@ async fn file_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn table_that_no_migration_makes_is_refused_by_name() {
+async fn table_that_no_migration_creates_is_rejected_by_name() {
     let world = World::new().await;
     for table in ["nots", "palisade.users", "x\\\"; DROP SCHEMA palisade CASCADE; --"] {
         let folder = altered("probe", |manifest| {
@@ -340,7 +340,7 @@ async fn table_that_no_migration_makes_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn migration_that_changed_or_vanished_after_it_ran_is_refused_by_name() {
+async fn migration_changed_or_deleted_after_it_ran_is_rejected_by_name() {
     let world = World::new().await;
     let folder = altered("probe", |manifest| manifest);
     let file = folder.path().join("migrations/0001_notes.sql");
@@ -367,7 +367,7 @@ async fn migration_that_changed_or_vanished_after_it_ran_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn new_version_that_is_refused_leaves_the_old_one_running() {
+async fn rejected_new_version_leaves_the_old_one_running() {
     let world = World::new().await;
     let host = world.host(&["greeter"]).await;
     let folder = altered("greeter", |manifest| manifest.replace("0.1.0", "0.2.0"));
@@ -379,7 +379,7 @@ async fn new_version_that_is_refused_leaves_the_old_one_running() {
 }
 
 #[tokio::test]
-async fn exports_that_are_not_the_manifests_are_refused_with_the_difference() {
+async fn exports_unlike_the_manifest_are_rejected_with_the_difference() {
     let world = World::new().await;
     let rest = "[exports]\n\"acme:odd/old\" = \"query\"\n[taps]\nitem-view = {}\n";
     let sentence = refusal_of(&world, &component("", ""), rest).await;

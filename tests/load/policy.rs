@@ -5,7 +5,7 @@ use crate::harness::{CALLS, World, component, guest, odd};
 use palisade::Policy;
 
 #[tokio::test]
-async fn component_with_wasi_is_refused_where_the_policy_refuses_wasi_and_loaded_where_not() {
+async fn component_with_wasi_is_rejected_only_if_the_policy_forbids_it() {
     let world = World::new().await;
     let type_alone = r#"(import "wasi:io/error@0.2.0" (instance (export "error" (type (sub resource)))))"#;
     let typed = odd(&component(type_alone, ""), CALLS);
@@ -40,7 +40,7 @@ fn taking_a_list_of(ty: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn component_with_floats_is_refused_where_the_policy_refuses_floats_and_loaded_where_not() {
+async fn component_with_floats_is_rejected_only_if_the_policy_forbids_them() {
     let world = World::new().await;
     let host = world.builder().build().await.unwrap();
     let code = component("", "f64.const 1 f64.const 2 f64.add drop");

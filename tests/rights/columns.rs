@@ -12,7 +12,7 @@ const SOME: &str =
     r#"{ select = ["id", "title"], insert = ["title", "rank"], update = ["title"], delete = true }"#;
 
 #[tokio::test]
-async fn column_that_is_not_granted_is_denied_to_structured_calls_and_to_sql_text() {
+async fn ungranted_column_is_denied_in_structured_calls_and_sql_text() {
     let world = World::new().await;
     let folder = probe(SOME);
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
@@ -75,7 +75,7 @@ async fn column_that_is_not_granted_is_denied_to_structured_calls_and_to_sql_tex
 }
 
 #[tokio::test]
-async fn login_itself_is_refused_columns_that_are_not_granted() {
+async fn login_itself_is_denied_ungranted_columns() {
     let world = World::new().await;
     let folder = probe(SOME);
     let _host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
@@ -109,7 +109,7 @@ async fn login_itself_is_refused_columns_that_are_not_granted() {
 }
 
 #[tokio::test]
-async fn grant_that_is_narrowed_is_taken_away_in_the_database() {
+async fn narrowed_grant_is_revoked_in_the_database() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let may = async |column: &str, right: &str| {
@@ -130,7 +130,7 @@ async fn grant_that_is_narrowed_is_taken_away_in_the_database() {
 }
 
 #[tokio::test]
-async fn policy_of_fewer_columns_leaves_the_plugin_these() {
+async fn policy_with_fewer_columns_narrows_the_grant() {
     let world = World::new().await;
     let grants: Grants = toml::from_str(
         "db = { tables = { notes = { select = [\"id\"], insert = true, update = true, delete = true } }, query = true, \
@@ -148,7 +148,7 @@ async fn policy_of_fewer_columns_leaves_the_plugin_these() {
 }
 
 #[tokio::test]
-async fn column_that_the_table_does_not_have_refuses_the_load_by_name() {
+async fn grant_on_an_unusable_column_is_rejected_by_name() {
     let world = World::new().await;
     for (notes, expected) in [
         (
@@ -181,7 +181,7 @@ async fn column_that_the_table_does_not_have_refuses_the_load_by_name() {
 }
 
 #[tokio::test]
-async fn sequence_is_usable_only_where_its_table_may_be_filled() {
+async fn sequence_is_usable_only_with_insert_on_its_table() {
     let world = World::new().await;
     let folder = probe(r#"["select", "insert", "update", "delete"], extra = ["select"]"#);
     migration(

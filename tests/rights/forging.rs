@@ -95,7 +95,7 @@ async fn caller_cannot_be_forged_with_sql_text_in_any_kind() {
 }
 
 #[tokio::test]
-async fn next_caller_on_a_connection_speaks_for_themselves_whatever_came_before() {
+async fn next_caller_on_a_connection_has_only_their_own_identity() {
     let world = World::new().await;
     let (host, ada, bob) = numbered(&world).await;
     let callers = [

@@ -24,7 +24,7 @@ async fn titles(host: &Host, caller: &Caller) -> [Vec<String>; 2] {
 }
 
 #[tokio::test]
-async fn two_users_of_one_plugin_meet_their_own_rows_alone() {
+async fn two_users_of_one_plugin_see_only_their_own_rows() {
     let world = World::new().await;
     let (host, ada, bob) = owned(&world).await;
     for user in [&ada, &bob] {
@@ -94,7 +94,7 @@ async fn write_for_another_owner_is_denied() {
 }
 
 #[tokio::test]
-async fn host_at_work_for_itself_meets_every_users_rows() {
+async fn host_as_caller_sees_every_users_rows() {
     let world = World::new().await;
     let (host, ada, bob) = owned(&world).await;
     for user in [&ada, &bob] {
@@ -106,7 +106,7 @@ async fn host_at_work_for_itself_meets_every_users_rows() {
 }
 
 #[tokio::test]
-async fn mutation_whose_statement_failed_speaks_for_its_caller_still() {
+async fn mutation_keeps_its_caller_after_a_failed_statement() {
     let world = World::new().await;
     let (host, ada, _) = owned(&world).await;
     let bad = insertion(&["title", "key", "rank"], json!([text("bad"), uuid(ada.id), integer(-1)]), &[]);
@@ -121,7 +121,7 @@ async fn mutation_whose_statement_failed_speaks_for_its_caller_still() {
 }
 
 #[tokio::test]
-async fn migration_meets_every_users_rows_and_changes_the_owning_column() {
+async fn migration_sees_every_users_rows_and_changes_the_owner_column() {
     let world = World::new().await;
     let folder = probe(OWNED);
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
@@ -144,7 +144,7 @@ async fn migration_meets_every_users_rows_and_changes_the_owning_column() {
 }
 
 #[tokio::test]
-async fn policy_that_is_as_granted_is_left_alone_and_one_that_is_granted_no_more_goes() {
+async fn unchanged_row_policy_is_kept_and_a_revoked_one_is_dropped() {
     let world = World::new().await;
     let (host, ada, bob) = owned(&world).await;
     call_as(&host, "probe", "writes/insert", note("Bob", bob.id), Caller::user(bob)).await.unwrap();
@@ -170,7 +170,7 @@ async fn policy_that_is_as_granted_is_left_alone_and_one_that_is_granted_no_more
 }
 
 #[tokio::test]
-async fn blog_that_never_asks_whose_a_draft_is_shows_each_author_their_own() {
+async fn blog_without_owner_checks_shows_each_author_their_own_drafts() {
     let world = World::new().await;
     let host = world.host(&["blog"]).await;
     let ada = Caller::user(world.user(&host, "Ada", &[]).await);

@@ -17,7 +17,7 @@ async fn proof(world: &World, role: &str, who: &str, expiry_us: i64, pid: i32) -
 }
 
 #[tokio::test]
-async fn login_itself_without_a_good_proof_meets_no_row() {
+async fn login_itself_without_a_valid_proof_sees_no_row() {
     let world = World::new().await;
     let (host, ada, bob) = owned(&world).await;
     for user in [&ada, &bob] {
@@ -67,7 +67,7 @@ async fn login_itself_without_a_good_proof_meets_no_row() {
 }
 
 #[tokio::test]
-async fn plugin_without_rows_of_users_may_not_ask_who_calls() {
+async fn plugin_without_user_rows_may_not_read_the_caller() {
     let world = World::new().await;
     let _host = world.host(&["probe"]).await;
     world.become_login("probe").await;
@@ -76,7 +76,7 @@ async fn plugin_without_rows_of_users_may_not_ask_who_calls() {
 }
 
 #[tokio::test]
-async fn server_is_asked_who_it_is_for_each_connection_and_not_for_each_statement() {
+async fn proof_key_is_read_per_connection_and_not_per_statement() {
     let world = World::new().await;
     let counting = format!("ALTER DATABASE {} SET track_functions = 'all'", world.database());
     world.sql.batch_execute(&counting).await.unwrap();

@@ -18,7 +18,7 @@ async fn neighbours(world: &World) -> (Host, User, User) {
 }
 
 #[tokio::test]
-async fn another_users_rows_are_not_reached_by_any_shape_of_a_read() {
+async fn no_form_of_read_reaches_another_users_rows() {
     let world = World::new().await;
     let (host, ada, bob) = neighbours(&world).await;
     let his = format!("key = '{}'", bob.id);
@@ -68,7 +68,7 @@ async fn another_users_rows_are_not_reached_by_any_shape_of_a_read() {
 }
 
 #[tokio::test]
-async fn another_users_rows_are_not_reached_by_any_shape_of_a_write() {
+async fn no_form_of_write_reaches_another_users_rows() {
     let world = World::new().await;
     let (host, ada, bob) = neighbours(&world).await;
     let as_ada = Caller::user(ada.clone());
@@ -117,7 +117,7 @@ async fn another_users_rows_are_not_reached_by_any_shape_of_a_write() {
 
 /// What PostgreSQL says by itself: a constraint holds for all rows, whoever may see them. The contract warns of it.
 #[tokio::test]
-async fn constraint_tells_that_a_value_is_taken_and_nothing_else_of_the_row() {
+async fn constraint_reveals_that_a_value_is_taken_and_nothing_else() {
     let world = World::new().await;
     let (host, ada, bob) = neighbours(&world).await;
     let as_ada = Caller::user(ada.clone());

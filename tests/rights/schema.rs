@@ -21,7 +21,7 @@ fn with_two_migrations() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn owner_of_a_schema_reaches_nothing_outside_of_it() {
+async fn schema_owner_reaches_nothing_outside_its_schema() {
     let world = World::new().await;
     let _host = world.twins("probe").await;
     let owner: String = world.sql.query_one(OWNER, &[]).await.unwrap().get(0);
@@ -69,7 +69,7 @@ async fn owner_of_a_schema_reaches_nothing_outside_of_it() {
 }
 
 #[tokio::test]
-async fn migration_runs_as_the_owner_of_its_schema_and_is_noted_by_the_host() {
+async fn migration_runs_as_the_schema_owner_and_is_recorded_by_the_host() {
     let world = World::new().await;
     let folder = with_two_migrations();
     let _host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
@@ -83,7 +83,7 @@ async fn migration_runs_as_the_owner_of_its_schema_and_is_noted_by_the_host() {
 }
 
 #[tokio::test]
-async fn schema_that_an_earlier_host_owned_is_taken_over() {
+async fn schema_owned_by_an_earlier_host_is_taken_over() {
     let world = World::new().await;
     let folder = with_two_migrations();
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
@@ -106,7 +106,7 @@ async fn schema_that_an_earlier_host_owned_is_taken_over() {
 }
 
 #[tokio::test]
-async fn role_of_a_plugin_that_was_given_powers_loses_them() {
+async fn excess_powers_of_a_plugins_role_are_revoked() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     let owner: String = world.sql.query_one(OWNER, &[]).await.unwrap().get(0);
@@ -119,7 +119,7 @@ async fn role_of_a_plugin_that_was_given_powers_loses_them() {
 }
 
 #[tokio::test]
-async fn host_whose_login_is_no_superuser_installs_serves_and_upgrades() {
+async fn host_without_superuser_installs_serves_and_upgrades() {
     let world = World::bare().await;
     let (login, url) = world.login("LOGIN CREATEROLE").await;
     let grant = format!("GRANT CREATE ON DATABASE {} TO {login}", world.database());

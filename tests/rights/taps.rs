@@ -29,7 +29,7 @@ fn owning(change: impl FnOnce(String) -> String) -> TempDir {
 }
 
 #[tokio::test]
-async fn taps_in_one_transaction_each_speak_for_its_caller() {
+async fn taps_in_one_transaction_act_for_its_caller() {
     let world = World::new().await;
     let own = |name: &str| {
         altered("audit-trail", |manifest| {
@@ -58,7 +58,7 @@ async fn taps_in_one_transaction_each_speak_for_its_caller() {
 }
 
 #[tokio::test]
-async fn tap_that_writes_a_row_for_somebody_else_is_denied_and_takes_the_change_with_it() {
+async fn tap_that_writes_for_another_user_is_denied_and_rolls_back() {
     let world = World::new().await;
     let folder = owning(|manifest| manifest);
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
@@ -72,7 +72,7 @@ async fn tap_that_writes_a_row_for_somebody_else_is_denied_and_takes_the_change_
 }
 
 #[tokio::test]
-async fn cron_tap_meets_the_rows_of_all_users() {
+async fn cron_tap_sees_the_rows_of_all_users() {
     let world = World::new().await;
     let folder = owning(|manifest| {
         let often = manifest.replace("every = \"1 h\"", "every = \"1 s\"");

@@ -70,7 +70,7 @@ const WRITES: [&str; 12] = [
 ];
 
 #[tokio::test]
-async fn column_that_is_not_granted_is_not_reached_by_any_shape_of_a_statement() {
+async fn no_form_of_statement_reaches_an_ungranted_column() {
     let world = World::new().await;
     let folder = probe(SOME);
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
@@ -93,7 +93,7 @@ async fn column_that_is_not_granted_is_not_reached_by_any_shape_of_a_statement()
 }
 
 #[tokio::test]
-async fn constraint_of_a_column_that_is_not_granted_tells_no_value() {
+async fn constraint_on_an_ungranted_column_reveals_no_value() {
     let world = World::new().await;
     let folder = probe(SOME);
     migration(&folder, "0002_unique.sql", "CREATE UNIQUE INDEX notes_by_rank ON notes (rank);");

@@ -14,7 +14,7 @@ fn trail() -> Value {
 }
 
 #[tokio::test]
-async fn database_that_goes_away_is_503_and_one_that_comes_back_is_found_again() {
+async fn lost_database_is_503_until_it_comes_back() {
     let own = OwnServer::new();
     let database = own.start().await;
     let builder = builder(database.url());
@@ -43,7 +43,7 @@ async fn database_that_goes_away_is_503_and_one_that_comes_back_is_found_again()
 }
 
 #[tokio::test]
-async fn shutdown_lets_a_running_call_finish_and_takes_no_other() {
+async fn shutdown_finishes_running_calls_and_rejects_new_ones() {
     let world = World::new().await;
     let mut served = served(&world).await;
     world

@@ -55,7 +55,7 @@ fn id(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn write_without_the_permission_is_denied_and_changes_nothing() {
+async fn write_without_permission_is_denied_and_changes_nothing() {
     let world = World::new().await;
     let host = world.host(&["blog", "audit-trail"]).await;
     let (_, editor) = user(&world, &host, "editor", &["create"]).await;
@@ -74,7 +74,7 @@ async fn write_without_the_permission_is_denied_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn item_request_of_another_form_is_refused_and_changes_nothing() {
+async fn malformed_item_request_is_rejected_and_changes_nothing() {
     let world = World::new().await;
     let (served, _, token) = edited(&world).await;
     let item = id(&create(&served, &token, &post("One", "published")).await);
@@ -127,7 +127,7 @@ async fn item_request_of_another_form_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn item_is_created_read_changed_and_deleted_and_the_trail_has_a_row_for_each_write() {
+async fn each_write_of_an_item_is_stored_and_leaves_an_audit_row() {
     let world = World::new().await;
     let (served, editor, token) = edited(&world).await;
     let created =
@@ -166,7 +166,7 @@ async fn item_is_created_read_changed_and_deleted_and_the_trail_has_a_row_for_ea
 }
 
 #[tokio::test]
-async fn change_for_a_revision_that_is_past_fails_its_precondition_and_changes_nothing() {
+async fn change_for_a_stale_revision_is_412_and_changes_nothing() {
     let world = World::new().await;
     let (served, _, token) = edited(&world).await;
     let item = id(&create(&served, &token, &post("One", "published")).await);
@@ -189,7 +189,7 @@ async fn change_for_a_revision_that_is_past_fails_its_precondition_and_changes_n
 }
 
 #[tokio::test]
-async fn changes_for_one_revision_at_once_are_won_by_one_of_them() {
+async fn one_of_several_concurrent_changes_to_a_revision_wins() {
     let world = World::new().await;
     let (served, _, token) = edited(&world).await;
     let item = id(&create(&served, &token, &post("One", "published")).await);
@@ -216,7 +216,7 @@ async fn changes_for_one_revision_at_once_are_won_by_one_of_them() {
 }
 
 #[tokio::test]
-async fn item_that_a_caller_may_not_see_is_as_if_absent() {
+async fn item_hidden_from_a_caller_appears_absent() {
     let world = World::new().await;
     let (served, _, token) = edited(&world).await;
     let draft = id(&create(&served, &token, &post("Draft", "draft")).await);
@@ -238,7 +238,7 @@ async fn item_that_a_caller_may_not_see_is_as_if_absent() {
 }
 
 #[tokio::test]
-async fn pages_of_items_hold_each_item_once() {
+async fn item_pages_list_each_item_once() {
     let world = World::new().await;
     let (served, _, token) = edited(&world).await;
     for title in ["One", "Two", "Three"] {

@@ -18,7 +18,7 @@ async fn served(world: &World) -> Served {
 }
 
 #[tokio::test]
-async fn request_that_cannot_be_served_is_answered_with_its_status_kind_and_a_way_out() {
+async fn rejected_request_gets_its_status_its_kind_and_a_fix() {
     let world = World::new().await;
     let served = served(&world).await;
     for (method, path, body, status, kind, words) in [
@@ -56,7 +56,7 @@ async fn request_that_cannot_be_served_is_answered_with_its_status_kind_and_a_wa
 }
 
 #[tokio::test]
-async fn body_over_the_limit_is_refused_and_one_at_it_is_called_with() {
+async fn body_at_the_limit_is_accepted_and_over_it_rejected() {
     let world = World::new().await;
     let served = served(&world).await;
     let of = |bytes: usize| format!("{{\"name\":\"{}\"}}", "x".repeat(bytes - r#"{"name":""}"#.len()));
@@ -70,7 +70,7 @@ async fn body_over_the_limit_is_refused_and_one_at_it_is_called_with() {
 }
 
 #[tokio::test]
-async fn call_answers_with_the_value_that_the_function_returns() {
+async fn call_answers_with_the_functions_value() {
     let world = World::new().await;
     let served = served(&world).await;
     let answer = served.post(GREET, &json!({ "name": "Ada" })).await;
@@ -85,7 +85,7 @@ async fn call_answers_with_the_value_that_the_function_returns() {
 }
 
 #[tokio::test]
-async fn token_that_is_nobodys_is_refused_and_never_nobody() {
+async fn unknown_token_is_rejected_and_never_anonymous() {
     let world = World::new().await;
     let served = served(&world).await;
     for (method, path) in [(Method::POST, GREET), (Method::GET, "/items?type=post"), (Method::POST, "/items")]
@@ -100,7 +100,7 @@ async fn token_that_is_nobodys_is_refused_and_never_nobody() {
 }
 
 #[tokio::test]
-async fn request_id_is_the_callers_own_where_it_has_the_form_and_a_new_one_elsewhere() {
+async fn well_formed_request_id_is_kept_and_any_other_replaced() {
     let world = World::new().await;
     let served = served(&world).await;
     let with = |id: &str| Answer::to(served.request(Method::GET, "/livez").header("x-request-id", id));
@@ -115,7 +115,7 @@ async fn request_id_is_the_callers_own_where_it_has_the_form_and_a_new_one_elsew
 }
 
 #[tokio::test]
-async fn openapi_names_every_function_that_is_loaded_and_does_not_change() {
+async fn openapi_lists_every_loaded_function_and_does_not_change() {
     let world = World::new().await;
     let served = served(&world).await;
     let first = served.get("/openapi.json").await;
@@ -168,7 +168,7 @@ fn dangling(document: &Value, part: &Value) {
 }
 
 #[tokio::test]
-async fn health_of_a_host_with_its_plugins_is_live_and_ready() {
+async fn host_with_its_plugins_is_live_and_ready() {
     let world = World::new().await;
     let served = served(&world).await;
     let live = served.get("/livez").await;
@@ -183,7 +183,7 @@ async fn health_of_a_host_with_its_plugins_is_live_and_ready() {
 }
 
 #[tokio::test]
-async fn calls_at_once_each_get_their_own_answer() {
+async fn concurrent_calls_each_get_their_own_answer() {
     let world = World::new().await;
     let served = served(&world).await;
     let calls = (0..40).map(|number| {
@@ -197,7 +197,7 @@ async fn calls_at_once_each_get_their_own_answer() {
 }
 
 #[tokio::test]
-async fn usage_is_told_to_those_who_ask_for_it() {
+async fn usage_is_returned_only_on_request() {
     let world = World::new().await;
     let served = served(&world).await;
     let list = |usage: &str| {

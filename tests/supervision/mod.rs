@@ -93,7 +93,7 @@ pub async fn create(host: &Host, fields: Value) -> Result<Item, CallError> {
 }
 
 #[tokio::test]
-async fn plugin_is_quarantined_at_its_number_of_failures_and_not_before_and_its_neighbour_is_served() {
+async fn plugin_is_quarantined_at_the_failure_threshold_and_not_before() {
     let world = World::new().await;
     let host = world.host(&["probe", "greeter"]).await;
     for _ in 1..BREAKER_FAILURES {
@@ -112,7 +112,7 @@ async fn plugin_is_quarantined_at_its_number_of_failures_and_not_before_and_its_
 }
 
 #[tokio::test]
-async fn failures_among_successes_keep_a_plugin_serving() {
+async fn failures_among_successes_do_not_quarantine() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for _ in 0..2 * BREAKER_FAILURES {
@@ -124,7 +124,7 @@ async fn failures_among_successes_keep_a_plugin_serving() {
 }
 
 #[tokio::test]
-async fn error_of_the_guest_or_of_the_caller_never_quarantines() {
+async fn error_of_the_guest_or_the_caller_never_quarantines() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for _ in 0..3 * BREAKER_FAILURES {
@@ -142,7 +142,7 @@ async fn error_of_the_guest_or_of_the_caller_never_quarantines() {
 }
 
 #[tokio::test]
-async fn caller_who_goes_away_never_quarantines() {
+async fn caller_who_disconnects_never_quarantines() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for _ in 0..3 * BREAKER_FAILURES {
@@ -154,7 +154,7 @@ async fn caller_who_goes_away_never_quarantines() {
 }
 
 #[tokio::test]
-async fn half_open_lets_one_of_many_callers_through_and_its_failure_doubles_the_quarantine() {
+async fn half_open_admits_one_caller_whose_failure_doubles_the_quarantine() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("guest-time = \"200 ms\"")).await;
     quarantine(&host).await;
@@ -181,7 +181,7 @@ async fn half_open_lets_one_of_many_callers_through_and_its_failure_doubles_the_
 }
 
 #[tokio::test]
-async fn operator_and_another_version_lift_a_quarantine_and_only_the_operator_enables() {
+async fn operator_and_upgrade_lift_a_quarantine_and_only_operator_enables() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     quarantine(&host).await;
@@ -196,7 +196,7 @@ async fn operator_and_another_version_lift_a_quarantine_and_only_the_operator_en
 }
 
 #[tokio::test]
-async fn tap_of_a_plugin_that_is_not_asked_never_counts_as_consent() {
+async fn tap_of_an_unavailable_plugin_never_counts_as_consent() {
     let world = World::new().await;
     let host = world.host(&["taps"]).await;
     let item = create(&host, json!({})).await.unwrap();
@@ -218,7 +218,7 @@ async fn tap_of_a_plugin_that_is_not_asked_never_counts_as_consent() {
 }
 
 #[tokio::test]
-async fn cron_tap_of_a_plugin_that_is_disabled_does_not_run() {
+async fn cron_tap_of_a_disabled_plugin_does_not_run() {
     let world = World::new().await;
     let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
     let first = world.host(&["taps"]).await;
@@ -237,7 +237,7 @@ async fn cron_tap_of_a_plugin_that_is_disabled_does_not_run() {
 }
 
 #[tokio::test]
-async fn disable_cuts_off_a_call_that_spins_or_waits_and_lets_no_other_in() {
+async fn disable_stops_running_calls_and_rejects_new_ones() {
     let world = World::new().await;
     // It takes connections and says nothing.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -264,7 +264,7 @@ async fn disable_cuts_off_a_call_that_spins_or_waits_and_lets_no_other_in() {
 }
 
 #[tokio::test]
-async fn disable_undoes_what_a_call_that_runs_has_written() {
+async fn disable_rolls_back_the_writes_of_a_running_call() {
     let world = World::new().await;
     let host = world.host(&["probe", "taps"]).await;
     let before = world.count("SELECT count(*) FROM plugin_probe.notes").await;
@@ -296,7 +296,7 @@ async fn disable_undoes_what_a_call_that_runs_has_written() {
 }
 
 #[tokio::test]
-async fn disable_outlives_the_host_and_reaches_others_with_their_running_calls() {
+async fn disable_outlives_the_host_and_stops_calls_on_other_hosts() {
     let world = World::new().await;
     let (one, two) = (world.host(&["probe"]).await, world.host(&["probe"]).await);
     let spinning = spawn(&two, "abuses/spin", json!({}));
@@ -319,7 +319,7 @@ async fn disable_outlives_the_host_and_reaches_others_with_their_running_calls()
 }
 
 #[tokio::test]
-async fn disable_while_the_database_is_away_holds_here_and_is_written_down_when_it_comes_back() {
+async fn disable_during_a_database_outage_applies_and_is_stored_later() {
     let server = OwnServer::new();
     let database = server.start().await;
     let url = database.url();
@@ -351,7 +351,7 @@ async fn disable_while_the_database_is_away_holds_here_and_is_written_down_when_
 }
 
 #[tokio::test]
-async fn disable_of_what_is_not_there_or_without_a_reason_is_refused() {
+async fn disable_of_an_unknown_plugin_or_without_a_reason_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for name in ["", "prob", "../probe", "PROBE", "probe\0"] {

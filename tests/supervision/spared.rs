@@ -14,7 +14,7 @@ async fn insist(host: &Host) -> Result<Value, CallError> {
 }
 
 #[tokio::test]
-async fn trap_because_the_database_was_away_never_quarantines() {
+async fn trap_caused_by_a_database_outage_never_quarantines() {
     let server = OwnServer::new();
     let database = server.start().await;
     let builder = builder(database.url()).plugin(guest("replay"), Policy::as_asked());
@@ -32,7 +32,7 @@ async fn trap_because_the_database_was_away_never_quarantines() {
 }
 
 #[tokio::test]
-async fn trap_of_a_mutation_that_lost_its_race_never_quarantines() {
+async fn trap_of_a_mutation_that_lost_a_race_never_quarantines() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
     // Every insertion loses a race, as far as anybody can tell.
@@ -53,7 +53,7 @@ async fn trap_of_a_mutation_that_lost_its_race_never_quarantines() {
 }
 
 #[tokio::test]
-async fn item_is_not_written_when_a_plugin_whose_tap_has_run_is_disabled_before_the_commit() {
+async fn item_is_not_written_if_a_tapped_plugin_is_disabled_before_commit() {
     let world = World::new().await;
     let named = |name: &str, weight: u32| {
         altered("taps", |manifest| {
@@ -87,7 +87,7 @@ async fn item_is_not_written_when_a_plugin_whose_tap_has_run_is_disabled_before_
 }
 
 #[tokio::test]
-async fn cron_tap_of_a_plugin_that_is_quarantined_does_not_run_and_runs_again_after() {
+async fn cron_tap_of_a_quarantined_plugin_pauses_until_it_ends() {
     let world = World::new().await;
     let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
     let host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();

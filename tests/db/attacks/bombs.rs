@@ -87,13 +87,13 @@ fn endless() -> String {
 }
 
 #[tokio::test]
-async fn bomb_is_refused_by_its_shape() {
+async fn expensive_statement_is_rejected_by_its_shape() {
     let bombs: Vec<String> = BOMBS.iter().map(|&sql| sql.to_owned()).chain(built()).collect();
     Arena::new().await.withstands(&bombs).await;
 }
 
 #[tokio::test]
-async fn endless_statement_ends_at_the_statement_timeout_and_its_connection_is_closed() {
+async fn endless_statement_hits_the_timeout_and_closes_its_connection() {
     let arena =
         Arena::prepared(|manifest| manifest, "ALTER ROLE {role} SET statement_timeout = '300ms'").await;
     let before = arena.world.whole().await;
@@ -117,7 +117,7 @@ async fn endless_statement_ends_at_the_statement_timeout_and_its_connection_is_c
 }
 
 #[tokio::test]
-async fn endless_statement_ends_at_the_invocations_deadline_and_its_connection_is_closed() {
+async fn endless_statement_hits_the_deadline_and_closes_its_connection() {
     let arena = Arena::with(limited("wall-time = \"300 ms\"\naction-time = \"300 ms\"")).await;
     let before = arena.world.whole().await;
     for (kind, _) in KINDS {
@@ -132,7 +132,7 @@ async fn endless_statement_ends_at_the_invocations_deadline_and_its_connection_i
 
 /// Each far below the statement's timeout, and together far beyond the invocation's deadline.
 #[tokio::test]
-async fn many_short_statements_end_at_the_invocations_deadline_together() {
+async fn many_short_statements_end_together_at_the_deadline() {
     let arena = Arena::with(limited("wall-time = \"400 ms\"\naction-time = \"400 ms\"")).await;
     let before = arena.world.whole().await;
     let short = "SELECT count(*) FROM notes a, notes b, notes c, notes d, notes e, notes f, notes g";
@@ -146,7 +146,7 @@ async fn many_short_statements_end_at_the_invocations_deadline_together() {
 }
 
 #[tokio::test]
-async fn result_over_the_budget_of_bytes_is_cut_off_and_its_connection_is_closed() {
+async fn result_over_the_byte_budget_is_cut_off_and_closes_its_connection() {
     let arena = Arena::with(limited("db-bytes = \"2 MiB\"")).await;
     // 64 KiB each that do not compress, and 36 rows of twice that.
     let fill = "UPDATE plugin_sql.notes SET body = (SELECT string_agg(md5(n::text || id), '') FROM generate_series(1, 2048) n)";
@@ -197,7 +197,7 @@ async fn statement_that_waits_for_a_lock_ends_at_the_lock_timeout() {
 
 /// At most as many statements as the budget says, however cheap.
 #[tokio::test]
-async fn statements_over_the_budget_are_refused() {
+async fn statements_over_the_budget_are_rejected() {
     let arena = Arena::with(limited("db-statements = 5")).await;
     let before = arena.world.whole().await;
     for (kind, _) in KINDS {

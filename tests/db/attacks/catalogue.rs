@@ -89,13 +89,13 @@ const CATALOGUE: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn catalogue_and_tables_of_others_are_refused() {
+async fn catalogue_and_foreign_tables_are_rejected() {
     Arena::new().await.withstands(CATALOGUE).await;
 }
 
 /// A table that is there and not granted, one of somebody else and one that is nowhere.
 #[tokio::test]
-async fn refusal_does_not_tell_what_is_there() {
+async fn rejection_does_not_reveal_what_exists() {
     let arena = Arena::new().await;
     for (there, absent) in [
         ("SELECT secret FROM vault", "SELECT secret FROM vualt"),
@@ -119,7 +119,7 @@ async fn refusal_does_not_tell_what_is_there() {
 
 /// What the server itself refuses: it would say which value, which key, which table.
 #[tokio::test]
-async fn error_of_the_server_tells_neither_its_text_nor_a_stored_value() {
+async fn server_error_reveals_neither_its_text_nor_a_stored_value() {
     let arena = Arena::new().await;
     arena
         .world
@@ -174,7 +174,7 @@ async fn error_of_the_server_tells_neither_its_text_nor_a_stored_value() {
 }
 
 #[tokio::test]
-async fn unique_value_of_another_plugin_is_no_violation() {
+async fn unique_value_of_another_plugin_does_not_conflict() {
     let arena = Arena::new().await;
     let sql = json!({ "sql": "INSERT INTO notes (title) VALUES ('planted-rival')", "parameters": [] });
     assert_eq!(arena.call("in-mutation/execute", sql.clone()).await.unwrap(), json!(1));

@@ -179,7 +179,7 @@ fn calls(name: &str) -> Vec<(&'static str, &'static str, Value)> {
 }
 
 #[tokio::test]
-async fn name_that_is_not_granted_is_refused_in_sql_text() {
+async fn ungranted_name_is_rejected_in_sql_text() {
     let long = format!("SELECT * FROM {}", "n".repeat(64));
     let cut = format!("SELECT title AS x FROM notes AS {}", "n".repeat(64));
     let texts: Vec<String> = TEXTS.iter().map(|&sql| sql.to_owned()).chain([long, cut]).collect();
@@ -187,7 +187,7 @@ async fn name_that_is_not_granted_is_refused_in_sql_text() {
 }
 
 #[tokio::test]
-async fn name_that_is_not_granted_is_refused_in_every_place_of_a_structured_call() {
+async fn ungranted_name_is_rejected_everywhere_in_structured_calls() {
     let arena = Arena::new().await;
     let before = arena.world.whole().await;
     for name in names() {

@@ -38,7 +38,7 @@ const STATEMENTS: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn what_a_statement_leaves_in_its_session_is_gone_for_the_next_borrower() {
+async fn session_state_is_cleared_before_the_next_borrower() {
     session_is_clean_after_all_that_it_can_keep().await;
 }
 
@@ -62,7 +62,7 @@ pub async fn session_is_clean_after_all_that_it_can_keep() {
 }
 
 #[tokio::test]
-async fn transaction_that_the_plugin_leaves_in_whatever_state_is_gone_for_the_next_borrower() {
+async fn abandoned_transaction_is_cleared_before_the_next_borrower() {
     let arena = Arena::new().await;
     let before = arena.world.whole().await;
     for sql in STATEMENTS {
@@ -78,7 +78,7 @@ async fn transaction_that_the_plugin_leaves_in_whatever_state_is_gone_for_the_ne
 
 /// S13: the caller goes away while its statement waits.
 #[tokio::test]
-async fn dropped_call_stops_its_statement_and_its_connection_meets_no_other_borrower() {
+async fn dropped_call_stops_its_statement_and_no_later_one() {
     let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
     let before = arena.world.whole().await;
     let lock = arena.locked("plugin_sql.notes").await;
@@ -116,7 +116,7 @@ async fn dropped_call_stops_its_statement_and_its_connection_meets_no_other_borr
 
 /// As many as the pool has connections, all at once: it still serves.
 #[tokio::test]
-async fn calls_dropped_together_do_not_take_the_pools_connections_with_them() {
+async fn calls_dropped_together_do_not_exhaust_the_pool() {
     let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
     let lock = arena.locked("plugin_sql.notes").await;
     for _ in 0..3 {

@@ -268,33 +268,33 @@ const HIDDEN: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn write_in_a_read_is_refused() {
+async fn write_in_a_read_is_rejected() {
     Arena::new().await.withstands(WRITES_IN_READS).await;
 }
 
 #[tokio::test]
-async fn statement_that_slips_past_keyword_lists_is_refused() {
+async fn statement_that_evades_keyword_lists_is_rejected() {
     Arena::new().await.withstands(TRICKS).await;
 }
 
 #[tokio::test]
-async fn sql_inside_a_string_is_refused() {
+async fn sql_inside_a_string_is_rejected() {
     Arena::new().await.withstands(STRINGS).await;
 }
 
 #[tokio::test]
-async fn function_with_an_effect_is_refused() {
+async fn function_with_side_effects_is_rejected() {
     Arena::new().await.withstands(EFFECTS).await;
 }
 
 #[tokio::test]
-async fn call_is_refused_wherever_it_hides() {
+async fn hidden_function_call_is_rejected_everywhere() {
     let hidden = HIDDEN.iter().flat_map(|call| PLACES.iter().map(move |place| place.replace('%', call)));
     Arena::new().await.withstands(&hidden.collect::<Vec<_>>()).await;
 }
 
 #[tokio::test]
-async fn function_in_the_plugins_schema_does_not_shadow_the_servers() {
+async fn function_in_the_plugins_schema_does_not_shadow_a_builtin() {
     let arena = Arena::new().await;
     let before = arena.world.whole().await;
     for (kind, _) in super::arena::KINDS {

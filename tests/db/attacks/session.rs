@@ -85,11 +85,11 @@ const SETTINGS: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn statement_about_the_session_is_refused() {
+async fn session_statement_is_rejected() {
     Arena::new().await.withstands(SESSION).await;
 }
 
 #[tokio::test]
-async fn setting_is_refused_by_whatever_way() {
+async fn setting_is_rejected_by_every_route() {
     Arena::new().await.withstands(SETTINGS).await;
 }

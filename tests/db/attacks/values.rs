@@ -146,7 +146,7 @@ fn selection(column: &str, from: usize) -> Value {
 /// Component to server and back, by both ways of writing and both of reading; then what was read goes back into another
 /// row, and the server says whether the two are the same.
 #[tokio::test]
-async fn generated_value_of_every_type_comes_back_exactly_by_every_way() {
+async fn generated_value_of_every_type_round_trips_by_every_route() {
     const ROWS: usize = 40;
     let arena = Arena::new().await;
     let mut runner = TestRunner::default();
@@ -200,7 +200,7 @@ fn assert_same(column: &str, rows: &Value, expected: &[Value]) {
 
 /// What the server has and a component reads, by the server's own text.
 #[tokio::test]
-async fn value_that_the_server_wrote_is_read_exactly() {
+async fn value_written_by_the_server_is_read_exactly() {
     let arena = Arena::new().await;
     let digits = "9".repeat(limits::NUMERIC_INTEGER_DIGITS_MAX);
     let fraction = format!("0.{}1", "0".repeat(limits::NUMERIC_FRACTION_DIGITS_MAX - 1));
@@ -251,7 +251,7 @@ async fn value_that_the_server_wrote_is_read_exactly() {
 
 /// What a column cannot hold exactly is refused: as a value, as a condition, as a parameter.
 #[tokio::test]
-async fn value_that_does_not_fit_is_refused_and_writes_nothing() {
+async fn value_that_does_not_fit_is_rejected_and_writes_nothing() {
     let arena = Arena::new().await;
     let before = arena.world.whole().await;
     let long = "9".repeat(limits::NUMERIC_INTEGER_DIGITS_MAX + 1);
@@ -320,7 +320,7 @@ async fn value_that_does_not_fit_is_refused_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn columns_of_one_name_are_kept_apart_by_their_place() {
+async fn columns_with_one_name_are_told_apart_by_position() {
     let arena = Arena::new().await;
     let sql = json!({ "sql": "SELECT 1 AS a, 'x;y' AS a, NULL AS a, id AS a FROM notes WHERE id = 1", "parameters": [] });
     for (kind, _) in KINDS {
@@ -363,7 +363,7 @@ async fn comparison_with_null_is_never_true() {
 
 /// What has no case in the contract is refused, never cut or turned into null.
 #[tokio::test]
-async fn value_without_a_case_is_refused_when_it_is_read() {
+async fn unsupported_value_is_rejected_when_read() {
     let arena = Arena::new().await;
     for (sql, reason) in [
         ("SELECT ARRAY[ARRAY[1, 2], ARRAY[3, 4]] AS a", "dimensions"),

@@ -55,7 +55,7 @@ const BEYOND: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn write_beyond_the_grants_is_refused() {
+async fn write_beyond_the_grants_is_rejected() {
     let arena = Arena::new().await;
     arena.withstands(BEYOND).await;
 }
@@ -87,7 +87,7 @@ async fn write_of_every_row_stays_within_the_granted_table() {
 
 /// What no statement that passes may do, the role may not do either: the server is asked as that role.
 #[tokio::test]
-async fn role_itself_is_held_to_the_grants() {
+async fn role_itself_is_limited_to_the_grants() {
     let arena = Arena::new().await;
     let become_role = format!("SET SESSION AUTHORIZATION {}", arena.role);
     arena.world.sql.batch_execute(&become_role).await.unwrap();
