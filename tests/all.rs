@@ -1,7 +1,7 @@
 //! Integration tests: real components, built from source, on a real PostgreSQL.
 //!
-//! `tests/<x>.rs` is for `wit/<x>.wit`; the other files are named for what they hold. Each test has a database of its
-//! own on a server that all of them share and that goes with the last of them.
+//! `tests/<x>.rs` tests `wit/<x>.wit`; the other files are named after what they test. All tests share one server,
+//! which stops with the last of them. Each test has its own database on it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod harness;

@@ -1,4 +1,4 @@
-//! `wit/cache.wit` through a component.
+//! Tests `wit/cache.wit` through a component.
 
 use crate::harness::{World, call, exceeded, guest, invalid, limited, returned};
 use base64::Engine as _;
@@ -158,12 +158,13 @@ async fn full_cache_evicts_least_recently_used_entries() {
         let arguments = json!({ "key": index.to_string(), "bytes": CACHE_VALUE_BYTES_MAX });
         call(&shared, "steps", "sequences/cache-fill", arguments)
     };
-    // With what each costs besides its value, one less than the share divided by the value's size fit.
+    // Each entry has an overhead beside its value, so one entry fewer fits than the share divided by the size of a
+    // value.
     let fitting = CACHE_PLUGIN_BYTES_MAX / CACHE_VALUE_BYTES_MAX - 1;
     for index in 0..fitting {
         fill(index).await.unwrap();
     }
-    // The oldest is used over and over: what makes room is the one that nobody has used for longest.
+    // The first entry is read again and again, so the least recently used one is another.
     for _ in 0..20 {
         assert!(store.get(&key(0)).await.unwrap().is_some());
     }
@@ -174,20 +175,20 @@ async fn full_cache_evicts_least_recently_used_entries() {
     }
     assert!(store.get(&key(0)).await.unwrap().is_some());
     fill(fitting).await.unwrap();
-    assert!(store.get(&key(fitting)).await.unwrap().is_some(), "a new entry is never turned away");
-    assert!(store.get(&key(0)).await.unwrap().is_some(), "what was used last stays");
-    assert!(store.get(&key(1)).await.unwrap().is_none(), "what was not used for longest goes");
+    assert!(store.get(&key(fitting)).await.unwrap().is_some(), "a new entry is always accepted");
+    assert!(store.get(&key(0)).await.unwrap().is_some(), "the entry used last stays");
+    assert!(store.get(&key(1)).await.unwrap().is_none(), "the least recently used entry is evicted");
 }
 
 #[tokio::test]
 async fn invalidated_tag_removes_exactly_the_entries_that_carry_it() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
-    // Expired before it is set again: the index must not forget the new entry with the old one.
+    // The old entry expires before the key is set again. Removing it from the index must not remove the new one.
     set(&host, "probe", "again", b"old", json!({ "ttlMs": 5, "tags": ["t"] })).await.unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
     set(&host, "probe", "again", b"new", tagged(&["t"])).await.unwrap();
-    // Set again with the same tag, and without it.
+    // Set twice with the same tag, then once without it.
     set(&host, "probe", "twice", b"1", tagged(&["t"])).await.unwrap();
     set(&host, "probe", "twice", b"2", tagged(&["u", "t", "t"])).await.unwrap();
     set(&host, "probe", "freed", b"1", tagged(&["t"])).await.unwrap();

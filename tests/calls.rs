@@ -1,4 +1,4 @@
-//! Calls: what becomes of one that goes wrong, and of the host after it.
+//! Calls: how failing calls end, and whether the host still works after them.
 
 use crate::harness::{CALLS, World, call, component, guest, limited, odd, returned, trapped};
 use palisade::guard::logging::Level;
@@ -6,14 +6,14 @@ use palisade::limits::{Limit, MIB};
 use palisade::{Blame, CallError, Host, Policy, Usage};
 use serde_json::{Value, json};
 
-/// The limit that ended a call.
+/// Returns the usage of the limit that ended a call.
 fn ended(result: Result<Value, CallError>) -> Usage {
     match result {
         Err(error @ CallError::LimitExceeded { .. }) if error.blame() != Blame::Guest => {
-            panic!("{error} is the guest's doing")
+            panic!("{error} blames the guest")
         }
         Err(CallError::LimitExceeded { usage, .. }) => usage,
-        other => panic!("expected the end of a limit, got {other:?}"),
+        other => panic!("expected a limit to end the call, got {other:?}"),
     }
 }
 
@@ -126,7 +126,7 @@ async fn endless_loop_ends_at_the_guest_time_limit() {
 async fn endless_loop_ends_at_the_wall_time_limit_and_lets_others_run() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("wall-time = \"300 ms\"")).await;
-    // One thread: what else runs on it, runs only when the spinning guest gives way.
+    // There is only one thread. Other tasks run on it only when the spinning guest yields.
     let others = async {
         for _ in 0..3 {
             is_usable(&host).await;
@@ -158,7 +158,7 @@ async fn endless_recursion_ends_in_stack_overflow_or_trap() {
     for _ in 0..3 {
         let usage = ended(call(&host, "odd", "calls/f", json!({})).await);
         assert_eq!((usage.limit, usage.max), (Limit::Stack, Limit::Stack.default_max()));
-        // What a Rust guest keeps in its memory runs out long before: 64 KiB, under which there is no memory.
+        // A Rust guest first exhausts its 64 KiB shadow stack, below which there is no memory.
         let reason = trapped(call(&host, "probe", "abuses/recurse", json!({})).await);
         assert!(reason.contains("out of bounds memory access"), "{reason}");
     }
@@ -185,7 +185,7 @@ async fn memory_over_the_limit_ends_the_call_and_at_the_limit_does_not() {
     let four = world.host_with("probe", limited("memory = \"4 MiB\"")).await;
     let usage = ended(call(&four, "probe", "abuses/allocate", json!({ "bytes": 64 * MIB })).await);
     assert_eq!((usage.limit, usage.max), (Limit::Memory, 4 * MIB));
-    // What is freed can be taken again: 40 MiB in all, 1 MiB at once.
+    // Freed memory can be allocated again: 40 MiB in total, 1 MiB at a time.
     let churned = call(&four, "probe", "abuses/churn", json!({ "bytes": MIB, "rounds": 40 })).await.unwrap();
     assert_eq!(churned, json!(40 * MIB));
 }
@@ -207,7 +207,7 @@ async fn host_calls_over_the_limit_end_the_call() {
     let usage = ended(call(&host, "probe", "reads/flood-log", json!({ "count": 4 })).await);
     assert_eq!((usage.limit, usage.used, usage.max), (Limit::HostCalls, 4, 3));
     call(&host, "probe", "reads/flood-log", json!({ "count": 3 })).await.unwrap();
-    assert_eq!(world.log.all().len(), 7, "the fourth call is made, and its guest ends with it");
+    assert_eq!(world.log.all().len(), 7, "the fourth call is made, and ends its guest");
 }
 
 #[tokio::test]

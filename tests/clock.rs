@@ -1,22 +1,22 @@
-//! `wit/clock.wit` through a component.
+//! Tests `wit/clock.wit` through a component.
 
 use crate::harness::{World, call};
 use palisade::Host;
 use serde_json::{Value, json};
 
-/// Two answers of one function in one invocation. Large integers are strings in JSON.
+/// Two answers of one function in one invocation. The values are 64-bit integers as JSON strings.
 async fn twice(host: &Host, function: &str) -> (i64, i64) {
     let both = call(host, "probe", function, json!({})).await.unwrap();
     let number = |value: &Value| value.as_i64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap());
     (number(&both[0]), number(&both[1]))
 }
 
-/// What the database's clock says, in microseconds since 1970.
+/// The time of the database's clock, in microseconds since 1970.
 async fn wall(world: &World) -> i64 {
     world.count("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").await
 }
 
-/// A host whose `reads` run as this kind.
+/// A host whose export `reads` runs as this kind.
 async fn host_of(world: &World, kind: &str) -> Host {
     let (from, to) = ("probe/reads\" = \"query\"", format!("probe/reads\" = \"{kind}\""));
     world.host_with("probe", |manifest| manifest.replace(from, &to)).await
@@ -33,7 +33,7 @@ async fn now_in_a_query_or_mutation_is_the_start_of_the_invocation() {
         assert_eq!(first, second, "{kind}");
         assert!((before..=after).contains(&first), "{kind}: {before} {first} {after}");
         let (next, _) = twice(&host, "reads/now").await;
-        assert!(next > first, "{kind}: each invocation has a time of its own");
+        assert!(next > first, "{kind}: each invocation has its own time");
     }
 }
 

@@ -1,6 +1,6 @@
-//! The program that compiles components for the tests' hosts, as any program of an integrator's can.
+//! The program that compiles components for the hosts of the tests. An integrator's program can do the same.
 
 fn main() {
     palisade::compile_if_asked();
-    eprintln!("a host starts this to compile a component: there is nothing to do");
+    eprintln!("a host starts this program to compile a component; it does nothing by itself");
 }

@@ -1,4 +1,4 @@
-//! The command as a process of its own, that ends with the test.
+//! Runs the command as a child process, which is killed when the test ends.
 
 use crate::harness::{World, guest};
 use serde_json::Value;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// Longer than any of them takes.
+/// Longer than any command takes.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// What a command left.
+/// What a command printed, and its exit code.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -20,12 +20,12 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Its stdout as JSON.
+    /// Its standard output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Its code, unless a pipe got what only a terminal understands.
+    /// Its exit code. Asserts that the output has no terminal escapes, since it goes to a pipe.
     pub fn code(&self) -> i32 {
         assert!(!self.stdout.contains('\u{1b}') && !self.stderr.contains('\u{1b}'), "{self:?}");
         self.code.unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
@@ -37,13 +37,13 @@ pub fn examples() -> PathBuf {
     guest("greeter").parent().unwrap().to_owned()
 }
 
-/// The command with nothing of this process's own settings.
+/// The command with a clean environment: it inherits none of this process's settings.
 pub fn palisade(arguments: &[&str]) -> Command {
     let mut command = Command::new(crate::harness::palisade());
     for name in ["DATABASE_URL", "PALISADE_LOG", "PALISADE_TOKEN", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
-    // Compiled code is shared by the tests of a build, as for the tests without a process.
+    // All tests of a build share compiled code, also those that run no child process.
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command
         .args(arguments)
@@ -54,26 +54,26 @@ pub fn palisade(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command and waits for its end.
 pub async fn finish(mut command: Command) -> Ran {
-    let ended = tokio::time::timeout(PATIENCE, command.output()).await.expect("a command that ends").unwrap();
+    let ended = tokio::time::timeout(PATIENCE, command.output()).await.expect("the command ends").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) }
 }
 
-/// Runs a command on the database of a test.
+/// Runs a command with the database of a test.
 pub async fn run(world: &World, arguments: &[&str]) -> Ran {
     let mut command = palisade(arguments);
     command.env("DATABASE_URL", world.url());
     finish(command).await
 }
 
-/// A `palisade serve` that is ready.
+/// A running `palisade serve` that has reported ready.
 pub struct Serving {
     child: Child,
     _logs: tempfile::TempDir,
     stdout: BufReader<ChildStdout>,
-    /// Its ready line.
+    /// The line that it printed when it was ready.
     pub ready: String,
 }
 
@@ -84,7 +84,7 @@ impl Serving {
         let mut command = palisade(&["serve", examples.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
         let logs = tempfile::tempdir().unwrap();
         if !options.contains(&"--audit-log") {
-            // Not in the data of the examples, which all tests share.
+            // Not in the data folder of the examples, because all tests share it.
             command.arg("--audit-log").arg(logs.path().join("audit.jsonl"));
         }
         let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
@@ -96,25 +96,27 @@ impl Serving {
             .unwrap();
         if read == 0 {
             let ended = child.wait_with_output().await.unwrap();
-            panic!("it ended before it was ready: {}", String::from_utf8_lossy(&ended.stderr));
+            panic!("the server exited before it was ready: {}", String::from_utf8_lossy(&ended.stderr));
         }
         Self { child, _logs: logs, stdout, ready }
     }
 
-    /// Where it listens, from its ready line.
+    /// Its URL, from the ready line.
     pub fn url(&self) -> &str {
         self.ready.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
     }
 
-    /// Sends SIGTERM and returns what it leaves.
+    /// Sends SIGTERM and returns the final output.
     pub async fn terminate(mut self) -> Ran {
         let id = self.child.id().unwrap().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
         assert!(told.success());
         let mut rest = self.ready.clone();
         self.stdout.read_to_string(&mut rest).await.unwrap();
-        let ended =
-            tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await.expect("it ends").unwrap();
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+            .await
+            .expect("the server exits")
+            .unwrap();
         Ran { code: ended.status.code(), stdout: rest, stderr: String::from_utf8(ended.stderr).unwrap() }
     }
 }

@@ -1,4 +1,4 @@
-//! The `palisade` command as a process: what it prints, and with which code it ends.
+//! The `palisade` command as a process: its output and its exit codes.
 
 pub mod child;
 
@@ -29,7 +29,7 @@ async fn serve_that_cannot_start_says_what_to_change() {
     );
 
     let mut command = palisade(&[&serve[..], &["127.0.0.1:0"]].concat());
-    // Nobody is there from now on.
+    // From now on nothing listens on this port.
     drop(taken);
     command.env("DATABASE_URL", format!("postgresql://ada:hunter2@{port}/none"));
     let refused = finish(command).await;
@@ -195,7 +195,7 @@ async fn user_add_prints_a_token_that_call_and_server_accept() {
     assert_eq!((created.status, &created.body["author"]), (201, &user["id"]), "{created:?}");
     let ended = serving.terminate().await;
     assert_eq!(ended.code(), 0);
-    assert!(!ended.stderr.contains(token), "the log never has a token");
+    assert!(!ended.stderr.contains(token), "the log never contains a token");
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn build_rejects_what_is_not_a_typed_module_and_says_what_it_is() {
     assert!(absent.code() == 1 && absent.stderr.contains("cannot read"), "{absent:?}");
 }
 
-/// Command lines of all processes that name this text.
+/// The command lines of all processes that contain this text.
 fn processes(text: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
@@ -232,7 +232,7 @@ fn processes(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Removes a folder when the test ends, however it does.
+/// Removes a folder at the end of the test, even when it fails.
 pub struct Removed(pub std::path::PathBuf);
 
 impl Drop for Removed {
@@ -244,7 +244,9 @@ impl Drop for Removed {
 #[tokio::test]
 async fn db_harden_without_a_database_hardens_the_private_one() {
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let DataDir::Persistent(data) = DataDir::of_project(folder.path()).unwrap() else { panic!("a folder") };
+    let DataDir::Persistent(data) = DataDir::of_project(folder.path()).unwrap() else {
+        panic!("the data folder is temporary")
+    };
     let _data = Removed(data);
     let mut command = palisade(&with_dir(&["db", "harden", "--apply"], folder.path()));
     command.env("HOME", home.path()).env("XDG_STATE_HOME", home.path()).env("DATABASE_URL", "");
@@ -256,8 +258,11 @@ async fn db_harden_without_a_database_hardens_the_private_one() {
 async fn call_without_a_database_starts_one_and_leaves_no_process() {
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     copy(&guest("greeter"), folder.path());
-    // Root's is not in the home, and is kept for the next start of the same folder; this folder has none.
-    let DataDir::Persistent(data) = DataDir::of_project(folder.path()).unwrap() else { panic!("a folder") };
+    // For root, the data is outside the home and kept for the next start in the same folder. This folder has none
+    // yet.
+    let DataDir::Persistent(data) = DataDir::of_project(folder.path()).unwrap() else {
+        panic!("the data folder is temporary")
+    };
     let data = Removed(data);
     let mut command = palisade(&GREET);
     command.current_dir(folder.path()).env("HOME", home.path());
@@ -267,6 +272,9 @@ async fn call_without_a_database_starts_one_and_leaves_no_process() {
     let ran = finish(command).await;
     assert_eq!((ran.code(), ran.stdout.as_str()), (0, "\"Hello, Ada!\"\n"), "{ran:?}");
     let name = data.0.file_name().unwrap().to_str().unwrap();
-    assert!(data.0.exists() || home.path().join("palisade").join(name).exists(), "it was a private one");
+    assert!(
+        data.0.exists() || home.path().join("palisade").join(name).exists(),
+        "the command used a private server"
+    );
     assert_eq!(processes(name), Vec::<String>::new());
 }

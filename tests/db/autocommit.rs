@@ -1,4 +1,4 @@
-//! Queries of one statement, which go without a transaction, and what happens where a second one comes after all.
+//! Queries of one statement, which run without a transaction, and what happens when they send a second one.
 
 use super::rows::{fill, run, step};
 use crate::harness::{EmptyCache, WhenAsked, World, guest};
@@ -13,16 +13,16 @@ fn first() -> Value {
     json!({ "tag": "first" })
 }
 
-/// A host on three numbers, whose function has been seen to send one statement.
-async fn accustomed(world: &World) -> Host {
+/// A host with three numbers, whose function is known to send one statement.
+async fn host_that_knows_its_function(world: &World) -> Host {
     let host = world.host(&["cursors"]).await;
     fill(world, 3).await;
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
     host
 }
 
-/// Waits until the last that the plugin's connections were asked starts like this.
-async fn is_asked_last(world: &World, start: &str) {
+/// Waits until the last statement on the plugin's connections starts with this text.
+async fn wait_for_last_statement(world: &World, start: &str) {
     let last = "SELECT query FROM pg_stat_activity JOIN palisade.plugins ON role = usename \
         WHERE datname = current_database() AND state = 'idle' ORDER BY query_start DESC LIMIT 1";
     let mut asked = String::new();
@@ -39,40 +39,40 @@ async fn is_asked_last(world: &World, start: &str) {
 #[tokio::test]
 async fn query_known_to_send_one_select_sends_nothing_else() {
     let world = World::new().await;
-    let host = accustomed(&world).await;
-    // Nothing was known of it the first time.
-    is_asked_last(&world, "ROLLBACK").await;
+    let host = host_that_knows_its_function(&world).await;
+    // On the first call the host knows nothing about the function.
+    wait_for_last_statement(&world, "ROLLBACK").await;
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
-    is_asked_last(&world, "SELECT \"n\"").await;
+    wait_for_last_statement(&world, "SELECT \"n\"").await;
 }
 
 #[tokio::test]
 async fn select_by_key_needs_no_limit_for_autocommit() {
     let world = World::new().await;
-    let host = accustomed(&world).await;
+    let host = host_that_knows_its_function(&world).await;
     for (number, row) in [("2", "2"), ("9", "end")] {
         assert_eq!(run(&host, "reading", &[step("only", number)]).await, [row]);
-        is_asked_last(&world, "SELECT \"n\" FROM \"plugin_cursors\".\"numbers\" WHERE").await;
+        wait_for_last_statement(&world, "SELECT \"n\" FROM \"plugin_cursors\".\"numbers\" WHERE").await;
     }
 }
 
 #[tokio::test]
 async fn query_with_a_second_statement_is_rerun_in_a_transaction() {
     let world = World::new().await;
-    let host = accustomed(&world).await;
+    let host = host_that_knows_its_function(&world).await;
     let log = |text: &str| step("log", text);
     let steps = [log("before"), first(), log("between"), first(), log("after")];
     let answers = ["logged", "1", "logged", "1", "logged"];
     assert_eq!(run(&host, "reading", &steps).await, answers);
-    is_asked_last(&world, "ROLLBACK").await;
-    // What it said in the run that came to nothing was not written.
+    wait_for_last_statement(&world, "ROLLBACK").await;
+    // The records of the discarded run are not written.
     assert_eq!(world.log.messages(), ["before", "between", "after"]);
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
-    // And it is not put to the test again.
-    is_asked_last(&world, "ROLLBACK").await;
+    // The host does not try autocommit again.
+    wait_for_last_statement(&world, "ROLLBACK").await;
 }
 
-/// A cache that answers only when it is let.
+/// A cache that waits for a signal before it answers.
 #[derive(Default)]
 struct Pausing {
     asked: Notify,
@@ -102,7 +102,7 @@ async fn query_with_a_late_second_statement_sees_one_snapshot() {
     let reading = tokio::spawn(async move { run(&host, "reading", &steps).await });
     pausing.asked.notified().await;
     world.sql.batch_execute("DELETE FROM plugin_cursors.numbers WHERE n = 1").await.unwrap();
-    // Once for the run that comes to nothing, once for the one that counts.
+    // Once for the discarded run, once for the run that counts.
     pausing.go_on.notify_one();
     pausing.asked.notified().await;
     pausing.go_on.notify_one();
@@ -112,7 +112,7 @@ async fn query_with_a_late_second_statement_sees_one_snapshot() {
 #[tokio::test]
 async fn failed_autocommit_select_leaves_the_connection_usable() {
     let world = World::new().await;
-    let host = accustomed(&world).await;
+    let host = host_that_knows_its_function(&world).await;
     world.sql.batch_execute("ALTER TABLE plugin_cursors.numbers RENAME COLUMN n TO m").await.unwrap();
     assert_eq!(
         run(&host, "reading", &[first()]).await,
@@ -120,19 +120,19 @@ async fn failed_autocommit_select_leaves_the_connection_usable() {
     );
     world.sql.batch_execute("ALTER TABLE plugin_cursors.numbers RENAME COLUMN m TO n").await.unwrap();
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
-    is_asked_last(&world, "SELECT \"n\"").await;
+    wait_for_last_statement(&world, "SELECT \"n\"").await;
 }
 
-/// What a statement that goes alone could do, were it not the select that it is.
+/// The login cannot write in autocommit, even if the statement were not a select.
 #[tokio::test]
 async fn login_outside_a_transaction_cannot_write() {
     let world = World::new().await;
-    let _host = accustomed(&world).await;
+    let _host = host_that_knows_its_function(&world).await;
     let settings = "SELECT count(*) FROM palisade.plugins JOIN pg_roles ON rolname = role \
         WHERE 'default_transaction_read_only=on' = ANY (rolconfig)";
     assert_eq!(world.count(settings).await, 1);
     let login = world.become_login("cursors").await;
-    // A session takes its defaults when it begins; this one began as the superuser's.
+    // A session reads its defaults when it starts. This one started as the superuser's.
     world.sql.batch_execute("SET default_transaction_read_only = on").await.unwrap();
     let error = world.sql.batch_execute("INSERT INTO numbers VALUES (9)").await.unwrap_err();
     assert_eq!(error.code().unwrap().code(), "25006", "{login}");

@@ -1,4 +1,4 @@
-//! How transactions end when the database does not play along: what the caller is told, and what is left.
+//! How transactions end when the database fails: what the caller is told, and what remains.
 
 use super::rows::{fill, run, step};
 use crate::harness::{World, call};
@@ -10,7 +10,7 @@ use std::time::Duration;
 async fn mutation_with_a_lost_commit_is_in_doubt_and_not_retried() {
     let world = World::new().await;
     let host = world.host(&["cursors"]).await;
-    // A constraint that is checked at the end, and takes its time.
+    // A constraint that is checked at commit, and takes a long time.
     let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; \
          CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON plugin_cursors.numbers DEFERRABLE INITIALLY DEFERRED \
          FOR EACH ROW EXECUTE FUNCTION slow()";
@@ -31,7 +31,7 @@ async fn mutation_with_a_lost_commit_is_in_doubt_and_not_retried() {
             assert!(matches!(error, CallError::InDoubt { .. }), "{error:?}");
             assert!(error.to_string().contains("look before you try again"), "{error}");
         } else {
-            // An action hears of it itself, because each of its calls is a transaction.
+            // An action gets the error itself, because each of its calls is a transaction.
             assert_eq!(result.unwrap(), json!(["other: in-doubt"]));
         }
     }
@@ -40,7 +40,7 @@ async fn mutation_with_a_lost_commit_is_in_doubt_and_not_retried() {
     assert_eq!(
         run(&host, "changing", &[step("insert", "7")]).await,
         ["1"],
-        "the next call finds a connection"
+        "the next call gets a connection"
     );
 }
 
@@ -77,7 +77,7 @@ async fn call_is_overloaded_only_if_no_connection_is_free_in_time() {
     }
     let steps = || json!({ "steps": [{ "tag": "open" }] });
     let error = call(&host, "cursors", "reading/run", steps()).await;
-    // A query may make what it likes of the refusal; its caller hears of the overload only when it fails for it.
+    // A query may handle the error as it likes. Its caller sees the overload only when the query fails because of it.
     assert!(
         matches!(&error, Err(CallError::Overloaded { .. }))
             || error.as_ref().is_ok_and(|said| *said == json!(["other: connection"])),

@@ -1,7 +1,7 @@
-//! `wit/db.wit` through a component: structured calls, SQL text, transactions by kind, and what no plugin reaches.
+//! Tests `wit/db.wit` through a component: structured calls, SQL text, transactions by kind, and what no plugin
+//! reaches.
 //!
-//! What is sent to break it is in `db/attacks/`; which transactions run again and which connections are kept, in
-//! `db/transactions.rs`.
+//! Attacks are in `db/attacks/`. Retries and cached statements are in `db/transactions.rs`.
 
 pub mod attacks;
 mod autocommit;
@@ -32,7 +32,7 @@ fn all_titles() -> Value {
     selection(json!([]))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
+#[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn selection(filter: Value) -> Value {
     let order = json!([{ "column": "id", "direction": "ascending" }]);
     json!({ "table": "notes", "columns": ["title"], "filter": filter, "orderBy": order, "limit": null, "after": [] })
@@ -42,7 +42,7 @@ async fn insert(host: &Host, plugin: &str, names: &[&str]) {
     call(host, plugin, "writes/insert", json!({ "insertion": titles(names) })).await.unwrap();
 }
 
-/// The titles that a select or query returned.
+/// The titles in the rows of a select or query.
 fn names(rows: &Value) -> Vec<String> {
     let rows = rows.as_array().unwrap().iter();
     rows.map(|row| row[0]["val"]["val"].as_str().unwrap().to_owned()).collect()
@@ -324,7 +324,7 @@ async fn login_cannot_reach_other_plugins_schemas_or_host_tables() {
         .await
         .unwrap()
         .get(0);
-    // What the role may do is asked of the server itself, as that role: no guard stands before it.
+    // Runs statements as the plugin's role, without any guard in between.
     world.sql.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).await.unwrap();
     for sql in [
         "SELECT * FROM plugin_other.notes",
@@ -342,7 +342,7 @@ async fn login_cannot_reach_other_plugins_schemas_or_host_tables() {
         assert_eq!(error.code().unwrap().code(), "42501", "{sql}");
     }
     let seen = world.sql.query("SELECT name FROM palisade.plugins", &[]).await.unwrap();
-    assert_eq!(seen.len(), 1, "row-level security shows a plugin its own row");
+    assert_eq!(seen.len(), 1, "row-level security shows a plugin only its own row");
 }
 
 #[tokio::test]
@@ -363,7 +363,7 @@ async fn rows_at_the_limit_are_returned_and_over_it_rejected() {
         json!({ "sql": "SELECT title FROM notes LIMIT 3", "parameters": [] }),
     )
     .await;
-    assert_eq!(names(&rows.unwrap()).len(), 3, "the plugin goes on with a fresh connection");
+    assert_eq!(names(&rows.unwrap()).len(), 3, "the plugin continues with a new connection");
 }
 
 #[tokio::test]

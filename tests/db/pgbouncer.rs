@@ -1,4 +1,4 @@
-//! The same through a PgBouncer in transaction mode, where the package is installed: no session outlives a transaction.
+//! Tests with a PgBouncer in transaction mode, if the package is installed: no session outlives a transaction.
 
 use super::rows::{KINDS, fill, next, run, step};
 use crate::harness::{World, altered, call, call_as, guest};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_postgres::config::Host as Place;
 
-/// A running PgBouncer; it ends with this.
+/// A running PgBouncer, stopped on drop.
 struct Bouncer {
     child: Child,
     _folder: TempDir,
@@ -34,10 +34,10 @@ fn program() -> Option<PathBuf> {
     folders.map(|folder| folder.join("pgbouncer")).find(|path| path.is_file())
 }
 
-/// A PgBouncer before this world's server, with so few connections to it that calls must share them.
+/// A PgBouncer in front of this world's server, with so few connections that calls must share them.
 async fn bouncer(program: &Path, world: &World) -> Bouncer {
     let server: tokio_postgres::Config = world.url().parse().unwrap();
-    let Some(Place::Unix(socket)) = server.get_hosts().first() else { panic!("no socket") };
+    let Some(Place::Unix(socket)) = server.get_hosts().first() else { panic!("the server has no socket") };
     let (user, database) = (server.get_user().unwrap(), server.get_dbname().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| {
@@ -69,7 +69,7 @@ async fn bouncer(program: &Path, world: &World) -> Bouncer {
     let child = command.spawn().unwrap();
     let here = folder.path().display().to_string();
     let url = format!("host={here} port=6432 user={user} password=secret dbname={database} pgbouncer=true");
-    // The socket is there before anybody listens on it.
+    // The socket file exists before anything listens on it.
     let socket = folder.path().join(".s.PGSQL.6432");
     while std::os::unix::net::UnixStream::connect(&socket).is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -89,7 +89,7 @@ async fn host(world: &World, bouncer: &Bouncer, name: &str) -> Host {
 #[tokio::test]
 async fn calls_through_pgbouncer_behave_as_without_it() {
     let Some(program) = program() else {
-        println!("pgbouncer is not installed, so nothing was tried: apt-get install pgbouncer");
+        println!("pgbouncer is not installed, so the test does nothing: apt-get install pgbouncer");
         return;
     };
     let world = World::new().await;
@@ -141,7 +141,8 @@ async fn clients_that_share_pgbouncer_connections_stay_isolated() {
             }
             loop {
                 match call(&host, "cursors", &format!("{kind}/run"), json!({ "steps": steps })).await {
-                    // Twenty mutations read and write one table: who loses too often left nothing, and was told so.
+                    // Twenty mutations read and write one table. A mutation that loses too often rolls back and
+                    // reports it.
                     Err(CallError::Contended { .. }) => {}
                     other => return other,
                 }
@@ -186,7 +187,8 @@ async fn user_rows_stay_separate_behind_pgbouncer() {
     for name in ["Ada", "Bob", "Eve"] {
         callers.push((name, Caller::user(world.user(&host, name, &[]).await)));
     }
-    // Others come between, so that a transaction has another server than the one before.
+    // Other transactions run in between, so that each transaction gets another server connection than the previous
+    // one.
     for round in 1..=4_usize {
         let calls = callers.iter().map(|(name, caller)| {
             let (host, caller, draft) = (host.clone(), caller.clone(), json!({ "title": name, "body": "x" }));
@@ -209,8 +211,8 @@ async fn hosts_that_install_at_once_behind_pgbouncer_read_their_tables() {
     let Some(program) = program() else { return };
     let world = World::new().await;
     let bouncer = bouncer(&program, &world).await;
-    // More hosts than servers, so that each transaction may have another server than the one before. Each has a plugin of its
-    // own, so that none gives a new password to a role that another is logging in as.
+    // There are more hosts than server connections, so that each transaction may get another one than the previous.
+    // Each host has its own plugin, so that no host changes the password of a role that another is logging in as.
     let builds = (0..6).map(|number| {
         let name = format!("cursors-{number}");
         let folder = altered("cursors", |manifest| {

@@ -5,10 +5,10 @@ use palisade::{CallError, Host, Policy};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Kinds of functions, by the interface that runs a script as one.
+/// The kinds, by the name of the interface that runs a script as that kind.
 pub(super) const KINDS: [&str; 3] = ["reading", "changing", "acting"];
 
-/// A world whose plugin has so many numbers, and a host of it.
+/// A world whose plugin has this many numbers, and a host for it.
 async fn numbered(count: u32) -> (World, Host) {
     let world = World::new().await;
     let host = world.host(&["cursors"]).await;
@@ -23,7 +23,7 @@ pub(super) async fn fill(world: &World, count: u32) {
     world.sql.batch_execute(&text).await.unwrap();
 }
 
-/// A step: its name, or its name and its value.
+/// A step of a script: its name alone, or its name and its value.
 pub fn step(tag: &str, val: impl Into<Value>) -> Value {
     json!({ "tag": tag, "val": val.into() })
 }
@@ -126,7 +126,7 @@ async fn result_that_fails_halfway_is_an_error_and_not_an_end() {
         let answers = run(&host, kind, &steps).await;
         assert!(answers[2].contains("22012"), "{kind}: {answers:?}");
         assert!(answers[3].contains("earlier error"), "{kind}: {answers:?}");
-        assert_eq!(answers[5], "1", "{kind}: the transaction goes on");
+        assert_eq!(answers[5], "1", "{kind}: the transaction continues");
     }
     // An action's result is complete before its first row is read.
     let answers = run(&host, "acting", &[halts, json!({ "tag": "open" }), next(0, 1)]).await;
@@ -167,7 +167,7 @@ async fn value_over_the_byte_budget_is_cut_off_before_it_arrives() {
     world.sql.batch_execute(huge).await.unwrap();
     let max = 16 * 1024 * 1024;
     for open in [json!({ "tag": "open-fillers" }), step("open-text", "SELECT filler FROM numbers")] {
-        // What arrived whole would be told with its size.
+        // A value that arrived whole would be reported with its full size.
         let refused = format!("db-bytes {} of {max}", max + 1);
         for kind in ["reading", "acting"] {
             assert_eq!(run(&host, kind, std::slice::from_ref(&open)).await, [&*refused], "{kind}");
@@ -177,7 +177,7 @@ async fn value_over_the_byte_budget_is_cut_off_before_it_arrives() {
         assert!(ended, "{changing:?}");
     }
     let steps = [json!({ "tag": "open" }), next(0, 1)];
-    assert_eq!(run(&host, "reading", &steps).await[1], "1", "the next borrower has another connection");
+    assert_eq!(run(&host, "reading", &steps).await[1], "1", "the next call gets another connection");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -200,7 +200,7 @@ async fn action_holds_a_connection_only_while_it_reads() {
             let (host, arguments) = (host.clone(), json!({ "steps": steps }));
             tokio::spawn(async move { call(&host, "cursors", "acting/run", arguments).await })
         };
-        // It has its connection by then, and gives it back.
+        // By then the action has had its connection, and returns it.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let arguments = json!({ "steps": [{ "tag": "open" }] });
         call(&host, "other", "acting/run", arguments).await.unwrap();

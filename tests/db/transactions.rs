@@ -1,4 +1,4 @@
-//! Which work runs again and which must not, and what a connection keeps of the statements it ran.
+//! Which work is retried and which must not be, and which statements a connection caches.
 
 use super::{insert, integer, text};
 use crate::harness::{World, call};
@@ -6,7 +6,7 @@ use palisade::limits::{MUTATION_ATTEMPTS_MAX, STATEMENTS_CACHED_MAX};
 use palisade::{CallError, Host};
 use serde_json::{Value, json};
 
-/// Makes every insert of this title lose a race, as the server would put it.
+/// Makes every insert of this title fail as if it lost a race.
 const RACE: &str = "
     CREATE FUNCTION public.race() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -41,7 +41,7 @@ async fn counter_incremented_by_ten_clients_loses_no_update() {
                         assert_eq!(changed, json!(1));
                         done += 1;
                     }
-                    // It left nothing behind and said so: the client tries again.
+                    // The call rolled back and reported it, so the client tries again.
                     Err(CallError::Contended { .. }) => {}
                     Err(error) => panic!("{error:?}"),
                 }
@@ -54,7 +54,7 @@ async fn counter_incremented_by_ten_clients_loses_no_update() {
     assert_eq!(world.count("SELECT rank::bigint FROM plugin_probe.notes").await, CLIENTS * INCREMENTS);
 }
 
-/// Read, then written: what only a serializable transaction gets right.
+/// Only a serializable transaction gets a read followed by a write right.
 #[tokio::test]
 async fn counter_read_then_written_by_ten_clients_loses_no_update() {
     let world = World::new().await;
@@ -79,7 +79,7 @@ async fn counter_read_then_written_by_ten_clients_loses_no_update() {
         seen.extend(result.unwrap());
     }
     seen.sort_unstable();
-    assert_eq!(seen, (1..=50).collect::<Vec<i64>>(), "each number was somebody's, and only once");
+    assert_eq!(seen, (1..=50).collect::<Vec<i64>>(), "each number was returned exactly once");
 }
 
 #[tokio::test]
@@ -92,8 +92,8 @@ async fn action_that_loses_a_race_is_not_retried() {
             (format!("before {code}"), format!("race-{code}"), format!("after {code}"));
         let outcomes = execute_each(&host, "in-action", &[&before, &race, &after]).await.unwrap();
         let expected = json!([{ "tag": "ok", "val": 1 }, { "tag": "err", "val": { "tag": "serialization" } }, { "tag": "ok", "val": 1 }]);
-        assert_eq!(outcomes, expected, "{code}: each call of an action stands alone");
-        // The title is unique: a second run would fail on it, and three calls use three numbers.
+        assert_eq!(outcomes, expected, "{code}: each call of an action is its own transaction");
+        // The title is unique, so a second run would fail on it. Three calls use three sequence numbers.
         assert_eq!(
             world.count("SELECT last_value FROM plugin_sql.notes_id_seq").await % 3,
             0,
@@ -118,7 +118,7 @@ async fn mutation_that_always_loses_a_race_is_contended_and_rolls_back() {
     assert!(host.metrics().contains(&lost), "{lost}");
 }
 
-/// The shape of a structured call is the plugin's, so there are as many texts as it likes.
+/// The plugin chooses the shape of a structured call, so it can produce any number of statement texts.
 #[tokio::test]
 async fn cached_statements_of_one_connection_are_capped() {
     let world = World::new().await;
@@ -129,7 +129,7 @@ async fn cached_statements_of_one_connection_are_capped() {
     world.sql.batch_execute(look).await.unwrap();
     let columns = ["id", "title", "body", "rank", "tags", "extra", "amount"];
     let directions = ["ascending", "descending"];
-    // Each subset of the columns, ordered either way by each of two: 2 * 127 * 2 texts.
+    // Each subset of the columns, ordered in both directions by each of two columns: 2 * 127 * 2 texts.
     let shapes = (1_u32..128).flat_map(|subset| {
         let chosen: Vec<&str> = (0..7).filter(|bit| subset >> bit & 1 == 1).map(|bit| columns[bit]).collect();
         let order = ["id", "rank"].into_iter().flat_map(move |column| directions.map(|direction| (column, direction)));
@@ -144,7 +144,7 @@ async fn cached_statements_of_one_connection_are_capped() {
     let arguments = json!({ "selections": shapes, "insertion": row });
     call(&host, "sql", "in-mutation/select-each-then-insert", arguments).await.unwrap();
     let kept = world.count("SELECT seen::bigint FROM plugin_sql.spy").await;
-    // The one that counts is among them.
+    // The counting statement itself is included.
     let max = i64::try_from(STATEMENTS_CACHED_MAX).unwrap() + 1;
-    assert!(kept > 1 && kept <= max, "{kept} are kept, at most {max} may be");
+    assert!(kept > 1 && kept <= max, "{kept} statements are cached, at most {max} are allowed");
 }

@@ -1,4 +1,4 @@
-//! Columns that PostgreSQL would round, cut or fill: what a structured call sends is stored as it is or not at all.
+//! Columns that PostgreSQL would round, cut or pad: a structured call stores a value exactly or not at all.
 
 use super::text;
 use crate::harness::{World, call, invalid};
@@ -40,7 +40,7 @@ async fn inexact_value_for_a_column_is_rejected_and_an_exact_one_stored() {
                 assert!(refusal.contains(rule), "{function} of {column} in {kind}: {refusal}");
             }
             let stored = call(&host, "sql", &format!("{kind}/insert"), insert(&exact)).await.unwrap();
-            // A `2` in the list comes back as the `2.0` that it is.
+            // A `2` in the list is returned as the equal `2.0`.
             if column != "list" {
                 assert_eq!(stored["rows"][0][0], exact, "{column} in {kind}");
             }

@@ -33,7 +33,7 @@ pub async fn try_row(arena: &Arena, row: &Row) -> Seen {
         "tap-item-presave" => contexts(arena, row).await,
         "reads/item-get" => items(arena).await,
         "in-mutation/execute" => {
-            leftovers::session_is_clean_after_all_that_it_can_keep().await;
+            leftovers::leave_everything_in_sessions_and_check_them().await;
             Ok(())
         }
         _ => cache(arena, row).await,

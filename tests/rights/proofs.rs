@@ -76,7 +76,7 @@ async fn plugin_without_user_rows_may_not_read_the_caller() {
 }
 
 #[tokio::test]
-async fn proof_key_is_read_per_connection_and_not_per_statement() {
+async fn server_pid_and_clock_are_read_per_connection_not_per_statement() {
     let world = World::new().await;
     let counting = format!("ALTER DATABASE {} SET track_functions = 'all'", world.database());
     world.sql.batch_execute(&counting).await.unwrap();

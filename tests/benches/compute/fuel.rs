@@ -1,4 +1,4 @@
-//! The same calls on a host that counts fuel and on one that does not.
+//! Compares the same calls on a host that counts fuel and on one that does not.
 
 use crate::{Turn, builder, report, turn};
 use palisade::limits::{Limit, Limits};
@@ -6,7 +6,7 @@ use palisade::store::private::PrivateServer;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// More than any of them burns, and a maximum all the same: without one nothing is counted.
+/// More than any of these calls uses. It has to be a maximum, because without one the host counts no fuel.
 const FUEL: u64 = u64::MAX - 1;
 
 pub async fn measure(server: &PrivateServer, rounds: usize) {

@@ -1,9 +1,9 @@
-//! What computing guests cost: their neighbours (`cargo xtask bench --neighbour`), and when their fuel is counted
-//! (`cargo xtask bench --fuel`).
+//! Benchmarks of guests that compute: their effect on neighbours (`cargo xtask bench --neighbour`), and the cost of
+//! counting fuel (`cargo xtask bench --fuel`).
 //!
-//! What is compared takes turns, round after round, so that a machine that is busy for a moment is busy for both. What is
-//! printed is the median of the rounds' ratios, with the least and the most of them. Nothing here judges.
-#![allow(clippy::cast_precision_loss, reason = "what is counted here is far below what a float can hold")]
+//! The contenders take turns, round after round, so that a busy moment of the machine affects both. The output is the
+//! median of the ratios of all rounds, with their minimum and maximum. No result fails the run.
+#![allow(clippy::cast_precision_loss, reason = "the numbers here are far below what a float can hold")]
 
 mod fuel;
 mod neighbour;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How often both have their turns.
+/// How many rounds are run.
 const ROUNDS: usize = 9;
 const QUICK_ROUNDS: usize = 1;
 
@@ -40,7 +40,7 @@ fn main() {
     });
 }
 
-/// A builder for a host with these guests of the tests.
+/// A builder for a host with these guests from `tests/guests`.
 fn builder(server: &PrivateServer, guests: &[&str]) -> HostBuilder {
     let folder = std::env::var_os("PALISADE_GUESTS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"), PathBuf::from);
@@ -50,17 +50,17 @@ fn builder(server: &PrivateServer, guests: &[&str]) -> HostBuilder {
         .fold(builder, |builder, guest| builder.plugin(folder.join("tests").join(guest), Policy::as_asked()))
 }
 
-/// What one contender's calls took in a turn.
+/// How long the calls of one contender took in a turn.
 #[derive(Clone, Copy)]
 struct Turn {
     median_us: f64,
     p99_us: f64,
 }
 
-/// Calls a function of the plugin `bench` again and again.
+/// Calls a function of the plugin `bench` this many times.
 async fn turn(host: &Arc<Host>, function: &'static str, arguments: Value, calls: usize) -> Turn {
     let host = Arc::clone(host);
-    // On a thread of the runtime, as a server's calls are.
+    // The calls run on a thread of the runtime, as a server's calls do.
     let taken = tokio::spawn(async move {
         let mut taken = Vec::with_capacity(calls);
         for _ in 0..calls {
@@ -76,7 +76,7 @@ async fn turn(host: &Arc<Host>, function: &'static str, arguments: Value, calls:
     Turn { median_us: taken[taken.len() / 2], p99_us: taken[taken.len() * 99 / 100] }
 }
 
-/// Prints two contenders' times and their ratio.
+/// Prints the times of two contenders and their ratio.
 fn report(what: &str, [one, other]: [&str; 2], turns: &[[Turn; 2]], of: impl Fn(&Turn) -> f64) {
     let middle = |values: &mut Vec<f64>| {
         values.sort_by(f64::total_cmp);

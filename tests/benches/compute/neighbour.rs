@@ -1,4 +1,4 @@
-//! A plugin's calls alone, and while another plugin spins in four invocations for each processor.
+//! Measures a plugin's calls alone, and while another plugin spins in four invocations per processor.
 
 use crate::{Turn, builder, report, turn};
 use palisade::Host;
@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Spinning invocations for each processor.
+/// Spinning invocations per processor.
 const SPINNING: usize = 4;
-/// Until those that begin have been moved, and those that end have ended.
+/// Time for new spinning calls to move to the slow lane, and for old ones to end.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Below it a 99th percentile is a handful of calls.
+/// With fewer calls the 99th percentile depends on a handful of them.
 const CALLS: usize = 4_000;
 
-/// What the neighbour's callers ask for, and how many selects that is.
+/// The calls of the measured plugin, and how many selects each makes.
 const ASKED: [(&str, u32); 2] = [("an empty call", 0), ("a call with one select", 1)];
 
 pub async fn measure(server: &PrivateServer, rounds: usize) {
@@ -49,7 +49,7 @@ fn p99(turn: &Turn) -> f64 {
     turn.p99_us
 }
 
-/// Callers of a function that never ends by itself, each of which calls it again when its time is over.
+/// Starts callers of a function that never ends by itself. Each calls it again when its time limit ends the call.
 fn spin(host: &Arc<Host>, count: usize) -> JoinSet<()> {
     let mut spinners = JoinSet::new();
     for _ in 0..count {
@@ -57,7 +57,7 @@ fn spin(host: &Arc<Host>, count: usize) -> JoinSet<()> {
         spinners.spawn(async move {
             loop {
                 let ended = host.call("probe", "abuses/spin").await;
-                assert!(ended.is_err(), "it never ends by itself");
+                assert!(ended.is_err(), "the function never returns by itself");
             }
         });
     }

@@ -1,4 +1,5 @@
-//! Criterion's part: each contender by itself, kept in `target/criterion` and compared with the run before.
+//! The criterion benchmarks: each contender runs alone, and criterion compares it with the previous run in
+//! `target/criterion`.
 
 use crate::contender::{Client, Contender};
 use crate::rounds;
@@ -7,10 +8,10 @@ use criterion::Criterion;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// Those of which it is worth knowing that they changed.
+/// The contenders whose changes between runs are tracked.
 const KEPT: [Contender; 3] = [Contender::Bare, Contender::Get, Contender::Nothing];
 
-/// Measures each, at each number of clients.
+/// Measures each contender with each number of clients.
 pub fn measure(runtime: &Runtime, world: &World, clients: [usize; 2], quick: bool) {
     let criterion = Criterion::default().without_plots();
     let mut criterion = if quick {
@@ -31,7 +32,7 @@ pub fn measure(runtime: &Runtime, world: &World, clients: [usize; 2], quick: boo
                     let done = runtime.block_on(rounds::all(std::mem::take(&mut clients), contender, each));
                     let took = start.elapsed();
                     clients = done.into_iter().map(|(client, _)| client).collect();
-                    // Every client makes as many, so that there may have been a few more.
+                    // Every client makes the same number of calls, so the total may be slightly larger than `calls`.
                     took.mul_f64(calls as f64 / (each * count) as f64)
                 });
             });

@@ -1,4 +1,4 @@
-//! What is measured: ways to read one row by its key, and parts of them.
+//! The contenders: several ways to read one row by its key, and parts of them.
 
 use crate::world::ROWS;
 use palisade::Host;
@@ -7,12 +7,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 use tokio_postgres::{Client as Connection, Row, Statement};
 
-/// Selects of the invocation that makes many.
+/// How many selects the contender `Many` makes in one invocation.
 pub const MANY: u32 = 21;
-/// As `host/src/backend/postgres/mode.rs` opens a query's transaction.
+/// The statements with which the host opens a query's transaction.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT s";
 
-/// One of what takes turns.
+/// One contender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contender {
     Bare,
@@ -25,10 +25,10 @@ pub enum Contender {
 }
 
 impl Contender {
-    /// The first is what the others are compared with.
+    /// All contenders. The others are compared with the first.
     pub const ALL: [Self; 7] =
         [Self::Bare, Self::OneByOne, Self::Pipelined, Self::Get, Self::Nothing, Self::Once, Self::Many];
-    /// Those that say something when many wait for few processors.
+    /// The contenders that are worth measuring when many clients share few processors.
     pub const UNDER_LOAD: [Self; 5] = [Self::Bare, Self::OneByOne, Self::Pipelined, Self::Get, Self::Nothing];
 
     pub fn name(self) -> &'static str {
@@ -43,7 +43,7 @@ impl Contender {
         }
     }
 
-    /// What is in its time.
+    /// Describes what the measured time contains.
     pub fn includes(self) -> &'static str {
         match self {
             Self::Bare => "tokio-postgres alone: a prepared select in autocommit",
@@ -63,10 +63,10 @@ impl Contender {
     }
 }
 
-/// A caller that waits for one answer before it asks again.
+/// A client that sends its next request after it has the previous answer.
 pub struct Client {
     host: Host,
-    /// Two, as a pool would give them out: one is used while the other rolls back.
+    /// Two connections, as from a pool: one is used while the other rolls back.
     connections: Vec<(Arc<Connection>, Statement)>,
     random: u64,
 }
@@ -76,7 +76,7 @@ impl Client {
         Self { host, connections, random: number as u64 }
     }
 
-    /// Reads one row, or does what else this contender does.
+    /// Runs one call of this contender. Most of them read one row.
     pub async fn run(&mut self, contender: Contender) {
         let id = self.next_id();
         match contender {
@@ -97,7 +97,7 @@ impl Client {
                     tokio::join!(connection.batch_execute(BEGIN), connection.query_one(&select, &key));
                 begun.expect("a transaction");
                 take(&row.expect("a row"), id);
-                // The last of all is cut off by the end of the process.
+                // The process may end before the last rollback does.
                 tokio::spawn(async move { connection.batch_execute("ROLLBACK").await });
             }
             Contender::Get => {
@@ -124,9 +124,9 @@ impl Client {
         (Arc::clone(connection), select.clone())
     }
 
-    /// The next key, in no order that a cache could know. `MANY` keys before it there are rows as well.
+    /// The next key, in an order that no cache can predict. At least `MANY` rows have smaller keys.
     fn next_id(&mut self) -> i64 {
-        // The multiplier and increment are Knuth's.
+        // The multiplier and the increment are Knuth's.
         self.random =
             self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let first = i64::from(MANY);
@@ -134,7 +134,7 @@ impl Client {
     }
 }
 
-/// Reads the row as a program would.
+/// Reads the columns of the row, as a program would.
 fn take(row: &Row, id: i64) {
     let (found, title, body): (i64, String, String) = (row.get(0), row.get(1), row.get(2));
     assert_eq!(found, id);

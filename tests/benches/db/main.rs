@@ -1,10 +1,9 @@
-//! `cargo xtask bench`: what one select by key costs in a plugin, beside the same statement without Palisade.
+//! `cargo xtask bench`: measures one select by key in a plugin, and the same statement without Palisade.
 //!
-//! Two ways of measuring, for two questions. In [`rounds`] all contenders take turns, so that a machine that is busy for a
-//! moment is busy for all of them; the ratios come from there. [`baseline`] gives each to criterion, one after the
-//! other, which keeps what it found and says what changed since the run before; its times are not compared with each
-//! other. Nothing here judges: there is no time at which this fails.
-#![allow(clippy::cast_precision_loss, reason = "what is counted here is far below what a float can hold")]
+//! There are two measurements. [`rounds`] lets all contenders take turns, so that a busy moment of the machine
+//! affects all of them; it gives the ratios. [`baseline`] runs the contenders one after the other in criterion, which
+//! compares each with its previous run; these times are not compared between contenders. No result fails the run.
+#![allow(clippy::cast_precision_loss, reason = "the numbers here are far below what a float can hold")]
 
 mod baseline;
 mod contender;
@@ -19,20 +18,20 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use world::World;
 
-/// Concurrent callers of the second half.
+/// Number of concurrent clients in the second half.
 const CLIENTS: usize = 16;
-/// Each turn long against a switch, short against a disturbance.
+/// Turns are long compared with a switch of contenders, and short compared with a disturbance.
 const FULL: Plan = Plan { rounds: 60, turn: 50, warm_up: 5 };
-/// Enough to see that everything runs.
+/// A short run that only shows that everything works.
 const QUICK: Plan = Plan { rounds: 4, turn: 10, warm_up: 2 };
-/// How long one contender runs for a profiler.
+/// How long a single contender runs for a profiler.
 const ALONE_S: u64 = 10;
 
 struct Options {
     quick: bool,
-    /// One contender, again and again and without a report: what `perf record` needs.
+    /// Runs only this contender, repeatedly and without a report, for `perf record`.
     only: Option<Contender>,
-    /// How many call it at once.
+    /// The number of concurrent clients.
     clients: usize,
     out: PathBuf,
 }
@@ -61,7 +60,7 @@ fn main() {
     runtime.block_on(world.stop());
 }
 
-/// What cargo and `cargo xtask bench` say; nothing to measure unless cargo says `--bench`.
+/// Parses the arguments from cargo and `cargo xtask bench`. Returns `None` unless cargo passes `--bench`.
 fn options() -> Option<Options> {
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-db.json");
     let (mut options, mut is_bench) = (Options { quick: false, only: None, clients: 1, out }, false);

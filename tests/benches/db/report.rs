@@ -1,4 +1,4 @@
-//! What was found: a table for people, JSON for programs.
+//! The report: a table for people, JSON for programs.
 
 use crate::contender::{Contender, MANY};
 use crate::rounds::{Comparison, Measured, Plan, Quartiles};
@@ -6,7 +6,7 @@ use crate::world::ROWS;
 use serde_json::{Value, json};
 use std::fmt;
 
-/// What was found.
+/// The results.
 pub struct Report {
     pub server: String,
     pub plan: Plan,
@@ -14,7 +14,7 @@ pub struct Report {
     pub together: Comparison,
 }
 
-/// A part of a call's time, as a difference of medians: microseconds.
+/// A part of a call's time in microseconds, as a difference of two medians.
 struct Part {
     name: &'static str,
     time: f64,
@@ -22,7 +22,7 @@ struct Part {
 }
 
 impl Report {
-    /// All of it, for programs. Latencies in microseconds.
+    /// The whole report as JSON. Latencies are in microseconds.
     pub fn json(&self) -> Value {
         let comparisons = [&self.alone, &self.together].map(|comparison| {
             json!({
@@ -43,9 +43,9 @@ impl Report {
         })
     }
 
-    /// Where the time of a call with one select goes. The first two are it, but for what noise adds. A call that waits for
-    /// nothing stays in the processor's caches, and so does a server's process that is asked again at once: what it costs
-    /// that the two take turns is in the select.
+    /// Splits the time of a call with one select. The first two parts add up to it, except for noise. A call that
+    /// never waits keeps the processor's caches warm, and so does a server process that gets the next request at
+    /// once; the cost of switching between the two is part of the select.
     fn parts(&self) -> [Part; 6] {
         let of = |contender| self.alone.median(contender);
         let (nothing, once) = (of(Contender::Nothing), of(Contender::Once));
@@ -63,7 +63,7 @@ impl Report {
             Part {
                 name: "of that: PostgreSQL",
                 time: of(Contender::Bare),
-                how: "bare: the round trip that nobody can save",
+                how: "bare: the round trip that every read needs",
             },
             Part {
                 name: "or: select in transaction",

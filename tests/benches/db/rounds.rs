@@ -1,36 +1,37 @@
-//! Turns: in each round every contender has one, in an order that changes from round to round.
+//! Turns: in each round every contender runs once, in an order that changes from round to round.
 //!
-//! A contender's time is the median of all its calls. Its ratio is that median over the reference's; how sure it is
-//! shows in the ratios of the single rounds, each of which met one state of the machine.
+//! A contender's time is the median of all its calls. Its ratio is that median divided by the reference's. The spread
+//! of the ratios of single rounds shows how reliable the ratio is, because each round sees one state of the machine.
 
 use crate::contender::{Client, Contender};
 use crate::world::World;
 use std::time::{Duration, Instant};
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Clone, Copy)]
 pub struct Plan {
     pub rounds: usize,
-    /// Calls that each client makes in a turn.
+    /// Calls per client in a turn.
     pub turn: usize,
-    /// Calls before them that do not count: the one before has left a ROLLBACK, and its own code in the caches.
+    /// Uncounted calls before each turn: the previous contender leaves a rollback behind, and its own code in the
+    /// caches.
     pub warm_up: usize,
 }
 
-/// What became of one contender.
+/// The results of one contender.
 pub struct Measured {
     pub contender: Contender,
-    /// Microseconds of a call.
+    /// Microseconds per call.
     pub latency: Quartiles,
-    /// What `latency` is of the reference's.
+    /// `latency` divided by the reference's latency.
     pub ratio: f64,
-    /// The same of single rounds.
+    /// The ratios of single rounds.
     pub round_ratio: Quartiles,
-    /// Calls a second, by all clients.
+    /// Calls per second of all clients together.
     pub per_second: f64,
 }
 
-/// All contenders at one number of clients.
+/// The results of all contenders with one number of clients.
 pub struct Comparison {
     pub clients: usize,
     pub measured: Vec<Measured>,
@@ -40,11 +41,11 @@ impl Comparison {
     /// The median latency of one contender, in microseconds.
     pub fn median(&self, contender: Contender) -> f64 {
         let found = self.measured.iter().find(|measured| measured.contender == contender);
-        found.expect("it had its turns").latency.median
+        found.expect("the contender took part").latency.median
     }
 }
 
-/// The three values that quarter a sorted list.
+/// The three quartiles of a list.
 #[derive(Clone, Copy)]
 pub struct Quartiles {
     pub low: f64,
@@ -60,23 +61,23 @@ impl Quartiles {
     }
 }
 
-/// Calls between two looks at the clock.
+/// Calls between two checks of the clock.
 const CHUNK: usize = 1_000;
 
 #[derive(Clone, Default)]
 struct Account {
-    /// Microseconds, by round.
+    /// Microseconds per call, one list per round.
     rounds: Vec<Vec<f64>>,
     busy: Duration,
 }
 
-/// Lets the contenders take turns.
+/// Runs the contenders in turns.
 pub async fn compare(world: &World, clients: usize, contenders: &[Contender], plan: Plan) -> Comparison {
     let mut callers = callers(world, clients).await;
     let mut accounts = vec![Account::default(); contenders.len()];
     for round in 0..plan.rounds {
         for place in 0..contenders.len() {
-            // Forwards and backwards in turn, so that nobody always follows the same one.
+            // The order alternates, so that no contender always follows the same one.
             let place = if round % 2 == 0 { place } else { contenders.len() - 1 - place };
             let index = (place + round) % contenders.len();
             callers = turn(callers, contenders[index], plan, &mut accounts[index]).await;
@@ -96,7 +97,7 @@ pub async fn compare(world: &World, clients: usize, contenders: &[Contender], pl
     Comparison { clients, measured: measured.collect() }
 }
 
-/// So many clients.
+/// Creates this many clients.
 pub async fn callers(world: &World, count: usize) -> Vec<Client> {
     let mut clients = Vec::with_capacity(count);
     for number in 0..count {
@@ -105,7 +106,7 @@ pub async fn callers(world: &World, count: usize) -> Vec<Client> {
     clients
 }
 
-/// Calls one contender until then.
+/// Calls one contender repeatedly until the given time.
 pub async fn repeat(mut clients: Vec<Client>, contender: Contender, until: Instant) {
     let mut calls = 0;
     let start = Instant::now();
@@ -120,7 +121,7 @@ fn medians(rounds: &[Vec<f64>]) -> Vec<f64> {
     rounds.iter().map(|latencies| Quartiles::of(latencies.clone()).median).collect()
 }
 
-/// All clients call one contender at once, each again and again.
+/// All clients call one contender concurrently and repeatedly.
 async fn turn(clients: Vec<Client>, contender: Contender, plan: Plan, account: &mut Account) -> Vec<Client> {
     let clients = all(clients, contender, plan.warm_up).await.into_iter().map(|(client, _)| client).collect();
     let start = Instant::now();
@@ -131,7 +132,7 @@ async fn turn(clients: Vec<Client>, contender: Contender, plan: Plan, account: &
     clients
 }
 
-/// Lets each client make so many calls, and returns the microseconds of each.
+/// Lets each client make this many calls, and returns the microseconds of each call.
 pub async fn all(clients: Vec<Client>, contender: Contender, calls: usize) -> Vec<(Client, Vec<f64>)> {
     let loops = clients.into_iter().map(|mut client| {
         tokio::spawn(async move {
@@ -144,7 +145,7 @@ pub async fn all(clients: Vec<Client>, contender: Contender, calls: usize) -> Ve
             (client, latencies)
         })
     });
-    // Spawned first, all of them, then waited for.
+    // All clients start before the first one is awaited.
     let running: Vec<_> = loops.collect();
     let mut done = Vec::with_capacity(running.len());
     for client in running {

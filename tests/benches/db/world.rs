@@ -1,4 +1,4 @@
-//! One private server, one table, one host with one plugin.
+//! A private server with one table, and a host with one plugin.
 
 use crate::contender::Client;
 use palisade::store::private::{PrivateOptions, PrivateServer};
@@ -6,13 +6,13 @@ use palisade::{Host, Policy};
 use std::path::PathBuf;
 use tokio_postgres::NoTls;
 
-/// Rows of the table: it and its index fit in memory, so that the disk is not measured.
+/// Rows of the table. The table and its index fit in memory, so that the benchmark does not measure the disk.
 pub const ROWS: i64 = 10_000;
-/// What a structured select of the plugin's `get` is sent as. The same text for everybody.
+/// The statement that a structured select of the plugin's `get` becomes. All contenders use the same text.
 const SELECT: &str =
     r#"SELECT "id", "title", "body" FROM "plugin_bench"."entries" WHERE ("id" = $1) LIMIT $2"#;
 
-/// Everything that is measured.
+/// Everything that the benchmark uses.
 pub struct World {
     server: PrivateServer,
     host: Host,
@@ -20,9 +20,9 @@ pub struct World {
 }
 
 impl World {
-    /// Starts the server, loads the plugin, fills its table.
+    /// Starts the server, loads the plugin and fills its table.
     pub async fn start() -> Self {
-        // Not durable: nothing is written while anything is measured.
+        // The server is not durable, because nothing is written during the measurement.
         let server = PrivateServer::start(PrivateOptions::temporary()).await.expect("a private server");
         let guests = std::env::var_os("PALISADE_GUESTS").map_or_else(
             || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"),
@@ -45,7 +45,7 @@ impl World {
         Self { server, host, server_version: version.get(0) }
     }
 
-    /// A caller, with connections of its own.
+    /// A client with its own connections.
     pub async fn client(&self, number: usize) -> Client {
         let mut connections = Vec::new();
         for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Where attacks happen: a plugin, a rival with the same tables, and secrets planted for both to find.
+//! The setup for attacks: a plugin, a rival plugin with the same tables, and planted secrets that neither may find.
 
 use crate::harness::{World, altered, call, connect, guest};
 use palisade::{Host, Policy};
@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// How long to wait for what takes well under a second.
+/// A timeout for operations that take well under a second.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The three kinds, and whether they write.
+/// The three kinds, and whether each can write.
 pub const KINDS: [(&str, bool); 3] = [("in-query", false), ("in-mutation", true), ("in-action", true)];
 
-/// What no text may hold unless the plugin wrote it: planted values, others' names, and the server's own words.
+/// Texts that no error may contain unless the plugin sent them: planted values, other plugins' names, and the
+/// server's messages.
 const SECRETS: &[&str] = &[
     "planted",
     "rival",
@@ -35,7 +36,7 @@ const SECRETS: &[&str] = &[
     "at character",
 ];
 
-/// What a session is like for whoever has it: read by a column's default, with the server's rights.
+/// Reports the state of a session. A column default runs it with the server's rights.
 const LOOK: &str = "
     CREATE SCHEMA watch;
     CREATE FUNCTION watch.look() RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
@@ -54,7 +55,7 @@ const LOOK: &str = "
     $$;
     ALTER TABLE plugin_sql.spy ALTER COLUMN seen SET DEFAULT watch.look();";
 
-/// What is planted for both plugins, and what could be misused.
+/// Objects planted for both plugins that an attack could misuse.
 const PLANT: &str = "
     INSERT INTO plugin_sql.notes (title, body, rank, tags, extra, amount)
         SELECT 'note ' || n, 'body', n, ARRAY['a', 'b'], '{\"a\": 1}', n FROM generate_series(1, 6) n;
@@ -87,12 +88,12 @@ impl Arena {
         Self::with(|manifest| manifest).await
     }
 
-    /// With another manifest of the attacking plugin.
+    /// Like `new`, with a changed manifest of the attacking plugin.
     pub async fn with(change: impl FnOnce(String) -> String) -> Self {
         Self::prepared(change, "").await
     }
 
-    /// The same, with what is done to the server before the plugin's first connection; `{role}` is the plugin's role.
+    /// Like `with`, with SQL that runs before the plugin's first connection. `{role}` stands for the plugin's role.
     pub async fn prepared(change: impl FnOnce(String) -> String, first: &str) -> Self {
         let world = World::new().await;
         let (own, rival) = (
@@ -117,7 +118,7 @@ impl Arena {
         call(&self.host, "sql", function, arguments).await
     }
 
-    /// Statements in one invocation: what each returned, or why it was refused.
+    /// Runs statements in one invocation. Returns for each its result, or its error.
     pub async fn each(&self, function: &str, statements: &[String]) -> Vec<Result<Value, Value>> {
         let outcomes = self.call(function, json!({ "statements": statements })).await;
         let outcomes = outcomes.unwrap_or_else(|error| panic!("{function}: {error:?}"));
@@ -129,8 +130,8 @@ impl Arena {
             .collect()
     }
 
-    /// Everything that must hold of hostile statements, in every kind, as a read and as a write. They are text: one
-    /// statement a line.
+    /// Runs hostile statements in every kind, as reads and as writes, and asserts everything that must hold of them.
+    /// Each statement is one line of text.
     pub async fn withstands<T: AsRef<str>>(&self, statements: &[T]) {
         let statements: Vec<String> = statements.iter().map(|sql| sql.as_ref().to_owned()).collect();
         let before = self.world.whole().await;
@@ -141,31 +142,30 @@ impl Arena {
                 let outcomes = self.each(&function, &statements).await;
                 assert_eq!(outcomes.len(), statements.len());
                 for (sql, outcome) in statements.iter().zip(outcomes) {
-                    refused(&function, sql, outcome);
+                    assert_rejected(&function, sql, outcome);
                 }
             }
         }
-        self.unharmed(&before).await;
+        self.assert_unharmed(&before).await;
     }
 
-    /// Nothing has changed, and nothing is left in the sessions.
-    pub async fn unharmed(&self, before: &crate::harness::Whole) {
+    /// Asserts that nothing has changed and that the sessions are clean.
+    pub async fn assert_unharmed(&self, before: &crate::harness::Whole) {
         let changes: Vec<String> =
             self.world.whole().await.changed_since(before).into_iter().map(str::to_owned).collect();
         assert_eq!(changes, Vec::<String>::new());
-        self.leaves_clean_sessions().await;
+        self.assert_clean_sessions().await;
     }
 
-    /// Every session of the plugin is idle and outside of any transaction, and whoever has it next finds it as it was when
-    /// it was new.
-    pub async fn leaves_clean_sessions(&self) {
-        self.rest().await;
+    /// Asserts that every session of the plugin is idle, is outside a transaction, and is as it was when it was new.
+    pub async fn assert_clean_sessions(&self) {
+        self.wait_until_idle().await;
         let mut seen = BTreeSet::new();
         let sessions = format!("SELECT pid FROM pg_stat_activity WHERE usename = '{}'", self.role);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let open = self.world.sql.query(&sessions, &[]).await.unwrap();
-            // At once, because the pool gives out again what came back last.
+            // The looks run concurrently, because the pool hands out the most recently returned connection first.
             for (pid, session) in futures_util::future::join_all(open.iter().map(|_| self.look())).await {
                 assert_eq!(difference(&self.clean, &session), Vec::<String>::new());
                 seen.insert(pid);
@@ -173,9 +173,9 @@ impl Arena {
             if open.iter().all(|row| seen.contains(&i64::from(row.get::<_, i32>(0)))) {
                 break;
             }
-            assert!(Instant::now() < deadline, "a session is never used again");
+            assert!(Instant::now() < deadline, "a session was never reused");
         }
-        self.rest().await;
+        self.wait_until_idle().await;
         let locks = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() \
              AND l.locktype = 'advisory'";
         assert_eq!(self.world.count(locks).await, 0);
@@ -184,7 +184,7 @@ impl Arena {
     }
 
     /// Waits until no session of the plugin runs a statement or is in a transaction.
-    pub async fn rest(&self) {
+    pub async fn wait_until_idle(&self) {
         let busy = format!(
             "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND (state <> 'idle' OR xact_start IS NOT NULL)",
             self.role
@@ -192,7 +192,7 @@ impl Arena {
         self.until(&busy, 0).await;
     }
 
-    /// Waits until a query of the superuser gives this number.
+    /// Waits until a query by the superuser returns this number.
     pub async fn until(&self, query: &str, number: i64) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -205,22 +205,22 @@ impl Arena {
         }
     }
 
-    /// A connection that holds a table until it rolls back. One of its own: whoever is in a transaction sees the server's
-    /// sessions as they were when it first looked.
+    /// A new connection that locks a table until it rolls back. It is separate because a transaction sees the
+    /// server's sessions as they were at its first look.
     pub async fn locked(&self, table: &str) -> Client {
         let client = connect(&self.world.url()).await;
         client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
         client
     }
 
-    /// The plugin's sessions, for whoever reads a failure.
+    /// The plugin's sessions, for failure messages.
     async fn sessions(&self) -> Vec<String> {
         let sessions = "SELECT concat_ws(' ', pid, state, wait_event_type, wait_event, left(query, 200)) FROM pg_stat_activity \
              WHERE datname = current_database()";
         self.world.sql.query(sessions, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
-    /// The next session of the plugin, as it finds it: its process and its state. Leaves nothing in the table.
+    /// The process id and the state of the session that the plugin gets next. It leaves no row in the table.
     pub async fn look(&self) -> (i64, Value) {
         let name = format!("look-{}", Uuid::new_v4());
         let hand = json!({ "tag": "scalar", "val": { "tag": "text", "val": name } });
@@ -234,8 +234,8 @@ impl Arena {
     }
 }
 
-/// A hostile statement must have been refused by a typed error that tells nothing.
-pub fn refused(function: &str, sql: &str, outcome: Result<Value, Value>) {
+/// Asserts that a hostile statement was rejected with a typed error that reveals nothing.
+pub fn assert_rejected(function: &str, sql: &str, outcome: Result<Value, Value>) {
     let sql_shown: String = sql.chars().take(200).collect();
     let error =
         outcome.map_or_else(|error| error, |value| panic!("{function} accepted {sql_shown}: {value}"));
@@ -243,11 +243,11 @@ pub fn refused(function: &str, sql: &str, outcome: Result<Value, Value>) {
         ["access-denied", "invalid-argument"].contains(&error["tag"].as_str().unwrap()),
         "{sql_shown}: {error}"
     );
-    tells_nothing(sql, &error);
+    assert_reveals_nothing(sql, &error);
 }
 
-/// No text of an error holds what the plugin has not written itself.
-pub fn tells_nothing(sent: &str, error: &Value) {
+/// Asserts that an error has no secret text, except what the plugin sent itself.
+pub fn assert_reveals_nothing(sent: &str, error: &Value) {
     let text = error.to_string();
     for secret in SECRETS {
         assert!(sent.contains(secret) || !text.contains(secret), "{sent:.200}: {text}");

@@ -1,14 +1,15 @@
-//! S11: statements made to take the server's time and memory. What the gate can tell by its shape it refuses; the rest
-//! ends at a timeout, at the budget of bytes or at the invocation's deadline, and nothing of it goes on running.
+//! S11: statements that use much time or memory of the server. The gate rejects those that it recognizes by their
+//! shape. The others end at a timeout, at the byte budget or at the invocation's deadline, and nothing of them keeps
+//! running.
 
-use super::arena::{Arena, KINDS, tells_nothing};
+use super::arena::{Arena, KINDS, assert_reveals_nothing};
 use crate::harness::{exceeded, limited};
 use palisade::CallError;
 use palisade::limits::Limit;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// S11: by their shape.
+/// S11: statements that are rejected because of their shape.
 const BOMBS: &[&str] = &[
     "SELECT format('%900000000s', 'x')",
     "SELECT format('%1$900000000s', 'x')",
@@ -46,7 +47,7 @@ const BOMBS: &[&str] = &[
     "SELECT 'x' LIKE (SELECT body FROM notes LIMIT 1)",
 ];
 
-/// Built bombs: each is refused whatever its size.
+/// Generated statements. Each is rejected whatever its size.
 fn built() -> Vec<String> {
     let mut doubling = "WITH c0 AS (SELECT 1 AS x)".to_owned();
     for level in 1..=18 {
@@ -80,7 +81,7 @@ fn built() -> Vec<String> {
     ]
 }
 
-/// Passes the gate, and never ends by itself: 6 notes, joined until there are 10^15 rows to count.
+/// A statement that passes the gate and never ends by itself: it joins 6 notes until there are 10^15 rows to count.
 fn endless() -> String {
     let joins = (0..20).map(|n| format!("notes n{n}")).collect::<Vec<_>>().join(", ");
     format!("SELECT count(*) FROM {joins}")
@@ -99,13 +100,13 @@ async fn endless_statement_hits_the_timeout_and_closes_its_connection() {
     let before = arena.world.whole().await;
     for (kind, _) in KINDS {
         let pid = arena.look().await.0;
-        arena.rest().await;
+        arena.wait_until_idle().await;
         let outcomes = arena.call(&format!("{kind}/query-each"), json!({ "statements": [endless()] })).await;
         match outcomes {
             Ok(outcomes) => {
                 assert_eq!(outcomes, json!([{ "tag": "err", "val": { "tag": "timeout" } }]), "{kind}");
             }
-            // The mutation cannot commit what it lost.
+            // The mutation cannot commit after it lost its connection.
             Err(error) => assert!(
                 kind == "in-mutation" && matches!(error, CallError::Unavailable { .. }),
                 "{kind} {error:?}"
@@ -113,7 +114,7 @@ async fn endless_statement_hits_the_timeout_and_closes_its_connection() {
         }
         arena.until(&format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"), 0).await;
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
 #[tokio::test]
@@ -122,15 +123,15 @@ async fn endless_statement_hits_the_deadline_and_closes_its_connection() {
     let before = arena.world.whole().await;
     for (kind, _) in KINDS {
         let pid = arena.look().await.0;
-        arena.rest().await;
+        arena.wait_until_idle().await;
         let outcome = arena.call(&format!("{kind}/query-each"), json!({ "statements": [endless()] })).await;
         assert!(matches!(outcome, Err(CallError::LimitExceeded { .. })), "{kind}: {outcome:?}");
         arena.until(&format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"), 0).await;
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
-/// Each far below the statement's timeout, and together far beyond the invocation's deadline.
+/// Each statement takes much less than the statement timeout. Together they take much more than the deadline.
 #[tokio::test]
 async fn many_short_statements_end_together_at_the_deadline() {
     let arena = Arena::with(limited("wall-time = \"400 ms\"\naction-time = \"400 ms\"")).await;
@@ -140,15 +141,15 @@ async fn many_short_statements_end_together_at_the_deadline() {
     for (kind, _) in KINDS {
         let outcome = arena.call(&format!("{kind}/query-each"), json!({ "statements": statements })).await;
         assert!(matches!(outcome, Err(CallError::LimitExceeded { .. })), "{kind}: {outcome:?}");
-        arena.rest().await;
+        arena.wait_until_idle().await;
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
 #[tokio::test]
 async fn result_over_the_byte_budget_is_cut_off_and_closes_its_connection() {
     let arena = Arena::with(limited("db-bytes = \"2 MiB\"")).await;
-    // 64 KiB each that do not compress, and 36 rows of twice that.
+    // Bodies of 64 KiB that do not compress, and 36 rows with two of them each.
     let fill = "UPDATE plugin_sql.notes SET body = (SELECT string_agg(md5(n::text || id), '') FROM generate_series(1, 2048) n)";
     arena.world.sql.batch_execute(fill).await.unwrap();
     let before = arena.world.whole().await;
@@ -156,10 +157,10 @@ async fn result_over_the_byte_budget_is_cut_off_and_closes_its_connection() {
     for sql in ["SELECT a.body, b.body FROM notes a, notes b", one_value] {
         for (kind, _) in KINDS {
             let pid = arena.look().await.0;
-            arena.rest().await;
+            arena.wait_until_idle().await;
             let outcome = arena.call(&format!("{kind}/query"), json!({ "sql": sql, "parameters": [] })).await;
             match outcome {
-                // Nothing that the plugin makes of it brings the transaction back.
+                // The transaction is lost, whatever the plugin does with the error.
                 Err(CallError::LimitExceeded { usage, .. }) if kind == "in-mutation" => {
                     assert_eq!((usage.limit, usage.max), (Limit::DbBytes, 2 << 20), "{sql}");
                 }
@@ -172,10 +173,10 @@ async fn result_over_the_byte_budget_is_cut_off_and_closes_its_connection() {
             arena.until(&format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"), 0).await;
         }
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
-/// What waits for a lock that somebody else holds ends by itself.
+/// A statement that waits for another session's lock ends by itself.
 #[tokio::test]
 async fn statement_that_waits_for_a_lock_ends_at_the_lock_timeout() {
     let arena = Arena::prepared(|manifest| manifest, "ALTER ROLE {role} SET lock_timeout = '200ms'").await;
@@ -186,16 +187,16 @@ async fn statement_that_waits_for_a_lock_ends_at_the_lock_timeout() {
         let outcome = arena.call(&format!("{kind}/query"), json!({ "sql": sql, "parameters": [] })).await;
         let Err(CallError::Returned(error)) = outcome else { panic!("{kind}: {outcome:?}") };
         assert_eq!(error, json!({ "tag": "timeout" }), "{kind}");
-        tells_nothing(sql, &error);
+        assert_reveals_nothing(sql, &error);
     }
     lock.batch_execute("ROLLBACK").await.unwrap();
     let read =
         arena.call("in-query/query", json!({ "sql": "SELECT body FROM readings", "parameters": [] })).await;
     assert_eq!(read.unwrap()["rows"].as_array().map(Vec::len), Some(3));
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
-/// At most as many statements as the budget says, however cheap.
+/// Cheap statements count toward the budget like all others.
 #[tokio::test]
 async fn statements_over_the_budget_are_rejected() {
     let arena = Arena::with(limited("db-statements = 5")).await;
@@ -206,5 +207,5 @@ async fn statements_over_the_budget_are_rejected() {
         let refused = outcomes[5].as_ref().unwrap_err();
         assert_eq!(refused["val"]["which"], "db-statements", "{kind}: {refused}");
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }

@@ -1,6 +1,6 @@
-//! S9: what the server knows of itself and of others, and errors as oracles.
+//! S9: what the server knows about itself and about other plugins, and errors that could reveal it.
 
-use super::arena::{Arena, KINDS, tells_nothing};
+use super::arena::{Arena, KINDS, assert_reveals_nothing};
 use crate::harness::returned;
 use serde_json::json;
 
@@ -93,7 +93,7 @@ async fn catalogue_and_foreign_tables_are_rejected() {
     Arena::new().await.withstands(CATALOGUE).await;
 }
 
-/// A table that is there and not granted, one of somebody else and one that is nowhere.
+/// Compares an ungranted table, another plugin's table and one that does not exist.
 #[tokio::test]
 async fn rejection_does_not_reveal_what_exists() {
     let arena = Arena::new().await;
@@ -117,7 +117,7 @@ async fn rejection_does_not_reveal_what_exists() {
     }
 }
 
-/// What the server itself refuses: it would say which value, which key, which table.
+/// Errors of the server itself would name the value, the key or the table.
 #[tokio::test]
 async fn server_error_reveals_neither_its_text_nor_a_stored_value() {
     let arena = Arena::new().await;
@@ -155,7 +155,7 @@ async fn server_error_reveals_neither_its_text_nor_a_stored_value() {
                 ["invalid-argument", "other"].contains(&error["tag"].as_str().unwrap()),
                 "{sql}: {error}"
             );
-            tells_nothing(sql, &error);
+            assert_reveals_nothing(sql, &error);
         }
     }
     for (sql, expected) in [
@@ -170,7 +170,7 @@ async fn server_error_reveals_neither_its_text_nor_a_stored_value() {
             assert_eq!(error, json!({ "tag": "constraint-violation", "val": expected }), "{sql}");
         }
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
 #[tokio::test]
@@ -179,6 +179,6 @@ async fn unique_value_of_another_plugin_does_not_conflict() {
     let sql = json!({ "sql": "INSERT INTO notes (title) VALUES ('planted-rival')", "parameters": [] });
     assert_eq!(arena.call("in-mutation/execute", sql.clone()).await.unwrap(), json!(1));
     let error = returned(arena.call("in-mutation/execute", sql).await);
-    assert_eq!(error["tag"], "constraint-violation", "its own is one");
+    assert_eq!(error["tag"], "constraint-violation", "a duplicate of its own value is a violation");
     assert_eq!(arena.world.count("SELECT count(*) FROM plugin_rival.notes").await, 1);
 }

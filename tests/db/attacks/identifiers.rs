@@ -1,10 +1,10 @@
-//! S10: names that are not what they look like, in SQL text and in structured calls.
+//! S10: deceptive names, in SQL text and in structured calls.
 
-use super::arena::{Arena, KINDS, refused, tells_nothing};
+use super::arena::{Arena, KINDS, assert_rejected, assert_reveals_nothing};
 use crate::harness::returned;
 use serde_json::{Value, json};
 
-/// S10: in SQL text.
+/// S10: names in SQL text.
 const TEXTS: &[&str] = &[
     "SELECT * FROM \"NOTES\"",
     "SELECT * FROM \"Notes\"",
@@ -63,7 +63,7 @@ const TEXTS: &[&str] = &[
     "DELETE FROM notes WHERE xmin = '1'",
 ];
 
-/// Names of tables and of columns that are nobody's, or not the plugin's.
+/// Names of tables and columns that do not exist or do not belong to the plugin.
 fn names() -> Vec<String> {
     let long = "n".repeat(64);
     let cut = format!("notes{}", "_".repeat(63));
@@ -150,7 +150,7 @@ fn with(mut call: Value, field: &str, value: Value) -> Value {
     call
 }
 
-/// Every place of a structured call that a name can stand in.
+/// Every place of a structured call that takes a name.
 fn calls(name: &str) -> Vec<(&'static str, &'static str, Value)> {
     let text = json!({ "tag": "scalar", "val": { "tag": "text", "val": "evil" } });
     let insertion = json!({ "table": "notes", "columns": ["title"], "rows": [[text]], "returning": [] });
@@ -197,15 +197,15 @@ async fn ungranted_name_is_rejected_everywhere_in_structured_calls() {
                     let sent = format!("{function} {name}");
                     let outcome =
                         arena.call(&format!("{kind}/{function}"), json!({ parameter: argument })).await;
-                    refused(&format!("{kind}/{function}"), &sent, Err(returned(outcome)));
+                    assert_rejected(&format!("{kind}/{function}"), &sent, Err(returned(outcome)));
                 }
             }
         }
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
-/// S4, S10: an update that the server would take for a SET.
+/// S4, S10: an update of the view `pg_settings`, which the server treats like SET.
 #[tokio::test]
 async fn structured_update_of_settings_is_denied() {
     let arena = Arena::new().await;
@@ -220,7 +220,7 @@ async fn structured_update_of_settings_is_denied() {
         let error =
             returned(arena.call(&format!("{kind}/update"), json!({ "modification": modification })).await);
         assert_eq!(error, json!({ "tag": "access-denied" }));
-        tells_nothing("statement_timeout", &error);
+        assert_reveals_nothing("statement_timeout", &error);
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }

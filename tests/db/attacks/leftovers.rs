@@ -1,12 +1,13 @@
-//! S12, S13: what one borrower of a connection leaves for the next.
+//! S12, S13: what one user of a connection could leave behind for the next.
 
 use super::arena::Arena;
 use crate::harness::call;
 use palisade::CallError;
 use serde_json::{Value, json};
 
-/// S12: everything that a session can keep, done within a plugin's own statement with the server's rights: a statement of
-/// the plugin's own cannot do these. What prepares a statement is left out, since the host's own stay.
+/// S12: leaves everything in a session that a session can keep. It runs within a plugin's statement with the server's
+/// rights, because a plugin's own statement cannot do it. It prepares no statements, because the host's prepared
+/// statements stay.
 const SOIL: &str = "
     CREATE FUNCTION watch.soil() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
@@ -22,12 +23,12 @@ const SOIL: &str = "
     END $$;
     CREATE TRIGGER soil BEFORE INSERT ON plugin_sql.journal FOR EACH ROW EXECUTE FUNCTION watch.soil();";
 
-/// A lock timeout beyond any test's time: only a cancel ends what waits.
+/// A lock timeout longer than any test: only a cancellation ends a waiting statement.
 const PATIENT: &str =
     "ALTER ROLE {role} SET lock_timeout = '120s'; ALTER ROLE {role} SET statement_timeout = '120s'";
 
-/// S12: what the plugin's own statements leave: a failed one, a transaction that is open when the plugin is done, one that
-/// is left by an `err`, a result that nobody reads to its end.
+/// S12: what the plugin's own statements leave behind: a failed statement, an open transaction, a transaction that
+/// ends with an `err`, a result that is not read to its end.
 const STATEMENTS: &[&str] = &[
     "SELECT 1 / 0",
     "SELECT title FROM notes",
@@ -39,11 +40,11 @@ const STATEMENTS: &[&str] = &[
 
 #[tokio::test]
 async fn session_state_is_cleared_before_the_next_borrower() {
-    session_is_clean_after_all_that_it_can_keep().await;
+    leave_everything_in_sessions_and_check_them().await;
 }
 
-/// Statements that leave in their sessions whatever one can keep, and a look at each session after each of them.
-pub async fn session_is_clean_after_all_that_it_can_keep() {
+/// Runs statements that leave everything possible in their sessions, and checks each session afterwards.
+pub async fn leave_everything_in_sessions_and_check_them() {
     let arena = Arena::new().await;
     arena.world.sql.batch_execute(SOIL).await.unwrap();
     for kind in ["in-mutation", "in-action"] {
@@ -53,9 +54,9 @@ pub async fn session_is_clean_after_all_that_it_can_keep() {
             let outcome = arena.call(&format!("{kind}/execute"), sql).await;
             assert_eq!(outcome.is_ok(), goes_through, "{kind} {what}: {outcome:?}");
             if let Err(CallError::Returned(error)) = outcome {
-                super::arena::tells_nothing(what, &error);
+                super::arena::assert_reveals_nothing(what, &error);
             }
-            arena.leaves_clean_sessions().await;
+            arena.assert_clean_sessions().await;
         }
     }
     assert_eq!(arena.world.count("SELECT count(*) FROM plugin_sql.journal WHERE what = 'kept'").await, 2);
@@ -70,13 +71,13 @@ async fn abandoned_transaction_is_cleared_before_the_next_borrower() {
             arena.each(&format!("{kind}/query-each"), &vec![(*sql).to_owned(); 3]).await;
             let failed = arena.call(&format!("{kind}/query-then-fail"), json!({ "sql": sql })).await;
             assert!(matches!(failed, Err(CallError::Returned(_))), "{kind} {sql}: {failed:?}");
-            arena.leaves_clean_sessions().await;
+            arena.assert_clean_sessions().await;
         }
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
-/// S13: the caller goes away while its statement waits.
+/// S13: the caller disconnects while its statement waits.
 #[tokio::test]
 async fn dropped_call_stops_its_statement_and_no_later_one() {
     let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
@@ -102,7 +103,7 @@ async fn dropped_call_stops_its_statement_and_no_later_one() {
         let pid = arena.world.count(&pid).await;
         dropped.abort();
         assert!(dropped.await.unwrap_err().is_cancelled());
-        // The next borrowers come at once: a late cancel would meet them.
+        // The next users get the connection at once, so that a late cancellation would hit them.
         for _ in 0..3 {
             let read = arena.call("in-query/query", readings.clone()).await;
             assert_eq!(read.unwrap()["rows"].as_array().map(Vec::len), Some(3), "{kind} round {round}");
@@ -111,10 +112,10 @@ async fn dropped_call_stops_its_statement_and_no_later_one() {
         arena.until(&gone, 0).await;
     }
     lock.batch_execute("ROLLBACK").await.unwrap();
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
-/// As many as the pool has connections, all at once: it still serves.
+/// As many calls as the pool has connections are dropped at once. The pool still serves.
 #[tokio::test]
 async fn calls_dropped_together_do_not_exhaust_the_pool() {
     let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
@@ -142,5 +143,5 @@ async fn calls_dropped_together_do_not_exhaust_the_pool() {
         .await
         .unwrap();
     assert_eq!(read["rows"].as_array().map(Vec::len), Some(6));
-    arena.leaves_clean_sessions().await;
+    arena.assert_clean_sessions().await;
 }

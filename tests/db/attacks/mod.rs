@@ -1,6 +1,6 @@
-//! Attacks on the database, through a component, by the kind of attack. Each file is a table of statements, and a hostile
-//! statement passes when four things hold: the plugin gets a typed refusal, everything in the database is as it was,
-//! whoever has the plugin's connections next finds them clean, and no text tells what it must not.
+//! Attacks on the database through a component, one file for each kind of attack. Each file is a table of hostile
+//! statements. For each statement four things must hold: the plugin gets a typed error, the database is unchanged,
+//! the plugin's connections are clean for their next users, and no text reveals a secret.
 
 mod arena;
 mod bombs;

@@ -1,4 +1,4 @@
-//! S1, S2, S5, S6, S7: what is no read, and calls with effects wherever they hide.
+//! S1, S2, S5, S6, S7: reads that are not reads, and hidden calls with side effects.
 
 use super::arena::Arena;
 
@@ -28,7 +28,7 @@ const WRITES_IN_READS: &[&str] = &[
     "MERGE INTO notes USING readings ON true WHEN MATCHED THEN DELETE",
 ];
 
-/// S2: what slips past lists of keywords.
+/// S2: statements that evade keyword lists.
 const TRICKS: &[&str] = &[
     "CREATE/**/TABLE evil (x int)",
     "CREATE\u{b}TABLE evil (x int)",
@@ -92,7 +92,7 @@ const TRICKS: &[&str] = &[
     "TABLE notes",
 ];
 
-/// S5: SQL inside strings, where no list of tables sees it.
+/// S5: SQL inside strings, which a check of table names cannot see.
 const STRINGS: &[&str] = &[
     "SELECT query_to_xml('SELECT secret FROM plugin_sql.vault', true, true, '')",
     "SELECT pg_catalog.query_to_xml('DELETE FROM notes', true, true, '')",
@@ -114,7 +114,7 @@ const STRINGS: &[&str] = &[
     "SELECT xmlparse(document '<x/>')",
 ];
 
-/// S6: functions with effects.
+/// S6: functions with side effects.
 const EFFECTS: &[&str] = &[
     "SELECT nextval('notes_id_seq')",
     "SELECT nextval('planted')",
@@ -171,7 +171,7 @@ const EFFECTS: &[&str] = &[
     "SELECT leak FROM notes",
 ];
 
-/// S7: where tree walkers forget to look. `%` is the hidden call.
+/// S7: places that a tree walker can miss. `%` stands for the hidden call.
 const PLACES: &[&str] = &[
     "SELECT %",
     "SELECT title FROM notes LIMIT %",
@@ -259,7 +259,7 @@ const PLACES: &[&str] = &[
     "DELETE FROM notes RETURNING %",
 ];
 
-/// What is hidden in these places: an effect of each kind.
+/// The calls hidden in these places: one of each kind of side effect.
 const HIDDEN: &[&str] = &[
     "nextval('planted')",
     "evil()",
@@ -305,5 +305,5 @@ async fn function_in_the_plugins_schema_does_not_shadow_a_builtin() {
             "{kind}"
         );
     }
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }

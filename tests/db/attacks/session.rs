@@ -1,8 +1,8 @@
-//! S3, S4: statements that no GRANT stops, and settings that would outlive the plugin's turn.
+//! S3, S4: statements that no GRANT prevents, and settings that would outlast the plugin's use of the connection.
 
 use super::arena::Arena;
 
-/// S3: what every login may do.
+/// S3: statements that every login may run.
 const SESSION: &[&str] = &[
     "COMMIT",
     "COMMIT AND CHAIN",
@@ -60,7 +60,7 @@ const SESSION: &[&str] = &[
     "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC",
 ];
 
-/// S4: the same through functions and catalogues that can be written to.
+/// S4: the same through functions and writable catalogues.
 const SETTINGS: &[&str] = &[
     "SELECT set_config('statement_timeout', '0', false)",
     "SELECT set_config('statement_timeout', '0', true)",

@@ -1,4 +1,4 @@
-//! S14: values both ways through a component: exact, or refused with a typed error.
+//! S14: values in both directions through a component: exact, or rejected with a typed error.
 
 use super::arena::{Arena, KINDS};
 use crate::harness::{invalid, returned};
@@ -48,7 +48,7 @@ fn numeric(digits: impl Into<String>) -> Value {
     scalar("numeric", digits.into())
 }
 
-/// Each column of `kinds` with its type, and the values that it holds, as they are read.
+/// Each column of `kinds` with its type, and a strategy for its values in the form in which they are read.
 fn classes() -> Vec<(&'static str, &'static str, BoxedStrategy<Value>)> {
     let texts = || {
         "[^\0]{0,20}|a;b|'; DROP TABLE notes; --|\\\\'|\\$\\$;\\$\\$".prop_map(|text| scalar("text", text))
@@ -143,8 +143,8 @@ fn selection(column: &str, from: usize) -> Value {
     json!({ "selection": { "table": "kinds", "columns": [column], "filter": after, "orderBy": order, "limit": null, "after": [] } })
 }
 
-/// Component to server and back, by both ways of writing and both of reading; then what was read goes back into another
-/// row, and the server says whether the two are the same.
+/// Values go from the component to the server and back, by both ways of writing and both of reading. Then the values
+/// that were read are written into another row, and the server compares the two.
 #[tokio::test]
 async fn generated_value_of_every_type_round_trips_by_every_route() {
     const ROWS: usize = 40;
@@ -193,12 +193,12 @@ fn assert_same(column: &str, rows: &Value, expected: &[Value]) {
     let rows = rows.as_array().unwrap();
     assert_eq!(rows.len(), expected.len(), "{column}");
     for (row, expected) in rows.iter().zip(expected) {
-        // As text: a float's sign of zero is part of it.
+        // Compared as text, because the sign of a float's zero counts.
         assert_eq!(row.to_string(), expected.to_string(), "{column}");
     }
 }
 
-/// What the server has and a component reads, by the server's own text.
+/// Values that the server wrote are compared with the server's own text.
 #[tokio::test]
 async fn value_written_by_the_server_is_read_exactly() {
     let arena = Arena::new().await;
@@ -249,7 +249,7 @@ async fn value_written_by_the_server_is_read_exactly() {
     }
 }
 
-/// What a column cannot hold exactly is refused: as a value, as a condition, as a parameter.
+/// A value that a column cannot hold exactly is rejected as a value, as a condition and as a parameter.
 #[tokio::test]
 async fn value_that_does_not_fit_is_rejected_and_writes_nothing() {
     let arena = Arena::new().await;
@@ -305,7 +305,7 @@ async fn value_that_does_not_fit_is_rejected_and_writes_nothing() {
             json!([[{ "column": column, "test": { "tag": "equal", "val": value(&scalar) } }]]);
         invalid(arena.call("in-query/select", chosen).await);
     }
-    // A code of 41 characters; in SQL text only the server knows that it is too long.
+    // A code of 41 characters. In SQL text only the server knows that it is too long.
     let code = value(&scalar("text", "x".repeat(41)));
     let row = json!([id(1), code]);
     let refusal = returned(arena.call("in-mutation/insert", insertion(&["id", "code"], &[row], &[])).await);
@@ -316,7 +316,7 @@ async fn value_that_does_not_fit_is_rejected_and_writes_nothing() {
     let sql = json!({ "sql": "INSERT INTO kinds (id, code) VALUES (1, $1)", "parameters": [code] });
     let refusal = returned(arena.call("in-mutation/execute", sql).await);
     assert_eq!(refusal, json!({ "tag": "invalid-argument", "val": "a value does not fit (SQLSTATE 22001)" }));
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
 #[tokio::test]
@@ -358,10 +358,10 @@ async fn comparison_with_null_is_never_true() {
         assert_eq!(answer["rows"], json!([]), "{sql}");
     }
     arena.world.sql.batch_execute("DELETE FROM plugin_sql.kinds").await.unwrap();
-    arena.unharmed(&before).await;
+    arena.assert_unharmed(&before).await;
 }
 
-/// What has no case in the contract is refused, never cut or turned into null.
+/// A value without a case in the contract is rejected, never cut or turned into null.
 #[tokio::test]
 async fn unsupported_value_is_rejected_when_read() {
     let arena = Arena::new().await;

@@ -1,10 +1,10 @@
-//! S8: conditions that hold for every row. What `execute` grants stays within the plugin's own tables and rights; that the
-//! whole of a table can go is what the grant says.
+//! S8: conditions that match every row. What `execute` grants stays within the plugin's own tables and rights. The
+//! grant does allow a plugin to delete all rows of its table.
 
-use super::arena::{Arena, refused};
+use super::arena::{Arena, assert_rejected};
 use serde_json::json;
 
-/// S8: all rows of the plugin's own table. What the server makes of each, it makes of `notes` alone.
+/// S8: statements on all rows of the plugin's own table. The server's side effects also touch only `notes`.
 const EVERY_ROW: &[&str] = &[
     "DELETE FROM notes",
     "DELETE FROM notes WHERE true",
@@ -20,7 +20,7 @@ const EVERY_ROW: &[&str] = &[
     "INSERT INTO notes (title) VALUES ('note 1') ON CONFLICT (title) DO UPDATE SET body = excluded.title",
 ];
 
-/// S8: more than it was granted.
+/// S8: writes beyond the grants.
 const BEYOND: &[&str] = &[
     "UPDATE notes SET title = (SELECT secret FROM vault)",
     "UPDATE notes SET title = secret FROM vault",
@@ -73,19 +73,19 @@ async fn write_of_every_row_stays_within_the_granted_table() {
             assert!(outcome.is_ok(), "{kind} {sql}: {outcome:?}");
             let after = arena.world.whole().await;
             let changed = after.changed_since(&before);
-            assert!(changed.contains(&"plugin_sql.notes"), "{kind} {sql} did nothing");
+            assert!(changed.contains(&"plugin_sql.notes"), "{kind} {sql} changed nothing");
             let allowed = ["plugin_sql.notes", "sequence plugin_sql.notes_id_seq"];
             assert!(changed.iter().all(|part| allowed.contains(part)), "{kind} {sql}: {changed:?}");
             let back = "TRUNCATE plugin_sql.notes; INSERT INTO plugin_sql.notes SELECT * FROM watch.notes";
             arena.world.sql.batch_execute(back).await.unwrap();
         }
         let outcome = arena.each("in-query/query-each", &[(*sql).to_owned()]).await.remove(0);
-        refused("in-query/query-each", sql, outcome);
+        assert_rejected("in-query/query-each", sql, outcome);
     }
-    arena.leaves_clean_sessions().await;
+    arena.assert_clean_sessions().await;
 }
 
-/// What no statement that passes may do, the role may not do either: the server is asked as that role.
+/// The role itself cannot do what the gate forbids: these statements run as that role, without the gate.
 #[tokio::test]
 async fn role_itself_is_limited_to_the_grants() {
     let arena = Arena::new().await;
