@@ -1,6 +1,6 @@
-//! The same component, arguments, caller, request id, rows and moment give the same bytes: however often, on whichever host,
-//! and on every machine. The guest is `guests/replay`, which brings together everything that could differ; `cargo xtask
-//! determinism` compares two builds of the host.
+//! The same component, arguments, caller, request id, rows, seed and instant give the same bytes: on every
+//! repetition, on every host and on every machine. The guest `guests/replay` collects everything that could differ.
+//! `cargo xtask determinism` compares two builds of the host.
 
 use crate::harness::{World, altered, limited, trapped};
 use palisade::guard::request_context::RequestId;
@@ -12,16 +12,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How often a call is repeated, by so many at once.
+/// How often a call is repeated, and by how many tasks in parallel.
 const CALLS: u32 = 10_000;
 const TASKS: u32 = 8;
 const SEED: [u8; 32] = [7; 32];
 /// 2026-01-31T12:00:00.000001Z.
 const INSTANT_US: i64 = 1_769_860_800_000_001;
-/// What only the host's version decides: every build on every machine has to answer it.
+/// The answers that depend only on the host's version: every build on every machine must return them.
 const KNOWN: &str = include_str!("answers.txt");
 
-fn moment() -> Replay {
+fn replay() -> Replay {
     Replay::of(SEED, INSTANT_US).unwrap()
 }
 
@@ -29,7 +29,7 @@ async fn call_at(
     host: &Host,
     function: &str,
     rounds: u32,
-    moment: Replay,
+    replay: Replay,
     request: &str,
 ) -> Result<Outcome, CallError> {
     let request = RequestId::parse(request).unwrap();
@@ -38,13 +38,13 @@ async fn call_at(
         .arguments(arguments)
         .caller(Caller::Host)
         .request(request)
-        .replay(moment)
+        .replay(replay)
         .await
 }
 
-/// What a function answers, be it `ok` or `err`, at a moment and in a request.
-async fn answer_in(host: &Host, function: &str, moment: Replay, request: &str) -> Value {
-    match call_at(host, function, 0, moment, request).await {
+/// Returns what a function answers, `ok` or `err`, for this replay and request id.
+async fn answer_in(host: &Host, function: &str, replay: Replay, request: &str) -> Value {
+    match call_at(host, function, 0, replay, request).await {
         Ok(outcome) => outcome.value,
         Err(CallError::Returned(value)) => value,
         Err(error) => panic!("{function}: {error:?}"),
@@ -52,7 +52,7 @@ async fn answer_in(host: &Host, function: &str, moment: Replay, request: &str) -
 }
 
 async fn answer(host: &Host, function: &str) -> Value {
-    answer_in(host, function, moment(), "replayed").await
+    answer_in(host, function, replay(), "replayed").await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,7 +84,7 @@ async fn call_on_another_host_with_the_same_rows_returns_the_same_bytes() {
     let before = world.host(&["replay"]).await;
     let (query, mutation) = (answer(&before, "reads/all").await, answer(&before, "writes/all").await);
     before.stop().await;
-    // Each of them compiles once and finds the compiled code once: code that counts fuel is other code.
+    // The first host of each kind compiles, the second finds the compiled code. Counting fuel changes the code.
     for limits in ["", "fuel = 1000000000", "", "fuel = 1000000000"] {
         let folder = altered("replay", limited(limits));
         let builder = world.builder().compiled_code(compiled.path());
@@ -96,7 +96,7 @@ async fn call_on_another_host_with_the_same_rows_returns_the_same_bytes() {
         host.stop().await;
     }
     let rows = "SELECT (SELECT count(*) FROM plugin_replay.entries) + (SELECT count(*) FROM palisade.items)";
-    assert_eq!(world.count(rows).await, 5, "a mutation that returns an error leaves the rows as they were");
+    assert_eq!(world.count(rows).await, 5, "a mutation that returns an error leaves the rows unchanged");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn call_of_many_ticks_returns_the_same_bytes_as_a_short_one() {
     };
     let mut rounds = 1_000_000;
     loop {
-        let outcome = call_at(&host, "reads/all", rounds, moment(), "replayed").await.unwrap();
+        let outcome = call_at(&host, "reads/all", rounds, replay(), "replayed").await.unwrap();
         assert_eq!(outcome.value, brief, "{rounds} rounds");
         if ticks(&outcome) >= 5 {
             break;
@@ -127,8 +127,8 @@ async fn call_with_other_replay_request_or_rows_returns_other_bytes() {
     let instant = Replay::of(SEED, INSTANT_US + 1).unwrap();
     for function in ["reads/brief", "reads/all", "writes/all"] {
         let mut answers = vec![answer(&host, function).await];
-        for (moment, request) in [(seed, "replayed"), (instant, "replayed"), (moment(), "another")] {
-            answers.push(answer_in(&host, function, moment, request).await);
+        for (replay, request) in [(seed, "replayed"), (instant, "replayed"), (replay(), "another")] {
+            answers.push(answer_in(&host, function, replay, request).await);
         }
         world
             .sql
@@ -139,12 +139,12 @@ async fn call_with_other_replay_request_or_rows_returns_other_bytes() {
         let different: BTreeSet<String> = answers.iter().map(Value::to_string).collect();
         assert_eq!(different.len(), answers.len(), "{function}");
     }
-    // The seed of a call that is given none is drawn, and its instant is the present.
+    // A call without a replay gets a random seed and the present instant.
     let drawn = async || host.call("replay", "reads/brief").caller(Caller::Host).await.unwrap().value;
     assert_ne!(drawn().await, drawn().await);
 }
 
-/// The lines that depend on nothing but the host's version, and a hash of each function's.
+/// The lines that depend only on the host's version, with a hash for each function.
 async fn known(host: &Host) -> String {
     let mut text = String::new();
     for function in ["reads/all", "writes/all"] {
@@ -191,7 +191,7 @@ async fn failure_reports_and_logs_the_same_each_time() {
                     .arguments(arguments)
                     .caller(Caller::Host)
                     .request(request)
-                    .replay(moment())
+                    .replay(replay())
                     .await;
                 let reason = trapped(failed.map(|outcome| outcome.value));
                 seen.insert(format!("{reason}: {:?}", &world.log.all()[logged..]));
@@ -206,9 +206,9 @@ async fn failure_reports_and_logs_the_same_each_time() {
 async fn action_rejects_replay_and_does_not_repeat() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
-    match call_at(&host, "effects/all", 0, moment(), "replayed").await {
+    match call_at(&host, "effects/all", 0, replay(), "replayed").await {
         Err(CallError::BadArguments(why)) => assert!(why.contains("`effects/all` is an action"), "{why}"),
-        other => panic!("expected a refusal, got {other:?}"),
+        other => panic!("expected an error, got {other:?}"),
     }
     let real = async || {
         host.call("replay", "effects/all")

@@ -1,8 +1,8 @@
-//! Running cases: in a process of its own, so that one that hangs, overflows the stack or aborts is caught as well, and
-//! told with its seed.
+//! Runs fuzz cases in a child process, so that a case that hangs, overflows the stack or aborts is also caught and
+//! reported with its seed.
 //!
-//! Every run of the tests has the same few cases. `cargo xtask fuzz` runs others for as long as it is told, and any one of
-//! them again.
+//! Every run of the tests uses the same few cases. `cargo xtask fuzz` runs other cases for a given time, and repeats
+//! any single case.
 
 use super::dice::Dice;
 use crate::harness::{SERVER, shared};
@@ -14,47 +14,48 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is thrown at what.
+/// A fuzz target.
 pub trait Fuzzer: Sized {
-    /// What `cargo xtask fuzz` calls it.
+    /// Its name on the command line of `cargo xtask fuzz`.
     const NAME: &'static str;
-    /// Its test, by its full name.
+    /// The full name of its test.
     const TEST: &'static str;
-    /// How many cases every run of the tests has.
+    /// The number of cases in every run of the tests.
     const SMOKE: u64;
-    /// After how many cases it begins anew, with a database of its own.
+    /// The number of cases after which it starts how_to_repeat with a new database.
     const CASES_PER_ARENA: u64;
 
     async fn new() -> Self;
 
-    /// One case. Returns what came of it, to be counted, or what must not be.
+    /// Runs one case. Returns its outcomes, to be counted, or what went wrong.
     async fn case(&mut self, dice: &mut Dice) -> Result<Vec<String>, String>;
 
-    /// What has to hold after many cases.
+    /// Checks what must hold after many cases.
     async fn end(self) -> Result<(), String>;
 
-    /// What the cases of every run of the tests have to have met, or they would show nothing.
-    fn has_met(tally: &Tally) -> Result<(), String>;
+    /// Checks that the fixed cases reached the outcomes without which they would show nothing.
+    fn check_outcomes(tally: &Tally) -> Result<(), String>;
 }
 
-/// How often what came of cases.
+/// How often each outcome occurred.
 pub type Tally = BTreeMap<String, u64>;
 
-/// How long nothing may happen: far longer than any case takes, also on a busy machine.
+/// How long the child may stay silent: far longer than any case takes, even on a busy machine.
 const HANG: Duration = Duration::from_mins(2);
-/// Bytes that are shown of what a process complained of before it ended.
+/// How many bytes of a failed child's standard error are shown.
 const COMPLAINT_BYTES: usize = 4_000;
-/// Says how long to run, from which seed on, and how many cases; and in the child, that it is the child.
+/// The environment variables for the duration, the first seed and the number of cases, and the one that marks the
+/// child.
 const MINUTES: &str = "PALISADE_FUZZ_MINUTES";
 const SEED: &str = "PALISADE_FUZZ_SEED";
 const CASES: &str = "PALISADE_FUZZ_CASES";
 const CHILD: &str = "PALISADE_FUZZ_CHILD";
-/// What the child's lines begin with.
+/// The prefixes of the child's lines.
 const CASE: &str = "fuzz: case ";
 const FAILED: &str = "fuzz: failed ";
-const MET: &str = "fuzz: met ";
+const SEEN: &str = "fuzz: seen ";
 
-/// Runs a fuzzer's cases.
+/// Runs the cases of a fuzz target.
 pub fn run<F: Fuzzer>() {
     if env::var_os(CHILD).is_some() {
         return cases::<F>();
@@ -62,19 +63,19 @@ pub fn run<F: Fuzzer>() {
     let server = runtime().block_on(shared());
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", F::TEST, "--nocapture"]).env(CHILD, "yes").env(SERVER, server.url("postgres"));
-    // The last lines are to be about what went wrong.
+    // Without backtraces the last lines contain the error.
     command.env("RUST_BACKTRACE", "0");
-    let Watched { seeds, met, failure } = watch(&mut command, HANG);
-    for line in met {
+    let Watched { seeds, seen, failure } = watch(&mut command, HANG);
+    for line in seen {
         println!("{}: {line}", F::NAME);
     }
     if let Some(failure) = failure {
-        panic!("{}: {failure}\n{}", F::NAME, again(F::NAME, seeds, F::CASES_PER_ARENA));
+        panic!("{}: {failure}\n{}", F::NAME, how_to_repeat(F::NAME, seeds, F::CASES_PER_ARENA));
     }
 }
 
-/// How to see a failure again.
-fn again(name: &str, seeds: Option<(u64, u64)>, per_arena: u64) -> String {
+/// Describes how to repeat a failure.
+fn how_to_repeat(name: &str, seeds: Option<(u64, u64)>, per_arena: u64) -> String {
     let Some((first, seed)) = seeds else { return "It had not begun with any case.".into() };
     let began = first + (seed - first) / per_arena * per_arena;
     let alone = format!("This case again: cargo xtask fuzz {name} --seed {seed}");
@@ -91,15 +92,15 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// What is known of a process that ran cases.
+/// What the parent knows about the child.
 struct Watched {
-    /// The first case and the last.
+    /// The first and the last case.
     seeds: Option<(u64, u64)>,
-    met: Vec<String>,
+    seen: Vec<String>,
     failure: Option<String>,
 }
 
-/// Runs a process until it ends, or says nothing for so long.
+/// Runs a process until it ends, or until it is silent for this long.
 fn watch(command: &mut Command, patience: Duration) -> Watched {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (send, lines) = mpsc::channel();
@@ -112,14 +113,14 @@ fn watch(command: &mut Command, patience: Duration) -> Watched {
         let _ = complaints.read_to_end(&mut bytes);
         String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(COMPLAINT_BYTES)..]).into_owned()
     });
-    let mut watched = Watched { seeds: None, met: Vec::new(), failure: None };
+    let mut watched = Watched { seeds: None, seen: Vec::new(), failure: None };
     loop {
         match lines.recv_timeout(patience) {
             Ok(line) => watched.hear(&line),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 child.kill().unwrap();
-                watched.failure = Some(format!("nothing happens for {patience:?}"));
+                watched.failure = Some(format!("no output for {patience:?}"));
                 break;
             }
         }
@@ -133,24 +134,24 @@ fn watch(command: &mut Command, patience: Duration) -> Watched {
 
 impl Watched {
     fn hear(&mut self, line: &str) {
-        // Before it there may be what the test's name is printed with.
+        // The name of the test may be printed before it on the same line.
         if let Some((_, seed)) = line.split_once(CASE) {
             let seed = seed.parse().unwrap();
             self.seeds = Some((self.seeds.map_or(seed, |(first, _)| first), seed));
         } else if let Some((_, text)) = line.split_once(FAILED) {
             self.failure = Some(text.to_owned());
-        } else if let Some((_, text)) = line.split_once(MET) {
-            self.met.push(text.to_owned());
+        } else if let Some((_, text)) = line.split_once(SEEN) {
+            self.seen.push(text.to_owned());
         }
     }
 }
 
-/// Which cases.
+/// The cases to run.
 struct Plan {
     first: u64,
     cases: u64,
     until: Option<Instant>,
-    /// Whether they are those of every run of the tests.
+    /// Whether these are the fixed cases of every run of the tests.
     is_smoke: bool,
 }
 
@@ -163,7 +164,7 @@ impl Plan {
             (Some(first), cases, None) => {
                 Self { first, cases: cases.unwrap_or(1), until: None, is_smoke: false }
             }
-            // Seeds that nobody has had, and short enough to be typed.
+            // Random first seeds, short enough to type.
             (first, cases, until) => Self {
                 first: first.unwrap_or_else(|| u64::from(rand::random::<u32>()) << 16),
                 cases: cases.unwrap_or(u64::MAX),
@@ -174,19 +175,19 @@ impl Plan {
     }
 }
 
-/// Runs the cases, here.
+/// Runs the cases in this process.
 fn cases<F: Fuzzer>() {
     let plan = Plan::read(F::SMOKE);
-    listen();
+    record_panics();
     let runtime = runtime();
     let ran = runtime.block_on(run_plan::<F>(&plan));
-    // What hangs on another thread is not waited for.
+    // Tasks that hang on other threads are not awaited.
     runtime.shutdown_background();
     let told = ran.and_then(|tally| {
         for (what, times) in &tally {
-            println!("{MET}{times:>6} {what}");
+            println!("{SEEN}{times:>6} {what}");
         }
-        if plan.is_smoke { F::has_met(&tally) } else { Ok(()) }
+        if plan.is_smoke { F::check_outcomes(&tally) } else { Ok(()) }
     });
     if let Err(failure) = told {
         println!("{FAILED}{}", failure.escape_debug());
@@ -212,10 +213,10 @@ async fn run_plan<F: Fuzzer>(plan: &Plan) -> Result<Tally, String> {
         for what in arena.case(&mut Dice::new(seed)).await? {
             *tally.entry(what).or_default() += 1;
         }
-        unharmed()?;
+        check_panics()?;
         slowest = slowest.max((began.elapsed(), seed));
     }
-    println!("{MET}the slowest case {} took {:?}", slowest.1, slowest.0);
+    println!("{SEEN}the slowest case {} took {:?}", slowest.1, slowest.0);
     end(arena).await?;
     Ok(tally)
 }
@@ -227,10 +228,10 @@ async fn end<F: Fuzzer>(arena: Option<F>) -> Result<(), String> {
     }
 }
 
-/// Panics of any thread, also of those that nobody waits for.
+/// Panics of all threads, including those that nothing joins.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-fn listen() {
+fn record_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
@@ -238,8 +239,8 @@ fn listen() {
     }));
 }
 
-/// Whether nothing has panicked.
-fn unharmed() -> Result<(), String> {
+/// Fails if any thread has panicked.
+fn check_panics() -> Result<(), String> {
     let panics = std::mem::take(&mut *PANICS.lock().unwrap_or_else(PoisonError::into_inner));
     if panics.is_empty() { Ok(()) } else { Err(panics.join("; ")) }
 }
@@ -251,7 +252,7 @@ fn script(text: &str) -> Watched {
 #[test]
 fn process_that_hangs_or_dies_fails_its_last_case() {
     for (text, failure) in [
-        ("echo fuzz: case 7; echo fuzz: case 9; sleep 60", "nothing happens for 500ms"),
+        ("echo fuzz: case 7; echo fuzz: case 9; sleep 60", "no output for 500ms"),
         ("echo fuzz: case 7; echo fuzz: case 9; kill -ABRT $$", "signal: 6"),
         ("echo fuzz: case 7; echo fuzz: case 9; echo fuzz: failed wrong; exit 1", "wrong"),
         ("echo fuzz: case 7; echo fuzz: case 9; echo oh >&2; exit 3", "exit status: 3: oh"),
@@ -260,9 +261,9 @@ fn process_that_hangs_or_dies_fails_its_last_case() {
         assert_eq!(watched.seeds, Some((7, 9)), "{text}");
         assert!(watched.failure.as_ref().is_some_and(|told| told.contains(failure)), "{:?}", watched.failure);
     }
-    let watched = script("echo test x ... fuzz: case 7; echo fuzz: met 1 value");
+    let watched = script("echo test x ... fuzz: case 7; echo fuzz: seen 1 value");
     assert_eq!(
-        (watched.seeds, watched.failure, watched.met),
+        (watched.seeds, watched.failure, watched.seen),
         (Some((7, 7)), None, vec!["1 value".to_owned()])
     );
 }
@@ -270,8 +271,8 @@ fn process_that_hangs_or_dies_fails_its_last_case() {
 #[test]
 fn failure_names_the_command_that_repeats_it() {
     let alone = "This case again: cargo xtask fuzz loader --seed 7";
-    assert_eq!(again("loader", Some((7, 7)), 500), alone);
-    assert_eq!(again("loader", Some((0, 7)), 1), alone);
+    assert_eq!(how_to_repeat("loader", Some((7, 7)), 500), alone);
+    assert_eq!(how_to_repeat("loader", Some((0, 7)), 1), alone);
     let began = "With what came before it: cargo xtask fuzz loader --seed 500 --cases 4";
-    assert!(again("loader", Some((0, 503)), 500).ends_with(began));
+    assert!(how_to_repeat("loader", Some((0, 503)), 500).ends_with(began));
 }

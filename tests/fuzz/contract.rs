@@ -1,8 +1,8 @@
-//! The contract, by reflection, and a guest that calls any function of it as it is told: a function that is added to `wit/`
-//! is called without anybody's doing.
+//! Reads the contract by reflection, and builds a guest that can call any of its functions. A function that is added
+//! to `wit/` is fuzzed without further work.
 //!
-//! The guest knows nothing of values. It gets an image of its memory and a list of steps in it (see [`super::script`]), and
-//! hands the core numbers of each to the import as they are. So it can be as well-behaved as any, or obey no rule at all.
+//! The guest knows nothing about values. It gets an image of its memory and a list of steps (see [`super::script`]),
+//! and passes the core numbers of each step to the import unchanged. So it can obey or break every rule of the ABI.
 
 use super::lower::{BASE, cases, kind};
 use std::fmt::Write as _;
@@ -19,27 +19,27 @@ pub struct Contract {
     world: WorldId,
 }
 
-/// One of them; dropping a resource is one, too.
+/// An imported function, or the drop function of a resource.
 pub struct Import {
-    /// `db`, and with its package and version.
+    /// The interface, as `db`, and as a name with package and version.
     pub interface: String,
     module: String,
     pub name: String,
-    /// Nothing where a resource is dropped.
+    /// `None` for the drop function of a resource.
     pub function: Option<Function>,
     pub signature: WasmSignature,
     /// The resource whose handle is the first argument.
     pub takes: Option<TypeId>,
-    /// The resource whose handle is in the result, and where.
+    /// The resource whose handle is in the result, and its offset.
     pub gives: Option<(TypeId, u32)>,
 }
 
-/// The kinds, which are the guest's exports.
+/// The kinds. The guest exports one function for each.
 pub const KINDS: [&str; 3] = ["query", "mutation", "action"];
 
-/// Where the guest tells where its answer is.
+/// The address at which the guest stores the address of its answer.
 const ANSWER: u32 = 16;
-/// Bytes of memory that a guest answers with.
+/// How many bytes of its memory the guest answers with.
 const ANSWER_BYTES_MAX: u32 = 0x4_0000;
 
 impl Contract {
@@ -103,7 +103,7 @@ impl Contract {
         }
     }
 
-    /// Where a handle is in a value.
+    /// The offset of a handle in a value.
     fn owned(&self, ty: &Type, at: u32) -> Option<(TypeId, u32)> {
         match kind(&self.resolve, ty)? {
             TypeDefKind::Handle(Handle::Own(resource)) => Some((*resource, at)),
@@ -125,7 +125,7 @@ impl Contract {
         }
     }
 
-    /// A folder with the guest as a plugin `fuzz`, with what else its manifest says.
+    /// A folder with the guest as the plugin `fuzz`, and these additional lines in its manifest.
     pub fn plugin(&self, manifest: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let exports = KINDS.map(|kind| format!("\"fuzz:imports/{kind}\" = \"{kind}\"\n"));
@@ -144,7 +144,7 @@ impl Contract {
         ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
     }
 
-    /// The guest's text.
+    /// The guest as WebAssembly text.
     fn module(&self) -> String {
         let (mut imports, mut calls) = (String::new(), String::new());
         for (index, import) in self.imports.iter().enumerate() {
@@ -176,17 +176,17 @@ impl Contract {
 }
 
 impl Import {
-    /// `db.select`, for people.
+    /// The name for messages, such as `db.select`.
     pub fn path(&self) -> String {
         format!("{}.{}", self.interface, self.name)
     }
 
-    /// Core numbers that it takes, without the address for its result.
+    /// The number of core arguments, without the address for the result.
     pub fn width(&self) -> usize {
         self.signature.params.len() - usize::from(self.signature.retptr)
     }
 
-    /// Calls it with the numbers at `$a`, and leaves what it gives at `$r`.
+    /// Calls it with the arguments at `$a` and stores its result at `$r`.
     fn call(&self, index: usize) -> String {
         let numbers = self.signature.params.iter().take(self.width()).enumerate().map(|(index, ty)| {
             let number = format!("(i64.load offset={} (local.get $a))", 8 * index);
@@ -207,7 +207,7 @@ impl Import {
     }
 }
 
-/// An import of which nothing is known but the module that has it.
+/// An import of which only the module is known.
 fn named(module: String) -> Import {
     let interface = module.rsplit('/').next().unwrap_or(&module).split('@').next().unwrap_or_default();
     Import {
@@ -234,9 +234,9 @@ fn core(ty: WasmType) -> &'static str {
     }
 }
 
-/// What does the steps. The image begins with how many there are and where the answer begins; then, for each, the function,
-/// where its numbers are, where its result goes, and where and how many the words are that are copied first, which is how
-/// a handle out of one result gets among the numbers of another call.
+/// Runs the steps. The image starts with the number of steps and the start of the answer. For each step follow the
+/// function, the address of its arguments, the address of its result, and the words to copy first. The copy passes a
+/// handle from one result to the arguments of another call.
 const GUEST: &str = "
     (func (export \"cabi_realloc\") (param $old i32) (param $had i32) (param $align i32) (param $new i32) (result i32)
       (local $at i32) (local $end i32)
@@ -273,7 +273,7 @@ const GUEST: &str = "
         (select (local.get $bytes) (i32.const ANSWER_BYTES_MAX) (i32.lt_u (local.get $bytes) (i32.const ANSWER_BYTES_MAX))))
       (i32.const ANSWER))";
 
-/// Where the tables are that the guest may use.
+/// The migrations with the tables that the guest may use.
 pub fn migrations() -> PathBuf {
     crate::harness::guest("sql").join("migrations")
 }

@@ -1,4 +1,4 @@
-//! JSON that is right for a function, JSON that is not, and text that is no JSON.
+//! Valid JSON for a function, invalid JSON values, and text that is not JSON.
 
 use super::dice::Dice;
 use super::lower::kind;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use wit_parser::{Resolve, Type, TypeDefKind};
 
-/// A value as callers write it.
+/// A value in the form in which callers write it.
 pub fn json(resolve: &Resolve, ty: &Type, tree: &Tree) -> Value {
     match (tree, kind(resolve, ty)) {
         (Tree::Word(word), _) => integer(ty, *word),
@@ -50,7 +50,7 @@ pub fn json(resolve: &Resolve, ty: &Type, tree: &Tree) -> Value {
             let case = &variant.cases[*case];
             tagged(&case.name, inner(resolve, case.ty.as_ref(), payload.as_deref()))
         }
-        (tree, _) => panic!("{tree:?} is not of its type"),
+        (tree, _) => panic!("{tree:?} does not match its type"),
     }
 }
 
@@ -76,7 +76,7 @@ fn integer(ty: &Type, word: u64) -> Value {
     }
 }
 
-/// A name as JSON has it.
+/// A name in the form that JSON uses.
 pub fn camel(kebab: &str) -> String {
     let mut words = kebab.split('-').map(str::to_lowercase);
     let first = words.next().unwrap_or_default();
@@ -84,7 +84,7 @@ pub fn camel(kebab: &str) -> String {
     first + &rest.collect::<String>()
 }
 
-/// JSON of any form.
+/// A JSON value of any shape.
 pub fn any(dice: &mut Dice, depth: usize) -> Value {
     match dice.below(if depth > 6 { 6 } else { 9 }) {
         0 => Value::Null,
@@ -108,7 +108,7 @@ fn key(dice: &mut Dice) -> String {
     if dice.one_in(3) { words::text(dice, "", false) } else { (*dice.pick(&known)).to_owned() }
 }
 
-/// Damage to one place of a value: what is there is missing, more, of another type or name.
+/// Damages one place of a value: something is removed, added, or gets another type or name.
 pub fn damage(dice: &mut Dice, value: &mut Value) {
     match value {
         Value::Object(members) if !members.is_empty() && !dice.one_in(4) => damage_member(dice, members),
@@ -159,7 +159,7 @@ fn damage_member(dice: &mut Dice, members: &mut Map<String, Value>) {
     }
 }
 
-/// Numbers that no type holds.
+/// Numbers outside the range of every type.
 const NUMBERS: &[&str] = &[
     "1e999",
     "-1e999",
@@ -177,7 +177,7 @@ const NUMBERS: &[&str] = &[
     "1e",
     "123456789012345678901234567890123456789012345678901234567890",
 ];
-/// Texts that no string may hold.
+/// Texts that no string may contain.
 const STRINGS: &[&[u8]] = &[
     b"\"\\ud800\"",
     b"\"\\u12\"",
@@ -189,7 +189,7 @@ const STRINGS: &[&[u8]] = &[
     b"'a'",
 ];
 
-/// A value as text, damaged there.
+/// A value as text, with damage to the text.
 pub fn text(dice: &mut Dice, value: &Value) -> Vec<u8> {
     let whole = value.to_string();
     let mut bytes = whole.clone().into_bytes();
@@ -203,7 +203,7 @@ pub fn text(dice: &mut Dice, value: &Value) -> Vec<u8> {
             bytes = format!("{}{whole}{}", open.repeat(deep), close.repeat(deep)).into_bytes();
         }
         3 => {
-            // The first key twice.
+            // Repeats the first key.
             let end = whole.find(':').map_or(0, |colon| colon + 1);
             let twice = whole.get(1..end).map(|key| format!("{{{key}null,{}", &whole[1..]));
             bytes = twice.unwrap_or(whole).into_bytes();
@@ -227,7 +227,7 @@ pub fn text(dice: &mut Dice, value: &Value) -> Vec<u8> {
     bytes
 }
 
-/// With one of the bytes that are such replaced.
+/// Replaces one byte that satisfies the condition.
 fn replaced(
     dice: &mut Dice,
     mut bytes: Vec<u8>,

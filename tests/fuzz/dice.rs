@@ -1,9 +1,9 @@
-//! What a case consists of: everything in it comes from its seed, through here.
+//! The random choices of a case. Everything in a case comes from its seed.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A case's choices.
+/// The choices of one case.
 pub struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -12,34 +12,34 @@ impl Dice {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// A number below this one; 0 where there is none.
+    /// A number below `end`, or 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         self.0.random_range(0..end.max(1))
     }
 
-    /// Yes, once in so many times.
+    /// True once in this many times on average.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    /// One of these.
+    /// One of these values.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 
-    /// Any bits.
+    /// Any 64 bits.
     pub fn word(&mut self) -> u64 {
         self.0.random()
     }
 
-    /// Any bytes.
+    /// This many random bytes.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.0.fill(&mut bytes[..]);
         bytes
     }
 
-    /// Bits that are an integer at the edge of some type more often than not.
+    /// Bits of an integer, most often one at the edge of some type.
     pub fn integer(&mut self) -> u64 {
         let power = 1_u64 << self.below(64);
         match self.below(8) {
@@ -53,7 +53,7 @@ impl Dice {
         }
     }
 
-    /// Bits that are a float at the edge of what floats can be, more often than not.
+    /// A float, most often an extreme one.
     pub fn float(&mut self) -> f64 {
         let edges = [
             0.0,

@@ -1,8 +1,8 @@
-//! Any JSON for every function that plugins export, over HTTP: answered with a value, or an error that is the caller's or
-//! the plugin's and in the one form that errors have.
+//! Sends arbitrary JSON to every function that plugins export, over HTTP. Each answer must be a value, or an error
+//! that blames the caller or the plugin and has the standard form.
 //!
-//! The functions are those of all guests that the tests build, their types read from the components. Items are written,
-//! too: that calls taps.
+//! The functions are those of all guests that the tests build; their types are read from the components. Cases also
+//! write items, which calls taps.
 
 use super::campaign::{Fuzzer, Tally};
 use super::damage::{any, camel, damage, json, text};
@@ -34,7 +34,7 @@ struct Exported {
     function: Function,
 }
 
-/// What errors are, by status, that a caller or a plugin is to blame for.
+/// The kinds of errors, by status, that blame a caller or a plugin.
 const KINDS: &[(u16, &[&str])] = &[
     (400, &["bad-arguments"]),
     (403, &["denied"]),
@@ -48,11 +48,12 @@ const KINDS: &[(u16, &[&str])] = &[
     (500, &["plugin-failed", "limit-exceeded"]),
     (503, &["quarantined"]),
 ];
-/// Bytes of an error's sentence.
+/// The maximum length of an error message in bytes.
 const MESSAGE_BYTES_MAX: usize = 3_000;
-/// Bytes of a body: more than a host takes, and less than it closes the connection for before it has answered.
+/// The size of a body that is too large for the host, but small enough that the host reads it to the end before it
+/// answers.
 const BODY_BYTES: usize = BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX / 2;
-/// Values of one call.
+/// The maximum number of values in one call.
 const VALUES_MAX: usize = 3_000;
 
 impl Fuzzer for Exports {
@@ -68,7 +69,7 @@ impl Fuzzer for Exports {
         let mut builder = world.builder();
         let mut functions = Vec::new();
         for folder in guests() {
-            // Only what JSON can carry is served.
+            // Only functions with types that JSON can carry are served.
             if let Some(exported) = exported(&folder) {
                 functions.extend(exported);
                 builder = builder.plugin(folder, policy.clone());
@@ -95,7 +96,7 @@ impl Fuzzer for Exports {
         body.truncate(BODY_BYTES);
         let answer = self.send(dice, method, &path, body).await?;
         if answer.kind == "quarantined" {
-            // It fails as often as it is made to.
+            // Fuzzing quarantines plugins; enabling them lets the next case run.
             for plugin in self.host.plugins() {
                 self.host.enable(&plugin.name).await.map_err(|error| error.to_string())?;
             }
@@ -114,7 +115,7 @@ impl Fuzzer for Exports {
         Ok(())
     }
 
-    fn has_met(tally: &Tally) -> Result<(), String> {
+    fn check_outcomes(tally: &Tally) -> Result<(), String> {
         let functions: Vec<Exported> =
             guests().iter().filter_map(|folder| exported(folder)).flatten().collect();
         let is_asked =
@@ -123,11 +124,11 @@ impl Fuzzer for Exports {
         let kinds =
             ["200 ", "400 bad-arguments", "422 returned", "500 plugin-failed", "415 wrong-content-type"];
         let missing: Vec<_> = kinds.iter().filter(|kind| !tally.contains_key(**kind)).collect();
-        // Which ones is left to chance.
+        // The choice of functions is random, so not all need to be called.
         if missing.is_empty() && asked * 10 >= functions.len() * 9 {
             return Ok(());
         }
-        Err(format!("never answered {missing:?}, and asked {asked} of {} functions", functions.len()))
+        Err(format!("no answer had {missing:?}, and asked {asked} of {} functions", functions.len()))
     }
 }
 
@@ -137,7 +138,7 @@ impl Exported {
     }
 }
 
-/// What is sent, and on whose behalf it is counted.
+/// A request, with the name under which its answer is counted.
 type Asked = (String, Method, String, Vec<u8>);
 
 struct Answered {
@@ -146,7 +147,7 @@ struct Answered {
 }
 
 impl Exports {
-    /// A call with arguments that fit, or do not.
+    /// A call with valid or invalid arguments.
     fn call_request(&self, dice: &mut Dice) -> Asked {
         let exported = dice.pick(&self.functions);
         let Exported { plugin, path, resolve, function } = exported;
@@ -175,13 +176,13 @@ impl Exports {
             url = format!("/call/{plugin}/{}", dice.pick(&odd));
         }
         if !url.ends_with(path.as_str()) {
-            // Nobody reads it there, and whoever sends on after the answer may miss that.
+            // The server does not read this body. A client that still sends after the answer could miss the answer.
             body.truncate(1_000);
         }
         (exported.place(), Method::POST, url, body)
     }
 
-    /// Reading and writing items.
+    /// A request that reads or writes items.
     fn item_request(&self, dice: &mut Dice) -> Asked {
         let right =
             json!({ "itemType": "note", "title": "A note", "status": "published", "fields": { "a": 1 } });
@@ -208,7 +209,7 @@ impl Exports {
         (format!("items {method}"), method, path, bytes)
     }
 
-    /// Sends it, and looks at whether the answer is of the form that all have.
+    /// Sends a request and checks that the answer has the standard form.
     async fn send(
         &self,
         dice: &mut Dice,
@@ -229,7 +230,8 @@ impl Exports {
         }
         let response = request.send().await.map_err(|error| format!("{place}: no answer: {error}"))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.map_err(|error| format!("{place}: no whole answer: {error}"))?;
+        let bytes =
+            response.bytes().await.map_err(|error| format!("{place}: the answer is incomplete: {error}"))?;
         let wrong = |what: &str| {
             Err(format!(
                 "{place}: {what}: {status} {:?}",
@@ -249,23 +251,23 @@ impl Exports {
                 && !message.chars().any(char::is_control)
         });
         if !is_known || !["caller", "guest"].iter().any(|blame| error["blame"] == *blame) {
-            return wrong("neither the caller's nor the plugin's");
+            return wrong("blames neither the caller nor the plugin");
         }
         if !is_sentence
             || headers.get("x-request-id").and_then(|id| id.to_str().ok()) != error["requestId"].as_str()
         {
-            return wrong("not the form of errors");
+            return wrong("not the standard form of an error");
         }
         Ok(Answered { status, kind: kind.to_owned() })
     }
 }
 
-/// The functions that a guest exports to callers; nothing for a guest that has resources to export.
+/// The functions that a guest exports to callers. `None` for a guest that exports resources.
 fn exported(folder: &std::path::Path) -> Option<Vec<Exported>> {
     let plugin = folder.file_name().unwrap().to_string_lossy().into_owned();
     let bytes = std::fs::read(folder.join(format!("{plugin}.wasm"))).unwrap();
     let DecodedWasm::Component(resolve, world) = decode(&bytes).unwrap() else {
-        panic!("{plugin} is no component")
+        panic!("{plugin} is not a component")
     };
     let resolve = std::rc::Rc::new(resolve);
     let mut functions = Vec::new();

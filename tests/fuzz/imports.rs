@@ -1,9 +1,10 @@
-//! Any values for every function that plugins import, in every kind: answered with a value or the interface's own error, or
-//! a trap that is told as one.
+//! Calls every function that plugins import with arbitrary values, in every kind. Each call must end in a value, in
+//! the interface's own error, or in a trap that is reported as one.
 //!
-//! A case is a host on a database of its own, on which a guest does some hundred scripts; see [`super::script`]. Most
-//! steps keep to the ABI, some of their values are to get beyond the first check; the others hand over any core numbers.
-//! After all that, other plugins are served, and nothing is left on a connection or anywhere but in what was granted.
+//! A case is a host with its own database, on which a guest runs about a hundred scripts; see [`super::script`]. Most
+//! steps obey the ABI, and some of their values are meant to pass the first check. The others pass arbitrary core
+//! numbers. After the scripts, other plugins are served, no connection holds anything, and only granted data has
+//! changed.
 
 use super::campaign::{Fuzzer, Tally};
 use super::contract::{Contract, Import, KINDS, migrations};
@@ -28,7 +29,7 @@ pub struct Imports {
     outside: Outside,
     contract: Contract,
     items: Vec<String>,
-    /// How many of them have been named.
+    /// How many of the items have been used in scripts.
     named: Cell<usize>,
     user: palisade::User,
     before: Whole,
@@ -47,7 +48,7 @@ count = { type = "integer", default = 7 }
 ratio = { type = "number", default = 0.5 }
 label = { type = "text", default = "none" }
 "#;
-/// What the scripts may change: what was granted, and what counts it.
+/// The tables that scripts may change: those that are granted, and those that count usage.
 const GRANTED: &[&str] = &[
     "plugin_fuzz.notes",
     "plugin_fuzz.journal",
@@ -56,14 +57,14 @@ const GRANTED: &[&str] = &[
     "palisade.item_revisions",
     "palisade.variables",
     "sequence plugin_fuzz.",
-    // That the plugin was disabled, to be enabled again after it failed too often.
+    // Records that the plugin was disabled; it is enabled again after too many failures.
     "palisade.switches",
 ];
-/// Items that there are when it begins.
+/// The number of items at the start.
 const ITEMS: usize = 20;
-/// Bytes of a refusal's sentence.
+/// The maximum length of an error message in bytes.
 const SENTENCE_BYTES_MAX: usize = 2_000;
-/// How long a connection may take to be cleaned after the last call.
+/// How long the cleaning of a connection may take after the last call.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Fuzzer for Imports {
@@ -114,14 +115,14 @@ impl Fuzzer for Imports {
         let not_granted: Vec<_> =
             changed.iter().filter(|part| !GRANTED.iter().any(|granted| part.starts_with(granted))).collect();
         if !not_granted.is_empty() {
-            return Err(format!("these have changed and were not granted: {not_granted:?}"));
+            return Err(format!("these changed without a grant: {not_granted:?}"));
         }
         self.host.stop().await;
         drop(self.outside);
         Ok(())
     }
 
-    fn has_met(tally: &Tally) -> Result<(), String> {
+    fn check_outcomes(tally: &Tally) -> Result<(), String> {
         let contract = Contract::read();
         let without: Vec<String> = contract.imports.iter().map(Import::path).collect();
         let without: Vec<&String> =
@@ -130,20 +131,20 @@ impl Fuzzer for Imports {
         if without.is_empty() && traps > 0 {
             return Ok(());
         }
-        Err(format!("none of the calls of {without:?} gave a value: teach `words.rs` what they hope for"))
+        Err(format!("none of the calls of {without:?} gave a value: add fitting texts to `words.rs`"))
     }
 }
 
 impl Imports {
-    /// A script about one import: a hopeful call of what gives the handle that it takes, then the import itself, hopeful, not so
-    /// hopeful, or with any core numbers, and some others.
+    /// A script about one import: a valid call that returns the handle it takes, then the import itself with valid,
+    /// less valid or arbitrary arguments, and some other calls.
     fn script<'a>(&'a self, dice: &mut Dice, import: &'a Import, round: usize) -> Script<'a> {
         let names = |text: String| {
             let text = text.replace(words::ADDRESS, &self.outside.address);
             if !text.contains(words::ITEM) {
                 return text.replace(words::USER, &self.user.id.to_string());
             }
-            // Each has its turn: some of them will be deleted.
+            // Each item gets its turn, because scripts delete some of them.
             let turn = self.named.replace(self.named.get() + 1);
             text.replace(words::ITEM, &self.items[turn % ITEMS])
         };
@@ -173,7 +174,7 @@ impl Imports {
         script
     }
 
-    /// Runs a script, and says how each of its steps ended.
+    /// Runs a script and returns how each of its steps ended.
     async fn run(&self, dice: &mut Dice, kind: &str, mut script: Script<'_>) -> Result<Vec<String>, String> {
         let callers = [Caller::Anonymous, Caller::user(self.user.clone()), Caller::Host];
         let caller = dice.pick(&callers).clone();
@@ -187,7 +188,7 @@ impl Imports {
                     self.host
                         .enable("fuzz")
                         .await
-                        .map_err(|error| format!("it stays in quarantine: {error}"))?;
+                        .map_err(|error| format!("the quarantine does not end: {error}"))?;
                     self.host.call("fuzz", &function).arguments(arguments).caller(caller).await
                 }
                 ended => ended,
@@ -208,7 +209,7 @@ impl Imports {
 
     fn steps(&self, script: &Script<'_>, value: &Value) -> Result<Vec<String>, String> {
         let answer = STANDARD
-            .decode(value.as_str().ok_or("the answer is no text")?)
+            .decode(value.as_str().ok_or("the answer is not a text")?)
             .map_err(|error| error.to_string())?;
         let mut met = Vec::new();
         for (import, ended) in script.ended(&answer) {
@@ -230,7 +231,7 @@ impl Imports {
         Ok(met)
     }
 
-    /// Whether others are served.
+    /// Checks that other plugins are served.
     async fn neighbours(&self) -> Result<(), String> {
         let greeting = self.host.call("greeter", "greeting/greet").arguments(json!({ "name": "Ada" }));
         let read = json!({ "sql": "SELECT 1 AS one", "parameters": [] });
@@ -241,7 +242,7 @@ impl Imports {
         if is_served { Ok(()) } else { Err(format!("the neighbours are not served: {greeting:?} {read:?}")) }
     }
 
-    /// Whether no connection is in a transaction or holds anything.
+    /// Checks that no connection is in a transaction or holds anything.
     async fn connections(&self) -> Result<(), String> {
         let busy = "SELECT count(*) FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' \
              WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' \
@@ -257,7 +258,7 @@ impl Imports {
     }
 }
 
-/// An item that cases can name.
+/// An item that cases can refer to.
 pub fn draft() -> Draft {
     Draft {
         item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
@@ -267,15 +268,15 @@ pub fn draft() -> Draft {
     }
 }
 
-/// A request that nobody named.
+/// A new request id.
 pub fn request() -> RequestId {
     RequestId::random()
 }
 
-/// Whether a text is one line of bounded length.
+/// Checks that a text is one line of bounded length.
 fn sentence(text: &str) -> Result<(), String> {
     if text.len() <= SENTENCE_BYTES_MAX && !text.chars().any(char::is_control) {
         return Ok(());
     }
-    Err(format!("this is no sentence: {}", text.chars().take(500).collect::<String>()))
+    Err(format!("not a single short line: {}", text.chars().take(500).collect::<String>()))
 }

@@ -1,8 +1,8 @@
-//! Any bytes as a component: loaded and callable, or refused with a sentence.
+//! Loads arbitrary bytes as a component: it loads and can be called, or it is rejected with a message.
 //!
-//! They take the way of every plugin: a folder with a manifest, read, checked, compiled, linked and installed in a
-//! database by a host. The manifest names what the component exports, as far as that can be read, so that damage is not
-//! always refused for what the manifest lacks.
+//! The bytes take the path of every plugin: a host reads, checks, compiles and links a folder with a manifest, and
+//! installs it in a database. The manifest lists the exports of the component, as far as they can be read, so that
+//! the host does not reject every damaged component because of the manifest.
 
 use super::campaign::{Fuzzer, Tally};
 use super::dice::Dice;
@@ -18,19 +18,19 @@ use tempfile::TempDir;
 use wasmparser::{Parser, Payload};
 
 pub struct Loader {
-    /// Dropped last: it has the database.
+    /// Dropped last, because it owns the database.
     world: World,
     host: Host,
-    /// Binaries that are damaged, by name.
+    /// The binaries to damage, by name.
     seeds: Vec<(String, Vec<u8>)>,
     _compiled: TempDir,
 }
 
-/// Guests whose components are damaged: small ones, which are compiled in no time where the damage leaves them valid.
+/// The guests to damage. They are small, so that they compile quickly if the damage leaves them valid.
 const GUESTS: [&str; 4] = ["greeter", "resourceful", "types", "steps"];
-/// Bytes of a hostile component beyond which it is left to its own test.
+/// A hostile component with more bytes has its own test instead.
 const SEED_BYTES_MAX: usize = 64 * 1024;
-/// Bytes and lines of a refusal, with the difference between manifest and component.
+/// The maximum length of an error message in bytes, including the difference between manifest and component.
 const SENTENCE_BYTES_MAX: usize = 12_000;
 const SENTENCE_LINES_MAX: usize = 40;
 
@@ -42,7 +42,7 @@ impl Fuzzer for Loader {
 
     async fn new() -> Self {
         let world = World::new().await;
-        // Code of a folder of its own: nobody compiles these again.
+        // Compiled code goes to a separate folder, because no other test uses it.
         let compiled = tempfile::tempdir().unwrap();
         let host = world.builder().compiled_code(compiled.path()).build().await.unwrap();
         host.load(guest("greeter"), &Policy::harmless()).await.unwrap();
@@ -72,7 +72,7 @@ impl Fuzzer for Loader {
         Ok(())
     }
 
-    fn has_met(tally: &Tally) -> Result<(), String> {
+    fn check_outcomes(tally: &Tally) -> Result<(), String> {
         for what in ["loaded", "no WebAssembly", "core module", "malformed", "is refused", "differ"] {
             if !tally.keys().any(|met| met.contains(what)) {
                 return Err(format!("no case ended with `{what}`: {tally:?}"));
@@ -83,7 +83,7 @@ impl Fuzzer for Loader {
 }
 
 impl Loader {
-    /// Bytes, and how they came about.
+    /// The bytes of a component, and how they were made.
     fn binary(&self, dice: &mut Dice) -> (&'static str, Vec<u8>) {
         let length = 1 << dice.below(12);
         let entropy = dice.bytes(length.max(512));
@@ -111,11 +111,13 @@ impl Loader {
         }
     }
 
-    /// Calls what was loaded: it may fail, and the host may not.
+    /// Calls the loaded plugin. The call may fail, but the host must not.
     async fn call(&self) -> Result<String, String> {
         let plugins = self.host.plugins();
-        let loaded =
-            plugins.iter().find(|plugin| plugin.name == "odd").ok_or("it is loaded and not there")?;
+        let loaded = plugins
+            .iter()
+            .find(|plugin| plugin.name == "odd")
+            .ok_or("the plugin is loaded but not listed")?;
         for function in &loaded.functions {
             let called = self.host.call("odd", &function.path).await;
             if let Err(error @ (CallError::Internal { .. } | CallError::Unavailable { .. })) = called {
@@ -126,10 +128,10 @@ impl Loader {
     }
 }
 
-/// A folder with a plugin that is this component.
+/// A folder with this component as a plugin.
 fn plugin(dice: &mut Dice, bytes: &[u8]) -> TempDir {
     let (mut exports, mut taps) = (Vec::new(), Vec::new());
-    // Now and then one is left out.
+    // Sometimes one export is left out.
     for name in exported(bytes) {
         if dice.one_in(12) {
             continue;
@@ -147,7 +149,7 @@ fn plugin(dice: &mut Dice, bytes: &[u8]) -> TempDir {
     crate::harness::odd(bytes, &format!("[exports]\n{exports}\n[taps]\n{taps}\n[grants]\n{grants}\n"))
 }
 
-/// The interfaces that a component exports, as far as it can be read, without versions, each once.
+/// The interfaces that a component exports, as far as it can be read, without versions and duplicates.
 fn exported(bytes: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     let mut depth = 0;
@@ -168,13 +170,13 @@ fn exported(bytes: &[u8]) -> Vec<String> {
     plain
 }
 
-/// Whether a name can stand in a manifest.
+/// Whether a manifest can contain this name.
 fn is_interface(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ":/-".contains(c);
     name.chars().all(is_plain) && name.matches(':').count() == 1 && name.matches('/').count() == 1
 }
 
-/// What a refusal is about, if it is one.
+/// The reason of a rejection, or an error if the message is not one about a component.
 fn refused(error: &LoadError) -> Result<String, String> {
     let text = error.to_string();
     let is_sentence = text.len() <= SENTENCE_BYTES_MAX
@@ -185,9 +187,9 @@ fn refused(error: &LoadError) -> Result<String, String> {
             .any(|word| text.contains(word));
     let is_the_plugins = matches!(error, LoadError::Component { .. } | LoadError::Manifest(_));
     if !is_sentence || !is_the_plugins || (text.contains('\n') && !text.contains("\npalisade.toml (-) and")) {
-        return Err(format!("this is no sentence about a component: {error:?}"));
+        return Err(format!("not a message about a component: {error:?}"));
     }
-    // What comes after the plugin's name, shortened to what can be counted.
+    // The text after the plugin's name, shortened so that it can be counted.
     let about = text.split_once(": ").map_or(text.as_str(), |(_, about)| about).replace('\n', " ");
     let kinds =
         ["no WebAssembly", "core module", "malformed", "is refused", "differ", "does not fit", "imports"];

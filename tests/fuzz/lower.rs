@@ -1,39 +1,39 @@
-//! From values to what a guest has of them: bytes in its memory and core numbers, by the rules of the canonical ABI.
+//! Lowers values by the rules of the canonical ABI: to bytes in a guest's memory and to core numbers.
 
 use super::values::Tree;
 use wit_parser::abi::{FlatTypes, WasmType};
 use wit_parser::{Int, Resolve, SizeAlign, Type, TypeDefKind};
 
-/// Where a guest's image begins in its memory.
+/// The address of a guest's image in its memory.
 pub const BASE: u32 = 0x1_0000;
 
-/// A piece of a guest's memory.
+/// A part of a guest's memory.
 #[derive(Default)]
 pub struct Image {
     pub bytes: Vec<u8>,
 }
 
 impl Image {
-    /// So many zeros; returns their address.
+    /// Allocates this many zero bytes and returns their address.
     pub fn space(&mut self, length: usize, align: usize) -> u32 {
         let at = self.bytes.len().next_multiple_of(align.max(1));
         self.bytes.resize(at + length, 0);
         BASE + at as u32
     }
 
-    /// Writes over what is at an address.
+    /// Overwrites the bytes at an address.
     pub fn put(&mut self, address: u32, bytes: &[u8]) {
         let at = (address - BASE) as usize;
         self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
-    /// The same for a 32-bit number.
+    /// Overwrites the 32-bit number at an address.
     pub fn put_word(&mut self, address: u32, word: u32) {
         self.put(address, &word.to_le_bytes());
     }
 }
 
-/// Puts values into an image.
+/// Writes values into an image.
 pub struct Lowering<'a> {
     pub resolve: &'a Resolve,
     pub sizes: &'a SizeAlign,
@@ -41,7 +41,7 @@ pub struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// The core numbers that are a value, each as bits; what is larger goes into memory.
+    /// Appends the core numbers of a value, each as 64 bits. Strings and lists go to memory.
     pub fn flat(&mut self, ty: &Type, tree: &Tree, out: &mut Vec<u64>) {
         match tree {
             Tree::Word(word) if is_narrow(ty) => out.push(u64::from(*word as u32)),
@@ -70,7 +70,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// All arguments of a function that has too many for core numbers; returns their address.
+    /// Stores all arguments of a function that has too many for core numbers. Returns their address.
     pub fn store_all(&mut self, types: &[Type], trees: &[Tree]) -> u32 {
         let whole = self.sizes.params(types);
         let at = self.image.space(whole.size.size_wasm32(), whole.align.align_wasm32());
@@ -80,7 +80,7 @@ impl Lowering<'_> {
         at
     }
 
-    /// The bytes that are a value, at an address.
+    /// Stores a value at an address.
     pub fn store(&mut self, ty: &Type, tree: &Tree, address: u32) {
         match tree {
             Tree::Word(word) => {
@@ -117,13 +117,15 @@ impl Lowering<'_> {
         }
     }
 
-    /// A text or list in memory: its address and length.
+    /// Stores a string or list and returns its address and length.
     fn elements(&mut self, ty: &Type, tree: &Tree) -> (u32, u32) {
         let bytes = match tree {
             Tree::Text(text) => text.as_bytes(),
             Tree::Bytes(bytes) => bytes,
             Tree::List(trees) => {
-                let TypeDefKind::List(element) = *kind(self.resolve, ty).unwrap() else { panic!("no list") };
+                let TypeDefKind::List(element) = *kind(self.resolve, ty).unwrap() else {
+                    panic!("not a list")
+                };
                 let size = self.sizes.size(&element).size_wasm32();
                 let at = self.image.space(size * trees.len(), self.sizes.align(&element).align_wasm32());
                 for (index, tree) in trees.iter().enumerate() {
@@ -131,7 +133,7 @@ impl Lowering<'_> {
                 }
                 return (at, trees.len() as u32);
             }
-            _ => panic!("no list"),
+            _ => panic!("not a list"),
         };
         let at = self.image.space(bytes.len(), 1);
         self.image.put(at, bytes);
@@ -142,7 +144,7 @@ impl Lowering<'_> {
         match kind(self.resolve, ty) {
             Some(TypeDefKind::Record(record)) => record.fields.iter().map(|field| field.ty).collect(),
             Some(TypeDefKind::Tuple(tuple)) => tuple.types.clone(),
-            _ => panic!("no record"),
+            _ => panic!("not a record"),
         }
     }
 
@@ -158,7 +160,7 @@ impl Lowering<'_> {
     }
 }
 
-/// What a type is, behind its names; nothing for a primitive.
+/// The definition of a type behind its aliases. `None` for a primitive.
 pub fn kind<'a>(resolve: &'a Resolve, ty: &Type) -> Option<&'a TypeDefKind> {
     let Type::Id(id) = ty else { return None };
     match &resolve.types[*id].kind {
@@ -167,7 +169,7 @@ pub fn kind<'a>(resolve: &'a Resolve, ty: &Type) -> Option<&'a TypeDefKind> {
     }
 }
 
-/// The tag of a type with cases, and what they carry.
+/// The discriminant of a type with cases, and the payload of each case.
 pub fn cases(resolve: &Resolve, ty: &Type) -> (Int, Vec<Option<Type>>) {
     match kind(resolve, ty) {
         Some(TypeDefKind::Variant(variant)) => {
@@ -176,7 +178,7 @@ pub fn cases(resolve: &Resolve, ty: &Type) -> (Int, Vec<Option<Type>>) {
         Some(TypeDefKind::Enum(cases)) => (cases.tag(), vec![None; cases.cases.len()]),
         Some(TypeDefKind::Option(some)) => (Int::U8, vec![None, Some(*some)]),
         Some(TypeDefKind::Result(result)) => (Int::U8, vec![result.ok, result.err]),
-        _ => panic!("no variant"),
+        _ => panic!("not a variant"),
     }
 }
 

@@ -1,13 +1,13 @@
-//! Fuzzing: any bytes as a component, any values for every function that plugins import, any JSON for every function that
-//! they export. Nothing of it may panic, hang, or be the host's fault.
+//! Fuzz tests: arbitrary bytes as a component, arbitrary values for every function that plugins import, arbitrary
+//! JSON for every function that they export. None may panic, hang, or be the host's fault.
 //!
-//! Each test runs a few cases, the same ones every time; `cargo xtask fuzz` runs others for minutes. What a case consists
-//! of comes from its seed alone, which is told when it fails, with the command that repeats it.
+//! Each test runs a few fixed cases; `cargo xtask fuzz` runs others for minutes. A case depends only on its seed. A
+//! failure reports the seed and the command that repeats it.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "values are bits here, which are cut to fit"
+    reason = "values are bits here and are truncated on purpose"
 )]
 
 mod campaign;

@@ -1,12 +1,12 @@
-//! Damage to a binary: in its bytes, and in its sections, which WebAssembly and components share the form of.
+//! Damages a binary: its bytes, and its sections, which modules and components encode in the same way.
 
 use super::dice::Dice;
 
-/// Bytes before the first section: magic and version.
+/// Bytes before the first section: the magic number and the version.
 const HEAD: usize = 8;
 const MAGIC: &[u8] = b"\0asm";
 
-/// A binary with some damage; parts may come from another one.
+/// A damaged copy of a binary. Parts of it may come from the other one.
 pub fn damaged(dice: &mut Dice, bytes: &[u8], other: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=dice.below(3) {
@@ -16,7 +16,7 @@ pub fn damaged(dice: &mut Dice, bytes: &[u8], other: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Damage that knows nothing of what it damages.
+/// Damages bytes without regard to the format.
 fn altered(dice: &mut Dice, mut bytes: Vec<u8>, other: &[u8]) -> Vec<u8> {
     let at = dice.below(bytes.len());
     match dice.below(6) {
@@ -39,7 +39,7 @@ fn flip(dice: &mut Dice, bytes: &mut [u8]) {
     for _ in 0..=dice.below(8) {
         let (at, bit) = (dice.below(bytes.len()), dice.below(8));
         if let Some(byte) = bytes.get_mut(at) {
-            // Bytes of a LEB number at its edges, or one bit.
+            // A byte at the edge of a LEB number, or one flipped bit.
             *byte = if dice.one_in(3) { *dice.pick(&[0, 0x7f, 0x80, 0xff]) } else { *byte ^ (1 << bit) };
         }
     }
@@ -51,8 +51,8 @@ fn piece(dice: &mut Dice, other: &[u8]) -> Vec<u8> {
     other[from..end].to_vec()
 }
 
-/// Sections in another order, more or less often, with another id, a wrong length, or damage inside of one. Lengths of
-/// what is around them are right again, so that the damage is reached.
+/// Reorders, repeats or removes sections, or gives one another id, a wrong length or damage inside. The lengths of
+/// enclosing sections are corrected, so that the host reaches the damage.
 fn rearranged(dice: &mut Dice, bytes: &[u8], other: &[u8], depth: usize) -> Vec<u8> {
     let Some(mut sections) = sections(bytes) else { return altered(dice, bytes.to_vec(), other) };
     let (at, to) = (dice.below(sections.len()), dice.below(sections.len()));
@@ -86,7 +86,7 @@ fn rearranged(dice: &mut Dice, bytes: &[u8], other: &[u8], depth: usize) -> Vec<
 
 type Sections = Vec<(u8, Vec<u8>)>;
 
-/// The sections of a module or component; nothing where there are none.
+/// The sections of a module or component. `None` if the bytes do not split into sections.
 fn sections(bytes: &[u8]) -> Option<Sections> {
     let mut rest = bytes.starts_with(MAGIC).then(|| bytes.get(HEAD..))??;
     let mut sections = Sections::new();
@@ -99,7 +99,7 @@ fn sections(bytes: &[u8]) -> Option<Sections> {
     (!sections.is_empty()).then_some(sections)
 }
 
-/// A LEB number, and how many bytes it has.
+/// A LEB number and its length in bytes.
 fn number(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0;
     for (index, byte) in bytes.iter().take(5).enumerate() {
@@ -111,15 +111,15 @@ fn number(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// How a length is written.
+/// How a length is encoded.
 #[derive(Clone, Copy)]
 enum Leb {
     Right,
-    /// With more bytes than it needs.
+    /// With more bytes than necessary.
     Long,
-    /// The largest that a 32-bit one can be, whatever it was.
+    /// As the largest 32-bit length, whatever the real one is.
     Huge,
-    /// By so much more.
+    /// With this much added.
     Off(u64),
 }
 
@@ -139,7 +139,7 @@ fn leb(length: u64, form: Leb) -> Vec<u8> {
     out
 }
 
-/// A module as a component that holds it and nothing else.
+/// A component that contains this module and nothing else.
 pub fn wrapped(module: &[u8]) -> Vec<u8> {
     let mut out = b"\0asm\x0d\0\x01\0\x01".to_vec();
     out.extend(leb(module.len() as u64, Leb::Right));

@@ -1,4 +1,5 @@
-//! What the guest of [`super::contract`] is told to do in one invocation, and what its answer says of each step.
+//! A script: the steps that the guest of [`super::contract`] runs in one invocation, and how its answer describes
+//! each step.
 
 use super::contract::{Contract, Import};
 use super::dice::Dice;
@@ -6,14 +7,14 @@ use super::lower::{BASE, Image, Lowering, kind};
 use super::values::{Maker, Tree};
 use wit_parser::{Type, TypeDefKind};
 
-/// Steps of one script.
+/// The maximum number of steps in a script.
 pub const STEPS_MAX: usize = 8;
-/// Bytes of the image's head, and of what it says of a step.
+/// Bytes of the image's head, and of its entry for a step.
 const HEAD_BYTES: usize = 8;
 const STEP_BYTES: usize = 20;
-/// Values of one step.
+/// The maximum number of values in a step.
 const VALUES_MAX: usize = 3_000;
-/// Bytes of an image: what a call may be given.
+/// The maximum size of an image in bytes, which is what a call accepts.
 const IMAGE_BYTES_MAX: usize = 1_000_000;
 
 /// Calls of imports, one after the other.
@@ -21,21 +22,21 @@ pub struct Script<'a> {
     contract: &'a Contract,
     image: Image,
     steps: Vec<Step<'a>>,
-    /// Where results begin.
+    /// The address of the results.
     results: u32,
 }
 
 struct Step<'a> {
     import: &'a Import,
     numbers: u32,
-    /// The step whose handle it gets.
+    /// The step whose handle this step uses.
     from: Option<usize>,
     result: u32,
 }
 
 /// How a step ended.
 pub enum Ended {
-    /// With a value, which is no error.
+    /// With a value that is not an error.
     Value,
     /// With an error: its case, and its text if it has one.
     Error(String, String),
@@ -48,13 +49,13 @@ impl<'a> Script<'a> {
         Self { contract, image, steps: Vec::new(), results: 0 }
     }
 
-    /// Whether one more step fits.
+    /// Whether another step fits.
     pub fn has_room(&self) -> bool {
         self.steps.len() < STEPS_MAX && self.image.bytes.len() < IMAGE_BYTES_MAX / 2
     }
 
-    /// A call with values of the right types, which are to get beyond the first check or not. A handle is one that an
-    /// earlier step got, be it still open or not, where there is one.
+    /// Adds a call with values of the right types, which pass the first check if `hopeful` is set. A handle comes
+    /// from an earlier step if there is one, even if it is already closed.
     pub fn call(
         &mut self,
         dice: &mut Dice,
@@ -90,7 +91,7 @@ impl<'a> Script<'a> {
         self.push(import, &numbers, from);
     }
 
-    /// A call with any core numbers: pointers, lengths, discriminants and handles that are none.
+    /// Adds a call with arbitrary core numbers as pointers, lengths, discriminants and handles.
     pub fn raw(&mut self, dice: &mut Dice, import: &'a Import) {
         let from = self.holder(dice, import).filter(|_| dice.one_in(2));
         let size = dice.below(300);
@@ -107,7 +108,7 @@ impl<'a> Script<'a> {
         self.push(import, &numbers, from);
     }
 
-    /// An earlier step that gives the kind of handle that an import takes.
+    /// An earlier step that returns the kind of handle that an import takes.
     fn holder(&self, dice: &mut Dice, import: &Import) -> Option<usize> {
         let holds = |step: &Step<'_>| step.import.gives.is_some_and(|(gives, _)| Some(gives) == import.takes);
         let holders: Vec<usize> = (0..self.steps.len()).filter(|index| holds(&self.steps[*index])).collect();
@@ -121,7 +122,7 @@ impl<'a> Script<'a> {
         self.steps.push(Step { import, numbers: at, from, result: 0 });
     }
 
-    /// The image, to be handed to the guest; nothing where it is too large to be.
+    /// The image for the guest. `None` if it is too large.
     pub fn finish(&mut self) -> Option<&[u8]> {
         let copies = self.image.space(8 * self.steps.len(), 8);
         self.results = self.image.space(0, 8);
@@ -149,7 +150,7 @@ impl<'a> Script<'a> {
         (self.image.bytes.len() <= IMAGE_BYTES_MAX).then_some(&self.image.bytes)
     }
 
-    /// What each step was and how it ended, as the guest's answer says.
+    /// Each step and how it ended, read from the guest's answer.
     pub fn ended(&self, answer: &[u8]) -> Vec<(&'a Import, Ended)> {
         let answer = Answer { bytes: answer, from: self.results };
         let ended = |step: &Step<'a>| {
@@ -159,12 +160,12 @@ impl<'a> Script<'a> {
         self.steps.iter().map(ended).collect()
     }
 
-    /// The imports, in order, for whoever reads of a failure.
+    /// The imports in order, for failure messages.
     pub fn paths(&self) -> String {
         self.steps.iter().map(|step| step.import.path()).collect::<Vec<_>>().join(", ")
     }
 
-    /// The `err` at an address, if one is there.
+    /// The `err` at an address, if there is one.
     fn error(&self, answer: &Answer<'_>, ty: &Type, at: u32) -> Option<Ended> {
         let Contract { resolve, sizes, .. } = self.contract;
         let Some(TypeDefKind::Result(result)) = kind(resolve, ty) else { return None };
@@ -186,7 +187,7 @@ impl<'a> Script<'a> {
     }
 }
 
-/// The part of its memory that a guest has answered with.
+/// The part of a guest's memory that is its answer.
 struct Answer<'a> {
     bytes: &'a [u8],
     from: u32,
@@ -212,7 +213,7 @@ impl Answer<'_> {
     }
 }
 
-/// Puts what only the arena knows in the place of what stands for it.
+/// Replaces placeholders with the names that only the arena knows.
 fn named(value: &mut Tree, names: &dyn Fn(String) -> String) {
     match value {
         Tree::Text(text) => *text = names(std::mem::take(text)),

@@ -1,13 +1,13 @@
-//! Values of any type of WIT, made from nothing but the type and the names in it.
+//! Makes values of any WIT type from only the type and the names in it.
 
 use super::dice::Dice;
 use super::words;
 use wit_parser::{Function, Resolve, Type, TypeDefKind};
 
-/// A value, to be read together with its type.
+/// A value, which is interpreted together with its type.
 #[derive(Clone, Debug)]
 pub enum Tree {
-    /// A bool, an integer with its sign extended, or a character.
+    /// A bool, a sign-extended integer, or a character.
     Word(u64),
     Single(f32),
     Double(f64),
@@ -15,12 +15,12 @@ pub enum Tree {
     /// A list of bytes.
     Bytes(Vec<u8>),
     List(Vec<Tree>),
-    /// What a record or a tuple holds.
+    /// The fields of a record or a tuple.
     Fields(Vec<Tree>),
     Flags(Vec<bool>),
-    /// A case of a variant or enum; `none` and `ok` are 0, `some` and `err` 1.
+    /// A case of a variant or enum; `none` and `ok` are 0, `some` and `err` are 1.
     Case(usize, Option<Box<Tree>>),
-    /// A handle that nobody gave out.
+    /// An invented handle.
     Handle(u32),
 }
 
@@ -28,19 +28,19 @@ pub enum Tree {
 pub struct Maker<'a> {
     pub resolve: &'a Resolve,
     pub dice: &'a mut Dice,
-    /// Whether values are to get beyond the first check.
+    /// Whether values are meant to pass the first check.
     pub hopeful: bool,
-    /// Values that may still be made: lists of lists would be endless.
+    /// How many more values may be made, since lists of lists could grow without end.
     pub left: usize,
 }
 
 impl Maker<'_> {
-    /// What a function is called with.
+    /// Arguments for a function.
     pub fn arguments(&mut self, function: &Function) -> Vec<Tree> {
         function.params.iter().map(|parameter| self.value(&parameter.ty, &parameter.name)).collect()
     }
 
-    /// A value of a type, for what is called so.
+    /// A value of a type, for a parameter or field with this name.
     pub fn value(&mut self, ty: &Type, hint: &str) -> Tree {
         self.left = self.left.saturating_sub(1);
         match ty {
@@ -59,7 +59,7 @@ impl Maker<'_> {
             }
             Type::String => Tree::Text(words::text(self.dice, hint, self.hopeful)),
             Type::Id(id) => self.defined(&self.resolve.types[*id].kind, hint),
-            Type::ErrorContext => panic!("the fuzzer knows no error-context"),
+            Type::ErrorContext => panic!("the fuzzer does not support error-context"),
         }
     }
 
@@ -100,7 +100,7 @@ impl Maker<'_> {
                 Tree::List((0..length).map(|_| self.value(ty, hint)).collect())
             }
             TypeDefKind::Handle(_) => Tree::Handle(self.dice.integer() as u32),
-            other => panic!("the fuzzer does not know what a {} is", other.as_str()),
+            other => panic!("the fuzzer does not support the type {}", other.as_str()),
         }
     }
 
@@ -120,7 +120,7 @@ impl Maker<'_> {
     }
 }
 
-/// The nearest bits that are an integer of this type.
+/// Truncates bits to an integer of this type.
 fn fitted(ty: &Type, word: u64) -> u64 {
     match ty {
         Type::U8 => u64::from(word as u8),

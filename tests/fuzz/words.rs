@@ -1,16 +1,16 @@
-//! Texts that a function may be given: what it hopes for, by the name of its parameter, and what it does not.
+//! Texts for parameters: fitting ones, chosen by the name of the parameter, and hostile ones.
 
 use super::dice::Dice;
 
 /// Stands for the address of a server that plugins may reach.
 pub const ADDRESS: &str = "ADDRESS";
-/// Stands for the id of an item that there is.
+/// Stands for the id of an existing item.
 pub const ITEM: &str = "ITEM";
-/// Stands for the id of a user that there is.
+/// Stands for the id of an existing user.
 pub const USER: &str = "USER";
 
-/// Names of parameters, fields and cases, and texts that get beyond the first check there. A function whose parameters
-/// are not here is called all the same, with texts that are meant for others.
+/// Names of parameters, fields and cases, with texts that pass the first check there. A function whose parameters are
+/// not listed is also called, with texts for other parameters.
 const HOPED: &[(&[&str], &[&str])] = &[
     (&["table"], &["notes", "notes", "notes", "kinds", "journal"]),
     (
@@ -46,17 +46,17 @@ const STATEMENTS: &[&str] = &[
     "DELETE FROM notes WHERE id = 1",
 ];
 
-/// Lists that may as well be empty.
+/// Lists that may be empty.
 pub const HOPED_EMPTY: &[&str] = &["order-by", "after", "headers", "parameters", "fields"];
-/// Cases of variants that suit more functions than others do.
+/// Variant cases that fit more functions than others do.
 const HOPED_CASES: &[&str] = &["scalar", "text", "equal", "is-not-null"];
 
-/// The case that a hopeful value is of, if there is such a one.
+/// The case to use for a fitting value, if there is one.
 pub fn hoped_case<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
     names.enumerate().find(|(_, name)| HOPED_CASES.contains(name)).map(|(case, _)| case)
 }
 
-/// What nobody hopes for.
+/// Hostile texts.
 const FEARED: &[&str] = &[
     "",
     " ",
@@ -117,13 +117,13 @@ const FEARED: &[&str] = &[
     "\\",
 ];
 
-/// What long texts repeat.
+/// The texts that are repeated to make long ones.
 const REPEATED: &[&str] = &["a", "(", "[", "é", "NOT ", "\0", "{\"a\":", "1,", "%_", "😀", "SELECT ", " "];
-/// How long they are: at the bounds of `host/src/limits.rs`, and over them.
+/// The lengths of long texts: at the bounds of the guards' limits, and above them.
 const LENGTHS: &[usize] =
     &[40, 41, 63, 64, 65, 128, 129, 256, 500, 512, 513, 1_024, 4_097, 8_193, 65_536, 65_537];
 
-/// A text for what is called so; a hopeful one if it is to get beyond the first check.
+/// A text for a parameter with this name, which passes the first check if `hopeful` is set.
 pub fn text(dice: &mut Dice, hint: &str, hopeful: bool) -> String {
     let hoped = HOPED.iter().find(|(hints, _)| hints.contains(&hint)).map(|(_, texts)| *texts);
     match (hoped, hopeful) {

@@ -1,4 +1,4 @@
-//! The plugin that `cargo xtask bench` measures: selects by key, written as an author would.
+//! The plugin that `cargo xtask bench` measures: selects by key, as a plugin author writes them.
 
 palisade_sdk::plugin! { path: "wit" }
 

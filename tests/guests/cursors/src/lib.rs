@@ -1,4 +1,4 @@
-//! Runs scripts of database calls, several results open at once: a test says what, in which kind, and in which order.
+//! Runs scripts of database calls with several open results. A test chooses the calls, their kind and their order.
 
 palisade_sdk::plugin! { path: "wit" }
 
@@ -13,9 +13,9 @@ use probe::cursors::scripts::Step;
 
 struct Cursors;
 
-/// Rows asked for at once by `rest`.
+/// Rows per batch of the step `rest`.
 const BATCH_ROWS: u32 = 250;
-/// Rounds of nothing between two looks at the clock.
+/// Iterations between two reads of the clock.
 const ROUNDS: u32 = 1_000_000;
 /// Microseconds in a millisecond.
 const US_PER_MS: i64 = 1_000;
@@ -94,7 +94,7 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
         Step::Spin(ms) => {
             let until = clock::now() + i64::from(ms) * US_PER_MS;
             while clock::now() < until {
-                // Asking the time is a call of the host, and these are counted.
+                // Reading the clock is a host call, and host calls are limited.
                 (0..ROUNDS).for_each(|round| {
                     let _ = std::hint::black_box(round);
                 });

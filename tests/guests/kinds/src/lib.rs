@@ -1,4 +1,4 @@
-//! One function of each interface of the contract, called in each kind.
+//! Calls one function of each interface of the contract, in each kind.
 
 palisade_sdk::plugin! { path: "wit" }
 
@@ -12,9 +12,9 @@ use std::fmt::Debug;
 
 struct Kinds;
 
-/// Bytes of a sample of randomness.
+/// Bytes of a random sample.
 const SAMPLE_BYTES: u32 = 16;
-/// Rounds of nothing, for time to pass.
+/// Iterations that let time pass.
 const ROUNDS: u32 = 100_000;
 
 impl as_query::Guest for Kinds {
@@ -87,7 +87,7 @@ fn mark() -> db_write::Insertion {
     }
 }
 
-/// To a host that is not on the list, so that nothing is sent.
+/// A request to a host without a grant, so that nothing is sent.
 fn request() -> http::Request {
     http::Request {
         method: http::Method::Get,

@@ -1,4 +1,4 @@
-//! What a plugin must not do, or not for long. `black_box` keeps the optimizer from undoing it.
+//! What a plugin must not do, or not for long. `black_box` keeps the optimizer from removing it.
 
 use std::hint::black_box;
 
@@ -34,7 +34,7 @@ impl Guest for Probe {
     }
 }
 
-#[allow(unconditional_recursion, reason = "that is what it is for")]
+#[allow(unconditional_recursion, reason = "the function exists to recurse")]
 fn deeper(depth: u32) -> u32 {
     let below = deeper(black_box(depth.wrapping_add(1)));
     black_box(below).wrapping_add(depth)

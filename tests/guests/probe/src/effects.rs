@@ -1,4 +1,4 @@
-//! What an action may call besides, and what differs there.
+//! The additional functions of an action, and those that differ in an action.
 
 use palisade_sdk::raw::{clock, db_write, http, random, request_context};
 
@@ -7,7 +7,7 @@ use crate::exports::probe::probe::effects::{
     Fetched, Guest, HttpError, Insertion, RandomError, Request, Usage,
 };
 
-/// Bytes of a body asked for at once.
+/// Bytes of a body per read.
 const READ_BYTES: u32 = 65_536;
 
 impl Guest for Probe {

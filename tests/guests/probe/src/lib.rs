@@ -1,5 +1,5 @@
-//! Hands every function of the contract on to the tests, as it is: it calls [`palisade_sdk::raw`] alone, so that what
-//! a test sees is the host's doing.
+//! Exposes every function of the contract to the tests unchanged. It calls only [`palisade_sdk::raw`], so that a test
+//! sees the host's behaviour and not the SDK's.
 
 mod abuses;
 mod effects;
@@ -12,10 +12,10 @@ use palisade_sdk::raw::db;
 
 struct Probe;
 
-/// Rows asked for at once.
+/// Rows per batch.
 const BATCH_ROWS: u32 = 1_000;
 
-/// Reads rows to their end.
+/// Reads all rows.
 fn drain(rows: &db::Rows) -> Result<Vec<db::Row>, db::Error> {
     let mut all = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Everything that a query may call.
+//! The functions that a query may call.
 
 use palisade_sdk::raw::{cache, clock, db, item, logging, random, request_context, user, variables};
 

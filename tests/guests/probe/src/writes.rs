@@ -1,4 +1,4 @@
-//! Everything that a mutation may call besides.
+//! The additional functions that a mutation may call.
 
 use palisade_sdk::raw::{db, db_write, item_write, variables_write};
 

@@ -1,16 +1,16 @@
-//! What the contract's interfaces give.
+//! The values that the contract's interfaces return.
 
 use crate::hex;
 use palisade_sdk::item::{self, Draft};
 use palisade_sdk::{clock, db, params, random, request_context, user, variables};
 use std::fmt::Debug;
 
-/// Bytes of a sample of randomness.
+/// Bytes of a random sample.
 const SAMPLE_BYTES: u32 = 64;
-/// Limits whose use the guest's own compiler has a say in.
+/// Limits whose usage also depends on the guest's compiler.
 const COMPILED: [&str; 4] = ["memory", "table-elements", "host-calls", "handles"];
 
-/// What a query meets that sends no statement.
+/// What a query sees without sending a statement.
 pub fn given() -> Vec<String> {
     vec![
         said("now", (clock::now(), clock::monotonic())),
@@ -28,7 +28,7 @@ pub fn given() -> Vec<String> {
     ]
 }
 
-/// What a query meets.
+/// What a query sees.
 pub fn met() -> Vec<String> {
     let mut lines = given();
     lines.push(said("variable", variables::get::<String>("label")));
@@ -44,13 +44,13 @@ pub fn met() -> Vec<String> {
     lines
 }
 
-/// The rows, in an order that is asked for.
+/// The rows in a requested order.
 pub fn rows() -> Vec<String> {
     let rows = db::select("entries").columns(["id", "kind", "amount", "at"]).order_by("id").fetch();
     vec![said("rows", rows)]
 }
 
-/// Rows in whatever order the server finds them.
+/// Rows in the order in which the server finds them.
 pub fn without_order() -> Vec<String> {
     let groups = "SELECT kind, array_agg(id) AS ids FROM entries GROUP BY kind";
     vec![
@@ -59,13 +59,13 @@ pub fn without_order() -> Vec<String> {
     ]
 }
 
-/// What is left of the budgets.
+/// The remaining budgets.
 pub fn remaining() -> Vec<String> {
     let line = |usage: request_context::Usage| format!("remaining {usage:?}");
     request_context::remaining().into_iter().map(line).collect()
 }
 
-/// What a mutation meets beside: its own writes, and a refusal in their midst.
+/// What a mutation also sees: its own writes, and an error among them.
 pub fn written(id: i64) -> Vec<String> {
     let kept = kept(id);
     let again = db::insert("entries").columns(["id", "kind", "amount"]).row(params![id, "again", 0.0]).run();
@@ -79,7 +79,7 @@ pub fn written(id: i64) -> Vec<String> {
     lines
 }
 
-/// Inserts a row of the invocation's own time and randomness.
+/// Inserts a row with the invocation's time and random bytes.
 pub fn kept(id: i64) -> Result<Vec<String>, String> {
     let (kind, now) = (hex(&random::bytes(8)?), db::Timestamptz(clock::now()));
     db::insert("entries")

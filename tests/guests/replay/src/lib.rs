@@ -1,7 +1,7 @@
-//! A guest that brings together everything that could differ from one run to the next, and says it line by line.
+//! Collects everything that could differ from one run to the next, line by line.
 //!
-//! `everywhere` has what the contract gives and what instructions compute: no compiler and no machine has a say in it, so a
-//! file in the repository knows it. `here` has what the guest's own standard library and PostgreSQL decide as well.
+//! `everywhere` holds what depends on no compiler and no machine, so it is compared with a checked-in file. `here`
+//! holds what also depends on the guest's standard library and on PostgreSQL.
 
 palisade_sdk::plugin! { path: "wit" }
 
@@ -16,7 +16,7 @@ use std::hint::black_box;
 
 struct Replay;
 
-/// Lines of both sections, and their hash.
+/// The lines of both sections, and their hash.
 type Answer = (Vec<String>, Vec<String>, u64);
 
 impl reads::Guest for Replay {
@@ -77,7 +77,7 @@ impl effects::Guest for Replay {
     }
 }
 
-/// Lines of both sections. The contract comes first: what the standard library takes must not move what it gives.
+/// The lines of both sections. The contract comes first, so that the standard library cannot affect its lines.
 fn everything() -> (Vec<String>, Vec<String>) {
     let mut everywhere = contract::met();
     everywhere.extend(machine::floats());
@@ -107,7 +107,7 @@ fn pass_time(rounds: u32) {
     }
 }
 
-/// Bytes as text.
+/// Bytes as hexadecimal text.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -1,10 +1,10 @@
-//! What instructions give: floats whose bits WebAssembly leaves open, scalar and SIMD, and memory.
+//! Results of instructions: floats whose bits WebAssembly leaves open, scalar and SIMD, and memory.
 //!
-//! On another machine than WebAssembly's, where lints may look at this, there is nothing of it.
+//! On other targets than WebAssembly, where lints check this file, these functions return nothing.
 
 use std::hint::black_box;
 
-/// Bits of results, each by the instruction that made it.
+/// Bits of results, each with the instruction that computed it.
 pub fn floats() -> Vec<String> {
     let mut lines = scalar();
     lines.extend(vector());
@@ -12,7 +12,7 @@ pub fn floats() -> Vec<String> {
     lines
 }
 
-/// Sums and quotients in which each rounding counts.
+/// Sums and quotients in which every rounding matters.
 fn chain(start: f64) -> f64 {
     (1..200_u32).fold(black_box(start), |sum, index| (sum * 1.1 + f64::from(index).sqrt()) / 1.7)
 }
@@ -21,8 +21,8 @@ fn narrow_chain(start: f32) -> f32 {
     (1..200_u16).fold(black_box(start), |sum, index| (sum * 1.1 + f32::from(index).sqrt()) / 1.7)
 }
 
-/// NaNs as `f32` and `f64`: made, carried with a payload, narrowed and widened.
-#[allow(clippy::eq_op, reason = "it is how a NaN is made")]
+/// NaNs as `f32` and `f64`: computed, with a payload, narrowed and widened.
+#[allow(clippy::eq_op, reason = "this computes a NaN")]
 fn scalar() -> Vec<String> {
     let (zero, infinite, negative) = (black_box(0.0_f32), black_box(f32::INFINITY), black_box(-1.0_f32));
     let payload = black_box(f32::from_bits(0xffa1_2345));
@@ -39,7 +39,7 @@ fn scalar() -> Vec<String> {
         wide_payload * wide_payload,
         f64::from(payload),
     ];
-    #[expect(clippy::cast_possible_truncation, reason = "narrowing is what is looked at")]
+    #[expect(clippy::cast_possible_truncation, reason = "the test is about narrowing")]
     let narrowed = wide_payload as f32;
     vec![
         format!("f32: {:08x?} {:08x}", narrow.map(f32::to_bits), narrowed.to_bits()),

@@ -1,4 +1,4 @@
-//! What a real standard library takes from WASI.
+//! What a real standard library gets from WASI.
 
 use crate::hex;
 use std::collections::hash_map::RandomState;
@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Bytes of a sample of randomness.
+/// Bytes of a random sample.
 const SAMPLE_BYTES: usize = 32;
 
 /// Clocks, randomness, and the seeds of hash maps.
@@ -25,7 +25,7 @@ pub fn met() -> Vec<String> {
     ]
 }
 
-/// In which order a map with a random seed gives its keys.
+/// The order in which a map with a random seed iterates over its keys.
 pub fn order() -> String {
     let map: HashMap<u32, u32> = (0..50).map(|key| (key, key)).collect();
     map.keys().map(u32::to_string).collect::<Vec<_>>().join(" ")
@@ -33,13 +33,13 @@ pub fn order() -> String {
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
-    /// What `getrandom` calls.
+    /// The WASI function that `getrandom` calls.
     fn random_get(buffer: *mut u8, length: usize) -> u16;
 }
 
 fn random() -> [u8; SAMPLE_BYTES] {
     let mut bytes = [0; SAMPLE_BYTES];
-    // SAFETY: the buffer is as long as it is said to be.
+    // SAFETY: `buffer` has `length` bytes.
     let failed = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
     assert_eq!(failed, 0, "no random bytes");
     bytes

@@ -1,4 +1,4 @@
-//! Exports a function over a resource of its own. A resource cannot be JSON, so no host may load this.
+//! Exports a function with its own resource in its type. JSON cannot carry it, so no host may load this plugin.
 
 palisade_sdk::plugin! { "
     package probe:resourceful;

@@ -1,4 +1,4 @@
-//! Hands `db` and `db-write` on to the tests, in each of the three kinds: statements come as they are, and many of them
+//! Exposes `db` and `db-write` to the tests in each of the three kinds. Statements are passed unchanged, and several
 //! can share one invocation, so that a test sees what one leaves for the next.
 
 palisade_sdk::plugin! { path: "wit" }
@@ -10,7 +10,7 @@ use palisade_sdk::raw::db_write::{self, Insertion, Modification, Outcome, Remova
 
 struct Sql;
 
-/// Rows asked for at once.
+/// Rows per batch.
 const BATCH_ROWS: u32 = 1_000;
 
 fn drained(rows: &db::Rows) -> Result<Answer, Error> {
@@ -24,7 +24,7 @@ fn drained(rows: &db::Rows) -> Result<Answer, Error> {
     }
 }
 
-/// Reads to the end, and keeps the count alone.
+/// Reads all rows and keeps only their number.
 fn counted(rows: &db::Rows) -> Result<u32, Error> {
     let mut count = 0;
     loop {
@@ -79,7 +79,7 @@ impl in_query::Guest for Sql {
     }
 }
 
-/// What mutations and actions have in common.
+/// The functions that mutations and actions share.
 macro_rules! writes {
     () => {
         fn select(selection: Selection) -> Result<Answer, Error> {

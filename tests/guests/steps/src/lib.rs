@@ -1,5 +1,5 @@
-//! Several calls of the contract in one invocation, and several invocations in one request: its presave tap leaves a word
-//! in the request's context, and its changed and view taps log what they find there.
+//! Makes several calls of the contract in one invocation, and several invocations in one request: the presave tap
+//! stores a word in the request's context, and the changed and view taps log what they find there.
 
 palisade_sdk::plugin! { path: "wit" }
 
@@ -13,9 +13,9 @@ use palisade_sdk::taps::Refusal;
 
 struct Steps;
 
-/// Bytes that tell one run's randomness from another's.
+/// Bytes that distinguish the random bytes of two runs.
 const SAMPLE_BYTES: u32 = 16;
-/// Where the presave tap leaves its word.
+/// The key under which the presave tap stores its word.
 const KEY: &str = "word";
 
 impl Guest for Steps {

@@ -85,7 +85,7 @@ fn cron(scheduled: i64) -> Result<(), Error> {
     }
 }
 
-/// What an item's fields tell a tap to do. `trap` and `spin` are done here.
+/// The order for a tap in an item's fields. This function carries out `trap` and `spin` itself.
 fn order(fields: &str, tap: &str) -> String {
     let order = parse(fields).get(tap).and_then(Value::as_str).unwrap_or_default().to_owned();
     match order.as_str() {

@@ -1,4 +1,4 @@
-//! Returns what it is given, for every type that a plugin's function may have.
+//! Returns its argument, for every type that a plugin's function may have.
 
 palisade_sdk::plugin! { path: "wit" }
 

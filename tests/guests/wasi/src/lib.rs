@@ -1,4 +1,4 @@
-//! A guest with a real standard library: it tries everything that WASI could give, and says what came of it.
+//! A guest with a real standard library. It tries everything that WASI could provide and returns the result.
 
 palisade_sdk::plugin! { path: "wit" }
 
@@ -67,13 +67,13 @@ impl actions::Guest for Wasi {
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
-    /// What `getrandom` calls.
+    /// The WASI function that `getrandom` calls.
     fn random_get(buffer: *mut u8, length: usize) -> u16;
 }
 
 fn random(length: u32) -> u32 {
     let mut bytes = vec![0_u8; length as usize];
-    // SAFETY: the buffer is as long as it is said to be.
+    // SAFETY: `buffer` has `length` bytes.
     let failed = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
     assert_eq!(failed, 0, "no random bytes");
     bytes.into_iter().map(|byte| u32::from(byte != 0)).sum()
