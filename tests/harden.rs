@@ -1,7 +1,7 @@
-//! A database that has been hardened, one that has not, and the attacks that tell them apart.
+//! A hardened database, one that is not hardened, and the attacks that distinguish them.
 //!
-//! Each attack is seen to be refused, because every host of every other test is built on a hardened database, and to be
-//! noticed when it succeeds, here: one right at a time is given to the login, and taken again.
+//! All other tests show that each attack is rejected, because their hosts use hardened databases. These tests show
+//! that a successful attack is noticed: they grant the login one right at a time and revoke it again.
 
 use crate::command::child::{finish, palisade, run};
 use crate::harness::{World, altered, call, connect, guest};
@@ -9,8 +9,8 @@ use palisade::{Host, LoadError, Policy};
 use serde_json::json;
 use tokio_postgres::Client;
 
-/// Every right that somebody has in a database, and the version of the row that says so. Who is a member of what is the
-/// server's, which other tests share.
+/// Every right in a database, with the version of its row. Memberships are left out, because they belong to the
+/// server, which other tests share.
 async fn rights(sql: &Client) -> Vec<String> {
     let text = "SELECT 'f ' || oid::regprocedure || coalesce(proacl::text, '') || xmin::text FROM pg_proc \
         UNION ALL SELECT 'r ' || oid::regclass || coalesce(relacl::text, '') || xmin::text FROM pg_class \
@@ -22,7 +22,7 @@ async fn rights(sql: &Client) -> Vec<String> {
     sql.query(text, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// A host with the plugins `other` and `probe`, of which the second is loaded last.
+/// A host with the plugins `other` and `probe`. `probe` is loaded last.
 pub async fn build(world: &World) -> Result<Host, LoadError> {
     let other = altered("probe", |manifest| manifest.replace("name = \"probe\"", "name = \"other\""));
     let builder = world.builder().plugin(other.path(), Policy::as_asked());
@@ -40,18 +40,19 @@ fn missing(host: &Host) -> Vec<String> {
     plugins.iter().find(|plugin| plugin.name == "probe").unwrap().passport.database.missing.clone()
 }
 
-/// Does something to the database, builds a host, undoes it, and returns what the host said of `probe`.
-async fn refusal(world: &World, done: &str, undone: &str) -> String {
-    world.sql.batch_execute(done).await.unwrap_or_else(|error| panic!("{done}: {error:?}"));
+/// Runs SQL on the database, builds a host, runs the second SQL to undo the first, and returns the host's error for
+/// `probe`.
+async fn refusal(world: &World, change: &str, undo: &str) -> String {
+    world.sql.batch_execute(change).await.unwrap_or_else(|error| panic!("{change}: {error:?}"));
     let built = build(world).await;
-    world.sql.batch_execute(undone).await.unwrap_or_else(|error| panic!("{undone}: {error:?}"));
+    world.sql.batch_execute(undo).await.unwrap_or_else(|error| panic!("{undo}: {error:?}"));
     match built {
         Err(LoadError::Breach { plugin, sentence }) => {
             assert!(["probe", "other"].contains(&plugin.as_str()), "{plugin}");
             sentence
         }
-        Err(other) => panic!("{done}: {other:?}"),
-        Ok(_) => panic!("{done}: loaded"),
+        Err(other) => panic!("{change}: {other:?}"),
+        Ok(_) => panic!("{change}: loaded"),
     }
 }
 
@@ -73,7 +74,7 @@ async fn broken_boundary_rejects_the_plugin_and_names_the_attack() {
     let foreign = |right: &str| {
         both(grant("USAGE", "SCHEMA plugin_other", "PUBLIC"), grant(right, "plugin_other.notes", "PUBLIC"))
     };
-    for ((done, undone), words) in [
+    for ((change, undo), words) in [
         (grant("SELECT", "palisade.secrets", "PUBLIC"), "reads the host's secrets"),
         (grant("SELECT", "palisade.tokens", "PUBLIC"), "reads the tokens of users"),
         (grant("SELECT, DELETE", "palisade.users", "PUBLIC"), "changes users"),
@@ -88,7 +89,7 @@ async fn broken_boundary_rejects_the_plugin_and_names_the_attack() {
         (leak("palisade.plugins", "FOR SELECT USING (true)"), "sees rows of other plugins"),
         (grant("SELECT", "pg_catalog.pg_authid", &login), "reads the passwords of logins"),
         (grant("EXECUTE", "FUNCTION pg_catalog.pg_read_file(text)", &login), "reads files of the server"),
-        // It inherits nothing, and can still become what it is a member of.
+        // It inherits nothing, but can still become a role of which it is a member.
         (member("pg_execute_server_program"), "becomes another role"),
         (grant("CREATE", &format!("DATABASE {database}"), &login), "makes schemas"),
         (grant("CREATE", "SCHEMA plugin_probe", &login), "makes tables in its own schema"),
@@ -104,8 +105,8 @@ async fn broken_boundary_rejects_the_plugin_and_names_the_attack() {
             "counts with another plugin's sequences",
         ),
     ] {
-        let told = refusal(&world, &done, &undone).await;
-        assert!(told.contains(words) && told.contains("succeeded"), "{done}: {told}");
+        let told = refusal(&world, &change, &undo).await;
+        assert!(told.contains(words) && told.contains("succeeded"), "{change}: {told}");
     }
     build(&world).await.unwrap().stop().await;
 }
@@ -116,7 +117,7 @@ async fn lost_hardening_on_a_private_server_rejects_the_plugin() {
     build(&world).await.unwrap().stop().await;
     let (login, database) = (login(&world).await, world.database());
     let function = |signature: &str| format!("EXECUTE ON FUNCTION pg_catalog.{signature}");
-    // Those that stand behind two rights at once are seen to succeed in the test after this one.
+    // Attacks that two rights prevent together are covered by the next test.
     let rows = [
         (function("set_config(text, text, boolean)"), "changes settings from within a SELECT"),
         (function("current_setting(text)"), "reads settings of the server"),
@@ -173,7 +174,7 @@ async fn unhardened_server_loads_plugins_and_lists_what_is_missing() {
     ] {
         assert!(before.iter().any(|sentence| sentence.contains(words)), "{words}: {before:#?}");
     }
-    // PostgreSQL 15 has closed the schema public by itself.
+    // In PostgreSQL 15 the schema `public` is already closed.
     assert!((19..=20).contains(&before.len()), "{before:#?}");
     host.stop().await;
     let plugins = run(&world, &["plugins", "--json", "--dir", guest("probe").to_str().unwrap()]).await;

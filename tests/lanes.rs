@@ -1,7 +1,7 @@
 //! The slow lane: whoever computes for long goes on there, and nothing else changes.
 
 use crate::db::rows::{run, step};
-use crate::harness::{EmptyCache, WhenAsked, World, call, guest};
+use crate::harness::{EmptyCache, OnGet, World, call, guest};
 use crate::logging::Lines;
 use async_trait::async_trait;
 use palisade::limits::{EPOCH_TICK_MS, SLOW_LANE_CALLS, SLOW_LANE_NICE};
@@ -21,8 +21,8 @@ impl Priorities {
 }
 
 #[async_trait]
-impl WhenAsked for Priorities {
-    async fn asked(&self) {
+impl OnGet for Priorities {
+    async fn on_get(&self) {
         self.0.lock().unwrap().push(rustix::process::getpriority_process(None).unwrap());
         tokio::time::sleep(Duration::from_millis(3 * EPOCH_TICK_MS)).await;
     }

@@ -1,7 +1,7 @@
 //! Queries of one statement, which run without a transaction, and what happens when they send a second one.
 
 use super::rows::{fill, run, step};
-use crate::harness::{EmptyCache, WhenAsked, World, guest};
+use crate::harness::{EmptyCache, OnGet, World, guest};
 use async_trait::async_trait;
 use palisade::{Host, Policy};
 use serde_json::{Value, json};
@@ -80,8 +80,8 @@ struct Pausing {
 }
 
 #[async_trait]
-impl WhenAsked for Pausing {
-    async fn asked(&self) {
+impl OnGet for Pausing {
+    async fn on_get(&self) {
         self.asked.notify_one();
         self.go_on.notified().await;
     }

@@ -128,7 +128,7 @@ impl Fuzzer for Exports {
         if missing.is_empty() && asked * 10 >= functions.len() * 9 {
             return Ok(());
         }
-        Err(format!("no answer had {missing:?}, and asked {asked} of {} functions", functions.len()))
+        Err(format!("no answer had {missing:?}; called {asked} of {} functions", functions.len()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A cache that is empty, and lets a test have its way whenever a guest asks it for something.
+//! An empty cache that runs a test's code on each `get`.
 
 use async_trait::async_trait;
 use palisade::Refusal;
@@ -6,19 +6,19 @@ use palisade::guard::cache::{CacheEntry, CacheKey, CacheTag};
 use palisade::store::CacheStore;
 use std::sync::Arc;
 
-/// What happens at a `get`, before it is told that there is nothing.
+/// Runs at each `get`, before the guest is told that there is no entry.
 #[async_trait]
-pub trait WhenAsked: Send + Sync + 'static {
-    async fn asked(&self);
+pub trait OnGet: Send + Sync + 'static {
+    async fn on_get(&self);
 }
 
-/// The cache.
+/// The empty cache.
 pub struct EmptyCache<T>(pub Arc<T>);
 
 #[async_trait]
-impl<T: WhenAsked> CacheStore for EmptyCache<T> {
+impl<T: OnGet> CacheStore for EmptyCache<T> {
     async fn get(&self, _: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal> {
-        self.0.asked().await;
+        self.0.on_get().await;
         Ok(None)
     }
 

@@ -1,4 +1,4 @@
-//! A log sink that remembers.
+//! A log sink that records what plugins log.
 
 use palisade::guard::logging::{Level, LogRecord};
 use palisade::guard::name::PluginName;
@@ -6,11 +6,11 @@ use palisade::guard::request_context::RequestId;
 use palisade::store::LogSink;
 use std::sync::{Arc, Mutex};
 
-/// What plugins logged, in order.
+/// The records of plugins, in order.
 #[derive(Clone, Default)]
 pub struct Captured(Arc<Mutex<Vec<Entry>>>);
 
-/// One record, with what the host stamped on it.
+/// A record, with the plugin and the request that the host added.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub plugin: String,
@@ -27,7 +27,7 @@ impl Captured {
         self.0.lock().unwrap().clone()
     }
 
-    /// The messages so far.
+    /// All messages so far.
     pub fn messages(&self) -> Vec<String> {
         self.all().into_iter().map(|entry| entry.message).collect()
     }

@@ -1,4 +1,4 @@
-//! What every test needs: a database of its own, hosts on it, and a look at it from the other side.
+//! What every test needs: its own database, hosts on it, and a superuser's view of it.
 
 mod cache;
 mod log;
@@ -10,7 +10,7 @@ mod state;
 mod variants;
 mod web;
 
-pub use cache::{EmptyCache, WhenAsked};
+pub use cache::{EmptyCache, OnGet};
 pub use log::Captured;
 pub use outage::OwnServer;
 pub use outside::Outside;
@@ -28,27 +28,27 @@ use std::sync::Arc;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-/// A database, and what was logged by hosts on it.
+/// A database, and what the hosts on it logged.
 pub struct World {
     server: Arc<server::Shared>,
     database: String,
-    /// The superuser's own connection: the other side.
+    /// The superuser's connection.
     pub sql: Client,
     /// What plugins logged.
     pub log: Captured,
 }
 
-/// A builder for hosts on a database.
+/// A builder for hosts on this database.
 pub fn builder(url: impl Into<String>) -> HostBuilder {
     Host::builder().database(url).compiler(compiler()).compiled_code(compiled_code())
 }
 
-/// What compiles for the tests' hosts: as old as they are.
+/// The compiler for the tests' hosts, built together with them.
 pub fn compiler() -> Compiler {
     Compiler::program(env!("CARGO_BIN_EXE_compiler"))
 }
 
-/// The `palisade` command.
+/// The path of the `palisade` command.
 pub fn palisade() -> PathBuf {
     let binary = std::env::var_os("PALISADE_BIN").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/debug/palisade"),
@@ -58,13 +58,13 @@ pub fn palisade() -> PathBuf {
     binary.canonicalize().unwrap()
 }
 
-/// Where built guests are.
+/// The folder of built guests.
 fn built() -> PathBuf {
     std::env::var_os("PALISADE_GUESTS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"), PathBuf::from)
 }
 
-/// The sets that they are in.
+/// The sets of guests in that folder.
 const SETS: [&str; 2] = ["tests", "example-plugins"];
 
 /// The folder of a built guest.
@@ -82,7 +82,7 @@ pub fn guests() -> Vec<PathBuf> {
     folders
 }
 
-/// A copy of a guest's folder whose manifest has been changed.
+/// A copy of a guest's folder with a changed manifest.
 pub fn altered(name: &str, change: impl FnOnce(String) -> String) -> tempfile::TempDir {
     let (from, to) = (guest(name), tempfile::tempdir().unwrap());
     copy(&from, to.path());
@@ -91,7 +91,7 @@ pub fn altered(name: &str, change: impl FnOnce(String) -> String) -> tempfile::T
     to
 }
 
-/// Copies what is in a folder into another one.
+/// Copies the contents of a folder into another.
 pub fn copy(from: &std::path::Path, to: &std::path::Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -106,7 +106,7 @@ pub fn copy(from: &std::path::Path, to: &std::path::Path) {
 }
 
 impl World {
-    /// A fresh database.
+    /// Creates a new database.
     pub async fn new() -> Self {
         let server = shared().await;
         let database = format!("t{}", Uuid::new_v4().simple());
@@ -121,7 +121,8 @@ impl World {
         Self { server, database, sql, log: Captured::default() }
     }
 
-    /// A database as PostgreSQL makes it, on a server that does not say that it is a host's own: an external one.
+    /// Creates an external database: as PostgreSQL makes it, on a server that does not say it is a host's private
+    /// one.
     pub async fn bare() -> Self {
         let server = shared().await;
         let database = format!("t{}", Uuid::new_v4().simple());
@@ -141,7 +142,7 @@ impl World {
         &self.database
     }
 
-    /// A new role with these attributes, and the database as it.
+    /// Creates a role with these attributes. Returns its name and the URL of the database for it.
     pub async fn login(&self, attributes: &str) -> (String, String) {
         let login = format!("l{}", Uuid::new_v4().simple());
         self.sql.batch_execute(&format!("CREATE ROLE {login} {attributes} PASSWORD 'known'")).await.unwrap();
@@ -149,7 +150,7 @@ impl World {
         (login, url)
     }
 
-    /// Makes the superuser's own connection a plugin's login, as far as rights go, and returns the login.
+    /// Gives the superuser's connection the rights of a plugin's login, and returns the login.
     pub async fn become_login(&self, plugin: &str) -> String {
         let known = "SELECT role FROM palisade.plugins WHERE name = $1";
         let role: String = self.sql.query_one(known, &[&plugin]).await.unwrap().get(0);
@@ -158,17 +159,17 @@ impl World {
         role
     }
 
-    /// Where the database is.
+    /// The URL of the database.
     pub fn url(&self) -> String {
         self.server.url(&self.database)
     }
 
-    /// A builder for hosts on this database, whose plugins' logs are captured.
+    /// A builder for hosts on this database that records plugins' logs.
     pub fn builder(&self) -> HostBuilder {
         builder(self.url()).log(Arc::new(self.log.clone()))
     }
 
-    /// A host with these guests, each with all that it asks for.
+    /// A host with these guests, each with all grants that it requests.
     pub async fn host(&self, guests: &[&str]) -> Host {
         let mut builder = self.builder();
         for name in guests {
@@ -183,12 +184,12 @@ impl World {
         host.users().add(name, &roles).await.unwrap()
     }
 
-    /// One number from the database.
+    /// Returns one number from the database.
     pub async fn count(&self, query: &str) -> i64 {
         self.sql.query_one(query, &[]).await.unwrap().get(0)
     }
 
-    /// A hash of every row of every table, schema by schema: equal before and after where nothing has changed.
+    /// A hash of all rows of all tables, schema by schema. It changes if anything changes.
     pub async fn state(&self) -> String {
         let tables = "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables \
              WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
@@ -210,12 +211,12 @@ impl Drop for World {
     }
 }
 
-/// Calls as nobody, and takes the value.
+/// Calls as an anonymous caller and returns the value.
 pub async fn call(host: &Host, plugin: &str, function: &str, arguments: Value) -> Result<Value, CallError> {
     call_as(host, plugin, function, arguments, Caller::Anonymous).await
 }
 
-/// Calls as somebody, and takes the value.
+/// Calls as this caller and returns the value.
 pub async fn call_as(
     host: &Host,
     plugin: &str,
@@ -226,7 +227,7 @@ pub async fn call_as(
     host.call(plugin, function).arguments(arguments).caller(caller).await.map(|outcome| outcome.value)
 }
 
-/// The guest's own `err` of a call that must have returned one.
+/// The guest's own `err`. Panics if the call returned anything else.
 pub fn returned(result: Result<Value, CallError>) -> Value {
     match result {
         Err(CallError::Returned(value)) => value,
@@ -234,7 +235,7 @@ pub fn returned(result: Result<Value, CallError>) -> Value {
     }
 }
 
-/// A connection to a database, driven in the background.
+/// Connects to a database. A background task drives the connection.
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);

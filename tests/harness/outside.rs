@@ -1,18 +1,18 @@
-//! A server outside of the host, which plugins may be let reach.
+//! A server outside the host that plugins may be allowed to reach.
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{any, get};
 use palisade::guard::address::AddressPolicy;
 
-/// The server, at an address of this machine that is not 127.0.0.1: that one stays one that plugins may not reach.
+/// The server. It does not listen on 127.0.0.1, so that plugins still may not reach that address.
 pub struct Outside {
-    /// Host and port.
+    /// Its host and port.
     pub address: String,
     serving: tokio::task::JoinHandle<()>,
 }
 
-/// Bytes at `/large`.
+/// Bytes of the answer at `/large`.
 const LARGE: usize = 200_000;
 
 impl Outside {
@@ -30,7 +30,7 @@ impl Outside {
         Self { address, serving }
     }
 
-    /// What lets a host reach it.
+    /// The policy that lets a host reach this address.
     pub fn addresses() -> AddressPolicy {
         AddressPolicy { allow: vec!["127.0.0.2/32".parse().unwrap()], ..AddressPolicy::default() }
     }

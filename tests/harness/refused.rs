@@ -1,16 +1,16 @@
-//! Refusals, taken apart: a test says which one it expects in a word.
+//! Takes errors apart, so that a test names the expected one in a word.
 
 use palisade::CallError;
 use serde_json::Value;
 
-/// The sentence of a refusal that must be the contract's `invalid-argument`.
+/// The message of an `invalid-argument` error. Panics on anything else.
 pub fn invalid(result: Result<Value, CallError>) -> String {
     let refusal = super::returned(result);
     assert_eq!(refusal["tag"], "invalid-argument", "{refusal}");
     refusal["val"].as_str().unwrap().to_owned()
 }
 
-/// Name, use and maximum of the limit in a refusal that must be the contract's `limit-exceeded`.
+/// The name, usage and maximum in a `limit-exceeded` error. Panics on anything else.
 pub fn exceeded(result: Result<Value, CallError>) -> (String, u64, u64) {
     let refusal = super::returned(result);
     assert_eq!(refusal["tag"], "limit-exceeded", "{refusal}");
@@ -22,7 +22,7 @@ pub fn exceeded(result: Result<Value, CallError>) -> (String, u64, u64) {
     )
 }
 
-/// The reason of a call that must have trapped.
+/// The reason of a trap. Panics on anything else.
 pub fn trapped(result: Result<Value, CallError>) -> String {
     match result {
         Err(CallError::Trapped { reason, .. }) => reason,

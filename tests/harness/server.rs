@@ -1,4 +1,4 @@
-//! The server that all tests share: started by the first that needs it, stopped with the last that holds it.
+//! The server that all tests share. The first test that needs it starts it, and the last one that holds it stops it.
 
 use palisade::store::private::{PrivateOptions, PrivateServer};
 use palisade_store::postgres::{Database, DatabaseUrl};
@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-/// Names the server of the process that started this one, which keeps it running.
+/// The environment variable with the URL of the parent process's server. The parent keeps the server running.
 pub const SERVER: &str = "PALISADE_TEST_SERVER";
 
 /// A running server with a migrated template database.
@@ -17,13 +17,13 @@ pub struct Shared {
     url: String,
 }
 
-/// A runtime that outlives each test's own: the server's connections and the dropping of databases run on it.
+/// A runtime that outlives each test's own. It drives the server's connections and drops databases.
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap())
 }
 
-/// The running server, or a new one.
+/// Returns the running server, or starts one.
 pub async fn shared() -> Arc<Shared> {
     static CURRENT: Mutex<Weak<Shared>> = Mutex::const_new(Weak::new());
     let mut current = CURRENT.lock().await;
@@ -50,7 +50,7 @@ impl Shared {
             .await
             .unwrap();
         drop(migrated);
-        // A template cannot be copied while somebody is connected to it.
+        // A template database cannot be copied while anything is connected to it.
         let others =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'palisade_template'";
         while !admin.query(others, &[]).await.unwrap().is_empty() {}
@@ -66,7 +66,7 @@ impl Shared {
         super::connect(&self.url(database)).await
     }
 
-    /// Drops a database and its plugins' roles, off the test's path.
+    /// Drops a database and its plugins' roles in the background.
     pub fn retire(self: &Arc<Self>, database: &str) {
         let (shared, database) = (Arc::clone(self), database.to_owned());
         runtime().spawn(async move {
@@ -83,7 +83,7 @@ impl Drop for Shared {
     }
 }
 
-/// Compiled guests, shared by all tests of a build.
+/// The folder of compiled guests, which all tests of a build share.
 pub fn compiled_code() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")
 }

@@ -1,19 +1,19 @@
-//! Everything that a statement could leave behind, looked at from the other side.
+//! Everything that a statement could change, as the superuser sees it.
 
 use super::World;
 use std::collections::BTreeMap;
 
-/// A database part by part: a hash of each table's rows, what sequences stand at, large objects, the catalogue, and what
-/// the server keeps of the plugins' roles.
+/// The state of a database in parts: a hash of each table's rows, the values of sequences, large objects, the
+/// catalogue, and the server's entries for the plugins' roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whole(BTreeMap<String, String>);
 
-/// The tables.
+/// All tables outside the system schemas.
 const TABLES: &str = "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables \
      WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
 
-/// The rest. Roles belong to the whole server: only those of this database are looked at, and what an attack would make.
-/// Columns that the server itself changes (statistics, frozen transactions) are left out.
+/// The other parts. Roles belong to the whole server, so only the roles of this database and those that an attack
+/// would create are included. Columns that the server itself changes (statistics, frozen transactions) are left out.
 const REST: &str = "
     WITH own AS (
         SELECT * FROM pg_authid
@@ -47,7 +47,7 @@ const REST: &str = "
         (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()))";
 
 impl World {
-    /// All of it, now.
+    /// The current state.
     pub async fn whole(&self) -> Whole {
         let mut parts = BTreeMap::new();
         for row in self.sql.query(TABLES, &[]).await.unwrap() {
@@ -64,7 +64,7 @@ impl World {
 }
 
 impl Whole {
-    /// The parts that are not what they were.
+    /// The parts that differ from an earlier state.
     pub fn changed_since<'a>(&'a self, before: &'a Self) -> Vec<&'a str> {
         let parts = self.0.keys().chain(before.0.keys().filter(|part| !self.0.contains_key(*part)));
         parts.filter(|part| self.0.get(*part) != before.0.get(*part)).map(String::as_str).collect()

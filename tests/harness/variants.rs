@@ -1,16 +1,16 @@
-//! Hosts with guests whose manifests say something else than usual.
+//! Hosts with guests whose manifests differ from the usual ones.
 
 use super::{World, altered, guest};
 use palisade::{Host, LoadError, Policy};
 use tempfile::TempDir;
 
 impl World {
-    /// A host with a guest whose manifest has been changed.
+    /// A host with a guest whose manifest is changed.
     pub async fn host_with(&self, name: &str, change: impl FnOnce(String) -> String) -> Host {
         self.try_host_with(name, change).await.unwrap()
     }
 
-    /// The same, for a manifest that may be refused.
+    /// The same, for a manifest that may be rejected.
     pub async fn try_host_with(
         &self,
         name: &str,
@@ -20,7 +20,7 @@ impl World {
         self.builder().plugin(folder.path(), Policy::as_asked()).build().await
     }
 
-    /// A host with a guest twice: under its own name and as `other`.
+    /// A host with the same guest twice: under its own name and as `other`.
     pub async fn twins(&self, name: &str) -> Host {
         let folder =
             altered(name, |manifest| manifest.replace(&format!("name = \"{name}\""), "name = \"other\""));
@@ -29,13 +29,13 @@ impl World {
     }
 }
 
-/// A manifest with one limit: `limited("db-rows = 5")`.
+/// Adds one limit to a manifest: `limited("db-rows = 5")`.
 pub fn limited(line: &str) -> impl FnOnce(String) -> String {
     let section = format!("\n[limits]\n{line}\n");
     move |manifest| manifest + &section
 }
 
-/// A plugin `odd` whose component is these bytes, with the rest of its manifest.
+/// A plugin named `odd` with this component and this rest of its manifest.
 pub fn odd(component: &[u8], rest: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let manifest = format!("[plugin]\nname = \"odd\"\nversion = \"0.1.0\"\ncomponent = \"odd.wasm\"\n{rest}");
@@ -44,8 +44,8 @@ pub fn odd(component: &[u8], rest: &str) -> TempDir {
     folder
 }
 
-/// A component that exports `acme:odd/calls` with the function `f`, whose body is this text of core WebAssembly; with
-/// more at its beginning.
+/// A component that exports `acme:odd/calls` with the function `f`. `body` is the function's core WebAssembly text,
+/// and `before` comes first in the component.
 pub fn component(before: &str, body: &str) -> Vec<u8> {
     let text = format!(
         r#"(component {before}
@@ -58,5 +58,5 @@ pub fn component(before: &str, body: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-/// What [`component`] needs in its manifest.
+/// The manifest's section for [`component`].
 pub const CALLS: &str = "[exports]\n\"acme:odd/calls\" = \"query\"\n";

@@ -1,4 +1,4 @@
-//! A host on a real listener, and a client that speaks to it.
+//! A host on a real listener, and a client for it.
 
 use palisade::Host;
 use reqwest::header::HeaderMap;
@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// How long to wait for what takes well under a second.
+/// A timeout for operations that take well under a second.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A host that is served until this is dropped.
+/// A host that is served until drop.
 pub struct Served {
     pub address: SocketAddr,
     client: Client,
@@ -21,7 +21,7 @@ pub struct Served {
     serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
-/// What a server answered.
+/// A response of the server.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -41,17 +41,17 @@ impl Served {
         Self { address, client: client(), stop: Some(stop), serving: Some(serving) }
     }
 
-    /// A request to it.
+    /// A request to the server.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
-    /// A GET and its answer.
+    /// Sends a GET and returns the response.
     pub async fn get(&self, path: &str) -> Answer {
         Answer::to(self.request(Method::GET, path)).await
     }
 
-    /// A POST of JSON and its answer.
+    /// Sends a POST with JSON and returns the response.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         Answer::to(self.request(Method::POST, path).json(body)).await
     }
@@ -69,12 +69,12 @@ impl Served {
         }
     }
 
-    /// Tells it to stop.
+    /// Starts the shutdown of the server.
     pub fn stop(&mut self) {
         let _ = self.stop.take().map(|stop| stop.send(()));
     }
 
-    /// Returns when it has ended.
+    /// Waits until the server has stopped.
     pub async fn ended(&mut self) {
         self.serving.take().unwrap().await.unwrap().unwrap();
     }
@@ -89,7 +89,7 @@ impl Drop for Served {
 }
 
 impl Answer {
-    /// Sends a request.
+    /// Sends a request and reads the response.
     pub async fn to(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -98,26 +98,26 @@ impl Answer {
         Self { status, headers, body }
     }
 
-    /// A header as text; empty when it is not there.
+    /// A header as text; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The kind of the failure that it is.
+    /// The kind of the error.
     pub fn kind(&self) -> &str {
         self.body["error"]["kind"].as_str().unwrap_or_default()
     }
 
-    /// The sentence of the failure that it is.
+    /// The message of the error.
     pub fn message(&self) -> &str {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 }
 
-/// A client that takes no proxy from the environment.
+/// A client that ignores proxies from the environment.
 pub fn client() -> Client {
-    // reqwest asks for it also where no request is encrypted; the first test to come here sets it for all.
+    // reqwest needs a TLS provider even if no request is encrypted. The first call installs it for all tests.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // No connection is kept: one that a server drains would be used once more and fail.
+    // Connections are not kept, because a request on a connection that a draining server closes would fail.
     Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap()
 }

@@ -7,20 +7,20 @@ use palisade::{Host, Policy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A database, a host, a server that plugins may reach, and how many plugins were loaded.
+/// A database, a host, a server that plugins may reach, and the number of loaded plugins.
 pub struct Arena {
     pub world: World,
     pub host: Host,
     outside: Outside,
 }
 
-/// Rows that one loaded plugin serves.
+/// Rows that share one loaded plugin.
 pub struct Group<'a> {
     pub name: String,
     pub rows: Vec<(usize, &'a Row)>,
 }
 
-/// Rows by plugin.
+/// Groups rows by plugin.
 pub fn groups(rows: &[Row]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
@@ -88,13 +88,13 @@ impl Arena {
         let is_line = |text: &String| !text.contains(|c: char| c.is_control() || c == '\u{2028}');
         assert!(
             self.world.log.messages().iter().all(is_line),
-            "{}: a record is more than one line",
+            "{}: a log record has more than one line",
             row.component
         );
         Seen::of(result, logged() - before)
     }
 
-    /// Tries a group, row by row, each with the neighbour after it.
+    /// Tries the rows of a group, and calls the neighbour after each.
     pub async fn try_group(&self, group: &Group<'_>) -> Vec<(usize, Seen)> {
         let first = group.rows[0].1;
         let loaded = self.load(first, &group.name).await;
@@ -107,11 +107,11 @@ impl Arena {
             seen.push((*index, self.with_neighbour(one).await));
         }
         let is_there = self.host.plugins().iter().any(|plugin| plugin.name == group.name);
-        assert_eq!(is_there, loaded.is_ok(), "{}: a plugin that is refused is not there", first.component);
+        assert_eq!(is_there, loaded.is_ok(), "{}: a rejected plugin is not listed", first.component);
         seen
     }
 
-    /// The same, if the neighbour is served.
+    /// Returns the observation, or reports that the neighbour was not served.
     pub async fn with_neighbour(&self, seen: Seen) -> Seen {
         match call(&self.host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await {
             Ok(greeting) if greeting == json!("Hello, Ada!") => seen,

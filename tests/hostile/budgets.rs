@@ -1,4 +1,4 @@
-//! Rows about what one invocation may use of the host, in pairs: at the limit it works, and one more is refused.
+//! Rows about the budgets of one invocation, in pairs: a call at the limit succeeds, and one more is rejected.
 
 use super::row::{End, Row, wat};
 use palisade::limits::Limit;
@@ -17,7 +17,7 @@ pub fn rows() -> Vec<Row> {
         row.with(SERVER).limit("http-bytes = \"1000 B\"")
     };
     let three = "VALUES (1), (2), (3)";
-    // What a flood of 1 KiB under a key of one byte takes: 128 bytes are for the entry itself.
+    // The size of an entry of 1 KiB under a key of one byte, of which 128 bytes are overhead.
     let kept = "cache-bytes = \"3459 B\"";
     vec![
         query("G14 db-statements", 3, "SELECT 1", "db-statements = 3", End::Works),

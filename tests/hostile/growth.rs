@@ -1,4 +1,4 @@
-//! What the host's own memory does while hostile components run: in a process of its own, because tests share one.
+//! The host's memory while hostile components run. This needs its own process, because tests share one.
 
 use super::arena::{Arena, groups};
 use super::row::{Origin, Row};
@@ -6,15 +6,15 @@ use super::{single, source};
 use palisade::limits::MIB;
 use std::process::Command;
 
-/// Bytes that the process may have grown by at its highest during any row about memory, tables, compilation or values.
+/// The maximum growth in bytes during a row about memory, tables, compilation or values.
 const ROW_GROWTH_MAX: u64 = 64 * MIB;
-/// Bytes that the process may have at the end of all rounds more than after the first.
+/// The maximum growth in bytes from the end of the first round to the end of the last.
 const ROUNDS_GROWTH_MAX: u64 = 32 * MIB;
-/// Bytes that it may have at its highest at all.
+/// The maximum size of the process in bytes.
 const PEAK_MAX: u64 = 256 * MIB;
-/// Rounds, unless the variable says more.
+/// The number of rounds, unless the variable sets another.
 const ROUNDS: usize = 2;
-/// Says how many rounds; in the child, that it is the child.
+/// The environment variables for the number of rounds, and for marking the child.
 const VARIABLE: [&str; 2] = ["PALISADE_HOSTILE_ROUNDS", "PALISADE_HOSTILE_CHILD"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,7 +26,7 @@ async fn host_memory_stays_bounded_while_hostile_components_run_in_turn() {
     }
     let itself =
         concat!("hostile::growth::", "host_memory_stays_bounded_while_hostile_components_run_in_turn");
-    // Built here, because the text of some of them takes more memory than the host may.
+    // The components are built here, because building some of them takes more memory than the host may use.
     let built = tempfile::tempdir().unwrap();
     for row in single() {
         if let Origin::Wat(size) = row.origin {
@@ -36,9 +36,9 @@ async fn host_memory_stays_bounded_while_hostile_components_run_in_turn() {
     let mut process = Command::new(std::env::current_exe().unwrap());
     process.args(["--exact", itself, "--nocapture"]).env(child, "yes").env(source::BUILT, built.path());
     let ended = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
-    let (said, complained) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    println!("{said}");
-    assert!(ended.status.success() && said.contains("1 passed"), "{said}\n{complained}");
+    let (printed, errors) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    println!("{printed}");
+    assert!(ended.status.success() && printed.contains("1 passed"), "{printed}\n{errors}");
 }
 
 async fn run_in_turn(rounds: usize) {
@@ -46,7 +46,7 @@ async fn run_in_turn(rounds: usize) {
     let groups = groups(&rows);
     let (mut after_first, mut peak) = (0, 0);
     for round in 1..=rounds {
-        // A database and a host for each round, as the components are loaded anew in each.
+        // Each round has its own database and host, because it loads the components again.
         let arena = Arena::new().await;
         let mut most = (0, "");
         for group in &groups {
@@ -54,7 +54,7 @@ async fn run_in_turn(rounds: usize) {
             let seen = arena.try_group(group).await;
             for (index, seen) in &seen {
                 let row = &rows[*index];
-                assert!(row.end.fits(seen), "{}: {:?} became {seen:?}", row.component, row.end);
+                assert!(row.end.fits(seen), "{}: {:?} ended as {seen:?}", row.component, row.end);
             }
             let now = Resident::now();
             peak = peak.max(now.peak);
@@ -92,21 +92,21 @@ async fn run_in_turn(rounds: usize) {
     assert!(peak < PEAK_MAX, "{} MiB", peak / MIB);
 }
 
-/// Rows whose growth has a bound of its own.
+/// Whether the growth during a row has its own bound.
 fn is_bounded(row: &Row) -> bool {
     ["G3", "G4", "G5"].iter().any(|attack| row.about.split(' ').any(|word| word == *attack))
 }
 
-/// What the process has in memory, and had at its highest since the last look.
+/// The resident memory of the process, now and at its peak since the last reset.
 struct Resident {
     bytes: u64,
     peak: u64,
 }
 
 impl Resident {
-    /// Looks, and lets the highest begin anew.
+    /// Returns the current size and resets the peak.
     fn start() -> Self {
-        // The kernel's: 5 resets the peak of the resident size.
+        // The kernel resets the peak of the resident size when 5 is written.
         std::fs::write("/proc/self/clear_refs", "5").unwrap();
         Self::now()
     }

@@ -1,5 +1,5 @@
-//! Rows about host calls that outlast their invocation: what they wait for comes in time, or their deadline does, or their
-//! caller goes away. In the last two the statement is cancelled and the connection closed.
+//! Rows about host calls that outlast their invocation. Either the call gets its answer, or its deadline passes, or
+//! its caller disconnects. In the last two cases the host cancels the statement and closes the connection.
 
 use super::arena::Arena;
 use super::row::{End, Row, Seen, rust, wat};
@@ -12,65 +12,65 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-const ANSWERED: End = End::Shown("it answers when what it waits for comes");
-const ENDED: End = End::Shown("it ends with its deadline, and its connection is closed");
-const DROPPED: End = End::Shown("it is dropped with its caller, and its connection is closed");
-/// How long to wait for what takes no time.
+const ANSWERED: End = End::Shown("the call answers when it gets what it waits for");
+const ENDED: End = End::Shown("the call ends at its deadline, and its connection is closed");
+const DROPPED: End = End::Shown("the call is dropped with its caller, and its connection is closed");
+/// A timeout for operations that take no noticeable time.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The case `timeout` of the error of `http`, as a component of `guests/hostile` passes it on.
+/// The case `timeout` of the error of `http`, as the components of `guests/hostile` return it.
 const TIMEOUT: u8 = 3;
 
-/// What comes while a call waits.
-const COMES: [(&str, End, &str); 3] =
+/// The event that ends the waiting, the expected end, and the limit on the call's time.
+const EVENTS: [(&str, End, &str); 3] =
     [("answer", ANSWERED, "30 s"), ("deadline", ENDED, "500 ms"), ("end", DROPPED, "30 s")];
 
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    for (comes, end, limit) in COMES {
-        let row = rust("sql", "G7 wall-time", "in-query/query", json!({ "comes": comes }), end.clone());
+    for (event, end, limit) in EVENTS {
+        let row = rust("sql", "G7 wall-time", "in-query/query", json!({ "event": event }), end.clone());
         rows.push(row.limit(&format!("wall-time = \"{limit}\"")));
         let mut row = wat("fetch", "G7 action-time", end).kind("action").n(1);
-        row.arguments["comes"] = comes.into();
+        row.arguments["event"] = event.into();
         rows.push(row.limit(&format!("action-time = \"{limit}\"")));
     }
-    rows.into_iter().map(|row| if row.arguments["comes"] == "answer" { row.at() } else { row }).collect()
+    rows.into_iter().map(|row| if row.arguments["event"] == "answer" { row.at() } else { row }).collect()
 }
 
-/// Tries one of them.
+/// Tries one of these rows.
 pub async fn try_row(arena: &Arena, row: &Row) -> Seen {
     if row.component == "fetch" { in_http(arena, row).await } else { in_the_database(arena, row).await }
 }
 
 type Calling = JoinHandle<Result<Value, CallError>>;
 
-/// Lets come what is to come, and says how it ended. `answers` makes what the call waits for come, `is_closed` returns when
-/// its connection is.
-async fn come(
+/// Lets the event happen and returns how the call ended. `answers` provides what the call waits for. `is_closed`
+/// completes when the connection is closed.
+async fn end_of_call(
     row: &Row,
     calling: Calling,
     limit: Limit,
     answers: impl Future<Output = ()>,
     is_closed: impl Future<Output = ()>,
 ) -> Seen {
-    let end = match row.arguments["comes"].as_str().unwrap() {
+    let end = match row.arguments["event"].as_str().unwrap() {
         "answer" => {
             answers.await;
             return match calling.await.unwrap() {
-                Ok(_) => Seen::Shown("it answers when what it waits for comes".into()),
+                Ok(_) => Seen::Shown("the call answers when it gets what it waits for".into()),
                 other => Seen::Otherwise(format!("{other:?}")),
             };
         }
         "deadline" => match calling.await.unwrap() {
             Err(CallError::LimitExceeded { usage, .. }) if usage.limit == limit => {
-                "it ends with its deadline"
+                "the call ends at its deadline"
             }
-            // A request's own time ends with the invocation's, and a guest may hear of it first.
-            Ok(told) if told[0] == 1 && told[1] == TIMEOUT => "it ends with its deadline",
+            // The deadline also limits the request, so the guest may see its own timeout first.
+            Ok(told) if told[0] == 1 && told[1] == TIMEOUT => "the call ends at its deadline",
             other => return Seen::Otherwise(format!("{other:?}")),
         },
         _ => {
             calling.abort();
-            "it is dropped with its caller"
+            "the call is dropped with its caller"
         }
     };
     match tokio::time::timeout(PATIENCE, is_closed).await {
@@ -79,12 +79,12 @@ async fn come(
     }
 }
 
-/// A select waits for a table that somebody else holds.
+/// A select waits for a table that another session has locked.
 async fn in_the_database(arena: &Arena, row: &Row) -> Seen {
     if let Err(sentence) = arena.load(row, "sql").await {
         return Seen::Refused(sentence);
     }
-    // No timeout of the server's own ends it: what does is the host.
+    // The server's own timeouts do not end it, so the host must.
     let sql = &arena.world.sql;
     let role: String =
         sql.query_one("SELECT role FROM palisade.plugins WHERE name = 'sql'", &[]).await.unwrap().get(0);
@@ -102,7 +102,7 @@ async fn in_the_database(arena: &Arena, row: &Row) -> Seen {
     until(arena, &waits, 1).await;
     let there = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'");
     let release = async { rival.batch_execute("COMMIT").await.unwrap() };
-    come(row, calling, Limit::WallTime, release, until(arena, &there, 0)).await
+    end_of_call(row, calling, Limit::WallTime, release, until(arena, &there, 0)).await
 }
 
 async fn until(arena: &Arena, query: &str, number: i64) {
@@ -113,7 +113,7 @@ async fn until(arena: &Arena, query: &str, number: i64) {
     }
 }
 
-/// A server takes the request and says nothing.
+/// A server accepts the request and does not answer.
 async fn in_http(arena: &Arena, row: &Row) -> Seen {
     let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -134,5 +134,5 @@ async fn in_http(arena: &Arena, row: &Row) -> Seen {
         let mut rest = [0; 1024];
         while !matches!(reading.read(&mut rest).await, Ok(0) | Err(_)) {}
     };
-    come(&row, calling, Limit::ActionTime, answer, closed).await
+    end_of_call(&row, calling, Limit::ActionTime, answer, closed).await
 }

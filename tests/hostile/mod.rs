@@ -1,9 +1,9 @@
-//! Hostile components: each tries to take what is not its own, and the table says what stopped it.
+//! Hostile components: each tries to take what it was not granted, and the table shows what stops it.
 //!
-//! The components are in `guests/hostile`, a file each, and are made from their text here. A row says what a component
-//! is about: an attack (G1 to G15, the rows of [`ATTACKS`]), a limit or a constant of `host/src/limits.rs`. Where there is a
-//! bound there are two rows: at it, where nothing is stopped, and over it. After each row the well-behaved neighbour has
-//! to be served.
+//! The components are in `guests/hostile`, one file each, and are built from their text here. A row names what it
+//! covers: an attack (G1 to G15, see [`ATTACKS`]), a limit, or a constant of `host/guard/src/limits`. A bound has two
+//! rows: one at the bound, where nothing is stopped, and one over it. After each row the well-behaved neighbour must
+//! be served.
 
 mod again;
 mod arena;
@@ -26,7 +26,7 @@ use futures_util::{StreamExt, stream};
 use row::{Row, Seen};
 use std::fmt::Write as _;
 
-/// What must be survived.
+/// The attacks.
 const ATTACKS: &[(&str, &str)] = &[
     ("G1", "endless loops, many of them, bulk operations"),
     ("G2", "deep recursion, also into the host"),
@@ -39,23 +39,23 @@ const ATTACKS: &[(&str, &str)] = &[
     ("G9", "floods of log records, forged ones"),
     ("G10", "what belongs to another plugin"),
     ("G11", "access taps that fail"),
-    ("G12", "values that are none, host functions that panic"),
-    ("G13", "servers inside"),
-    ("G14", "taking everything from the others"),
+    ("G12", "invalid values, host functions that panic"),
+    ("G13", "internal servers"),
+    ("G14", "exhausting what plugins share"),
     ("G15", "a manifest that raises limits"),
 ];
 
 const QUERY: &str = "[grants]\ndb = { query = true }";
 
-/// Groups that are tried at once.
+/// Groups that are tried in parallel.
 const AT_ONCE: usize = 4;
 
-/// Rows that are one call each.
+/// The rows that are one call each.
 fn single() -> Vec<Row> {
     [time::rows(), space::rows(), values::rows(), reach::rows(), budgets::rows()].concat()
 }
 
-/// All components of `guests/hostile`, in their smallest size.
+/// All components of `guests/hostile` in their smallest size.
 pub fn components() -> impl Iterator<Item = (String, Vec<u8>)> {
     source::names().into_iter().map(|name| {
         let bytes = source::build(&name, 1);
@@ -71,10 +71,10 @@ fn table(rows: &[(&Row, &Seen)]) -> String {
         let stopped = match (seen, row.is_at) {
             (Seen::Works(..), true) => "-".to_owned(),
             (Seen::Works(answer, 0), false) => {
-                format!("nothing to find: it goes on, and has got {answer:#x}")
+                format!("nothing stops it, and it gets only {answer:#x}")
             }
             (Seen::Works(_, logged), false) => {
-                format!("{logged} log records are kept, and what is over is dropped")
+                format!("{logged} log records are kept, and the rest is dropped")
             }
             (seen, _) => seen.to_string().replace('\n', " ").chars().take(140).collect(),
         };
@@ -100,9 +100,9 @@ async fn every_hostile_component_is_stopped_and_its_neighbour_is_served() {
     println!("{}", table(&lines));
     let wrong: Vec<_> = lines.iter().filter(|(row, seen)| !row.end.fits(seen)).collect();
     for (row, seen) in &wrong {
-        println!("{} ({}) was to end as {:?} and ended as {seen:?}", row.component, source_of(row), row.end);
+        println!("{} ({}) had to end as {:?} and ended as {seen:?}", row.component, source_of(row), row.end);
     }
-    assert!(wrong.is_empty(), "{} of {} rows ended otherwise", wrong.len(), lines.len());
+    assert!(wrong.is_empty(), "{} of {} rows ended in another way", wrong.len(), lines.len());
 }
 
 fn source_of(row: &Row) -> String {

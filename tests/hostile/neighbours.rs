@@ -1,5 +1,5 @@
-//! Rows about what belongs to another plugin, and lies where a plugin would find it if a name or a key were read wrongly:
-//! `a` keeps something, `a-b` looks for it by every name that it could have, and then `a` itself finds it.
+//! Rows about another plugin's data that a plugin would find if the host confused names or keys. Plugin `a` stores
+//! something, plugin `a-b` looks for it under every name that it could have, and then `a` itself finds it.
 
 use super::arena::Arena;
 use super::row::{End, Row, Seen, rust, wat};
@@ -9,7 +9,7 @@ use crate::supervision::create;
 use palisade::{CallError, Caller, Policy};
 use serde_json::{Value, json};
 
-const NOTHING: &str = "the neighbour finds nothing, and the plugin itself what it kept";
+const NOTHING: &str = "the neighbour finds nothing, and the plugin finds its own data";
 
 pub fn rows() -> Vec<Row> {
     let of = |component, function| rust(component, "G10", function, json!({}), End::Shown(NOTHING)).over();
@@ -23,7 +23,7 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// Tries one of them.
+/// Tries one of these rows.
 pub async fn try_row(arena: &Arena, row: &Row) -> Seen {
     let found = match row.function {
         _ if row.arguments["text"] == "a:b" => {
@@ -41,7 +41,7 @@ pub async fn try_row(arena: &Arena, row: &Row) -> Seen {
     found.map_or_else(Seen::Otherwise, |()| Seen::Shown(NOTHING.into()))
 }
 
-/// What must be the case, or what is.
+/// Fails with what was found unless the condition holds.
 fn must(is: bool, found: impl std::fmt::Debug) -> Result<(), String> {
     if is { Ok(()) } else { Err(format!("{found:?}")) }
 }
@@ -79,7 +79,7 @@ async fn variables(arena: &Arena, row: &Row) -> Result<(), String> {
     must(neighbours == "none" && own == "kept" && get("a").await == "kept", (neighbours, own))
 }
 
-/// Both have taps of one request, and leave a word under the same key.
+/// Both plugins have taps in one request and store a word under the same key.
 async fn contexts(arena: &Arena, row: &Row) -> Result<(), String> {
     for name in ["a", "a-b"] {
         arena.load(row, name).await?;
@@ -96,7 +96,7 @@ async fn contexts(arena: &Arena, row: &Row) -> Result<(), String> {
     Ok(())
 }
 
-/// Items belong to those who are granted their type.
+/// Items are visible to the plugins that are granted their type.
 async fn items(arena: &Arena) -> Result<(), String> {
     let named = |name: &str, item_type: &str| {
         let (name, grant) = (format!("name = \"{name}\""), format!("types = {{ {item_type} ="));

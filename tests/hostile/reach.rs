@@ -1,13 +1,13 @@
-//! Rows about what a component may not reach: the machine, time, chance, other servers, a log that is not its own.
+//! Rows about what a component must not reach: the machine, time, random bytes, other servers, another plugin's log.
 
 use super::row::{End, Row, rust, wat};
 use serde_json::json;
 
-/// Servers that no plugin reaches, although its grants name them.
+/// Servers that no plugin reaches, even if its grants name them.
 const INSIDE: &str = "[grants]\nhttp = [{ url = \"http://127.0.0.1/\" }, { url = \"http://10.0.0.1/\" }, \
      { url = \"http://169.254.169.254/\" }, { url = \"http://[::1]/\" }, { url = \"http://[::ffff:10.0.0.1]/\" }, \
      { url = \"http://[64:ff9b::a00:1]/\" }, { url = \"http://[2002:a00:1::1]/\" }, { url = \"http://localhost/\" }]";
-/// A server that a plugin reaches.
+/// A server that plugins may reach.
 const SERVER: &str = "[grants]\nhttp = [{ url = \"http://ADDRESS/\", methods = [\"GET\", \"POST\"] }]";
 
 pub fn rows() -> Vec<Row> {
@@ -40,7 +40,7 @@ fn machine() -> Vec<Row> {
         wat("query", "G10", End::Denied).n(1).text("SELECT * FROM palisade.users").with(super::QUERY),
         wat("query", "G10", End::Denied).n(1).text("SELECT * FROM pg_authid").with(super::QUERY),
     ];
-    // The same plugin, call after call.
+    // The same plugin is called three times.
     rows.extend((0..3).map(|_| wat("remember", "G10", End::Gives(1)).over()));
     rows.extend(["file", "list", "environment", "connect", "listen", "resolve", "process"].map(attempt));
     rows

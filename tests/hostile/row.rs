@@ -1,36 +1,36 @@
-//! One row of the table: a component, what it is to show, how it is called, and how that has to end.
+//! One row of the table: a component, what it covers, how it is called, and how the call must end.
 
 use palisade::CallError;
 use palisade::limits::Limit;
 use serde_json::Value;
 use std::fmt;
 
-/// How a row has to end.
+/// How a row must end.
 #[derive(Clone, Debug)]
 pub enum End {
-    /// With an answer: nothing was to be stopped, because the component keeps to the limit.
+    /// With an answer. The component stays within the limit, so nothing is stopped.
     Works,
-    /// With this number as an answer.
+    /// With this number as the answer.
     Gives(u64),
-    /// With so many records in the log.
+    /// With this many log records.
     Logs(usize),
-    /// At load, with a sentence that has this.
+    /// At load, with a message that contains this text.
     Refused(&'static str),
-    /// By this limit, which is at this number; the caller is told.
+    /// By this limit with this maximum; the caller is told.
     Limit(Limit, u64),
-    /// By this limit; the guest is told what it would have used and what it may.
+    /// By this limit with this usage and maximum; the guest is told.
     Told(Limit, u64, u64),
-    /// By a trap whose reason has this.
+    /// By a trap whose reason contains this text.
     Traps(&'static str),
-    /// By a refusal whose sentence has this; the guest is told.
+    /// By an error whose message contains this text; the guest is told.
     Invalid(&'static str),
-    /// By a refusal that says nothing; the guest is told.
+    /// By an error without a message; the guest is told.
     Denied,
-    /// By something that takes more than one call, and is told in these words.
+    /// With a result of several calls, described by this text.
     Shown(&'static str),
 }
 
-/// How a row did end.
+/// How a row ended.
 #[derive(Clone, Debug)]
 pub enum Seen {
     Works(u64, usize),
@@ -47,30 +47,30 @@ pub enum Seen {
 /// Where a component comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// A file in `guests/hostile`, with the size it is made in.
+    /// A file in `guests/hostile`, built in this size.
     Wat(usize),
     /// A guest in Rust.
     Rust,
 }
 
-/// One row.
+/// A row of the table.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub component: &'static str,
     pub origin: Origin,
-    /// Attacks (`G1`), limits (`memory`) and constants (`HOSTCALL_FUEL`) that it is about.
+    /// The attacks (`G1`), limits (`memory`) and constants (`HOSTCALL_FUEL`) that the row covers.
     pub about: &'static str,
-    /// Whether it is the half of a pair that is at the limit.
+    /// Whether the row is the one at the limit, of a pair.
     pub is_at: bool,
     pub kind: &'static str,
-    /// What else its manifest says.
+    /// Additional lines of its manifest.
     pub manifest: String,
     pub function: &'static str,
     pub arguments: Value,
     pub end: End,
 }
 
-/// A row about a component of `guests/hostile`.
+/// A row with a component of `guests/hostile`.
 pub fn wat(component: &'static str, about: &'static str, end: End) -> Row {
     Row {
         component,
@@ -85,7 +85,7 @@ pub fn wat(component: &'static str, about: &'static str, end: End) -> Row {
     }
 }
 
-/// A row about a guest in Rust.
+/// A row with a guest in Rust.
 pub fn rust(
     component: &'static str,
     about: &'static str,
@@ -117,25 +117,25 @@ impl Row {
         self
     }
 
-    /// With a grant, or a section of its own.
+    /// Adds a grant, or a section of the manifest.
     pub fn with(mut self, lines: &str) -> Self {
         self.manifest.push_str(lines);
         self.manifest.push('\n');
         self
     }
 
-    /// With a limit.
+    /// Adds a limit.
     pub fn limit(self, line: &str) -> Self {
         self.with(&format!("[limits]\n{line}"))
     }
 
-    /// The other half of a pair: what is stopped.
+    /// Marks the row as the one over the limit, where something is stopped.
     pub fn over(mut self) -> Self {
         self.is_at = false;
         self
     }
 
-    /// The half of a pair that is at the limit, where its end does not say so.
+    /// Marks the row as the one at the limit, if its end does not show it.
     pub fn at(mut self) -> Self {
         self.is_at = true;
         self
@@ -143,7 +143,7 @@ impl Row {
 }
 
 impl End {
-    /// Whether a row ended as it has to.
+    /// Whether a row ended as it must.
     pub fn fits(&self, seen: &Seen) -> bool {
         match (self, seen) {
             (Self::Works, Seen::Works(..)) | (Self::Denied, Seen::Denied) => true,
@@ -163,7 +163,7 @@ impl End {
 }
 
 impl Seen {
-    /// What a call came to.
+    /// How a call ended.
     pub fn of(result: Result<Value, CallError>, logged: usize) -> Self {
         match result {
             Ok(value) => Self::answered(&value, logged),
@@ -174,11 +174,11 @@ impl Seen {
         }
     }
 
-    /// What a component of `guests/hostile` says that the host told it.
+    /// Reads the error from the answer of a component of `guests/hostile`.
     fn answered(value: &Value, logged: usize) -> Self {
         let answer = value.as_array().map_or(&[][..], Vec::as_slice);
         let [is_err, case, text, used, max] = answer else { return Self::Works(0, logged) };
-        // JSON has numbers up to 2^53; larger ones are texts.
+        // JSON numbers are exact up to 2^53; larger ones are strings.
         let number = |value: &Value| {
             value.as_str().map_or(value.as_u64(), |text| text.parse().ok()).unwrap_or(u64::MAX)
         };
@@ -194,7 +194,7 @@ impl Seen {
         }
     }
 
-    /// The `err` of a guest in Rust.
+    /// Reads the `err` of a guest in Rust.
     fn returned(value: &Value) -> Self {
         let inner = &value["val"];
         match value["tag"].as_str() {
@@ -214,11 +214,11 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Works(answer, logged) => write!(f, "answer {answer}, {logged} log records"),
-            Self::Refused(text) => write!(f, "refused at load: {text}"),
+            Self::Refused(text) => write!(f, "rejected at load: {text}"),
             Self::Limit(limit, used, max) => write!(f, "limit {limit}: {used} of {max} {}", limit.unit()),
-            Self::Told(limit, used, max) => write!(f, "limit {limit}, told to the guest: {used} of {max}"),
+            Self::Told(limit, used, max) => write!(f, "limit {limit} (guest told): {used} of {max}"),
             Self::Traps(reason) => write!(f, "trap: {reason}"),
-            Self::Invalid(text) => write!(f, "refused, told to the guest: {text}"),
+            Self::Invalid(text) => write!(f, "invalid (guest told): {text}"),
             Self::Denied => f.write_str("access denied"),
             Self::Shown(text) | Self::Otherwise(text) => f.write_str(text),
         }

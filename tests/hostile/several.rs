@@ -1,5 +1,5 @@
-//! Rows that take more than one call: crowds and taps here, what is late, what belongs to a neighbour and what runs again
-//! in files of their own.
+//! Rows that take more than one call. Crowds and taps are here; late calls, neighbours and retries have their own
+//! files.
 
 use super::arena::Arena;
 use super::coverage::is_about;
@@ -15,10 +15,10 @@ use palisade::{CallError, Caller};
 use serde_json::json;
 use std::time::Duration;
 
-const SERVED: End = End::Shown("the neighbour is served meanwhile");
-const HIDDEN: End = End::Shown("access denied: the item is not there");
+const SERVED: End = End::Shown("the neighbour is served at the same time");
+const HIDDEN: End = End::Shown("access denied: the item appears absent");
 
-/// Rows, each of which needs a host to itself.
+/// Rows that each need their own host.
 pub fn rows() -> Vec<Row> {
     let second = "[limits]\nwall-time = \"1500 ms\"\nguest-time = \"500 ms\"";
     let crowd =
@@ -39,7 +39,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// Tries one of them.
+/// Tries one of these rows.
 pub async fn try_row(row: &Row) -> Seen {
     let arena = Arena::new().await;
     let seen = match row.component {
@@ -52,7 +52,7 @@ pub async fn try_row(row: &Row) -> Seen {
     arena.with_neighbour(seen).await
 }
 
-/// As many calls as a plugin may have at once, and the neighbour among them.
+/// Makes as many calls as a plugin may have at once, with calls of the neighbour in between.
 async fn crowd(arena: &Arena, row: &Row) -> Seen {
     if let Err(sentence) = arena.load(row, "crowd").await {
         return Seen::Refused(sentence);
@@ -77,10 +77,10 @@ async fn crowd(arena: &Arena, row: &Row) -> Seen {
                 | CallError::Quarantined { .. })
         );
         if !expected {
-            return Seen::Otherwise("a call of the crowd ended otherwise than by a limit".into());
+            return Seen::Otherwise("a call of the crowd did not end by a limit".into());
         }
     }
-    Seen::Shown("the neighbour is served meanwhile".into())
+    Seen::Shown("the neighbour is served at the same time".into())
 }
 
 async fn tap(arena: &Arena, row: &Row) -> Seen {
@@ -91,7 +91,7 @@ async fn tap(arena: &Arena, row: &Row) -> Seen {
         return Seen::Refused(sentence);
     }
     match read(&item).await {
-        Err(CallError::NotFound) => Seen::Shown("access denied: the item is not there".into()),
+        Err(CallError::NotFound) => Seen::Shown("access denied: the item appears absent".into()),
         other => Seen::Otherwise(format!("{other:?}")),
     }
 }

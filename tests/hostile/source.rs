@@ -1,12 +1,12 @@
-//! From a file in `guests/hostile` to the bytes of a component.
+//! Builds components from the files in `guests/hostile`.
 //!
-//! The files are WebAssembly's text with three words more, so that what is the same in many of them, or large, is
-//! written once: `{{include NAME}}` is the file NAME in `lib`, `{{size}}` a number that the row says, and
-//! `{{repeat TEXT}}` that many times TEXT.
+//! The files are WebAssembly text with three placeholders, which avoid repetition: `{{include NAME}}` inserts the
+//! file NAME of the folder `lib`, `{{size}}` inserts the size of the row, and `{{repeat TEXT}}` inserts TEXT that
+//! many times.
 
 use std::path::{Path, PathBuf};
 
-/// Where the components are.
+/// The folder of the components.
 pub fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests/hostile")
 }
@@ -21,16 +21,16 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// What a component tries, in the words of its file.
+/// What a component tries, from the first line of its file.
 pub fn aim(name: &str) -> String {
     let text = read(name);
     text.lines().next().and_then(|line| line.strip_prefix(";; ")).unwrap().to_owned()
 }
 
-/// Says in which folder all components are that a process needs, built by another one.
+/// The environment variable with a folder of components that the parent process has built.
 pub const BUILT: &str = "PALISADE_HOSTILE_BUILT";
 
-/// Puts a component at this path: from the folder of built ones, or built now.
+/// Writes a component to this path: copied from the folder of built ones, or built now.
 pub fn place(name: &str, size: usize, path: &Path) {
     match std::env::var_os(BUILT) {
         Some(built) => drop(std::fs::copy(Path::new(&built).join(file(name, size)), path).unwrap()),
@@ -38,12 +38,12 @@ pub fn place(name: &str, size: usize, path: &Path) {
     }
 }
 
-/// What a component is called in a folder of built ones.
+/// The file name of a component in a folder of built ones.
 pub fn file(name: &str, size: usize) -> String {
     format!("{name}-{size}.wasm")
 }
 
-/// A component as bytes.
+/// The bytes of a component.
 pub fn build(name: &str, size: usize) -> Vec<u8> {
     let text = expand(&read(name), size);
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{name}.wat: {error}"))
@@ -61,7 +61,7 @@ fn expand(text: &str, size: usize) -> String {
         None if word == "size" => size.to_string(),
         Some(("include", name)) => expand(&read(&format!("lib/{name}")), size),
         Some(("repeat", text)) => text.repeat(size),
-        _ => panic!("{{{{{word}}}}} means nothing"),
+        _ => panic!("{{{{{word}}}}} is an unknown placeholder"),
     };
     format!("{before}{new}{}", expand(after, size))
 }

@@ -1,4 +1,4 @@
-//! Rows about memory, tables and instances, and about components that are bombs before anything runs.
+//! Rows about memory, tables and instances, and about components that are too large or too complex to load.
 
 use super::row::{End, Row, wat};
 use palisade::limits::{
@@ -14,7 +14,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// What grows while it runs. The shared part of a component has two pages of memory.
+/// Components that grow while they run. The shared part of a component has two pages of memory.
 fn growth() -> Vec<Row> {
     let four_pages = "memory = \"256 KiB\"";
     let tables = Limit::TableElements.default_max();
@@ -50,7 +50,7 @@ fn growth() -> Vec<Row> {
     ]
 }
 
-/// What a component may have of each.
+/// How many of each item a component may have.
 fn counts() -> Vec<Row> {
     let (memories, tables) = (COMPONENT_MEMORIES_MAX as usize, COMPONENT_TABLES_MAX as usize);
     vec![
@@ -75,7 +75,7 @@ fn counts() -> Vec<Row> {
     ]
 }
 
-/// What would take long to compile, or to describe.
+/// Components that take long to compile or to describe.
 fn bombs() -> Vec<Row> {
     let locals = FUNCTION_LOCALS_MAX as usize;
     vec![
@@ -96,7 +96,7 @@ fn bombs() -> Vec<Row> {
     ]
 }
 
-/// What is no component of this host's.
+/// Binaries that are not components of this host's contract.
 fn binaries() -> Vec<Row> {
     let off = [
         ("off-threads", "threads"),

@@ -1,12 +1,12 @@
-//! Rows about time, the stack, and what takes neither: sleeping in the host.
+//! Rows about time, about the stack, and about sleeping in the host, which uses neither.
 
 use super::row::{End, Row, wat};
 use palisade::limits::Limit;
 
 const BRIEF: &str = "guest-time = \"100 ms\"";
 const FOREVER: u64 = 0xffff_ffff;
-/// Rounds of a loop that takes some tenths of a second, and milliseconds of sleep: far more than one limit and far less
-/// than the other, on any machine, however busy.
+/// Rounds of a loop that takes some tenths of a second, and milliseconds of sleep: on any machine, however busy, far
+/// above one limit and far below the other.
 const ROUNDS: u64 = 400_000_000;
 const SLEEP_MS: u64 = 4_000;
 
@@ -14,7 +14,7 @@ pub fn rows() -> Vec<Row> {
     [pairs(), endless()].concat()
 }
 
-/// The same work twice, with nothing between the two but the limit: what ends it at the one leaves it alone at the other.
+/// The same work under two limits: one ends it and the other does not.
 fn pairs() -> Vec<Row> {
     let spin = |about, kind, limit: &str, end| wat("spin", about, end).n(ROUNDS).kind(kind).limit(limit);
     let sleep = |about, kind, limit: &str, end| wat("sleep", about, end).n(SLEEP_MS).kind(kind).limit(limit);
@@ -32,7 +32,7 @@ fn pairs() -> Vec<Row> {
         sleep("G7 wall-time", "mutation", "wall-time = \"50 ms\"", End::Limit(wall, 50)),
         sleep("G7 action-time", "action", "action-time = \"30 s\"", End::Works),
         sleep("G7 action-time", "action", "action-time = \"50 ms\"", End::Limit(action, 50)),
-        // Time in the host is not the guest's.
+        // Time in the host does not count as the guest's.
         sleep("G7 guest-time", "query", "guest-time = \"50 ms\"", End::Works),
     ]
 }

@@ -1,4 +1,4 @@
-//! Rows about what a component hands to the host: too much of it, or what is no value at all.
+//! Rows about values that a component passes to the host: too large, or invalid.
 
 use super::row::{End, Row, rust, wat};
 use palisade::limits::{
@@ -17,7 +17,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// More than the host takes in one call.
+/// Values over what the host accepts in one call.
 fn large() -> Vec<Row> {
     let (fuel, json) = (HOSTCALL_FUEL as u64, JSON_BYTES_MAX as u64);
     vec![
@@ -29,7 +29,7 @@ fn large() -> Vec<Row> {
         wat("answer-aliased", "G5 HOSTCALL_FUEL", End::Traps("return it in pages")).n(40_000),
         wat("answer-large", "G5 HOSTCALL_FUEL", End::Works).n(fuel / 2),
         wat("answer-large", "G5 HOSTCALL_FUEL", End::Traps("return it in pages")).n(fuel + 1),
-        // Six bytes of JSON each, and twelve around them.
+        // Each character takes six bytes of JSON, with twelve around all of them.
         wat("answer-escaped", "G5 JSON_BYTES_MAX", End::Works).n((json - 12) / 6),
         wat("answer-escaped", "G5 JSON_BYTES_MAX", End::Traps("bytes of JSON")).n((json - 12) / 6 + 1),
         wat("own-resources", "G5 handles", End::Works).n(20).limit("handles = 20"),
@@ -45,7 +45,7 @@ fn large() -> Vec<Row> {
     ]
 }
 
-/// Arguments that are one too long.
+/// Arguments that are one byte or one element too long.
 fn arguments() -> Vec<Row> {
     let x = |bytes: usize| "x".repeat(bytes);
     let (value, random) = (CACHE_VALUE_BYTES_MAX, RANDOM_CALL_BYTES_MAX);
@@ -127,7 +127,7 @@ fn arguments() -> Vec<Row> {
     ]
 }
 
-/// What is no value of its type, or in no memory.
+/// Values that are invalid for their type, or outside memory.
 fn no_values() -> Vec<Row> {
     vec![
         wat("log-no-text", "G12", End::Traps("broke the rules of its interface")),
