@@ -34,11 +34,9 @@ impl Target {
     /// Its test, by its full name.
     fn test(self) -> &'static str {
         match self {
-            Self::Loader => "fuzz::component_of_any_bytes_is_loaded_or_refused_with_a_sentence",
-            Self::Imports => "fuzz::any_values_for_every_import_end_in_a_value_an_error_or_a_trap",
-            Self::Exports => {
-                "fuzz::any_json_for_every_export_ends_in_a_value_or_an_error_of_the_callers_or_the_plugins"
-            }
+            Self::Loader => "fuzz::component_of_arbitrary_bytes_is_loaded_or_rejected",
+            Self::Imports => "fuzz::arbitrary_import_arguments_end_in_a_value_an_error_or_a_trap",
+            Self::Exports => "fuzz::arbitrary_json_for_exports_is_never_the_hosts_fault",
         }
     }
 }

@@ -8,8 +8,7 @@ use crate::guests::{self, Set};
 use crate::{postgres, repo, step};
 
 /// The test, by its full name.
-const TEST: &str =
-    "hostile::growth::memory_of_the_host_stays_under_its_bound_while_all_hostile_components_run_in_turn";
+const TEST: &str = "hostile::growth::host_memory_stays_bounded_while_hostile_components_run_in_turn";
 
 /// Builds what the test needs, and runs so many rounds.
 pub fn run(rounds: u32) -> Result<()> {
