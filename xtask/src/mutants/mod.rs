@@ -1,13 +1,15 @@
-//! `cargo xtask mutants`: whether a test notices when a check is gone.
+//! `cargo xtask mutants`: whether a test fails when a check is taken away.
 //!
-//! cargo-mutants changes one function, operator or match arm after the other in what guards a host, and [`settings`] turns
-//! around one setting of the engine after the other, which it does not know; each time the tests run. First the units, which
-//! take seconds, then for what they miss the tests through real components, which take minutes. What is changed is a
-//! clone of the last commit, so the tree is never touched and uncommitted work is not looked at.
+//! cargo-mutants changes one function, operator or match arm after the other in the code between a plugin and the host, and
+//! [`settings`] inverts the engine's settings one by one, which cargo-mutants does not know. The tests run after each
+//! change: first the unit tests, which take seconds, then, for what these miss, the tests through components, which take
+//! minutes. The changes are made in a clone of the last commit: the working tree stays as it is, and uncommitted work is
+//! not tested.
 
 mod settings;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,77 +18,118 @@ use anyhow::{Context, Result, bail};
 use crate::guests::{self, Set};
 use crate::{postgres, repo, step};
 
-/// The tool and its version: another one makes other mutants.
+/// The tool and its version: another version makes other mutants.
 const TOOL: &str = "cargo-mutants";
 const VERSION: &str = "27.1.0";
-/// What guards a host, and which tests through components look at what the units cannot see of it.
+/// The code between a plugin and the host, and the tests through components that cover what the unit tests of it cannot.
+/// A file with a row of its own is left out of wider rows.
 const GUARDS: [(&str, &[&str]); 14] = [
-    ("host/src/compiler.rs", &["command::", "load::"]),
-    ("host/src/engine.rs", &["calls::", "limits::", "hostile::"]),
+    ("host/src/engine/compiler.rs", &["command::", "load::"]),
+    ("host/src/engine/mod.rs", &["calls::", "limits::", "hostile::"]),
     (
-        "host/src/guard/**/*.rs",
+        "host/guard/src/**/*.rs",
         &["calls::", "cache::", "db::", "http::", "item::", "kinds::", "taps::", "user::", "variables::"],
     ),
-    ("host/src/kind.rs", &["calls::", "kinds::", "load::"]),
-    ("host/src/lane.rs", &["lanes::"]),
-    ("host/src/ledger.rs", &["calls::", "limits::"]),
-    ("host/src/limits.rs", &["calls::", "limits::"]),
-    ("host/src/meter.rs", &["lanes::", "limits::", "metrics::"]),
-    ("host/src/passport.rs", &["calls::", "kinds::", "load::"]),
-    ("host/src/passport/**/*.rs", &["load::"]),
-    ("host/src/plugin/artifact.rs", &["load::"]),
-    ("host/src/plugin/floats.rs", &["load::"]),
-    ("host/src/plugin/prepass.rs", &["load::"]),
+    ("host/guard/src/kind.rs", &["calls::", "kinds::", "load::"]),
+    ("host/src/engine/lane.rs", &["lanes::"]),
+    ("host/guard/src/ledger.rs", &["calls::", "limits::"]),
+    ("host/guard/src/limits/mod.rs", &["calls::", "limits::"]),
+    ("host/src/state/meter.rs", &["lanes::", "limits::", "metrics::"]),
+    ("host/src/plugin/passport/mod.rs", &["calls::", "kinds::", "load::"]),
+    ("host/src/plugin/passport/*.rs", &["load::"]),
+    ("host/src/engine/artifact.rs", &["load::"]),
+    ("host/src/engine/floats.rs", &["load::"]),
+    ("host/src/engine/prepass.rs", &["load::"]),
     ("host/src/supervision/breaker.rs", &["operator::", "supervision::"]),
 ];
-/// The tests of the units: those within the host, and those of its values beside a server.
-const UNITS: [&str; 3] = ["--lib", "--test", "db_values"];
-/// What a value looks like in a log, and that a thread ends with its engine, is no check.
+/// The unit tests of the host's crates, and those of values and of the gate, which need a server.
+const UNITS: Tests = Tests {
+    packages: &["palisade-guard", "palisade-store", "palisade", "palisade-server", "palisade-cli"],
+    targets: &["--lib", "--test", "db_values", "--test", "gate_differential"],
+    names: &[],
+    timeout_s: "60",
+};
+/// A value's form in a log, and the end of a thread with its engine, are not checks.
 const NO_CHECKS: [&str; 2] = ["impl (fmt::)?Debug for", "impl Drop for Ticker"];
-/// Statements of the gate's differential test, of which the units have to be done in seconds.
+/// Statements of the gate's differential test: few, because the unit tests have to end in seconds.
 const DIFFERENTIAL: &str = "100";
-/// Seconds after which a mutant that makes a test hang is caught.
-const UNITS_S: &str = "60";
-const COMPONENTS_S: &str = "600";
 
-/// What is changed, and how far.
+/// The tests that have to fail.
+struct Tests {
+    packages: &'static [&'static str],
+    targets: &'static [&'static str],
+    /// What their names contain; none means all.
+    names: &'static [&'static str],
+    /// Seconds after which a mutant that makes a test hang counts as caught.
+    timeout_s: &'static str,
+}
+
+impl Tests {
+    /// The tests through components in these modules.
+    const fn components(names: &'static [&'static str]) -> Self {
+        Self { packages: &["palisade-tests"], targets: &["--test", "all"], names, timeout_s: "600" }
+    }
+
+    /// What cargo's `test` takes behind the packages.
+    fn arguments(&self) -> impl Iterator<Item = &'static str> {
+        let names = (!self.names.is_empty()).then_some("--").into_iter().chain(self.names.iter().copied());
+        self.targets.iter().copied().chain(names)
+    }
+}
+
+/// Files of one row of [`GUARDS`].
+struct Row {
+    globs: Vec<String>,
+    /// Files that the globs match and that have a row of their own.
+    others: Vec<&'static str>,
+    components: &'static [&'static str],
+}
+
+/// Which files, and which tests.
 pub struct Options {
-    /// Those of [`GUARDS`] that begin so, in place of all.
+    /// Globs of files in [`GUARDS`]; none means all.
     pub files: Vec<String>,
-    /// The part `k` of `n` that this machine takes.
+    /// The part `k/n` of the mutants that this machine tests.
     pub shard: Option<String>,
-    /// Leave it at the units.
+    /// Run only the unit tests.
     pub units: bool,
-    /// Leave the engine's settings out.
+    /// Skip the engine's settings.
     pub no_settings: bool,
 }
 
-/// Runs all of it, and fails where a mutant is noticed by nothing.
+/// Tests every mutant, and fails if no test notices one of them.
 pub fn run(options: &Options) -> Result<()> {
-    let guards = guards(options)?;
+    let rows = rows(options)?;
     postgres::ensure()?;
     let tool = install()?;
     guests::build_host()?;
     guests::build(Set::Examples)?;
     guests::build(Set::Tests)?;
     let tree = clone()?;
+    write_command(&tree)?;
     let settings = if options.no_settings { Vec::new() } else { settings::unnoticed(&tree, options.units)? };
-    let files: Vec<String> = guards.iter().flat_map(|(files, _)| files.clone()).collect();
-    // cargo-mutants fails where a mutant is missed; the components are there for those.
-    let units = mutate(&tool, &tree, options, &files, &Tests::Units);
+    let all = Row {
+        globs: rows.iter().flat_map(|row| row.globs.clone()).collect(),
+        others: Vec::new(),
+        components: &[],
+    };
+    unchanged(&tree, &UNITS)?;
+    // cargo-mutants fails if a mutant is missed: that is what the tests through components are for.
+    let units = mutate(&tool, &tree, options, &all, &UNITS);
     let mut missed = Vec::new();
     if units.is_err() && !options.units {
-        for (files, components) in &guards {
-            unchanged(&tree, components)?;
-            if mutate(&tool, &tree, options, files, &Tests::Components(components)).is_err() {
-                missed.push(files.join(", "));
+        for row in &rows {
+            let tests = Tests::components(row.components);
+            unchanged(&tree, &tests)?;
+            if mutate(&tool, &tree, options, row, &tests).is_err() {
+                missed.push(row.globs.join(", "));
             }
         }
     }
     let out = repo::target().join("mutants").join("mutants.out");
-    step::say(&format!("what became of each mutant is in {}", out.display()));
+    step::say(&format!("the outcome of each mutant is in {}", out.display()));
     if !settings.is_empty() {
-        bail!("settings of the engine that no test notices: {}", settings.join(", "));
+        bail!("no test notices these inverted settings of the engine: {}", settings.join(", "));
     }
     if !missed.is_empty() {
         bail!("no test notices every change of {}", missed.join(", "));
@@ -117,74 +160,94 @@ fn clone() -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// The rows of [`GUARDS`] that are asked for, each with its files.
-fn guards(options: &Options) -> Result<Vec<(Vec<String>, &'static [&'static str])>> {
-    let all = options.files.is_empty();
-    let of = |(glob, components): &(&str, &'static [&'static str])| {
-        let begin = glob.split('*').next().unwrap_or(glob);
-        let named = options.files.iter().filter(|file| file.starts_with(begin)).cloned();
-        (if all { vec![(*glob).to_owned()] } else { named.collect() }, *components)
+/// The rows of [`GUARDS`] that the options name. A file belongs to the row with the longest path that leads to it.
+fn rows(options: &Options) -> Result<Vec<Row>> {
+    let begin = |glob: &'static str| glob.split('*').next().unwrap_or(glob);
+    let owner = |file: &str| {
+        let owners = GUARDS.iter().map(|(glob, _)| *glob).filter(|glob| file.starts_with(begin(glob)));
+        owners.max_by_key(|glob| begin(glob).len())
     };
-    let guards: Vec<_> = GUARDS.iter().map(of).filter(|(files, _)| !files.is_empty()).collect();
-    let known = guards.iter().map(|(files, _)| files.len()).sum::<usize>();
-    if known < options.files.len() {
+    if let Some(unknown) = options.files.iter().find(|file| owner(file).is_none()) {
         let globs = GUARDS.map(|(glob, _)| glob).join(", ");
-        bail!("a file is named from the repository's root and is one of what guards a host: {globs}");
+        bail!(
+            "{unknown} is in no row; name a file from the repository's root that one of these matches: {globs}"
+        );
     }
-    Ok(guards)
+    let row = |(glob, components): &(&'static str, &'static [&'static str])| {
+        let others = GUARDS.iter().map(|(other, _)| *other);
+        let others = others.filter(|other| other != glob && other.starts_with(begin(glob))).collect();
+        let named = options.files.iter().filter(|file| owner(file) == Some(*glob)).cloned().collect();
+        if options.files.is_empty() {
+            Row { globs: vec![(*glob).to_owned()], others, components }
+        } else {
+            Row { globs: named, others: Vec::new(), components }
+        }
+    };
+    Ok(GUARDS.iter().map(row).filter(|row| !row.globs.is_empty()).collect())
 }
 
-/// What the tests miss of these files: with `units` those of the units, else those of components.
-fn mutate(tool: &Path, tree: &Path, options: &Options, files: &[String], tests: &Tests) -> Result<()> {
+/// Tests each mutant of the files, and fails if one is missed.
+fn mutate(tool: &Path, tree: &Path, options: &Options, row: &Row, tests: &Tests) -> Result<()> {
     let mut mutants = Command::new(tool);
-    let seconds = if matches!(tests, Tests::Units) { UNITS_S } else { COMPONENTS_S };
     mutants
-        .args(["mutants", "--in-place", "--no-shuffle", "--iterate", "--timeout", seconds, "--dir"])
+        .args(["mutants", "--in-place", "--no-shuffle", "--iterate", "--timeout", tests.timeout_s, "--dir"])
         .arg(tree);
     mutants.arg("--output").arg(repo::target().join("mutants"));
-    mutants.args(files.iter().flat_map(|file| ["--file", file]));
-    for glob in ["**/tests/**", "**/tests.rs"] {
+    mutants.args(row.globs.iter().flat_map(|file| ["--file", file]));
+    for glob in ["**/tests/**", "**/tests.rs"].iter().chain(&row.others) {
         mutants.args(["--exclude", glob]);
     }
     for no_check in NO_CHECKS {
         mutants.args(["--exclude-re", no_check]);
     }
-    mutants.args(options.shard.iter().flat_map(|shard| ["--shard", shard])).args(["--package", "palisade"]);
-    match tests {
-        Tests::Units => mutants.arg("--").args(UNITS),
-        // The tool would look for them in the changed package alone, so `unchanged` is asked before.
-        Tests::Components(names) => mutants
-            .args(["--baseline", "skip", "--test-package", "palisade-tests", "--test-package", "palisade"])
-            .args(["--", "--test", "all", "--test", "db_values", "--"])
-            .args(*names),
-    };
+    mutants.args(options.shard.iter().flat_map(|shard| ["--shard", shard])).arg("--workspace");
+    // cargo-mutants would run its baseline in the changed packages alone, which may have no such target: `unchanged` ran it.
+    mutants.args(["--baseline", "skip"]);
+    mutants.args(tests.packages.iter().flat_map(|package| ["--test-package", package]));
+    mutants.arg("--").args(tests.arguments());
     step::run("mutants", with_guests(&mut mutants))
 }
 
-/// Runs tests of components on the clone as it is: what is red before anything is changed notices nothing. A test of the
-/// host itself stands beside them, because with one of these the `palisade` command is built as well.
-fn unchanged(tree: &Path, names: &[&str]) -> Result<()> {
-    let mut test = repo::cargo(".");
-    test.current_dir(tree).args(["test", "--package", "palisade-tests", "--package", "palisade"]);
-    test.args(["--test", "all", "--test", "db_values", "--"]).args(names);
-    step::quiet("components' tests of what is not changed", with_guests(&mut test)).map(drop)
+/// Runs tests on the clone before anything is changed: a test that already fails would notice nothing.
+fn unchanged(tree: &Path, tests: &Tests) -> Result<()> {
+    let mut test = repo::cargo(tree);
+    test.arg("test").args(tests.packages.iter().flat_map(|package| ["--package", package]));
+    test.args(tests.arguments());
+    step::quiet("the same tests without a change", with_guests(&mut test)).map(drop)
 }
 
-/// Who has to notice.
-enum Tests {
-    Units,
-    Components(&'static [&'static str]),
+/// Where the clone is built.
+fn build() -> PathBuf {
+    repo::target().join("mutants").join("build")
 }
 
-/// Where the clone's tests find the guests, and where it builds the rest.
+/// The `palisade` command of the clone as tests start it: cargo builds no command of another package with a test, so this
+/// one builds itself first. It is built with the packages of the tests, so that it shares their dependencies.
+fn write_command(tree: &Path) -> Result<()> {
+    let script = format!(
+        "#!/bin/sh\ncargo build --manifest-path '{}' --package palisade-tests \\\n  \
+         --package palisade-cli --test all --bin palisade >/dev/null 2>&1 || exit 70\nexec '{}' \"$@\"\n",
+        tree.join("Cargo.toml").display(),
+        build().join("debug").join("palisade").display()
+    );
+    let path = command();
+    fs::write(&path, script).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn command() -> PathBuf {
+    repo::target().join("mutants").join("palisade")
+}
+
+/// Where the clone's tests find the guests and the command, and where cargo builds.
 fn with_guests(command: &mut Command) -> &mut Command {
-    let build = repo::target().join("mutants").join("build");
-    command.env("PALISADE_GUESTS", repo::guests()).env("PALISADE_BIN", build.join("debug").join("palisade"));
-    // Lines of code are for people; without them a build is half as long.
+    command.env("PALISADE_GUESTS", repo::guests()).env("PALISADE_BIN", self::command());
+    // Debug info is for people; without it a build takes half the time.
     command
         .env("CARGO_PROFILE_DEV_DEBUG", "none")
         .env("PALISADE_DIFFERENTIAL", DIFFERENTIAL)
-        .env("CARGO_TARGET_DIR", build)
+        .env("CARGO_TARGET_DIR", build())
         .env("CARGO_INCREMENTAL", "1")
 }
 
@@ -192,25 +255,46 @@ fn with_guests(command: &mut Command) -> &mut Command {
 mod tests {
     use super::*;
 
-    fn named(files: &[&str]) -> Result<Vec<(Vec<String>, &'static [&'static str])>> {
+    fn named(files: &[&str]) -> Result<Vec<Row>> {
         let files = files.iter().map(|&file| file.to_owned()).collect();
-        guards(&Options { files, shard: None, units: false, no_settings: true })
+        rows(&Options { files, shard: None, units: false, no_settings: true })
     }
 
     #[test]
-    fn file_is_looked_at_by_the_tests_of_its_row() {
-        assert_eq!(named(&[]).unwrap().len(), GUARDS.len());
-        let rows = named(&["host/src/kind.rs", "host/src/guard/cache.rs", "host/src/guard/db/*.rs"]).unwrap();
-        let files: Vec<usize> = rows.iter().map(|(files, _)| files.len()).collect();
-        assert_eq!(files, [2, 1]);
-        assert_eq!(rows[1].1, ["calls::", "kinds::", "load::"]);
+    fn file_belongs_to_its_most_specific_row_alone() {
+        let files = ["host/guard/src/kind.rs", "host/guard/src/cache.rs", "host/guard/src/db/*.rs"];
+        let rows = named(&files).expect("known files");
+        let globs: Vec<_> = rows.iter().map(|row| row.globs.as_slice()).collect();
+        assert_eq!(globs, [&files[1..], &files[..1]]);
+        assert_eq!(rows[1].components, ["calls::", "kinds::", "load::"]);
+        let all = named(&[]).expect("all files");
+        assert_eq!(all.len(), GUARDS.len());
+        let guard = all.iter().find(|row| row.globs == ["host/guard/src/**/*.rs"]).expect("the row");
+        assert_eq!(guard.others.len(), 3, "{:?}", guard.others);
     }
 
     #[test]
-    fn file_that_guards_nothing_is_refused() {
-        for file in ["kind.rs", "host/src/main.rs", "**/kind.rs"] {
-            let refusal = named(&["host/src/kind.rs", file]).unwrap_err().to_string();
-            assert!(refusal.contains("host/src/kind.rs"), "{refusal}");
+    fn file_outside_every_row_is_rejected() {
+        for file in ["kind.rs", "host/cli/src/main.rs", "**/kind.rs"] {
+            let error = named(&["host/guard/src/kind.rs", file]).err().expect("an error").to_string();
+            assert!(error.contains(&format!("{file} is in no row")), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_row_has_files_and_tests() {
+        let root = repo::root();
+        for (glob, components) in GUARDS {
+            let path = root.join(glob.split('*').next().unwrap_or(glob));
+            assert!(path.exists(), "{} is not there", path.display());
+            for name in components {
+                let name = name.trim_end_matches("::");
+                let has = |path: String| root.join("tests").join(path).exists();
+                assert!(
+                    has(format!("{name}.rs")) || has(format!("{name}/mod.rs")),
+                    "no tests are named {name}"
+                );
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The engine's settings, turned around one by one: `.wasm_threads(false)` becomes `.wasm_threads(true)`.
+//! The engine's settings, inverted one by one: `.wasm_threads(false)` becomes `.wasm_threads(true)`.
 
 use std::fs;
 use std::path::Path;
@@ -8,28 +8,28 @@ use anyhow::{Context, Result, bail};
 use super::with_guests;
 use crate::{repo, step};
 
-const FILE: &str = "host/src/engine.rs";
-/// Settings of speed, and of what cannot be reached: a plugin meets neither.
+const FILE: &str = "host/src/engine/mod.rs";
+/// Settings that change nothing for a plugin, each with the reason.
 const NO_CHECKS: [(&str, &str); 2] = [
     ("wasm_component_model", "without it nothing compiles, and it is on by default"),
     ("relaxed_simd_deterministic", "relaxed SIMD is off"),
 ];
-/// The tests that have to notice, first those that take seconds.
+/// The tests that have to fail, first those that take seconds.
 const TESTS: [&[&str]; 2] = [
     &["test", "--quiet", "--package", "palisade", "--lib", "engine::"],
     &["test", "--quiet", "--package", "palisade-tests", "--test", "all", "--", "calls::", "determinism::"],
 ];
 
-/// The settings whose turning around no test notices.
+/// The settings that can be inverted without a failing test.
 pub fn unnoticed(tree: &Path, units: bool) -> Result<Vec<String>> {
     let path = tree.join(FILE);
     let source = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let turned: Vec<(String, String)> = turned(&source).collect();
-    if turned.is_empty() {
-        bail!("{FILE} has no settings of the form `.name(false)`: this looks for them in vain");
+    let inverted: Vec<(String, String)> = inverted(&source).collect();
+    if inverted.is_empty() {
+        bail!("{FILE} has no settings of the form `.name(false)`: name the file that has them");
     }
     let mut unnoticed = Vec::new();
-    for (name, mutant) in turned {
+    for (name, mutant) in inverted {
         fs::write(&path, mutant)?;
         let tests = if units { &TESTS[..1] } else { &TESTS[..] };
         let noticed = tests.iter().any(|arguments| {
@@ -37,7 +37,7 @@ pub fn unnoticed(tree: &Path, units: bool) -> Result<Vec<String>> {
             test.current_dir(tree).args(*arguments);
             step::ask(with_guests(&mut test)).is_err()
         });
-        step::say(&format!("{name} turned around: {}", if noticed { "caught" } else { "MISSED" }));
+        step::say(&format!("{name} inverted: {}", if noticed { "caught" } else { "MISSED" }));
         if !noticed {
             unnoticed.push(name);
         }
@@ -46,8 +46,8 @@ pub fn unnoticed(tree: &Path, units: bool) -> Result<Vec<String>> {
     Ok(unnoticed)
 }
 
-/// Each setting's name, and the source with it turned around.
-fn turned(source: &str) -> impl Iterator<Item = (String, String)> + '_ {
+/// Each setting's name, and the source with that setting inverted.
+fn inverted(source: &str) -> impl Iterator<Item = (String, String)> + '_ {
     let lines = source.lines().enumerate();
     lines.filter_map(move |(number, line)| {
         let call = line.trim().trim_end_matches(';').strip_prefix('.')?;
@@ -60,9 +60,9 @@ fn turned(source: &str) -> impl Iterator<Item = (String, String)> + '_ {
         if NO_CHECKS.iter().any(|(no_check, _)| *no_check == name) {
             return None;
         }
-        let turned = line.replace(&format!("({value})"), &format!("({other})"));
+        let inverted = line.replace(&format!("({value})"), &format!("({other})"));
         let all =
-            source.lines().enumerate().map(|(other, line)| if other == number { &*turned } else { line });
+            source.lines().enumerate().map(|(other, line)| if other == number { &*inverted } else { line });
         Some((name.to_owned(), all.collect::<Vec<_>>().join("\n") + "\n"))
     })
 }
@@ -72,9 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn setting_is_turned_around_alone_and_others_are_left() {
+    fn each_setting_is_inverted_alone() {
         let source = "config\n    .wasm_threads(false)\n    .max_wasm_stack(limits::STACK)\n    .wasm_component_model(true)\n    .nan(true);\n";
-        let found: Vec<(String, String)> = turned(source).collect();
+        let found: Vec<(String, String)> = inverted(source).collect();
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["wasm_threads", "nan"]);
         assert_eq!(found[0].1, source.replace("threads(false)", "threads(true)"));
