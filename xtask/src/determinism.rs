@@ -1,8 +1,8 @@
-//! `cargo xtask determinism`: two builds of the host, as different as profiles make them, answer the same bytes.
+//! `cargo xtask determinism`: two builds of the host, with different profiles, answer the same bytes.
 //!
-//! The same component, which either build compiles anew, the same seed, instant and request, and the same rows, in the guest's
-//! private database. What the answers hold is in `tests/guests/replay`; that they are those of every other
-//! machine too is tested in `tests/determinism.rs`.
+//! Both get the same component, which each compiles itself, the same seed, instant and request, and the same rows in the
+//! guest's private database. What the answers contain is in `tests/guests/replay`. That every machine gives the same
+//! answers is tested in `tests/determinism/mod.rs`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use crate::guests::{self, Set};
+use crate::guests::{self, BINARY, PACKAGE, Set};
 use crate::{postgres, repo, step};
 
 /// The other profile, beside `dev`.
 const PROFILE: &str = "release";
-/// Any 32 bytes, any instant and any id will do, so long as both builds get the same.
-const MOMENT: [&str; 6] = [
+/// Any 32 bytes, any instant and any id, the same for both builds.
+const REPLAY: [&str; 6] = [
     "--seed",
     "0707070707070707070707070707070707070707070707070707070707070707",
     "--at",
@@ -25,24 +25,27 @@ const MOMENT: [&str; 6] = [
     "--request",
     "replayed",
 ];
-/// The query, and the mutation, whose answer is its error: nothing is kept.
+/// The calls and their exit codes: a query, and a mutation that ends in an error, so that it changes nothing.
 const CALLS: [(&str, i32); 2] = [("reads/all", 0), ("writes/all", 3)];
 
-/// Builds both, and compares what they answer, also when called again.
+/// Builds both, and compares their answers to each other and to a second call.
 pub fn run() -> Result<()> {
     postgres::ensure()?;
     guests::build_host()?;
     guests::build(Set::Tests)?;
     let mut build = repo::cargo(".");
-    build.args(["build", "--package", "palisade", "--profile", PROFILE]);
-    step::quiet(&format!("building palisade, profile {PROFILE}: minutes, the first time"), &mut build)?;
+    build.args(["build", "--package", PACKAGE, "--bin", BINARY, "--profile", PROFILE]);
+    step::quiet(
+        &format!("building palisade with profile {PROFILE}, which takes minutes the first time"),
+        &mut build,
+    )?;
     let usual = repo::palisade();
     let other = repo::target().join(PROFILE).join(usual.file_name().unwrap_or_default());
     let first = Build::new("dev", usual)?.answers()?;
     let second = Build::new(PROFILE, other)?.answers()?;
     for ((function, _), (one, two)) in CALLS.iter().zip(first.iter().zip(&second)) {
         if one != two {
-            bail!("{function} is answered otherwise by the build of the profile {PROFILE}:\n{one}\n{two}");
+            bail!("the build of profile {PROFILE} answers {function} differently:\n{one}\n{two}");
         }
         let hash = hex::encode(Sha256::digest(one));
         step::say(&format!("{function}: {} bytes, the same from both builds, sha256 {hash}", one.len()));
@@ -50,7 +53,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// A build of the command, with compiled code of its own that nobody has kept before.
+/// A build of the command, with an empty cache of compiled components.
 struct Build {
     binary: PathBuf,
     compiled: PathBuf,
@@ -66,14 +69,14 @@ impl Build {
         Ok(Self { binary, compiled })
     }
 
-    /// What it answers to each call, in processes of their own.
+    /// Its answer to each call. Each call is a process of its own.
     fn answers(&self) -> Result<Vec<String>> {
         let mut answers = Vec::new();
         for (function, code) in CALLS {
             let (first, second) = (self.call(function, code)?, self.call(function, code)?);
             if first != second {
                 bail!(
-                    "{} answers {function} otherwise the second time:\n{first}\n{second}",
+                    "{} answers {function} differently the second time:\n{first}\n{second}",
                     self.binary.display()
                 );
             }
@@ -84,7 +87,7 @@ impl Build {
 
     fn call(&self, function: &str, code: i32) -> Result<String> {
         let mut command = Command::new(&self.binary);
-        command.args(["call", "replay", function, r#"{"rounds":0}"#]).args(MOMENT);
+        command.args(["call", "replay", function, r#"{"rounds":0}"#]).args(REPLAY);
         command.arg("--dir").arg(Set::Tests.built().join("replay")).env("XDG_CACHE_HOME", &self.compiled);
         for name in ["DATABASE_URL", "PALISADE_TOKEN"] {
             command.env_remove(name);

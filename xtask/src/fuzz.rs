@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: any bytes as a component, any values for every import, any JSON for every export, for minutes.
+//! `cargo xtask fuzz`: sends random bytes as components, random values for every import, and random JSON for every export.
 //!
-//! They are the tests of `tests/fuzz.rs` with other cases than every run of the tests has, and more of them.
+//! These are the tests in `tests/fuzz/mod.rs`, with more and other cases than a normal run.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::guests::{self, Set};
 use crate::{postgres, repo, step};
 
-/// What is fuzzed.
+/// What to fuzz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Target {
     /// Any bytes as a component
@@ -19,7 +19,7 @@ pub enum Target {
     Exports,
 }
 
-/// Which cases, and for how long.
+/// Which cases to run, and for how long.
 #[derive(Debug)]
 pub struct Plan {
     pub minutes: Option<u64>,
@@ -27,11 +27,11 @@ pub struct Plan {
     pub cases: Option<u64>,
 }
 
-/// Minutes, where nothing says which cases.
+/// Minutes of a run without a seed or a number of cases.
 const MINUTES: u64 = 5;
 
 impl Target {
-    /// Its test, by its full name.
+    /// The full name of its test.
     fn test(self) -> &'static str {
         match self {
             Self::Loader => "fuzz::component_of_arbitrary_bytes_is_loaded_or_rejected",
@@ -41,7 +41,7 @@ impl Target {
     }
 }
 
-/// Builds what the tests need, and runs one of them or all in turn.
+/// Builds what the tests need, and runs the test of one target, or of each.
 pub fn run(target: Option<Target>, plan: &Plan) -> Result<()> {
     postgres::ensure()?;
     guests::build_host()?;
@@ -69,7 +69,7 @@ pub fn run(target: Option<Target>, plan: &Plan) -> Result<()> {
 }
 
 impl Plan {
-    /// What the tests read.
+    /// The environment of the tests.
     fn variables(&self) -> impl Iterator<Item = (&'static str, String)> {
         let only = self.seed.is_some() || self.cases.is_some();
         let minutes = self.minutes.or((!only).then_some(MINUTES));
@@ -86,7 +86,7 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn said(minutes: Option<u64>, seed: Option<u64>, cases: Option<u64>) -> Vec<String> {
+    fn environment(minutes: Option<u64>, seed: Option<u64>, cases: Option<u64>) -> Vec<String> {
         let plan = Plan { minutes, seed, cases };
         plan.variables()
             .map(|(name, number)| format!("{}={number}", &name["PALISADE_FUZZ_".len()..]))
@@ -94,10 +94,17 @@ mod tests {
     }
 
     #[test]
-    fn seed_alone_is_one_case_and_nothing_at_all_runs_for_minutes() {
-        assert_eq!(said(None, Some(7), None), ["SEED=7"]);
-        assert_eq!(said(None, None, None), ["MINUTES=5"]);
-        assert_eq!(said(Some(1), Some(7), None), ["MINUTES=1", "SEED=7"]);
-        assert_eq!(said(None, Some(7), Some(3)), ["SEED=7", "CASES=3"]);
+    fn test_of_each_target_exists() {
+        for target in Target::value_variants() {
+            assert!(repo::has_test(target.test()), "{} is not in tests/", target.test());
+        }
+    }
+
+    #[test]
+    fn seed_alone_is_one_case_and_no_option_runs_for_minutes() {
+        assert_eq!(environment(None, Some(7), None), ["SEED=7"]);
+        assert_eq!(environment(None, None, None), ["MINUTES=5"]);
+        assert_eq!(environment(Some(1), Some(7), None), ["MINUTES=1", "SEED=7"]);
+        assert_eq!(environment(None, Some(7), Some(3)), ["SEED=7", "CASES=3"]);
     }
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask hostile`: all hostile components in turn, round after round, and what the host's memory does meanwhile.
+//! `cargo xtask hostile`: runs all hostile components in turn, round after round, and measures the host's memory.
 //!
-//! It is the test of `tests/hostile/growth.rs` with more rounds than every run of the tests has time for.
+//! This is the test in `tests/hostile/growth.rs`, with more rounds.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use crate::{postgres, repo, step};
 /// The test, by its full name.
 const TEST: &str = "hostile::growth::host_memory_stays_bounded_while_hostile_components_run_in_turn";
 
-/// Builds what the test needs, and runs so many rounds.
+/// Builds what the test needs, and runs the rounds.
 pub fn run(rounds: u32) -> Result<()> {
     postgres::ensure()?;
     guests::build_host()?;
@@ -20,4 +20,14 @@ pub fn run(rounds: u32) -> Result<()> {
     test.args(["test", "--package", "palisade-tests", "--test", "all", "--", "--exact", TEST, "--nocapture"]);
     test.env("PALISADE_GUESTS", repo::guests()).env("PALISADE_HOSTILE_ROUNDS", rounds.to_string());
     step::run("hostile components in turn", &mut test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_exists() {
+        assert!(repo::has_test(TEST), "{TEST} is not in tests/");
+    }
 }

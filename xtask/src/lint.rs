@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: what is checked without running anything. All checks run, also after a failure.
+//! `cargo xtask lint`: all checks that run no test. All of them run, also after a failure.
 
 use std::process::Command;
 
@@ -56,13 +56,13 @@ fn clippy(folder: &str, target: Option<Target>) -> Result<()> {
     step::run(&format!("clippy of {}", named(folder)), &mut clippy)
 }
 
-/// A guest is linted for its own target only where the toolchain that has clippy has that target; else for this
-/// machine's, which sees all but the code that only wasm compiles.
+/// A guest is linted for its own target if the toolchain with clippy has that target. Else it is linted for this machine:
+/// then clippy does not see code that is compiled for wasm alone.
 fn guest_target() -> Option<Target> {
     let active = toolchain::active_has(Target::Wasm).then_some(Target::Wasm);
     if active.is_none() {
         step::say(
-            "the active toolchain has no wasm32-unknown-unknown: clippy sees the guests as code of this machine",
+            "the active toolchain has no wasm32-unknown-unknown: clippy checks the guests as code for this machine",
         );
     }
     active

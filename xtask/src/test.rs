@@ -9,7 +9,7 @@ use crate::{postgres, repo, step};
 pub fn run(filter: Option<&str>) -> Result<()> {
     step::timed("test", || {
         postgres::ensure()?;
-        // Built together, as the tests will be: cargo would build what two steps share once for each.
+        // With the tests: cargo builds a dependency again for a step with other features.
         let mut build = repo::cargo(".");
         step::quiet("building the workspace", build.args(["build", "--workspace", "--bins", "--tests"]))?;
         guests::build(Set::Examples)?;
@@ -26,9 +26,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
 
 fn workspace(filter: Option<&str>) -> Result<()> {
     if !repo::cargo(".").args(["component", "--version"]).output().is_ok_and(|asked| asked.status.success()) {
-        step::say(
-            "cargo component is not installed: the test that builds a plugin with it passes without doing so",
-        );
+        step::say("SKIPPED building a plugin with cargo component: it is not installed");
     }
     let mut test = repo::cargo(".");
     test.args(["test", "--workspace", "--no-fail-fast"]).args(filter);
@@ -36,7 +34,7 @@ fn workspace(filter: Option<&str>) -> Result<()> {
     step::run("tests of the workspace", &mut test)
 }
 
-/// The SDK is no member of the workspace, but has tests that run without a host.
+/// The SDK is a workspace of its own, with tests that run without a host.
 fn sdk(filter: Option<&str>) -> Result<()> {
     let mut test = repo::cargo("guest-sdk");
     test.args(["test", "--no-fail-fast"]).args(filter);

@@ -1,8 +1,8 @@
-//! Building guests: cargo makes core modules, `palisade build` components of them, and each gets a folder as
-//! `palisade serve` wants it.
+//! Building guests: cargo builds core modules, `palisade build` makes components of them, and each component gets a folder
+//! that `palisade serve` can load.
 //!
-//! A folder is rewritten only where its content changes, so that a component keeps its time and whoever caches by it
-//! keeps the cache.
+//! A file is written only if its content changes. So a component keeps its modification time, and caches that use the time
+//! stay valid.
 
 mod folder;
 mod workspace;
@@ -22,6 +22,12 @@ use crate::{repo, step};
 use folder::Folder;
 use workspace::{Guest, Workspace};
 
+/// The package and the name of the `palisade` command.
+pub const PACKAGE: &str = "palisade-cli";
+pub const BINARY: &str = "palisade";
+/// The source of `palisade build`.
+const COMPONENTIZER: &str = "host/cli/src/build.rs";
+
 /// A workspace of guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Set {
@@ -30,7 +36,7 @@ pub enum Set {
 }
 
 impl Set {
-    /// Where its sources are.
+    /// The folder of its sources.
     pub fn source(self) -> &'static str {
         match self {
             Self::Examples => "example-plugins",
@@ -38,7 +44,7 @@ impl Set {
         }
     }
 
-    /// What its folder in `target/guests` is called.
+    /// The name of its folder in `target/guests`.
     fn name(self) -> &'static str {
         match self {
             Self::Examples => "example-plugins",
@@ -52,7 +58,7 @@ impl Set {
     }
 }
 
-/// `cargo xtask guests`: the binary that makes components, then every guest.
+/// `cargo xtask guests`: builds the binary that makes components, then every guest.
 pub fn run() -> Result<()> {
     build_host()?;
     build(Set::Examples)?;
@@ -61,7 +67,8 @@ pub fn run() -> Result<()> {
 
 /// Builds the `palisade` binary.
 pub fn build_host() -> Result<()> {
-    step::quiet("building palisade", repo::cargo(".").args(["build", "--package", "palisade"]))?;
+    let mut build = repo::cargo(".");
+    step::quiet("building palisade", build.args(["build", "--package", PACKAGE, "--bin", BINARY]))?;
     Ok(())
 }
 
@@ -81,8 +88,8 @@ pub fn build(set: Set) -> Result<()> {
     Ok(())
 }
 
-/// Compiles guests to core modules. Says `false` when they are skipped: only WASI guests can be, because everything
-/// else is tested without them.
+/// Compiles guests to core modules. Returns `false` if they are skipped: only WASI guests can be, because all other tests
+/// run without them.
 fn compile(set: Set, target: Target, guests: &[&Guest]) -> Result<bool> {
     let toolchain = match toolchain::find(target) {
         Err(error) if target == Target::Wasi => {
@@ -102,7 +109,7 @@ fn compile(set: Set, target: Target, guests: &[&Guest]) -> Result<bool> {
     Ok(true)
 }
 
-/// Fills the set's folder, and takes away what is no longer built. Returns how many guests changed.
+/// Fills the set's folder, and removes guests that are no longer built. Returns how many guests changed.
 fn assemble(set: Set, workspace: &Workspace, guests: &[&Guest]) -> Result<usize> {
     let place = set.built();
     let stamps = repo::guests().join(".stamps").join(set.name());
@@ -128,10 +135,10 @@ fn assemble(set: Set, workspace: &Workspace, guests: &[&Guest]) -> Result<usize>
     Ok(changed)
 }
 
-/// What a component depends on beside its module: the command's source and the versions it was built with.
+/// Everything besides its module that a component depends on: the source of `palisade build` and its locked versions.
 fn recipe() -> Result<Vec<u8>> {
     let mut recipe = Sha256::new();
-    for path in ["host/cli/src/build.rs", "Cargo.lock"] {
+    for path in [COMPONENTIZER, "Cargo.lock"] {
         recipe.update(fs::read(repo::root().join(path)).with_context(|| format!("cannot read {path}"))?);
     }
     Ok(recipe.chain_update(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER).finalize().to_vec())
@@ -140,7 +147,7 @@ fn recipe() -> Result<Vec<u8>> {
 fn componentize(guest: &Guest, core: &Path) -> Result<Vec<u8>> {
     let binary = repo::palisade();
     if !binary.exists() {
-        bail!("{} is not there; run `cargo build -p palisade`", binary.display());
+        bail!("{} is not there; run `cargo build --package {PACKAGE}`", binary.display());
     }
     let out = core.with_extension("component.wasm");
     let mut command = Command::new(binary);
