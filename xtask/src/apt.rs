@@ -1,4 +1,4 @@
-//! Installing what a bare Debian machine lacks. Only as root, and never without saying what and why.
+//! Installs packages that a bare Debian machine lacks: only as root, and with a line that says which and why.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,17 +8,17 @@ use anyhow::Result;
 
 use crate::step;
 
-/// Whether packages can be installed here: we are root, and there is apt.
+/// Whether packages can be installed: the user is root, and apt exists.
 pub fn can_install() -> bool {
     rustix::process::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists()
 }
 
-/// The line a developer with `sudo` would type.
+/// The command that a developer with `sudo` runs.
 pub fn line(packages: &[String]) -> String {
     format!("apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
-/// Installs packages. It removes none: what the developer chose stays, and apt then says what stands in the way.
+/// Installs packages and removes none. If one conflicts with an installed package, apt fails and names it.
 pub fn install(packages: &[String], why: &str) -> Result<()> {
     refresh();
     let names = packages.join(" ");
@@ -32,14 +32,14 @@ pub fn install(packages: &[String], why: &str) -> Result<()> {
     Ok(())
 }
 
-/// The packages that a package depends on by name, alternatives left out; none where there is no apt.
+/// The packages that a package depends on, without alternatives. Empty if there is no apt.
 pub fn dependencies(package: &str) -> Vec<String> {
     let shown = step::ask(Command::new("apt-cache").args(["depends", package])).unwrap_or_default();
     shown.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).map(str::to_owned).collect()
 }
 
-/// Fetches the package lists, once per run, because a fresh machine has none. A failure is told but not final: lists
-/// that are there may do.
+/// Fetches the package lists, once per run, because a fresh machine has none. A failure is printed and ignored: older lists may
+/// be enough.
 pub fn refresh() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {

@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: what a select in a plugin costs, beside the same one without Palisade; what callers of one plugin
-//! notice of another that spins; and what it costs to count fuel.
+//! `cargo xtask bench`: measures a select in a plugin and in the bare driver, calls of a plugin while another plugin spins, and
+//! the cost of counting fuel.
 //!
-//! What is measured, and how, is in `tests/benches`. Nothing here fails because of a time.
+//! The benchmarks are in `tests/benches`. No measured time is a failure.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::guests::{self, Set};
 use crate::{postgres, repo, step};
 
-/// Builds what is measured, optimized, and measures it. The table goes to stdout, or with `json` the same as JSON.
+/// Builds the benchmark, optimized, and runs it. Prints the report to stdout, as a table or, with `json`, as JSON.
 pub fn run(quick: bool, json: bool) -> Result<()> {
     prepare()?;
     let folder = repo::target().join("bench");
@@ -27,7 +27,7 @@ pub fn run(quick: bool, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Measures what computing guests cost, their neighbours with `--neighbour` or themselves with `--fuel`, and prints it.
+/// Runs one benchmark of computing guests, `--neighbour` or `--fuel`, and prints its report.
 pub fn compute(which: &str, quick: bool) -> Result<()> {
     prepare()?;
     let mut measure = built("compute")?;
@@ -40,7 +40,7 @@ fn prepare() -> Result<()> {
     guests::build(Set::Tests)
 }
 
-/// The command that runs a benchmark, which is built by itself: a build beside it would be measured too.
+/// Builds a benchmark, and returns the command that runs it: a build during the run would disturb the measurement.
 fn built(name: &str) -> Result<Command> {
     let mut build = repo::cargo(".");
     build.args(["bench", "--package", "palisade-tests", "--bench", name]);

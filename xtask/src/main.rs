@@ -1,8 +1,8 @@
-//! Everything a developer of this repository types: `cargo xtask help` lists it.
+//! The commands for developers of this repository: `cargo xtask help` lists them.
 //!
-//! It only orchestrates: it finds or installs what a machine lacks, calls cargo, and checks the repository's own rules.
-//! It is not the product. Running plugins, importing items and making components are the `palisade` binary's
-//! (`host/src/cli/`), and nothing here knows wasmtime, so that the first call on a fresh clone compiles in seconds.
+//! xtask finds or installs what a machine lacks, calls cargo, and checks the repository's own rules. It is not part of the
+//! product: the `palisade` command (`host/cli/`) runs plugins, imports items and makes components. It depends on no crate of
+//! the host and not on wasmtime, so the first `cargo xtask` on a fresh clone compiles in seconds.
 
 mod repo;
 mod step;
@@ -40,95 +40,95 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Serve the example plugins, with the repository's own documents as content
+    /// Serve the example plugins, with the repository's documents as content
     ///
-    /// Finds or installs what is missing, builds the host and the example plugins, starts a private database unless
-    /// `DATABASE_URL` is set, imports the Markdown, and serves until Ctrl-C.
+    /// Installs what is missing, builds the host and the example plugins, starts a private database unless `DATABASE_URL`
+    /// is set, imports the Markdown files, and serves until Ctrl-C.
     Demo {
-        /// Send the three requests, print them and their answers, stop the server, and exit
+        /// Send three requests, print them with their answers, stop the server, and exit
         #[arg(long)]
         once: bool,
-        /// Where to listen [default: 127.0.0.1:8080; with --once a free port]
+        /// Address to listen on [default: 127.0.0.1:8080; with --once a free port]
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<SocketAddr>,
     },
     /// Build the guests and run every test
     Test {
-        /// Run only the tests whose name contains this
+        /// Run only the tests whose names contain this text
         filter: Option<String>,
     },
-    /// Run all hostile components in turn, round after round, and watch the host's memory
+    /// Run all hostile components in turn, round after round, and measure the host's memory
     Hostile {
-        /// How often
+        /// Number of rounds
         #[arg(long, default_value_t = 10)]
         rounds: u32,
     },
-    /// Take one check after the other away, and see whether a test notices
+    /// Remove one check after the other, and report each that no test notices
     ///
-    /// Changes a clone of the last commit with cargo-mutants, which it installs into `target/tools`, and turns the engine's
-    /// settings around. All of it takes many hours; name files, or take a shard. A second run goes on where one was ended.
+    /// Changes a clone of the last commit with cargo-mutants, which it installs into `target/tools`, and inverts the
+    /// engine's settings. A full run takes many hours: name files, or take a shard. An interrupted run continues.
     Mutants {
-        /// Only these files, by glob from the repository's root, such as `host/src/guard/cache.rs`
+        /// Only these files: a glob from the repository's root, such as `host/guard/src/cache.rs`
         #[arg(long = "file", value_name = "GLOB")]
         files: Vec<String>,
-        /// Part k of n, such as `0/8`
+        /// Only part K of N, such as `0/8`
         #[arg(long, value_name = "K/N")]
         shard: Option<String>,
-        /// Only with the unit tests, which take seconds for each: what they miss, a component's test may still notice
+        /// Run only the unit tests, which take seconds for each change; tests through components may notice more
         #[arg(long)]
         units: bool,
-        /// Leave the engine's settings out
+        /// Do not invert the engine's settings
         #[arg(long)]
         no_settings: bool,
     },
-    /// Compare what two builds of the host answer, byte by byte
+    /// Compare the answers of two builds of the host, byte by byte
     ///
-    /// Builds the `palisade` command as it is developed and as it is released, which takes minutes the first time, and gives
-    /// both the same component, seed, instant, request and rows.
+    /// Builds the `palisade` command with the profiles dev and release, which takes minutes the first time, and gives both
+    /// the same component, seed, instant, request and rows.
     Determinism,
-    /// Throw any bytes, values and JSON at the host for some minutes, or one case of them again
+    /// Send random components, values and JSON to the host for some minutes, or repeat one case
     ///
-    /// A case consists of what its seed says. One that fails ends the run and is told with the command that repeats it.
+    /// A seed determines a case. The first case that fails ends the run, which prints the command that repeats it.
     Fuzz {
-        /// What to fuzz; all of them in turn unless given
+        /// What to fuzz [default: each in turn]
         #[arg(value_enum)]
         target: Option<fuzz::Target>,
-        /// How long for each; 5 unless a seed is given, which is then the only case
+        /// Minutes for each target [default: 5; with --seed or --cases no time]
         #[arg(long)]
         minutes: Option<u64>,
-        /// The first case; drawn unless given
+        /// Seed of the first case, and of the only one unless --minutes or --cases is set [default: random]
         #[arg(long)]
         seed: Option<u64>,
-        /// How many cases, at most
+        /// Largest number of cases
         #[arg(long)]
         cases: Option<u64>,
     },
-    /// Measure a select in a plugin beside the same one without Palisade
+    /// Compare a select in a plugin with the same select in the bare driver
     ///
-    /// Builds the host optimized, starts a private database, and lets the ways to read one row take turns, at 1 and at 16
-    /// clients. Prints medians, their ratios to the bare driver and where the time goes; `target/bench/db.json` has the same.
-    /// Criterion keeps what it found in `target/criterion`, and says what changed. No time is a failure.
+    /// Builds the host optimized, starts a private database, and reads one row in each way in turn, with 1 and with 16
+    /// clients. Prints medians, their ratios to the bare driver, and where the time goes; `target/bench/db.json` has the same.
+    /// Criterion keeps its measurements in `target/criterion` and reports changes. No measured time is a failure.
     Bench {
-        /// Measure for a few seconds only: whether it runs, not how fast
+        /// Measure for a few seconds only, to see that it runs
         #[arg(long)]
         quick: bool,
         /// Print the report as JSON
         #[arg(long)]
         json: bool,
-        /// Measure what callers of one plugin notice while another one spins, four times on each processor
+        /// Measure calls of one plugin while another plugin spins, four times on each processor
         #[arg(long, conflicts_with_all = ["json", "fuel"])]
         neighbour: bool,
-        /// Measure the same calls with fuel counted and without
+        /// Measure calls with and without counting fuel
         #[arg(long, conflicts_with = "json")]
         fuel: bool,
     },
     /// Build the example plugins and the test guests into components, in target/guests
     Guests,
-    /// Check formatting, clippy, rustdoc, the repository's own rules, and the dependencies
+    /// Check formatting, clippy, rustdoc, the public API, the repository's own rules, and the dependencies
     Lint,
-    /// Check the repository's own rules: names, imports, the contract's docs, numbers, lengths
+    /// Check the repository's own rules: crates, imports, names, numbers, the contract's docs, lock files
     Tidy,
-    /// Print what a shell needs to build guests by hand: `eval "$(cargo xtask toolchain)"`
+    /// Print the environment to build guests by hand: `eval "$(cargo xtask toolchain)"`
     Toolchain {
         /// The target to build for
         #[arg(long, value_enum, default_value_t = toolchain::Target::Wasm)]

@@ -1,4 +1,4 @@
-//! PostgreSQL's server binaries: found, or installed. Starting a server is the host's, or a test's.
+//! Finds or installs PostgreSQL's server binaries. The host and the tests start servers.
 
 use std::env;
 use std::fs;
@@ -8,10 +8,10 @@ use anyhow::{Result, bail};
 
 use crate::{apt, step};
 
-/// Where Debian keeps them, one folder a release.
+/// Debian's folder for them, with one folder for each release.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Makes sure that the binaries are there, and says where.
+/// Makes sure that the binaries are installed, and prints where.
 pub fn ensure() -> Result<()> {
     if let Some(folder) = find() {
         step::say(&format!("PostgreSQL's binaries are in {}", folder.display()));
@@ -25,7 +25,7 @@ pub fn ensure() -> Result<()> {
             apt::line(&packages)
         );
     }
-    apt::install(&packages, "no PostgreSQL server binaries (initdb, postgres) here")?;
+    apt::install(&packages, "PostgreSQL's server binaries (initdb, postgres) are not installed")?;
     match find() {
         Some(_) => Ok(()),
         None => bail!(
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folder_with_clients_only_has_no_server() {
+    fn folder_without_initdb_is_not_a_server() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("postgres"), "").expect("a file");
         assert!(!has_server(folder.path()));

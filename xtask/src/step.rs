@@ -1,7 +1,7 @@
-//! Steps: each says what it does, shows that it moves, and says how long it took.
+//! Steps: each prints its name, shows its progress, and prints how long it took.
 //!
-//! On a terminal a quiet step shows its last line of output beside a spinner; elsewhere it prints a line before and a
-//! line after. A failed quiet step prints all that it wrote.
+//! On a terminal a quiet step shows its last line of output beside a spinner; elsewhere it prints one line before and one
+//! after. A quiet step that fails prints all of its output.
 
 use std::env;
 use std::io::{BufRead, BufReader, IsTerminal, Read, stderr};
@@ -22,12 +22,12 @@ pub fn paint(colour: &str, text: &str) -> String {
     if plain { text.to_owned() } else { format!("\x1b[{colour}m{text}\x1b[0m") }
 }
 
-/// Tells the developer one thing.
+/// Prints a message for the developer.
 pub fn say(text: &str) {
     eprintln!("{} {text}", paint(GREEN, "palisade:"));
 }
 
-/// Runs a command whose output matters to the reader, such as a test's.
+/// Runs a command whose output is shown, such as a test.
 pub fn run(label: &str, command: &mut Command) -> Result<()> {
     timed(label, || {
         let status = command.stdin(Stdio::null()).status().with_context(|| cannot_start(command))?;
@@ -38,7 +38,7 @@ pub fn run(label: &str, command: &mut Command) -> Result<()> {
     })
 }
 
-/// Runs work that shows itself, between a line that names it and a line that says how long it took.
+/// Runs work between a line that names it and a line with its duration.
 pub fn timed<T>(label: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(&format!("{label} …"));
     let start = Instant::now();
@@ -47,7 +47,7 @@ pub fn timed<T>(label: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// Runs a command whose output matters only when it fails. Returns what it wrote to stdout.
+/// Runs a command whose output is shown only if it fails. Returns its stdout.
 pub fn quiet(label: &str, command: &mut Command) -> Result<String> {
     let start = Instant::now();
     let bar = spinner(label);
@@ -79,7 +79,7 @@ pub fn quiet(label: &str, command: &mut Command) -> Result<String> {
     Ok(out)
 }
 
-/// Runs a small command silently. Returns what it wrote to stdout, or why there is nothing.
+/// Runs a command without showing anything. Returns its stdout; an error has its stderr.
 pub fn ask(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))?;
     if !output.status.success() {
@@ -102,7 +102,7 @@ fn spinner(label: &str) -> ProgressBar {
     bar
 }
 
-/// Sends a pipe's lines on. Both pipes are read at once, so that neither fills and stops the child.
+/// Sends the lines of a pipe to a channel. Both pipes are read at once: a full pipe would block the child.
 fn pipe(from: Option<impl Read + Send + 'static>, to: Sender<(String, bool)>, is_out: bool) {
     let Some(from) = from else { return };
     thread::spawn(move || {
@@ -122,7 +122,7 @@ fn cannot_start(command: &Command) -> String {
     format!("cannot start {}", command.get_program().to_string_lossy())
 }
 
-/// The command as one would type it.
+/// The command as a shell shows it.
 fn spelled(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

@@ -1,6 +1,6 @@
-//! `cargo xtask demo`: from a clone to answered requests, with nothing else to do.
+//! `cargo xtask demo`: builds and starts Palisade on a fresh clone, and sends it requests.
 //!
-//! It only starts the product: `palisade serve` brings its own database and imports the Markdown before it is ready.
+//! `palisade serve` does the work: it starts its own database and imports the Markdown files before it is ready.
 
 mod http;
 mod server;
@@ -18,7 +18,7 @@ use server::Server;
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// The documents that become content.
+/// The documents to import as content.
 const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"];
 const REQUESTS: [Request; 3] = [
     Request {
@@ -43,10 +43,10 @@ struct Request {
     body: &'static str,
 }
 
-/// Runs the demo; with `once` it sends the requests itself and ends.
+/// Runs the demo. With `once` it sends the requests itself and stops the server.
 pub fn run(once: bool, listen: Option<SocketAddr>) -> Result<()> {
     let wanted = listen.unwrap_or(if once { ANY_PORT } else { LISTEN });
-    // Asked before minutes of building, and again below, where it must be free.
+    // Checked before the build, which takes minutes, and again after it.
     free(wanted)?;
     if std::env::var_os("DATABASE_URL").is_none() {
         postgres::ensure()?;
@@ -62,11 +62,11 @@ pub fn run(once: bool, listen: Option<SocketAddr>) -> Result<()> {
     done.and(stopped)
 }
 
-/// Copies the documents to a folder of their own: `serve` imports a folder, and the repository has much that is no
+/// Copies the documents to a folder of their own: `serve` imports a whole folder, and most files of the repository are not
 /// content.
 fn content() -> Result<PathBuf> {
     let folder = repo::target().join("demo/content");
-    // Absent is fine; anything else shows itself in the next line.
+    // It may be absent; any other error shows in the next line.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
     for name in DOCUMENTS {
@@ -78,10 +78,10 @@ fn content() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Characters of a text that the demo shows: whole documents would hide the answer's shape.
+/// Characters of a text that the demo prints: whole documents would hide the structure of the answer.
 const TEXT_CHARS_MAX: usize = 60;
 
-/// Prints what to type, and waits for Ctrl-C.
+/// Prints the requests as curl commands, and waits for Ctrl-C.
 fn invite(listen: SocketAddr, server: &mut Server) -> Result<()> {
     println!("\nPalisade serves on http://{listen}. In another terminal:\n");
     for request in &REQUESTS {
@@ -93,17 +93,17 @@ fn invite(listen: SocketAddr, server: &mut Server) -> Result<()> {
 
 /// Sends the requests and prints them with their answers.
 fn drive(listen: SocketAddr) -> Result<()> {
-    let mut refused = Vec::new();
+    let mut failed = Vec::new();
     for request in &REQUESTS {
         println!("\n$ {}", request.curl(listen));
         let answer = http::send(listen, request.method, request.path, request.body)?;
         println!("HTTP {}\n{}", answer.status, pretty(&answer.body));
         if !answer.is_ok() {
-            refused.push(format!("{} answered {}", request.path, answer.status));
+            failed.push(format!("{} answered {}", request.path, answer.status));
         }
     }
-    if !refused.is_empty() {
-        bail!("{}; the server's log is {}", refused.join(", "), server::log().display());
+    if !failed.is_empty() {
+        bail!("{}; the server's log is {}", failed.join(", "), server::log().display());
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ impl Request {
     }
 }
 
-/// JSON for a reader: indented, with long texts cut. What is not JSON is printed as it is.
+/// JSON with indentation and with long texts cut. Other text is returned unchanged.
 fn pretty(body: &str) -> String {
     let json =
         serde_json::from_str::<Value>(body).and_then(|value| serde_json::to_string_pretty(&brief(value)));
@@ -138,11 +138,11 @@ fn brief(value: Value) -> Value {
     }
 }
 
-/// The address, if nobody listens there; port 0 becomes a free one. Another process may still take it before `serve`
-/// does, which then says so.
+/// Returns the address if no process listens on it; port 0 becomes a free port. If another process takes the port before
+/// `serve` does, `serve` reports it.
 fn free(listen: SocketAddr) -> Result<SocketAddr> {
     let listener = TcpListener::bind(listen).with_context(|| {
-        format!("cannot listen on {listen}; stop what does, or pass --listen 127.0.0.1:PORT")
+        format!("cannot listen on {listen}; stop the process that does, or pass --listen 127.0.0.1:PORT")
     })?;
     Ok(listener.local_addr()?)
 }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printed_curl_line_is_the_request_that_is_sent() {
+    fn printed_curl_command_sends_the_same_request() {
         let [call, list, _] = &REQUESTS;
         assert_eq!(
             call.curl(LISTEN),
@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn port_somebody_listens_on_is_refused_with_the_option() {
+    fn port_in_use_is_rejected_with_the_option_to_change_it() {
         let taken = TcpListener::bind(ANY_PORT).expect("a port");
-        let error = free(taken.local_addr().expect("its address")).expect_err("a refusal");
+        let error = free(taken.local_addr().expect("its address")).expect_err("an error");
         assert!(error.to_string().contains("--listen"), "{error}");
     }
 
     #[test]
-    fn answer_that_is_no_json_is_shown_as_it_is() {
+    fn answer_that_is_not_json_is_printed_unchanged() {
         assert_eq!(pretty("<html>"), "<html>");
     }
 }

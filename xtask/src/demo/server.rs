@@ -1,4 +1,4 @@
-//! The served process: started, watched until it is ready, and stopped in an orderly way.
+//! Starts `palisade serve`, waits until it is ready, and stops it.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -17,12 +17,12 @@ use super::http;
 use crate::guests::Set;
 use crate::{repo, step};
 
-/// A first start makes a database and compiles the plugins.
+/// The first start creates a database and compiles the plugins.
 const READY_MAX: Duration = Duration::from_mins(3);
-/// Longer than the server drains.
+/// More than the time in which the server finishes running requests.
 const STOP_MAX: Duration = Duration::from_secs(45);
 const POLL: Duration = Duration::from_millis(50);
-/// As much of its log as shows why a server ended.
+/// Lines at the end of the log that show why the server ended.
 const LOG_LINES_SHOWN: usize = 40;
 
 /// A running `palisade serve`.
@@ -33,13 +33,13 @@ pub struct Server {
     log: Option<PathBuf>,
 }
 
-/// Where its output goes when it does not come to the terminal.
+/// The file for its output, when that does not go to the terminal.
 pub fn log() -> PathBuf {
     repo::target().join("demo/server.log")
 }
 
 impl Server {
-    /// Starts it on the example plugins. With `to_log` its output goes to a file instead of ours.
+    /// Starts it on the example plugins. With `to_log` its output goes to a file instead of the terminal.
     pub fn start(listen: SocketAddr, content: &Path, to_log: bool) -> Result<Self> {
         let mut command = Command::new(repo::palisade());
         command.arg("serve").arg(Set::Examples.built()).args(["--listen", &listen.to_string()]);
@@ -49,8 +49,8 @@ impl Server {
             let file = File::create(path)?;
             command.stdout(file.try_clone()?).stderr(file);
         }
-        // Registered first, so that no Ctrl-C leaves a server behind. The server has a process group of its own: a
-        // terminal sends Ctrl-C to us alone, and we stop it once.
+        // Registered before the start, so that Ctrl-C always stops the server. The server has its own process group: a
+        // terminal sends Ctrl-C to xtask alone, which then stops the server once.
         let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let child = command.process_group(0).spawn().context("cannot start palisade")?;
         step::say(&format!("starting palisade on {listen} …"));
@@ -64,7 +64,7 @@ impl Server {
             if let Some(status) = self.ended()? {
                 bail!("palisade ended before it was ready ({status}){}", self.last_words());
             }
-            if self.is_told_to_stop() {
+            if self.is_interrupted() {
                 bail!("interrupted");
             }
             if http::send(self.listen, "GET", "/readyz", "").is_ok_and(|answer| answer.status == 200) {
@@ -76,9 +76,9 @@ impl Server {
         bail!("palisade was not ready after {} s{}", READY_MAX.as_secs(), self.last_words());
     }
 
-    /// Returns at Ctrl-C. A server that ends by itself is an error.
+    /// Returns at Ctrl-C. It is an error if the server ends by itself.
     pub fn wait_for_signal(&mut self) -> Result<()> {
-        while !self.is_told_to_stop() {
+        while !self.is_interrupted() {
             if let Some(status) = self.ended()? {
                 bail!("palisade ended ({status})");
             }
@@ -87,7 +87,7 @@ impl Server {
         Ok(())
     }
 
-    /// Asks it to end and waits for it. One that does not end is killed, and that is an error.
+    /// Asks the server to end, and waits. If it does not end in time, it is killed, which is an error.
     pub fn stop(mut self) -> Result<()> {
         if self.ended()?.is_none() {
             kill_process(Pid::from_child(&self.child), Signal::TERM)?;
@@ -112,11 +112,11 @@ impl Server {
         Ok(self.child.try_wait()?)
     }
 
-    fn is_told_to_stop(&mut self) -> bool {
+    fn is_interrupted(&mut self) -> bool {
         self.signals.pending().next().is_some()
     }
 
-    /// The end of its log, where that is a file.
+    /// The end of its log, if that is a file.
     fn last_words(&self) -> String {
         let Some(text) = self.log.as_ref().and_then(|path| fs::read_to_string(path).ok()) else {
             return String::new();

@@ -9,17 +9,17 @@ use anyhow::{Context, Result, bail};
 const MANIFEST: &str = "palisade.toml";
 const MIGRATIONS: &str = "migrations";
 
-/// What a folder is to hold.
+/// The content of a folder.
 #[derive(Debug)]
 pub struct Folder {
-    /// The name the manifest gives the component.
+    /// The component's file name, as in the manifest.
     pub component: PathBuf,
     /// Every file, by its path in the folder.
     pub files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 impl Folder {
-    /// Reads what a guest's sources say. Without a manifest the component is named as the folder.
+    /// Reads a guest's sources. Without a manifest the component has the folder's name.
     pub fn of(source: &Path) -> Result<Self> {
         let mut files = BTreeMap::new();
         let manifest = source.join(MANIFEST);
@@ -41,7 +41,7 @@ impl Folder {
         Ok(Self { component, files })
     }
 
-    /// Makes the folder hold exactly the files. Returns whether anything changed.
+    /// Writes the files, and removes all others. Returns whether anything changed.
     pub fn write(&self, to: &Path) -> Result<bool> {
         fs::create_dir_all(to)?;
         let mut changed = keep_only(to, &|name| self.files.keys().any(|path| path.starts_with(name)))?;
@@ -65,7 +65,7 @@ impl Folder {
     }
 }
 
-/// Removes a folder's entries whose names are not wanted. Returns whether there were any.
+/// Removes the entries whose names are not wanted. Returns whether there were any.
 pub fn keep_only(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<bool> {
     let mut removed = false;
     for entry in fs::read_dir(folder)? {
@@ -83,7 +83,7 @@ pub fn keep_only(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<bool> {
     Ok(removed)
 }
 
-/// The file that `[plugin] component` names. It stays in the plugin's own folder.
+/// The file that `[plugin] component` names. It must be in the plugin's own folder.
 fn component(manifest: &[u8]) -> Result<PathBuf> {
     let manifest: toml::Table = toml::from_str(std::str::from_utf8(manifest)?)?;
     let named =
@@ -91,7 +91,7 @@ fn component(manifest: &[u8]) -> Result<PathBuf> {
     let named =
         Path::new(named.context("[plugin] has no `component`; name the file, such as \"blog.wasm\"")?);
     if named.components().count() != 1 || named.file_name() != Some(named.as_os_str()) {
-        bail!("`component` is {}; it is a file name without a folder", named.display());
+        bail!("`component` is {}; write a file name without a folder", named.display());
     }
     Ok(named.to_owned())
 }
@@ -111,23 +111,23 @@ mod tests {
     }
 
     #[test]
-    fn manifest_whose_component_leaves_the_folder_is_refused() {
+    fn component_outside_the_folder_is_rejected() {
         for named in ["../host.wasm", "/etc/passwd", "a/b.wasm", "..", ""] {
             let folder = source(Some(&format!("[plugin]\ncomponent = \"{named}\"\n")));
-            let error = format!("{:#}", Folder::of(folder.path()).expect_err("a refusal"));
+            let error = format!("{:#}", Folder::of(folder.path()).expect_err("an error"));
             assert!(error.contains("a file name without a folder"), "{named}: {error}");
         }
     }
 
     #[test]
-    fn manifest_without_a_component_is_told_what_to_write() {
+    fn error_of_a_missing_component_says_what_to_write() {
         let folder = source(Some("[plugin]\nname = \"blog\"\n"));
-        let error = format!("{:#}", Folder::of(folder.path()).expect_err("a refusal"));
+        let error = format!("{:#}", Folder::of(folder.path()).expect_err("an error"));
         assert!(error.contains("[plugin] has no `component`"), "{error}");
     }
 
     #[test]
-    fn folder_without_a_manifest_names_the_component_for_itself() {
+    fn component_without_a_manifest_has_the_folders_name() {
         let folder = source(None);
         let inner = folder.path().join("spinner");
         fs::create_dir(&inner).expect("a folder");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_written_again_touches_nothing_and_drops_what_is_gone() {
+    fn unchanged_files_are_not_written_and_old_files_are_removed() {
         let folder = source(Some("[plugin]\ncomponent = \"blog.wasm\"\n"));
         fs::create_dir(folder.path().join(MIGRATIONS)).expect("a folder");
         fs::write(folder.path().join("migrations/0001.sql"), "select 1").expect("a file");

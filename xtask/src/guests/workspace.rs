@@ -1,4 +1,4 @@
-//! What cargo says of a workspace of guests.
+//! Reads a workspace of guests from cargo's metadata.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::toolchain::Target;
 use crate::{repo, step};
 
-/// A workspace's guests, and where cargo builds them.
+/// The guests of a workspace, and the folder where cargo builds them.
 #[derive(Debug)]
 pub struct Workspace {
     pub guests: Vec<Guest>,
@@ -18,7 +18,7 @@ pub struct Workspace {
 /// A package that becomes a component: one with a `cdylib`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Guest {
-    /// Its folder's name, which its built folder has too.
+    /// The name of its folder, and of its folder of built files.
     pub name: String,
     pub package: String,
     pub source: PathBuf,
@@ -28,10 +28,10 @@ pub struct Guest {
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace in a folder of the repository.
+    /// Reads the metadata of the workspace in a folder of the repository.
     pub fn read(folder: &str) -> Result<Self> {
         if !repo::root().join(folder).join("Cargo.toml").exists() {
-            bail!("{folder}/Cargo.toml is missing; it is the workspace of these guests");
+            bail!("{folder}/Cargo.toml is missing; it declares the workspace of these guests");
         }
         let mut cargo = repo::cargo(folder);
         cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
@@ -100,26 +100,26 @@ mod tests {
     }
 
     #[test]
-    fn package_with_an_unknown_target_is_refused_by_name() {
+    fn unknown_target_is_rejected_with_the_packages_name() {
         let error = Guest::parse(&package("cdylib", &json!({"palisade": {"target": "riscv"}})))
-            .expect_err("a refusal");
+            .expect_err("an error");
         assert!(error.to_string().contains("acme-blog asks for the target \"riscv\""), "{error}");
     }
 
     #[test]
-    fn package_without_a_cdylib_is_no_guest() {
+    fn package_without_a_cdylib_is_not_a_guest() {
         assert_eq!(Guest::parse(&package("lib", &Value::Null)).expect("a package"), None);
     }
 
     #[test]
-    fn guest_is_named_for_its_folder_and_built_for_no_system() {
+    fn guest_has_its_folders_name_and_the_default_target() {
         let guest = Guest::parse(&package("cdylib", &Value::Null)).expect("a package").expect("a guest");
         assert_eq!((guest.name.as_str(), guest.package.as_str()), ("blog", "acme-blog"));
         assert_eq!((guest.module.as_str(), guest.target), ("acme_blog.wasm", Target::Wasm));
     }
 
     #[test]
-    fn guest_that_names_wasi_is_built_for_it() {
+    fn guest_that_names_wasi_has_that_target() {
         let guest = Guest::parse(&package("cdylib", &json!({"palisade": {"target": "wasm32-wasip1"}})));
         assert_eq!(guest.expect("a package").expect("a guest").target, Target::Wasi);
     }

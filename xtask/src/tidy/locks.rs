@@ -1,8 +1,8 @@
-//! Every dependency is locked: one version, of a registry that `deny.toml` allows, with the hash of its content, and none that
-//! is banned there.
+//! Every dependency is locked: to one version, from a registry that `deny.toml` allows, with the hash of its content. None is
+//! banned in `deny.toml`.
 //!
-//! Cargo refuses content that does not have the hash. What needs the network, or the crates' own files, is `cargo deny
-//! check`'s: advisories and licences.
+//! Cargo rejects content with another hash. `cargo deny check` checks advisories and licences, which need the network or the
+//! crates' own files.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::{Finding, Tree};
 const RULES: &str = "deny.toml";
 const LOCK: &str = "Cargo.lock";
 
-/// Every workspace has a lock file, and what is in it keeps the rules.
+/// Finds workspaces without a lock file, and locked packages that break a rule.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let file = |path: &str| tree.files.iter().find(|(known, _)| known == path).map(|(_, text)| text);
@@ -32,7 +32,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             _ => findings.push(Finding::new(
                 path,
                 1,
-                format!("{lock} is not there to be read: run `cargo generate-lockfile`, and commit it."),
+                format!("{lock} is missing or does not parse: run `cargo generate-lockfile`, and commit it."),
             )),
         }
     }
@@ -47,12 +47,12 @@ fn packages(lock: &str, locked: &Table, allowed: &[&str], banned: &BTreeSet<&str
         if banned.contains(name) {
             return Some(format!("{name} is banned in {RULES}: do without it."));
         }
-        // What has no source is a folder of this repository.
+        // A package without a source is a folder of this repository.
         let source = text("source")?;
         let is_allowed = source.strip_prefix("registry+").is_some_and(|from| allowed.contains(&from));
         if !is_allowed {
             return Some(format!(
-                "{name} comes from {source}, which {RULES} does not allow: take it from there."
+                "{name} comes from {source}, which {RULES} does not allow: use a registry that it allows."
             ));
         }
         text("checksum").is_none().then(|| format!("{name} has no checksum: run `cargo update -p {name}`."))
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn dependency_from_elsewhere_banned_or_without_a_checksum_is_found() {
+    fn dependency_that_is_banned_or_unlocked_or_from_elsewhere_is_found() {
         for (package, words) in [
             ("name = \"a\"\nsource = \"git+https://good/a#1\"", "comes from git+https://good/a#1"),
             (
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn workspace_without_a_lock_file_is_found_and_a_member_needs_none() {
+    fn workspace_without_a_lock_file_is_found_and_a_member_without_one_is_allowed() {
         let found =
             findings(check, &[("guest/Cargo.toml", WORKSPACE), ("guest/a/Cargo.toml", "[package]\n")]);
         assert!(found.len() == 1 && found[0].contains("guest/Cargo.lock"), "{found:?}");

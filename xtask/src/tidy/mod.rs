@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: the repository's own rules.
 //!
-//! Each rule takes the repository's root and returns findings; each finding names the place and the fix. What rustc,
-//! clippy and rustfmt can check is not checked here. A rule's tests are in its own file, on small bad trees.
+//! Each rule reads the repository and returns findings. A finding names the place and the fix. What rustc,
+//! clippy and rustfmt can check is not checked here. A rule's tests are in its own file, on small trees.
 
 mod contract;
 
@@ -85,7 +85,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The repository's text files, and the Rust among them.
+/// The repository's text files, and the tokens of the Rust files.
 pub struct Tree {
     root: PathBuf,
     /// Path from the root, with `/`, and content.
@@ -94,11 +94,11 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads what git would commit: tracked files and new ones, not the ignored. Without git, every file.
+    /// Reads the files that git would commit: tracked and new files, without ignored ones. Without git, every file.
     fn read(root: &Path) -> Result<Self> {
         let mut files = Vec::new();
         for path in paths(root)? {
-            // Not UTF-8, or deleted but still tracked: nothing to read.
+            // Files that are not UTF-8, and files that are deleted but still tracked, are skipped.
             if let Ok(text) = fs::read_to_string(root.join(&path)) {
                 files.push((path, text));
             }
@@ -117,7 +117,7 @@ impl Tree {
         self.files.iter().any(|(known, _)| known == path)
     }
 
-    /// The names of the contract's files that are an interface with a host side.
+    /// The names of the contract's files whose interface has a host side.
     fn interfaces(&self) -> Vec<&str> {
         let names = self.files.iter().filter_map(|(path, _)| path.strip_prefix("wit/")?.strip_suffix(".wit"));
         names.filter(|name| !["world", "limits", "taps"].contains(name)).collect()
@@ -158,7 +158,7 @@ pub mod fixture {
 
     use super::*;
 
-    /// What a rule finds in a tree of these files.
+    /// A rule's findings in a tree of these files.
     pub fn findings(rule: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)]) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         for (path, text) in files {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn finding_reads_as_a_compiler_s_line() {
+    fn finding_has_the_form_of_a_compilers_message() {
         assert_eq!(
             Finding::new("host/guard/src/kind.rs", 7, "Fix it.").to_string(),
             "host/guard/src/kind.rs:7: Fix it."

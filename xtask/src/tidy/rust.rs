@@ -1,5 +1,5 @@
-//! Rust sources as the rules see them: tokens with their lines. Comments and texts cannot trip a rule that looks for
-//! code, and test code is told from the rest.
+//! Rust sources as the rules read them: tokens with their lines. A rule that looks for code finds none in comments and
+//! strings, and can leave out tests.
 
 use std::ops::RangeInclusive;
 
@@ -32,7 +32,7 @@ impl Source {
         Ok(Self { path: path.to_owned(), text: text.to_owned(), tokens, tests })
     }
 
-    /// Whether all of it is for tests: an integration test, or a module that only tests declare.
+    /// Whether the whole file is for tests: an integration test, or a module of tests.
     pub fn is_test(&self) -> bool {
         self.path.starts_with("tests/")
             || self.path.contains("/tests/")
@@ -40,12 +40,12 @@ impl Source {
             || self.path.ends_with("/tests.rs")
     }
 
-    /// Whether a line belongs to a test.
+    /// Whether a line is part of a test.
     pub fn is_test_line(&self, line: usize) -> bool {
         self.is_test() || self.tests.iter().any(|lines| lines.contains(&line))
     }
 
-    /// The tokens that are not a test's.
+    /// The tokens outside tests.
     pub fn code(&self) -> Vec<&Token> {
         self.tokens.iter().filter(|token| !self.is_test_line(token.line)).collect()
     }
@@ -55,7 +55,7 @@ impl Source {
         number.checked_sub(1).and_then(|index| self.text.lines().nth(index)).unwrap_or_default()
     }
 
-    /// The files of a folder, by the folder's path with a final `/`.
+    /// Whether the path starts with a folder's path, given with a final `/`.
     pub fn is_in(&self, folder: &str) -> bool {
         self.path.starts_with(folder)
     }
@@ -68,7 +68,7 @@ pub fn starts(tokens: &[&Token], texts: &[&str]) -> bool {
 
 fn flatten(stream: TokenStream, tokens: &mut Vec<Token>, tests: &mut Vec<RangeInclusive<usize>>) {
     let mut trees = stream.into_iter().peekable();
-    // Where the test item that is being read began: it goes on to its braces, or its semicolon.
+    // The first line of the test item that is being read. The item ends with its braces or its semicolon.
     let mut test: Option<usize> = None;
     while let Some(tree) = trees.next() {
         let (line, end) = (tree.span().start().line, tree.span().end().line);

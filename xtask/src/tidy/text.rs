@@ -1,9 +1,9 @@
-//! What no file may say: exceptions without reasons, work put off, and paths and hosts of the machine it was written on.
+//! What no file may contain: exceptions without a reason, marks of unfinished work, and paths and hosts of one machine.
 
 use super::rust::{Source, starts};
 use super::{Finding, Tree};
 
-/// Words, and what to do about them. Each is put together here, so that this file does not hold it.
+/// Words, and the fix for each. Each is put together from two parts, so that this file does not contain it.
 const WORDS: [(&str, &str); 13] = [
     (concat!("TO", "DO"), "finish it, or leave it out."),
     (concat!("FIX", "ME"), "finish it, or leave it out."),
@@ -33,7 +33,7 @@ pub fn words(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Whether a line has the word by itself: not inside a longer word, nor in the path of an address.
+/// Whether a line has the word by itself: not as part of a longer word or of the path of a URL.
 fn holds(line: &str, word: &str) -> bool {
     let is_part = |char: char| char.is_alphanumeric() || char == '_';
     line.match_indices(word).any(|(at, _)| {
@@ -80,7 +80,7 @@ fn attributes(source: &Source) -> Vec<Finding> {
     findings
 }
 
-/// A comment for the reader of the code; what documents the item is for its user.
+/// Whether a line is a comment for readers of the code. A doc comment is for users of the item.
 fn is_comment(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("// ")
@@ -92,7 +92,7 @@ mod tests {
     use crate::tidy::fixture::{allows, finds};
 
     #[test]
-    fn word_that_no_file_may_say_is_found() {
+    fn forbidden_word_is_found() {
         for (word, _) in WORDS {
             finds(
                 words,
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn word_inside_another_is_allowed() {
+    fn part_of_a_longer_word_is_allowed() {
         let (work, to_do) = (WORDS[3].0, WORDS[0].0);
         for text in [
             format!("the frame{work}x"),

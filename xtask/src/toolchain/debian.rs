@@ -1,6 +1,6 @@
-//! Debian's Rust packages: a compiler new enough, with the sources of its standard library.
+//! Debian's Rust packages: a compiler that is new enough, and the sources of its standard library.
 //!
-//! Debian ships no wasm target, but all that is needed to build one.
+//! Debian has no package of a wasm target, but all packages that are needed to build one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::{apt, step};
 
 const RUSTC: &str = "/usr/bin/rustc";
 pub const CARGO: &str = "/usr/bin/cargo";
-/// The oldest minor version that compiles the guests (edition 2024, and what wit-bindgen asks for).
+/// The oldest minor version that compiles the guests (edition 2024, and wit-bindgen's minimum).
 const MINOR_MIN: u32 = 85;
 const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 
-/// Debian's rustc, installed if need be.
+/// Debian's rustc. Installs it if it is missing.
 pub fn rustc(target: Target) -> Result<PathBuf> {
     let rustc = PathBuf::from(RUSTC);
     if is_usable(&rustc) && has_linker() && sysroot::cached(&rustc, target)?.is_some() {
@@ -27,18 +27,21 @@ pub fn rustc(target: Target) -> Result<PathBuf> {
         if !apt::can_install() {
             bail!(both_ways(target, &with_linker(target)));
         }
-        // The linker's release is in the package lists, so they come first.
+        // The package lists name the linker's release, so they are fetched first.
         apt::refresh();
-        let why = format!("no toolchain here has {}", target.triple());
+        let why = format!("no installed toolchain has {}", target.triple());
         apt::install(&with_linker(target), &why)?;
     }
     if !is_complete(&rustc, target) {
-        bail!("Debian's Rust packages are too old here. {}", both_ways(target, &packages(target)));
+        bail!(
+            "this release of Debian has Rust packages that are too old. {}",
+            both_ways(target, &packages(target))
+        );
     }
     Ok(rustc)
 }
 
-/// The packages that do not depend on the release.
+/// The packages whose names are the same in each release.
 pub fn packages(target: Target) -> Vec<String> {
     let mut names = vec!["rustc-web", "rust-web-src", "rust-web-llvm", "cargo-web"];
     if target == Target::Wasi {
@@ -47,7 +50,8 @@ pub fn packages(target: Target) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// `rust-lld` is a link to the lld of one LLVM release, which no package depends on: it is the LLVM tools' release.
+/// With the linker: `rust-lld` is a link to the lld of one LLVM release, which no package depends on. It is the release of
+/// the LLVM tools.
 fn with_linker(target: Target) -> Vec<String> {
     let mut names = packages(target);
     for llvm in apt::dependencies("rust-web-llvm") {
@@ -66,7 +70,7 @@ fn is_complete(rustc: &Path, target: Target) -> bool {
     is_usable(rustc) && has_linker() && libc && Path::new(CARGO).exists() && sysroot::sources(rustc).is_some()
 }
 
-/// A link to a linker that is gone does not count.
+/// Whether the linker exists. A link to a removed linker does not count.
 fn has_linker() -> bool {
     fs::metadata("/usr/bin/rust-lld").is_ok()
 }
@@ -81,12 +85,12 @@ fn minor(version: &str) -> Option<u32> {
     version.strip_prefix("rustc 1.")?.split('.').next()?.parse().ok()
 }
 
-/// Where Debian's C library for WASI is.
+/// The folder of Debian's C library for WASI.
 pub fn wasi_libc() -> PathBuf {
     PathBuf::from(WASI_LIBC)
 }
 
-/// The routines that clang calls for what wasm has no instruction for; the newest release's.
+/// The newest library of routines that clang calls where wasm has no instruction.
 pub fn wasi_builtins() -> Option<PathBuf> {
     let folders = fs::read_dir("/usr/lib").ok()?.flatten();
     let releases = folders.filter_map(|entry| {
@@ -102,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_line_gives_its_minor_and_other_text_none() {
+    fn minor_version_is_parsed_and_other_text_is_none() {
         assert_eq!(minor("error: no such command"), None);
         assert_eq!(minor("rustc 2.0.0"), None);
         assert_eq!(minor("rustc 1.63.0 (4b91a6ea7 2022-08-08)"), Some(63));

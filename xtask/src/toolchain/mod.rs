@@ -1,8 +1,8 @@
-//! Finding or making a toolchain that builds guests.
+//! Finds or builds a toolchain for guests.
 //!
-//! The order: what the environment names, the active toolchain if it has the target, a sysroot built earlier, and one
-//! built now from Debian's Rust packages, which are installed when they are missing and we are root. rustup is never
-//! called: it is the developer's, and its downloads are not everyone's. How a sysroot is built is `sysroot.rs`'s.
+//! The order: the toolchain that the environment names, the active one if it has the target, a sysroot built earlier, and a
+//! sysroot built now from Debian's Rust packages, which root installs if they are missing. xtask never calls rustup: the
+//! developer manages it, and not every machine can reach its downloads. `sysroot.rs` builds sysroots.
 
 mod debian;
 mod sysroot;
@@ -19,9 +19,9 @@ use crate::{apt, repo, step};
 /// What guests are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Target {
-    /// wasm32-unknown-unknown: no system at all; what the SDK is made for
+    /// wasm32-unknown-unknown: without an operating system, as the SDK expects
     Wasm,
-    /// wasm32-wasip1: a real `std` that imports WASI
+    /// wasm32-wasip1: with the whole `std`, which imports WASI
     Wasi,
 }
 
@@ -50,7 +50,7 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Makes cargo use it for its target. Flags meant for the host would hide the target's, so they are taken away.
+    /// Makes cargo use it for its target. Removes flags for the host, because cargo would prefer them to the target's.
     pub fn apply(&self, command: &mut Command) {
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         command.envs(self.variables());
@@ -75,7 +75,7 @@ impl Toolchain {
     }
 }
 
-/// Finds a toolchain for the target, or makes one. An error names both ways to get one.
+/// Finds a toolchain for the target, or builds one. An error names two ways to install one.
 pub fn find(target: Target) -> Result<Toolchain> {
     if let Some(named) = from_environment(target)? {
         return Ok(named);
@@ -88,12 +88,12 @@ pub fn find(target: Target) -> Result<Toolchain> {
     Ok(Toolchain { target, rustc: Some(rustc), sysroot: Some(sysroot) })
 }
 
-/// Whether the toolchain that builds the host has the target, and so its clippy too.
+/// Whether the toolchain that builds the host has the target. If so, its clippy has it too.
 pub fn active_has(target: Target) -> bool {
     has_core(&active_rustc(), None, target)
 }
 
-/// Prints shell exports, for building guests by hand.
+/// Prints shell exports for building guests by hand.
 pub fn print(target: Target) -> Result<()> {
     let toolchain = find(target)?;
     for (name, value) in toolchain.variables() {
@@ -111,7 +111,7 @@ fn from_environment(target: Target) -> Result<Option<Toolchain>> {
     }
     if !has_core(rustc.as_deref().unwrap_or(&active_rustc()), sysroot.as_deref(), target) {
         bail!(
-            "PALISADE_GUEST_RUSTC and PALISADE_GUEST_SYSROOT name a toolchain without {}; unset them to have one found",
+            "PALISADE_GUEST_RUSTC and PALISADE_GUEST_SYSROOT name a toolchain without {}; unset them, so that xtask finds one",
             target.triple()
         );
     }
@@ -122,7 +122,7 @@ fn active_rustc() -> PathBuf {
     env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from)
 }
 
-/// Whether a compiler finds `core` for the target. Having the folder is not enough: a half-removed target leaves it.
+/// Whether a compiler finds `core` for the target. The folder is not enough: it stays when a target is partly removed.
 fn has_core(rustc: &Path, sysroot: Option<&Path>, target: Target) -> bool {
     let mut command = Command::new(rustc);
     command.args(["--print", "target-libdir", "--target", target.triple()]);
@@ -134,7 +134,7 @@ fn has_core(rustc: &Path, sysroot: Option<&Path>, target: Target) -> bool {
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
-/// Where what outlives a clone is kept.
+/// The folder for files that all clones share.
 fn cache() -> Result<PathBuf> {
     let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = path("PALISADE_CACHE")
@@ -147,8 +147,9 @@ fn cache() -> Result<PathBuf> {
             folder.display()
         );
     }
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make {}; set PALISADE_CACHE", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| {
+        format!("cannot create {}; set PALISADE_CACHE to another folder", folder.display())
+    })?;
     Ok(fs::canonicalize(folder)?)
 }
 
@@ -156,10 +157,10 @@ fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")))
 }
 
-/// The sentence for who has to act.
+/// The two ways to install a toolchain, as a sentence.
 fn both_ways(target: Target, packages: &[String]) -> String {
     format!(
-        "no toolchain for {0} here. With rustup: `rustup target add {0}`. On Debian, as root: `{1}`",
+        "no toolchain for {0} is installed. With rustup: `rustup target add {0}`. On Debian, as root: `{1}`",
         target.triple(),
         apt::line(packages)
     )
@@ -174,20 +175,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rustc_that_is_not_there_has_no_target() {
+    fn absent_rustc_has_no_target() {
         assert!(!has_core(Path::new("no-such-rustc"), None, Target::Wasm));
     }
 
     #[test]
-    fn shell_value_with_a_quote_is_still_one_word() {
+    fn shell_value_with_a_quote_is_one_word() {
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]
-    fn missing_toolchain_is_told_both_ways_to_get_one() {
-        let told = both_ways(Target::Wasm, &debian::packages(Target::Wasm));
-        assert!(told.contains("rustup target add wasm32-unknown-unknown"), "{told}");
-        assert!(told.contains("apt-get install --no-install-recommends rustc-web"), "{told}");
+    fn error_names_both_ways_to_install_a_toolchain() {
+        let error = both_ways(Target::Wasm, &debian::packages(Target::Wasm));
+        assert!(error.contains("rustup target add wasm32-unknown-unknown"), "{error}");
+        assert!(error.contains("apt-get install --no-install-recommends rustc-web"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Building a target's standard library from a compiler's own sources, once per compiler and recipe.
+//! Builds a target's standard library from a compiler's own sources, once for each compiler and recipe.
 //!
-//! The folder's name holds a hash of both, because cargo does not notice a changed sysroot. It is made beside its
-//! final place and renamed, so that a folder that is there is whole.
+//! The folder's name contains a hash of both, because cargo does not notice a changed sysroot. The folder is built beside
+//! its final place and then renamed, so an existing folder is always complete.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 use super::{Target, cache, cargo_home, debian};
 use crate::step;
 
-/// Changed with what is below, so that older sysroots are not taken for new ones. Bitcode is for guests with
+/// The recipe below. A change of it needs a change here, or older sysroots stay in use. Bitcode is for guests with
 /// `lto = true`.
 const RECIPE: &str = "1: build-std=std,panic_abort, embed-bitcode, remapped paths";
 const FLAGS: &str = "-Cembed-bitcode=yes";
 
-/// The sysroot for a compiler and target, built if it is not there.
+/// The sysroot for a compiler and target. Builds it if it is missing.
 pub fn ensure(rustc: &Path, target: Target) -> Result<PathBuf> {
     if let Some(found) = cached(rustc, target)? {
         return Ok(found);
@@ -34,7 +34,7 @@ pub fn ensure(rustc: &Path, target: Target) -> Result<PathBuf> {
     ));
     let work = place.with_file_name(format!(".building-{}-{}", target.triple(), process::id()));
     let built = build(rustc, target, &work).and_then(|sysroot| settle(&sysroot, &place));
-    // A leftover only costs space, and its error would hide the one that matters.
+    // A folder that stays costs space only, and this error would hide the build's.
     let _ = fs::remove_dir_all(&work);
     built.map(|()| place)
 }
@@ -44,7 +44,7 @@ pub fn cached(rustc: &Path, target: Target) -> Result<Option<PathBuf>> {
     Ok(Some(place(rustc, target)?).filter(|place| place.is_dir()))
 }
 
-/// Where a compiler has the standard library's sources.
+/// The folder of the standard library's sources, if the compiler has them.
 pub fn sources(rustc: &Path) -> Option<PathBuf> {
     let folder = own_sysroot(rustc).ok()?.join("lib/rustlib/src/rust/library");
     folder.join("Cargo.lock").exists().then_some(folder)
@@ -57,9 +57,9 @@ fn place(rustc: &Path, target: Target) -> Result<PathBuf> {
     Ok(cache()?.join(format!("sysroot-{}-{short}", target.triple())))
 }
 
-/// Builds std for an empty crate and takes what cargo left in `deps`.
+/// Builds std for an empty crate, and collects the libraries from cargo's `deps`.
 fn build(rustc: &Path, target: Target, work: &Path) -> Result<PathBuf> {
-    let sources = sources(rustc).context("the compiler's sources are gone")?;
+    let sources = sources(rustc).context("the compiler has no sources of the standard library")?;
     fs::create_dir_all(work.join("src"))?;
     fs::write(work.join("src/lib.rs"), "")?;
     let manifest = "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[workspace]\n";
@@ -79,7 +79,7 @@ fn build(rustc: &Path, target: Target, work: &Path) -> Result<PathBuf> {
     assemble(rustc, target, work)
 }
 
-/// No path of this machine ends up in a guest's panic message.
+/// The flags. They keep paths of this machine out of a guest's panic messages.
 fn flags(sources: &Path, target: Target) -> String {
     let mut flags = vec![FLAGS.to_owned(), remap(sources, "rust")];
     if let Ok(real) = fs::canonicalize(sources) {
@@ -116,7 +116,7 @@ fn assemble(rustc: &Path, target: Target, work: &Path) -> Result<PathBuf> {
     Ok(sysroot)
 }
 
-/// What rustc links into every WASI module, where it looks for it.
+/// Copies the files that rustc links into every WASI module to where rustc looks for them.
 fn add_libc(to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(debian::wasi_libc())? {
@@ -131,7 +131,7 @@ fn add_libc(to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The linker, and what build scripts and macros need, are the compiler's own.
+/// Links the compiler's own folder for the host, which has the linker and the libraries for build scripts and macros.
 fn link_host(rustc: &Path, sysroot: &Path) -> Result<()> {
     let version = step::ask(Command::new(rustc).arg("-vV"))?;
     let host =
@@ -145,7 +145,7 @@ fn own_sysroot(rustc: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(step::ask(Command::new(rustc).args(["--print", "sysroot"]))?.trim()))
 }
 
-/// Puts a finished sysroot in its place. Another build may have been faster: its result is the same.
+/// Moves a finished sysroot to its place. If another build was faster, its result stays: it is the same.
 fn settle(built: &Path, place: &Path) -> Result<()> {
     match fs::rename(built, place) {
         Ok(()) => Ok(()),
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sysroot_built_twice_at_once_keeps_the_first() {
+    fn first_of_two_concurrent_builds_stays() {
         let cache = tempfile::tempdir().expect("a folder");
         let (first, second, place) =
             (cache.path().join("a"), cache.path().join("b"), cache.path().join("sysroot"));
@@ -170,12 +170,12 @@ mod tests {
             fs::write(folder.join("lib"), text).expect("a file");
         }
         settle(&first, &place).expect("the first settles");
-        settle(&second, &place).expect("the second gives way");
+        settle(&second, &place).expect("the second is dropped");
         assert_eq!(fs::read_to_string(place.join("lib")).expect("the file"), "first");
     }
 
     #[test]
-    fn sysroot_without_a_place_says_where_it_should_be() {
+    fn error_of_a_failed_move_names_the_place() {
         let cache = tempfile::tempdir().expect("a folder");
         let error =
             settle(&cache.path().join("absent"), &cache.path().join("sysroot")).expect_err("nothing to move");
