@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
         ids.read(&item["inner"]);
         let way = [way, std::slice::from_ref(&shown)].concat();
         for named in ids.named {
-            let path = self.path(json, &named, &item["inner"]);
+            let path = path(json, &named, &item["inner"]);
             if INSIDE.iter().any(|inside| path.starts_with(inside)) {
                 let file = item["span"]["filename"].as_str().unwrap_or("host/src/lib.rs");
                 let line =
@@ -145,13 +145,13 @@ impl<'a> Walk<'a> {
             self.visit(owner, &id, parent, way);
         }
     }
+}
 
-    /// The path of an item that another one names.
-    fn path(&self, json: &Value, id: &str, inner: &Value) -> String {
-        let segments = json["paths"][id]["path"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let path = segments.collect::<Vec<_>>().join("::");
-        if path.is_empty() { inner["use"]["source"].as_str().unwrap_or_default().to_owned() } else { path }
-    }
+/// The path of an item that another one names.
+fn path(json: &Value, id: &str, inner: &Value) -> String {
+    let segments = json["paths"][id]["path"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let path = segments.collect::<Vec<_>>().join("::");
+    if path.is_empty() { inner["use"]["source"].as_str().unwrap_or_default().to_owned() } else { path }
 }
 
 /// The ids in an item.

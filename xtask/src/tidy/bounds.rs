@@ -306,7 +306,7 @@ fn unit(words: &[Word], at: usize) -> Option<((Unit, u128), usize)> {
 
 /// What is wrong with a number before a reference.
 fn compare(name: &str, stated: &Stated, shown: &str, known: Value) -> Option<String> {
-    let Some(number) = known.number else { return None };
+    let number = known.number?;
     let is_other_unit = match stated.unit {
         Some((Unit::Time, _)) => known.unit != Unit::Time,
         Some((Unit::Bytes, _)) => known.unit != Unit::Bytes,

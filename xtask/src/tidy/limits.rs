@@ -108,10 +108,7 @@ fn until<'a>(code: &[&'a Token], end: &str) -> Vec<&'a str> {
 /// The value of a product of whole numbers and constants, each with or without `as TYPE`.
 fn number(expression: &[&str], constants: &BTreeMap<String, Value>) -> Option<u128> {
     expression.split(|text| *text == "*").try_fold(1_u128, |product, factor| {
-        let factor = match factor {
-            [one] | [one, "as", _] => one,
-            _ => return None,
-        };
+        let ([factor] | [factor, "as", _]) = factor else { return None };
         let value = whole(factor).or_else(|| constants.get(*factor)?.number)?;
         product.checked_mul(value)
     })

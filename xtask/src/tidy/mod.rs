@@ -56,7 +56,11 @@ impl fmt::Display for Finding {
 pub fn run() -> Result<()> {
     let root = repo::root();
     let mut findings = check(&Tree::read(&root)?);
-    findings.extend(crates::check(&crates::metadata(&root)?));
+    match crates::metadata(&root) {
+        Ok(metadata) => findings.extend(crates::check(&metadata)),
+        // The other rules need no cargo, so their findings are printed all the same.
+        Err(error) => findings.push(Finding::new("Cargo.toml", 1, format!("{error:#}"))),
+    }
     for finding in &findings {
         println!("{finding}");
     }

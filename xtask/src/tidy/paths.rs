@@ -190,17 +190,17 @@ impl<'a> Modules<'a> {
 /// The shortest way between two modules that is not their import of each other, both ends included.
 fn way_back(
     edges: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>,
-    from: &Vec<String>,
-    to: &Vec<String>,
+    from: &[String],
+    to: &[String],
 ) -> Option<Vec<Vec<String>>> {
-    let mut ways = vec![vec![from.clone()]];
-    let mut seen = BTreeSet::from([from.clone()]);
+    let mut ways = vec![vec![from.to_owned()]];
+    let mut seen = BTreeSet::from([from.to_owned()]);
     while !ways.is_empty() {
         let mut longer = Vec::new();
         for way in ways {
             for next in way.last().and_then(|last| edges.get(last)).into_iter().flatten() {
                 if next == to && way.len() > 1 {
-                    return Some([way, vec![to.clone()]].concat());
+                    return Some([way, vec![to.to_owned()]].concat());
                 }
                 if next != to && seen.insert(next.clone()) {
                     longer.push([way.clone(), vec![next.clone()]].concat());
