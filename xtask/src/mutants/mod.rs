@@ -47,7 +47,7 @@ const UNITS: Tests = Tests {
     packages: &["palisade-guard", "palisade-store", "palisade", "palisade-server", "palisade-cli"],
     targets: &["--lib", "--test", "db_values", "--test", "gate_differential"],
     names: &[],
-    timeout_s: "60",
+    timeout_s: "120",
 };
 /// A value's form in a log, and the end of a thread with its engine, are not checks.
 const NO_CHECKS: [&str; 2] = ["impl (fmt::)?Debug for", "impl Drop for Ticker"];
