@@ -114,8 +114,13 @@ pub mod guard {
 
 /// The stores behind the interfaces: one small trait each, and the default implementations.
 pub mod store {
+    pub use palisade_store::http;
     pub use palisade_store::{At, CacheStore, ItemStore, LogSink, UserStore, VariableStore, Viewer};
-    pub use palisade_store::{http, private};
+
+    /// A private PostgreSQL, for when there is no server.
+    pub mod private {
+        pub use palisade_store::private::{DataDir, PrivateError, PrivateOptions, PrivateServer};
+    }
 
     pub use palisade_store::cache::InProcessCache;
     pub use palisade_store::log::TracingLog;

@@ -11,7 +11,7 @@ use palisade_guard::item::{
 };
 use palisade_guard::limits::Limits;
 use palisade_guard::refusal::Refusal;
-use palisade_store::At;
+use palisade_store::at;
 use uuid::Uuid;
 
 /// The item types that the plugin is granted, and the items of these types that the caller may see.
@@ -26,7 +26,7 @@ impl<'a> View<'a> {
     fn of(state: &'a mut State) -> Self {
         let State { plugin, backends, request, session, ledger, clock, random, .. } = state;
         let scope = ItemScope::Granted(&plugin.grants.item);
-        let at = At { session, ledger, plugin: Some(&plugin.name), now: clock.now() };
+        let at = at(session, ledger, Some(&plugin.name), clock.now());
         let (items, users) = (&*backends.items, &*backends.users);
         Self { scope, content: Content { at, items, users, request, scope, random } }
     }

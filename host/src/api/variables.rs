@@ -6,7 +6,7 @@ use crate::api::refused;
 use crate::state::State;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::variables::{Declarations, Value};
-use palisade_store::{At, VariableStore};
+use palisade_store::{At, VariableStore, at};
 
 /// The variables that the manifest declares, and the store of their values.
 struct View<'a> {
@@ -23,7 +23,7 @@ impl<'a> View<'a> {
         Self {
             declared: &plugin.variables,
             store: &*backends.variables,
-            at: At { session, ledger, plugin: Some(&plugin.name), now: clock.now() },
+            at: at(session, ledger, Some(&plugin.name), clock.now()),
         }
     }
 }

@@ -19,10 +19,10 @@ use palisade_store::cache::InProcessCache;
 use palisade_store::http::{DefaultClient, HttpClient, SecretStore, Secrets};
 use palisade_store::log::TracingLog;
 use palisade_store::postgres::items::PostgresItems;
-use palisade_store::postgres::users::Users;
+use palisade_store::postgres::users;
 use palisade_store::postgres::variables::PostgresVariables;
 use palisade_store::postgres::{Database, DatabaseUrl};
-use palisade_store::private::{PrivateOptions, PrivateServer};
+use palisade_store::private::{self, PrivateOptions, PrivateServer};
 use palisade_store::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -175,7 +175,7 @@ impl HostBuilder {
             ),
         };
         let backends = Backends {
-            users: self.users.unwrap_or_else(|| Arc::new(Users::new(database.clone()))),
+            users: self.users.unwrap_or_else(|| Arc::new(users::of(database.clone()))),
             cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::default())),
             log: self.log.unwrap_or_else(|| Arc::new(TracingLog)),
             variables: self.variables.unwrap_or_else(|| Arc::new(PostgresVariables)),
@@ -238,5 +238,5 @@ async fn database(
     let refused = |source: anyhow::Error| LoadError::Database { sentence: source.to_string(), source };
     let server =
         PrivateServer::start(options.map_err(refused)?).await.map_err(|error| refused(error.into()))?;
-    Ok((server.config().into(), Some(server)))
+    Ok((private::config(&server).into(), Some(server)))
 }

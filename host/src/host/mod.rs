@@ -23,7 +23,7 @@ use palisade_guard::caller::Caller;
 use palisade_guard::grant::Policy;
 use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
 use palisade_guard::user::Permission;
-use palisade_store::postgres::users::Users;
+use palisade_store::postgres::users::{self, Users};
 use palisade_store::private::PrivateServer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -187,7 +187,7 @@ impl Host {
 
     /// The users in the host's own tables, even if another store is behind `user`.
     pub fn users(&self) -> Users {
-        Users::new(self.runtime.database.clone())
+        users::of(self.runtime.database.clone())
     }
 
     /// The caller that a bearer token identifies, or `None`.

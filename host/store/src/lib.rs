@@ -123,13 +123,23 @@ pub trait ItemStore: Send + Sync {
 #[derive(Debug)]
 pub struct At<'a> {
     /// The transaction.
-    pub session: &'a mut Session,
+    pub(crate) session: &'a mut Session,
     /// The ledger that statements, rows and bytes are spent from.
     pub ledger: &'a mut Ledger,
     /// The plugin; `None` means the host itself.
     pub plugin: Option<&'a PluginName>,
     /// The invocation's clock, in microseconds since 1970.
     pub now: i64,
+}
+
+/// Where a store works: a function, so that a session is no part of what stores of an integrator's own see.
+pub fn at<'a>(
+    session: &'a mut Session,
+    ledger: &'a mut Ledger,
+    plugin: Option<&'a PluginName>,
+    now: i64,
+) -> At<'a> {
+    At { session, ledger, plugin, now }
 }
 
 /// Who reads items, and what they may see beyond published items.

@@ -23,7 +23,7 @@ async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
 }
 
 async fn setting(server: &PrivateServer, name: &str) -> String {
-    let client = connect(&server.config()).await.unwrap();
+    let client = connect(&palisade_store::private::config(&server)).await.unwrap();
     client.query_one("SELECT current_setting($1)", &[&name]).await.unwrap().get(0)
 }
 
@@ -87,9 +87,9 @@ fn kill_a_host_with_a_server(test: &str, folder: &str) -> (u32, PathBuf) {
 #[tokio::test]
 async fn other_roles_are_denied_without_a_password() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
-    let client = connect(&server.config()).await.unwrap();
+    let client = connect(&palisade_store::private::config(&server)).await.unwrap();
     client.batch_execute("CREATE ROLE plugin LOGIN PASSWORD 'right'").await.unwrap();
-    let mut config = server.config();
+    let mut config = palisade_store::private::config(&server);
     config.user("plugin");
     connect(&config).await.unwrap_err();
     config.password("wrong");
@@ -220,8 +220,13 @@ async fn two_servers_run_side_by_side() {
     );
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_ne!(folder_of(&one), folder_of(&two));
-    connect(&one.config()).await.unwrap().batch_execute("CREATE TABLE only_here ()").await.unwrap();
-    let other = connect(&two.config()).await.unwrap();
+    connect(&palisade_store::private::config(&one))
+        .await
+        .unwrap()
+        .batch_execute("CREATE TABLE only_here ()")
+        .await
+        .unwrap();
+    let other = connect(&palisade_store::private::config(&two)).await.unwrap();
     other.batch_execute("TABLE only_here").await.unwrap_err();
     one.stop().await;
     other.simple_query("SELECT 1").await.unwrap();
@@ -235,7 +240,7 @@ async fn data_survives_a_stop_and_the_leftovers_of_a_crash() {
     fs::create_dir(&half).unwrap();
     fs::write(half.join("PG_VERSION"), "half").unwrap();
     let server = PrivateServer::start(PrivateOptions::persistent(scratch.path())).await.unwrap();
-    let client = connect(&server.config()).await.unwrap();
+    let client = connect(&palisade_store::private::config(&server)).await.unwrap();
     client.batch_execute("CREATE TABLE kept AS SELECT 7 AS n").await.unwrap();
     assert_eq!(setting(&server, "fsync").await, "on");
     server.stop().await;
@@ -246,7 +251,7 @@ async fn data_survives_a_stop_and_the_leftovers_of_a_crash() {
     fs::write(scratch.path().join("data/postmaster.pid"), format!("{}\n", std::process::id())).unwrap();
     fs::write(scratch.path().join("run/.s.PGSQL.5432.lock"), format!("{}\n", std::process::id())).unwrap();
     let server = PrivateServer::start(PrivateOptions::persistent(scratch.path())).await.unwrap();
-    let client = connect(&server.config()).await.unwrap();
+    let client = connect(&palisade_store::private::config(&server)).await.unwrap();
     assert_eq!(client.query_one("SELECT n FROM kept", &[]).await.unwrap().get::<_, i32>(0), 7);
     server.stop().await;
 }

@@ -63,7 +63,8 @@ impl World {
 }
 
 async fn connect(server: &PrivateServer) -> tokio_postgres::Client {
-    let (client, connection) = server.config().connect(NoTls).await.expect("a connection");
+    let (client, connection) =
+        palisade_store::private::config(&server).connect(NoTls).await.expect("a connection");
     tokio::spawn(connection);
     client
 }

@@ -9,7 +9,7 @@ use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limits;
 use palisade_guard::refusal::Refusal;
 use palisade_store::postgres::session::Session;
-use palisade_store::{At, Backends, Viewer};
+use palisade_store::{Backends, Viewer, at};
 use std::borrow::BorrowMut;
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ impl<'a, S: BorrowMut<Session>> Work<'a, S> {
     pub(super) fn content(&mut self) -> Content<'_> {
         let Self { backends, setting, session, ledger, random } = self;
         Content {
-            at: At { session: session.borrow_mut(), ledger, plugin: None, now: setting.clock.now() },
+            at: at(session.borrow_mut(), ledger, None, setting.clock.now()),
             items: &*backends.items,
             users: &*backends.users,
             request: &setting.request,

@@ -220,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn attack_counts_as_blocked_only_when_the_server_refuses_it() {
         let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
-        let database = Database::connect(server.config(), 1).await.unwrap();
+        let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
         let connection = database.connection().await.unwrap();
         let client = connection.client();
         let setup = "CREATE SCHEMA plugin_a; CREATE SCHEMA plugin_b; CREATE TABLE plugin_b.t (); \

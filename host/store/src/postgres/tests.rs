@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[tokio::test]
 async fn connection_with_a_partly_opened_transaction_is_not_pooled() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
-    let database = Database::connect(server.config(), 1).await.unwrap();
+    let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
     let sql = |role| Sql { text: "SELECT 1", parameters: &[], types: &[], role };
     for kind in [Kind::Mutation, Kind::Action] {
@@ -37,7 +37,7 @@ async fn connection_with_a_partly_opened_transaction_is_not_pooled() {
 #[tokio::test]
 async fn second_statement_after_autocommit_is_refused_and_the_invocation_runs_again() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
-    let database = Database::connect(server.config(), 1).await.unwrap();
+    let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
     let sql = Sql { text: "SELECT 1", parameters: &[], types: &[], role: None };
     for second in 0..4 {

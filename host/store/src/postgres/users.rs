@@ -22,12 +22,12 @@ pub struct Users {
 const COLUMNS: &str =
     "u.id, u.name, array(SELECT r.role FROM palisade.user_roles r WHERE r.user_id = u.id ORDER BY 1)";
 
-impl Users {
-    /// The users of a database.
-    pub fn new(database: Database) -> Self {
-        Self { database }
-    }
+/// The users of a database.
+pub fn of(database: Database) -> Users {
+    Users { database }
+}
 
+impl Users {
     /// Adds a user with these roles.
     pub async fn add(&self, name: &str, roles: &[String]) -> Result<User, Refusal> {
         if name.is_empty() || name.len() > USER_NAME_BYTES_MAX {

@@ -110,6 +110,13 @@ pub struct PrivateServer {
     sockets: PathBuf,
 }
 
+/// How to connect to it, as its superuser.
+pub fn config(server: &PrivateServer) -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(&server.sockets).user(SUPERUSER).dbname("postgres");
+    config
+}
+
 impl PrivateServer {
     /// Starts a server and returns when it accepts connections.
     pub async fn start(options: PrivateOptions) -> Result<Self, PrivateError> {
@@ -133,13 +140,6 @@ impl PrivateServer {
             sleep(Duration::from_millis(PRIVATE_POLL_MS)).await;
         }
         Ok(server)
-    }
-
-    /// How to connect to it, as its superuser.
-    pub fn config(&self) -> tokio_postgres::Config {
-        let mut config = tokio_postgres::Config::new();
-        config.host_path(&self.sockets).user(SUPERUSER).dbname("postgres");
-        config
     }
 
     /// How to connect to it as text, in the form that `DATABASE_URL` takes.

@@ -14,7 +14,7 @@ use super::values::{classes, inet, interval, json, numeric, text, uuid};
 
 async fn start() -> (PrivateServer, Client) {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
-    let (client, connection) = server.config().connect(NoTls).await.unwrap();
+    let (client, connection) = palisade_store::private::config(&server).connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
         .batch_execute(

@@ -89,7 +89,7 @@ impl Judge {
         // No other process may take a transaction id.
         options.settings.push(("autovacuum".into(), "off".into()));
         let server = PrivateServer::start(options).await.unwrap();
-        let (client, connection) = server.config().connect(NoTls).await.unwrap();
+        let (client, connection) = palisade_store::private::config(&server).connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute(TABLES).await.unwrap();
         let oids = async |tables: &[&str]| -> Vec<u32> {
