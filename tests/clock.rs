@@ -4,7 +4,7 @@ use crate::harness::{World, call};
 use palisade::Host;
 use serde_json::{Value, json};
 
-/// Two answers of one function in one invocation. The values are 64-bit integers as JSON strings.
+/// Two answers of one function in one invocation. A JSON integer beyond 2^53 is a string.
 async fn twice(host: &Host, function: &str) -> (i64, i64) {
     let both = call(host, "probe", function, json!({})).await.unwrap();
     let number = |value: &Value| value.as_i64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap());

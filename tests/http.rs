@@ -1,4 +1,4 @@
-//! `wit/http.wit` through a component, against real servers on loopback.
+//! Tests `wit/http.wit` through a component and real servers on loopback.
 
 use crate::harness::{World, altered, call, guest, returned};
 use axum::Router;
@@ -58,7 +58,7 @@ impl Server {
         self.hits.load(Ordering::SeqCst)
     }
 
-    /// A host whose probe may reach `/v1/` here, and loopback at all.
+    /// A host whose probe may reach `/v1/` on this server, and loopback addresses in general.
     async fn host(&self, world: &World, limits: &str) -> Host {
         let grant = format!(
             "http = [{{ url = \"{}\", methods = [\"GET\", \"POST\"], secret = \"key\" }}]",
@@ -99,7 +99,7 @@ async fn fetch(host: &Host, request: Value) -> Result<Value, CallError> {
 
 fn body(response: &Value) -> String {
     use std::fmt::Write as _;
-    // Bytes come as base64: compared as such.
+    // The body is base64 and is compared in that form.
     let mut text = String::new();
     write!(text, "{}", response["body"].as_str().unwrap()).unwrap();
     text
@@ -154,7 +154,7 @@ async fn granted_request_reaches_the_server_with_method_headers_and_body() {
     assert_eq!(response["status"], 200);
     assert_eq!(body(&response), "Ym9keXxvd258LQ==", "body|own|-");
     let missing = fetch(&host, request("get", &server.url("/v1/missing"))).await.unwrap();
-    assert_eq!(missing["status"], 404, "any status is an answer");
+    assert_eq!(missing["status"], 404, "a response of any status is returned");
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn redirect_is_checked_like_the_first_request() {
     }
     let before = server.hits();
     let endless = fetch(&host, request("get", &server.url("/v1/loop"))).await.unwrap();
-    assert_eq!(endless["status"], 302, "the sixth redirect is the answer");
+    assert_eq!(endless["status"], 302, "the sixth redirect itself is returned");
     assert_eq!(server.hits() - before, 6);
 }
 
@@ -195,7 +195,7 @@ async fn body_at_the_budget_is_read_and_over_it_rejected() {
         (json!("limit-exceeded"), json!("http-bytes"))
     );
     let at = server.host(&world, "http-bytes = \"1000000 B\"").await;
-    // Only the first piece comes back: a whole megabyte is more than a result may carry.
+    // Only the first piece is returned, because a result cannot hold a whole megabyte.
     let mut first = request("get", &server.url("/v1/large"));
     first["max"] = json!(65_536);
     assert!(call(&at, "probe", "effects/fetch-read", first).await.is_ok());
@@ -207,7 +207,11 @@ async fn requests_over_the_limit_are_rejected() {
     let host = server.host(&world, "http-requests = 1").await;
     assert!(fetch(&host, request("get", &server.url("/v1/echo"))).await.is_ok());
     let error = returned(fetch(&host, request("get", &server.url("/v1/inside"))).await);
-    assert_eq!(error["val"], json!({ "which": "http-requests", "used": 2, "max": 1 }), "a redirect counts");
+    assert_eq!(
+        error["val"],
+        json!({ "which": "http-requests", "used": 2, "max": 1 }),
+        "a redirect counts as a request"
+    );
 }
 
 #[tokio::test]
@@ -258,6 +262,6 @@ async fn plugin_that_holds_every_permit_is_overloaded_but_not_its_neighbour() {
     taken.shutdown().await;
     assert!(
         call(&host, "probe", "reads/now", json!({})).await.is_ok(),
-        "permits come back with the calls that held them"
+        "permits are released when their calls end"
     );
 }

@@ -1,4 +1,4 @@
-//! `wit/item.wit` through a component: items, revisions, pages, and who may see and change which.
+//! Tests `wit/item.wit` through a component: items, revisions, pages, and who may see and change which.
 
 use crate::harness::{World, altered, call, call_as, returned};
 use palisade::grant::ItemPower;
@@ -18,7 +18,7 @@ fn criteria(limit: u32, after: Option<&str>) -> Value {
     json!({ "criteria": { "itemType": "note", "status": null, "fields": null, "order": "oldest", "limit": limit, "after": after } })
 }
 
-/// A user who may do everything with notes.
+/// A user with all permissions on notes.
 async fn editor(world: &World, host: &Host) -> Caller {
     let permissions = ["item:create:note", "item:edit:note", "item:delete:note"]
         .map(|name| Permission::parse(name).unwrap());
@@ -52,7 +52,7 @@ async fn mutation_inserts_an_item_as_revision_1() {
         (item["id"].as_str().unwrap().into(), "text".into())
     );
     let read = call(&host, "probe", "reads/item-get", json!({ "id": item["id"] })).await.unwrap();
-    assert_eq!(read, item, "what is read is what was written");
+    assert_eq!(read, item, "the item is read as it was written");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn draft_is_visible_only_to_its_author_and_editors() {
     }
     let delete = json!({ "id": item["id"], "revision": null });
     let denied = call_as(&host, "probe", "writes/item-delete", delete, other).await;
-    assert_eq!(returned(denied), json!({ "tag": "not-found" }), "what cannot be seen is not there");
+    assert_eq!(returned(denied), json!({ "tag": "not-found" }), "an invisible item appears absent");
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn pages_return_every_item_once_in_order() {
     let caller = editor(&world, &host).await;
     for index in 0..5 {
         insert(&host, &caller, &format!("n{index}"), "published").await;
-        // An id begins with its millisecond; those of the same one are in no order.
+        // Item ids start with their millisecond; ids of one millisecond have no order.
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     let (mut seen, mut after) = (Vec::new(), None);
@@ -250,8 +250,8 @@ async fn plugin_granted_only_read_cannot_load_if_it_writes() {
     assert!(error.to_string().contains("item = { types = { TYPE = [\"write\"] } }"), "{error}");
 }
 
-/// What a plugin's login may write of itself is what the host would write: no history of items that are not there, of other
-/// types, or of other revisions.
+/// A plugin's login may write only what the host would write: no history of missing items, of other types or of other
+/// revisions.
 #[tokio::test]
 async fn history_forged_by_a_plugins_login_is_rejected() {
     let world = World::new().await;
@@ -285,7 +285,8 @@ async fn history_forged_by_a_plugins_login_is_rejected() {
     assert_eq!(world.whole().await.changed_since(&before), Vec::<&str>::new());
 }
 
-/// Each holds a connection while it asks for its caller's permissions: those who hold them all must not wait for one.
+/// Each write holds a connection while it reads its caller's permissions. Writes that hold all connections must not
+/// wait for another one.
 #[tokio::test]
 async fn writes_that_hold_all_connections_can_still_read_permissions() {
     let world = World::new().await;
@@ -295,7 +296,8 @@ async fn writes_that_hold_all_connections_can_still_read_permissions() {
     for n in 0..2 * HOST_CONNECTIONS_MAX {
         items.push(insert(&host, &author, &format!("note {n}"), "published").await);
     }
-    // Somebody who may edit what others wrote: that is not known before the item is read.
+    // A user who may edit the items of others. Whether that permission is needed is known only after the item is
+    // read.
     let editor = Caller::user(world.user(&host, "Emil", &["editor"]).await);
     let mut writes = tokio::task::JoinSet::new();
     for item in items {

@@ -1,13 +1,14 @@
-//! Every interface of the contract in every kind, from one component: what a kind does not have does not exist there.
+//! Calls every interface of the contract in every kind, from one component. An interface that a kind lacks does not
+//! exist there.
 
 use crate::harness::{World, call, trapped};
 use serde_json::json;
 
-/// The kinds, lowest first, with the interface that runs as each.
+/// The kinds, from least to most privileged, with the interface that runs as each.
 const KINDS: [(&str, &str); 3] =
     [("query", "as-query"), ("mutation", "as-mutation"), ("action", "as-action")];
 
-/// The contract's table: an interface, and whether a query, a mutation and an action have it.
+/// The contract's table: an interface, and whether queries, mutations and actions have it.
 const TABLE: [(&str, [bool; 3]); 13] = [
     ("db", [true, true, true]),
     ("db-write", [false, true, true]),
@@ -49,7 +50,7 @@ async fn interface_answers_only_in_the_kinds_that_have_it() {
             }
         }
     }
-    // One for the mutation, one for the action, and none for the query.
+    // One row from the mutation, one from the action, and none from the query.
     assert_eq!(world.count("SELECT count(*) FROM plugin_kinds.marks").await, 2);
 }
 

@@ -1,4 +1,4 @@
-//! The slow lane: whoever computes for long goes on there, and nothing else changes.
+//! The slow lane: guests that compute for long continue there, and nothing else changes.
 
 use crate::db::rows::{run, step};
 use crate::harness::{EmptyCache, OnGet, World, call, guest};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A cache that is slow, and notes the priority of the thread that asks.
+/// A slow cache that records the priority of the thread that calls it.
 #[derive(Default)]
 struct Priorities(Mutex<Vec<i32>>);
 
@@ -32,7 +32,7 @@ fn pause() -> Value {
     json!({ "tag": "pause" })
 }
 
-/// Longer than two ticks, so that one of them comes when the guest has run for one.
+/// Longer than two ticks, so that one tick comes after the guest has run for a whole one.
 fn spin() -> Value {
     step("spin", 5 * EPOCH_TICK_MS)
 }
@@ -52,7 +52,7 @@ async fn only_a_guest_that_computes_long_moves_to_the_lowest_priority() {
     let (host, priorities) = watched(&world).await;
     let own = rustix::process::getpriority_process(None).unwrap();
     for _ in 0..2 {
-        // What the host takes for a call is no computing.
+        // Time that the host spends on a call does not count as computing.
         run(&host, "acting", &[pause(), pause(), pause()]).await;
         assert_eq!(priorities.taken(), [own, own, own]);
     }
@@ -68,7 +68,7 @@ async fn long_running_function_starts_in_the_slow_lane_until_it_is_short() {
     run(&host, "acting", &[spin()]).await;
     for _ in 0..SLOW_LANE_CALLS {
         run(&host, "acting", &[pause()]).await;
-        // Another function of the same plugin is judged by itself.
+        // Each function of a plugin is judged on its own.
         run(&host, "reading", &[pause()]).await;
     }
     run(&host, "acting", &[pause()]).await;
@@ -104,7 +104,7 @@ async fn log_records_from_the_slow_lane_go_to_the_callers_log() {
 async fn call_dropped_in_the_slow_lane_frees_its_place() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
-    // More than the plugin may run at once.
+    // More calls than the plugin may run in parallel.
     for _ in 0..3 {
         let calls = (0..palisade::limits::PLUGIN_CONCURRENCY_MAX)
             .map(|_| call(&host, "probe", "abuses/spin", json!({})));

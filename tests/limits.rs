@@ -1,6 +1,7 @@
-//! `wit/limits.wit` through components: whose number counts, and who is told when nearly all of it is used.
+//! Tests `wit/limits.wit` through components: which of several maxima applies, and who is warned when a limit is
+//! nearly reached.
 //!
-//! That each limit holds, at it and over it, is tested where what it limits is.
+//! The tests of each limit, at it and over it, are with the tests of what it limits.
 
 use crate::harness::{Answer, Served, World, altered, call, exceeded, guest, limited};
 use crate::logging::Lines;
@@ -11,7 +12,7 @@ use palisade::{CallError, Host, Policy};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Logs so often, as the request `mine`.
+/// Logs this many records in the request `mine`.
 async fn flood(host: &Host, count: u64) {
     let (request, arguments) = (RequestId::parse("mine").unwrap(), json!({ "count": count }));
     host.call("probe", "reads/flood-log").arguments(arguments).request(request).await.unwrap();
@@ -90,7 +91,7 @@ async fn policy_raises_a_limit_above_its_default_unless_it_is_fixed() {
     }
 }
 
-/// What a call of the probe used of its fuel, on a host of its own.
+/// The fuel that a call of the probe uses, on a new host.
 async fn burnt(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
     let host = world.host_with("probe", limited(&format!("fuel = {fuel}"))).await;
     let arguments = json!({ "bytes": bytes });
@@ -112,7 +113,7 @@ async fn fuel_over_the_limit_ends_the_call_and_fuel_use_is_repeatable() {
             Err(error @ CallError::LimitExceeded { usage, .. }) => {
                 assert_eq!((usage.limit, usage.used, usage.max), (Limit::Fuel, fuel + 1, fuel), "{error}");
             }
-            other => panic!("expected the end of the fuel, got {other:?}"),
+            other => panic!("expected the fuel to run out, got {other:?}"),
         }
     }
 }
@@ -131,6 +132,6 @@ async fn fuel_is_counted_only_if_a_policy_sets_it() {
         Err(CallError::LimitExceeded { usage, .. }) => {
             assert_eq!((usage.limit, usage.max), (Limit::Fuel, 1_000_000));
         }
-        other => panic!("expected the end of the fuel, got {other:?}"),
+        other => panic!("expected the fuel to run out, got {other:?}"),
     }
 }

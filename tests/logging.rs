@@ -1,4 +1,4 @@
-//! `wit/logging.wit` through a component, seen from the log.
+//! Tests `wit/logging.wit` through a component and checks the log.
 
 use crate::harness::{World, builder, call, guest, limited, returned};
 use palisade::guard::logging::Level;
@@ -17,12 +17,12 @@ async fn log(host: &Host, plugin: &str, message: &str, fields: &[(&str, &str)]) 
     assert_eq!(call(host, plugin, "reads/log", arguments).await.unwrap(), Value::Null);
 }
 
-/// What the host's own log says, as JSON lines.
+/// The host's own log as JSON lines.
 #[derive(Clone, Default)]
 pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// Everything that this thread logs from now on.
+    /// Captures everything that this thread logs from now on.
     pub fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt()
@@ -105,7 +105,7 @@ async fn record_has_plugin_and_request_that_no_field_overrides() {
 #[tokio::test]
 async fn record_in_the_hosts_own_log_cannot_be_forged() {
     let world = World::new().await;
-    // Without a sink of ours, records go where the host's own do.
+    // Without a sink from the integrator, records go to the host's own log.
     let host = builder(world.url()).plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
     let (lines, _guard) = Lines::capture();
     log(&host, "probe", "m\"}\n{\"target\":\"forged\"}", &[("plugin", "other\" plugin=\"third"), ("x", "1")])

@@ -1,10 +1,10 @@
-//! Statements that want more memory or disk than there is: run as a plugin's login, with no gate before them.
+//! Statements that need more memory or disk than is available. They run as a plugin's login, without the gate.
 
 use crate::harden::{build, login};
 use crate::harness::{World, connect};
 use tokio_postgres::Client;
 
-/// A session of `probe`'s login, whose own time limits are put off: no grant keeps a login from that.
+/// A session of `probe`'s login with raised timeouts: no grant prevents a login from raising them.
 async fn session(world: &World) -> Client {
     let login = login(world).await;
     world.sql.batch_execute(&format!("ALTER ROLE {login} PASSWORD 'known'")).await.unwrap();
@@ -25,7 +25,7 @@ async fn statement_that_needs_gigabytes_ends_and_the_server_survives() {
     neighbour.batch_execute("BEGIN; SELECT FROM plugin_probe.notes").await.unwrap();
     let started: i64 = world.count("SELECT extract(epoch FROM pg_postmaster_start_time())::bigint").await;
     for (bomb, codes) in [
-        // Beyond 1 GB a value meets PostgreSQL's own limit, if memory lasts so long.
+        // A value over 1 GB exceeds PostgreSQL's own limit, unless memory runs out first.
         (
             "SELECT length(string_agg(repeat('x', 1000000), '')) FROM generate_series(1, 4000)",
             ["53200", "54000"],
@@ -36,7 +36,7 @@ async fn statement_that_needs_gigabytes_ends_and_the_server_survives() {
             "SELECT length(repeat('a', 900000000) || '') + length(repeat('b', 900000000) || '')",
             ["53200", "53200"],
         ),
-        // Rows of a recursion are kept in a file, which has its own bound.
+        // The rows of a recursion go to a file, whose size has its own limit.
         (
             "WITH RECURSIVE a AS (SELECT repeat('x', 1000000) t UNION ALL SELECT t || t FROM a) SELECT max(length(t)) FROM a",
             ["53400", "53400"],
@@ -47,7 +47,7 @@ async fn statement_that_needs_gigabytes_ends_and_the_server_survives() {
         bomber.batch_execute("SELECT 1").await.unwrap();
     }
     neighbour.batch_execute("SELECT FROM plugin_probe.notes; COMMIT").await.unwrap();
-    // A server that had crashed would have closed all connections and started again.
+    // A server crash would have closed all connections and restarted the server.
     assert_eq!(world.count("SELECT extract(epoch FROM pg_postmaster_start_time())::bigint").await, started);
     host.ready().await.unwrap();
     host.stop().await;

@@ -1,4 +1,4 @@
-//! `/metrics` and `Host::metrics`: what calls leave there, and that nobody who calls can write anything into it.
+//! `/metrics` and `Host::metrics`: what calls record there, and that no caller can write text into them.
 
 use crate::harness::{Served, World, call, limited, returned, trapped};
 use crate::supervision::{panics, quarantine};
@@ -7,7 +7,7 @@ use palisade::guard::request_context::RequestId;
 use reqwest::Method;
 use serde_json::json;
 
-/// The value of one line, by everything before it.
+/// The value of one line, found by the text before it.
 fn value(text: &str, line: &str) -> Option<f64> {
     let rest =
         text.lines().find_map(|other| other.strip_prefix("palisade_")?.strip_prefix(line)?.strip_prefix(' '));
@@ -91,7 +91,7 @@ async fn abandoned_call_is_counted_as_cancelled() {
     assert_eq!(ended(&host, "probe", "cancelled"), Some(0.0));
     spin.abort();
     assert!(spin.await.unwrap_err().is_cancelled());
-    // It is in the slow lane, where it ends when it next gives way.
+    // The call is in the slow lane, where it ends when it next yields.
     while ended(&host, "probe", "cancelled") != Some(1.0) {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }

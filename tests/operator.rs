@@ -1,9 +1,9 @@
-//! What an operator has: routes, commands, and the audit log.
+//! The operator's tools: routes, commands, and the audit log.
 
 use crate::command::Removed;
 use crate::command::child::{Serving, finish, palisade, run};
 use crate::harness::{Answer, Served, World, altered, call, guest, limited, odd};
-use crate::supervision::{answers, is_disabled, panics, quarantine, sit_out, until};
+use crate::supervision::{answers, assert_disabled, panics, quarantine, until, wait_out_quarantine};
 use palisade::audit::{Why, verify};
 use palisade::grant::Grants;
 use palisade::guard::user::{Permission, UserId};
@@ -17,7 +17,7 @@ use std::path::Path;
 
 const LIST: &str = "/admin/plugins";
 
-/// A token of a new user with this role.
+/// A token for a new user with this role.
 async fn token(world: &World, host: &Host, role: &str) -> String {
     let user = world.user(host, "ada", &[role]).await;
     host.users().token(UserId::from(user.id), None).await.unwrap()
@@ -27,7 +27,7 @@ fn entries(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// How often an event happened to a plugin, by the entries of a log.
+/// How often an event happened to a plugin, according to the entries of a log.
 fn count(entries: &[Value], event: &str, plugin: Option<&str>, words: &str) -> u64 {
     let these = entries.iter().filter(|entry| {
         entry["event"] == event
@@ -51,10 +51,10 @@ async fn operator_routes_deny_callers_without_the_permission() {
         (Method::POST, "/admin/plugins/none/enable"),
     ] {
         let request = || served.request(method.clone(), path).json(&json!({ "reason": "a test" }));
-        let nobody = Answer::to(request()).await;
-        assert_eq!((nobody.status, nobody.kind()), (403, "denied"), "{path}: {nobody:?}");
-        let somebody = Answer::to(request().bearer_auth(&editor)).await;
-        assert_eq!((somebody.status, somebody.kind()), (403, "denied"), "{path}: {somebody:?}");
+        let anonymous = Answer::to(request()).await;
+        assert_eq!((anonymous.status, anonymous.kind()), (403, "denied"), "{path}: {anonymous:?}");
+        let unprivileged = Answer::to(request().bearer_auth(&editor)).await;
+        assert_eq!((unprivileged.status, unprivileged.kind()), (403, "denied"), "{path}: {unprivileged:?}");
         assert_eq!(Answer::to(request().bearer_auth("pal_none")).await.status, 401, "{path}");
     }
     answers(&host).await.unwrap();
@@ -85,7 +85,7 @@ async fn operator_manages_plugins_over_http_and_readyz_hides_the_reason() {
     }
     let disabled = ask(Method::POST, "/admin/plugins/probe/disable", json!({ "reason": "leaks" })).await;
     assert_eq!(disabled.status, 204, "{disabled:?}");
-    is_disabled(answers(&host).await);
+    assert_disabled(answers(&host).await);
     let refused = served.post("/call/probe/reads/now", &json!({})).await;
     assert_eq!((refused.status, refused.kind(), refused.header("retry-after")), (503, "disabled", ""));
     assert!(!refused.body.to_string().contains("leaks"), "{refused:?}");
@@ -111,8 +111,10 @@ async fn commands_disable_and_enable_through_server_and_database() {
     let token = token(&world, &host, "operator").await;
     host.users().permit("operator", &[Permission::parse(OPERATOR_PERMISSION).unwrap()]).await.unwrap();
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // Where a command without --url keeps its audit log.
-    let DataDir::Persistent(data) = DataDir::of_project(home.path()).unwrap() else { panic!("a folder") };
+    // The data folder, in which a command without `--url` keeps its audit log.
+    let DataDir::Persistent(data) = DataDir::of_project(home.path()).unwrap() else {
+        panic!("the data folder is temporary")
+    };
     let _data = Removed(data);
     let log = folder.path().join("audit.jsonl");
     let serving = Serving::start(&world, &["--audit-log", log.to_str().unwrap()]).await;
@@ -159,7 +161,7 @@ async fn audit_log_records_events_and_a_repetitive_guest_cannot_fill_it() {
         .plugin(guest("steps"), Policy::only(some))
         .build()
         .await;
-    // Its taps are not in the policy.
+    // The load fails because the policy does not list its taps.
     assert!(host.is_err());
     let builder = world.builder().audit_log(&path).plugin(frugal.path(), Policy::as_asked());
     let host = builder.build().await.unwrap();
@@ -171,7 +173,7 @@ async fn audit_log_records_events_and_a_repetitive_guest_cannot_fill_it() {
     assert!(host.load(guest("cursors"), &Policy::harmless()).await.is_err());
     let elsewhere = json!({ "request": { "method": "get", "url": "http://169.254.169.254/", "headers": [], "body": null, "secret": null, "timeoutMs": null } });
     assert!(call(&host, "probe", "effects/fetch", elsewhere).await.is_err());
-    // Answers until here; failures from here on.
+    // All calls so far succeeded; the next ones fail.
     for _ in 0..2 * BREAKER_FAILURES {
         let _ = panics(&host).await;
     }
@@ -185,7 +187,7 @@ async fn audit_log_records_events_and_a_repetitive_guest_cannot_fill_it() {
     let probe = Some("probe");
     assert_eq!(count(&entries, "limit-hit", probe, "random-bytes"), 1_000);
     let kinds = entries.iter().filter(|entry| entry["event"] == "limit-hit").count();
-    assert!(kinds <= 4, "a thousand of them are {kinds} entries");
+    assert!(kinds <= 4, "a thousand repetitions make {kinds} entries");
     assert_eq!(count(&entries, "refused-load", Some("steps"), "tap"), 1);
     assert_eq!(count(&entries, "refused-load", Some("odd"), ""), 1);
     assert_eq!(count(&entries, "denied-grant", Some("cursors"), "db"), 1);
@@ -205,9 +207,9 @@ async fn audit_log_records_failed_canaries_and_quarantine_probes() {
     let host =
         world.builder().audit_log(&path).plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
     quarantine(&host).await;
-    sit_out(&host, "probe").await;
+    wait_out_quarantine(&host, "probe").await;
     let _ = panics(&host).await;
-    sit_out(&host, "probe").await;
+    wait_out_quarantine(&host, "probe").await;
     answers(&host).await.unwrap();
     world.sql.batch_execute("GRANT SELECT ON palisade.secrets TO PUBLIC").await.unwrap();
     assert!(host.load(guest("greeter"), &Policy::as_asked()).await.is_err());

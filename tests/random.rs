@@ -1,5 +1,5 @@
-//! `wit/random.wit` through a component. That a run repeated after a lost race meets the same bytes is in
-//! `variables.rs`, where a race can be lost.
+//! Tests `wit/random.wit` through a component. `variables.rs`, which can provoke a race, tests that a retry sees the
+//! same bytes.
 
 use crate::harness::{World, call, exceeded, limited};
 use base64::Engine as _;

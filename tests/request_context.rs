@@ -1,4 +1,4 @@
-//! `wit/request-context.wit` through a component.
+//! Tests `wit/request-context.wit` through a component.
 
 use crate::harness::{World, call, exceeded, invalid, limited};
 use base64::Engine as _;
@@ -64,7 +64,7 @@ async fn empty_value_is_a_value_and_an_unset_key_is_none() {
 async fn context_over_64_kib_or_64_entries_returns_limit_exceeded() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
-    // Keys are of one byte, and count.
+    // Keys have one byte, which counts toward the limit.
     let most = CONTEXT_BYTES_MAX / CONTEXT_ENTRIES_MAX - 1;
     assert_eq!(
         exceeded(fill(&host, 1, CONTEXT_BYTES_MAX).await),
@@ -118,7 +118,7 @@ async fn remaining_lists_time_limits_only_in_actions() {
     assert_eq!(
         call(&host, "probe", "reads/remaining", json!({})).await.unwrap(),
         query,
-        "the same call gives the same bytes"
+        "the same call returns the same bytes"
     );
 }
 
@@ -155,7 +155,7 @@ async fn value_is_shared_within_one_request_and_gone_after_it() {
         let found = [r"presave found None", r#"changed found Some("steps")"#, r#"view found Some("steps")"#];
         assert_eq!(messages, found, "{id}");
     }
-    // The same id is not the same request.
+    // A second request with the same id does not share the first one's context.
     item(&host, "first").await;
     assert_eq!(world.log.messages().iter().filter(|message| *message == "presave found None").count(), 3);
 }

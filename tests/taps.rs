@@ -1,5 +1,5 @@
-//! `wit/taps.wit`: who is asked, in which order, and what becomes of the answers. Items are written through the host's own
-//! API, as over HTTP.
+//! Tests `wit/taps.wit`: which taps run, in which order, and what their results do. Items are written through the
+//! host's own API, as over HTTP.
 
 use crate::harness::{World, altered, guest};
 use palisade::grant::ItemPower;
@@ -21,7 +21,7 @@ fn draft(fields: Value) -> Draft {
     }
 }
 
-/// The newest notes.
+/// Criteria for the newest notes.
 fn notes() -> Criteria {
     Criteria {
         item_type: ItemType::parse("note", ItemScope::All, ItemPower::Read).unwrap(),
@@ -41,7 +41,7 @@ async fn read(host: &Host, caller: &Caller, item: &Item) -> Result<Item, CallErr
     host.items(caller.clone()).get(&item.id.to_string()).await
 }
 
-/// The taps guest under another name and weight.
+/// The taps guest with another name and weight.
 fn taps(name: &str, weight: i32) -> tempfile::TempDir {
     altered("taps", |manifest| {
         let renamed = manifest.replace("name = \"taps\"", &format!("name = \"{name}\""));
@@ -56,7 +56,7 @@ async fn access_tap_that_denies_traps_or_spins_hides_the_item() {
     let host = world.builder().plugin(impatient.path(), Policy::as_asked()).build().await.unwrap();
     let seen = create(&host, &Caller::Host, json!({})).await.unwrap();
     for order in ["deny", "trap", "spin"] {
-        // The tap is asked before the write, too: the item is put there by hand.
+        // The tap also runs before writes, so the test writes the order directly to the table.
         let set = format!("UPDATE palisade.items SET fields = '{{\"access\": \"{order}\"}}'");
         world.sql.batch_execute(&set).await.unwrap();
         assert!(matches!(read(&host, &Caller::Host, &seen).await, Err(CallError::NotFound)), "{order}");
@@ -66,7 +66,7 @@ async fn access_tap_that_denies_traps_or_spins_hides_the_item() {
         assert!(matches!(denied, Err(CallError::Denied)), "{order}: {denied:?}");
     }
     world.sql.batch_execute("UPDATE palisade.items SET fields = '{}'").await.unwrap();
-    assert!(read(&host, &Caller::Host, &seen).await.is_ok(), "the plugin is usable after all of it");
+    assert!(read(&host, &Caller::Host, &seen).await.is_ok(), "the plugin still works");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn access_tap_grant_replaces_the_permission_and_a_denial_wins() {
     let read = |caller: Caller| both.items(caller).get(id.as_str());
     assert!(
         matches!(read(Caller::Anonymous).await, Err(CallError::NotFound)),
-        "one denies, and the other's grant does not count"
+        "one tap denies, so the other's grant does not count"
     );
     let member = Caller::user(world.user(&both, "Mia", &[]).await);
     assert!(read(member).await.is_ok());
@@ -116,7 +116,11 @@ async fn presave_taps_change_the_draft_in_order_of_weight_then_name() {
     assert_eq!(trail, json!(["x@z-early", "x@a-late", "x@m-middle"]));
     let stored: String =
         world.sql.query_one("SELECT fields->>'trail' FROM palisade.items", &[]).await.unwrap().get(0);
-    assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), trail, "what presave made is what is stored");
+    assert_eq!(
+        serde_json::from_str::<Value>(&stored).unwrap(),
+        trail,
+        "the stored item has the presave taps' changes"
+    );
 }
 
 #[tokio::test]
@@ -142,10 +146,14 @@ async fn view_taps_change_the_fields_and_not_the_stored_item() {
     assert_eq!(
         page.items.iter().map(|item| item.id).collect::<Vec<_>>(),
         [other.id],
-        "one failing view hides one item"
+        "a failing view tap hides only its item"
     );
     let written = create(&host, &Caller::Host, json!({ "view": "trap" })).await.unwrap();
-    assert_eq!(written.fields.to_value(), json!({}), "the write is told, and nothing unviewed with it");
+    assert_eq!(
+        written.fields.to_value(),
+        json!({}),
+        "the result of the write has no field that view taps did not process"
+    );
 }
 
 #[tokio::test]
@@ -180,7 +188,7 @@ async fn audit_trail_row_and_item_are_stored_together_or_not_at_all() {
     let item = create(&host, &Caller::Host, json!({})).await.unwrap();
     let patch = Patch { title: Some(Title::parse("Changed").unwrap()), ..Patch::default() };
     host.items(Caller::Host).patch(&item.id.to_string(), patch).await.unwrap();
-    // Audit-trail is told first here, writes its row, and the heavier veto takes it back.
+    // Here audit-trail runs first and writes its row. The heavier tap vetoes afterwards, which undoes the row.
     let heavy = taps("heavy", 1000);
     host.load(heavy.path(), &Policy::as_asked()).await.unwrap();
     let vetoed = create(&host, &Caller::Host, json!({ "changed": "veto" })).await;
@@ -205,7 +213,7 @@ async fn audit_trail_row_and_item_are_stored_together_or_not_at_all() {
 async fn tap_in_a_shared_transaction_has_only_its_plugins_rights() {
     let world = World::new().await;
     let host = world.host(&["audit-trail", "taps"]).await;
-    // Take audit-trail's right to its own table away behind the host's back: the host's login could still write there.
+    // Revoke audit-trail's right to its own table without the host. The host's login could still write to the table.
     let role: String = world
         .sql
         .query_one("SELECT role FROM palisade.plugins WHERE name = 'audit-trail'", &[])
@@ -270,7 +278,7 @@ async fn cron_tap_runs_at_its_interval() {
     panic!("the cron tap did not run within ten seconds");
 }
 
-/// The run waits for a table that somebody else has locked, over two of its intervals.
+/// The run waits for a locked table for more than two of its intervals.
 #[tokio::test]
 async fn cron_tap_longer_than_its_interval_never_overlaps_itself() {
     let world = World::new().await;
@@ -288,15 +296,15 @@ async fn cron_tap_longer_than_its_interval_never_overlaps_itself() {
     let mut seen = 0;
     for _ in 0..700 {
         let now = world.count(waiting).await;
-        assert!(now <= 1, "{now} runs at once");
-        // Some two and a half intervals from the first sight of it.
+        assert!(now <= 1, "{now} concurrent runs");
+        // About two and a half intervals after the first sight of a run.
         seen += now;
         if seen > 250 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(seen > 0, "the cron tap never came to its variable");
+    assert!(seen > 0, "the cron tap never reached its variable");
     world.sql.batch_execute("ROLLBACK").await.unwrap();
     drop(host);
 }

@@ -1,11 +1,11 @@
-//! Other tools that make components of a plugin's source.
+//! Other tools that build a plugin's source into a component.
 
 use crate::harness::copy;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How a component's file begins, where a core module's has another version.
+/// The first bytes of a component. A core module has another version.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 fn cargo() -> Command {
@@ -29,10 +29,10 @@ fn audit_trail_builds_with_cargo_component_if_installed() {
     let installed =
         cargo().args(["component", "--version"]).output().is_ok_and(|output| output.status.success());
     if !installed {
-        println!("`cargo component` is not installed: nothing to check");
+        println!("`cargo component` is not installed: the test does nothing");
         return;
     }
-    // In a copy: it writes bindings beside the source.
+    // The build uses a copy, because it writes bindings next to the source.
     let (root, folder) =
         (Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap(), tempfile::tempdir().unwrap());
     for part in ["wit", "guest-sdk", "example-plugins"] {

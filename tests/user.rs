@@ -1,4 +1,4 @@
-//! `wit/user.wit` through a component.
+//! Tests `wit/user.wit` through a component.
 
 use crate::harness::{World, call, call_as, exceeded, invalid, limited};
 use palisade::guard::user::Permission;
@@ -50,7 +50,7 @@ async fn malformed_permission_is_rejected() {
     let (long, longest) = ("a".repeat(PERMISSION_BYTES_MAX + 1), "a".repeat(PERMISSION_BYTES_MAX));
     for permission in ["", "A", ":a", "1a", "a b", "a\0", "a/b", "é", "a%", &long] {
         let arguments = json!({ "permission": permission });
-        // The host holds everything, and is held to the form all the same.
+        // The host has all permissions, but malformed ones are rejected for it too.
         for caller in [Caller::Anonymous, Caller::Host] {
             let refused = call_as(&host, "probe", "reads/has-permission", arguments.clone(), caller).await;
             assert!(invalid(refused).contains("128 bytes"), "{permission:?}");
@@ -83,7 +83,7 @@ async fn permission_is_held_only_through_a_role() {
         assert_eq!(held, expected, "{permission}");
     }
     world.sql.execute("DELETE FROM palisade.role_permissions WHERE role = 'editor'", &[]).await.unwrap();
-    assert!(!holds(&host, "item:edit:post", editor).await, "the next request asks anew");
+    assert!(!holds(&host, "item:edit:post", editor).await, "the next request reads the roles again");
 }
 
 #[tokio::test]

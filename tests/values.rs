@@ -1,4 +1,4 @@
-//! Values: JSON to the types of a component and back, for every type that a plugin's function may have.
+//! Values: from JSON to the types of a component and back, for every type that a plugin's function may have.
 
 use crate::harness::{Answer, Served, World, call, returned};
 use base64::Engine as _;
@@ -10,18 +10,18 @@ use proptest::test_runner::{Config, TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Random arguments of each function.
+/// How many random arguments each function gets.
 const CASES: u32 = 12;
 
 async fn echo(host: &Host, function: &str, value: &Value) -> Result<Value, CallError> {
     call(host, "types", &format!("echo/{function}"), json!({ "v": value })).await
 }
 
-/// The sentence of a call whose arguments do not fit.
+/// The message of a call whose arguments are rejected.
 fn refusal(result: Result<Value, CallError>) -> String {
     match result {
         Err(CallError::BadArguments(sentence)) => sentence,
-        other => panic!("expected a refusal of the arguments, got {other:?}"),
+        other => panic!("expected the arguments to be rejected, got {other:?}"),
     }
 }
 
@@ -91,7 +91,7 @@ fn outcome() -> BoxedStrategy<Value> {
     prop_oneof![tagged("ok", integer::<u32>()), tagged("err", text())].boxed()
 }
 
-/// Every function that returns its argument as the value of the call, and arguments for it.
+/// Every function that returns its argument as the value of the call, with a strategy for arguments.
 fn functions() -> Vec<(&'static str, BoxedStrategy<Value>)> {
     let single = any::<f32>()
         .prop_map(|x| if x.is_finite() { x.to_string().parse::<f64>().unwrap() } else { x.into() });

@@ -1,4 +1,4 @@
-//! `wit/variables.wit` through a component, checked in the table behind it.
+//! Tests `wit/variables.wit` through a component and in the table behind it.
 
 use crate::harness::{World, call, connect, exceeded, invalid, limited, returned, trapped};
 use palisade::guard::request_context::RequestId;
@@ -25,7 +25,7 @@ async fn unset(host: &Host, name: &str) -> Result<Value, CallError> {
     call(host, "probe", "writes/unset-variable", json!({ "name": name })).await
 }
 
-/// The rows of `palisade.variables`, as text.
+/// The rows of `palisade.variables` as text.
 async fn stored(world: &World) -> Vec<String> {
     let text = "SELECT plugin || ' ' || name || ' ' || value::text FROM palisade.variables ORDER BY 1";
     world.sql.query(text, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
@@ -39,7 +39,7 @@ fn variable(case: &str, value: impl Into<Value>) -> Value {
 async fn undeclared_name_is_rejected() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
-    // A row that nobody declared, as an older version of the plugin may have left it.
+    // An undeclared row, as an older version of the plugin may have left it.
     world.sql.execute("INSERT INTO palisade.variables VALUES ('probe', 'older', '1')", &[]).await.unwrap();
     let (long, other) = ("n".repeat(VARIABLE_NAME_BYTES_MAX + 1), "other/label");
     for name in ["", "older", "Label", "label ", "label\0", "probe:label", "%", other, &long] {
@@ -184,7 +184,7 @@ async fn set_is_undone_when_its_mutation_fails_or_traps() {
     );
     trapped(call(&host, "steps", "sequences/set-then-trap", label()).await);
     assert_eq!(world.state().await, before);
-    // In an action each call is a transaction of its own: what was done before the failure stays.
+    // In an action each call is its own transaction, so writes before the failure stay.
     let action = world.host_with("steps", |manifest| manifest.replace("\"mutation\"", "\"action\"")).await;
     returned(call(&action, "steps", "sequences/set-then-fail", json!({ "label": "kept" })).await);
     assert_eq!(stored(&world).await, [r#"steps label "kept""#]);
@@ -220,7 +220,7 @@ async fn retried_mutation_sees_the_same_time_and_randomness() {
     let world = World::new().await;
     let host = world.host(&["steps"]).await;
     world.sql.execute("INSERT INTO palisade.variables VALUES ('steps', 'count', '10')", &[]).await.unwrap();
-    // Somebody else is about to change what the mutation has read; it waits for them at its own change.
+    // Another transaction is about to change what the mutation has read, so the mutation waits at its own change.
     let rival = connect(&world.url()).await;
     rival
         .batch_execute("BEGIN; UPDATE palisade.variables SET value = '20' WHERE plugin = 'steps'")
@@ -236,7 +236,7 @@ async fn retried_mutation_sees_the_same_time_and_randomness() {
         rival.batch_execute("COMMIT").await.unwrap();
     };
     let (outcome, ()) = tokio::join!(call, rivalry);
-    assert_eq!(outcome.unwrap().value, json!(21), "no change is lost");
+    assert_eq!(outcome.unwrap().value, json!(21), "no update is lost");
     assert_eq!(stored(&world).await, ["steps count 21"]);
     let runs = world.log.messages();
     assert!(runs.len() > 1, "{runs:?}");

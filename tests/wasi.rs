@@ -1,4 +1,4 @@
-//! Components built with a real standard library: WASI is there, and leads nowhere.
+//! Components with a real standard library: WASI exists but gives access to nothing.
 
 use crate::harness::{World, call, trapped};
 use palisade::limits::RANDOM_CALL_BYTES_MAX;
@@ -57,7 +57,7 @@ async fn std_guest_hash_order_follows_the_invocation_seed() {
     for _ in 0..20 {
         orders.insert(call(&host, "wasi", "attempts/order", json!({})).await.unwrap().to_string());
     }
-    assert!(orders.len() > 1, "each invocation has a seed of its own");
+    assert!(orders.len() > 1, "each invocation has its own seed");
 }
 
 #[tokio::test]

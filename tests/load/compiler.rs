@@ -1,4 +1,4 @@
-//! The process that compiles: what it may take, what it is given, and who it may be.
+//! The compiler process: its limits, its input, and which programs may serve as one.
 
 use crate::harness::{World, builder, compiler, guest};
 use palisade::{Compiler, LoadError, Policy};
@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-/// Builds a host whose one plugin is compiled anew by this compiler.
+/// Builds a host that compiles its only plugin with this compiler.
 async fn load(world: &World, compiler: Compiler, plugin: &Path) -> Result<(), LoadError> {
     let anew = tempfile::tempdir().unwrap();
     let builder = builder(world.url()).compiled_code(anew.path()).compiler(compiler);
     builder.plugin(plugin, Policy::as_asked()).build().await.map(drop)
 }
 
-/// What stops it, as a sentence of one line.
+/// The one-line message of the error.
 async fn refusal(world: &World, compiler: Compiler, plugin: &Path) -> String {
     let sentence = load(world, compiler, plugin).await.unwrap_err().to_string();
     assert!(!sentence.contains('\n'), "{sentence}");
     sentence
 }
 
-/// A component that passes every check before the compiler, and takes it seconds: functions of the largest size, each of
-/// which keeps the registers busy.
+/// A component that passes every check before compilation and takes seconds to compile: its functions have the
+/// largest size and use many registers.
 fn bomb() -> tempfile::TempDir {
     let rounds = "local.get 0 local.get 1 i32.mul local.tee 1 if local.get 1 local.set 0 end ".repeat(20_000);
     let function = format!("(func (param i32 i32) {rounds})");
@@ -34,7 +34,7 @@ fn bomb() -> tempfile::TempDir {
     folder
 }
 
-/// A program that says it is a compiler, and then does this.
+/// A program that introduces itself as a compiler, and then runs these shell commands.
 fn posing(folder: &Path, then: &str) -> PathBuf {
     let program = folder.join("posing");
     let greeting = format!("palisade compiler {}", env!("CARGO_PKG_VERSION"));
@@ -69,7 +69,7 @@ async fn compiled_code_at_its_limit_is_accepted_and_over_it_rejected() {
         .unwrap();
     let files = fs::read_dir(kept.path()).unwrap().map(|entry| entry.unwrap().path());
     let compiled = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cwasm")).unwrap();
-    // Its first 32 bytes are the authentication code.
+    // The first 32 bytes are the authentication code.
     let bytes = fs::metadata(compiled).unwrap().len() - 32;
     load(&world, compiler().compiled_bytes(bytes), &greeter).await.unwrap();
     let refused = refusal(&world, compiler().compiled_bytes(bytes - 1), &greeter).await;
@@ -83,7 +83,7 @@ async fn compiler_is_confined_before_it_gets_a_component() {
         echo "in $(pwd): $(ulimit -v) KiB, $(ulimit -t) s, $(ulimit -Ht) s at most, files $(ulimit -f), core $(ulimit -c) of $(ulimit -Hc)""#;
     let program = posing(folder.path(), tell);
     let told = refusal(&world, Compiler::program(&program), &guest("greeter")).await;
-    assert!(env::vars_os().count() > 0, "there is something that it could have");
+    assert!(env::vars_os().count() > 0, "this process has an environment");
     let named: Vec<&str> =
         told.split(": ").nth(2).unwrap().split(" in /").next().unwrap().split(' ').collect();
     let known = ["LD_LIBRARY_PATH", "PALISADE_COMPILE", "PWD", "RAYON_NUM_THREADS"];
@@ -112,7 +112,8 @@ async fn answer_that_is_not_compiled_code_is_rejected_briefly() {
 async fn program_that_is_not_a_compiler_is_named_with_the_fix() {
     let world = World::new().await;
     for (child, says) in [
-        // This process is none: its `main` is the test harness's. It is not started once more to find out.
+        // This process is not a compiler, because its `main` is the test harness's. The host does not start it again
+        // to find out.
         (Compiler::this_program(), "call `palisade::compile_if_asked()` first thing in `main`"),
         (Compiler::program("/bin/true"), "does not answer"),
         (Compiler::program("/usr/bin/yes"), "does not answer"),
@@ -128,7 +129,7 @@ async fn compiler_ends_with_the_load_that_started_it() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let marks = folder.path().join("marks");
     fs::create_dir(&marks).unwrap();
-    // It may write no file, and may make a folder that tells who it is.
+    // The program cannot write files, but it can create a folder named after its process id.
     let program = posing(folder.path(), &format!("mkdir {}/$$; exec sleep 600", marks.display()));
     let greeter = guest("greeter");
     let loading = load(&world, Compiler::program(&program), &greeter);
@@ -149,7 +150,7 @@ async fn compiler_ends_with_the_load_that_started_it() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), gone).await.expect("it ends with its load");
+    tokio::time::timeout(Duration::from_mins(1), gone).await.expect("the compiler ends with its load");
 }
 
 #[tokio::test]

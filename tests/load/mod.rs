@@ -1,4 +1,4 @@
-//! Loading: a plugin that is not as it should be is refused with a sentence that names the fix, and leaves nothing behind.
+//! Loading: a faulty plugin is rejected with a message that names the fix, and leaves nothing behind.
 
 mod compiler;
 mod policy;
@@ -9,7 +9,7 @@ use palisade::{LoadError, Policy};
 use serde_json::json;
 use std::path::Path;
 
-/// The sentence with which a plugin is refused.
+/// The message with which a plugin is rejected.
 async fn refusal(world: &World, folder: &Path, policy: Policy) -> String {
     let host = world.builder().build().await.unwrap();
     let error = host.load(folder, &policy).await.map(|plugin| plugin.name).unwrap_err();
@@ -17,11 +17,11 @@ async fn refusal(world: &World, folder: &Path, policy: Policy) -> String {
     error.to_string()
 }
 
-/// The sentence for `odd`, as which nothing may be installed.
+/// The message for the plugin `odd`. Asserts that nothing of it was installed.
 async fn refusal_of(world: &World, component: &[u8], rest: &str) -> String {
     let sentence = refusal(world, odd(component, rest).path(), Policy::as_asked()).await;
     let installed = "SELECT count(*) FROM pg_namespace WHERE nspname = 'plugin_odd'";
-    assert_eq!(world.count(installed).await, 0, "a plugin that is refused is not installed: {sentence}");
+    assert_eq!(world.count(installed).await, 0, "a rejected plugin is not installed: {sentence}");
     assert_eq!(world.count("SELECT count(*) FROM palisade.plugins").await, 0);
     sentence
 }
@@ -31,9 +31,9 @@ fn import(interface: &str, function: &str, ty: &str) -> String {
     format!(r#"(import "{interface}" (instance (export "{function}" (func {ty}))))"#)
 }
 
-/// A component whose names speak of another version of the contract.
+/// A component with another contract version in its names.
 fn patched(name: &str, from: &[u8], to: &[u8]) -> Vec<u8> {
-    assert_eq!(from.len(), to.len(), "lengths stand before names");
+    assert_eq!(from.len(), to.len(), "names have length prefixes");
     let mut bytes = std::fs::read(guest(name).join(format!("{name}.wasm"))).unwrap();
     let places: Vec<usize> =
         (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
@@ -117,7 +117,7 @@ async fn component_for_another_contract_is_rejected_with_both_versions() {
         let loaded = world.builder().build().await.unwrap();
         let folder = odd(&component(&import, ""), CALLS);
         let result = loaded.load(folder.path(), &Policy::as_asked()).await;
-        // What is later by its last number alone is of the same contract, as far as its types are there.
+        // A later patch version is compatible as far as its types exist.
         if version == "0.1.9" {
             result.unwrap();
             continue;
@@ -128,7 +128,7 @@ async fn component_for_another_contract_is_rejected_with_both_versions() {
         );
         assert!(sentence.contains(&expected), "{sentence}");
     }
-    // A tap, and a real component.
+    // The same for a tap, in a real component.
     let folder = altered("taps", |manifest| manifest);
     std::fs::write(folder.path().join("taps.wasm"), patched("taps", b"@0.1.0", b"@0.2.0")).unwrap();
     let sentence = refusal(&world, folder.path(), Policy::as_asked()).await;

@@ -1,4 +1,4 @@
-//! Switches of an operator's policy: what is refused whatever the manifest asks for.
+//! Switches of an operator's policy, which override the manifest.
 
 use super::refusal;
 use crate::harness::{CALLS, World, component, guest, odd};
@@ -23,7 +23,7 @@ async fn component_with_wasi_is_rejected_only_if_the_policy_forbids_it() {
     assert_eq!(host.plugins().len(), 2);
 }
 
-/// A component whose function takes a list of this type, and whose code has no float.
+/// A component whose function takes a list of this type. Its code contains no float.
 fn taking_a_list_of(ty: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
@@ -61,7 +61,7 @@ async fn component_with_floats_is_rejected_only_if_the_policy_forbids_them() {
         let folder = odd(&bytes, CALLS);
         host.load(folder.path(), &Policy::as_asked().without_floats()).await.unwrap();
     }
-    // A guest of a real compiler, which says more than one float: the first is named.
+    // A guest from a real compiler has several floats. The error names the first.
     let sentence = refusal(&world, &guest("types"), Policy::as_asked().without_floats()).await;
     assert!(sentence.contains("function ") && sentence.contains("refuses floats"), "{sentence}");
 }

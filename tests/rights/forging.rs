@@ -1,14 +1,14 @@
-//! Posing as somebody else, from within each kind: the proof of who calls can be neither read, nor set, nor kept.
+//! A plugin that tries to act as another caller, in each kind: it cannot read, set or keep the proof of the caller.
 
 use super::migration;
 use crate::harness::{World, altered, call_as};
 use palisade::{Caller, Host, Policy};
 use serde_json::{Value, json};
 
-/// Kinds of functions, by the interface that runs a script as one, and whether it can write.
+/// The kinds, by the name of the interface that runs a script as that kind, and whether the kind can write.
 const KINDS: [(&str, bool); 3] = [("reading", false), ("changing", true), ("acting", true)];
 
-/// Texts that would tell the proof, change it, or step out of the transaction that it is set in.
+/// SQL that would reveal the proof, change it, or leave the transaction in which it is set.
 const FORGERIES: [&str; 24] = [
     "SELECT palisade.caller(current_user, NULL)",
     "SELECT palisade.caller('somebody', '00000000-0000-0000-0000-000000000000')",
@@ -46,7 +46,7 @@ async fn run(host: &Host, kind: &str, steps: Vec<Value>, caller: &Caller) -> Vec
     serde_json::from_value(answers).unwrap()
 }
 
-/// A host with two users: Ada has the numbers 1 to 150, more than are fetched at once, Bob those to 160.
+/// A host with two users: Ada owns the numbers 1 to 150, more than one batch, and Bob owns 151 to 160.
 async fn numbered(world: &World) -> (Host, Caller, Caller) {
     let folder = altered("cursors", |manifest| {
         let all = r#"numbers = ["select", "insert"]"#;
@@ -71,7 +71,7 @@ async fn caller_cannot_be_forged_with_sql_text_in_any_kind() {
     let (host, ada, bob) = numbered(&world).await;
     let Caller::User(bobs) = &bob else { panic!("not a user") };
     for (kind, can_write) in KINDS {
-        // A result that is open already goes on to be hers, and the next one is, too.
+        // An open result keeps returning Ada's rows, and so does the next one.
         let mut steps = vec![json!({ "tag": "open" })];
         steps.extend(FORGERIES.map(|text| step("open-text", text)));
         if can_write {
@@ -104,8 +104,8 @@ async fn next_caller_on_a_connection_has_only_their_own_identity() {
         (&bob, "151..160 (10)"),
         (&Caller::Host, "1..160 (160)"),
     ];
-    // One after the other, so that the same few connections serve them all.
-    // SQL text would have them cleaned in between: structured calls leave them as they are.
+    // The calls run one after the other on the same few connections. They are structured calls, because SQL text
+    // would make the host clean the connections in between.
     let all = || vec![json!({ "tag": "open" }), step("rest", 0)];
     for (before, _) in KINDS {
         for (after, _) in KINDS {

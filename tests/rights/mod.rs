@@ -1,5 +1,5 @@
-//! What a plugin may do in PostgreSQL: which columns, whose rows, and who owns its schema. Each is shown twice, through a
-//! component and in the database itself, where no guard stands before it.
+//! A plugin's rights in PostgreSQL: on columns, on users' rows, and on its schema. Each is tested through a component
+//! and directly in the database, without the guards.
 
 mod columns;
 mod forging;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// The probe with another grant on its table than all operations.
+/// The probe with a narrower grant on its table.
 fn probe(notes: &str) -> TempDir {
     let all = r#"notes = ["select", "insert", "update", "delete"]"#;
     altered("probe", |manifest| {
@@ -43,29 +43,29 @@ fn integer(number: i64) -> Value {
 }
 
 /// A condition that one column equals a value.
-#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
+#[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn equals(column: &str, value: Value) -> Value {
     json!([[{ "column": column, "test": { "tag": "equal", "val": value } }]])
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
+#[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn selection(columns: &[&str], filter: Value) -> Value {
     json!({ "selection": {
         "table": "notes", "columns": columns, "filter": filter, "orderBy": [], "limit": null, "after": [] } })
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
+#[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn insertion(columns: &[&str], row: Value, returning: &[&str]) -> Value {
     json!({ "insertion": { "table": "notes", "columns": columns, "rows": [row], "returning": returning } })
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
+#[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn modification(column: &str, value: Value, filter: Value, returning: &[&str]) -> Value {
     json!({ "modification": {
         "table": "notes", "assignments": [{ "column": column, "value": value }], "filter": filter, "returning": returning } })
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "what is passed is made for it")]
+#[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn removal(filter: Value, returning: &[&str]) -> Value {
     json!({ "removal": { "table": "notes", "filter": filter, "returning": returning } })
 }
@@ -74,19 +74,19 @@ fn sql(text: &str) -> Value {
     json!({ "sql": text, "parameters": [] })
 }
 
-/// Whether a call was denied, and nothing more was said.
+/// Whether a call was denied without further details.
 fn is_denied(result: Result<Value, CallError>) -> bool {
     returned(result) == json!({ "tag": "access-denied" })
 }
 
-/// All of a table whose rows belong to the users in `key`.
+/// All rights on a table whose rows belong to the users in the column `key`.
 const OWNED: &str = r#"{ select = true, insert = true, update = true, delete = true, owner = "key" }"#;
 
 fn uuid(id: Uuid) -> Value {
     scalar("uuid", id.to_string())
 }
 
-/// A host whose probe has a table of users' rows, with two users.
+/// A host whose probe has a table of users' rows, and two users.
 async fn owned(world: &World) -> (Host, User, User) {
     let folder = probe(OWNED);
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();

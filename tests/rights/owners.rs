@@ -1,4 +1,4 @@
-//! Rows that belong to users: each sees their own, whatever the plugin asks for.
+//! Rows that belong to users: each user sees only their own, whatever the plugin asks for.
 
 use super::{
     OWNED, equals, insertion, integer, is_denied, migration, modification, note, owned, probe, removal,
@@ -32,7 +32,7 @@ async fn two_users_of_one_plugin_see_only_their_own_rows() {
         call_as(&host, "probe", "writes/insert", note, Caller::user(user.clone())).await.unwrap();
     }
     let (as_ada, as_bob) = (Caller::user(ada.clone()), Caller::user(bob.clone()));
-    // Again and again, because the same few connections serve both.
+    // Repeated, because the same few connections serve both users.
     for _ in 0..3 {
         assert_eq!(titles(&host, &as_ada).await, [["Ada"], ["Ada"]]);
         assert_eq!(titles(&host, &as_bob).await, [["Bob"], ["Bob"]]);

@@ -1,4 +1,4 @@
-//! What a proof of who calls is worth in the database itself, where no guard stands before it.
+//! What a proof of the caller allows in the database itself, without the guards.
 
 use super::{equals, note, owned, selection, text};
 use crate::harness::{World, call_as};
@@ -6,7 +6,7 @@ use palisade::Caller;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// What the host would send, made of the keys in the database.
+/// A proof as the host would send it, made with the keys in the database.
 async fn proof(world: &World, role: &str, who: &str, expiry_us: i64, pid: i32) -> String {
     let keys = "SELECT value FROM palisade.secrets WHERE name = 'callers'";
     let keys: Vec<u8> = world.sql.query_one(keys, &[]).await.unwrap().get(0);
@@ -87,7 +87,7 @@ async fn server_pid_and_clock_are_read_per_connection_not_per_statement() {
         let rows = call_as(&host, "probe", "reads/select", by_key, Caller::user(ada.clone())).await.unwrap();
         assert_eq!(rows.as_array().unwrap().len(), 1);
     }
-    // Connections tell what they counted when they end.
+    // Connections report their statistics when they end.
     drop(host);
     let open =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE 'pal\\_%'";
@@ -99,7 +99,7 @@ async fn server_pid_and_clock_are_read_per_connection_not_per_statement() {
             "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_user_functions WHERE funcname = '{name}'"
         )
     };
-    let (proven, asked) = (world.count(&calls("caller")).await, world.count(&calls("server")).await);
-    // Two bounds for each statement; and at most as many connections as a pool has.
-    assert!(proven >= 102 && (1..=8).contains(&asked), "{proven} proofs read, {asked} questions");
+    let (proven, identified) = (world.count(&calls("caller")).await, world.count(&calls("server")).await);
+    // Two bounds per statement. The pool has at most eight connections.
+    assert!(proven >= 102 && (1..=8).contains(&identified), "{proven} proofs, {identified} identity queries");
 }

@@ -1,11 +1,12 @@
-//! Another user's rows, by every way round a condition that SQL has: read, counted, changed, collided with.
+//! Attempts to reach another user's rows by every SQL construct that could bypass a condition: reading, counting,
+//! changing, and violating constraints.
 
 use super::{insertion, integer, is_denied, note, owned, scalar, sql, text, uuid};
 use crate::harness::{World, call_as, returned};
 use palisade::{Caller, Host, User};
 use serde_json::{Value, json};
 
-/// A host with a row of Ada's, and one of Bob's that differs from hers in all that can be asked for.
+/// A host with one row of Ada's and one of Bob's. The rows differ in everything that a query can ask for.
 async fn neighbours(world: &World) -> (Host, User, User) {
     let (host, ada, bob) = owned(world).await;
     for user in [&ada, &bob] {
@@ -52,7 +53,7 @@ async fn no_form_of_read_reaches_another_users_rows() {
             &nothing,
         ),
         ("SELECT title FROM notes a WHERE a.id < ANY (SELECT id FROM notes)".into(), &nothing),
-        // An error would tell of a row that the condition met before the policy did.
+        // An error here would reveal a row that the condition saw before the row policy did.
         ("SELECT title FROM notes WHERE 1 / (rank - 7) > 0".into(), &nothing),
         ("SELECT title FROM notes WHERE CAST(title AS integer) = 1 AND title = 'Bob'".into(), &nothing),
     ];
@@ -111,11 +112,12 @@ async fn no_form_of_write_reaches_another_users_rows() {
     let action = json!({ "insertion": note("x", bob.id)["insertion"] });
     call_as(&host, "probe", "effects/fail-after-insert", action, as_ada).await.unwrap_err();
     assert!(is_denied(call_as(&host, "probe", "writes/insert", kept, Caller::user(bob)).await));
-    // Sequences have moved on; rows have not.
+    // Sequences have advanced, but rows have not changed.
     assert_eq!(world.state().await, before);
 }
 
-/// What PostgreSQL says by itself: a constraint holds for all rows, whoever may see them. The contract warns of it.
+/// A constraint holds for all rows, whoever may see them, and PostgreSQL reports a violation. The contract warns
+/// about this.
 #[tokio::test]
 async fn constraint_reveals_that_a_value_is_taken_and_nothing_else() {
     let world = World::new().await;
@@ -131,7 +133,7 @@ async fn constraint_reveals_that_a_value_is_taken_and_nothing_else() {
         ada.id
     );
     assert_eq!(call_as(&host, "probe", "writes/execute", sql(&passed), as_ada.clone()).await.unwrap(), 0);
-    // A reference to his row is a reference to a row: it tells that the row is there.
+    // A foreign key reveals that the referenced row exists.
     for (parent, is_there) in [(2, true), (99, false)] {
         let row = json!([text("x"), integer(parent), uuid(ada.id)]);
         let row = insertion(&["title", "parent", "key"], row, &[]);

@@ -1,4 +1,4 @@
-//! The role that owns a plugin's schema, and hosts that are no superuser.
+//! The role that owns a plugin's schema, and hosts whose login is not a superuser.
 
 use super::{insertion, migration, probe, text};
 use crate::harness::{World, call, call_as};
@@ -7,12 +7,12 @@ use serde_json::json;
 
 const OWNER: &str = "SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = 'plugin_probe'";
 
-/// Everything of the schema that its owner does not own.
+/// Everything in the schema that its owner does not own.
 const STRAYS: &str = "WITH schema AS (SELECT oid, nspowner FROM pg_namespace WHERE nspname = 'plugin_probe') \
     SELECT (SELECT count(*) FROM pg_class JOIN schema ON relnamespace = schema.oid WHERE relowner <> nspowner) \
         + (SELECT count(*) FROM pg_type JOIN schema ON typnamespace = schema.oid WHERE typowner <> nspowner)";
 
-/// A plugin whose second migration makes a type and a table.
+/// A plugin whose second migration creates a type and a table.
 fn with_two_migrations() -> tempfile::TempDir {
     let folder = probe(r#"["select", "insert", "update", "delete"]"#);
     let more = "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE more (mood mood);";
@@ -55,7 +55,7 @@ async fn schema_owner_reaches_nothing_outside_its_schema() {
     ] {
         let error = world.sql.batch_execute(statement).await.expect_err(statement);
         let code = error.code().unwrap().code();
-        // A role that cannot be altered need not exist either.
+        // It does not matter if the role does not exist, because it could not be altered either.
         assert!(
             code == "42501" || (code == "42704" && statement.starts_with("ALTER ROLE")),
             "{statement}: {code}"
@@ -136,7 +136,7 @@ async fn host_without_superuser_installs_serves_and_upgrades() {
     call_as(&host, "probe", "writes/insert", note, Caller::user(ada.clone())).await.unwrap();
     migration(&folder, "0002_more.sql", "UPDATE notes SET rank = 5; CREATE TABLE more (id bigint);");
     host.load(folder.path(), &Policy::as_asked()).await.unwrap();
-    // Another host on the same database, which finds everything made.
+    // Another host on the same database finds everything already installed.
     let again = builder().build().await.unwrap();
     let ranks = super::sql("SELECT title FROM notes WHERE rank = 5");
     let own = call_as(&again, "probe", "reads/query", ranks.clone(), Caller::user(ada)).await.unwrap();

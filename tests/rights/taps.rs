@@ -1,4 +1,4 @@
-//! Whom taps speak for: whoever caused the change, or all users where only the clock did.
+//! The identity with which taps act: that of the user who caused the change, or all users for cron taps.
 
 use crate::harness::{World, altered, call_as, guest};
 use palisade::grant::ItemPower;
@@ -19,7 +19,7 @@ fn draft() -> Draft {
     }
 }
 
-/// The taps guest, which writes down each item as if the item were a user: somebody else than the caller.
+/// The taps guest, which stores each item with the item's id as the owner, that is, for another user than the caller.
 fn owning(change: impl FnOnce(String) -> String) -> TempDir {
     altered("taps", |manifest| {
         let all = r#"seen = ["select", "insert"]"#;
@@ -78,7 +78,7 @@ async fn cron_tap_sees_the_rows_of_all_users() {
         let often = manifest.replace("every = \"1 h\"", "every = \"1 s\"");
         often.replace("default = \"run\"", "default = \"count\"")
     });
-    // Rows come before the first run: a host is built on what the host before it left.
+    // The rows must exist before the first run. A first host installs the tables.
     drop(world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap());
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     let rows = format!("INSERT INTO plugin_taps.seen VALUES ('{first}', 'x', 1), ('{second}', 'x', 1)");

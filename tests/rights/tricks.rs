@@ -1,17 +1,17 @@
-//! Columns that are not granted, by every way round a list of columns that SQL has.
+//! Attempts to reach an ungranted column by every SQL construct that could bypass a list of columns.
 
 use super::{insertion, integer, migration, probe, sql, text};
 use crate::harness::{World, call, returned};
 use palisade::{CallError, Policy};
 use serde_json::{Value, json};
 
-/// What stands in the column that is not granted, and nowhere else.
+/// The value in the ungranted column, which occurs nowhere else.
 const SECRET: i64 = 987_654_321;
 
 const SOME: &str =
     r#"{ select = ["id", "title"], insert = ["title", "rank"], update = ["title"], delete = true }"#;
 
-/// Whether a call was refused, by the list of columns or by the list of constructs.
+/// Whether a call was rejected, because of a column or because of a construct.
 fn is_refused(result: &Result<Value, CallError>) -> bool {
     let Err(CallError::Returned(error)) = result else { return false };
     error["tag"] == "access-denied" || error["tag"] == "invalid-argument"
@@ -84,7 +84,7 @@ async fn no_form_of_statement_reaches_an_ungranted_column() {
         }
     }
     assert_eq!(world.state().await, before);
-    // The same shapes are open to columns that are granted.
+    // The same constructs work with granted columns.
     for text in
         ["SELECT a.id FROM notes a JOIN notes b USING (title)", "SELECT DISTINCT ON (title) id FROM notes"]
     {

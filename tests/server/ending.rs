@@ -1,4 +1,4 @@
-//! When the database goes away under a server, and when the server itself is told to stop.
+//! What happens when the server loses its database, and when it shuts down.
 
 use super::{GREET, served};
 use crate::harness::{Answer, OwnServer, Served, World, builder, guest};
@@ -32,8 +32,8 @@ async fn lost_database_is_503_until_it_comes_back() {
         assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
         assert_eq!(answer.body["error"]["blame"], "operator");
     }
-    assert_eq!(served.get("/livez").await.status, 200, "a restart would help nobody");
-    assert_eq!(served.post(GREET, &json!({ "name": "Ada" })).await.status, 200, "it needs no database");
+    assert_eq!(served.get("/livez").await.status, 200, "a restart would not help");
+    assert_eq!(served.post(GREET, &json!({ "name": "Ada" })).await.status, 200, "the call needs no database");
     let again = own.start().await;
     served.until("/readyz", 200).await;
     let answer = served.post(TRAIL, &trail()).await;
@@ -55,7 +55,7 @@ async fn shutdown_finishes_running_calls_and_rejects_new_ones() {
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     while world.count(waiting).await == 0 {
-        assert!(!running.is_finished(), "it waits for the lock");
+        assert!(!running.is_finished(), "the call still waits for the lock");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     served.stop();
@@ -68,5 +68,5 @@ async fn shutdown_finishes_running_calls_and_rejects_new_ones() {
     let answer = running.await.unwrap();
     assert_eq!((answer.status, answer.body), (200, json!([])));
     served.ended().await;
-    assert!(tokio::net::TcpStream::connect(served.address).await.is_err(), "nobody listens any more");
+    assert!(tokio::net::TcpStream::connect(served.address).await.is_err(), "the server no longer listens");
 }

@@ -1,4 +1,4 @@
-//! `/items`: who may read and write which, revisions, and the taps in between.
+//! Tests of `/items`: permissions, revisions, and taps.
 
 use crate::harness::{Answer, Served, World};
 use palisade::guard::user::{Permission, UserId};
@@ -6,7 +6,7 @@ use palisade::{Host, User};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A user who may do these things with posts, and the token.
+/// A user with these permissions on posts, and their token.
 async fn user(world: &World, host: &Host, name: &str, may: &[&str]) -> (User, String) {
     let permissions: Vec<_> =
         may.iter().map(|may| Permission::parse(&format!("item:{may}:post")).unwrap()).collect();
@@ -16,7 +16,7 @@ async fn user(world: &World, host: &Host, name: &str, may: &[&str]) -> (User, St
     (user, token)
 }
 
-/// A server, and an editor on it.
+/// A server, and an editor with a token.
 async fn edited(world: &World) -> (Served, User, String) {
     let host = world.host(&["blog", "audit-trail", "greeter"]).await;
     let (user, token) = user(world, &host, "editor", &["create", "edit", "delete"]).await;
@@ -51,7 +51,7 @@ async fn change(
 }
 
 fn id(answer: &Answer) -> String {
-    answer.body["id"].as_str().unwrap_or_else(|| panic!("no item: {answer:?}")).to_owned()
+    answer.body["id"].as_str().unwrap_or_else(|| panic!("the answer has no item: {answer:?}")).to_owned()
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn malformed_item_request_is_rejected_and_changes_nothing() {
     ] {
         assert_eq!(served.get(&format!("/items{query}")).await.status, 400, "{query}");
     }
-    // A key as long as a body may be is not sent back whole, nor are its control characters.
+    // A rejected key is not echoed in full, and its control characters are not echoed at all.
     let long = "\u{1b}".repeat(10_000);
     let mut draft = post("Two", "published");
     draft[&long] = json!(1);
@@ -119,10 +119,7 @@ async fn malformed_item_request_is_rejected_and_changes_nothing() {
     }
     let refused = create(&served, &token, &json!({ "itemType": "post", "title": "x" })).await;
     assert_eq!((refused.status, refused.kind()), (422, "refused"), "{refused:?}");
-    assert_eq!(
-        refused.body["error"]["plugin"], "blog",
-        "a post needs a text: the blog's presave tap says so"
-    );
+    assert_eq!(refused.body["error"]["plugin"], "blog", "the blog's presave tap requires a text");
     assert_eq!(world.state().await, before);
 }
 
@@ -139,8 +136,11 @@ async fn each_write_of_an_item_is_stored_and_leaves_an_audit_row() {
     assert_eq!(created.body["author"], editor.id.to_string());
     let read = served.get(&format!("/items/{item}")).await;
     assert_eq!((read.status, read.header("etag"), &read.body), (200, "\"1\"", &created.body));
-    assert_eq!(read.body["fields"]["slug"], "one", "presave derived it");
-    assert!(read.body["fields"]["html"].as_str().unwrap().contains("<em>Hello</em>"), "view added it");
+    assert_eq!(read.body["fields"]["slug"], "one", "the presave tap derived the slug");
+    assert!(
+        read.body["fields"]["html"].as_str().unwrap().contains("<em>Hello</em>"),
+        "the view tap added the HTML"
+    );
     let listed = served.get("/items?type=post").await;
     assert_eq!(listed.body, json!({ "items": [read.body], "next": null }));
     let changed = change(&served, &token, &item, None, Some(&json!({ "title": "Two" }))).await;
@@ -178,7 +178,7 @@ async fn change_for_a_stale_revision_is_412_and_changes_nothing() {
         change(&served, &token, &item, Some("\"1\""), None).await,
     ] {
         assert_eq!((stale.status, stale.kind()), (412, "precondition-failed"));
-        assert_eq!(stale.body["error"]["revision"], 2, "what it would have to be for");
+        assert_eq!(stale.body["error"]["revision"], 2, "the error names the current revision");
     }
     assert_eq!(world.state().await, before);
     assert_eq!(
@@ -211,7 +211,7 @@ async fn one_of_several_concurrent_changes_to_a_revision_wins() {
     assert_eq!(
         world.count("SELECT count(*) FROM plugin_audit_trail.entries").await,
         2,
-        "a loser leaves no trail"
+        "a rejected change leaves no audit row"
     );
 }
 
@@ -228,7 +228,7 @@ async fn item_hidden_from_a_caller_appears_absent() {
     for hidden in [draft.as_str(), members.as_str()] {
         let answer = served.get(&format!("/items/{hidden}")).await;
         assert_eq!((answer.status, answer.kind()), (404, "not-found"), "{hidden}");
-        assert_eq!(answer.message(), nothing.message(), "nothing tells them apart");
+        assert_eq!(answer.message(), nothing.message(), "hidden and absent items get the same message");
     }
     assert_eq!(served.get("/items?type=post").await.body["items"], json!([]));
     for seen in [&draft, &members] {

@@ -1,6 +1,6 @@
-//! The HTTP server on a real listener: calls, the document that describes them, and what frames every answer.
+//! The HTTP server on a real listener: calls, the OpenAPI document, and the headers of every answer.
 //!
-//! Items are in `server/items.rs`, what happens when the database or the server itself goes away in `server/ending.rs`.
+//! Items are in `server/items.rs`. Loss of the database and shutdown are in `server/ending.rs`.
 
 mod ending;
 mod items;
@@ -66,7 +66,11 @@ async fn body_at_the_limit_is_accepted_and_over_it_rejected() {
     assert_ne!(at.status, 413, "{at:?}");
     let form =
         served.request(Method::POST, GREET).header("content-type", "text/plain").body(r#"{"name":"Ada"}"#);
-    assert_eq!(Answer::to(form).await.status, 415, "what a page of another origin can send without asking");
+    assert_eq!(
+        Answer::to(form).await.status,
+        415,
+        "a page of another origin can send a form without a preflight request"
+    );
 }
 
 #[tokio::test]
@@ -110,7 +114,7 @@ async fn well_formed_request_id_is_kept_and_any_other_replaced() {
     for id in ["a b", "", long.as_str(), "a\tb"] {
         let answer = with(id).await;
         assert_ne!(answer.header("x-request-id"), id);
-        assert!(made.insert(answer.header("x-request-id").to_owned()), "each request has an id of its own");
+        assert!(made.insert(answer.header("x-request-id").to_owned()), "each request gets its own id");
     }
 }
 
@@ -150,19 +154,19 @@ async fn openapi_lists_every_loaded_function_and_does_not_change() {
     let greet = &first.body["paths"][GREET]["post"]["requestBody"]["content"]["application/json"]["schema"];
     assert_eq!(greet["properties"]["name"]["type"], "string", "{greet}");
     assert_eq!(first.body, served.get("/openapi.json").await.body);
-    dangling(&first.body, &first.body);
+    assert_references_resolve(&first.body, &first.body);
 }
 
-/// Every reference within the document leads somewhere.
-fn dangling(document: &Value, part: &Value) {
+/// Asserts that every reference in the document has a target.
+fn assert_references_resolve(document: &Value, part: &Value) {
     match part {
         Value::Object(object) => {
             if let Some(target) = object.get("$ref").and_then(Value::as_str) {
                 assert!(target.starts_with("#/") && document.pointer(&target[1..]).is_some(), "{target}");
             }
-            object.values().for_each(|part| dangling(document, part));
+            object.values().for_each(|part| assert_references_resolve(document, part));
         }
-        Value::Array(parts) => parts.iter().for_each(|part| dangling(document, part)),
+        Value::Array(parts) => parts.iter().for_each(|part| assert_references_resolve(document, part)),
         _ => {}
     }
 }

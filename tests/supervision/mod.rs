@@ -1,6 +1,6 @@
-//! Supervision: plugins that fail again and again, and plugins that an operator disables.
+//! Supervision: plugins that fail repeatedly, and plugins that an operator disables.
 //!
-//! What an operator does over HTTP and on the command line is in `operator.rs`.
+//! The operator's routes and commands are in `operator.rs`.
 
 mod spared;
 
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// How long to wait for what takes a second or two.
+/// A timeout for operations that take a second or two.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn status(host: &Host, plugin: &str) -> ServingStatus {
     host.statuses().into_iter().find(|status| status.name == plugin).unwrap().status
 }
 
-/// Waits until a plugin stands so.
+/// Waits until a plugin has this state.
 pub async fn until(host: &Host, plugin: &str, state: &str) {
     let deadline = Instant::now() + PATIENCE;
     while status(host, plugin).state() != state {
@@ -39,7 +39,7 @@ pub async fn answers(host: &Host) -> Result<Value, CallError> {
     call(host, "probe", "reads/now", json!({})).await
 }
 
-/// Lets the probe fail until it is quarantined.
+/// Makes the probe fail until it is quarantined.
 pub async fn quarantine(host: &Host) {
     for _ in 0..BREAKER_FAILURES {
         trapped(panics(host).await);
@@ -47,29 +47,29 @@ pub async fn quarantine(host: &Host) {
     assert_eq!(status(host, "probe").state(), "quarantined");
 }
 
-/// Waits for the quarantine's end.
-pub async fn sit_out(host: &Host, plugin: &str) {
+/// Waits for the end of the quarantine.
+pub async fn wait_out_quarantine(host: &Host, plugin: &str) {
     let ServingStatus::Quarantined { until, .. } = status(host, plugin) else {
-        panic!("it is not quarantined")
+        panic!("the plugin is not quarantined")
     };
     tokio::time::sleep(until.duration_since(std::time::SystemTime::now()).unwrap_or_default()).await;
 }
 
-fn is_quarantined<T: std::fmt::Debug>(result: Result<T, CallError>) {
-    let error = result.expect_err("a plugin that is quarantined is not asked");
+fn assert_quarantined<T: std::fmt::Debug>(result: Result<T, CallError>) {
+    let error = result.expect_err("a quarantined plugin is not called");
     assert_eq!(error.blame(), Blame::Guest);
     match error {
         CallError::Quarantined { reason, retry_after_ms, .. } => {
             assert!(retry_after_ms > 0 && !reason.contains("secret"), "{reason}");
         }
-        other => panic!("expected a quarantine, got {other:?}"),
+        other => panic!("expected a quarantined plugin, got {other:?}"),
     }
 }
 
-pub fn is_disabled<T: std::fmt::Debug>(result: Result<T, CallError>) {
+pub fn assert_disabled<T: std::fmt::Debug>(result: Result<T, CallError>) {
     match result {
         Err(error @ CallError::Disabled { .. }) => assert_eq!(error.blame(), Blame::Operator),
-        other => panic!("expected a plugin that is disabled, got {other:?}"),
+        other => panic!("expected a disabled plugin, got {other:?}"),
     }
 }
 
@@ -101,10 +101,10 @@ async fn plugin_is_quarantined_at_the_failure_threshold_and_not_before() {
         assert_eq!(status(&host, "probe"), ServingStatus::Serving);
     }
     trapped(panics(&host).await);
-    is_quarantined(answers(&host).await);
-    is_quarantined(panics(&host).await);
+    assert_quarantined(answers(&host).await);
+    assert_quarantined(panics(&host).await);
     let ServingStatus::Quarantined { reason, since, until } = status(&host, "probe") else {
-        panic!("it is quarantined")
+        panic!("the plugin is not quarantined")
     };
     assert!(reason.contains("10 of its latest 10") && reason.contains("a trap") && until > since, "{reason}");
     let greeting = call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await.unwrap();
@@ -158,7 +158,7 @@ async fn half_open_admits_one_caller_whose_failure_doubles_the_quarantine() {
     let world = World::new().await;
     let host = world.host_with("probe", limited("guest-time = \"200 ms\"")).await;
     quarantine(&host).await;
-    sit_out(&host, "probe").await;
+    wait_out_quarantine(&host, "probe").await;
     let spinning: Vec<_> = (0..20).map(|_| spawn(&host, "abuses/spin", json!({}))).collect();
     let mut probes = 0;
     for call in spinning {
@@ -166,16 +166,19 @@ async fn half_open_admits_one_caller_whose_failure_doubles_the_quarantine() {
             Err(CallError::LimitExceeded { usage, .. }) if usage.limit == Limit::GuestTime => {
                 probes += 1;
             }
-            other => is_quarantined(other),
+            other => assert_quarantined(other),
         }
     }
     assert_eq!(probes, 1);
     let ServingStatus::Quarantined { reason, since, until } = status(&host, "probe") else {
-        panic!("it is quarantined again")
+        panic!("the plugin is not quarantined again")
     };
     assert!(reason.contains("guest-time"), "{reason}");
-    assert!(until.duration_since(since).unwrap() > Duration::from_millis(1_500), "twice the first");
-    sit_out(&host, "probe").await;
+    assert!(
+        until.duration_since(since).unwrap() > Duration::from_millis(1_500),
+        "the second quarantine is twice as long"
+    );
+    wait_out_quarantine(&host, "probe").await;
     answers(&host).await.unwrap();
     assert_eq!(status(&host, "probe"), ServingStatus::Serving);
 }
@@ -192,7 +195,7 @@ async fn operator_and_upgrade_lift_a_quarantine_and_only_operator_enables() {
     answers(&host).await.unwrap();
     host.disable("probe", "a test").await.unwrap();
     host.load(guest("probe"), &Policy::as_asked()).await.unwrap();
-    is_disabled(answers(&host).await);
+    assert_disabled(answers(&host).await);
 }
 
 #[tokio::test]
@@ -207,11 +210,11 @@ async fn tap_of_an_unavailable_plugin_never_counts_as_consent() {
         assert!(matches!(read().await, Err(CallError::NotFound)));
     }
     world.sql.batch_execute("UPDATE palisade.items SET fields = '{}'").await.unwrap();
-    is_quarantined(read().await);
-    is_quarantined(create(&host, json!({})).await);
+    assert_quarantined(read().await);
+    assert_quarantined(create(&host, json!({})).await);
     host.disable("taps", "a test").await.unwrap();
-    is_disabled(read().await);
-    is_disabled(create(&host, json!({})).await);
+    assert_disabled(read().await);
+    assert_disabled(create(&host, json!({})).await);
     assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 1);
     host.enable("taps").await.unwrap();
     read().await.unwrap();
@@ -231,7 +234,7 @@ async fn cron_tap_of_a_disabled_plugin_does_not_run() {
     host.enable("taps").await.unwrap();
     let deadline = Instant::now() + PATIENCE;
     while world.count(ran).await == 0 {
-        assert!(Instant::now() < deadline, "it never runs");
+        assert!(Instant::now() < deadline, "the cron tap never runs");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -239,7 +242,7 @@ async fn cron_tap_of_a_disabled_plugin_does_not_run() {
 #[tokio::test]
 async fn disable_stops_running_calls_and_rejects_new_ones() {
     let world = World::new().await;
-    // It takes connections and says nothing.
+    // A server that accepts connections and never answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/", silent.local_addr().unwrap());
     let probe = altered("probe", |manifest| manifest.replace("https://api.example.com/v1/", &url));
@@ -250,13 +253,13 @@ async fn disable_stops_running_calls_and_rejects_new_ones() {
     let request = json!({ "request": { "method": "get", "url": url, "headers": [], "body": null, "secret": null, "timeoutMs": null } });
     let waiting = spawn(&host, "effects/fetch", request);
     let _connection = silent.accept().await.unwrap();
-    // A tick, in which the spinning one has begun.
+    // One tick, after which the spinning call is running.
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!spinning.is_finished() && !waiting.is_finished());
     host.disable("probe", "a test").await.unwrap();
-    is_disabled(spinning.await.unwrap());
-    is_disabled(waiting.await.unwrap());
-    is_disabled(answers(&host).await);
+    assert_disabled(spinning.await.unwrap());
+    assert_disabled(waiting.await.unwrap());
+    assert_disabled(answers(&host).await);
     assert!(matches!(status(&host, "probe"), ServingStatus::Disabled { reason, .. } if reason == "a test"));
     call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await.unwrap();
     host.enable("probe").await.unwrap();
@@ -276,7 +279,7 @@ async fn disable_rolls_back_the_writes_of_a_running_call() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     host.disable("probe", "a test").await.unwrap();
-    is_disabled(writing.await.unwrap());
+    assert_disabled(writing.await.unwrap());
     world.sql.batch_execute("COMMIT").await.unwrap();
     while world.count("SELECT count(*) FROM pg_locks WHERE relation = 'plugin_probe.notes'::regclass").await
         > 0
@@ -291,7 +294,7 @@ async fn disable_rolls_back_the_writes_of_a_running_call() {
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     host.disable("taps", "a test").await.unwrap();
-    is_disabled(spinning.await.unwrap());
+    assert_disabled(spinning.await.unwrap());
     assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 0);
 }
 
@@ -303,12 +306,12 @@ async fn disable_outlives_the_host_and_stops_calls_on_other_hosts() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!spinning.is_finished());
     one.disable("probe", "a test").await.unwrap();
-    is_disabled(answers(&one).await);
-    is_disabled(spinning.await.unwrap());
+    assert_disabled(answers(&one).await);
+    assert_disabled(spinning.await.unwrap());
     until(&two, "probe", "disabled").await;
     one.stop().await;
     let three = world.host(&["probe"]).await;
-    is_disabled(answers(&three).await);
+    assert_disabled(answers(&three).await);
     three.enable("probe").await.unwrap();
     answers(&three).await.unwrap();
     until(&two, "probe", "serving").await;
@@ -335,17 +338,17 @@ async fn disable_during_a_database_outage_applies_and_is_stored_later() {
     }
     let failed = host.disable("greeter", "a test").await;
     assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
-    is_disabled(greet(&host).await);
+    assert_disabled(greet(&host).await);
     let again = server.start().await;
     let deadline = Instant::now() + PATIENCE;
     let mut other = build().await.unwrap();
     while status(&other, "greeter").state() != "disabled" {
-        assert!(Instant::now() < deadline, "it is never written down");
+        assert!(Instant::now() < deadline, "the change is never stored");
         other.stop().await;
         tokio::time::sleep(Duration::from_millis(200)).await;
         other = build().await.unwrap();
     }
-    is_disabled(greet(&host).await);
+    assert_disabled(greet(&host).await);
     drop((host, other));
     again.stop().await;
 }
@@ -362,7 +365,7 @@ async fn disable_of_an_unknown_plugin_or_without_a_reason_is_rejected() {
         assert!(matches!(host.disable("probe", reason).await, Err(CallError::BadArguments(_))), "{reason:?}");
     }
     answers(&host).await.unwrap();
-    // A host without the plugin can disable it for those that have it.
+    // A host without the plugin can disable it for hosts that have it.
     let bare = world.host(&[]).await;
     bare.disable("probe", &"x".repeat(500)).await.unwrap();
     until(&host, "probe", "disabled").await;

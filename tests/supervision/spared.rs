@@ -1,14 +1,14 @@
-//! What a plugin is not blamed for, and what is looked at once more: failures that the database made, a plugin that is
-//! disabled after its tap ran, a cron tap while its plugin is quarantined.
+//! Failures that do not count against a plugin because the database caused them, a plugin that is disabled after its
+//! tap ran, and a cron tap whose plugin is quarantined.
 
-use super::{PATIENCE, create, is_disabled, sit_out, status};
+use super::{PATIENCE, assert_disabled, create, status, wait_out_quarantine};
 use crate::harness::{OwnServer, World, altered, builder, call, connect, guest};
 use palisade::limits::{BREAKER_FAILURES, MUTATION_ATTEMPTS_MAX};
 use palisade::{CallError, Caller, Host, Policy, ServingStatus};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Inserts a row, and panics when it cannot.
+/// Inserts a row, and panics if that fails.
 async fn insist(host: &Host) -> Result<Value, CallError> {
     call(host, "replay", "writes/insist", json!({ "id": 100 })).await
 }
@@ -35,7 +35,7 @@ async fn trap_caused_by_a_database_outage_never_quarantines() {
 async fn trap_of_a_mutation_that_lost_a_race_never_quarantines() {
     let world = World::new().await;
     let host = world.host(&["replay"]).await;
-    // Every insertion loses a race, as far as anybody can tell.
+    // Every insert fails as if it lost a race.
     let losing = "
         CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
         BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$;
@@ -46,7 +46,7 @@ async fn trap_of_a_mutation_that_lost_a_race_never_quarantines() {
         assert!(matches!(failed, Err(CallError::Contended { .. })), "{failed:?}");
     }
     let panics = world.log.messages().iter().filter(|message| message.starts_with("panicked at")).count();
-    assert!(panics > BREAKER_FAILURES as usize, "each run traps: {panics}");
+    assert!(panics > BREAKER_FAILURES as usize, "every retry traps: {panics}");
     assert_eq!(status(&host, "replay"), ServingStatus::Serving);
     world.sql.batch_execute("DROP TRIGGER lose ON plugin_replay.entries").await.unwrap();
     insist(&host).await.unwrap();
@@ -64,7 +64,7 @@ async fn item_is_not_written_if_a_tapped_plugin_is_disabled_before_commit() {
     let (first, second) = (named("first", 1), named("second", 2));
     let builder = world.builder().plugin(first.path(), Policy::as_asked());
     let host = builder.plugin(second.path(), Policy::as_asked()).build().await.unwrap();
-    // The taps of the first have run when the last of the second waits.
+    // The first plugin's taps have run when the second plugin's last tap waits.
     let rival = connect(&world.url()).await;
     rival.batch_execute("BEGIN; LOCK TABLE plugin_second.seen IN SHARE MODE").await.unwrap();
     let writing = tokio::spawn({
@@ -78,7 +78,7 @@ async fn item_is_not_written_if_a_tapped_plugin_is_disabled_before_commit() {
     }
     host.disable("first", "a test").await.unwrap();
     rival.batch_execute("COMMIT").await.unwrap();
-    is_disabled(writing.await.unwrap());
+    assert_disabled(writing.await.unwrap());
     for table in ["palisade.items", "plugin_first.seen", "plugin_second.seen"] {
         assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
@@ -92,7 +92,7 @@ async fn cron_tap_of_a_quarantined_plugin_pauses_until_it_ends() {
     let often = altered("taps", |manifest| manifest.replace("every = \"1 h\"", "every = \"1 s\""));
     let host = world.builder().plugin(often.path(), Policy::as_asked()).build().await.unwrap();
     let item = create(&host, json!({})).await.unwrap();
-    // While cron fails as well, it is no probe that ends the quarantine early.
+    // Cron fails as well, so that its run is not a probe that ends the quarantine early.
     let trap = "INSERT INTO palisade.variables VALUES ('taps', 'cron', '\"trap\"') ON CONFLICT DO NOTHING;
          DELETE FROM palisade.variables WHERE name = 'last-run';
          UPDATE palisade.items SET fields = '{\"access\": \"trap\"}'";
@@ -104,7 +104,7 @@ async fn cron_tap_of_a_quarantined_plugin_pauses_until_it_ends() {
             {
                 break until;
             }
-            ServingStatus::Quarantined { .. } => sit_out(&host, "taps").await,
+            ServingStatus::Quarantined { .. } => wait_out_quarantine(&host, "taps").await,
             _ => {}
         }
         let _failed = host.items(Caller::Host).get(&item.id.to_string()).await;
@@ -112,7 +112,7 @@ async fn cron_tap_of_a_quarantined_plugin_pauses_until_it_ends() {
     let untrap =
         "DELETE FROM palisade.variables WHERE name = 'cron'; UPDATE palisade.items SET fields = '{}'";
     world.sql.batch_execute(untrap).await.unwrap();
-    // Two of its times come, at least.
+    // At least two of its scheduled times pass.
     let ran = "SELECT count(*) FROM palisade.variables WHERE plugin = 'taps' AND name = 'last-run'";
     while SystemTime::now() + Duration::from_millis(500) < until {
         assert_eq!(world.count(ran).await, 0);
@@ -120,7 +120,7 @@ async fn cron_tap_of_a_quarantined_plugin_pauses_until_it_ends() {
     }
     let deadline = Instant::now() + PATIENCE;
     while world.count(ran).await == 0 {
-        assert!(Instant::now() < deadline, "it never runs again");
+        assert!(Instant::now() < deadline, "the cron tap never runs again");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(status(&host, "taps"), ServingStatus::Serving);
