@@ -1,4 +1,4 @@
-;; Answers with `n` texts that are all the same 64 KiB of its memory.
+;; Answers with `n` texts that all share the same 64 KiB of its memory.
 (component
   {{include libc}}
   (core module $m

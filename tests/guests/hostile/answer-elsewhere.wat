@@ -1,4 +1,4 @@
-;; Says that its answer lies at the very end of the address space.
+;; Returns the very end of the address space as the address of its answer.
 (component
   {{include libc}}
   (core module $m

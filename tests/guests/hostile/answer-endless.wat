@@ -1,4 +1,4 @@
-;; Answers with a text of 2 GiB, most of which is not in its memory.
+;; Answers with a text of 2 GiB, most of which lies outside its memory.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Says that its answer lies at an odd address.
+;; Returns an odd address for its answer.
 (component
   {{include libc}}
   (core module $m

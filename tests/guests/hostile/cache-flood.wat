@@ -1,4 +1,4 @@
-;; Writes 1 KiB into the cache `n` times, until it is refused.
+;; Writes 1 KiB to the cache `n` times, until a write is rejected.
 (component
   {{include cache}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Reads what is in the cache under the key `text`, and answers how long it is, and one more: 0 is nothing.
+;; Reads the cache entry with the key `text`, and answers with its length plus one, or with 0 if there is none.
 (component
   {{include cache}}
   {{include libc}}

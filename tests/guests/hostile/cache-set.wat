@@ -1,4 +1,4 @@
-;; Writes `n` bytes into the cache under the key `text`.
+;; Writes `n` bytes to the cache under the key `text`.
 (component
   {{include cache}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Asks for the time twice, with work in between, and ends in `unreachable` when it moved: real time in a query would show.
+;; Reads the clock twice with work in between, and reaches `unreachable` if it moved, which shows real time in a query.
 (component
   {{include clock}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Keeps `n` empty values in the request's context, each under a key of its own.
+;; Stores `n` empty values in the request's context, each under its own key.
 (component
   {{include context}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Keeps `n` bytes in the request's context under the key `text`.
+;; Stores `n` bytes in the request's context under the key `text`.
 (component
   {{include context}}
   {{include libc}}

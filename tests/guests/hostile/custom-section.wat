@@ -1,4 +1,4 @@
-;; Carries `size` bytes that are no code at all.
+;; Contains `size` bytes that are not code.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Asks for the URL `text` `n` times, until it is refused, and drops no response: each is a handle.
+;; Requests the URL `text` `n` times, until a request is rejected, and drops no response: each is a handle.
 (component
   {{include http}}
   {{include libc}}

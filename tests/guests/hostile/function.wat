@@ -1,4 +1,4 @@
-;; Has a function whose body has `size` instructions of one byte each, and two bytes more.
+;; Has a function whose body consists of `size` instructions of one byte each, and two more bytes.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Has `size` globals, which live in the part of an instance that no limit on memory counts.
+;; Has `size` globals, which are stored in the part of an instance that no memory limit counts.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Grows its memory by `n` pages, page by page, and goes on when it may not: it answers how many pages it got.
+;; Grows its memory by `n` pages, one at a time, continues after failures, and answers with how many pages it got.
 (component
   {{include libc}}
   (core module $m

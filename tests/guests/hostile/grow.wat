@@ -1,4 +1,4 @@
-;; Grows its memory by `n` pages at once, and ends in `unreachable` when it may not.
+;; Grows its memory by `n` pages at once, and reaches `unreachable` if that fails.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Uses a handle that nobody gave it.
+;; Uses a handle that it never received.
 (component
   {{include poll}}
   {{include libc}}

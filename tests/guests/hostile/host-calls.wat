@@ -1,4 +1,4 @@
-;; Asks for the time `n` times.
+;; Reads the clock `n` times.
 (component
   {{include clock}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Instantiates twice what instantiates twice what instantiates twice: 12 levels are 4,096 instances in a few lines.
+;; Doubles its instances at each of 12 levels: a few lines make 4,096 instances.
 (component
   {{include libc}}
   (component $c12 (component $c11 (component $c10 (component $c9 (component $c8 (component $c7

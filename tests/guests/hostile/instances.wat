@@ -1,4 +1,4 @@
-;; Makes `size` core instances beside the two that it needs.
+;; Creates `size` core instances in addition to the two that it needs.
 (component
   {{include libc}}
   (core module $other)

@@ -1,4 +1,4 @@
-;; Leaves a function without the result that it declares: well-formed, and invalid.
+;; Has a function without its declared result: the binary is well-formed but invalid.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Has a function with `size` locals: registers for them are searched in more than linear time.
+;; Has a function with `size` locals: allocating registers for them takes more than linear time.
 (component
   {{include libc}}
   (core module $m

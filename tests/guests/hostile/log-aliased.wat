@@ -1,4 +1,4 @@
-;; Hands over `n` fields, each of which has the same 64 KiB as its value: 320 KiB of them name 1.3 GB.
+;; Passes `n` fields that all have the same 64 KiB as their value: 320 KiB describe 1.3 GB.
 (component
   {{include log}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Says that its message lies past the end of its memory.
+;; Passes a log message that lies past the end of its memory.
 (component
   {{include log}}
   (core module $m

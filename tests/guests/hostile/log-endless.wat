@@ -1,4 +1,4 @@
-;; Says that its message has 2 GiB, and its fields a number that overflows when it is multiplied by their size.
+;; Passes a log message of 2 GiB, with so many fields that their number times their size overflows.
 (component
   {{include log}}
   (core module $m

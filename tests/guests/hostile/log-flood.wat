@@ -1,4 +1,4 @@
-;; Writes `text` into the log `n` times.
+;; Logs `text` `n` times.
 (component
   {{include log}}
   (core module $m

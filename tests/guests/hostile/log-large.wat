@@ -1,4 +1,4 @@
-;; Writes one record of `n` bytes into the log.
+;; Logs one record of `n` bytes.
 (component
   {{include log}}
   (core module $m

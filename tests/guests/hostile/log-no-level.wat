@@ -1,4 +1,4 @@
-;; Writes at a level that there is not.
+;; Logs at a level that does not exist.
 (component
   {{include log}}
   (core module $m

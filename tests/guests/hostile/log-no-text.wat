@@ -1,4 +1,4 @@
-;; Writes bytes into the log that are no UTF-8.
+;; Logs bytes that are not UTF-8.
 (component
   {{include log}}
   (core module $m

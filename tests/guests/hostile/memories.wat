@@ -1,4 +1,4 @@
-;; Has `size` linear memories, each of which takes a slot that another plugin could have.
+;; Has `size` linear memories, each of which uses a slot that another plugin could need.
 (component
   {{include libc}}
   (core module $other (memory 1))

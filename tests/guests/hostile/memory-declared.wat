@@ -1,4 +1,4 @@
-;; Declares a memory of `size` pages: it is to be there before the first instruction runs.
+;; Declares a memory of `size` pages, which must exist before the first instruction runs.
 (component
   (core module $c
     (memory (export "memory") {{size}})

@@ -1,4 +1,4 @@
-;; Makes NaNs with bits of its own and answers with those that arithmetic gives it: they differ between machines.
+;; Computes with NaNs that have chosen bits, and answers with the resulting bits, which differ between machines.
 (component
   {{include libc}}
   (core module $m

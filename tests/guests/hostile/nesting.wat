@@ -1,4 +1,4 @@
-;; Holds a component that holds a component that holds a component: `size` of them, in itself.
+;; Contains components nested inside each other, `size` levels deep.
 (component
   {{repeat (component }}{{repeat ) }}
   {{include libc}}

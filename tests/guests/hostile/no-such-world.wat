@@ -1,4 +1,4 @@
-;; Imports from a world that no host has.
+;; Imports from a world that no host provides.
 (component
   (import "acme:other/door@0.1.0" (instance $w (export "open" (func))))
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Has a memory whose pages have one byte.
+;; Has a memory with pages of one byte.
 (component
   {{include libc}}
   (core module $other (memory $small 1 2 (pagesize 1)))

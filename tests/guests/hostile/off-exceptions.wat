@@ -1,4 +1,4 @@
-;; Throws.
+;; Throws an exception.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Uses typed references to functions.
+;; Uses typed function references.
 (component
   {{include libc}}
   (core module $m

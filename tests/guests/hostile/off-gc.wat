@@ -1,4 +1,4 @@
-;; Asks for objects that a collector frees.
+;; Allocates garbage-collected objects.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Calls itself in tail position, for ever, in a stack that never grows.
+;; Tail-calls itself for ever, with a stack that never grows.
 (component
   {{include libc}}
   (core module $m

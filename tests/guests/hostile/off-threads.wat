@@ -1,4 +1,4 @@
-;; Shares its memory with threads.
+;; Shares its memory between threads.
 (component
   {{include libc}}
   (core module $other (memory $shared 1 1 shared))

@@ -1,4 +1,4 @@
-;; Multiplies to 128 bits.
+;; Multiplies integers to a product of 128 bits.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Imports a function of the contract with other types than it has.
+;; Imports a function of the contract with the wrong types.
 (component
   (import "palisade:plugin/clock@0.1.0" (instance $w (export "now" (func (result u8)))))
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Reads past the end of its memory, where a neighbour's could be.
+;; Reads past the end of its memory, where a neighbour's memory could be.
 (component
   {{include libc}}
   (core module $m

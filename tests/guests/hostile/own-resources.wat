@@ -1,4 +1,4 @@
-;; Makes `n` resources of its own and drops none.
+;; Creates `n` of its own resources and drops none.
 (component
   {{include libc}}
   (type $ticket (resource (rep i32)))

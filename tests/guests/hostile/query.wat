@@ -1,4 +1,4 @@
-;; Sends the SQL text `text` `n` times, until it is refused, and drops no result: each is a handle.
+;; Runs the SQL `text` `n` times, until it is rejected, and drops no result: each is a handle.
 (component
   {{include query}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Asks for 16 random bytes `n` times, until it is refused.
+;; Requests 16 random bytes `n` times, until a request is rejected.
 (component
   {{include random}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Asks for `n` random bytes at once.
+;; Requests `n` random bytes at once.
 (component
   {{include random}}
   {{include libc}}

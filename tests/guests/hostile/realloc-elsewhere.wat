@@ -1,4 +1,4 @@
-;; Has an allocator that gives addresses past the end of its memory.
+;; Has an allocator that returns addresses past the end of its memory.
 (component
   
   (core module $m

@@ -1,4 +1,4 @@
-;; Calls the host from its allocator, while the host is handing over arguments.
+;; Calls the host from its allocator while the host is passing arguments.
 (component
   {{include clock}}
   (core func $now (canon lower (func $clock "now")))

@@ -1,4 +1,4 @@
-;; Calls itself `n` times: a depth that fits the stack comes back.
+;; Calls itself `n` times, and returns if that depth fits the stack.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Two functions that call each other through a table without end.
+;; Has two functions that call each other through a table without end.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Calls itself without end with large frames, and from each depth sends the SQL text `text`, which the host parses on what is left of the stack.
+;; Recurses without end with large frames, and at each depth runs the SQL `text`, which the host parses on the rest of the stack.
 (component
   {{include query}}
   (core module $m

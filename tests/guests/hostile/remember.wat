@@ -1,4 +1,4 @@
-;; Counts its calls in a global, a memory and a table: it gives 1 as long as nothing outlives an invocation.
+;; Counts its calls in a global, a memory and a table: it answers 1 as long as nothing outlives an invocation.
 (component
   {{include libc}}
   (core module $m

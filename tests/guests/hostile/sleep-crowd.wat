@@ -1,4 +1,4 @@
-;; Sleeps as one of `size` core instances, with the others beside it: so many are taken from everybody while it does.
+;; Sleeps with `size` core instances, which other plugins cannot use in the meantime.
 (component
   {{include poll}}
   {{include libc}}

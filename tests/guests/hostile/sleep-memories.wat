@@ -1,4 +1,4 @@
-;; Sleeps with `size` memories beside its own: so many are taken from everybody while it does.
+;; Sleeps with `size` memories beside its own, which other plugins cannot use in the meantime.
 (component
   {{include poll}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Sleeps with `size` tables: so many are taken from everybody while it does.
+;; Sleeps with `size` tables, which other plugins cannot use in the meantime.
 (component
   {{include poll}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Sleeps for `n` ms in one host call: no guest code runs meanwhile that could be stopped.
+;; Sleeps for `n` ms in one host call, during which no guest code runs that could be stopped.
 (component
   {{include poll}}
   {{include libc}}

@@ -1,4 +1,4 @@
-;; Fills 64 KiB of memory over and over: each turn of the loop is one instruction that takes long.
+;; Fills 64 KiB of memory repeatedly: each iteration is one instruction that takes long.
 (component
   {{include libc}}
   (core module $m

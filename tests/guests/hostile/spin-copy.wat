@@ -1,4 +1,4 @@
-;; Copies memory over itself without end, in steps that overlap.
+;; Copies memory onto itself without end, in overlapping steps.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Spins without a loop: a function that calls itself through a table and comes back, for ever, from a loop of one turn each.
+;; Spins without a long loop: a function calls itself through a table and returns, for ever, from a loop of one iteration each.
 (component
   {{include libc}}
   (core module $m

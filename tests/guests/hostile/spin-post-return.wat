@@ -1,4 +1,4 @@
-;; Spins after it has answered, when the host lets it free its answer.
+;; Spins after its answer, when the host lets it free the answer.
 (component
   
   (core module $m

@@ -1,4 +1,4 @@
-;; Spins in its allocator, which the host calls to hand over arguments.
+;; Spins in its allocator, which the host calls to pass arguments.
 (component
   
   (core module $m

@@ -1,4 +1,4 @@
-;; Never gets as far as a call: its start function does not end.
+;; Never reaches a call, because its start function does not end.
 (component
   {{include libc}}
   (core module $m

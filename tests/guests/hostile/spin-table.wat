@@ -1,4 +1,4 @@
-;; Fills a table of 50,000 elements over and over.
+;; Fills a table of 50,000 elements repeatedly.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Turns `n` times round a loop that does nothing: with a large `n`, for ever.
+;; Runs `n` iterations of an empty loop: with a large `n` it never ends.
 (component
   {{include libc}}
   (core module $m

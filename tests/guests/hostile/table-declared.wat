@@ -1,4 +1,4 @@
-;; Declares a table of `size` elements: it is to be there before the first instruction runs.
+;; Declares a table of `size` elements, which must exist before the first instruction runs.
 (component
   {{include libc}}
   (core module $m

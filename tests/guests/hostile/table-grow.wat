@@ -1,4 +1,4 @@
-;; Grows a table by `n` elements at once, and ends in `unreachable` when it may not.
+;; Grows a table by `n` elements at once, and reaches `unreachable` if that fails.
 (component
   {{include libc}}
   (core module $m

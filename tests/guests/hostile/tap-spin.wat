@@ -1,4 +1,4 @@
-;; Spins when it is asked whether an item may be seen.
+;; Spins in its access tap for items.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Traps when it is asked whether an item may be seen.
+;; Traps in its access tap for items.
 (component
   {{include libc}}
   (core module $m

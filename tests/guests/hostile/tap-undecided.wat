@@ -1,4 +1,4 @@
-;; Answers the question whether an item may be seen with a decision that there is not.
+;; Returns an invalid decision from its access tap for items.
 (component
   {{include libc}}
   (core module $m

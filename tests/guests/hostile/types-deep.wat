@@ -1,4 +1,4 @@
-;; Returns lists of lists, `size` levels of them: JSON would nest as deep.
+;; Returns lists nested `size` levels deep, which would nest JSON as deep.
 (component
   {{include libc}}
   (core module $m

@@ -1,4 +1,4 @@
-;; Returns a pair of pairs of pairs: 12 declarations spell a type of 4,096 numbers.
+;; Returns nested pairs: 12 declarations describe a type of 4,096 numbers.
 (component
   (type $t1 (tuple u8 u8)) (type $t2 (tuple $t1 $t1)) (type $t3 (tuple $t2 $t2)) (type $t4 (tuple $t3 $t3))
   (type $t5 (tuple $t4 $t4)) (type $t6 (tuple $t5 $t5)) (type $t7 (tuple $t6 $t6)) (type $t8 (tuple $t7 $t7))

@@ -1,4 +1,4 @@
-;; Reads the variable that `text` names.
+;; Reads the variable named `text`.
 (component
   {{include variables}}
   {{include libc}}

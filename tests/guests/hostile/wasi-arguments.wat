@@ -1,4 +1,4 @@
-;; Asks for the arguments of the process, and answers how many there are.
+;; Reads the arguments of the process, and answers with their number.
 (component
   (import "wasi:cli/environment@0.2.0" (instance $w
     (export "get-arguments" (func (result (list string))))))

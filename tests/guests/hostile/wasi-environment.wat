@@ -1,4 +1,4 @@
-;; Asks for the environment, where secrets are, and answers how many variables there are.
+;; Reads the environment, which may hold secrets, and answers with the number of variables.
 (component
   (import "wasi:cli/environment@0.2.0" (instance $w
     (export "get-environment" (func (result (list (tuple string string)))))))

@@ -1,4 +1,4 @@
-;; Ends the process that it runs in.
+;; Exits the process in which it runs.
 (component
   (import "wasi:cli/exit@0.2.0" (instance $w (export "exit" (func (param "status" (result))))))
   {{include libc}}

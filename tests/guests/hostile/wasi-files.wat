@@ -1,4 +1,4 @@
-;; Asks for the folders that are open for it, and answers how many there are.
+;; Reads the preopened folders, and answers with their number.
 (component
   (import "wasi:filesystem/types@0.2.0" (instance $types
     (export "descriptor" (type (sub resource)))))

@@ -1,4 +1,4 @@
-;; Reaches servers past the host's allow-list, through WASI.
+;; Requests a server through WASI, past the host's allow-list.
 (component
   (import "wasi:http/outgoing-handler@0.2.0" (instance $w (export "handle" (func))))
   {{include libc}}

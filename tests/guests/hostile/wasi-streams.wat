@@ -1,4 +1,4 @@
-;; Asks for standard output `n` times and drops none: the host keeps one more stream for each.
+;; Opens standard output `n` times and drops none: the host keeps one stream for each.
 (component
   (import "wasi:io/streams@0.2.0" (instance $streams
     (export "output-stream" (type (sub resource)))))

@@ -1,4 +1,4 @@
-;; Exports core function `check` as an access tap.
+;; Exports the core function `check` as an access tap.
   (type $operation (enum "read" "create" "update" "delete"))
   (type $decision (enum "neutral" "grant" "deny"))
   (type $status (enum "draft" "published"))

@@ -1,4 +1,4 @@
-;; Memory, and an allocator that only ever advances. Addresses below 65,536 are the component's own: its answer is at 1,024.
+;; Memory, and an allocator that never frees. Addresses below 65,536 belong to the component itself: its answer is at 1,024.
   (core module $c
     (memory (export "memory") 2)
     (global $next (mut i32) (i32.const 65536))

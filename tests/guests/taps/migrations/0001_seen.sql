@@ -1,4 +1,4 @@
--- One row for each change that `item-changed` was told of.
+-- One row for each change that the tap `item-changed` received.
 CREATE TABLE seen (
     item     uuid    NOT NULL,
     action   text    NOT NULL,
