@@ -17,7 +17,7 @@ fn ended(result: Result<Value, CallError>) -> Usage {
     }
 }
 
-async fn is_usable(host: &Host) {
+async fn assert_usable(host: &Host) {
     assert_eq!(call(host, "probe", "abuses/allocate", json!({ "bytes": 10 })).await.unwrap(), json!(10));
 }
 
@@ -107,7 +107,7 @@ async fn panic_traps_and_logs_its_message_with_file_and_line() {
     );
     let place = entry.message.split_once("abuses.rs:").unwrap().1;
     assert!(place.split(':').take(2).all(|number| number.parse::<u32>().is_ok()), "{place}");
-    is_usable(&host).await;
+    assert_usable(&host).await;
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn endless_loop_ends_at_the_guest_time_limit() {
         assert_eq!((usage.limit, usage.max), (Limit::GuestTime, 50), "{kind}");
         assert!(usage.used > 50);
     }
-    is_usable(&host).await;
+    assert_usable(&host).await;
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn endless_loop_ends_at_the_wall_time_limit_and_lets_others_run() {
     // There is only one thread. Other tasks run on it only when the spinning guest yields.
     let others = async {
         for _ in 0..3 {
-            is_usable(&host).await;
+            assert_usable(&host).await;
         }
     };
     let (result, ()) = tokio::join!(call(&host, "probe", "abuses/spin", json!({})), others);
@@ -141,7 +141,7 @@ async fn endless_loop_ends_at_the_wall_time_limit_and_lets_others_run() {
     let host = world.host_with("probe", action).await;
     let usage = ended(call(&host, "probe", "abuses/spin", json!({})).await);
     assert_eq!((usage.limit, usage.max), (Limit::ActionTime, 50));
-    is_usable(&host).await;
+    assert_usable(&host).await;
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn endless_recursion_ends_in_stack_overflow_or_trap() {
         let reason = trapped(call(&host, "probe", "abuses/recurse", json!({})).await);
         assert!(reason.contains("out of bounds memory access"), "{reason}");
     }
-    is_usable(&host).await;
+    assert_usable(&host).await;
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn memory_over_the_limit_ends_the_call_and_at_the_limit_does_not() {
     let host = world.host_with("probe", limited(&format!("memory = \"{} B\"", usage.used - 1))).await;
     let usage = ended(allocate(host.clone()).await.map(|outcome| outcome.value));
     assert_eq!((usage.limit, usage.used, usage.max), (Limit::Memory, usage.used, usage.used - 1));
-    is_usable(&host).await;
+    assert_usable(&host).await;
 
     let four = world.host_with("probe", limited("memory = \"4 MiB\"")).await;
     let usage = ended(call(&four, "probe", "abuses/allocate", json!({ "bytes": 64 * MIB })).await);
@@ -217,7 +217,7 @@ async fn oversized_result_traps_with_a_clear_message() {
     for bytes in [MIB, 16 * MIB] {
         let reason = trapped(produce(&host, bytes).await);
         assert!(reason.contains("return it in pages"), "{reason}");
-        is_usable(&host).await;
+        assert_usable(&host).await;
     }
     produce(&host, 64 * 1024).await.unwrap();
 }

@@ -105,8 +105,8 @@ async fn broken_boundary_rejects_the_plugin_and_names_the_attack() {
             "counts with another plugin's sequences",
         ),
     ] {
-        let told = refusal(&world, &change, &undo).await;
-        assert!(told.contains(words) && told.contains("succeeded"), "{change}: {told}");
+        let message = refusal(&world, &change, &undo).await;
+        assert!(message.contains(words) && message.contains("succeeded"), "{change}: {message}");
     }
     build(&world).await.unwrap().stop().await;
 }
@@ -138,10 +138,10 @@ async fn lost_hardening_on_a_private_server_rejects_the_plugin() {
         ("USAGE ON LANGUAGE plpgsql".into(), "runs code in a procedural language"),
     ];
     for (right, words) in rows {
-        let told =
+        let message =
             refusal(&world, &format!("GRANT {right} TO {login}"), &format!("REVOKE {right} FROM {login}"))
                 .await;
-        assert!(told.contains(words) && told.contains("has been hardened"), "{right}: {told}");
+        assert!(message.contains(words) && message.contains("has been hardened"), "{right}: {message}");
     }
     build(&world).await.unwrap().stop().await;
 }
@@ -234,8 +234,8 @@ async fn host_and_trusted_applications_keep_what_public_lost() {
     let (app_login, app_url) = world.login("LOGIN").await;
     let create = format!("GRANT CREATE ON DATABASE {} TO {host_login}", world.database());
     world.sql.batch_execute(&create).await.unwrap();
-    let told = run(&world, &["db", "harden", "--apply"]).await;
-    assert!(told.stdout.contains("no host has used it yet"), "{told:?}");
+    let output = run(&world, &["db", "harden", "--apply"]).await;
+    assert!(output.stdout.contains("no host has used it yet"), "{output:?}");
     let app = connect(&app_url).await;
     let refused = app.batch_execute("SELECT pg_sleep(0)").await.unwrap_err();
     assert_eq!(refused.code().unwrap().code(), "42501");

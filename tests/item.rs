@@ -260,7 +260,7 @@ async fn history_forged_by_a_plugins_login_is_rejected() {
     insert(&host, &caller, "One", "published").await;
     let role = "SELECT role FROM palisade.plugins WHERE name = 'probe'";
     let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
-    let before = world.whole().await;
+    let before = world.snapshot().await;
     world.sql.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).await.unwrap();
     let forged = |id: &str, item_type: &str, title: &str, revision: &str| {
         format!(
@@ -282,7 +282,7 @@ async fn history_forged_by_a_plugins_login_is_rejected() {
         assert_eq!(error.code().unwrap().code(), "42501", "{sql}");
     }
     world.sql.batch_execute("RESET SESSION AUTHORIZATION").await.unwrap();
-    assert_eq!(world.whole().await.changed_since(&before), Vec::<&str>::new());
+    assert_eq!(world.snapshot().await.changed_since(&before), Vec::<&str>::new());
 }
 
 /// Each write holds a connection while it reads its caller's permissions. Writes that hold all connections must not

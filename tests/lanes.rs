@@ -95,9 +95,9 @@ async fn log_records_from_the_slow_lane_go_to_the_callers_log() {
     let host = builder.build().await.unwrap();
     let (lines, _guard) = Lines::capture();
     run(&host, "acting", &[step("log", "before"), spin(), step("log", "after")]).await;
-    let said: Vec<Value> =
+    let messages: Vec<Value> =
         lines.of("palisade::plugin").iter().map(|event| event["fields"]["message"].clone()).collect();
-    assert_eq!(said, ["before", "after"]);
+    assert_eq!(messages, ["before", "after"]);
 }
 
 #[tokio::test]

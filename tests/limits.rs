@@ -25,7 +25,7 @@ async fn limit_warning_is_logged_once_per_invocation_from_its_threshold() {
     for (count, used) in [(7, None), (8, Some(8)), (10, Some(10)), (30, Some(10)), (0, None)] {
         let (lines, _capturing) = Lines::capture();
         flood(&host, count).await;
-        let told: Vec<Value> =
+        let logged: Vec<Value> =
             lines.of("palisade::limits").into_iter().map(|event| event["fields"].clone()).collect();
         let warning = used.map(|used| {
             json!({
@@ -33,7 +33,7 @@ async fn limit_warning_is_logged_once_per_invocation_from_its_threshold() {
                 "request": "mine", "limit": "log-records", "used": used, "max": 10,
             })
         });
-        assert_eq!(told, warning.into_iter().collect::<Vec<_>>(), "{count} records");
+        assert_eq!(logged, warning.into_iter().collect::<Vec<_>>(), "{count} records");
     }
 }
 
@@ -44,8 +44,8 @@ async fn limit_warning_of_a_tap_names_the_tap() {
     let (lines, _capturing) = Lines::capture();
     create(&host, json!({})).await.unwrap();
     let events = lines.of("palisade::limits");
-    let told: Vec<&str> = events.iter().map(|event| event["fields"]["entered"].as_str().unwrap()).collect();
-    assert_eq!(told, ["tap-item-presave", "tap-item-changed", "tap-item-view"]);
+    let names: Vec<&str> = events.iter().map(|event| event["fields"]["entered"].as_str().unwrap()).collect();
+    assert_eq!(names, ["tap-item-presave", "tap-item-changed", "tap-item-view"]);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn policy_raises_a_limit_above_its_default_unless_it_is_fixed() {
 }
 
 /// The fuel that a call of the probe uses, on a new host.
-async fn burnt(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
+async fn fuel_used(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
     let host = world.host_with("probe", limited(&format!("fuel = {fuel}"))).await;
     let arguments = json!({ "bytes": bytes });
     let outcome = host.call("probe", "abuses/allocate").arguments(arguments).await?;
@@ -103,13 +103,13 @@ async fn burnt(world: &World, fuel: u64, bytes: u64) -> Result<u64, CallError> {
 async fn fuel_over_the_limit_ends_the_call_and_fuel_use_is_repeatable() {
     let world = World::new().await;
     let plenty = 1_000_000_000;
-    let used = burnt(&world, plenty, 10_000).await.unwrap();
+    let used = fuel_used(&world, plenty, 10_000).await.unwrap();
     assert!(used > 10_000, "a byte takes an instruction at least: {used}");
-    assert_eq!(burnt(&world, plenty, 10_000).await.unwrap(), used, "on another host");
-    assert!(burnt(&world, plenty, 20_000).await.unwrap() > used);
-    assert_eq!(burnt(&world, used, 10_000).await.unwrap(), used, "at the limit");
+    assert_eq!(fuel_used(&world, plenty, 10_000).await.unwrap(), used, "on another host");
+    assert!(fuel_used(&world, plenty, 20_000).await.unwrap() > used);
+    assert_eq!(fuel_used(&world, used, 10_000).await.unwrap(), used, "at the limit");
     for fuel in [used / 2, 1, 0] {
-        match burnt(&world, fuel, 10_000).await {
+        match fuel_used(&world, fuel, 10_000).await {
             Err(error @ CallError::LimitExceeded { usage, .. }) => {
                 assert_eq!((usage.limit, usage.used, usage.max), (Limit::Fuel, fuel + 1, fuel), "{error}");
             }

@@ -187,9 +187,9 @@ async fn records_over_256_are_dropped_and_the_host_logs_how_many() {
         drop(guard);
         assert_eq!(world.log.all().len() as u64 - before, max);
         assert_eq!(world.log.messages().pop().unwrap(), format!("line {}", max - 1));
-        let told: Vec<u64> =
+        let reported: Vec<u64> =
             lines.of_plugins().iter().filter_map(|event| event["fields"]["dropped"].as_u64()).collect();
-        assert_eq!(told, dropped.into_iter().collect::<Vec<_>>());
+        assert_eq!(reported, dropped.into_iter().collect::<Vec<_>>());
     }
 }
 

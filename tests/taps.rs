@@ -315,11 +315,11 @@ async fn author_may_change_an_item_and_another_user_may_not() {
     let host = world.host(&["taps"]).await;
     host.users().permit("writer", &[Permission::parse("item:create:note").unwrap()]).await.unwrap();
     let author = Caller::user(world.user(&host, "Ada", &["writer"]).await);
-    let stranger = Caller::user(world.user(&host, "Otto", &["writer"]).await);
+    let other_user = Caller::user(world.user(&host, "Otto", &["writer"]).await);
     let item = create(&host, &author, json!({})).await.unwrap();
     let patch = Patch { title: Some(Title::parse("x").unwrap()), ..Patch::default() };
     let id = item.id.to_string();
-    let denied = host.items(stranger).patch(&id, patch.clone()).await;
+    let denied = host.items(other_user).patch(&id, patch.clone()).await;
     assert!(matches!(denied, Err(CallError::Denied)));
     let stale = Patch { revision: Some(7), ..patch.clone() };
     let conflict = host.items(author.clone()).patch(&id, stale).await;

@@ -67,7 +67,7 @@ async fn permission_is_held_only_through_a_role() {
     permit(&host, ANONYMOUS_ROLE, &["comment.read"]).await;
     permit(&host, "reader", &["read_it-1"]).await;
     let editor = Caller::user(world.user(&host, "Eve", &["editor", "reader"]).await);
-    let nobody = Caller::user(world.user(&host, "Bob", &[]).await);
+    let without_roles = Caller::user(world.user(&host, "Bob", &[]).await);
     for (permission, expected) in [
         // editor, user without roles, anonymous, host
         ("nobody:defined", [false, false, false, true]),
@@ -77,7 +77,7 @@ async fn permission_is_held_only_through_a_role() {
         ("comment.read", [false, false, true, true]),
     ] {
         let mut held = Vec::new();
-        for caller in [editor.clone(), nobody.clone(), Caller::Anonymous, Caller::Host] {
+        for caller in [editor.clone(), without_roles.clone(), Caller::Anonymous, Caller::Host] {
             held.push(holds(&host, permission, caller).await);
         }
         assert_eq!(held, expected, "{permission}");

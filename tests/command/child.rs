@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// Longer than any command takes.
-const PATIENCE: Duration = Duration::from_mins(3);
+const WAIT_MAX: Duration = Duration::from_mins(3);
 
 /// What a command printed, and its exit code.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub fn palisade(arguments: &[&str]) -> Command {
 
 /// Runs a command and waits for its end.
 pub async fn finish(mut command: Command) -> Ran {
-    let ended = tokio::time::timeout(PATIENCE, command.output()).await.expect("the command ends").unwrap();
+    let ended = tokio::time::timeout(WAIT_MAX, command.output()).await.expect("the command ends").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) }
 }
@@ -90,7 +90,7 @@ impl Serving {
         let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut ready = String::new();
-        let read = tokio::time::timeout(PATIENCE, stdout.read_line(&mut ready))
+        let read = tokio::time::timeout(WAIT_MAX, stdout.read_line(&mut ready))
             .await
             .expect("a ready line")
             .unwrap();
@@ -109,11 +109,11 @@ impl Serving {
     /// Sends SIGTERM and returns the final output.
     pub async fn terminate(mut self) -> Ran {
         let id = self.child.id().unwrap().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
-        assert!(told.success());
+        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        assert!(sent.success());
         let mut rest = self.ready.clone();
         self.stdout.read_to_string(&mut rest).await.unwrap();
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+        let ended = tokio::time::timeout(WAIT_MAX, self.child.wait_with_output())
             .await
             .expect("the server exits")
             .unwrap();

@@ -25,15 +25,15 @@ async fn host_that_knows_its_function(world: &World) -> Host {
 async fn wait_for_last_statement(world: &World, start: &str) {
     let last = "SELECT query FROM pg_stat_activity JOIN palisade.plugins ON role = usename \
         WHERE datname = current_database() AND state = 'idle' ORDER BY query_start DESC LIMIT 1";
-    let mut asked = String::new();
+    let mut statement = String::new();
     for _ in 0..500 {
-        asked = world.sql.query_one(last, &[]).await.unwrap().get(0);
-        if asked.starts_with(start) {
+        statement = world.sql.query_one(last, &[]).await.unwrap().get(0);
+        if statement.starts_with(start) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{asked}");
+    panic!("{statement}");
 }
 
 #[tokio::test]
@@ -75,14 +75,14 @@ async fn query_with_a_second_statement_is_rerun_in_a_transaction() {
 /// A cache that waits for a signal before it answers.
 #[derive(Default)]
 struct Pausing {
-    asked: Notify,
+    reached: Notify,
     go_on: Notify,
 }
 
 #[async_trait]
 impl OnGet for Pausing {
     async fn on_get(&self) {
-        self.asked.notify_one();
+        self.reached.notify_one();
         self.go_on.notified().await;
     }
 }
@@ -100,11 +100,11 @@ async fn query_with_a_late_second_statement_sees_one_snapshot() {
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
     let steps = [first(), json!({ "tag": "pause" }), first()];
     let reading = tokio::spawn(async move { run(&host, "reading", &steps).await });
-    pausing.asked.notified().await;
+    pausing.reached.notified().await;
     world.sql.batch_execute("DELETE FROM plugin_cursors.numbers WHERE n = 1").await.unwrap();
     // Once for the discarded run, once for the run that counts.
     pausing.go_on.notify_one();
-    pausing.asked.notified().await;
+    pausing.reached.notified().await;
     pausing.go_on.notify_one();
     assert_eq!(reading.await.unwrap(), ["2", "went on", "2"]);
 }

@@ -116,7 +116,7 @@ fn watch(command: &mut Command, patience: Duration) -> Watched {
     let mut watched = Watched { seeds: None, seen: Vec::new(), failure: None };
     loop {
         match lines.recv_timeout(patience) {
-            Ok(line) => watched.hear(&line),
+            Ok(line) => watched.read_line(&line),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 child.kill().unwrap();
@@ -133,7 +133,7 @@ fn watch(command: &mut Command, patience: Duration) -> Watched {
 }
 
 impl Watched {
-    fn hear(&mut self, line: &str) {
+    fn read_line(&mut self, line: &str) {
         // The name of the test may be printed before it on the same line.
         if let Some((_, seed)) = line.split_once(CASE) {
             let seed = seed.parse().unwrap();
@@ -183,13 +183,13 @@ fn cases<F: Fuzzer>() {
     let ran = runtime.block_on(run_plan::<F>(&plan));
     // Tasks that hang on other threads are not awaited.
     runtime.shutdown_background();
-    let told = ran.and_then(|tally| {
+    let outcome = ran.and_then(|tally| {
         for (what, times) in &tally {
             println!("{SEEN}{times:>6} {what}");
         }
         if plan.is_smoke { F::check_outcomes(&tally) } else { Ok(()) }
     });
-    if let Err(failure) = told {
+    if let Err(failure) = outcome {
         println!("{FAILED}{}", failure.escape_debug());
         panic!("a case failed");
     }
@@ -259,7 +259,7 @@ fn process_that_hangs_or_dies_fails_its_last_case() {
     ] {
         let watched = script(text);
         assert_eq!(watched.seeds, Some((7, 9)), "{text}");
-        assert!(watched.failure.as_ref().is_some_and(|told| told.contains(failure)), "{:?}", watched.failure);
+        assert!(watched.failure.as_ref().is_some_and(|text| text.contains(failure)), "{:?}", watched.failure);
     }
     let watched = script("echo test x ... fuzz: case 7; echo fuzz: seen 1 value");
     assert_eq!(

@@ -118,17 +118,17 @@ impl Fuzzer for Exports {
     fn check_outcomes(tally: &Tally) -> Result<(), String> {
         let functions: Vec<Exported> =
             guests().iter().filter_map(|folder| exported(folder)).flatten().collect();
-        let is_asked =
-            |one: &&Exported| tally.keys().any(|met| met.starts_with(&format!("{}: ", one.place())));
-        let asked = functions.iter().filter(is_asked).count();
+        let is_called =
+            |one: &&Exported| tally.keys().any(|outcome| outcome.starts_with(&format!("{}: ", one.place())));
+        let called = functions.iter().filter(is_called).count();
         let kinds =
             ["200 ", "400 bad-arguments", "422 returned", "500 plugin-failed", "415 wrong-content-type"];
         let missing: Vec<_> = kinds.iter().filter(|kind| !tally.contains_key(**kind)).collect();
         // The choice of functions is random, so not all need to be called.
-        if missing.is_empty() && asked * 10 >= functions.len() * 9 {
+        if missing.is_empty() && called * 10 >= functions.len() * 9 {
             return Ok(());
         }
-        Err(format!("no answer had {missing:?}; called {asked} of {} functions", functions.len()))
+        Err(format!("no answer had {missing:?}; called {called} of {} functions", functions.len()))
     }
 }
 
@@ -151,8 +151,8 @@ impl Exports {
     fn call_request(&self, dice: &mut Dice) -> Asked {
         let exported = dice.pick(&self.functions);
         let Exported { plugin, path, resolve, function } = exported;
-        let hopeful = dice.one_in(2);
-        let mut maker = Maker { resolve, dice, hopeful, left: VALUES_MAX };
+        let is_plausible = dice.one_in(2);
+        let mut maker = Maker { resolve, dice, is_plausible, left: VALUES_MAX };
         let values = maker.arguments(function);
         let arguments = function.params.iter().zip(&values);
         let arguments: Map<String, Value> = arguments

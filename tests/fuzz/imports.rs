@@ -11,7 +11,7 @@ use super::contract::{Contract, Import, KINDS, migrations};
 use super::dice::Dice;
 use super::script::{Ended, Script};
 use super::words;
-use crate::harness::{Outside, Whole, World, copy, guest};
+use crate::harness::{Outside, Snapshot, World, copy, guest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use palisade::grant::ItemPower;
@@ -32,7 +32,7 @@ pub struct Imports {
     /// How many of the items have been used in scripts.
     named: Cell<usize>,
     user: palisade::User,
-    before: Whole,
+    before: Snapshot,
 }
 
 const GRANTS: &str = r#"
@@ -65,7 +65,7 @@ const ITEMS: usize = 20;
 /// The maximum length of an error message in bytes.
 const SENTENCE_BYTES_MAX: usize = 2_000;
 /// How long the cleaning of a connection may take after the last call.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 impl Fuzzer for Imports {
     const NAME: &'static str = "imports";
@@ -90,27 +90,27 @@ impl Fuzzer for Imports {
                 host.items(Caller::Host).request(request()).create(draft()).await.unwrap().id.to_string(),
             );
         }
-        let before = world.whole().await;
+        let before = world.snapshot().await;
         Self { world, host, outside, contract, items, named: Cell::new(0), user, before }
     }
 
     async fn case(&mut self, dice: &mut Dice) -> Result<Vec<String>, String> {
-        let mut met = Vec::new();
+        let mut outcomes = Vec::new();
         for kind in KINDS {
             for round in 0..4 {
                 for import in &self.contract.imports {
                     let script = self.script(dice, import, round);
-                    met.extend(self.run(dice, kind, script).await?);
+                    outcomes.extend(self.run(dice, kind, script).await?);
                 }
             }
             self.neighbours().await?;
         }
-        Ok(met)
+        Ok(outcomes)
     }
 
     async fn end(self) -> Result<(), String> {
         self.connections().await?;
-        let after = self.world.whole().await;
+        let after = self.world.snapshot().await;
         let changed = after.changed_since(&self.before);
         let not_granted: Vec<_> =
             changed.iter().filter(|part| !GRANTED.iter().any(|granted| part.starts_with(granted))).collect();
@@ -127,11 +127,11 @@ impl Fuzzer for Imports {
         let without: Vec<String> = contract.imports.iter().map(Import::path).collect();
         let without: Vec<&String> =
             without.iter().filter(|path| !tally.contains_key(&format!("{path}: a value"))).collect();
-        let traps = tally.keys().filter(|met| met.starts_with("trap")).count();
+        let traps = tally.keys().filter(|outcome| outcome.starts_with("trap")).count();
         if without.is_empty() && traps > 0 {
             return Ok(());
         }
-        Err(format!("none of the calls of {without:?} gave a value: add fitting texts to `words.rs`"))
+        Err(format!("none of the calls of {without:?} gave a value: add plausible texts to `words.rs`"))
     }
 }
 
@@ -166,8 +166,8 @@ impl Imports {
             _ => {
                 while script.has_room() && !dice.one_in(6) {
                     let other = if dice.one_in(2) { import } else { dice.pick(&self.contract.imports) };
-                    let hopeful = dice.one_in(2);
-                    script.call(dice, other, hopeful, &names);
+                    let is_plausible = dice.one_in(2);
+                    script.call(dice, other, is_plausible, &names);
                 }
             }
         }
@@ -211,11 +211,11 @@ impl Imports {
         let answer = STANDARD
             .decode(value.as_str().ok_or("the answer is not a text")?)
             .map_err(|error| error.to_string())?;
-        let mut met = Vec::new();
+        let mut outcomes = Vec::new();
         for (import, ended) in script.ended(&answer) {
             let path = import.path();
             match ended {
-                Ended::Value => met.push(format!("{path}: a value")),
+                Ended::Value => outcomes.push(format!("{path}: a value")),
                 Ended::Error(case, text) => {
                     sentence(&text).map_err(|error| format!("{path}: {case}: {error}"))?;
                     if case == "other" && text == "internal" {
@@ -224,11 +224,11 @@ impl Imports {
                             self.world.log.messages().last()
                         ));
                     }
-                    met.push(format!("{path}: {case}"));
+                    outcomes.push(format!("{path}: {case}"));
                 }
             }
         }
-        Ok(met)
+        Ok(outcomes)
     }
 
     /// Checks that other plugins are served.
@@ -247,7 +247,7 @@ impl Imports {
         let busy = "SELECT count(*) FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' \
              WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' \
              AND (a.state <> 'idle' OR l.pid IS NOT NULL)";
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         while self.world.count(busy).await > 0 {
             if Instant::now() > deadline {
                 return Err("a connection is still in a transaction".into());

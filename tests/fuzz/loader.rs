@@ -74,7 +74,7 @@ impl Fuzzer for Loader {
 
     fn check_outcomes(tally: &Tally) -> Result<(), String> {
         for what in ["loaded", "no WebAssembly", "core module", "malformed", "is refused", "differ"] {
-            if !tally.keys().any(|met| met.contains(what)) {
+            if !tally.keys().any(|outcome| outcome.contains(what)) {
                 return Err(format!("no case ended with `{what}`: {tally:?}"));
             }
         }

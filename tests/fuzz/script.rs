@@ -54,13 +54,13 @@ impl<'a> Script<'a> {
         self.steps.len() < STEPS_MAX && self.image.bytes.len() < IMAGE_BYTES_MAX / 2
     }
 
-    /// Adds a call with values of the right types, which pass the first check if `hopeful` is set. A handle comes
+    /// Adds a call with values of the right types, which pass the first check if `is_plausible` is set. A handle comes
     /// from an earlier step if there is one, even if it is already closed.
     pub fn call(
         &mut self,
         dice: &mut Dice,
         import: &'a Import,
-        hopeful: bool,
+        is_plausible: bool,
         names: &dyn Fn(String) -> String,
     ) {
         let from = self.holder(dice, import);
@@ -68,7 +68,8 @@ impl<'a> Script<'a> {
         match &import.function {
             None => numbers.push(dice.integer()),
             Some(function) => {
-                let mut maker = Maker { resolve: &self.contract.resolve, dice, hopeful, left: VALUES_MAX };
+                let mut maker =
+                    Maker { resolve: &self.contract.resolve, dice, is_plausible, left: VALUES_MAX };
                 let mut values = maker.arguments(function);
                 for value in &mut values {
                     named(value, names);

@@ -29,7 +29,7 @@ pub struct Maker<'a> {
     pub resolve: &'a Resolve,
     pub dice: &'a mut Dice,
     /// Whether values are meant to pass the first check.
-    pub hopeful: bool,
+    pub is_plausible: bool,
     /// How many more values may be made, since lists of lists could grow without end.
     pub left: usize,
 }
@@ -46,18 +46,18 @@ impl Maker<'_> {
         match ty {
             Type::Bool => Tree::Word(self.dice.below(2) as u64),
             Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::S8 | Type::S16 | Type::S32 | Type::S64 => {
-                let word = if self.hopeful { self.dice.below(40) as u64 } else { self.dice.integer() };
+                let word = if self.is_plausible { self.dice.below(40) as u64 } else { self.dice.integer() };
                 Tree::Word(fitted(ty, word))
             }
             Type::F32 => Tree::Single(self.dice.float() as f32),
-            Type::F64 => Tree::Double(if self.hopeful { 0.5 } else { self.dice.float() }),
+            Type::F64 => Tree::Double(if self.is_plausible { 0.5 } else { self.dice.float() }),
             Type::Char => {
                 let any = char::from_u32((self.dice.word() % 0x11_0000) as u32);
                 Tree::Word(u64::from(u32::from(
                     any.unwrap_or(*self.dice.pick(&['\0', '\u{d7ff}', '\u{e000}'])),
                 )))
             }
-            Type::String => Tree::Text(words::text(self.dice, hint, self.hopeful)),
+            Type::String => Tree::Text(words::text(self.dice, hint, self.is_plausible)),
             Type::Id(id) => self.defined(&self.resolve.types[*id].kind, hint),
             Type::ErrorContext => panic!("the fuzzer does not support error-context"),
         }
@@ -77,13 +77,13 @@ impl Maker<'_> {
             }
             TypeDefKind::Enum(cases) => Tree::Case(self.dice.below(cases.cases.len()), None),
             TypeDefKind::Variant(variant) => {
-                let hoped = words::hoped_case(variant.cases.iter().map(|case| &*case.name));
-                let hoped = hoped.filter(|_| self.hopeful && !self.dice.one_in(4));
-                let case = hoped.unwrap_or_else(|| self.dice.below(variant.cases.len()));
+                let plausible = words::plausible_case(variant.cases.iter().map(|case| &*case.name));
+                let plausible = plausible.filter(|_| self.is_plausible && !self.dice.one_in(4));
+                let case = plausible.unwrap_or_else(|| self.dice.below(variant.cases.len()));
                 let name = &variant.cases[case].name;
                 self.case(case, variant.cases[case].ty.as_ref(), name)
             }
-            TypeDefKind::Option(_) if !self.dice.one_in(if self.hopeful { 8 } else { 2 }) => {
+            TypeDefKind::Option(_) if !self.dice.one_in(if self.is_plausible { 8 } else { 2 }) => {
                 Tree::Case(0, None)
             }
             TypeDefKind::Option(ty) => self.case(1, Some(ty), hint),
@@ -109,8 +109,8 @@ impl Maker<'_> {
     }
 
     fn length(&mut self, hint: &str) -> usize {
-        if self.hopeful {
-            return usize::from(self.dice.one_in(8) == words::HOPED_EMPTY.contains(&hint));
+        if self.is_plausible {
+            return usize::from(self.dice.one_in(8) == words::PLAUSIBLE_EMPTY.contains(&hint));
         }
         match self.dice.below(40) {
             0..25 => self.dice.below(4),

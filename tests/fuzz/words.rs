@@ -1,4 +1,4 @@
-//! Texts for parameters: fitting ones, chosen by the name of the parameter, and hostile ones.
+//! Texts for parameters: plausible ones, chosen by the name of the parameter, and hostile ones.
 
 use super::dice::Dice;
 
@@ -11,7 +11,7 @@ pub const USER: &str = "USER";
 
 /// Names of parameters, fields and cases, with texts that pass the first check there. A function whose parameters are
 /// not listed is also called, with texts for other parameters.
-const HOPED: &[(&[&str], &[&str])] = &[
+const PLAUSIBLE: &[(&[&str], &[&str])] = &[
     (&["table"], &["notes", "notes", "notes", "kinds", "journal"]),
     (
         &["column", "columns", "order-by", "returning"],
@@ -47,17 +47,17 @@ const STATEMENTS: &[&str] = &[
 ];
 
 /// Lists that may be empty.
-pub const HOPED_EMPTY: &[&str] = &["order-by", "after", "headers", "parameters", "fields"];
+pub const PLAUSIBLE_EMPTY: &[&str] = &["order-by", "after", "headers", "parameters", "fields"];
 /// Variant cases that fit more functions than others do.
-const HOPED_CASES: &[&str] = &["scalar", "text", "equal", "is-not-null"];
+const PLAUSIBLE_CASES: &[&str] = &["scalar", "text", "equal", "is-not-null"];
 
-/// The case to use for a fitting value, if there is one.
-pub fn hoped_case<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
-    names.enumerate().find(|(_, name)| HOPED_CASES.contains(name)).map(|(case, _)| case)
+/// The case to use for a plausible value, if there is one.
+pub fn plausible_case<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
+    names.enumerate().find(|(_, name)| PLAUSIBLE_CASES.contains(name)).map(|(case, _)| case)
 }
 
 /// Hostile texts.
-const FEARED: &[&str] = &[
+const HOSTILE: &[&str] = &[
     "",
     " ",
     "\0",
@@ -123,10 +123,10 @@ const REPEATED: &[&str] = &["a", "(", "[", "é", "NOT ", "\0", "{\"a\":", "1,", 
 const LENGTHS: &[usize] =
     &[40, 41, 63, 64, 65, 128, 129, 256, 500, 512, 513, 1_024, 4_097, 8_193, 65_536, 65_537];
 
-/// A text for a parameter with this name, which passes the first check if `hopeful` is set.
-pub fn text(dice: &mut Dice, hint: &str, hopeful: bool) -> String {
-    let hoped = HOPED.iter().find(|(hints, _)| hints.contains(&hint)).map(|(_, texts)| *texts);
-    match (hoped, hopeful) {
+/// A text for a parameter with this name, which passes the first check if `is_plausible` is set.
+pub fn text(dice: &mut Dice, hint: &str, is_plausible: bool) -> String {
+    let plausible = PLAUSIBLE.iter().find(|(hints, _)| hints.contains(&hint)).map(|(_, texts)| *texts);
+    match (plausible, is_plausible) {
         (Some(texts), true) => return (*dice.pick(texts)).to_owned(),
         (None, true) => return "a".to_owned(),
         (Some(texts), false) if dice.one_in(3) => return (*dice.pick(texts)).to_owned(),
@@ -138,14 +138,14 @@ pub fn text(dice: &mut Dice, hint: &str, hopeful: bool) -> String {
             text.repeat(length.div_ceil(text.len()))
         }
         1 => {
-            let (_, texts) = dice.pick(HOPED);
+            let (_, texts) = dice.pick(PLAUSIBLE);
             (*dice.pick(texts)).to_owned()
         }
-        2 => ["", "a", "b"].map(|_| *dice.pick(FEARED)).concat(),
+        2 => ["", "a", "b"].map(|_| *dice.pick(HOSTILE)).concat(),
         3 => {
             let length = dice.below(30);
             (0..length).filter_map(|_| char::from_u32((dice.word() % 0x11_0000) as u32)).collect()
         }
-        _ => (*dice.pick(FEARED)).to_owned(),
+        _ => (*dice.pick(HOSTILE)).to_owned(),
     }
 }

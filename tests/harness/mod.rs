@@ -17,7 +17,7 @@ pub use outside::Outside;
 pub use refused::{exceeded, invalid, trapped};
 use server::compiled_code;
 pub use server::{SERVER, shared};
-pub use state::Whole;
+pub use state::Snapshot;
 pub use variants::{CALLS, component, limited, odd};
 pub use web::{Answer, Served, client};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// The state of a database in parts: a hash of each table's rows, the values of sequences, large objects, the
 /// catalogue, and the server's entries for the plugins' roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whole(BTreeMap<String, String>);
+pub struct Snapshot(BTreeMap<String, String>);
 
 /// All tables outside the system schemas.
 const TABLES: &str = "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables \
@@ -48,7 +48,7 @@ const REST: &str = "
 
 impl World {
     /// The current state.
-    pub async fn whole(&self) -> Whole {
+    pub async fn snapshot(&self) -> Snapshot {
         let mut parts = BTreeMap::new();
         for row in self.sql.query(TABLES, &[]).await.unwrap() {
             let table: String = row.get(0);
@@ -59,11 +59,11 @@ impl World {
         for row in self.sql.query(REST, &[]).await.unwrap() {
             parts.insert(row.get(0), row.get::<_, Option<String>>(1).unwrap_or_default());
         }
-        Whole(parts)
+        Snapshot(parts)
     }
 }
 
-impl Whole {
+impl Snapshot {
     /// The parts that differ from an earlier state.
     pub fn changed_since<'a>(&'a self, before: &'a Self) -> Vec<&'a str> {
         let parts = self.0.keys().chain(before.0.keys().filter(|part| !self.0.contains_key(*part)));

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A timeout for operations that take well under a second.
-const PATIENCE: Duration = Duration::from_mins(1);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// A host that is served until drop.
 pub struct Served {
@@ -58,7 +58,7 @@ impl Served {
 
     /// Waits until a path answers with this status.
     pub async fn until(&self, path: &str, status: u16) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         loop {
             let answer = self.get(path).await;
             if answer.status == status {
@@ -119,5 +119,5 @@ pub fn client() -> Client {
     // reqwest needs a TLS provider even if no request is encrypted. The first call installs it for all tests.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Connections are not kept, because a request on a connection that a draining server closes would fail.
-    Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap()
+    Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(WAIT_MAX).build().unwrap()
 }

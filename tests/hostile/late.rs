@@ -16,7 +16,7 @@ const ANSWERED: End = End::Shown("the call answers when it gets what it waits fo
 const ENDED: End = End::Shown("the call ends at its deadline, and its connection is closed");
 const DROPPED: End = End::Shown("the call is dropped with its caller, and its connection is closed");
 /// A timeout for operations that take no noticeable time.
-const PATIENCE: Duration = Duration::from_mins(1);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 /// The case `timeout` of the error of `http`, as the components of `guests/hostile` return it.
 const TIMEOUT: u8 = 3;
 
@@ -73,7 +73,7 @@ async fn end_of_call(
             "the call is dropped with its caller"
         }
     };
-    match tokio::time::timeout(PATIENCE, is_closed).await {
+    match tokio::time::timeout(WAIT_MAX, is_closed).await {
         Ok(()) => Seen::Shown(format!("{end}, and its connection is closed")),
         Err(_) => Seen::Otherwise(format!("{end}, and its connection stays open")),
     }
@@ -106,7 +106,7 @@ async fn in_the_database(arena: &Arena, row: &Row) -> Seen {
 }
 
 async fn until(arena: &Arena, query: &str, number: i64) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while arena.world.count(query).await != number {
         assert!(Instant::now() < deadline, "{query} is never {number}");
         tokio::time::sleep(Duration::from_millis(5)).await;

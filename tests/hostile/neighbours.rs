@@ -42,7 +42,7 @@ pub async fn try_row(arena: &Arena, row: &Row) -> Seen {
 }
 
 /// Fails with what was found unless the condition holds.
-fn must(is: bool, found: impl std::fmt::Debug) -> Result<(), String> {
+fn ensure(is: bool, found: impl std::fmt::Debug) -> Result<(), String> {
     if is { Ok(()) } else { Err(format!("{found:?}")) }
 }
 
@@ -58,7 +58,7 @@ async fn cache(arena: &Arena, row: &Row) -> Result<(), String> {
     arena.load(&looking, "a").await?;
     let own = arena.call(&looking.text("b:c"), "a").await;
     let nothing = found.iter().all(|seen| matches!(seen, Seen::Works(0, _)));
-    must(nothing && matches!((&kept, &own), (Seen::Works(..), Seen::Works(6, _))), (kept, found, own))
+    ensure(nothing && matches!((&kept, &own), (Seen::Works(..), Seen::Works(6, _))), (kept, found, own))
 }
 
 async fn variables(arena: &Arena, row: &Row) -> Result<(), String> {
@@ -76,7 +76,7 @@ async fn variables(arena: &Arena, row: &Row) -> Result<(), String> {
     set("a", "kept").await.unwrap();
     let (neighbours, own) = (get("a-b").await, get("a").await);
     set("a-b", "another").await.unwrap();
-    must(neighbours == "none" && own == "kept" && get("a").await == "kept", (neighbours, own))
+    ensure(neighbours == "none" && own == "kept" && get("a").await == "kept", (neighbours, own))
 }
 
 /// Both plugins have taps in one request and store a word under the same key.
@@ -91,7 +91,7 @@ async fn contexts(arena: &Arena, row: &Row) -> Result<(), String> {
         let own = format!("Some({name:?})");
         let expected =
             ["presave found None".to_owned(), format!("changed found {own}"), format!("view found {own}")];
-        must(messages == expected, messages)?;
+        ensure(messages == expected, messages)?;
     }
     Ok(())
 }
@@ -117,5 +117,5 @@ async fn items(arena: &Arena) -> Result<(), String> {
     let deleted = host("a-b", "writes/item-delete", json!({ "id": item["id"], "revision": null })).await;
     let own = host("a", "reads/item-get", id).await.unwrap();
     let kept = matches!(deleted, Err(CallError::Returned(_))) && own["id"] == item["id"];
-    must(found.is_null() && many == json!([]) && kept, (found, many, deleted, own))
+    ensure(found.is_null() && many == json!([]) && kept, (found, many, deleted, own))
 }

@@ -35,7 +35,7 @@ fn bomb() -> tempfile::TempDir {
 }
 
 /// A program that introduces itself as a compiler, and then runs these shell commands.
-fn posing(folder: &Path, then: &str) -> PathBuf {
+fn fake_compiler(folder: &Path, then: &str) -> PathBuf {
     let program = folder.join("posing");
     let greeting = format!("palisade compiler {}", env!("CARGO_PKG_VERSION"));
     fs::write(&program, format!("#!/bin/sh\necho '{greeting}'\nhead -c 9 >/dev/null\n{then}\n")).unwrap();
@@ -81,15 +81,18 @@ async fn compiler_is_confined_before_it_gets_a_component() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let tell = r#"printf '\001'; env | cut -d= -f1 | sort | tr '\n' ' '
         echo "in $(pwd): $(ulimit -v) KiB, $(ulimit -t) s, $(ulimit -Ht) s at most, files $(ulimit -f), core $(ulimit -c) of $(ulimit -Hc)""#;
-    let program = posing(folder.path(), tell);
-    let told = refusal(&world, Compiler::program(&program), &guest("greeter")).await;
+    let program = fake_compiler(folder.path(), tell);
+    let message = refusal(&world, Compiler::program(&program), &guest("greeter")).await;
     assert!(env::vars_os().count() > 0, "this process has an environment");
     let named: Vec<&str> =
-        told.split(": ").nth(2).unwrap().split(" in /").next().unwrap().split(' ').collect();
+        message.split(": ").nth(2).unwrap().split(" in /").next().unwrap().split(' ').collect();
     let known = ["LD_LIBRARY_PATH", "PALISADE_COMPILE", "PWD", "RAYON_NUM_THREADS"];
-    assert!(named.contains(&"PALISADE_COMPILE") && named.iter().all(|name| known.contains(name)), "{told}");
+    assert!(
+        named.contains(&"PALISADE_COMPILE") && named.iter().all(|name| known.contains(name)),
+        "{message}"
+    );
     let bounds = "in /: 2097152 KiB, 60 s, 61 s at most, files 0, core 0 of 0";
-    assert!(told.contains(bounds), "{told}");
+    assert!(message.contains(bounds), "{message}");
 }
 
 #[tokio::test]
@@ -102,7 +105,7 @@ async fn answer_that_is_not_compiled_code_is_rejected_briefly() {
         ("yes x | head -c 9999999 >&2; exit 101", "the compiler failed on it (exit status: 101)"),
         ("exit 0", "the component is refused"),
     ] {
-        let program = posing(folder.path(), then);
+        let program = fake_compiler(folder.path(), then);
         let refused = refusal(&world, Compiler::program(&program), &guest("greeter")).await;
         assert!(refused.contains(says) && refused.len() < 5_000, "{then}: {refused}");
     }
@@ -130,7 +133,7 @@ async fn compiler_ends_with_the_load_that_started_it() {
     let marks = folder.path().join("marks");
     fs::create_dir(&marks).unwrap();
     // The program cannot write files, but it can create a folder named after its process id.
-    let program = posing(folder.path(), &format!("mkdir {}/$$; exec sleep 600", marks.display()));
+    let program = fake_compiler(folder.path(), &format!("mkdir {}/$$; exec sleep 600", marks.display()));
     let greeter = guest("greeter");
     let loading = load(&world, Compiler::program(&program), &greeter);
     let started = async {
@@ -158,7 +161,7 @@ async fn components_are_compiled_one_at_a_time() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let lock = folder.path().join("lock");
     let then = format!("printf '\\001'; mkdir {0} && sleep 0.2 && echo alone && rmdir {0}", lock.display());
-    let program = posing(folder.path(), &then);
+    let program = fake_compiler(folder.path(), &then);
     let host = builder(world.url()).compiled_code(folder.path()).compiler(Compiler::program(&program));
     let host = host.build().await.unwrap();
     let (greeter, blog, policy) = (guest("greeter"), guest("blog"), Policy::as_asked());

@@ -143,8 +143,8 @@ async fn policy_with_fewer_columns_narrows_the_grant() {
         world.builder().plugin(crate::harness::guest("probe"), Policy::only(grants)).build().await.unwrap();
     assert!(is_denied(call(&host, "probe", "reads/select", selection(&["title"], json!([]))).await));
     call(&host, "probe", "reads/select", selection(&["id"], json!([]))).await.unwrap();
-    let told = host.plugins()[0].grants.db.tables["notes"].to_string();
-    assert_eq!(told, "select (id), insert, update, delete");
+    let described = host.plugins()[0].grants.db.tables["notes"].to_string();
+    assert_eq!(described, "select (id), insert, update, delete");
 }
 
 #[tokio::test]

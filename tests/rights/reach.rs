@@ -124,10 +124,13 @@ async fn constraint_reveals_that_a_value_is_taken_and_nothing_else() {
     let (host, ada, bob) = neighbours(&world).await;
     let as_ada = Caller::user(ada.clone());
     let taken = insertion(&["title", "slug", "key"], json!([text("x"), text("bob"), uuid(ada.id)]), &["id"]);
-    let told = returned(call_as(&host, "probe", "writes/insert", taken, as_ada.clone()).await);
-    assert_eq!(told["tag"], "constraint-violation");
-    let said = told.to_string();
-    assert!(!said.contains("Bob") && !said.contains("bob") && !said.contains(&bob.id.to_string()), "{said}");
+    let error = returned(call_as(&host, "probe", "writes/insert", taken, as_ada.clone()).await);
+    assert_eq!(error["tag"], "constraint-violation");
+    let shown = error.to_string();
+    assert!(
+        !shown.contains("Bob") && !shown.contains("bob") && !shown.contains(&bob.id.to_string()),
+        "{shown}"
+    );
     let passed = format!(
         "INSERT INTO notes (title, slug, key) VALUES ('x', 'bob', '{}') ON CONFLICT (slug) DO NOTHING",
         ada.id

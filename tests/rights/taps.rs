@@ -20,7 +20,7 @@ fn draft() -> Draft {
 }
 
 /// The taps guest, which stores each item with the item's id as the owner, that is, for another user than the caller.
-fn owning(change: impl FnOnce(String) -> String) -> TempDir {
+fn taps_with_owner(change: impl FnOnce(String) -> String) -> TempDir {
     altered("taps", |manifest| {
         let all = r#"seen = ["select", "insert"]"#;
         assert!(manifest.contains(all));
@@ -60,7 +60,7 @@ async fn taps_in_one_transaction_act_for_its_caller() {
 #[tokio::test]
 async fn tap_that_writes_for_another_user_is_denied_and_rolls_back() {
     let world = World::new().await;
-    let folder = owning(|manifest| manifest);
+    let folder = taps_with_owner(|manifest| manifest);
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
     host.users().permit("writer", &[Permission::parse("item:create:note").unwrap()]).await.unwrap();
     let ada = Caller::user(world.user(&host, "Ada", &["writer"]).await);
@@ -74,7 +74,7 @@ async fn tap_that_writes_for_another_user_is_denied_and_rolls_back() {
 #[tokio::test]
 async fn cron_tap_sees_the_rows_of_all_users() {
     let world = World::new().await;
-    let folder = owning(|manifest| {
+    let folder = taps_with_owner(|manifest| {
         let often = manifest.replace("every = \"1 h\"", "every = \"1 s\"");
         often.replace("default = \"run\"", "default = \"count\"")
     });

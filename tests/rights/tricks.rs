@@ -100,7 +100,7 @@ async fn constraint_on_an_ungranted_column_reveals_no_value() {
     let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
     let row = || insertion(&["title", "rank"], json!([text("a"), integer(SECRET)]), &["id"]);
     call(&host, "probe", "writes/insert", row()).await.unwrap();
-    let told = returned(call(&host, "probe", "writes/insert", row()).await);
-    assert_eq!(told["tag"], "constraint-violation");
-    assert!(!told.to_string().contains(&SECRET.to_string()), "{told}");
+    let error = returned(call(&host, "probe", "writes/insert", row()).await);
+    assert_eq!(error["tag"], "constraint-violation");
+    assert!(!error.to_string().contains(&SECRET.to_string()), "{error}");
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// A timeout for operations that take a second or two.
-const PATIENCE: Duration = Duration::from_mins(1);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 fn status(host: &Host, plugin: &str) -> ServingStatus {
     host.statuses().into_iter().find(|status| status.name == plugin).unwrap().status
@@ -24,7 +24,7 @@ fn status(host: &Host, plugin: &str) -> ServingStatus {
 
 /// Waits until a plugin has this state.
 pub async fn until(host: &Host, plugin: &str, state: &str) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while status(host, plugin).state() != state {
         assert!(Instant::now() < deadline, "never {state}: {:?}", status(host, plugin));
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -232,7 +232,7 @@ async fn cron_tap_of_a_disabled_plugin_does_not_run() {
     tokio::time::sleep(Duration::from_millis(3_500)).await;
     assert_eq!(world.count(ran).await, 0);
     host.enable("taps").await.unwrap();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while world.count(ran).await == 0 {
         assert!(Instant::now() < deadline, "the cron tap never runs");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -340,7 +340,7 @@ async fn disable_during_a_database_outage_applies_and_is_stored_later() {
     assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
     assert_disabled(greet(&host).await);
     let again = server.start().await;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     let mut other = build().await.unwrap();
     while status(&other, "greeter").state() != "disabled" {
         assert!(Instant::now() < deadline, "the change is never stored");

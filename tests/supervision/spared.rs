@@ -1,7 +1,7 @@
 //! Failures that do not count against a plugin because the database caused them, a plugin that is disabled after its
 //! tap ran, and a cron tap whose plugin is quarantined.
 
-use super::{PATIENCE, assert_disabled, create, status, wait_out_quarantine};
+use super::{WAIT_MAX, assert_disabled, create, status, wait_out_quarantine};
 use crate::harness::{OwnServer, World, altered, builder, call, connect, guest};
 use palisade::limits::{BREAKER_FAILURES, MUTATION_ATTEMPTS_MAX};
 use palisade::{CallError, Caller, Host, Policy, ServingStatus};
@@ -118,7 +118,7 @@ async fn cron_tap_of_a_quarantined_plugin_pauses_until_it_ends() {
         assert_eq!(world.count(ran).await, 0);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while world.count(ran).await == 0 {
         assert!(Instant::now() < deadline, "the cron tap never runs again");
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -16,14 +16,14 @@ const SETTLE: Duration = Duration::from_secs(1);
 const CALLS: usize = 4_000;
 
 /// The calls of the measured plugin, and how many selects each makes.
-const ASKED: [(&str, u32); 2] = [("an empty call", 0), ("a call with one select", 1)];
+const MEASURED: [(&str, u32); 2] = [("an empty call", 0), ("a call with one select", 1)];
 
 pub async fn measure(server: &PrivateServer, rounds: usize) {
     let host = builder(server, &["bench", "probe"]).build().await;
     let host = Arc::new(host.expect("a host with `bench` and `probe`: run `cargo xtask guests`"));
     let spinning = SPINNING * std::thread::available_parallelism().map_or(1, usize::from);
     println!("{spinning} invocations spin; {CALLS} calls a turn; microseconds, medians of {rounds} rounds");
-    for (name, selects) in ASKED {
+    for (name, selects) in MEASURED {
         let asked = json!({ "id": 1, "count": selects });
         let mut turns: Vec<[Turn; 2]> = Vec::new();
         for _ in 0..rounds {

@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// A timeout for operations that take well under a second.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// The three kinds, and whether each can write.
 pub const KINDS: [(&str, bool); 3] = [("in-query", false), ("in-mutation", true), ("in-action", true)];
@@ -37,7 +37,7 @@ const SECRETS: &[&str] = &[
 ];
 
 /// Reports the state of a session. A column default runs it with the server's rights.
-const LOOK: &str = "
+const SESSION_STATE: &str = "
     CREATE SCHEMA watch;
     CREATE FUNCTION watch.look() RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
         SELECT pg_catalog.jsonb_build_object(
@@ -105,11 +105,11 @@ impl Arena {
         let host = builder.plugin(guest("greeter"), Policy::as_asked()).build().await.unwrap();
         let role = "SELECT role FROM palisade.plugins WHERE name = 'sql'";
         let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
-        for text in [PLANT, LOOK, &first.replace("{role}", &role)] {
+        for text in [PLANT, SESSION_STATE, &first.replace("{role}", &role)] {
             world.sql.batch_execute(text).await.unwrap();
         }
         let mut arena = Self { world, host, role, clean: Value::Null };
-        arena.clean = arena.look().await.1;
+        arena.clean = arena.next_session().await.1;
         arena
     }
 
@@ -134,7 +134,7 @@ impl Arena {
     /// Each statement is one line of text.
     pub async fn withstands<T: AsRef<str>>(&self, statements: &[T]) {
         let statements: Vec<String> = statements.iter().map(|sql| sql.as_ref().to_owned()).collect();
-        let before = self.world.whole().await;
+        let before = self.world.snapshot().await;
         for (kind, can_write) in KINDS {
             let functions = if can_write { &["query-each", "execute-each"][..] } else { &["query-each"] };
             for function in functions {
@@ -150,9 +150,9 @@ impl Arena {
     }
 
     /// Asserts that nothing has changed and that the sessions are clean.
-    pub async fn assert_unharmed(&self, before: &crate::harness::Whole) {
+    pub async fn assert_unharmed(&self, before: &crate::harness::Snapshot) {
         let changes: Vec<String> =
-            self.world.whole().await.changed_since(before).into_iter().map(str::to_owned).collect();
+            self.world.snapshot().await.changed_since(before).into_iter().map(str::to_owned).collect();
         assert_eq!(changes, Vec::<String>::new());
         self.assert_clean_sessions().await;
     }
@@ -162,11 +162,13 @@ impl Arena {
         self.wait_until_idle().await;
         let mut seen = BTreeSet::new();
         let sessions = format!("SELECT pid FROM pg_stat_activity WHERE usename = '{}'", self.role);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         loop {
             let open = self.world.sql.query(&sessions, &[]).await.unwrap();
             // The looks run concurrently, because the pool hands out the most recently returned connection first.
-            for (pid, session) in futures_util::future::join_all(open.iter().map(|_| self.look())).await {
+            for (pid, session) in
+                futures_util::future::join_all(open.iter().map(|_| self.next_session())).await
+            {
                 assert_eq!(difference(&self.clean, &session), Vec::<String>::new());
                 seen.insert(pid);
             }
@@ -194,7 +196,7 @@ impl Arena {
 
     /// Waits until a query by the superuser returns this number.
     pub async fn until(&self, query: &str, number: i64) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         loop {
             let found = self.world.count(query).await;
             if found == number {
@@ -221,7 +223,7 @@ impl Arena {
     }
 
     /// The process id and the state of the session that the plugin gets next. It leaves no row in the table.
-    pub async fn look(&self) -> (i64, Value) {
+    pub async fn next_session(&self) -> (i64, Value) {
         let name = format!("look-{}", Uuid::new_v4());
         let hand = json!({ "tag": "scalar", "val": { "tag": "text", "val": name } });
         let row = json!({ "table": "spy", "columns": ["hand"], "rows": [[hand]], "returning": [] });

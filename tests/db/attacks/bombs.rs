@@ -97,9 +97,9 @@ async fn expensive_statement_is_rejected_by_its_shape() {
 async fn endless_statement_hits_the_timeout_and_closes_its_connection() {
     let arena =
         Arena::prepared(|manifest| manifest, "ALTER ROLE {role} SET statement_timeout = '300ms'").await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     for (kind, _) in KINDS {
-        let pid = arena.look().await.0;
+        let pid = arena.next_session().await.0;
         arena.wait_until_idle().await;
         let outcomes = arena.call(&format!("{kind}/query-each"), json!({ "statements": [endless()] })).await;
         match outcomes {
@@ -120,9 +120,9 @@ async fn endless_statement_hits_the_timeout_and_closes_its_connection() {
 #[tokio::test]
 async fn endless_statement_hits_the_deadline_and_closes_its_connection() {
     let arena = Arena::with(limited("wall-time = \"300 ms\"\naction-time = \"300 ms\"")).await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     for (kind, _) in KINDS {
-        let pid = arena.look().await.0;
+        let pid = arena.next_session().await.0;
         arena.wait_until_idle().await;
         let outcome = arena.call(&format!("{kind}/query-each"), json!({ "statements": [endless()] })).await;
         assert!(matches!(outcome, Err(CallError::LimitExceeded { .. })), "{kind}: {outcome:?}");
@@ -135,7 +135,7 @@ async fn endless_statement_hits_the_deadline_and_closes_its_connection() {
 #[tokio::test]
 async fn many_short_statements_end_together_at_the_deadline() {
     let arena = Arena::with(limited("wall-time = \"400 ms\"\naction-time = \"400 ms\"")).await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     let short = "SELECT count(*) FROM notes a, notes b, notes c, notes d, notes e, notes f, notes g";
     let statements = vec![short; 900];
     for (kind, _) in KINDS {
@@ -152,11 +152,11 @@ async fn result_over_the_byte_budget_is_cut_off_and_closes_its_connection() {
     // Bodies of 64 KiB that do not compress, and 36 rows with two of them each.
     let fill = "UPDATE plugin_sql.notes SET body = (SELECT string_agg(md5(n::text || id), '') FROM generate_series(1, 2048) n)";
     arena.world.sql.batch_execute(fill).await.unwrap();
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     let one_value = "SELECT string_agg(a.body || b.body, '') FROM notes a, notes b, notes c LIMIT 1";
     for sql in ["SELECT a.body, b.body FROM notes a, notes b", one_value] {
         for (kind, _) in KINDS {
-            let pid = arena.look().await.0;
+            let pid = arena.next_session().await.0;
             arena.wait_until_idle().await;
             let outcome = arena.call(&format!("{kind}/query"), json!({ "sql": sql, "parameters": [] })).await;
             match outcome {
@@ -180,7 +180,7 @@ async fn result_over_the_byte_budget_is_cut_off_and_closes_its_connection() {
 #[tokio::test]
 async fn statement_that_waits_for_a_lock_ends_at_the_lock_timeout() {
     let arena = Arena::prepared(|manifest| manifest, "ALTER ROLE {role} SET lock_timeout = '200ms'").await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     let lock = arena.locked("plugin_sql.readings").await;
     for (kind, _) in KINDS {
         let sql = "SELECT body FROM readings";
@@ -200,7 +200,7 @@ async fn statement_that_waits_for_a_lock_ends_at_the_lock_timeout() {
 #[tokio::test]
 async fn statements_over_the_budget_are_rejected() {
     let arena = Arena::with(limited("db-statements = 5")).await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     for (kind, _) in KINDS {
         let outcomes = arena.each(&format!("{kind}/query-each"), &vec!["SELECT 1".to_owned(); 6]).await;
         assert_eq!(outcomes[..5], vec![Ok(Value::from(1)); 5], "{kind}");

@@ -127,7 +127,7 @@ async fn server_error_reveals_neither_its_text_nor_a_stored_value() {
         .batch_execute("UPDATE plugin_sql.notes SET body = 'planted-own', title = 'planted-' || id")
         .await
         .unwrap();
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     for sql in [
         "SELECT CAST(body AS integer) FROM notes",
         "SELECT body::numeric FROM notes",

@@ -189,7 +189,7 @@ async fn ungranted_name_is_rejected_in_sql_text() {
 #[tokio::test]
 async fn ungranted_name_is_rejected_everywhere_in_structured_calls() {
     let arena = Arena::new().await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     for name in names() {
         for (function, parameter, argument) in calls(&name) {
             for (kind, can_write) in KINDS {
@@ -209,7 +209,7 @@ async fn ungranted_name_is_rejected_everywhere_in_structured_calls() {
 #[tokio::test]
 async fn structured_update_of_settings_is_denied() {
     let arena = Arena::new().await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     let zero = json!({ "tag": "scalar", "val": { "tag": "text", "val": "0" } });
     let name = json!({ "tag": "scalar", "val": { "tag": "text", "val": "statement_timeout" } });
     let filter = json!([[{ "column": "name", "test": { "tag": "equal", "val": name } }]]);

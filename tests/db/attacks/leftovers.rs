@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// S12: leaves everything in a session that a session can keep. It runs within a plugin's statement with the server's
 /// rights, because a plugin's own statement cannot do it. It prepares no statements, because the host's prepared
 /// statements stay.
-const SOIL: &str = "
+const LEAVE_EVERYTHING: &str = "
     CREATE FUNCTION watch.soil() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
         PERFORM set_config('statement_timeout', '0', false), set_config('search_path', 'plugin_rival', false),
@@ -24,7 +24,7 @@ const SOIL: &str = "
     CREATE TRIGGER soil BEFORE INSERT ON plugin_sql.journal FOR EACH ROW EXECUTE FUNCTION watch.soil();";
 
 /// A lock timeout longer than any test: only a cancellation ends a waiting statement.
-const PATIENT: &str =
+const LONG_LOCK_TIMEOUT: &str =
     "ALTER ROLE {role} SET lock_timeout = '120s'; ALTER ROLE {role} SET statement_timeout = '120s'";
 
 /// S12: what the plugin's own statements leave behind: a failed statement, an open transaction, a transaction that
@@ -46,7 +46,7 @@ async fn session_state_is_cleared_before_the_next_borrower() {
 /// Runs statements that leave everything possible in their sessions, and checks each session afterwards.
 pub async fn leave_everything_in_sessions_and_check_them() {
     let arena = Arena::new().await;
-    arena.world.sql.batch_execute(SOIL).await.unwrap();
+    arena.world.sql.batch_execute(LEAVE_EVERYTHING).await.unwrap();
     for kind in ["in-mutation", "in-action"] {
         for (what, goes_through) in [("kept", true), ("fail", false)] {
             let sql =
@@ -65,7 +65,7 @@ pub async fn leave_everything_in_sessions_and_check_them() {
 #[tokio::test]
 async fn abandoned_transaction_is_cleared_before_the_next_borrower() {
     let arena = Arena::new().await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     for sql in STATEMENTS {
         for kind in ["in-query", "in-mutation", "in-action"] {
             arena.each(&format!("{kind}/query-each"), &vec![(*sql).to_owned(); 3]).await;
@@ -80,8 +80,8 @@ async fn abandoned_transaction_is_cleared_before_the_next_borrower() {
 /// S13: the caller disconnects while its statement waits.
 #[tokio::test]
 async fn dropped_call_stops_its_statement_and_no_later_one() {
-    let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
-    let before = arena.world.whole().await;
+    let arena = Arena::prepared(|manifest| manifest, LONG_LOCK_TIMEOUT).await;
+    let before = arena.world.snapshot().await;
     let lock = arena.locked("plugin_sql.notes").await;
     let waiting = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND wait_event_type = 'Lock'",
@@ -118,7 +118,7 @@ async fn dropped_call_stops_its_statement_and_no_later_one() {
 /// As many calls as the pool has connections are dropped at once. The pool still serves.
 #[tokio::test]
 async fn calls_dropped_together_do_not_exhaust_the_pool() {
-    let arena = Arena::prepared(|manifest| manifest, PATIENT).await;
+    let arena = Arena::prepared(|manifest| manifest, LONG_LOCK_TIMEOUT).await;
     let lock = arena.locked("plugin_sql.notes").await;
     for _ in 0..3 {
         let mut calls = Vec::new();

@@ -296,7 +296,7 @@ async fn hidden_function_call_is_rejected_everywhere() {
 #[tokio::test]
 async fn function_in_the_plugins_schema_does_not_shadow_a_builtin() {
     let arena = Arena::new().await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     for (kind, _) in super::arena::KINDS {
         let sql = "SELECT lower(title) FROM notes WHERE lower(title) = 'note 1' ORDER BY lower(title)";
         assert_eq!(

@@ -253,7 +253,7 @@ async fn value_written_by_the_server_is_read_exactly() {
 #[tokio::test]
 async fn value_that_does_not_fit_is_rejected_and_writes_nothing() {
     let arena = Arena::new().await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     let long = "9".repeat(limits::NUMERIC_INTEGER_DIGITS_MAX + 1);
     for (column, scalar) in [
         ("label", scalar("text", "a\0b")),
@@ -337,7 +337,7 @@ async fn columns_with_one_name_are_told_apart_by_position() {
 #[tokio::test]
 async fn comparison_with_null_is_never_true() {
     let arena = Arena::new().await;
-    let before = arena.world.whole().await;
+    let before = arena.world.snapshot().await;
     arena.world.sql.batch_execute("INSERT INTO plugin_sql.kinds (id) VALUES (1)").await.unwrap();
     for test in ["equal", "not-equal", "less", "at-least"] {
         let mut chosen = selection("id", 1);

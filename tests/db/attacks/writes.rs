@@ -67,11 +67,11 @@ async fn write_of_every_row_stays_within_the_granted_table() {
     arena.world.sql.batch_execute(rows).await.unwrap();
     for sql in EVERY_ROW {
         for kind in ["in-mutation", "in-action"] {
-            let before = arena.world.whole().await;
+            let before = arena.world.snapshot().await;
             let outcome =
                 arena.call(&format!("{kind}/execute"), json!({ "sql": sql, "parameters": [] })).await;
             assert!(outcome.is_ok(), "{kind} {sql}: {outcome:?}");
-            let after = arena.world.whole().await;
+            let after = arena.world.snapshot().await;
             let changed = after.changed_since(&before);
             assert!(changed.contains(&"plugin_sql.notes"), "{kind} {sql} changed nothing");
             let allowed = ["plugin_sql.notes", "sequence plugin_sql.notes_id_seq"];
