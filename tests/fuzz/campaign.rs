@@ -22,7 +22,7 @@ pub trait Fuzzer: Sized {
     const TEST: &'static str;
     /// The number of cases in every run of the tests.
     const SMOKE: u64;
-    /// The number of cases after which it starts how_to_repeat with a new database.
+    /// The number of cases after which it starts again with a new database.
     const CASES_PER_ARENA: u64;
 
     async fn new() -> Self;

@@ -1,4 +1,4 @@
-//! The HTTP server on a real listener: calls, the OpenAPI document, and the headers of every answer.
+//! The HTTP server on a real listener: calls, the `OpenAPI` document, and the headers of every answer.
 //!
 //! Items are in `server/items.rs`. Loss of the database and shutdown are in `server/ending.rs`.
 

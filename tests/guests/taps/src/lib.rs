@@ -1,15 +1,15 @@
-//! Taps that do what the item's fields tell them: each tap reads the field of its name (`access`, `view`, `presave`,
-//! `changed`), so that a test says in the item what is to go wrong, and where.
+//! Taps that follow orders in the item's fields. Each tap reads the field with its name (`access`, `view`, `presave`,
+//! `changed`), so a test chooses in the item what goes wrong, and where.
 //!
 //! - all: `trap`, `spin`
 //! - `access`: `grant`, `deny`; anything else is neutral
 //! - `view`, `presave`: `append:TEXT` adds `TEXT@PLUGIN` to the array in the field `trail`
-//! - `presave`: `veto`; `retype` returns a draft of another type; `garbage` returns fields that are no JSON
+//! - `presave`: `veto`; `retype` returns a draft of another type; `garbage` returns fields that are not JSON
 //! - `view`: `garbage`
-//! - `changed`: `veto`, after the change was written down in the table `seen`, as all are
+//! - `changed`: `veto`, after the tap has stored the change in the table `seen`, as it always does
 //!
-//! `cron` does what the variable `cron` says: `fail`, `trap`, or to set the variable `last-run`; `count` sets it to how
-//! many rows of `seen` there are.
+//! `cron` reads the variable `cron`: it fails on `fail` and traps on `trap`. `count` sets the variable `last-run` to the
+//! number of rows in `seen`, and any other value sets it to the time of the run.
 
 palisade_sdk::plugin! { path: "wit" }
 
