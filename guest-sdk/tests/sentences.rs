@@ -100,7 +100,9 @@ fn errors(module: &str) -> String {
 }
 
 fn source(module: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/{module}.rs"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let path = folder.join(format!("{module}.rs"));
+    let path = if path.exists() { path } else { folder.join(module).join("mod.rs") };
     fs::read_to_string(path).expect("the SDK has a file for the module")
 }
 

@@ -111,7 +111,7 @@ async fn malformed_item_request_is_rejected_and_changes_nothing() {
     let query = format!("?type=post&{}=1", "%1b".repeat(1_000));
     for answer in [create(&served, &token, &draft).await, served.get(&format!("/items{query}")).await] {
         let message = answer.body["error"]["message"].as_str().unwrap();
-        assert!(message.contains("there is no ") && message.len() < 500, "{message:.600}");
+        assert!(message.contains("unknown ") && message.len() < 500, "{message:.600}");
         assert!(!message.contains('\u{1b}'), "{message}");
     }
     for revision in ["1", "W/\"1\"", "\"one\"", "\"1\", \"2\""] {
