@@ -42,9 +42,9 @@
 //!
 //! Your own user store, cache, log, variables, items or HTTP client replace the default through one small trait each, in
 //! [`store`]. A store of your own takes part in the invocation's transaction with [`At::query`](store::At::query). The other
-//! interfaces cannot be replaced: `db` is PostgreSQL, and `clock`, `random` and `request-context` keep what a kind promises.
+//! interfaces cannot be replaced: `db` is PostgreSQL, and `clock`, `random` and `request-context` keep the guarantees of each kind, such as determinism.
 //!
-//! Every error says who is to blame ([`CallError::blame`]) in a sentence that names the fix. Every limit is in [`limits`].
+//! Every call error says who is to blame ([`CallError::blame`]) in a sentence that names the fix. Every limit is in [`limits`].
 
 // The floors, top to bottom: a module imports only from floors below its own. The modules from `engine` on share the lowest
 // floor. A comment before each line keeps rustfmt from sorting the lines, as it does with adjacent `mod` lines.

@@ -11,6 +11,7 @@ use crate::name::{is_kebab, is_plain};
 use crate::refusal::Refusal;
 use crate::user::canonical;
 use serde_json::{Map, Value};
+use std::fmt;
 use uuid::Uuid;
 
 /// Who can see an item.
@@ -101,6 +102,18 @@ impl ItemId {
     /// The id as a UUID.
     pub fn uuid(self) -> Uuid {
         self.0
+    }
+}
+
+impl From<Uuid> for ItemId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

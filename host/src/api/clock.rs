@@ -1,4 +1,6 @@
 //! `wit/clock.wit`: virtual time in a query or mutation, real time in an action. Guard: [`palisade_guard::clock`].
+//!
+//! Which clock an invocation has is set in `host/src/request/setting.rs`.
 
 use crate::api::bindings::palisade::plugin::clock::{Host, Instant};
 use crate::state::State;

@@ -1,4 +1,6 @@
 //! `wit/logging.wit`: log records for the host's log. Guard: [`palisade_guard::logging`]; sink: [`palisade_store::log`].
+//!
+//! The budget of records is spent when a record is written: `host/src/state/records.rs`.
 
 use crate::api::bindings::palisade::plugin::logging::{Field, Host, Level as WitLevel};
 use crate::state::{LogWriter, State};

@@ -1,4 +1,7 @@
 //! `wit/request-context.wit`: data that the invocations of one request share, and what this one has used. Guard: [`palisade_guard::request_context`].
+//!
+//! What a plugin may keep is counted in `host/src/request/mod.rs`, because the invocations of a request share it; what is left
+//! of each limit is in `host/src/state/limit_use.rs`.
 
 use crate::api::bindings::palisade::plugin::limits::Usage;
 use crate::api::bindings::palisade::plugin::request_context::{Error, Host, RequestInfo};

@@ -1,4 +1,6 @@
 //! `wit/user.wit`: the caller, and other users by id. Guard: [`palisade_guard::user`]; store: [`palisade_store::UserStore`].
+//!
+//! The grant of `get` and `has-permission` is checked when the plugin loads: `host/src/plugin/passport/granted.rs`.
 
 use crate::api::bindings::palisade::plugin::user::{Error, Host, Profile};
 use crate::api::refused;

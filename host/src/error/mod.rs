@@ -22,7 +22,7 @@ pub enum Blame {
     Guest,
     /// The operator: change the host's configuration, or wait.
     Operator,
-    /// The host itself: report it to the developers of Palisade.
+    /// The host, or the program that embeds it: correct the program, or report it to the developers of Palisade.
     Host,
 }
 

@@ -57,7 +57,8 @@ impl HostBuilder {
         self
     }
 
-    /// Starts a private server with these options and ignores `DATABASE_URL`.
+    /// Starts a private server with these options and ignores `DATABASE_URL`. A program that needs a connection of its own to it
+    /// starts it with [`PrivateServer::start`] and passes its [`url`](PrivateServer::url) to [`database`](Self::database).
     pub fn private_database(mut self, options: PrivateOptions) -> Self {
         self.private = Some(options);
         self

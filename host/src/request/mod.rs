@@ -54,7 +54,7 @@ impl Request {
         Ok(self.permissions(users).await?.contains(permission.as_str()))
     }
 
-    /// Whether the caller may see an item without a tap's say: it is published, the caller's own, or of a type that the caller
+    /// Whether the caller may see an item before any tap is asked: it is published, the caller's own, or of a type that the caller
     /// may edit.
     pub(crate) async fn sees(&self, item: &Item, users: &dyn UserStore) -> Result<bool, Refusal> {
         let own = item.author.is_some() && item.author == self.caller.as_user().map(|user| user.id);

@@ -132,7 +132,7 @@ pub struct At<'a> {
     pub now: i64,
 }
 
-/// Where a store works: a function, so that a session is no part of what stores of an integrator's own see.
+/// Makes an [`At`]. It is a function so that integrators' stores never see the session.
 pub fn at<'a>(
     session: &'a mut Session,
     ledger: &'a mut Ledger,

@@ -32,7 +32,7 @@ pub struct Page {
     /// The items that the caller may see.
     pub items: Vec<Item>,
     /// Pass this as `after` to get the next page; `None` on the last page.
-    pub next: Option<uuid::Uuid>,
+    pub next: Option<ItemId>,
 }
 
 /// Items as one caller may see and change them, through every tap. [`Host::items`](crate::Host::items) makes it. Each
@@ -129,7 +129,7 @@ impl ItemRequest<'_> {
         let found = work.content().find(criteria).await?;
         drop(work);
         let full = found.len() >= criteria.limit.get() as usize;
-        let next = if full { found.last().map(|item| item.id) } else { None };
+        let next = if full { found.last().map(|item| ItemId::from(item.id)) } else { None };
         let mut items = Vec::with_capacity(found.len());
         for item in found {
             let verdict =

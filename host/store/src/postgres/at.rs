@@ -17,11 +17,12 @@ impl At<'_> {
     /// Runs a statement that the store wrote, never one of a guest, and returns its rows, with a value for each column.
     ///
     /// Parameters are `$1`, `$2` and so on, each of the type that its case names: `integer` is `bigint`, `float` is
-    /// `double precision`, `json` is `jsonb`, and null is `text`; write `$1::uuid` where the statement needs another. In an
-    /// invocation of one plugin the statement runs as that plugin's login, so its tables must be granted to that role, which
-    /// `palisade.plugins` names; in a
-    /// transaction that several plugins share, and in the host's own work on items, it runs as the host. The statement, its
-    /// rows and their bytes count against the invocation's `db-statements`, `db-rows` and `db-bytes`.
+    /// `double precision`, `json` is `jsonb`, and null is `text`; write `$1::uuid` where the statement needs another.
+    ///
+    /// In an invocation of one plugin the statement runs as that plugin's login. Load the plugin first; then create the tables
+    /// and grant them to the login, which the column `role` of `palisade.plugins` names. In a transaction that several
+    /// plugins share, and in the host's own work on items, the statement runs as the host. The statement, its rows and their
+    /// bytes count against the invocation's `db-statements`, `db-rows` and `db-bytes`.
     ///
     /// # Errors
     ///
