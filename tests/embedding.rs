@@ -33,7 +33,11 @@ async fn typed_call_whose_answer_is_of_another_type_is_the_hosts_error() {
     let error = greet.call(&Greet { name: "Ada".into() }).await.unwrap_err();
     assert!(matches!(error, CallError::UnexpectedAnswer { .. }), "{error:?}");
     assert_eq!(error.blame(), Blame::Host);
-    assert!(error.to_string().contains("`greeting/greet` of plugin `greeter`"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("`greeting/greet` of plugin `greeter`") && text.contains("Number"), "{text}");
+    let rude = Greet { name: "\u{1b}[31m\n".repeat(1_000) };
+    let text = greet.call(&rude).await.unwrap_err().to_string();
+    assert!(text.len() < 400 && !text.contains(['\u{1b}', '\n']), "{text}");
 }
 
 #[tokio::test]
@@ -71,9 +75,11 @@ async fn unloaded_plugin_is_gone_from_calls_taps_and_lists_and_can_be_loaded_aga
     let host = world.host(&["greeter", "probe"]).await;
     let greet = async || call(&host, "greeter", "greeting/greet", json!({ "name": "Ada" })).await;
     let version = host.plugins_version();
+    assert!(host.metrics().contains("plugin_state{plugin=\"greeter\""));
     assert!(!host.unload("nothing"));
     assert!(host.unload("greeter"));
     assert!(!host.unload("greeter"), "it is unloaded already");
+    assert!(!host.metrics().contains("plugin_state{plugin=\"greeter\""), "its state is gone");
     assert_ne!(host.plugins_version(), version);
     assert!(matches!(greet().await, Err(CallError::NoPlugin { .. })));
     let names: Vec<String> = host.plugins().into_iter().map(|plugin| plugin.name).collect();
@@ -236,4 +242,17 @@ async fn cache_outside_of_the_process_knows_keys_and_tags_by_plugin_and_text() {
     assert_eq!(get().await, json!("AQI="));
     call(&host, "probe", "reads/cache-invalidate-tag", json!({ "tag": "t" })).await.unwrap();
     assert_eq!(get().await, json!(null));
+}
+
+#[tokio::test]
+async fn typed_call_that_outlives_the_host_still_sees_what_an_operator_disables() {
+    let world = World::new().await;
+    let greet = world.host(&["greeter"]).await.typed::<Greet, String>("greeter", "greeting/greet").unwrap();
+    let ada = Greet { name: "Ada".into() };
+    assert_eq!(greet.call(&ada).await.unwrap(), "Hello, Ada!");
+    world.builder().build().await.unwrap().disable("greeter", "a test").await.unwrap();
+    while greet.call(&ada).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(greet.call(&ada).await, Err(CallError::Disabled { .. })));
 }

@@ -45,7 +45,9 @@ impl std::error::Error for Exceeded {}
 impl Limits {
     /// Refuses an amount over a limit's maximum and counts nothing: for limits of one argument.
     pub fn check(&self, limit: Limit, used: u64) -> Result<(), Exceeded> {
-        let max = self.get(limit);
+        // The bound of an argument can be lowered and never raised, whoever made these limits.
+        let ceiling = if limit.is_of_an_argument() { limit.default_max() } else { u64::MAX };
+        let max = self.get(limit).min(ceiling);
         if used > max { Err(Exceeded(Usage { limit, used, max })) } else { Ok(()) }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Contract: `wit/variables.wit`. A [`NewValue`] can only be made from a declaration and a value of its type.
 
-use crate::limits::{Limit, Limits};
+use crate::limits::{Limit, Limits, VARIABLE_TEXT_BYTES_MAX};
 use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -114,9 +114,12 @@ impl<'a> Variable<'a> {
         Ok(NewValue { name: self.name, value: fit(self.declaration.kind, value)? })
     }
 
-    /// The stored value, or the default if there is none or its type is one that an earlier manifest declared.
+    /// The stored value, or the default if there is none, if it is too long, or if its type is one that an earlier manifest
+    /// declared.
     pub fn stored(self, value: Option<Value>) -> Value {
-        value.and_then(|value| fit(self.declaration.kind, value).ok()).unwrap_or_else(|| self.default())
+        let is_short = |value: &Value| !matches!(value, Value::Text(text) if text.len() as u64 > VARIABLE_TEXT_BYTES_MAX);
+        let stored = value.filter(is_short).and_then(|value| fit(self.declaration.kind, value).ok());
+        stored.unwrap_or_else(|| self.default())
     }
 }
 
@@ -163,7 +166,6 @@ fn word(kind: VariableType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::VARIABLE_TEXT_BYTES_MAX;
 
     fn declarations() -> Declarations {
         Declarations::new(

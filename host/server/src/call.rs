@@ -32,7 +32,7 @@ pub(super) async fn call(
     let Path((plugin, interface, function)) =
         path.map_err(|error| ErrorResponse::bad_request(error.body_text()))?;
     let wants_usage = request.headers().get(USAGE).is_some_and(|value| value == "1");
-    let integers = integers(request.headers())?;
+    let integers = integers(request.headers());
     let arguments = body::read(request).await?;
     let Identified { host, caller, id } = identified;
     let function = format!("{interface}/{function}");
@@ -49,29 +49,22 @@ pub(super) async fn call(
 }
 
 /// How the caller wants 64-bit integers: the parameter `integers` of `application/json` in `accept`.
-fn integers(headers: &HeaderMap) -> Result<Integers, ErrorResponse> {
+fn integers(headers: &HeaderMap) -> Integers {
     let mut integers = Integers::Numbers;
     for value in headers.get_all(header::ACCEPT) {
         for range in value.to_str().unwrap_or_default().split(',') {
             let mut parts = range.split(';').map(str::trim);
-            if !parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
-                continue;
-            }
-            let wanted = parts.filter_map(|part| part.split_once('='));
-            for (_, wanted) in wanted.filter(|(name, _)| name.trim().eq_ignore_ascii_case("integers")) {
-                integers = match wanted.trim().trim_matches('"') {
-                    "string" => Integers::Strings,
-                    "number" => Integers::Numbers,
-                    _ => {
-                        return Err(ErrorResponse::bad_request(
-                            "in `accept`, the parameter `integers` is `string` or `number`",
-                        ));
-                    }
-                };
+            if parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+                let parameters = parts.filter_map(|part| part.split_once('='));
+                let wanted = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("integers"));
+                for (_, wanted) in wanted {
+                    let is_string = wanted.trim().trim_matches('"') == "string";
+                    integers = if is_string { Integers::Strings } else { Integers::Numbers };
+                }
             }
         }
     }
-    Ok(integers)
+    integers
 }
 
 /// The usage as JSON: the amount for each limit from which something was used; and under `warnings`, which is no
@@ -108,22 +101,26 @@ mod tests {
         let of = |accept: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
-            integers(&headers).ok()
+            integers(&headers)
         };
         for accept in ["application/json; integers=text", "application/json;integers="] {
             assert_eq!(of(accept), None, "{accept}");
         }
-        for accept in
-            ["*/*", "application/json", "text/html; integers=string", "application/json; integers=number"]
-        {
-            assert_eq!(of(accept), Some(Integers::Numbers), "{accept}");
+        for accept in [
+            "*/*",
+            "application/json",
+            "text/html; integers=string",
+            "application/json; integers=number",
+            "application/json; integers=text",
+        ] {
+            assert_eq!(of(accept), Integers::Numbers, "{accept}");
         }
         for accept in
             ["application/json; integers=string", "text/html, Application/JSON;q=1;Integers=\"string\""]
         {
-            assert_eq!(of(accept), Some(Integers::Strings), "{accept}");
+            assert_eq!(of(accept), Integers::Strings, "{accept}");
         }
-        assert_eq!(integers(&HeaderMap::new()).ok(), Some(Integers::Numbers));
+        assert_eq!(integers(&HeaderMap::new()), Integers::Numbers);
     }
 
     #[test]

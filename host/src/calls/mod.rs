@@ -1,4 +1,4 @@
-//! Requests: calls of functions ([`call`], [`typed`]) and of items ([`items`]), with their taps and their transaction.
+//! Requests: calls of functions ([`call`]) and of items ([`items`]), with their taps and their transaction.
 //!
 //! This room decides what runs in which transaction and in which order. It does not run a guest, which `invocation/` does,
 //! and it does not decide who may see or change an item, which `request/content.rs` does. Contract of the taps:
@@ -8,4 +8,3 @@ pub(crate) mod call;
 pub(crate) mod items;
 pub(crate) mod tap;
 mod transaction;
-pub(crate) mod typed;

@@ -15,6 +15,8 @@ use crate::request::setting::Setting;
 use crate::runtime::Runtime;
 use palisade_guard::item::{Draft, Fields, Item, ItemScope};
 use palisade_guard::kind::Kind;
+use palisade_guard::ledger::Exceeded;
+use palisade_guard::refusal::Refusal;
 use std::sync::Arc;
 
 /// The combined decision of the access taps.
@@ -65,10 +67,8 @@ pub(crate) async fn view(
         let Reply::View(fields) = run_as_query(runtime, program, setting, entry).await? else {
             return Err(mismatch(plugin));
         };
-        item.fields = Fields::parse(&fields, &plugin.limits).map_err(|refusal| CallError::Trapped {
-            plugin: plugin.name.to_string(),
-            reason: format!("its view is not acceptable: {refusal}"),
-        })?;
+        item.fields = Fields::parse(&fields, &plugin.limits)
+            .map_err(|refusal| unacceptable(plugin, "view", refusal))?;
     }
     Ok(item)
 }
@@ -172,10 +172,8 @@ fn own(setting: &Setting, program: &Program) -> Setting {
 
 /// Checks the draft that a presave tap returned: it may change everything but the type, within the bounds of any draft.
 fn checked(plugin: &Plugin, before: &Draft, after: &WitDraft) -> Result<Draft, CallError> {
-    let draft = parse_draft(after, ItemScope::All, &plugin.limits).map_err(|refusal| CallError::Trapped {
-        plugin: plugin.name.to_string(),
-        reason: format!("its draft is not acceptable: {refusal}"),
-    })?;
+    let draft = parse_draft(after, ItemScope::All, &plugin.limits)
+        .map_err(|refusal| unacceptable(plugin, "draft", refusal))?;
     if draft.item_type == before.item_type {
         return Ok(draft);
     }
@@ -183,6 +181,17 @@ fn checked(plugin: &Plugin, before: &Draft, after: &WitDraft) -> Result<Draft, C
         plugin: plugin.name.to_string(),
         reason: "it changed the item's type, which never changes".into(),
     })
+}
+
+/// What a tap returned is rejected: over one of its limits, or malformed.
+fn unacceptable(plugin: &Plugin, what: &str, refusal: Refusal) -> CallError {
+    let name = plugin.name.to_string();
+    if let Refusal::Exceeded(Exceeded(usage)) = refusal {
+        plugin.availability.hit_limit(usage.limit);
+        plugin.tally.hit_limit(usage.limit);
+        return CallError::LimitExceeded { plugin: name, usage };
+    }
+    CallError::Trapped { plugin: name, reason: format!("its {what} is not acceptable: {refusal}") }
 }
 
 fn refused(plugin: &Plugin, message: String) -> CallError {

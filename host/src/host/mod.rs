@@ -6,13 +6,14 @@
 mod builder;
 mod info;
 mod maintenance;
+mod typed;
 
 pub use builder::HostBuilder;
 pub use info::{FunctionInfo, PluginInfo};
+pub use typed::{Typed, TypedCall};
 
 use crate::calls::call::Call;
 use crate::calls::items::Items;
-use crate::calls::typed::Typed;
 use crate::error::{CallError, LoadError};
 use crate::program::Program;
 use crate::program::load::Loader;
@@ -80,7 +81,7 @@ impl Host {
         plugin: &str,
         function: &str,
     ) -> Result<Typed<Arguments, Answer>, CallError> {
-        Typed::resolve(Arc::clone(&self.runtime), plugin, function)
+        Typed::resolve(self.clone(), plugin, function)
     }
 
     /// Items as this caller may see and change them, through every tap: `host.items(caller).get(id).await`.

@@ -126,6 +126,8 @@ impl Metrics {
     pub(crate) fn text(&self, plugins: &[PluginStatus], (taken, connections_max): (usize, usize)) -> String {
         self.connections.set(i64::try_from(taken).unwrap_or(i64::MAX));
         self.connections_max.set(i64::try_from(connections_max).unwrap_or(i64::MAX));
+        // A plugin that is unloaded has no state.
+        self.states.clear();
         for plugin in plugins {
             for state in ServingStatus::STATES {
                 let labels = vec![("plugin", plugin.name.clone()), ("state", state.to_owned())];

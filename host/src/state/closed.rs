@@ -5,7 +5,8 @@
 
 use crate::request::random::Random;
 use palisade_guard::clock::Clock;
-use palisade_guard::limits::{LOG_RECORD_BYTES_MAX, RANDOM_CALL_BYTES_MAX};
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::{LOG_RECORD_BYTES_MAX, Limit, RANDOM_CALL_BYTES_MAX};
 use palisade_guard::logging::{Level, LogRecord};
 use rand::Rng;
 use std::time::Duration;
@@ -24,8 +25,8 @@ pub(crate) struct Closed {
 }
 
 impl Closed {
-    pub(crate) fn new(clock: Clock, random: &Random, log_bytes_left: u64) -> Self {
-        let output_bytes = log_bytes_left.max(LOG_RECORD_BYTES_MAX as u64);
+    pub(crate) fn new(clock: Clock, random: &Random, ledger: &Ledger) -> Self {
+        let output_bytes = ledger.left(Limit::LogBytes).max(LOG_RECORD_BYTES_MAX as u64);
         let output = MemoryOutputPipe::new(usize::try_from(output_bytes).unwrap_or(usize::MAX));
         let mut builder = WasiCtxBuilder::new();
         builder
@@ -39,7 +40,7 @@ impl Closed {
             .monotonic_clock(MonotonicClock(clock))
             .secure_random(random.aside(SECURE))
             .insecure_random(random.aside(INSECURE))
-            .max_random_size(RANDOM_CALL_BYTES_MAX)
+            .max_random_size(ledger.max(Limit::RandomCallBytes).min(RANDOM_CALL_BYTES_MAX))
             .insecure_random_seed(seed(random));
         Self { context: builder.build(), output }
     }

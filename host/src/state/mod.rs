@@ -112,9 +112,6 @@ impl State {
     /// Closed WASI, made on first use.
     pub(crate) fn wasi(&mut self) -> (&mut Closed, &mut ResourceTable) {
         let Self { wasi, table, clock, random, ledger, .. } = self;
-        (
-            wasi.get_or_insert_with(|| Box::new(Closed::new(*clock, random, ledger.left(Limit::LogBytes)))),
-            table,
-        )
+        (wasi.get_or_insert_with(|| Box::new(Closed::new(*clock, random, ledger))), table)
     }
 }

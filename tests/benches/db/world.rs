@@ -64,7 +64,7 @@ impl World {
 
 async fn connect(server: &PrivateServer) -> tokio_postgres::Client {
     let (client, connection) =
-        palisade_store::private::config(&server).connect(NoTls).await.expect("a connection");
+        palisade_store::private::config(server).connect(NoTls).await.expect("a connection");
     tokio::spawn(connection);
     client
 }

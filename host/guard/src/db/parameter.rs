@@ -6,6 +6,7 @@
 
 use super::value::Value;
 use super::{codec, short};
+use crate::ledger::Exceeded;
 use crate::refusal::Refusal;
 use bytes::{BufMut as _, BytesMut};
 use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -19,12 +20,22 @@ pub struct Parameter {
     wire: Option<Vec<u8>>,
 }
 
+/// Pays for bytes on the wire, or refuses: how a guard that encodes value by value lets its caller spend from the ledger.
+pub type Pay<'a> = dyn FnMut(u64) -> Result<(), Exceeded> + 'a;
+
 impl Parameter {
     /// Checks that the value fits the type, and encodes the value. The error is a sentence for the plugin.
     // Takes the value itself, because the guest's value is not needed once it is encoded.
     #[allow(clippy::needless_pass_by_value, reason = "a parser consumes what it parses")]
     pub fn parse(value: Value, ty: &Type) -> Result<Self, String> {
         Ok(Self { ty: ty.clone(), wire: codec::encode(&value, ty)? })
+    }
+
+    /// The same for a guest's value, whose bytes are paid for.
+    pub(crate) fn paid(value: Value, ty: &Type, pay: &mut Pay<'_>) -> Result<Self, Refusal> {
+        let parameter = Self::parse(value, ty).map_err(Refusal::Invalid)?;
+        pay(parameter.wire_bytes())?;
+        Ok(parameter)
     }
 
     /// The server's type that the value was checked against.
@@ -76,11 +87,11 @@ impl<'a> Binder<'a> {
         )))
     }
 
-    /// Checks each value against the type that the server named for it.
-    pub fn bind(self, types: &[Type]) -> Result<Vec<Parameter>, Refusal> {
+    /// Checks each value against the type that the server named for it. Each is paid for before the next one is encoded.
+    pub fn bind(self, types: &[Type], pay: &mut Pay<'_>) -> Result<Vec<Parameter>, Refusal> {
         let numbered = (1..).zip(self.values.into_iter().zip(types));
         let bound = numbered.map(|(number, (value, kind))| {
-            let parameter = Parameter::parse(value, kind).map_err(Refusal::Invalid)?;
+            let parameter = Parameter::paid(value, kind, pay)?;
             if self.short.contains(&number) {
                 short(&parameter)?;
             }

@@ -11,7 +11,7 @@ use palisade_guard::db::batch::BatchSize;
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::codec;
 use palisade_guard::db::gate::{ReadStatement, WriteStatement, may_run_text};
-use palisade_guard::db::parameter::{Binder, Parameter, Raw};
+use palisade_guard::db::parameter::{Binder, Raw};
 use palisade_guard::db::structured::{Bound, Insertion, Modification, Removal, Selection, Statement};
 use palisade_guard::db::value::Value;
 use palisade_guard::ledger::Ledger;
@@ -76,8 +76,8 @@ impl wit::Host for View<'_> {
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.parameters(), statement.short_parameters(), values)?;
         self.ledger.spend(Limit::DbStatements, 1)?;
-        let bind = |types: &[Type], ledger: &mut Ledger| spend(binder.bind(types)?, ledger);
-        let (reading, prepared) = self.session.read_text(statement.text(), bind, self.ledger).await?;
+        let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
+        let (reading, prepared) = self.session.read_text(&statement, bind, self.ledger).await?;
         let columns =
             prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
         self.rows(Rows::new(reading, columns.collect()))
@@ -149,8 +149,8 @@ impl write::Host for View<'_> {
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.parameters(), statement.short_parameters(), values)?;
         self.ledger.spend(Limit::DbStatements, 1)?;
-        let bind = |types: &[Type], ledger: &mut Ledger| spend(binder.bind(types)?, ledger);
-        self.session.run_text(statement.text(), bind, self.ledger).await
+        let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
+        self.session.run_text(&statement, bind, self.ledger).await
     }
 }
 
@@ -167,8 +167,7 @@ impl View<'_> {
 
     /// Checks the values of a structured statement, and spends for the values and for the statement.
     fn bind(&mut self, statement: Statement<Value>) -> Result<Bound, Refusal> {
-        let bound = statement.bind()?;
-        self.ledger.spend(Limit::DbBytes, bound.wire_bytes())?;
+        let bound = statement.bind(&mut |bytes| self.ledger.spend(Limit::DbBytes, bytes))?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         Ok(bound)
     }
@@ -184,10 +183,9 @@ fn sql<'a>(bound: &'a Bound, parameters: &'a [&'a (dyn ToSql + Sync)], role: &'a
     Sql { text: &bound.text, parameters, types: &bound.types, role: Some(role) }
 }
 
-/// Spends for the parameters of SQL text.
-fn spend(values: Vec<Parameter>, ledger: &mut Ledger) -> Result<Arguments, Refusal> {
-    let bytes = values.iter().map(Parameter::wire_bytes).fold(0, u64::saturating_add);
-    ledger.spend(Limit::DbBytes, bytes)?;
+/// The values of SQL text as the driver takes them, each paid for.
+fn bind(binder: Binder<'_>, types: &[Type], ledger: &mut Ledger) -> Result<Arguments, Refusal> {
+    let values = binder.bind(types, &mut |bytes| ledger.spend(Limit::DbBytes, bytes))?;
     Ok(values.into_iter().map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>).collect())
 }
 

@@ -67,6 +67,7 @@ impl DefaultClient {
 }
 
 /// TLS with the platform's certificates.
+#[doc(hidden)]
 pub fn tls() -> Result<ClientConfig, String> {
     // The provider is named here: an embedded library must not choose one for the whole process.
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

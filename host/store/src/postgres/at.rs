@@ -51,7 +51,7 @@ impl At<'_> {
     async fn answer(&mut self, text: &str, parameters: &[Value]) -> Result<Answer, Refusal> {
         let types: Vec<Type> = parameters.iter().map(natural).collect();
         let parse =
-            |(value, kind): (&Value, &Type)| Parameter::parse(value.clone(), kind).map_err(Refusal::Invalid);
+            |(value, kind): (&Value, &Type)| Parameter::parse(value.clone(), kind).map_err(Refusal::internal);
         let parameters = parameters.iter().zip(&types).map(parse).collect::<Result<Vec<_>, _>>()?;
         let sent: Vec<&(dyn ToSql + Sync)> =
             parameters.iter().map(|parameter| parameter as &(dyn ToSql + Sync)).collect();
@@ -95,7 +95,7 @@ fn values(row: &Row) -> Result<Vec<Value>, Refusal> {
     let value = columns.map(|(index, column)| {
         let Raw(bytes) = row.try_get(index).map_err(Refusal::internal)?;
         codec::decode(column.type_(), bytes)
-            .map_err(|rule| Refusal::Invalid(format!("column {:?}: {rule}", column.name())))
+            .map_err(|rule| Refusal::internal(format!("column {:?}: {rule}", column.name())))
     });
     value.collect()
 }

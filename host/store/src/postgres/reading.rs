@@ -9,6 +9,7 @@ use super::mode::Mode;
 use super::session::Session;
 use super::statement::{Answer, Cursor, Sql, Step};
 use super::text::{Arguments, borrowed};
+use palisade_guard::db::gate::ReadStatement;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::DB_FETCH_ROWS;
 use palisade_guard::refusal::Refusal;
@@ -42,10 +43,11 @@ impl Session {
     /// Reads the printed text of a checked tree, as the plugin's own role.
     pub async fn read_text(
         &mut self,
-        text: &str,
+        read: &ReadStatement,
         bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Arguments, Refusal>,
         ledger: &mut Ledger,
     ) -> Result<(Reading, Statement), Refusal> {
+        let text = read.text();
         let (statement, bound) = self.bind(text, bind, ledger).await?;
         let sql = Sql { text, parameters: &borrowed(&bound), types: statement.params(), role: None };
         let reading = self.open(sql, true, ledger).await?;

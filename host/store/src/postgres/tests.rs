@@ -4,6 +4,8 @@ use super::Database;
 use super::session::Session;
 use super::statement::Sql;
 use crate::private::{PrivateOptions, PrivateServer};
+use palisade_guard::db::catalogue::Catalogue;
+use palisade_guard::db::gate::ReadStatement;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::{HOST_CONNECTIONS_MAX, Limits};
@@ -40,6 +42,7 @@ async fn second_statement_after_autocommit_is_refused_and_the_invocation_runs_ag
     let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
     let sql = Sql { text: "SELECT 1", parameters: &[], types: &[], role: None };
+    let read = ReadStatement::parse(&Catalogue::new("any", true, true), "SELECT 1").unwrap();
     for second in 0..4 {
         let mut session = Session::of_plugin(Arc::clone(&database.transactions), Kind::Query);
         session.expect_one();
@@ -49,7 +52,7 @@ async fn second_statement_after_autocommit_is_refused_and_the_invocation_runs_ag
             0 => session.look_up(sql, &mut ledger).await.is_err(),
             1 => session.run(sql, &mut ledger).await.is_err(),
             2 => session.read(sql, &mut ledger).await.is_err(),
-            _ => session.read_text("SELECT 1", |_, _| Ok(Vec::new()), &mut ledger).await.is_err(),
+            _ => session.read_text(&read, |_, _| Ok(Vec::new()), &mut ledger).await.is_err(),
         };
         assert!(refused && session.has_outgrown(), "{second}");
         session.rollback().await;

@@ -7,6 +7,7 @@ use super::mode::Autocommit;
 use super::mode::Mode;
 use super::session::Session;
 use super::statement::Step;
+use palisade_guard::db::gate::WriteStatement;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::refusal::Refusal;
 use tokio_postgres::Statement;
@@ -20,11 +21,11 @@ impl Session {
     /// changed.
     pub async fn run_text(
         &mut self,
-        text: &str,
+        write: &WriteStatement,
         bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Arguments, Refusal>,
         ledger: &mut Ledger,
     ) -> Result<u64, Refusal> {
-        let (statement, bound) = self.bind(text, bind, ledger).await?;
+        let (statement, bound) = self.bind(write.text(), bind, ledger).await?;
         let answer = self.step(Step::RunPrepared(&statement, &borrowed(&bound)), ledger).await?;
         Ok(answer.affected)
     }

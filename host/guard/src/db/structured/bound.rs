@@ -1,7 +1,7 @@
 //! A structured statement with its values, each checked against the type of its column and encoded for that type.
 
 use super::{Argument, Statement};
-use crate::db::parameter::Parameter;
+use crate::db::parameter::{Parameter, Pay};
 use crate::db::short;
 use crate::db::value::Value;
 use crate::refusal::Refusal;
@@ -28,13 +28,13 @@ enum Sent {
 }
 
 impl Statement<Value> {
-    /// Checks and encodes every value.
-    pub fn bind(self) -> Result<Bound, Refusal> {
+    /// Checks and encodes every value. Each is paid for, by its bytes on the wire, before the next one is encoded.
+    pub fn bind(self, pay: &mut Pay<'_>) -> Result<Bound, Refusal> {
         let Self { sql, parameters, columns, .. } = self;
         let (mut values, mut types) =
             (Vec::with_capacity(parameters.len()), Vec::with_capacity(parameters.len()));
         for (argument, kind) in parameters {
-            values.push(Sent::parse(argument, &kind)?);
+            values.push(Sent::parse(argument, &kind, pay)?);
             types.push(kind);
         }
         Ok(Bound { text: sql, types, columns, values })
@@ -46,16 +46,11 @@ impl Bound {
     pub fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.values.iter().map(Sent::as_sql).collect()
     }
-
-    /// The bytes that the guest's values take on the wire.
-    pub fn wire_bytes(&self) -> u64 {
-        self.values.iter().map(Sent::wire_bytes).fold(0, u64::saturating_add)
-    }
 }
 
 impl Sent {
-    fn parse(argument: Argument<Value>, kind: &Type) -> Result<Self, Refusal> {
-        let parameter = |value, kind| Parameter::parse(value, kind).map_err(Refusal::Invalid);
+    fn parse(argument: Argument<Value>, kind: &Type, pay: &mut Pay<'_>) -> Result<Self, Refusal> {
+        let mut parameter = |value, kind| Parameter::paid(value, kind, pay);
         Ok(match argument {
             Argument::Value(value) => Self::Value(parameter(value, kind)?),
             Argument::Stored(value, typmod) => {
@@ -84,14 +79,6 @@ impl Sent {
             Self::Value(value) => value,
             Self::List(values) => values,
             Self::Count(count) => count,
-        }
-    }
-
-    fn wire_bytes(&self) -> u64 {
-        match self {
-            Self::Value(value) => value.wire_bytes(),
-            Self::List(values) => values.iter().map(Parameter::wire_bytes).fold(0, u64::saturating_add),
-            Self::Count(_) => 0,
         }
     }
 }

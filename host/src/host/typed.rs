@@ -1,31 +1,34 @@
 //! Calls that take and return Rust types instead of JSON.
 
-use super::call::{self, CallContext};
+use super::Host;
+use crate::calls::call::{self, CallContext};
 use crate::error::CallError;
 use crate::program::{Function, Program};
 use crate::request::replay::Replay;
-use crate::runtime::Runtime;
 use arc_swap::ArcSwap;
 use palisade_guard::caller::Caller;
 use palisade_guard::request_context::RequestId;
+use palisade_guard::text::quoted;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A function that takes and returns Rust types: resolved once by [`Host::typed`](crate::Host::typed), and called any number
 /// of times. After another version of the plugin is loaded, the next call runs that version.
 pub struct Typed<Arguments, Answer> {
-    runtime: Arc<Runtime>,
+    /// A clone, so that what watches over the host lives as long as a function that can be called.
+    host: Host,
     plugin: String,
     function: String,
     found: ArcSwap<Found>,
     types: PhantomData<fn(Arguments) -> Answer>,
 }
 
+/// Where the function was found. A version that is replaced or unloaded is gone, whether or not it is called again.
 struct Found {
-    program: Arc<Program>,
+    program: Weak<Program>,
     function: Arc<Function>,
 }
 
@@ -38,35 +41,33 @@ pub struct TypedCall<'a, Arguments, Answer> {
 }
 
 impl<Arguments: Serialize + Sync, Answer: DeserializeOwned> Typed<Arguments, Answer> {
-    pub(crate) fn resolve(runtime: Arc<Runtime>, plugin: &str, function: &str) -> Result<Self, CallError> {
-        let found = ArcSwap::from_pointee(Found::by(&runtime, plugin, function)?);
+    pub(super) fn resolve(host: Host, plugin: &str, function: &str) -> Result<Self, CallError> {
+        let (program, found) = host.runtime.find(plugin, function)?;
+        let found = ArcSwap::from_pointee(Found { program: Arc::downgrade(&program), function: found });
         let (plugin, function) = (plugin.to_owned(), function.to_owned());
-        Ok(Self { runtime, plugin, function, found, types: PhantomData })
+        Ok(Self { host, plugin, function, found, types: PhantomData })
     }
 
     /// Starts a call. `Arguments` must serialize to an object with a member for each parameter, named in lowerCamelCase.
-    /// `Answer` is deserialized from the function's result, or from its `ok` side if the function returns a `result`.
+    /// `Answer` is deserialized from the function's result, or from its `ok` side if the function returns a `result`. When that
+    /// fails, the call has happened: a mutation is committed.
     pub fn call<'a>(&'a self, arguments: &'a Arguments) -> TypedCall<'a, Arguments, Answer> {
         TypedCall { function: self, arguments, context: CallContext::default() }
     }
 
-    /// The function of the plugin's current version.
-    fn current(&self) -> Result<Arc<Found>, CallError> {
-        let found = self.found.load_full();
-        let is_current = |current: Arc<Program>| Arc::ptr_eq(&current, &found.program);
-        if self.runtime.registry.find(&self.plugin).is_some_and(is_current) {
-            return Ok(found);
+    /// The plugin's current version, and the function in it.
+    fn current(&self) -> Result<(Arc<Program>, Arc<Function>), CallError> {
+        let found = self.found.load();
+        let current = self.host.runtime.registry.find(&self.plugin);
+        if let Some(program) =
+            current.filter(|program| std::ptr::eq(Arc::as_ptr(program), found.program.as_ptr()))
+        {
+            return Ok((program, Arc::clone(&found.function)));
         }
-        let found = Arc::new(Found::by(&self.runtime, &self.plugin, &self.function)?);
-        self.found.store(Arc::clone(&found));
-        Ok(found)
-    }
-}
-
-impl Found {
-    fn by(runtime: &Runtime, plugin: &str, function: &str) -> Result<Self, CallError> {
-        let (program, function) = runtime.find(plugin, function)?;
-        Ok(Self { program, function })
+        let (program, function) = self.host.runtime.find(&self.plugin, &self.function)?;
+        let found = Found { program: Arc::downgrade(&program), function: Arc::clone(&function) };
+        self.found.store(Arc::new(found));
+        Ok((program, function))
     }
 }
 
@@ -99,15 +100,20 @@ impl<'a, Arguments: Serialize + Sync, Answer: DeserializeOwned> IntoFuture
     fn into_future(self) -> Self::IntoFuture {
         let Self { function, arguments, context } = self;
         Box::pin(async move {
-            let Found { program, function: found } = &*function.current()?;
+            let (program, found) = function.current()?;
             let arguments = serde_json::to_value(arguments).map_err(|error| {
                 CallError::BadArguments(format!("the arguments of `{}` are not JSON: {error}", found.path))
             })?;
-            let outcome = call::call(&function.runtime, program, found, arguments, context).await?;
+            let outcome = call::call(&function.host.runtime, &program, &found, arguments, context).await?;
             serde_json::from_value(outcome.value).map_err(|error| CallError::UnexpectedAnswer {
                 plugin: function.plugin.clone(),
                 function: function.function.clone(),
-                reason: error.to_string(),
+                // It can repeat the plugin's text.
+                reason: format!(
+                    "expected {}; {}",
+                    std::any::type_name::<Answer>(),
+                    quoted(&error.to_string())
+                ),
             })
         })
     }
