@@ -68,7 +68,7 @@ pub(crate) async fn view(
             return Err(mismatch(plugin));
         };
         item.fields = Fields::parse(&fields, &plugin.limits)
-            .map_err(|refusal| unacceptable(plugin, "view", refusal))?;
+            .map_err(|refusal| unacceptable(plugin, "view", &refusal))?;
     }
     Ok(item)
 }
@@ -173,7 +173,7 @@ fn own(setting: &Setting, program: &Program) -> Setting {
 /// Checks the draft that a presave tap returned: it may change everything but the type, within the bounds of any draft.
 fn checked(plugin: &Plugin, before: &Draft, after: &WitDraft) -> Result<Draft, CallError> {
     let draft = parse_draft(after, ItemScope::All, &plugin.limits)
-        .map_err(|refusal| unacceptable(plugin, "draft", refusal))?;
+        .map_err(|refusal| unacceptable(plugin, "draft", &refusal))?;
     if draft.item_type == before.item_type {
         return Ok(draft);
     }
@@ -184,9 +184,9 @@ fn checked(plugin: &Plugin, before: &Draft, after: &WitDraft) -> Result<Draft, C
 }
 
 /// What a tap returned is rejected: over one of its limits, or malformed.
-fn unacceptable(plugin: &Plugin, what: &str, refusal: Refusal) -> CallError {
+fn unacceptable(plugin: &Plugin, what: &str, refusal: &Refusal) -> CallError {
     let name = plugin.name.to_string();
-    if let Refusal::Exceeded(Exceeded(usage)) = refusal {
+    if let Refusal::Exceeded(Exceeded(usage)) = *refusal {
         plugin.availability.hit_limit(usage.limit);
         plugin.tally.hit_limit(usage.limit);
         return CallError::LimitExceeded { plugin: name, usage };

@@ -23,7 +23,7 @@ async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
 }
 
 async fn setting(server: &PrivateServer, name: &str) -> String {
-    let client = connect(&palisade_store::private::config(&server)).await.unwrap();
+    let client = connect(&palisade_store::private::config(server)).await.unwrap();
     client.query_one("SELECT current_setting($1)", &[&name]).await.unwrap().get(0)
 }
 

@@ -138,7 +138,7 @@ impl Dice {
                 8 => {
                     let from = self.one(legitimate::READS);
                     let from: Vec<&str> = from.split_inclusive([' ', '(', ')', ',']).collect();
-                    words[at] = from[self.below(from.len())].to_owned();
+                    from[self.below(from.len())].clone_into(&mut words[at]);
                 }
                 _ => words[at] = words[at].replace('\'', "$$"),
             }
