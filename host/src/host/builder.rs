@@ -140,7 +140,8 @@ impl HostBuilder {
 
     /// Limits that no plugin of this host may exceed, whatever its policy says: the limit in effect is the smallest of the
     /// host's, the policy's and the manifest's. Default: only the ceiling that no host can exceed, which is 256 MiB of memory
-    /// and the default times, tables, instances and stack.
+    /// and the default times, tables, instances, stack and bounds of one argument. They bound what plugins do; items that callers write
+    /// through the host's own API keep the default bounds.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self

@@ -50,7 +50,9 @@ pub struct Backends {
     pub secrets: Arc<dyn http::SecretStore>,
 }
 
-/// The backend of `user`: users, their tokens, and the permissions of roles.
+/// The backend of `user`: users, their tokens, and the permissions of roles. Plugins read a user as it is returned here, so a
+/// store keeps what `wit/user.wit` promises: a name of at most [`USER_NAME_BYTES_MAX`](palisade_guard::limits::USER_NAME_BYTES_MAX)
+/// bytes, and roles that are sorted.
 #[async_trait::async_trait]
 pub trait UserStore: Send + Sync {
     /// The user with this id.
@@ -64,7 +66,8 @@ pub trait UserStore: Send + Sync {
 /// The backend of `cache`. An entry may vanish at any time.
 #[async_trait::async_trait]
 pub trait CacheStore: Send + Sync {
-    /// The value under a key.
+    /// The value under a key. A cache outside the process makes the entry again with [`CacheEntry::parse`] and the default limits;
+    /// only its [`value`](CacheEntry::value) reaches the plugin.
     async fn get(&self, key: &CacheKey) -> Result<Option<Arc<CacheEntry>>, Refusal>;
     /// Stores an entry, and replaces the old entry under its key.
     async fn set(&self, key: CacheKey, entry: CacheEntry) -> Result<(), Refusal>;

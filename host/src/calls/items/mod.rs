@@ -36,7 +36,7 @@ pub struct Page {
 }
 
 /// Items as one caller may see and change them, through every tap. [`Host::items`](crate::Host::items) makes it. Each
-/// operation is a separate request; a clone's operations share the request id.
+/// operation consumes it and is a request of its own; clone it for several operations under one request id.
 #[derive(Clone)]
 pub struct Items<'a> {
     runtime: &'a Runtime,
