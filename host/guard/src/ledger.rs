@@ -205,6 +205,18 @@ mod tests {
     }
 
     #[test]
+    fn limit_of_an_argument_can_be_lowered_and_not_raised() {
+        for limit in Limit::ALL.iter().copied().filter(|limit| limit.is_of_an_argument()) {
+            let max = limit.default_max();
+            assert!(Limits::unlimited().check(limit, max + 1).is_err(), "{limit}");
+            assert_eq!(Limits::unlimited().check(limit, max), Ok(()), "{limit}");
+            let lowered = Limits::default().with(limit, 1);
+            assert!(lowered.check(limit, 2).is_err(), "{limit}");
+            assert_eq!(lowered.check(limit, 1), Ok(()), "{limit}");
+        }
+    }
+
+    #[test]
     fn spend_up_to_the_limit_is_accepted() {
         let mut ledger = Ledger::new(Limits::default().with(Limit::DbRows, 10));
         assert_eq!(ledger.spend(Limit::DbRows, 10), Ok(()));
