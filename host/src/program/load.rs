@@ -11,6 +11,7 @@ use crate::engine::compiler::{CompileError, Compiler};
 use crate::engine::{self, Engine, Fuel};
 use crate::engine::{floats, prepass};
 use crate::error::LoadError;
+use crate::memory::HostMemory;
 use crate::metrics::Metrics;
 use crate::plugin::passport::Passport;
 use crate::plugin::source::Source;
@@ -49,6 +50,7 @@ pub(crate) struct Loader {
     pub(crate) addresses: AddressPolicy,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) memory: Arc<HostMemory>,
     /// The limits that no plugin of the host may exceed.
     pub(crate) limits: Limits,
 }
@@ -108,6 +110,7 @@ impl Loader {
             signer: installed.signer,
             availability: self.supervision.availability(&name),
             tally: self.metrics.tally(&name, &passport.kinds_in_use()),
+            memory: self.memory.share_of_plugin(&name),
             name,
             grants,
             limits,
