@@ -28,6 +28,8 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "POOL_KEEP_RESIDENT_BYTES",
             "POOL_TABLE_KEEP_RESIDENT_BYTES",
             "CACHE_ENTRY_OVERHEAD_BYTES",
+            "CACHE_TAG_OVERHEAD_BYTES",
+            "CACHE_DROPPED_MAX",
             "DB_FETCH_ROWS",
             "CORE_INSTANCES_PER_COMPONENT",
             "MEMORIES_PER_COMPONENT",

@@ -10,6 +10,7 @@ pub use load::LoadError;
 
 use palisade_guard::ledger::{Exceeded, Usage};
 use palisade_guard::limits::{MS_PER_S, RETRY_AFTER_S};
+use palisade_guard::memory::OutOfMemory;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::Violation;
 
@@ -97,7 +98,7 @@ pub enum CallError {
         /// The limit, and what the invocation would have used.
         usage: Usage,
     },
-    /// No permit, connection or instance became free in time.
+    /// No permit, connection or instance became free in time, or the host holds as many bytes as it may.
     #[error("the host is overloaded; try again in {retry_after_ms} ms")]
     Overloaded {
         /// When to try again.
@@ -194,6 +195,12 @@ impl CallError {
     }
 }
 
+impl From<OutOfMemory> for CallError {
+    fn from(out: OutOfMemory) -> Self {
+        Refusal::from(out).into()
+    }
+}
+
 impl From<Refusal> for CallError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -204,7 +211,9 @@ impl From<Refusal> for CallError {
             Refusal::Violation(violation) => Self::Violation(violation),
             Refusal::Serialization => Self::Contended { attempts: 1 },
             Refusal::Unavailable(reason) => Self::Unavailable { source: anyhow::anyhow!(reason) },
-            Refusal::Busy => Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) },
+            Refusal::Busy | Refusal::OutOfMemory(_) => {
+                Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) }
+            }
             Refusal::InDoubt(reason) => Self::InDoubt { source: anyhow::anyhow!(reason) },
             // Outside a plugin, the limits apply only to what the caller sends or requests.
             Refusal::Exceeded(exceeded) => Self::BadArguments(exceeded.to_string()),

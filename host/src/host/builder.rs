@@ -6,6 +6,7 @@ use crate::engine::compiler::Compiler;
 use crate::engine::lane::Lanes;
 use crate::error::LoadError;
 use crate::host::Host;
+use crate::memory::HostMemory;
 use crate::metrics::Metrics;
 use crate::program::link::Machines;
 use crate::program::load::Loader;
@@ -13,7 +14,7 @@ use crate::runtime::{Registry, Runtime};
 use crate::supervision::Supervision;
 use palisade_guard::address::AddressPolicy;
 use palisade_guard::grant::Policy;
-use palisade_guard::limits::{CONNECTION_BUDGET_MAX, INSTANCES_TOTAL_MAX, Limits};
+use palisade_guard::limits::{CONNECTION_BUDGET_MAX, Limits};
 use palisade_store::Backends;
 use palisade_store::cache::InProcessCache;
 use palisade_store::http::{DefaultClient, HttpClient, SecretStore, Secrets};
@@ -47,6 +48,7 @@ pub struct HostBuilder {
     addresses: AddressPolicy,
     audit: Option<PathBuf>,
     limits: Option<Limits>,
+    memory: Option<u64>,
 }
 
 impl HostBuilder {
@@ -147,6 +149,15 @@ impl HostBuilder {
         self
     }
 
+    /// How many bytes this process may hold in memory: at least 256 MiB, default half of what the machine or the control group
+    /// around the process has. Whatever would hold more is refused with [`CallError::Overloaded`](crate::CallError::Overloaded):
+    /// requests, instances and their memory, rows, results. What the rest of the program holds beyond what it held when the host
+    /// was built counts as well, up to three quarters of the number.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
     /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Default: no audit log. The host
     /// creates the folder if it is missing. Several hosts may share a file.
     pub fn audit_log(mut self, file: impl Into<PathBuf>) -> Self {
@@ -161,7 +172,9 @@ impl HostBuilder {
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
         let database = Database::connect(url, connections).await?;
-        let machines = Machines::new().map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let memory = Arc::new(HostMemory::new(self.memory)?);
+        let machines =
+            Machines::new(Arc::clone(&memory)).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {
             Some(folder) => Some(
                 Artifacts::open(folder)
@@ -178,7 +191,7 @@ impl HostBuilder {
         };
         let backends = Backends {
             users: self.users.unwrap_or_else(|| Arc::new(users::of(database.clone()))),
-            cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::default())),
+            cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::within(memory.budget()))),
             log: self.log.unwrap_or_else(|| Arc::new(TracingLog)),
             variables: self.variables.unwrap_or_else(|| Arc::new(PostgresVariables)),
             items: self.items.unwrap_or_else(|| Arc::new(PostgresItems)),
@@ -200,13 +213,15 @@ impl HostBuilder {
             addresses: self.addresses,
             supervision: Arc::clone(&supervision),
             metrics: Arc::clone(&metrics),
+            memory: Arc::clone(&memory),
             limits: self.limits.iter().fold(Limits::ceiling(), Limits::lowered_to),
         };
         let runtime = Arc::new(Runtime {
             backends: Arc::new(backends),
             registry: Registry::default(),
             database,
-            admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
+            admission: Arc::new(Semaphore::new(memory.instances() as usize)),
+            memory,
             lanes: Lanes::default(),
             supervision,
             metrics,

@@ -15,6 +15,7 @@ pub use typed::{Typed, TypedCall};
 use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
+use crate::memory;
 use crate::program::Program;
 use crate::program::load::Loader;
 use crate::runtime::Runtime;
@@ -23,6 +24,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use palisade_guard::caller::Caller;
 use palisade_guard::grant::Policy;
 use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
+use palisade_guard::memory::Reservation;
 use palisade_guard::user::Permission;
 use palisade_store::postgres::users::{self, Users};
 use palisade_store::private::PrivateServer;
@@ -38,7 +40,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 2]>,
+    tasks: Arc<[AbortOnDropHandle<()>; 3]>,
 }
 
 impl Host {
@@ -164,7 +166,8 @@ impl Host {
     /// # }
     /// ```
     pub fn metrics(&self) -> String {
-        self.runtime.metrics.text(&self.statuses(), self.runtime.database.plugin_connections())
+        let Runtime { metrics, database, memory, .. } = &*self.runtime;
+        metrics.text(&self.statuses(), database.plugin_connections(), memory.usage())
     }
 
     /// Disables a plugin until [`enable`](Self::enable). On this host it takes effect at once: running calls are cut off and
@@ -226,6 +229,12 @@ impl Host {
         Ok(held.contains(Permission::parse(OPERATOR_PERMISSION)?.as_str()))
     }
 
+    /// An empty reservation of the host's [memory](HostBuilder::memory) for a request of this caller. Whoever holds a request's
+    /// bytes grows it first; an answer's are held until they are sent.
+    pub fn reservation(&self, caller: &Caller) -> Reservation {
+        self.runtime.memory.reservation(None, caller)
+    }
+
     /// A number that changes whenever a plugin is loaded or unloaded. It tells whether a cached view of the plugins is stale.
     pub fn plugins_version(&self) -> u64 {
         self.runtime.registry.version()
@@ -235,7 +244,8 @@ impl Host {
     fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>) -> Self {
         let maintenance = tokio::spawn(maintenance::run(Arc::downgrade(&runtime)));
         let watch = supervision::watch(Arc::downgrade(&runtime.supervision), runtime.database.clone());
-        let tasks = [maintenance, tokio::spawn(watch)].map(AbortOnDropHandle::new);
+        let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
+        let tasks = [maintenance, tokio::spawn(watch), memory].map(AbortOnDropHandle::new);
         Self { runtime, loader: Arc::new(loader), private: private.map(Arc::new), tasks: Arc::new(tasks) }
     }
 }

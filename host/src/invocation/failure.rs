@@ -8,6 +8,7 @@ use crate::state::{Outgrown, State};
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
+use palisade_guard::memory::OutOfMemory;
 use rustix::io::Errno;
 use std::io;
 use wasmtime::component::ResourceTableError;
@@ -56,8 +57,8 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     if error.is::<Outgrown>() {
         return CallError::internal(Outgrown);
     }
-    if error.is::<PoolConcurrencyLimitError>() {
-        // Other invocations hold every slot of the pool. The plugin is not to blame.
+    if error.is::<PoolConcurrencyLimitError>() || error.is::<OutOfMemory>() {
+        // Other invocations hold every slot of the pool, or the host's memory. The plugin is not to blame.
         return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
     }
     if let Some(lack) = lack_of_the_system(error) {

@@ -11,6 +11,7 @@
 //! | `retries_total`, `item_write_retries_total` | plugin; none | runs that lost a serialization race and ran again |
 //! | `plugin_state` | plugin, state | 1 for the plugin's current state, else 0 |
 //! | `plugin_connections`, `plugin_connections_max` | none | connections that all plugins together hold, and may hold |
+//! | `memory_reserved_bytes`, `memory_max_bytes` | none | bytes that requests and plugins have reserved, and can reserve |
 //!
 //! Labels are names of plugins, which operators choose, and the host's own words: their number is bounded, and no guest or
 //! caller can add one. A plugin's counters are made when it is loaded, so that a call only adds to atomics. The histogram of
@@ -56,6 +57,8 @@ pub(crate) struct Metrics {
     states: Family<Labels, Gauge>,
     connections: Gauge,
     connections_max: Gauge,
+    memory: Gauge,
+    memory_max: Gauge,
 }
 
 impl Metrics {
@@ -75,6 +78,8 @@ impl Metrics {
             states: Family::default(),
             connections: Gauge::default(),
             connections_max: Gauge::default(),
+            memory: Gauge::default(),
+            memory_max: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -110,6 +115,12 @@ impl Metrics {
         registry.register("plugin_connections", taken, self.connections.clone());
         let connections_max = "Connections that all plugins together may hold";
         registry.register("plugin_connections_max", connections_max, self.connections_max.clone());
+        for (name, help, gauge) in [
+            ("memory_reserved", "Bytes that requests and plugins have reserved", &self.memory),
+            ("memory_max", "Bytes that requests and plugins can reserve", &self.memory_max),
+        ] {
+            registry.register_with_unit(name, help, Unit::Bytes, gauge.clone());
+        }
     }
 
     /// The counters of a plugin that uses these kinds. All versions of a plugin share them.
@@ -122,10 +133,17 @@ impl Metrics {
         self.item_write_retries.inc();
     }
 
-    /// All metrics as text, with the current states of the plugins and the current number of connections.
-    pub(crate) fn text(&self, plugins: &[PluginStatus], (taken, connections_max): (usize, usize)) -> String {
+    /// All metrics as text, with the current states of the plugins, and what is in use and can be of connections and bytes.
+    pub(crate) fn text(
+        &self,
+        plugins: &[PluginStatus],
+        (taken, connections_max): (usize, usize),
+        (reserved, memory_max): (u64, u64),
+    ) -> String {
         self.connections.set(i64::try_from(taken).unwrap_or(i64::MAX));
         self.connections_max.set(i64::try_from(connections_max).unwrap_or(i64::MAX));
+        self.memory.set(i64::try_from(reserved).unwrap_or(i64::MAX));
+        self.memory_max.set(i64::try_from(memory_max).unwrap_or(i64::MAX));
         // A plugin that is unloaded has no state.
         self.states.clear();
         for plugin in plugins {
