@@ -44,7 +44,8 @@ pub(super) async fn create(identified: Identified, request: Request) -> Result<R
     if is_costly(&identified, &request) {
         identified.items().may_create().await?;
     }
-    let draft = form::draft(body::read_object(request, &identified.from).await?)?;
+    let (object, _memory) = body::read_object(request, &identified.from, identified.reservation()).await?;
+    let draft = form::draft(object)?;
     let item = identified.items().create(draft).await?;
     let mut response = shown(StatusCode::CREATED, &item);
     if let Ok(location) = HeaderValue::from_str(&format!("/items/{}", item.id)) {
@@ -63,7 +64,8 @@ pub(super) async fn patch(
     if is_costly(&identified, &request) {
         identified.items().may_edit().await?;
     }
-    let patch = form::patch(body::read_object(request, &identified.from).await?, revision)?;
+    let (object, _memory) = body::read_object(request, &identified.from, identified.reservation()).await?;
+    let patch = form::patch(object, revision)?;
     let patched = identified.items().patch(&id, patch).await;
     Ok(shown(StatusCode::OK, &patched.map_err(|error| conflict(error, revision))?))
 }
