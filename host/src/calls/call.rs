@@ -49,8 +49,8 @@ pub struct Outcome {
     pub value: Value,
     /// What the invocation used of each limit.
     pub usage: Vec<Usage>,
-    /// The bytes of the host's memory that the value holds.
-    _memory: Arc<Reservation>,
+    /// The bytes of the host's memory that the value holds, and once more as text: keep it until the text is sent.
+    pub memory: Arc<Reservation>,
 }
 
 impl<'a> Call<'a> {
@@ -120,6 +120,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Whether the function exists and its plugin is served now, without a call: a server finds out before it reads the arguments.
+    pub fn check(&self) -> Result<(), CallError> {
+        let (program, _) = self.runtime.find(self.plugin, self.function)?;
+        let Plugin { availability, tally, .. } = &*program.plugin;
+        availability.check().inspect_err(|_| tally.turned_away())
+    }
+
     async fn run(self) -> Result<Outcome, CallError> {
         let (program, function) = self.runtime.find(self.plugin, self.function)?;
         call(self.runtime, &program, &function, self.arguments, self.context).await
@@ -166,7 +173,7 @@ pub(crate) async fn call(
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
     let (value, usage, memory) = transact(&setting, unit).await?;
-    Ok(Outcome { value, usage, _memory: Arc::new(memory) })
+    Ok(Outcome { value, usage, memory: Arc::new(memory) })
 }
 
 struct FunctionCall<'a> {
