@@ -5,14 +5,14 @@ use crate::folder::{FileArgs, Folder};
 use crate::{host, output};
 use anyhow::{Context, Result};
 use clap::Args;
-use palisade::Host;
-use palisade_guard::limits::CONNECTION_BUDGET_MAX;
+use palisade::{Host, HostBuilder};
+use palisade_guard::limits::{CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, MS_PER_S};
 use palisade_server::Shared;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,9 @@ pub(super) struct ServeArgs {
     /// Connections to the database that all plugins together may hold; the host itself holds up to 20 more
     #[arg(long, value_name = "COUNT", default_value_t = CONNECTION_BUDGET_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     plugin_connections: usize,
+    /// Seconds to wait for a database that is not there yet
+    #[arg(long, value_name = "SECONDS", default_value_t = DATABASE_WAIT_MS / MS_PER_S)]
+    database_wait: u64,
     /// The file that security events are written to [default: `audit.jsonl` in the folder's data; see `palisade
     /// audit-log`]
     #[arg(long, value_name = "FILE")]
@@ -56,8 +59,10 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let serving =
         palisade_server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
+    let wait = Duration::from_secs(args.database_wait);
+    let builder = Host::builder().plugin_connections(args.plugin_connections).database_wait(wait);
     let made = tokio::select! {
-        made = start(&folder, args.plugin_connections, args.audit_log, args.import) => made.map(Some),
+        made = start(&folder, builder, args.audit_log, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     if let Ok(Some(host)) = &made {
@@ -77,11 +82,11 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
 
 async fn start(
     folder: &Folder,
-    connections: usize,
+    builder: HostBuilder,
     audit_log: Option<PathBuf>,
     import: Option<PathBuf>,
 ) -> Result<Host> {
-    let builder = host::with_audit(folder, Host::builder().plugin_connections(connections), audit_log);
+    let builder = host::with_audit(folder, builder, audit_log);
     let host = host::build(folder, builder).await?;
     if let Some(folder) = import {
         let report = content::import(&host, &folder, content::TYPE).await?;

@@ -24,7 +24,7 @@ use palisade_guard::grant::{Grants, Policy};
 use palisade_guard::http::{Allowance, Egress};
 use palisade_guard::kind::{Kind, PACKAGE};
 use palisade_guard::limits::{
-    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limits,
+    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limit, Limits,
     MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
 };
 use palisade_guard::manifest::Manifest;
@@ -96,9 +96,12 @@ impl Loader {
             name: &name,
             version: &manifest.plugin.version.to_string(),
             grants: &grants,
+            storage: limits.get(Limit::Storage),
             migrations: &migrations,
         };
         let installed = self.database.install(&plan).await?;
+        let availability = self.supervision.availability(&name);
+        availability.of_pool(&installed.pool);
         let plugin = Plugin {
             version: manifest.plugin.version,
             variables: Declarations::new(manifest.variables),
@@ -106,7 +109,7 @@ impl Loader {
             role: installed.role,
             pool: installed.pool,
             signer: installed.signer,
-            availability: self.supervision.availability(&name),
+            availability,
             tally: self.metrics.tally(&name, &passport.kinds_in_use()),
             name,
             grants,
