@@ -13,6 +13,12 @@ use std::time::Duration;
 
 /// Reads the body. An empty one is an empty object.
 pub(super) async fn read(request: Request) -> Result<Value, ErrorResponse> {
+    let text = read_text(request).await?;
+    json::parse(&text).map_err(|error| ErrorResponse::bad_request(BadArgument::from(error).to_string()))
+}
+
+/// Reads the body as text, which may be malformed JSON. An empty one is an empty object.
+pub(super) async fn read_text(request: Request) -> Result<Vec<u8>, ErrorResponse> {
     let (parts, body) = request.into_parts();
     if is_refused_unread(&parts.headers) {
         return Err(ErrorResponse::body_too_large());
@@ -20,12 +26,12 @@ pub(super) async fn read(request: Request) -> Result<Value, ErrorResponse> {
     let read = tokio::time::timeout(Duration::from_millis(BODY_READ_MS), collect(body));
     let text = read.await.unwrap_or_else(|_| Err(ErrorResponse::body_too_slow()))?;
     if text.is_empty() {
-        return Ok(Value::Object(Map::new()));
+        return Ok(b"{}".to_vec());
     }
     if !may_be_json(&parts.headers) {
         return Err(ErrorResponse::not_json());
     }
-    json::parse(&text).map_err(|error| ErrorResponse::bad_request(BadArgument::from(error).to_string()))
+    Ok(text)
 }
 
 /// Reads a body that must be an object.

@@ -1,5 +1,6 @@
 //! One call of a plugin's function: JSON in, JSON out, one transaction.
 
+use crate::calls::tap;
 use crate::calls::transaction::{Ran, UnitOfWork, transact};
 use crate::error::CallError;
 use crate::invocation::{self, Ended};
@@ -25,7 +26,7 @@ use wasmtime::component::Val;
 /// no arguments, an anonymous caller, a random request id, the current time.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<'a> {
-    runtime: &'a Runtime,
+    runtime: &'a Arc<Runtime>,
     plugin: &'a str,
     function: &'a str,
     arguments: Value,
@@ -51,7 +52,7 @@ pub struct Outcome {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(runtime: &'a Runtime, plugin: &'a str, function: &'a str) -> Self {
+    pub(crate) fn new(runtime: &'a Arc<Runtime>, plugin: &'a str, function: &'a str) -> Self {
         Self {
             runtime,
             plugin,
@@ -140,7 +141,7 @@ impl Default for CallContext {
 
 /// Calls a function that is already resolved.
 pub(crate) async fn call(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     program: &Arc<Program>,
     function: &Arc<Function>,
     arguments: Value,
@@ -158,7 +159,7 @@ pub(crate) async fn call(
     let admitted = runtime.admit(program).await?;
     let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
     let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
-    let setting = replay.iter().fold(setting, Setting::at);
+    let setting = tap::asking(runtime, &admitted, replay.iter().fold(setting, Setting::at));
     let arguments = lowered.into();
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
@@ -167,7 +168,7 @@ pub(crate) async fn call(
 }
 
 struct FunctionCall<'a> {
-    runtime: &'a Runtime,
+    runtime: &'a Arc<Runtime>,
     admitted: &'a Admitted,
     function: &'a Arc<Function>,
     arguments: Arc<[Val]>,

@@ -8,14 +8,13 @@ use super::body;
 use super::criteria;
 use super::error::ErrorResponse;
 use crate::caller::Identified;
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use palisade::CallError;
 use palisade_guard::item::Item;
-use serde_json::json;
+use palisade_guard::limits::ITEM_INLINE_BYTES_MAX;
 
 type Id = Result<Path<String>, PathRejection>;
 
@@ -26,8 +25,7 @@ pub(super) async fn list(
 ) -> Result<Response, ErrorResponse> {
     let criteria = criteria::parse(query.as_deref().unwrap_or_default())?;
     let page = identified.items().find(&criteria).await?;
-    let items: Vec<_> = page.items.iter().map(form::json).collect();
-    Ok(Json(json!({"items": items, "next": page.next.map(|id| id.to_string())})).into_response())
+    Ok(json(StatusCode::OK, form::page(&page.items, page.next)))
 }
 
 /// `GET /items/{id}`.
@@ -38,7 +36,7 @@ pub(super) async fn get(identified: Identified, id: Id) -> Result<Response, Erro
 
 /// `POST /items`.
 pub(super) async fn create(identified: Identified, request: Request) -> Result<Response, ErrorResponse> {
-    let draft = form::draft(body::read_object(request).await?)?;
+    let draft = parse(body::read_text(request).await?, form::draft).await?;
     let item = identified.items().create(draft).await?;
     let mut response = shown(StatusCode::CREATED, &item);
     if let Ok(location) = HeaderValue::from_str(&format!("/items/{}", item.id)) {
@@ -54,7 +52,7 @@ pub(super) async fn patch(
     request: Request,
 ) -> Result<Response, ErrorResponse> {
     let (id, revision) = (self::id(id)?, if_match(request.headers())?);
-    let patch = form::patch(body::read_object(request).await?, revision)?;
+    let patch = parse(body::read_text(request).await?, move |body| form::patch(body, revision)).await?;
     let patched = identified.items().patch(&id, patch).await;
     Ok(shown(StatusCode::OK, &patched.map_err(|error| conflict(error, revision))?))
 }
@@ -71,12 +69,28 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Parses a body: a large one not on the threads that serve all requests.
+async fn parse<T: Send + 'static>(
+    body: Vec<u8>,
+    form: impl FnOnce(&[u8]) -> Result<T, ErrorResponse> + Send + 'static,
+) -> Result<T, ErrorResponse> {
+    if body.len() <= ITEM_INLINE_BYTES_MAX {
+        return form(&body);
+    }
+    let parsed = tokio::task::spawn_blocking(move || form(&body)).await;
+    parsed.unwrap_or_else(|_| Err(ErrorResponse::panicked()))
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
 fn id(id: Id) -> Result<String, ErrorResponse> {
     id.map(|Path(id)| id).map_err(|error| ErrorResponse::bad_request(error.body_text()))
 }
 
 fn shown(status: StatusCode, item: &Item) -> Response {
-    let mut response = (status, Json(form::json(item))).into_response();
+    let mut response = json(status, form::json(item));
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", item.revision)) {
         response.headers_mut().insert(header::ETAG, tag);
     }

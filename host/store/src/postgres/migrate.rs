@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     (1, "base", include_str!("base.sql")),
     (2, "caller", include_str!("caller.sql")),
     (3, "switches", include_str!("switches.sql")),
+    (4, "items", include_str!("items.sql")),
 ];
 
 /// The secrets that all hosts of a database share.

@@ -27,6 +27,7 @@ mod rights;
 pub mod role;
 pub mod rows;
 mod schema;
+mod sealed;
 pub mod session;
 pub mod statement;
 pub mod switches;
