@@ -5,8 +5,9 @@ use crate::folder::{FileArgs, Folder};
 use crate::{host, output};
 use anyhow::{Context, Result};
 use clap::Args;
-use palisade::Host;
+use palisade::{Host, HostBuilder};
 use palisade_guard::limits::CONNECTION_BUDGET_MAX;
+use palisade_guard::manifest::parse_bytes;
 use palisade_server::Shared;
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +38,9 @@ pub(super) struct ServeArgs {
     /// Connections to the database that all plugins together may hold; the host itself holds up to 20 more
     #[arg(long, value_name = "COUNT", default_value_t = CONNECTION_BUDGET_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     plugin_connections: usize,
+    /// Memory that this process may hold, such as `2 GiB`: at least 256 MiB [default: half of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    memory: Option<u64>,
     /// The file that security events are written to [default: `audit.jsonl` in the folder's data; see `palisade
     /// audit-log`]
     #[arg(long, value_name = "FILE")]
@@ -57,7 +61,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
         palisade_server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
     let made = tokio::select! {
-        made = start(&folder, args.plugin_connections, args.audit_log, args.import) => made.map(Some),
+        made = start(&folder, args.plugin_connections, args.memory, args.audit_log, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     if let Ok(Some(host)) = &made {
@@ -78,10 +82,13 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
 async fn start(
     folder: &Folder,
     connections: usize,
+    memory: Option<u64>,
     audit_log: Option<PathBuf>,
     import: Option<PathBuf>,
 ) -> Result<Host> {
-    let builder = host::with_audit(folder, Host::builder().plugin_connections(connections), audit_log);
+    let builder = Host::builder().plugin_connections(connections);
+    let builder = memory.into_iter().fold(builder, HostBuilder::memory);
+    let builder = host::with_audit(folder, builder, audit_log);
     let host = host::build(folder, builder).await?;
     if let Some(folder) = import {
         let report = content::import(&host, &folder, content::TYPE).await?;

@@ -11,11 +11,12 @@ use crate::request::Request;
 use crate::request::replay::Replay;
 use crate::request::setting::Setting;
 use crate::runtime::{Admitted, Runtime};
-use crate::value::{Integers, Returned, Signature};
+use crate::value::{BadResult, Integers, Returned, Signature};
 use palisade_guard::caller::Caller;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Usage;
 use palisade_guard::limits::Limit;
+use palisade_guard::memory::Reservation;
 use palisade_guard::request_context::RequestId;
 use serde_json::{Map, Value};
 use std::pin::Pin;
@@ -49,6 +50,8 @@ pub struct Outcome {
     pub value: Value,
     /// What the invocation used of each limit.
     pub usage: Vec<Usage>,
+    /// The bytes of the host's memory that the value holds.
+    _memory: Arc<Reservation>,
 }
 
 impl<'a> Call<'a> {
@@ -163,8 +166,8 @@ pub(crate) async fn call(
     let arguments = lowered.into();
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
-    let (value, usage) = transact(&setting, unit).await?;
-    Ok(Outcome { value, usage })
+    let (value, usage, memory) = transact(&setting, unit).await?;
+    Ok(Outcome { value, usage, _memory: Arc::new(memory) })
 }
 
 struct FunctionCall<'a> {
@@ -177,7 +180,7 @@ struct FunctionCall<'a> {
 }
 
 impl UnitOfWork for FunctionCall<'_> {
-    type Output = (Value, Vec<Usage>);
+    type Output = (Value, Vec<Usage>, Reservation);
 
     fn lost_race(&self) {
         self.admitted.program.plugin.tally.lost_race();
@@ -198,8 +201,9 @@ impl UnitOfWork for FunctionCall<'_> {
         profile.record_statements(ledger.used(Limit::DbStatements));
         profile.record_guest_time(ledger.used(Limit::GuestTime));
         let usage = ledger.usages().collect();
-        let value = reply.and_then(|reply| lift(plugin, signature, reply, self.integers));
-        Ran { session, result: value.map(|value| (value, usage)) }
+        let mut memory = self.runtime.memory.reservation(Some(&plugin.memory), &self.setting.request.caller);
+        let value = reply.and_then(|reply| lift(plugin, signature, reply, self.integers, &mut memory));
+        Ran { session, result: value.map(|value| (value, usage, memory)) }
     }
 }
 
@@ -209,13 +213,15 @@ fn lift(
     signature: &Signature,
     reply: Reply,
     integers: Integers,
+    memory: &mut Reservation,
 ) -> Result<Value, CallError> {
     let Reply::Values(values) = reply else {
         return Err(CallError::internal(anyhow::anyhow!("a function returned a tap's reply")));
     };
-    match signature.lift(values, integers) {
+    match signature.lift(values, integers, memory) {
         Ok(Returned::Ok(value)) => Ok(value),
         Ok(Returned::Err(value)) => Err(CallError::Returned(value)),
+        Err(BadResult::OutOfMemory(out)) => Err(out.into()),
         Err(error) => Err(CallError::Trapped { plugin: plugin.name.to_string(), reason: error.to_string() }),
     }
 }

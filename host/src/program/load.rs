@@ -25,10 +25,11 @@ use palisade_guard::grant::{Grants, Policy};
 use palisade_guard::http::{Allowance, Egress};
 use palisade_guard::kind::{Kind, PACKAGE};
 use palisade_guard::limits::{
-    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limits,
+    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, KIB, Limits,
     MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
 };
 use palisade_guard::manifest::Manifest;
+use palisade_guard::memory::Reservation;
 use palisade_guard::name::PluginName;
 use palisade_guard::variables::Declarations;
 use palisade_store::postgres::Database;
@@ -75,6 +76,7 @@ impl Loader {
         let fuel = Fuel::under(&limits);
         let compiled = self.compile(&machine.engine, &name, component, policy.floats, fuel).await;
         let (component, instances_made) = compiled?;
+        let code = self.reserve_code(&component).map_err(refuse)?;
         let grants = policy.grant(&manifest.grants);
         audit::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
@@ -127,6 +129,7 @@ impl Loader {
             functions,
             instances,
             tap_indices,
+            _code: code,
         })
     }
 
@@ -139,6 +142,15 @@ impl Loader {
         program.passport.database.missing =
             attacked.inspect_err(|error| audit::refused(self.supervision.audit(), error))?;
         Ok(program)
+    }
+
+    /// Reserves the bytes of compiled code, which stay in memory while the plugin is loaded.
+    fn reserve_code(&self, component: &Component) -> Result<Reservation, String> {
+        let code = component.image_range();
+        let bytes = code.end.addr().saturating_sub(code.start.addr()) as u64;
+        let mut reservation = self.memory.budget().reservation(None, None).exact();
+        let reserved = reservation.grow(bytes);
+        reserved.map(|()| reservation).map_err(|out| format!("{out}: its code takes {} KiB", bytes / KIB))
     }
 
     /// The external servers that the grants name.

@@ -3,8 +3,8 @@
 use super::failure::{self, Failure};
 use super::pool::{Connection, overdrawn};
 use futures_util::TryStreamExt;
-use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{DB_FETCH_ROWS, Limit};
+use palisade_guard::ledger::{Exceeded, Ledger};
+use palisade_guard::limits::{DB_FETCH_ROWS, DB_VALUE_HELD_BYTES, Limit};
 use std::fmt;
 use std::pin::pin;
 use tokio_postgres::types::{ToSql, Type};
@@ -108,6 +108,9 @@ async fn read(sent: Result<RowStream, Error>, ledger: &mut Ledger) -> Result<Ans
     while let Some(row) = stream.try_next().await.map_err(failure::of)? {
         ledger.spend(Limit::DbRows, 1).map_err(Failure::Exceeded)?;
         ledger.spend(Limit::DbBytes, row.raw_size_bytes() as u64).map_err(Failure::Exceeded)?;
+        let values = (row.len() as u64).saturating_mul(DB_VALUE_HELD_BYTES);
+        // The invocation ends before its guest sees this error.
+        ledger.hold(values).map_err(|_| Failure::Exceeded(Exceeded(ledger.usage(Limit::DbBytes))))?;
         rows.push(row);
     }
     let affected = stream.rows_affected().unwrap_or_default();
