@@ -1,6 +1,7 @@
 //! `POST /call/{plugin}/{interface}/{function}`.
 //!
-//! The call is part of the request's future: when the connection is dropped, so is the call.
+//! Whether there is such a function, and whether its plugin is served, is found out before the arguments are read. The call is
+//! part of the request's future: when the connection is dropped, so is the call.
 
 use super::body;
 use super::error::ErrorResponse;
@@ -33,11 +34,11 @@ pub(super) async fn call(
         path.map_err(|error| ErrorResponse::bad_request(error.body_text()))?;
     let wants_usage = request.headers().get(USAGE).is_some_and(|value| value == "1");
     let integers = integers(request.headers());
-    let arguments = body::read(request).await?;
-    let Identified { host, caller, id } = identified;
+    let Identified { host, caller, id, from } = identified;
     let function = format!("{interface}/{function}");
-    let call = host.call(&plugin, &function).arguments(arguments).caller(caller).request(id);
-    let outcome = call.integers(integers).await?;
+    let call = host.call(&plugin, &function).caller(caller).request(id).integers(integers);
+    call.check()?;
+    let outcome = call.arguments(body::read(request, &from).await?).await?;
     let mut response = Json(outcome.value).into_response();
     if integers == Integers::Strings {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(STRINGS));

@@ -3,6 +3,8 @@
 
 use super::error::ErrorResponse;
 use super::state::Shared;
+use crate::listen::places::Peer;
+use crate::listen::seats::Seat;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -16,6 +18,22 @@ pub(super) struct Identified {
     pub(super) host: Host,
     pub(super) caller: Caller,
     pub(super) id: RequestId,
+    pub(super) from: From,
+}
+
+/// Where a request comes from.
+#[derive(Clone)]
+pub(super) struct From {
+    pub(super) shared: Arc<Shared>,
+    /// The connection, if this server accepted it.
+    pub(super) seat: Option<Arc<Seat>>,
+}
+
+impl From {
+    /// Who is at the other end of the connection.
+    pub(super) fn peer(&self) -> Peer {
+        self.seat.as_ref().map_or(Peer::UNKNOWN, |seat| seat.peer)
+    }
 }
 
 impl Identified {
@@ -35,7 +53,8 @@ impl FromRequestParts<Arc<Shared>> for Identified {
             Some(token) => host.identify(token).await?.ok_or_else(ErrorResponse::unauthorized)?,
         };
         let id = parts.extensions.get().cloned().unwrap_or_else(RequestId::random);
-        Ok(Self { host, caller, id })
+        let from = From { shared: Arc::clone(shared), seat: parts.extensions.get().cloned() };
+        Ok(Self { host, caller, id, from })
     }
 }
 

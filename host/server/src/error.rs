@@ -6,9 +6,12 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use palisade::{Blame, CallError};
-use palisade_guard::limits::{BODY_BYTES_MAX, BODY_READ_MS, MS_PER_S, RETRY_AFTER_S};
+use palisade_guard::limits::{BODY_BYTES_MAX, MS_PER_S, READY_MS, RETRY_AFTER_S};
 use palisade_guard::request_context::RequestId;
 use serde_json::{Map, Value, json};
+
+/// The kind of a denial.
+const DENIED: &str = "denied";
 
 /// An error response.
 #[derive(Clone, Debug)]
@@ -49,6 +52,45 @@ impl ErrorResponse {
             .header(header::WWW_AUTHENTICATE, challenge)
     }
 
+    /// The caller named no user, and what it asks for needs one.
+    pub(super) fn anonymous() -> Self {
+        let message = "nobody may do this without a token; send `authorization: Bearer TOKEN`";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", Blame::Caller, message)
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"palisade\""))
+    }
+
+    /// Whether the caller lacks a right.
+    pub(super) fn is_denial(&self) -> bool {
+        self.kind == DENIED
+    }
+
+    /// The request's head is malformed, so the server does not know where the request ends or whom it is for.
+    pub(super) fn bad_head(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-head", Blame::Caller, message)
+            .header(header::CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// The request may be one that a web page forged.
+    pub(super) fn forbidden(kind: &'static str, message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, kind, Blame::Caller, message)
+    }
+
+    /// The body is of a kind that is not read.
+    pub(super) fn media(message: &str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type", Blame::Caller, message)
+    }
+
+    /// The server has no place for more at the moment.
+    pub(super) fn overloaded(message: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", Blame::Operator, message).retry()
+    }
+
+    /// The database has not answered in time.
+    pub(super) fn database_too_slow() -> Self {
+        let message = format!("the database did not answer within {READY_MS} ms; try again later");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", Blame::Operator, message).retry()
+    }
+
     pub(super) fn body_too_large() -> Self {
         let message = format!("the body is too large; send at most {BODY_BYTES_MAX} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", Blame::Caller, message)
@@ -56,14 +98,9 @@ impl ErrorResponse {
     }
 
     pub(super) fn body_too_slow() -> Self {
-        let message = format!("the body did not arrive within {BODY_READ_MS} ms; send it again, all at once");
+        let message = "the body took too long to arrive; send it again, all at once";
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", Blame::Caller, message)
             .header(header::CONNECTION, HeaderValue::from_static("close"))
-    }
-
-    pub(super) fn not_json() -> Self {
-        let message = "the body is not JSON; send JSON with `content-type: application/json`";
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type", Blame::Caller, message)
     }
 
     pub(super) fn precondition(revision: u32) -> Self {
@@ -79,9 +116,7 @@ impl ErrorResponse {
 
     pub(super) fn draining() -> Self {
         let message = "the host is stopping; try again, another host may answer";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", Blame::Operator, message)
-            .retry()
-            .header(header::CONNECTION, HeaderValue::from_static("close"))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", Blame::Operator, message).retry()
     }
 
     pub(super) fn panicked() -> Self {
@@ -168,7 +203,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::BadArguments(_) => (StatusCode::BAD_REQUEST, "bad-arguments"),
         CallError::Returned(_) => (StatusCode::UNPROCESSABLE_ENTITY, "returned"),
         CallError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
-        CallError::Denied => (StatusCode::FORBIDDEN, "denied"),
+        CallError::Denied => (StatusCode::FORBIDDEN, DENIED),
         CallError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
         CallError::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
         CallError::Trapped { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "plugin-failed"),

@@ -32,8 +32,9 @@ pub(super) async fn disable(
     name: Name,
     request: axum::extract::Request,
 ) -> Result<StatusCode, ErrorResponse> {
+    let from = identified.from.clone();
     let (host, by) = operated(identified).await?;
-    let mut body = body::read_object(request).await?;
+    let mut body = body::read_object(request, &from).await?;
     let (Some(Value::String(reason)), true) = (body.remove("reason"), body.is_empty()) else {
         return Err(ErrorResponse::bad_request("send `{\"reason\": \"…\"}`, and nothing else"));
     };
@@ -74,7 +75,7 @@ pub(super) fn described_to_all(status: &PluginStatus) -> Value {
 
 /// The host, for a caller who may operate it, and how the audit log names that caller.
 async fn operated(identified: Identified) -> Result<(Host, String), ErrorResponse> {
-    let Identified { host, caller, id } = identified;
+    let Identified { host, caller, id, .. } = identified;
     let by = match &caller {
         Caller::User(user) => format!("by user {}, request {}", user.id, id.as_str()),
         Caller::Anonymous | Caller::Host => format!("by an anonymous caller, request {}", id.as_str()),

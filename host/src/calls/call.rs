@@ -121,6 +121,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Whether the function exists and its plugin is served now, without a call: a server finds out before it reads the arguments.
+    pub fn check(&self) -> Result<(), CallError> {
+        let (program, _) = self.runtime.find(self.plugin, self.function)?;
+        let Plugin { availability, tally, .. } = &*program.plugin;
+        availability.check().inspect_err(|_| tally.turned_away())
+    }
+
     async fn run(self) -> Result<Outcome, CallError> {
         let (program, function) = self.runtime.find(self.plugin, self.function)?;
         call(self.runtime, &program, &function, self.arguments, self.context).await

@@ -128,6 +128,11 @@ impl Host {
         self.runtime.registry.all().iter().map(|program| PluginInfo::of(program)).collect()
     }
 
+    /// A loaded plugin.
+    pub fn plugin(&self, name: &str) -> Option<PluginInfo> {
+        self.runtime.registry.find(name).map(|program| PluginInfo::of(&program))
+    }
+
     /// The loaded plugins, sorted by name, with whether each is served.
     pub fn statuses(&self) -> Vec<PluginStatus> {
         let status = |program: &Arc<Program>| PluginStatus {

@@ -9,6 +9,8 @@ use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
 use palisade_guard::memory::OutOfMemory;
+use rustix::io::Errno;
+use std::io;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
@@ -59,6 +61,10 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         // Other invocations hold every slot of the pool, or the host's memory. The plugin is not to blame.
         return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
     }
+    if let Some(lack) = lack_of_the_system(error) {
+        tracing::error!(target: "palisade::invocation", plugin, "the system has too few files or too little memory for the host: {lack}");
+        return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
+    }
     if let Some(limit) = counted_by_wasmtime(error) {
         let max = state.ledger.max(limit);
         return CallError::LimitExceeded { plugin, usage: Usage { limit, used: max.saturating_add(1), max } };
@@ -90,6 +96,16 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     CallError::Trapped { plugin, reason }
 }
 
+/// The system's error if it had no file descriptor or no memory for the host. The operator is to blame, and not the plugin.
+fn lack_of_the_system(error: &wasmtime::Error) -> Option<io::Error> {
+    let number = error.chain().find_map(|cause| {
+        let system = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        system.or_else(|| cause.downcast_ref::<Errno>().map(|number| number.raw_os_error()))
+    })?;
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
+    lacks.contains(&number).then(|| io::Error::from_raw_os_error(number))
+}
+
 /// The limit behind an error that wasmtime itself counts: core instances, and handles that no interface of the contract
 /// creates. wasmtime has a type for only one of these errors, so the others are told apart by their text.
 fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
@@ -107,4 +123,30 @@ fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
 /// error.
 fn is_too_large(error: &wasmtime::Error) -> bool {
     error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lack_of_files_or_memory_is_found_wherever_it_is_in_the_chain() {
+        for number in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            let system = || io::Error::from_raw_os_error(number.raw_os_error());
+            for error in [
+                wasmtime::Error::new(system()),
+                wasmtime::Error::new(system()).context("cannot allocate a stack"),
+                wasmtime::Error::new(number).context("cannot make a memory"),
+            ] {
+                assert!(lack_of_the_system(&error).is_some(), "{error:?}");
+            }
+        }
+        for error in [
+            wasmtime::Error::msg("Too many open files"),
+            wasmtime::Error::new(io::Error::from_raw_os_error(Errno::PIPE.raw_os_error())),
+            wasmtime::Error::new(Trap::UnreachableCodeReached),
+        ] {
+            assert!(lack_of_the_system(&error).is_none(), "{error:?}");
+        }
+    }
 }

@@ -426,27 +426,64 @@ pub const TYPE_TEXT_BYTES_MAX: usize = 200;
 pub const QUOTED_CHARS_MAX: usize = 40;
 /// Bytes of an HTTP request's body: as many as the JSON arguments in it may have.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bytes beyond the largest body that the server reads and throws away, so that a caller who sends everything
-/// before it reads still gets the answer.
-pub const BODY_DISCARD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of bodies that the server holds at once. The callers who send them have not yet been admitted.
+pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of a body that the server reads and throws away after it has answered, so that a caller who sends
+/// everything before it reads still gets the answer: the largest body, and as much again.
+pub const BODY_DISCARD_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
+/// Milliseconds for which the server throws away what a caller still sends after the answer.
+pub const BODY_DISCARD_MS: u64 = 2_000;
+/// Bytes of JSON from which it is parsed and written by a thread of its own: 64 KiB take about a millisecond,
+/// and other callers wait for the thread that answers them.
+pub const JSON_INLINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a request's head: a URL of the longest length that HTTP libraries take, with its headers. Each
+/// connection can hold as many.
+pub const HEAD_BYTES_MAX: usize = 80 * 1024;
 /// Milliseconds that a request's head may take to arrive, and that a connection may idle between two
 /// requests. A slow client must not hold a connection.
 pub const HEAD_READ_MS: u64 = 30_000;
 /// Milliseconds that a request's body may take to arrive. A slow client must not hold a connection.
 pub const BODY_READ_MS: u64 = 30_000;
-/// Connections to the server at once. Each costs a file descriptor and some memory; further callers wait in
-/// the kernel.
+/// Milliseconds that a caller's connection may be too full to write to before the server looks at how much of
+/// the answer the caller has taken.
+pub const WRITE_WINDOW_MS: u64 = 10_000;
+/// Bytes of an answer that a caller takes at least in one such window: 6.5 KB/s, as slow as a telephone line. A
+/// caller who takes less holds a connection and the answer's memory for too long.
+pub const WRITE_WINDOW_BYTES_MIN: u64 = 64 * KIB;
+/// Connections to the server at once. Each costs a file descriptor and some memory.
 pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
+/// Connections beyond the largest number that the server answers health checks on, so that a monitor finds it
+/// alive when callers hold all other connections.
+pub const SERVER_RESERVE_CONNECTIONS: usize = 64;
+/// Milliseconds that the head of a health check may take to arrive on such a connection.
+pub const SERVER_RESERVE_HEAD_MS: u64 = 2_000;
+/// Requests that the server answers at once. More would only wait for the permits of the host.
+pub const SERVER_REQUESTS_MAX: usize = 2_048;
+/// File descriptors that the server leaves to the rest of the host: connections to the database, memories,
+/// files, logs and the servers that plugins talk to.
+pub const SERVER_RESERVE_FILES: usize = 384;
 /// Milliseconds that the server pauses when the system has no file descriptor left for a connection. Without
 /// the pause it would spin.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
+/// Milliseconds between two records of the log about connections that could not be accepted.
+pub const ACCEPT_REPORT_MS: u64 = 60_000;
 /// Seconds after which a caller may try a call again that failed for a passing reason.
 pub const RETRY_AFTER_S: u64 = 1;
 /// Items of one page when the caller names no number: about a screenful.
 pub const ITEM_PAGE_DEFAULT: u32 = 20;
-/// Milliseconds that running requests get to finish when the server stops. An orchestrator kills a process
-/// that takes much longer.
-pub const DRAIN_MS: u64 = 10_000;
+/// Milliseconds for which a server that stops still accepts requests while `/readyz` says that it stops:
+/// balancers look about once a second.
+pub const GRACE_MS: u64 = 2_000;
+/// Milliseconds at most for which a server that no longer listens waits for the next request on connections
+/// that it has accepted. Each answer since the stop began has told its caller to close.
+pub const SETTLE_MS: u64 = 1_000;
+/// Milliseconds that running requests and cron taps get to finish when the server stops: as long as a query or
+/// mutation may take. An orchestrator kills a process that takes much longer.
+pub const DRAIN_MS: u64 = 30_000;
+/// Milliseconds within which `/readyz` answers, whatever the database does. Monitors give up after a few seconds.
+pub const READY_MS: u64 = 1_500;
+/// Bytes of the `OpenAPI` document. It has the types of every function of every plugin, and anybody may ask for it.
+pub const OPENAPI_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes of random data in one call. No key or token needs as many.
 pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
@@ -517,9 +554,6 @@ pub const ITEM_OVERHEAD_BYTES: u64 = KIB;
 /// Bytes of a stored item's fields that the host still reads. Only another program can store more than
 /// [`ITEM_FIELDS_BYTES_MAX`] allows; no page could hold such an item.
 pub const ITEM_STORED_BYTES_MAX: u64 = ITEM_PAGE_BYTES_MAX - ITEM_OVERHEAD_BYTES;
-/// Bytes of a written item's body that are parsed where requests are served, in a few hundred microseconds; a larger one is parsed
-/// on a thread of its own.
-pub const ITEM_INLINE_BYTES_MAX: usize = 64 * 1024;
 /// Copies of an item's fields that one write holds at most at once: what was sent, what is merged, the copy that a tap gets, and
 /// what is on its way to the database.
 pub const ITEM_WRITE_COPIES: u64 = 4;

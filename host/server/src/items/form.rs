@@ -85,6 +85,8 @@ pub(super) fn patch(body: &[u8], revision: Option<u32>) -> Result<Patch, ErrorRe
 }
 
 fn checked(body: &[u8]) -> Result<String, ErrorResponse> {
+    // An empty body is an empty object.
+    let body = if body.is_empty() { b"{}" } else { body };
     let not_json = |error: NotJson| ErrorResponse::bad_request(BadArgument::from(error).to_string());
     let text = std::str::from_utf8(body)
         .map_err(|error| not_json(NotJson { found: format!("text that is not: {error}") }))?;

@@ -8,13 +8,15 @@ use super::body;
 use super::criteria;
 use super::error::ErrorResponse;
 use crate::caller::Identified;
+use axum::body::HttpBody;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use palisade::CallError;
+use palisade_guard::caller::Caller;
 use palisade_guard::item::Item;
-use palisade_guard::limits::ITEM_INLINE_BYTES_MAX;
+use palisade_guard::limits::JSON_INLINE_BYTES_MAX;
 
 type Id = Result<Path<String>, PathRejection>;
 
@@ -36,7 +38,10 @@ pub(super) async fn get(identified: Identified, id: Id) -> Result<Response, Erro
 
 /// `POST /items`.
 pub(super) async fn create(identified: Identified, request: Request) -> Result<Response, ErrorResponse> {
-    let draft = parse(body::read_text(request).await?, form::draft).await?;
+    if is_costly(&identified, &request) {
+        identified.items().may_create().await?;
+    }
+    let draft = parse(&identified, request, form::draft).await?;
     let item = identified.items().create(draft).await?;
     let mut response = shown(StatusCode::CREATED, &item);
     if let Ok(location) = HeaderValue::from_str(&format!("/items/{}", item.id)) {
@@ -52,7 +57,10 @@ pub(super) async fn patch(
     request: Request,
 ) -> Result<Response, ErrorResponse> {
     let (id, revision) = (self::id(id)?, if_match(request.headers())?);
-    let patch = parse(body::read_text(request).await?, move |body| form::patch(body, revision)).await?;
+    if is_costly(&identified, &request) {
+        identified.items().may_edit().await?;
+    }
+    let patch = parse(&identified, request, move |body| form::patch(body, revision)).await?;
     let patched = identified.items().patch(&id, patch).await;
     Ok(shown(StatusCode::OK, &patched.map_err(|error| conflict(error, revision))?))
 }
@@ -69,20 +77,29 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Parses a body: a large one not on the threads that serve all requests.
+/// Reads and parses a body: a large one not on the threads that serve all requests.
 async fn parse<T: Send + 'static>(
-    body: Vec<u8>,
+    identified: &Identified,
+    request: Request,
     form: impl FnOnce(&[u8]) -> Result<T, ErrorResponse> + Send + 'static,
 ) -> Result<T, ErrorResponse> {
-    if body.len() <= ITEM_INLINE_BYTES_MAX {
-        return form(&body);
+    let text = body::text(request, &identified.from).await?;
+    if text.bytes.len() <= JSON_INLINE_BYTES_MAX {
+        return form(&text.bytes);
     }
-    let parsed = tokio::task::spawn_blocking(move || form(&body)).await;
-    parsed.unwrap_or_else(|_| Err(ErrorResponse::panicked()))
+    identified.from.shared.aside(move || form(&text.bytes)).await?
 }
 
 fn json(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// Whether the caller's permissions are looked at before the body is read, and not only with the item: nobody answers for what an
+/// anonymous caller sends, and a large body costs more than a look.
+fn is_costly(identified: &Identified, request: &Request) -> bool {
+    let is_small =
+        request.body().size_hint().upper().is_some_and(|bytes| bytes <= JSON_INLINE_BYTES_MAX as u64);
+    matches!(identified.caller, Caller::Anonymous) || !is_small
 }
 
 fn id(id: Id) -> Result<String, ErrorResponse> {

@@ -86,6 +86,30 @@ impl<'a> Items<'a> {
         self.begin().write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
     }
 
+    /// Whether the caller may create items at all, before it is known which. An access tap may permit what the caller's own
+    /// permissions do not, so with one loaded the answer is yes, and the write itself finds out.
+    pub async fn may_create(self) -> Result<(), CallError> {
+        self.may_write("item:create:").await
+    }
+
+    /// Whether the caller may edit items at all, before it is known which, as [`may_create`](Self::may_create) does. A user may
+    /// edit what is their own.
+    pub async fn may_edit(self) -> Result<(), CallError> {
+        match self.caller {
+            Caller::User(_) => Ok(()),
+            Caller::Anonymous | Caller::Host => self.may_write("item:edit:").await,
+        }
+    }
+
+    async fn may_write(self, permissions: &str) -> Result<(), CallError> {
+        let ItemRequest { runtime, plugins, setting } = self.begin();
+        if matches!(setting.request.caller, Caller::Host) || !plugins.access().is_empty() {
+            return Ok(());
+        }
+        let held = setting.request.permissions(&*runtime.backends.users).await?;
+        if held.iter().any(|held| held.starts_with(permissions)) { Ok(()) } else { Err(CallError::Denied) }
+    }
+
     async fn written(self, write: Write) -> Result<Item, CallError> {
         let written = self.begin().write(&write).await?;
         written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a create or patch left no item")))
