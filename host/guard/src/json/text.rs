@@ -5,6 +5,8 @@
 //! their order. [`compact`] checks a text. [`members`] and [`elements`] read a checked text one level at a time; they never fail,
 //! and on a text that nobody checked they end early.
 
+// tidy: numbers are those of the syntax of JSON (RFC 8259).
+
 use super::NotJson;
 use crate::limits::{JSON_NUMBER_DIGITS_MAX, JSON_VALUES_MAX};
 use std::borrow::Cow;
