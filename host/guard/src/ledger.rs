@@ -80,6 +80,12 @@ impl Ledger {
         Self { used: Limits::zero(), max, memory, is_starved: false, refused: 0, handles: 0 }
     }
 
+    /// An unused ledger of the host's own, whose bytes count for the same budget and shares: for what the host reads before it
+    /// knows whether the guest may see it. What the guest's own ledger counts would tell.
+    pub fn beside(&self) -> Self {
+        Self::within(self.memory.beside(), Limits::default())
+    }
+
     /// Spends `amount`, or refuses without spending anything. It also refuses if the host's budget of bytes has too few; the
     /// invocation [is starved](Self::is_starved) then, and the error is never for the guest.
     pub fn spend(&mut self, limit: Limit, amount: u64) -> Result<(), Exceeded> {

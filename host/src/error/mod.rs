@@ -226,8 +226,11 @@ impl From<Refusal> for CallError {
                 Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) }
             }
             Refusal::InDoubt(reason) => Self::InDoubt { source: anyhow::anyhow!(reason) },
-            // Outside a plugin, the limits apply only to what the caller sends or requests.
-            Refusal::Exceeded(exceeded) => Self::BadArguments(exceeded.to_string()),
+            // Outside a plugin, the caller is to blame only for what it sends. The host's own statements exceed no other limit
+            // unless the host is wrong about what they return.
+            Refusal::Exceeded(exceeded) if exceeded.0.limit.is_of_an_argument() => {
+                Self::BadArguments(exceeded.to_string())
+            }
             Refusal::Timeout => Self::Unavailable { source: anyhow::anyhow!("a statement took too long") },
             other => Self::internal(other),
         }

@@ -148,6 +148,7 @@ impl Invocation {
             plugin: Arc::clone(plugin),
             backends: Arc::clone(&self.backends),
             request: Arc::clone(&setting.request),
+            access: setting.access.clone(),
             kind: self.kind,
             ledger: Ledger::within(held, plugin.limits.clone()),
             clock: setting.clock,

@@ -112,6 +112,7 @@ impl Loader {
             catalogue: installed.catalogue,
             role: installed.role,
             pool: installed.pool,
+            nested_pool: installed.nested_pool,
             signer: installed.signer,
             availability,
             tally: self.metrics.tally(&name, &passport.kinds_in_use()),

@@ -17,6 +17,7 @@ pub(crate) use records::{LogWriter, Records};
 use crate::plugin::Plugin;
 use crate::request::Request;
 use crate::request::random::Random;
+use crate::request::taps::AccessTaps;
 use closed::Closed;
 use palisade_guard::clock::Clock;
 use palisade_guard::kind::Kind;
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) backends: Arc<Backends>,
     pub(crate) request: Arc<Request>,
+    pub(crate) access: Option<Arc<dyn AccessTaps>>,
     pub(crate) kind: Kind,
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,

@@ -423,6 +423,9 @@ pub const JSON_BINARY_BYTES_MAX: usize = 1024 * 1024;
 /// Largest magnitude of a float such as `1e2` that is accepted as an integer: 2^53, up to which every integer
 /// has a float of its own.
 pub const JSON_INTEGER_MAX: u64 = 1 << 53;
+/// Digits of a number in JSON text that stays text, counted without its exponent: `1e3` has four. PostgreSQL and readers may
+/// write them all, so a few bytes must not stand for many; every float fits.
+pub const JSON_NUMBER_DIGITS_MAX: u64 = 1_024;
 /// Types in one function's signature. Types can be shared, so 40 declarations can spell out a tree of 2^40
 /// types.
 pub const SIGNATURE_TYPES_MAX: usize = 2_000;
@@ -554,6 +557,27 @@ pub const ITEM_FIELDS_BYTES_MAX: u64 = MIB;
 pub const ITEM_FIELDS_DEPTH_MAX: usize = 32;
 /// Items of one page, and ids of one `get-many`. The host holds a page in memory.
 pub const ITEM_PAGE_MAX: usize = 100;
+/// Bytes of the items of one page, by [`ITEM_OVERHEAD_BYTES`] and their fields as text. A page ends before the item that would
+/// exceed them, so that a hundred large items are not in memory at once; four of the largest fit.
+pub const ITEM_PAGE_BYTES_MAX: u64 = 4 * MIB;
+/// Bytes that an item counts besides its fields: its title, its ids and its times, as JSON.
+pub const ITEM_OVERHEAD_BYTES: u64 = KIB;
+/// Bytes of a stored item's fields that the host still reads. Only another program can store more than
+/// [`ITEM_FIELDS_BYTES_MAX`] allows; no page could hold such an item.
+pub const ITEM_STORED_BYTES_MAX: u64 = ITEM_PAGE_BYTES_MAX - ITEM_OVERHEAD_BYTES;
+/// Copies of an item's fields that one write holds at most at once: what was sent, what is merged, the copy that a tap gets, and
+/// what is on its way to the database.
+pub const ITEM_WRITE_COPIES: u64 = 4;
+/// Bytes of the fields that a search asks for, as JSON text. They name what is sought and are no document.
+pub const ITEM_FILTER_BYTES_MAX: usize = 4 * 1024;
+/// Values of the fields that a search asks for, without the objects and arrays around them. PostgreSQL compares each of them
+/// with each element of a stored array, and looks at no cancellation meanwhile: 64 with 250,000 take a third of a second.
+pub const ITEM_FILTER_VALUES_MAX: usize = 64;
+/// Items that one read of a page examines where taps decide what is shown. Each may cost an invocation of every such tap.
+pub const ITEM_EXAMINED_MAX: usize = 1_000;
+/// Bytes of the fields of these items together: PostgreSQL parses them where the search asks for fields, at about 100 MiB a
+/// second.
+pub const ITEM_EXAMINED_BYTES_MAX: u64 = 64 * MIB;
 /// Bytes of the sentence with which a tap refuses. It is for the caller, and the host cuts a longer one.
 pub const REFUSAL_BYTES_MAX: usize = 1024;
 /// Least seconds between two runs of a cron tap: the host looks for due taps once a second.
@@ -600,6 +624,9 @@ pub const RUNNING_ON_SPARE_MAX: usize = 16;
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
 /// Connections of one plugin's pool. One plugin must not take all connections of the host.
 pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
+/// Connections of one plugin for access taps that other invocations wait for. The usual ones may all be held by invocations that
+/// wait for such a tap, so it must not need one of them.
+pub const PLUGIN_NESTED_CONNECTIONS_MAX: usize = 2;
 /// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 8 MiB. A
 /// statement may have several of them.
 pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
@@ -823,6 +850,8 @@ pub const CALLER_PROOFS_MAX: u32 = 3;
 pub const DATABASE_LOCK: i64 = 0x7061_6c69;
 /// Bytes of an item id that come from the invocation's randomness: all of a version 7 UUID except its time.
 pub const ITEM_ID_RANDOM_BYTES: usize = 10;
+/// Bytes of a sealed place in a list of items: an item's id, and as many that prove that the host wrote it.
+pub const SEALED_PLACE_BYTES: usize = 32;
 /// Microseconds in a millisecond.
 pub const US_PER_MS: i64 = 1_000;
 /// Nanoseconds in a millisecond.

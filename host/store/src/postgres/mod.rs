@@ -30,6 +30,7 @@ mod rights;
 pub mod role;
 pub mod rows;
 mod schema;
+mod sealed;
 pub mod session;
 mod start;
 pub mod statement;
