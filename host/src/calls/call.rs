@@ -170,7 +170,7 @@ pub(crate) async fn call(
     let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
     let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
     let setting = tap::asking(runtime, &admitted, replay.iter().fold(setting, Setting::at));
-    let arguments = lowered.into();
+    let arguments = lowered.values.into();
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
     let (value, usage, memory) = transact(&setting, unit).await?;

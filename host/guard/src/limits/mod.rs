@@ -300,6 +300,17 @@ pub const COMPONENT_TABLES_MAX: u32 = 16;
 pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
 /// Locals of one function. The time of compilation grows faster than their number.
 pub const FUNCTION_LOCALS_MAX: u32 = 5_000;
+/// Bytes of a name in a component's types and of what it imports and exports: fields, cases, flags, parameters, functions,
+/// resources and interfaces. Names repeat in each value, schema and error. The longest of WASI has 48.
+pub const COMPONENT_NAME_BYTES_MAX: usize = 128;
+/// Types that a component declares, with those in the types of its imports and exports. A component from Rust with all
+/// interfaces of the contract has about 300.
+pub const COMPONENT_TYPES_MAX: usize = 10_000;
+/// Functions that a component exports to callers. The largest of the examples has a dozen.
+pub const COMPONENT_FUNCTIONS_MAX: usize = 1_000;
+/// Linear memories of one core module. The proposal for several is enabled for the code that passes values between the
+/// components of a composed one, and disabled for what plugins bring.
+pub const MODULE_MEMORIES_MAX: usize = 1;
 /// Levels of components nested in one another. The check before compilation recurses over them.
 pub const COMPONENT_NESTING_MAX: usize = 20;
 /// Characters of a function's name that an error repeats. The caller or author wrote the name, and an error
@@ -326,9 +337,23 @@ pub const COMPILER_START_MS: u64 = 10_000;
 pub const COMPILER_THREADS_MAX: usize = 4;
 /// Bytes of compiled code of one component, which the host maps into its own memory.
 pub const COMPILED_BYTES_MAX: u64 = 256 * MIB;
+/// The number of the user that the compiler process becomes when the host runs as root: `nobody`, who owns no file.
+pub const COMPILER_USER_ID: u32 = 65_534;
 /// Bytes of the compiler process's error message. The message ends up in a log, and the component can
 /// influence it.
 pub const COMPILER_MESSAGE_BYTES_MAX: u64 = 4 * KIB;
+/// Entries of a folder of migrations, of all kinds. A real one has a few dozen.
+pub const FOLDER_ENTRIES_MAX: usize = 4_096;
+/// Links on the way to a file. The kernel allows as many.
+pub const LINKS_MAX: usize = 40;
+/// Bytes of a plugin's migrations together. The host holds them in memory until they are applied.
+pub const MIGRATIONS_BYTES_MAX: u64 = 16 * MIB;
+/// Bytes of a file that an operator writes about plugins: a policy, or secrets. A thousand plugins fit.
+pub const POLICY_BYTES_MAX: u64 = MIB;
+/// Markdown files of one import. The host holds their paths in memory.
+pub const IMPORT_FILES_MAX: usize = 100_000;
+/// Bytes of a core module that becomes a component: one with all its debug information fits.
+pub const MODULE_BYTES_MAX: u64 = 512 * MIB;
 /// Bytes of a manifest. A person writes it; a real one has a few KiB.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
 /// Bytes of a plugin's name. The name becomes part of a role's and a schema's name, which PostgreSQL cuts at
@@ -429,6 +454,24 @@ pub const JSON_NUMBER_DIGITS_MAX: u64 = 1_024;
 /// Types in one function's signature. Types can be shared, so 40 declarations can spell out a tree of 2^40
 /// types.
 pub const SIGNATURE_TYPES_MAX: usize = 2_000;
+/// Bytes that one function's types may take in `/openapi.json`, by estimate: [`SIGNATURE_TYPE_BYTES`] for each type, and
+/// each name three times. The types of a large function take a tenth of it.
+pub const SIGNATURE_BYTES_MAX: usize = 512 * 1024;
+/// Bytes that a type takes in `/openapi.json` besides its names, by estimate: the schema of a `u64` or of a case.
+pub const SIGNATURE_TYPE_BYTES: usize = 128;
+/// Bytes that the types of all of a component's functions together may take in `/openapi.json`, by the same estimate. 200
+/// functions with 50 types each fit; without the limit, 3 MB of component made a document of 297 MB.
+pub const COMPONENT_SIGNATURES_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that the values of one call's arguments take in the host's memory, or the JSON tree of its result: what the largest
+/// `list<u8>` of the arguments takes, and a little more. Without the limit, 60 KB of JSON became 2 GB, because an empty
+/// object can stand for a record with any number of absent options.
+pub const CALL_VALUES_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Bytes that the allocator takes for one small block beyond what the host asks for, at most.
+pub const HEAP_BLOCK_BYTES: usize = 32;
+/// Bytes of one node of a JSON object in memory. A node holds up to eleven members.
+pub const JSON_NODE_BYTES: usize = 640;
+/// Members of a JSON object that one node holds at least, unless it is the only one.
+pub const JSON_NODE_MEMBERS_MIN: usize = 6;
 /// Bytes of a type's text in an error. The text of a deep type would hide the rest of the error.
 pub const TYPE_TEXT_BYTES_MAX: usize = 200;
 /// Characters of a caller's string that an error repeats: enough to recognise the string.
