@@ -1,7 +1,8 @@
 //! `palisade audit-log`: checks that the audit log is intact.
 
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use palisade::audit::{self, Verified};
@@ -43,6 +44,6 @@ pub(super) fn run(args: &AuditArgs) -> Result<()> {
     let Verified { entries, torn, last } =
         verified.map_err(|damage| anyhow::anyhow!("{}: {damage}", path.display()))?;
     let tears = if torn == 0 { String::new() } else { format!(", {torn} torn lines that the log records") };
-    anstream::println!("{entries} entries{tears}, the last one {last}: the log is intact");
+    Line::of(format_args!("{entries} entries{tears}, the last one {last}: the log is intact")).print();
     Ok(())
 }

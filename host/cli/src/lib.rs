@@ -70,7 +70,10 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let began = Instant::now();
-    let Cli { command, log_format } = Cli::parse();
+    let Cli { command, log_format } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage_of(&error),
+    };
     log::start(log_format, matches!(command, Command::Serve(_)));
     let done = match command {
         Command::Build(args) => build::run(&args),

@@ -2,7 +2,8 @@
 
 use super::remote;
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::Result;
 use clap::Args;
 
@@ -56,7 +57,7 @@ const BY: &str = "by the command line";
 pub(super) async fn disable(args: DisableArgs) -> Result<()> {
     let DisableArgs { plugin, reason, through, folder } = args;
     switch(&plugin, Some(&reason), &through, &folder).await?;
-    anstream::println!("`{plugin}` is disabled");
+    Line::of(format_args!("`{plugin}` is disabled")).print();
     Ok(())
 }
 
@@ -64,7 +65,7 @@ pub(super) async fn disable(args: DisableArgs) -> Result<()> {
 pub(super) async fn enable(args: EnableArgs) -> Result<()> {
     let EnableArgs { plugin, through, folder } = args;
     switch(&plugin, None, &through, &folder).await?;
-    anstream::println!("`{plugin}` is enabled");
+    Line::of(format_args!("`{plugin}` is enabled")).print();
     Ok(())
 }
 
