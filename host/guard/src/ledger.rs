@@ -7,6 +7,7 @@
 //! and their reasons are in [`crate::limits`].
 
 use crate::limits::{LIMIT_WARNING_PERCENT, Limit, Limits, PERCENT};
+use crate::reports::Notes;
 use std::fmt;
 
 /// The use of one limit, or the use that a refused step would have led to.
@@ -61,12 +62,14 @@ pub struct Ledger {
     refused: u64,
     /// The most handles that were open at once when one was closed.
     handles: u64,
+    /// Failures of host calls, for the operator's log.
+    pub notes: Notes,
 }
 
 impl Ledger {
     /// An unused ledger with these maxima.
     pub fn new(max: Limits) -> Self {
-        Self { used: Limits::zero(), max, refused: 0, handles: 0 }
+        Self { used: Limits::zero(), max, refused: 0, handles: 0, notes: Notes::default() }
     }
 
     /// Spends `amount`, or refuses without spending anything.

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod manifest;
 pub mod name;
 pub mod refusal;
+pub mod reports;
 pub mod text;
 pub mod violation;
 

@@ -35,7 +35,7 @@ impl Host for View<'_> {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
         Ok(match refusal {
             Refusal::Exceeded(exceeded) => Error::LimitExceeded(refused(self.ledger, exceeded)),
-            other => Error::Other(other.into_other()),
+            other => Error::Other(other.into_other(&mut self.ledger.notes)),
         })
     }
 }

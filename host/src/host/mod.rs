@@ -204,6 +204,7 @@ impl Host {
     /// Stops the host: closes its connections and stops its private database, if it has one.
     pub async fn stop(self) {
         self.tasks.iter().for_each(AbortOnDropHandle::abort);
+        self.runtime.supervision.report_repeats(true);
         self.runtime.supervision.audit().flush().await;
         self.runtime.database.close();
         if let Some(private) = self.private.and_then(Arc::into_inner) {

@@ -99,14 +99,7 @@ impl State {
     /// The invocation's log.
     pub(crate) fn log(&mut self) -> LogWriter<'_> {
         let Self { plugin, backends, request, session, ledger, records, .. } = self;
-        LogWriter {
-            plugin: &plugin.name,
-            request: &request.id,
-            session,
-            ledger,
-            records,
-            sink: &*backends.log,
-        }
+        LogWriter { plugin, request: &request.id, session, ledger, records, sink: &*backends.log }
     }
 
     /// Closed WASI, made on first use.

@@ -3,10 +3,10 @@
 //! A query that may have to run again (see `host/store/src/postgres/autocommit.rs`) keeps its records until it is
 //! certain that it does not. Sink: [`palisade_store::log`]; what a record may contain: [`palisade_guard::logging`].
 
+use crate::plugin::Plugin;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limit;
 use palisade_guard::logging::LogRecord;
-use palisade_guard::name::PluginName;
 use palisade_guard::request_context::RequestId;
 use palisade_store::LogSink;
 use palisade_store::postgres::session::Session;
@@ -20,7 +20,7 @@ pub(crate) struct Records {
 
 /// The log of one invocation.
 pub(crate) struct LogWriter<'a> {
-    pub(super) plugin: &'a PluginName,
+    pub(super) plugin: &'a Plugin,
     pub(super) request: &'a RequestId,
     pub(super) session: &'a Session,
     pub(super) ledger: &'a mut Ledger,
@@ -42,13 +42,13 @@ impl LogWriter<'_> {
             self.records.kept.push(record);
         } else {
             self.flush();
-            self.sink.log(self.plugin, self.request, &record);
+            self.sink.log(&self.plugin.name, self.request, &record);
         }
     }
 
     fn flush(&mut self) {
         for record in std::mem::take(&mut self.records.kept) {
-            self.sink.log(self.plugin, self.request, &record);
+            self.sink.log(&self.plugin.name, self.request, &record);
         }
     }
 
@@ -61,11 +61,14 @@ impl LogWriter<'_> {
             self.write(record);
         }
         self.flush();
-        if self.records.dropped > 0 {
-            tracing::warn!(
-                target: "palisade::plugin", plugin = self.plugin.as_str(), request = self.request.as_str(),
-                dropped = self.records.dropped, "log records over the invocation's budget were dropped"
-            );
+        let dropped = self.records.dropped;
+        if dropped > 0 {
+            self.plugin.availability.report("log records were dropped", || {
+                tracing::warn!(
+                    target: "palisade::plugin", plugin = self.plugin.name.as_str(), request = self.request.as_str(),
+                    dropped, "log records over the invocation's budget were dropped"
+                );
+            });
         }
     }
 }

@@ -411,6 +411,16 @@ pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
 pub const LOG_RECORD_BYTES_MAX: usize = 4 * 1024;
 /// Fields of a log record. A record is one line that a person reads.
 pub const LOG_FIELDS_MAX: usize = 32;
+/// Reports of one kind about one plugin that the host writes to its own log in a period: a count. That is enough to see
+/// what is wrong; further ones are counted, and the count is written.
+pub const REPORTS_MAX: u32 = 10;
+/// Milliseconds of such a period. With fewer than fifty kinds a plugin causes at most a few dozen lines a second.
+pub const REPORT_PERIOD_MS: u64 = 10_000;
+/// Different failures of one invocation's host calls that the host's log describes: a count. Of any others it has the
+/// number.
+pub const NOTES_MAX: usize = 4;
+/// Bytes of such a description. Guests and other servers influence it, and it is one line.
+pub const NOTE_BYTES_MAX: usize = 1024;
 /// Bytes of a log field's name. It is a word, not a text.
 pub const LOG_FIELD_NAME_BYTES_MAX: usize = 64;
 
