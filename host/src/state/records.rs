@@ -4,6 +4,7 @@
 //! certain that it does not. Sink: [`palisade_store::log`]; what a record may contain: [`palisade_guard::logging`].
 
 use crate::plugin::Plugin;
+use crate::state::closed::Printed;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limit;
 use palisade_guard::logging::LogRecord;
@@ -53,15 +54,15 @@ impl LogWriter<'_> {
     }
 
     /// Called when the guest has ended: writes the kept records and what the guest printed. Writes nothing if it runs again.
-    pub(crate) fn close(&mut self, printed: Vec<LogRecord>) {
+    pub(crate) fn close(&mut self, printed: Printed) {
         if self.session.has_outgrown() {
             return;
         }
-        for record in printed {
+        for record in printed.records {
             self.write(record);
         }
         self.flush();
-        let dropped = self.records.dropped;
+        let dropped = self.records.dropped.saturating_add(printed.dropped);
         if dropped > 0 {
             self.plugin.availability.report("log records were dropped", || {
                 tracing::warn!(
