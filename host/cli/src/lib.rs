@@ -77,7 +77,6 @@ pub fn main() -> ExitCode {
     log::start(log_format, matches!(command, Command::Serve(_)));
     let done = match command {
         Command::Build(args) => build::run(&args),
-        Command::AuditLog(args) => audit::run(&args),
         other => run(other, began),
     };
     match done {
@@ -99,7 +98,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::User(args) => user::run(args).await,
             Command::Db(args) => db::run(args).await,
             Command::Build(args) => build::run(&args),
-            Command::AuditLog(args) => audit::run(&args),
+            Command::AuditLog(args) => audit::run(args).await,
         }
     })
 }

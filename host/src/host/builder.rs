@@ -1,6 +1,6 @@
 //! Building a host. Every option has a default that works.
 
-use crate::audit::Audit;
+use crate::audit::{Audit, heads};
 use crate::engine::artifact::Artifacts;
 use crate::engine::compiler::Compiler;
 use crate::engine::lane::Lanes;
@@ -161,6 +161,10 @@ impl HostBuilder {
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
         let database = Database::connect(url, connections).await?;
+        heads::compare(&audit, &database).await.map_err(|refusal| LoadError::Database {
+            sentence: "cannot compare the audit log with the database".to_owned(),
+            source: refusal.into(),
+        })?;
         let machines = Machines::new().map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {
             Some(folder) => Some(

@@ -12,6 +12,7 @@ pub use builder::HostBuilder;
 pub use info::{FunctionInfo, PluginInfo};
 pub use typed::{Typed, TypedCall};
 
+use crate::audit::heads;
 use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
@@ -38,7 +39,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 2]>,
+    tasks: Arc<[AbortOnDropHandle<()>; 3]>,
 }
 
 impl Host {
@@ -205,7 +206,7 @@ impl Host {
     pub async fn stop(self) {
         self.tasks.iter().for_each(AbortOnDropHandle::abort);
         self.runtime.supervision.report_repeats(true);
-        self.runtime.supervision.audit().flush().await;
+        heads::finish(self.runtime.supervision.audit(), &self.runtime.database).await;
         self.runtime.database.close();
         if let Some(private) = self.private.and_then(Arc::into_inner) {
             private.stop().await;
@@ -231,7 +232,8 @@ impl Host {
     fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>) -> Self {
         let maintenance = tokio::spawn(maintenance::run(Arc::downgrade(&runtime)));
         let watch = supervision::watch(Arc::downgrade(&runtime.supervision), runtime.database.clone());
-        let tasks = [maintenance, tokio::spawn(watch)].map(AbortOnDropHandle::new);
+        let heads = heads::follow(runtime.supervision.audit().clone(), runtime.database.clone());
+        let tasks = [maintenance, tokio::spawn(watch), tokio::spawn(heads)].map(AbortOnDropHandle::new);
         Self { runtime, loader: Arc::new(loader), private: private.map(Arc::new), tasks: Arc::new(tasks) }
     }
 }

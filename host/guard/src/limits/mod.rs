@@ -330,6 +330,17 @@ pub const AUDIT_REPEAT_MS: u64 = 60_000;
 /// Milliseconds between two checks for repeats to write. A repeat waits at most this much longer than its
 /// minute.
 pub const AUDIT_TICK_MS: u64 = 1_000;
+/// Milliseconds that the audit log's writer waits for another process that has locked the file. A start or a stop waits no
+/// longer; entries wait in the queue.
+pub const AUDIT_LOCK_MS: u64 = 2_000;
+/// Milliseconds between two looks at such a lock. Other writers hold it for about a millisecond.
+pub const AUDIT_LOCK_POLL_MS: u64 = 5;
+/// Files that a rotated audit log may have beside it: a file for each day of ten years. Each is opened when the start of a
+/// log is looked for.
+pub const AUDIT_FILES_MAX: usize = 4_000;
+/// Milliseconds that a stopping host waits for the database to take the audit log's last entry. The log itself is complete
+/// by then.
+pub const AUDIT_HEAD_MS: u64 = 2_000;
 /// Bytes of what an audit entry says, before it is escaped. Plugins and callers influence it, and an entry is
 /// one line.
 pub const AUDIT_WHAT_BYTES_MAX: usize = 1024;

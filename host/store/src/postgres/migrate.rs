@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     (1, "base", include_str!("base.sql")),
     (2, "caller", include_str!("caller.sql")),
     (3, "switches", include_str!("switches.sql")),
+    (6, "audit", include_str!("audit.sql")),
 ];
 
 /// The secrets that all hosts of a database share.

@@ -7,6 +7,7 @@
 
 mod at;
 mod attacks;
+pub mod audits;
 mod autocommit;
 mod budget;
 mod caller;
