@@ -80,8 +80,13 @@ pub struct Serving {
 impl Serving {
     /// Serves the example plugins on a free port.
     pub async fn start(world: &World, options: &[&str]) -> Self {
-        let examples = examples();
-        let mut command = palisade(&["serve", examples.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        Self::of(&examples(), world, options, &[]).await
+    }
+
+    /// Serves a folder of plugins on a free port, with these variables in its environment.
+    pub async fn of(folder: &Path, world: &World, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = palisade(&["serve", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        command.envs(variables.iter().copied());
         let logs = tempfile::tempdir().unwrap();
         if !options.contains(&"--audit-log") {
             // Not in the data folder of the examples, because all tests share it.
