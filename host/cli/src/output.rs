@@ -143,10 +143,7 @@ pub(super) fn usage_of(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Without styles, because it repeats arguments, which may have been pasted or expanded from names of files.
-    let lines = error.to_string();
-    for line in lines.trim_end().split('\n') {
-        anstream::eprintln!("{}", text::plain(line));
-    }
+    anstream::eprintln!("{}", text::plain_lines(error.to_string().trim_end()));
     ExitCode::from(USAGE_ERROR)
 }
 

@@ -53,7 +53,13 @@ pub fn plain_json(json: &str) -> Cow<'_, str> {
 
 /// A text that may have several lines. Every line but the first is indented, so that none can pass for a message of its own.
 pub fn plain_lines(text: &str) -> String {
-    text.split('\n').map(plain).collect::<Vec<_>>().join("\n  ")
+    let mut lines = text.split('\n');
+    let mut out = plain(lines.next().unwrap_or_default()).into_owned();
+    for line in lines {
+        out.push_str(if line.is_empty() { "\n" } else { "\n  " });
+        out.push_str(&plain(line));
+    }
+    out
 }
 
 fn escaped(text: &str, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
@@ -102,6 +108,6 @@ mod tests {
 
     #[test]
     fn further_lines_are_indented() {
-        assert_eq!(plain_lines("one\nerror: \u{1b}[2J"), "one\n  error: \\u{1b}[2J");
+        assert_eq!(plain_lines("one\n\nerror: \u{1b}[2J"), "one\n\n  error: \\u{1b}[2J");
     }
 }
