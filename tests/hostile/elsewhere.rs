@@ -105,7 +105,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "supervision, whose subject is many calls: supervision.rs, operator.rs, the units in host/src/supervision and host/src/audit",
+        "supervision, whose subject is many calls: supervision.rs, operator.rs, the units in host/src/supervision, host/src/audit and host/guard/src/reports.rs",
         &[
             "BREAKER_WINDOW",
             "BREAKER_FAILURES",
@@ -119,6 +119,14 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "AUDIT_TICK_MS",
             "AUDIT_WHAT_BYTES_MAX",
             "AUDIT_LINE_BYTES_MAX",
+            "AUDIT_LOCK_MS",
+            "AUDIT_LOCK_POLL_MS",
+            "AUDIT_FILES_MAX",
+            "AUDIT_HEAD_MS",
+            "REPORTS_MAX",
+            "REPORT_PERIOD_MS",
+            "NOTES_MAX",
+            "NOTE_BYTES_MAX",
             "MAINTENANCE_S",
         ],
     ),

@@ -2,7 +2,8 @@
 
 use super::content;
 use crate::folder::{FileArgs, Folder};
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::{Context, Result};
 use clap::Args;
 use palisade::{Host, HostBuilder};
@@ -95,7 +96,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     if let Ok(Some(host)) = &made {
         let (plugins, ms) = (host.plugins().len(), began.elapsed().as_millis());
         shared.open(host.clone());
-        anstream::println!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)");
+        Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)")).print();
     } else {
         stop.cancel();
     }

@@ -118,7 +118,9 @@ pub(crate) async fn access(
             // Neither an unreachable database nor a plugin that is not served is a decision: the request fails.
             Err(error) if error.is_passing() => return Err(error),
             Ok(_) | Err(_) => {
-                tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                plugin.availability.report("an access tap failed", || {
+                    tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                });
                 return Ok(Verdict::Deny);
             }
         }
@@ -136,14 +138,24 @@ pub(crate) async fn view(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::View { item: item.clone().into() };
-        let asked = Asked::by_request(runtime);
-        let Reply::View(fields) = run_as_query(asked, program, setting, entry).await? else {
-            return Err(mismatch(plugin));
+        let fields = match run_as_query(Asked::by_request(runtime), program, setting, entry).await {
+            Ok(Reply::View(fields)) => Fields::parse(&fields, &plugin.limits)
+                .map_err(|refusal| unacceptable(plugin, "view", &refusal)),
+            Ok(_) => Err(mismatch(plugin)),
+            Err(error) => Err(error),
         };
-        item.fields = Fields::parse(&fields, &plugin.limits)
-            .map_err(|refusal| unacceptable(plugin, "view", &refusal))?;
+        item.fields = fields.inspect_err(|error| hidden(plugin, error))?;
     }
     Ok(item)
+}
+
+/// Reports why an item, or all of its fields, are not shown.
+fn hidden(plugin: &Plugin, error: &CallError) {
+    if !error.is_passing() {
+        plugin.availability.report("a view tap failed", || {
+            tracing::warn!(plugin = plugin.name.as_str(), %error, "a view tap failed, which hides its item's fields");
+        });
+    }
 }
 
 /// Passes a draft through the presave taps, one after the other, within the write's transaction.

@@ -1,6 +1,6 @@
 //! Building a host. Every option has a default that works.
 
-use crate::audit::Audit;
+use crate::audit::{Audit, heads};
 use crate::engine::artifact::Artifacts;
 use crate::engine::compiler::Compiler;
 use crate::engine::lane::Lanes;
@@ -182,6 +182,10 @@ impl HostBuilder {
         let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
         let wait = self.database_wait.unwrap_or(Duration::from_millis(DATABASE_WAIT_MS));
         let database = Database::connect_within(wait, url, connections).await?;
+        heads::compare(&audit, &database).await.map_err(|refusal| LoadError::Database {
+            sentence: "cannot compare the audit log with the database".to_owned(),
+            source: refusal.into(),
+        })?;
         let memory = Arc::new(HostMemory::new(self.memory)?);
         let machines =
             Machines::new(Arc::clone(&memory)).map_err(|error| LoadError::Engine(format!("{error:#}")))?;

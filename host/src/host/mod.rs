@@ -12,6 +12,7 @@ pub use builder::HostBuilder;
 pub use info::{FunctionInfo, PluginInfo};
 pub use typed::{Typed, TypedCall};
 
+use crate::audit::heads;
 use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
@@ -44,7 +45,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 3]>,
+    tasks: Arc<[AbortOnDropHandle<()>; 4]>,
     stopping: CancellationToken,
     crons: TaskTracker,
 }
@@ -253,7 +254,8 @@ impl Host {
     /// Stops the host: closes its connections and stops its private database, if it has one.
     pub async fn stop(self) {
         self.tasks.iter().for_each(AbortOnDropHandle::abort);
-        self.runtime.supervision.audit().flush().await;
+        self.runtime.supervision.report_repeats(true);
+        heads::finish(self.runtime.supervision.audit(), &self.runtime.database).await;
         self.runtime.database.close();
         if let Some(private) = self.private.and_then(Arc::into_inner) {
             private.stop().await;
@@ -296,7 +298,8 @@ impl Host {
         let supervision = Arc::downgrade(&runtime.supervision);
         let watch = supervision::watch(supervision, runtime.database.clone(), has_users);
         let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
-        let tasks = [maintenance, tokio::spawn(watch), memory].map(AbortOnDropHandle::new);
+        let heads = tokio::spawn(heads::follow(runtime.supervision.audit().clone(), runtime.database.clone()));
+        let tasks = [maintenance, tokio::spawn(watch), memory, heads].map(AbortOnDropHandle::new);
         let (loader, private) = (Arc::new(loader), private.map(Arc::new));
         Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
     }

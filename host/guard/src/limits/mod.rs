@@ -404,6 +404,17 @@ pub const AUDIT_REPEAT_MS: u64 = 60_000;
 /// Milliseconds between two checks for repeats to write. A repeat waits at most this much longer than its
 /// minute.
 pub const AUDIT_TICK_MS: u64 = 1_000;
+/// Milliseconds that the audit log's writer waits for another process that has locked the file. A start or a stop waits no
+/// longer; entries wait in the queue.
+pub const AUDIT_LOCK_MS: u64 = 2_000;
+/// Milliseconds between two looks at such a lock. Other writers hold it for about a millisecond.
+pub const AUDIT_LOCK_POLL_MS: u64 = 5;
+/// Files that a rotated audit log may have beside it: a file for each day of ten years. Each is opened when the start of a
+/// log is looked for.
+pub const AUDIT_FILES_MAX: usize = 4_000;
+/// Milliseconds that a stopping host waits for the database to take the audit log's last entry. The log itself is complete
+/// by then.
+pub const AUDIT_HEAD_MS: u64 = 2_000;
 /// Bytes of what an audit entry says, before it is escaped. Plugins and callers influence it, and an entry is
 /// one line.
 pub const AUDIT_WHAT_BYTES_MAX: usize = 1024;
@@ -545,6 +556,16 @@ pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
 pub const LOG_RECORD_BYTES_MAX: usize = 4 * 1024;
 /// Fields of a log record. A record is one line that a person reads.
 pub const LOG_FIELDS_MAX: usize = 32;
+/// Reports of one kind about one plugin that the host writes to its own log in a period: a count. That is enough to see
+/// what is wrong; further ones are counted, and the count is written.
+pub const REPORTS_MAX: u32 = 10;
+/// Milliseconds of such a period. With fewer than fifty kinds a plugin causes at most a few dozen lines a second.
+pub const REPORT_PERIOD_MS: u64 = 10_000;
+/// Different failures of one invocation's host calls that the host's log describes: a count. Of any others it has the
+/// number.
+pub const NOTES_MAX: usize = 4;
+/// Bytes of such a description. Guests and other servers influence it, and it is one line.
+pub const NOTE_BYTES_MAX: usize = 1024;
 /// Bytes of a log field's name. It is a word, not a text.
 pub const LOG_FIELD_NAME_BYTES_MAX: usize = 64;
 

