@@ -80,7 +80,15 @@ impl Ledger {
     /// An unused ledger with these maxima. Bytes that it spends stay reserved until it is dropped: an invocation may hold
     /// what it has read or written until it ends.
     pub fn within(memory: Reservation, max: Limits) -> Self {
-        Self { used: Limits::zero(), max, memory, is_starved: false, refused: 0, handles: 0, notes: Notes::default() }
+        Self {
+            used: Limits::zero(),
+            max,
+            memory,
+            is_starved: false,
+            refused: 0,
+            handles: 0,
+            notes: Notes::default(),
+        }
     }
 
     /// An unused ledger of the host's own, whose bytes count for the same budget and shares: for what the host reads before it

@@ -166,6 +166,9 @@ pub(crate) async fn call(
     }
     let lowered =
         function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
+    // Until the call ends: it passes them to the guest again if it runs again.
+    let mut held = runtime.memory.reservation(Some(&program.plugin.memory), &caller);
+    held.grow(lowered.bytes as u64)?;
     let admitted = runtime.admit(program).await?;
     let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
     let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);

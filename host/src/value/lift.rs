@@ -52,7 +52,8 @@ pub(super) fn results(
     integers: Integers,
     memory: &mut Reservation,
 ) -> Result<Returned, BadResult> {
-    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, memory_left: CALL_VALUES_BYTES_MAX, integers, memory };
+    let mut lifting =
+        Lifting { bytes_left: JSON_BYTES_MAX, memory_left: CALL_VALUES_BYTES_MAX, integers, memory };
     match (shape, results.into_iter().next()) {
         (None, None) => Ok(Returned::Ok(Value::Null)),
         (Some(Shape::Result { ok, .. }), Some(Val::Result(Ok(val)))) => {

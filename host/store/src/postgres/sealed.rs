@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn sealed_place_shows_nothing_of_its_id() {
-        let id = |last| Uuid::from_u128(0x0190_a5f0_0000_7000_8000_0000_0000_0000 + last).into_bytes();
+        let id = |last: u128| Uuid::from_u128(0x0190_a5f0_0000_7000_8000_0000_0000_0000 + last).into_bytes();
         let (one, next) = (seal(b"secret", id(1)), seal(b"secret", id(2)));
         let equal = one.iter().zip(next).filter(|(one, next)| **one == *next).count();
         assert!(equal < 8, "ids that differ in one byte are sealed with {equal} equal bytes");
