@@ -5,7 +5,7 @@ use crate::folder::{FileArgs, Folder};
 use crate::{host, output};
 use anyhow::{Context, Result};
 use clap::Args;
-use palisade::Host;
+use palisade::{Host, ServingStatus};
 use palisade_guard::limits::CONNECTION_BUDGET_MAX;
 use palisade_server::Shared;
 use std::io;
@@ -41,6 +41,9 @@ pub(super) struct ServeArgs {
     /// audit-log`]
     #[arg(long, value_name = "FILE")]
     audit_log: Option<PathBuf>,
+    /// Start only if every plugin can be loaded; without it, those that cannot are logged, and the others are served
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     files: FileArgs,
 }
@@ -57,13 +60,17 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
         palisade_server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
     let made = tokio::select! {
-        made = start(&folder, args.plugin_connections, args.audit_log, args.import) => made.map(Some),
+        made = start(folder, args.plugin_connections, args.audit_log, args.strict, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     if let Ok(Some(host)) = &made {
-        let (plugins, ms) = (host.plugins().len(), began.elapsed().as_millis());
+        let statuses = host.statuses();
+        let broken =
+            statuses.iter().filter(|plugin| matches!(plugin.status, ServingStatus::NotLoaded { .. })).count();
+        let (plugins, ms) = (statuses.len() - broken, began.elapsed().as_millis());
+        let without = if broken == 0 { String::new() } else { format!(", {broken} not loaded") };
         shared.open(host.clone());
-        anstream::println!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)");
+        anstream::println!("palisade: ready on http://{address} ({plugins} plugins{without}, {ms} ms)");
     } else {
         stop.cancel();
     }
@@ -76,12 +83,14 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
 }
 
 async fn start(
-    folder: &Folder,
+    folder: Folder,
     connections: usize,
     audit_log: Option<PathBuf>,
+    is_strict: bool,
     import: Option<PathBuf>,
 ) -> Result<Host> {
-    let builder = host::with_audit(folder, Host::builder().plugin_connections(connections), audit_log);
+    let builder = host::with_audit(&folder, Host::builder().plugin_connections(connections), audit_log);
+    let builder = if is_strict { builder } else { builder.serve_the_others() };
     let host = host::build(folder, builder).await?;
     if let Some(folder) = import {
         let report = content::import(&host, &folder, content::TYPE).await?;
