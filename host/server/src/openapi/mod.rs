@@ -13,49 +13,73 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use palisade::METRICS_TYPE;
 use palisade::{FunctionInfo, PluginInfo};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The route. The document tells nothing that an anonymous caller could not find out by calling.
 pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, ErrorResponse> {
-    let document = shared.openapi(|host| Bytes::from(document(&host.plugins()).to_string()))?;
+    // Large plugins have thousands of types. No other request waits while they are written down.
+    let made = tokio::task::spawn_blocking(move || {
+        shared.openapi(|host| {
+            let names = host.statuses().into_iter().map(|status| status.name);
+            Bytes::from(document(names.filter_map(|name| host.plugin(&name))))
+        })
+    });
+    let document = made.await.unwrap_or_else(|_| Err(ErrorResponse::panicked()))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
 }
 
-fn document(plugins: &[PluginInfo]) -> Value {
-    let mut paths = items::paths();
-    paths.extend(plugins::paths());
+/// The document as text. The schemas of one function are turned into text before those of the next are made: as trees they take
+/// many times as much memory.
+fn document(plugins: impl Iterator<Item = PluginInfo>) -> String {
+    let mut paths: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
+    let mut tags = Vec::new();
     for plugin in plugins {
         for function in &plugin.functions {
-            paths.insert(
-                format!("/call/{}/{}", plugin.name, function.path),
-                json!({"post": operation(plugin, function)}),
-            );
+            let operation = json!({"post": operation(&plugin, function)});
+            paths.insert(format!("/call/{}/{}", plugin.name, function.path), text(&operation));
         }
+        tags.push(json!({"name": plugin.name, "description": plugin.description}));
     }
+    let own = own_paths();
+    paths.extend(own.iter().map(|(path, operations)| (path.clone(), text(operations))));
+    let rest = json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Palisade", "version": env!("CARGO_PKG_VERSION")},
+        "tags": tags,
+        // Without a token the caller is anonymous.
+        "security": [{}, {"token": []}],
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas(),
+            "responses": {"error": {"description": "The request failed; `error.message` says why", "content": content(&refer("Error"))}},
+        },
+    });
+    let rest = rest.as_object().into_iter().flatten();
+    let mut document: BTreeMap<&str, Box<RawValue>> =
+        rest.map(|(name, value)| (name.as_str(), text(value))).collect();
+    document.insert("paths", serde_json::value::to_raw_value(&paths).unwrap_or_default());
+    // Text and numbers alone, whose writing does not fail.
+    serde_json::to_string(&document).unwrap_or_default()
+}
+
+fn text(value: &Value) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_default()
+}
+
+/// The routes that every host has.
+fn own_paths() -> Map<String, Value> {
+    let mut paths = items::paths();
+    paths.extend(plugins::paths());
     paths.insert("/livez".into(), json!({"get": health("livez", "Whether the process runs")}));
     paths.insert("/readyz".into(), json!({"get": health("readyz", "Whether the host can serve")}));
     let mut metrics = health("metrics", "Metrics, for Prometheus");
     metrics["responses"]["200"] =
         json!({"description": "Metrics", "content": {METRICS_TYPE: {"schema": {"type": "string"}}}});
     paths.insert("/metrics".into(), json!({"get": metrics}));
-    let tags: Vec<Value> = plugins
-        .iter()
-        .map(|plugin| json!({"name": plugin.name, "description": plugin.description}))
-        .collect();
-    json!({
-        "openapi": "3.1.0",
-        "info": {"title": "Palisade", "version": env!("CARGO_PKG_VERSION")},
-        "tags": tags,
-        // Without a token the caller is anonymous.
-        "security": [{}, {"token": []}],
-        "paths": paths,
-        "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": schemas(),
-            "responses": {"error": {"description": "The request failed; `error.message` says why", "content": content(&refer("Error"))}},
-        },
-    })
+    paths
 }
 
 /// The description of a result, with the form of its integers.
