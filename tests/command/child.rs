@@ -80,8 +80,12 @@ pub struct Serving {
 impl Serving {
     /// Serves the example plugins on a free port.
     pub async fn start(world: &World, options: &[&str]) -> Self {
-        let examples = examples();
-        let mut command = palisade(&["serve", examples.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        Self::of(world, &examples(), options).await
+    }
+
+    /// Serves this folder on a free port.
+    pub async fn of(world: &World, folder: &Path, options: &[&str]) -> Self {
+        let mut command = palisade(&["serve", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
         let logs = tempfile::tempdir().unwrap();
         if !options.contains(&"--audit-log") {
             // Not in the data folder of the examples, because all tests share it.
