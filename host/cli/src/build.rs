@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::output::Line;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use palisade_guard::limits::MODULE_BYTES_MAX;
+use palisade_store::files;
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
@@ -91,7 +93,7 @@ fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| {
+    files::open(path).and_then(|file| files::read(file, MODULE_BYTES_MAX)).with_context(|| {
         format!("cannot read {}; build the module first, or correct the path", path.display())
     })
 }

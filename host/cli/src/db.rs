@@ -56,7 +56,7 @@ pub(super) async fn run(args: DbArgs) -> Result<()> {
     let named = args.database_url.or_else(|| std::env::var("DATABASE_URL").ok());
     let Some(url) = named.filter(|url| !url.is_empty()) else {
         // A host on a private database hardens it when it starts.
-        host::open(&args.folder.bare()?).await?.stop().await;
+        host::open(args.folder.bare()?).await?.stop().await;
         Line::of("the private database is hardened").print();
         return Ok(());
     };

@@ -31,7 +31,7 @@ pub(super) struct ImportArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: ImportArgs) -> Result<()> {
-    let host = host::open(&args.folder.find()?).await?;
+    let host = host::open(args.folder.find()?).await?;
     let imported = content::import(&host, &args.files, &args.item_type).await;
     host.stop().await;
     let report = imported?;

@@ -81,7 +81,7 @@ async fn switch(
     if let Some(url) = &through.url {
         return remote::switch(url, plugin, reason, through.token.as_deref()).await;
     }
-    let host = host::audited(&folder.bare()?, None).await?;
+    let host = host::audited(folder.bare()?, None).await?;
     let done = match reason {
         Some(reason) => host.disable_by(plugin, reason, BY).await,
         None => host.enable_by(plugin, BY).await.map(|()| DisabledWhere::Everywhere),

@@ -122,7 +122,7 @@ async fn add(
 
 /// Runs `work` on a host without plugins, then stops the host.
 async fn with<T>(folder: &FolderArgs, work: impl AsyncFnOnce(&Host) -> Result<T, Refusal>) -> Result<T> {
-    let host = host::open(&folder.bare()?).await?;
+    let host = host::open(folder.bare()?).await?;
     let done = work(&host).await;
     host.stop().await;
     done.map_err(refused)

@@ -189,7 +189,9 @@ impl From<CallError> for ErrorResponse {
                 .detail("reason", reason)
                 .header(header::RETRY_AFTER, retry_after_ms.div_ceil(MS_PER_S).into()),
             // Without `retry-after`: nobody knows when the plugin will be enabled.
-            CallError::Disabled { plugin } => failure.detail("plugin", plugin),
+            CallError::Disabled { plugin } | CallError::NotLoaded { plugin } => {
+                failure.detail("plugin", plugin)
+            }
             CallError::Conflict(revision) => failure.detail("revision", revision),
             CallError::Overloaded { .. } | CallError::Contended { .. } | CallError::Unavailable { .. } => {
                 failure.retry()
@@ -216,6 +218,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Quarantined { .. } => (StatusCode::SERVICE_UNAVAILABLE, "quarantined"),
         // As for maintenance: the operator did this, and the caller does not lack a right.
         CallError::Disabled { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disabled"),
+        CallError::NotLoaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not-loaded"),
         CallError::Contended { .. } => (StatusCode::CONFLICT, "contended"),
         CallError::Violation(_) => (StatusCode::CONFLICT, "constraint-violation"),
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -313,6 +316,7 @@ mod tests {
                 "guest",
             ),
             (CallError::Disabled { plugin: name() }, 503, "disabled", "operator"),
+            (CallError::NotLoaded { plugin: name() }, 503, "not-loaded", "operator"),
             (CallError::Contended { attempts: 5 }, 409, "contended", "caller"),
             (
                 CallError::Violation(Violation { kind: Constraint::ForeignKey, column: None }),

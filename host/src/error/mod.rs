@@ -120,6 +120,13 @@ pub enum CallError {
         /// The plugin.
         plugin: String,
     },
+    /// The plugin could not be loaded when the host started, and the host serves the others. A request for items also fails so if
+    /// the plugin may guard them with taps.
+    #[error("plugin `{plugin}` is not loaded; an operator has to repair it")]
+    NotLoaded {
+        /// The plugin.
+        plugin: String,
+    },
     /// Every run of the transaction lost a serialization race.
     #[error("the change lost {attempts} races with others; try again")]
     Contended {
@@ -173,6 +180,7 @@ impl CallError {
                 | Self::Overloaded { .. }
                 | Self::Quarantined { .. }
                 | Self::Disabled { .. }
+                | Self::NotLoaded { .. }
         )
     }
 
@@ -194,6 +202,7 @@ impl CallError {
             | Self::Violation(_) => Blame::Guest,
             Self::Overloaded { .. }
             | Self::Disabled { .. }
+            | Self::NotLoaded { .. }
             | Self::Unavailable { .. }
             | Self::InDoubt { .. }
             | Self::PartlyDone { .. } => Blame::Operator,

@@ -1,11 +1,12 @@
 //! The public API: a [`Host`] loads plugins, calls their functions, and reads and writes items.
 //!
 //! It has no logic of a request, which is in `calls/`, and none of loading, which is in `program/load.rs`. The builder is in
-//! `builder.rs`, what runs in the background in `maintenance.rs`. Tests: `tests/calls.rs`, `tests/load/`, `tests/operator.rs`.
+//! `builder.rs`, what a start does with plugins in `start.rs`, what runs in the background in `maintenance.rs`. Tests: `tests/calls.rs`, `tests/load/`, `tests/operator.rs`.
 
 mod builder;
 mod info;
 mod maintenance;
+mod start;
 mod typed;
 
 pub use builder::HostBuilder;
@@ -20,11 +21,9 @@ use crate::memory;
 use crate::program::Program;
 use crate::program::load::Loader;
 use crate::runtime::Runtime;
-use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus};
-use futures_util::{StreamExt, TryStreamExt};
+use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 use palisade_guard::caller::Caller;
 use palisade_guard::grant::Policy;
-use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
 use palisade_guard::memory::Reservation;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::user::Permission;
@@ -33,7 +32,8 @@ use palisade_store::postgres::users::{self, Users};
 use palisade_store::private::PrivateServer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::path::{Path, PathBuf};
+use start::{Planned, Started};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +100,8 @@ impl Host {
 
     /// Loads a plugin, or replaces a loaded plugin with a new version. Running calls finish on the old version.
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
-        let program = self.loader.load(path.as_ref(), policy).await?;
+        let source = self.loader.open(path.as_ref()).await?;
+        let program = self.loader.load(source, policy).await?;
         let program = Arc::new(self.loader.attack(program).await?);
         program.plugin.availability.renew();
         self.runtime.registry.swap(&program);
@@ -114,23 +115,18 @@ impl Host {
         self.runtime.registry.remove(plugin).is_some()
     }
 
-    /// Loads the plugins that a host starts with. The canary attacks begin when all plugins are installed, so that each attack
-    /// is tried on the tables of all the others.
-    async fn load_all(&self, plugins: &[(PathBuf, Policy)]) -> Result<(), LoadError> {
-        let loader = &self.loader;
-        let mut installed = Vec::new();
-        for (path, policy) in plugins {
-            installed.push(loader.load(path, policy).await?);
-        }
-        let attacked = futures_util::stream::iter(installed).map(|program| loader.attack(program));
-        let programs: Vec<Program> = attacked.buffered(LOOKUP_CONNECTIONS_MAX).try_collect().await?;
+    /// Loads the plugins that a host starts with, as `start.rs` says.
+    async fn load_all(&self, plugins: Vec<Planned>, is_strict: bool) -> Result<(), LoadError> {
+        let Started { programs, unloaded } = start::load(&self.loader, plugins, is_strict).await?;
         for program in programs {
             self.runtime.registry.swap(&Arc::new(program));
         }
+        self.runtime.registry.lack(&unloaded.into());
         Ok(())
     }
 
-    /// The loaded plugins, sorted by name.
+    /// The loaded plugins, sorted by name. Each schema of each function is made anew: a view of many plugins that is kept or sent
+    /// is better made plugin by plugin, with [`statuses`](Self::statuses) and [`plugin`](Self::plugin).
     pub fn plugins(&self) -> Vec<PluginInfo> {
         self.runtime.registry.all().iter().map(|program| PluginInfo::of(program)).collect()
     }
@@ -140,7 +136,8 @@ impl Host {
         self.runtime.registry.find(name).map(|program| PluginInfo::of(&program))
     }
 
-    /// The loaded plugins, sorted by name, with whether each is served.
+    /// The plugins, sorted by name, with whether each is served. Plugins that could not be loaded when the host started are among
+    /// them.
     pub fn statuses(&self) -> Vec<PluginStatus> {
         let status = |program: &Arc<Program>| PluginStatus {
             name: program.plugin.name.to_string(),
@@ -148,7 +145,15 @@ impl Host {
             status: program.plugin.availability.status(),
             running_on: program.plugin.pool.running_on(),
         };
-        self.runtime.registry.all().iter().map(status).collect()
+        let current = self.runtime.registry.current();
+        let unloaded = current.unloaded().iter().map(|unloaded| PluginStatus {
+            name: unloaded.name.clone(),
+            version: unloaded.version.clone(),
+            status: ServingStatus::NotLoaded { reason: unloaded.reason.clone(), since: unloaded.since },
+        });
+        let mut statuses: Vec<_> = self.runtime.registry.all().iter().map(status).chain(unloaded).collect();
+        statuses.sort_by(|a, b| a.name.cmp(&b.name));
+        statuses
     }
 
     /// The host's counters and gauges, in the text format that Prometheus reads (`OpenMetrics`): the text that the server answers

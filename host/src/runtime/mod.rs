@@ -5,7 +5,7 @@
 
 mod registry;
 
-pub(crate) use registry::{Current, Registry};
+pub(crate) use registry::{Current, Registry, Unloaded};
 
 use crate::engine::lane::Lanes;
 use crate::error::CallError;
@@ -58,6 +58,9 @@ impl Runtime {
         function: &str,
     ) -> Result<(Arc<Program>, Arc<Function>), CallError> {
         let Some(found) = self.registry.find(plugin) else {
+            if self.registry.current().unloaded().iter().any(|unloaded| unloaded.name == plugin) {
+                return Err(CallError::NotLoaded { plugin: plugin.to_owned() });
+            }
             let names: Vec<String> =
                 self.registry.all().iter().map(|program| program.plugin.name.to_string()).collect();
             let hint = if names.is_empty() {

@@ -63,12 +63,12 @@ impl<'a> Items<'a> {
 
     /// One item, as the caller may see it, through every access and view tap.
     pub async fn get(self, id: &str) -> Result<Item, CallError> {
-        self.begin().get(ItemId::parse(id)?).await
+        self.begin()?.get(ItemId::parse(id)?).await
     }
 
     /// A page of the items that the caller may see.
     pub async fn find(self, criteria: &Criteria) -> Result<Page, CallError> {
-        self.begin().find(criteria).await
+        self.begin()?.find(criteria).await
     }
 
     /// Inserts an item through every tap, and returns it as the caller may see it.
@@ -83,7 +83,7 @@ impl<'a> Items<'a> {
 
     /// Deletes an item through every tap. If a revision is given, deletes it only at that revision.
     pub async fn delete(self, id: &str, revision: Option<u32>) -> Result<(), CallError> {
-        self.begin().write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
+        self.begin()?.write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
     }
 
     /// Whether the caller may create items at all, before it is known which. An access tap may permit what the caller's own
@@ -111,14 +111,16 @@ impl<'a> Items<'a> {
     }
 
     async fn written(self, write: Write) -> Result<Item, CallError> {
-        let written = self.begin().write(&write).await?;
+        let written = self.begin()?.write(&write).await?;
         written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a create or patch left no item")))
     }
 
-    fn begin(&self) -> ItemRequest<'a> {
+    fn begin(&self) -> Result<ItemRequest<'a>, CallError> {
+        let plugins = self.runtime.registry.current();
+        plugins.all_guards_loaded()?;
         let request = Arc::new(Request::new(self.request.clone(), self.caller.clone()));
         let setting = Setting::new(request, Kind::Mutation, &Limits::default());
-        ItemRequest { runtime: self.runtime, plugins: self.runtime.registry.current(), setting }
+        Ok(ItemRequest { runtime: self.runtime, plugins, setting })
     }
 }
 
