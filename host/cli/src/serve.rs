@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use palisade::{Host, HostBuilder};
 use palisade_guard::limits::{
-    CONNECTION_BUDGET_MAX, DRAIN_MS, GRACE_MS, MS_PER_S, SERVER_CONNECTIONS_MAX, STOP_MS,
+    CONNECTION_BUDGET_MAX, DRAIN_MS, GRACE_MS, HEAD_BYTES_MAX, MS_PER_S, PERCENT, SERVER_CONNECTIONS_MAX,
+    SERVER_HEADS_PERCENT, STOP_MS,
 };
 use palisade_guard::manifest::parse_bytes;
 use palisade_server::{HostName, ServerOptions, Shared};
@@ -53,7 +54,7 @@ pub(super) struct ServeArgs {
     /// address may hold as many connections, requests and bytes as it leaves free to others
     #[arg(long, value_name = "ADDRESS")]
     proxy: Vec<IpAddr>,
-    /// Connections at once; the system's limit of open files lowers it
+    /// Connections at once; the system's limit of open files and --memory lower it
     #[arg(long, value_name = "COUNT", default_value_t = SERVER_CONNECTIONS_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     connections: usize,
     /// Seconds after SIGTERM for which requests are still accepted
@@ -116,10 +117,12 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
 
 impl ServeArgs {
     fn options(&self) -> ServerOptions {
+        let heads = self.memory.map_or(u64::MAX, |memory| memory / PERCENT * SERVER_HEADS_PERCENT);
+        let heads = usize::try_from(heads / HEAD_BYTES_MAX as u64).unwrap_or(usize::MAX);
         ServerOptions {
             grace: Duration::from_secs(self.grace),
             drain: Duration::from_secs(self.drain),
-            connections: self.connections,
+            connections: self.connections.min(heads),
             allowed_hosts: self.allowed_host.clone(),
             proxies: self.proxy.clone(),
             ..ServerOptions::default()
