@@ -217,6 +217,8 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         // Not 503: a client that retries a 503 by itself must not retry this.
         CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
+        // For the same reason: what is done already would be done again.
+        CallError::PartlyDone { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "partly-done"),
         // Only an integrator's typed call can get an unexpected answer.
         CallError::Internal { .. } | CallError::UnexpectedAnswer { .. } | _ => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal")
@@ -228,7 +230,9 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
 fn record(error: &CallError, kind: &'static str) {
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
-        CallError::Unavailable { source } | CallError::InDoubt { source } => {
+        CallError::Unavailable { source }
+        | CallError::InDoubt { source }
+        | CallError::PartlyDone { source } => {
             tracing::warn!(kind, "{source:#}");
         }
         CallError::Trapped { .. } | CallError::LimitExceeded { .. } | CallError::Overloaded { .. } => {
@@ -299,6 +303,7 @@ mod tests {
             ),
             (CallError::Unavailable { source: source() }, 503, "unavailable", "operator"),
             (CallError::InDoubt { source: source() }, 500, "in-doubt", "operator"),
+            (CallError::PartlyDone { source: source() }, 500, "partly-done", "operator"),
             (CallError::Internal { source: source() }, 500, "internal", "host"),
         ];
         for (error, status, kind, blame) in rows {
@@ -320,6 +325,15 @@ mod tests {
         ] {
             let response = ErrorResponse::from(error).into_response();
             assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER_S.to_string());
+        }
+    }
+
+    #[test]
+    fn change_that_may_have_happened_is_not_said_to_be_safe_to_try_again() {
+        let source = || anyhow::anyhow!("gone");
+        for error in [CallError::InDoubt { source: source() }, CallError::PartlyDone { source: source() }] {
+            let response = ErrorResponse::from(error).into_response();
+            assert!(!response.headers().contains_key(header::RETRY_AFTER));
         }
     }
 

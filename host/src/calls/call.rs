@@ -197,7 +197,7 @@ impl UnitOfWork for FunctionCall<'_> {
         let Function { kind, signature, profile, .. } = &**self.function;
         let entry =
             Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
-        let mut session = plugin.session(*kind);
+        let mut session = plugin.session(*kind).until(self.setting.deadline);
         if profile.sends_one() {
             session.expect_one();
         }

@@ -101,6 +101,9 @@ limits! {
     DbRows, "db-rows", Count, 10_000;
     /// Bytes of rows and parameters read and written, because even a few rows can be large.
     DbBytes, "db-bytes", Bytes, 16 * MIB;
+    /// Bytes of a plugin's tables with their indexes, in the database: unlike the others, the sum of all that
+    /// the plugin's invocations ever wrote. 1 GiB holds a large site; without the limit one plugin fills the disk.
+    Storage, "storage", Bytes, 1024 * MIB;
     /// Log records. All plugins write to one log, and one call must not fill it.
     LogRecords, "log-records", Count, 256;
     /// Bytes of log text, for the same reason as the number of records.
@@ -359,6 +362,12 @@ pub const QUARANTINE_MAX_MS: u64 = 300_000;
 /// Milliseconds between two checks of which plugins are disabled: after `disable`, another host serves the
 /// plugin at most this much longer while its database answers.
 pub const SWITCH_POLL_MS: u64 = 1_000;
+/// Milliseconds that an operator who disables or enables a plugin waits for the database. A disabling is in effect
+/// before, and is stored when the database answers.
+pub const SWITCH_WAIT_MS: u64 = 2_000;
+/// Tokens of operators that a host knows by heart, so that an operator can disable a plugin while the database does not
+/// answer: more than a team has.
+pub const KNOWN_TOKENS_MAX: usize = 1_000;
 /// Bytes of the reason that an operator gives for disabling a plugin: a sentence or two for other operators.
 pub const DISABLE_REASON_BYTES_MAX: usize = 500;
 /// Entries that wait for the audit log's writer. The host counts further ones, and the next entry says how
@@ -558,6 +567,38 @@ pub const CRON_INTERVAL_MIN_S: u64 = 1;
 pub const STATEMENT_MS: u64 = 5_000;
 /// Milliseconds that a statement may wait for a lock: less than the statement itself may take.
 pub const LOCK_MS: u64 = 2_000;
+/// Milliseconds that the host waits for the answer to a statement: what the statement may take, and 2 s in
+/// which the server says that it took longer. A server that lets them pass does not answer, or cannot interrupt
+/// the statement.
+pub const ANSWER_MS: u64 = STATEMENT_MS + 2_000;
+/// Milliseconds that a commit gets at least, even if the request's deadline passes meanwhile. A shorter wait
+/// would leave in doubt what the server does at once.
+pub const COMMIT_MS_MIN: u64 = 1_000;
+/// Milliseconds that a single statement of the host's own gets for everything: for a token, for permissions.
+/// The caller of a page waits for it.
+pub const LOOKUP_MS: u64 = 5_000;
+/// Milliseconds that the host waits when it asks whether the database answers: less than the 2 s after which a
+/// balancer gives up.
+pub const PING_MS: u64 = 1_500;
+/// Milliseconds without an answer after which the database counts as silent. A server that works answers in a
+/// few, also on a busy machine.
+pub const SILENCE_MS: u64 = 1_000;
+/// Milliseconds that a cut-off statement gets to end, and its connection to be cleaned, before the connection is
+/// given up. Nearly every statement ends within a few.
+pub const WIND_UP_MS: u64 = 1_000;
+/// Times that one connection is used again after its statement was cut off. A statement that is cut off while
+/// the server prepares it stays prepared there, where nothing frees it.
+pub const WIND_UPS_MAX: u32 = 100;
+/// Milliseconds until the host looks again whether a backend that it gave up is gone. The time doubles up to
+/// [`SEAT_POLL_MAX_MS`].
+pub const SEAT_POLL_MS: u64 = 20;
+/// Most milliseconds between two looks at backends that the host gave up.
+pub const SEAT_POLL_MAX_MS: u64 = 500;
+/// Milliseconds after which a backend that was told to end counts as running on. A healthy one ends in a few.
+pub const RUNNING_ON_MS: u64 = 1_000;
+/// Backends that run on whose place in the connection budget others may use: what a server of 100 connections
+/// has beyond the budget and the host's own connections. Further ones keep their place.
+pub const RUNNING_ON_SPARE_MAX: usize = 16;
 /// Milliseconds that a transaction may idle between two statements: more than the time that guest code may
 /// run.
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
@@ -569,6 +610,15 @@ pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
 /// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
 /// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
+/// Bytes that a statement may write within [`STORAGE_WATCH_MS`]: 64 MiB, which takes a fast disk. The host
+/// measures a plugin's tables again when what it has not measured could exceed the quota at this rate.
+pub const STORAGE_STATEMENT_BYTES: u64 = 64 * MIB;
+/// Milliseconds between two looks at the size of a plugin's tables while a statement writes to them. A statement
+/// that is over the quota by then is cut off.
+pub const STORAGE_WATCH_MS: u64 = 250;
+/// The part of the quota by which undone statements may enlarge the tables' files beyond it, as a divisor. Beyond
+/// that, nothing but deletes is tried until the server has given the space back.
+pub const STORAGE_SLACK_DIVISOR: u64 = 8;
 /// Prepared statements that one connection keeps. A guest decides how many different statements it sends, and
 /// each takes memory of the server.
 pub const STATEMENTS_CACHED_MAX: usize = 200;
@@ -584,7 +634,10 @@ pub const CANARY_ATTEMPTS_MAX: u32 = 3;
 pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
 /// Connections for the host's own transactions. A server has 100 by default, and the plugins' pools take most
 /// of them.
-pub const HOST_CONNECTIONS_MAX: usize = 16;
+pub const HOST_CONNECTIONS_MAX: usize = 14;
+/// Connections with which the host watches the server: whether it answers, which plugins are disabled, and
+/// which backends run on. They have a pool of their own, so that nothing that callers ask for delays them.
+pub const WATCH_CONNECTIONS_MAX: usize = 2;
 /// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some
 /// itself.
 pub const CONNECTION_BUDGET_MAX: usize = 64;
@@ -594,6 +647,18 @@ pub const CONNECTION_BUDGET_POLL_MS: u64 = 20;
 /// Milliseconds that connecting to a database server may take when its URL does not say. A page cannot wait
 /// longer.
 pub const DIAL_MS: u64 = 5_000;
+/// Milliseconds before the host tries again to connect to a Unix socket whose queue is full. The time doubles
+/// up to [`DIAL_RETRY_MAX_MS`].
+pub const DIAL_RETRY_MS: u64 = 5;
+/// Most milliseconds between two tries to connect to a Unix socket whose queue is full.
+pub const DIAL_RETRY_MAX_MS: u64 = 100;
+/// Milliseconds that a host that starts waits for its database: as long as a server takes that starts at the same
+/// time, or recovers.
+pub const DATABASE_WAIT_MS: u64 = 30_000;
+/// Milliseconds between two tries to reach the database at the start.
+pub const DATABASE_RETRY_MS: u64 = 500;
+/// Milliseconds between two log records about a database that a starting host waits for.
+pub const DATABASE_REPORT_MS: u64 = 5_000;
 /// Milliseconds that sent data may stay unacknowledged before the host considers the server lost: as long as
 /// a query may take.
 pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
@@ -715,6 +780,11 @@ pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
 pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 1_536 * MIB;
 /// Milliseconds that a private PostgreSQL gets to start. Recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
+/// Milliseconds before a private PostgreSQL that ended unexpectedly is started again. The time doubles with each
+/// further try, up to [`PRIVATE_RESTART_MAX_MS`].
+pub const PRIVATE_RESTART_MS: u64 = 100;
+/// Most milliseconds between two tries to start a private PostgreSQL again.
+pub const PRIVATE_RESTART_MAX_MS: u64 = 10_000;
 /// Milliseconds between two checks of whether a private PostgreSQL has started or ended. It starts in about
 /// 50 ms.
 pub const PRIVATE_POLL_MS: u64 = 5;
@@ -746,8 +816,12 @@ pub const CALLER_KEYS_BYTES: usize = 2 * CALLER_KEY_BYTES;
 /// Milliseconds until a proof of who calls expires: three times what a statement may take. One is for the
 /// statement, one for the commit that reads the rest of an action's cursor, and one for what comes before.
 pub const CALLER_PROOF_MS: i64 = 15_000;
-/// Seconds after which the host reads a server's clock again: less than anybody needs to set a clock twice.
+/// Seconds after which the host reads a server's clock again. Until then a proof may expire too early or too late
+/// because the server's clock was set; too early costs another try.
 pub const CALLER_CLOCK_S: u64 = 60;
+/// Times that a statement is proven whose proof had expired when it reached the server. After that the clocks or
+/// the network are in no state to prove anything.
+pub const CALLER_PROOFS_MAX: u32 = 3;
 /// The advisory lock of everything that changes the shape of a database: "pali" in ASCII, so that it differs
 /// from other programs' locks.
 pub const DATABASE_LOCK: i64 = 0x7061_6c69;

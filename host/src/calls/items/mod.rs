@@ -140,7 +140,7 @@ struct ItemRequest<'a> {
 impl ItemRequest<'_> {
     /// One item, as the caller may see it.
     async fn get(&self, id: ItemId) -> Result<Item, CallError> {
-        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let mut work = self.work(self.session(Kind::Query));
         let item = work.any(id).await?.ok_or(CallError::NotFound)?;
         drop(work);
         let seen = self.may(Operation::Read, &item).await?;
@@ -149,7 +149,7 @@ impl ItemRequest<'_> {
 
     /// A page of items.
     async fn find(&self, criteria: &Criteria) -> Result<Page, CallError> {
-        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let mut work = self.work(self.session(Kind::Query));
         let found = work.content().find(criteria).await?;
         drop(work);
         let full = found.len() >= criteria.limit.get() as usize;
@@ -199,6 +199,11 @@ impl ItemRequest<'_> {
         tap::changed(self.runtime, taps, &self.setting, transaction, &change.to_wit()).await?;
         self.plugins.all_enabled()?;
         Ok(change.written())
+    }
+
+    /// A transaction that waits for nothing beyond the request's deadline.
+    fn session(&self, kind: Kind) -> Session {
+        self.runtime.database.session(kind).until(self.setting.deadline)
     }
 
     fn work<S: BorrowMut<Session>>(&self, session: S) -> Work<'_, S> {
@@ -339,7 +344,7 @@ impl UnitOfWork for WriteUnit<'_> {
 
     async fn run(&mut self) -> Ran<Written> {
         let Self { request, write } = self;
-        let session = request.runtime.database.session(Kind::Mutation);
+        let session = request.session(Kind::Mutation);
         let mut transaction = SharedTransaction::new(session);
         let written = request.attempt(write, &mut transaction).await;
         transaction.ran(written)
