@@ -93,24 +93,21 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
         made = start(&folder, builder, args.audit_log, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
-    if let Ok(Some(host)) = &made {
-        let (plugins, ms) = (host.plugins().len(), began.elapsed().as_millis());
-        shared.open(host.clone());
-        anstream::println!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)");
-    } else {
-        stop.cancel();
-    }
-    let host = made.as_ref().ok().and_then(Option::as_ref);
+    // There was nothing to answer but that the host is starting.
+    let Ok(Some(host)) = made else {
+        serving.abort();
+        return made.map(drop);
+    };
+    let (plugins, ms) = (host.plugins().len(), began.elapsed().as_millis());
+    shared.open(host.clone());
+    anstream::println!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)");
     let crons = async {
         stop.cancelled().await;
-        if let Some(host) = host {
-            host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;
-        }
+        host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;
     };
     let (served, ()) = tokio::join!(serving, crons);
     served.context("the server ended")?;
     drop(shared);
-    let Some(host) = made? else { return Ok(()) };
     if tokio::time::timeout(Duration::from_millis(STOP_MS), host.stop()).await.is_err() {
         tracing::warn!(
             "the host did not stop within {STOP_MS} ms and is left: see whether another process holds its audit log or its database"
