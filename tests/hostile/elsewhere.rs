@@ -70,6 +70,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "WRITE_WINDOW_MS",
             "WRITE_WINDOW_BYTES_MIN",
             "SERVER_CONNECTIONS_MAX",
+            "SERVER_HEADS_PERCENT",
             "SERVER_RESERVE_CONNECTIONS",
             "SERVER_RESERVE_HEAD_MS",
             "SERVER_REQUESTS_MAX",

@@ -1,6 +1,6 @@
 //! Callers who hold connections: they say nothing, do not take their answers, or leave.
 
-use super::{GREET, served};
+use super::{GREET, hold, served, until_waiting};
 use crate::command::child::Serving;
 use crate::harness::{Answer, Served, Wire, World, status};
 use palisade_server::ServerOptions;
@@ -9,12 +9,9 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 const TRAIL: &str = "/call/audit-trail/trail/list";
-/// Requests that wait for the lock of [`hold`].
-const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted \
-     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-
 async fn served_with(world: &World, options: ServerOptions) -> Served {
     Served::with(world.host(&["blog", "audit-trail", "greeter"]).await, options).await
 }
@@ -34,23 +31,6 @@ fn post(address: SocketAddr, path: &str, body: &serde_json::Value) -> String {
 
 fn trail(address: SocketAddr) -> String {
     post(address, TRAIL, &json!({ "item": "0190a5f0-0000-7000-8000-000000000000" }))
-}
-
-/// Makes calls of the audit trail wait, until COMMIT.
-async fn hold(world: &World) {
-    let lock = "BEGIN; LOCK TABLE plugin_audit_trail.entries IN ACCESS EXCLUSIVE MODE";
-    world.sql.batch_execute(lock).await.unwrap();
-}
-
-/// Waits until so many calls wait.
-async fn until_waiting(world: &World, calls: i64) {
-    for _ in 0..3_000 {
-        if world.count(WAITING).await == calls {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never do {calls} calls wait");
 }
 
 /// A client that calls from an address of its own.
@@ -94,7 +74,7 @@ async fn caller_who_takes_answers_slowly_but_steadily_gets_them() {
     let world = World::new().await;
     let options = ServerOptions { write: Duration::from_millis(500), ..ServerOptions::default() };
     let served = served_with(&world, options).await;
-    let mut wire = Wire::to(served.address).await;
+    let mut wire = Wire(TcpStream::connect(served.address).await.unwrap());
     let one = served.get("/openapi.json").await;
     let answers = 200;
     wire.send(get(served.address, "/openapi.json").repeat(answers)).await;
@@ -162,6 +142,7 @@ async fn call_ends_when_its_caller_leaves_and_requests_behind_it_are_not_run() {
     wire.send(trail(served.address) + &behind.repeat(20)).await;
     until_waiting(&world, 1).await;
     drop(wire);
+    // Without a notice of the end, the call would wait on, and then the requests behind it would run.
     until_waiting(&world, 0).await;
     // A request that was read before would run now.
     tokio::time::sleep(Duration::from_millis(300)).await;

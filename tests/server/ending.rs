@@ -1,6 +1,6 @@
 //! What happens when the server loses its database, and when it shuts down.
 
-use super::GREET;
+use super::{GREET, hold, until_waiting};
 use crate::command::child::Serving;
 use crate::harness::{Answer, OwnServer, Served, Wire, World, altered, builder, client, guest, status};
 use palisade::Policy;
@@ -48,15 +48,9 @@ async fn lost_database_is_503_until_it_comes_back() {
 
 /// A call of the audit trail that waits for a lock, until the returned world's COMMIT.
 async fn waiting_call(world: &World, served: &Served) -> tokio::task::JoinHandle<Answer> {
-    let lock = "BEGIN; LOCK TABLE plugin_audit_trail.entries IN ACCESS EXCLUSIVE MODE";
-    world.sql.batch_execute(lock).await.unwrap();
+    hold(world).await;
     let running = tokio::spawn(Answer::to(served.request(Method::POST, TRAIL).json(&trail())));
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    while world.count(waiting).await == 0 {
-        assert!(!running.is_finished(), "the call still waits for the lock");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_waiting(world, 1).await;
     running
 }
 

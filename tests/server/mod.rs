@@ -14,11 +14,37 @@ use palisade::limits::BODY_BYTES_MAX;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const GREET: &str = "/call/greeter/greeting/greet";
 
 async fn served(world: &World) -> Served {
     Served::new(world.host(&["blog", "audit-trail", "greeter"]).await).await
+}
+
+/// Makes calls of the audit trail wait, until COMMIT. They would wait for a few seconds only, which a busy machine takes for less.
+async fn hold(world: &World) {
+    let role = "SELECT role FROM palisade.plugins WHERE name = 'audit-trail'";
+    let role: String = world.sql.query_one(role, &[]).await.unwrap().get(0);
+    let patient = format!(
+        "ALTER ROLE {role} SET lock_timeout = '60s'; ALTER ROLE {role} SET statement_timeout = '60s'"
+    );
+    world.sql.batch_execute(&patient).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE plugin_audit_trail.entries IN ACCESS EXCLUSIVE MODE";
+    world.sql.batch_execute(lock).await.unwrap();
+}
+
+/// Waits until so many calls wait for it.
+async fn until_waiting(world: &World, calls: i64) {
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    for _ in 0..3_000 {
+        if world.count(waiting).await == calls {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never do {calls} calls wait");
 }
 
 #[tokio::test]

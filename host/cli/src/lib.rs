@@ -24,8 +24,9 @@ mod switch;
 mod user;
 
 use clap::{Parser, Subcommand};
+use palisade_guard::limits::STOP_MS;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -87,7 +88,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, began: Instant) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(args, began).await,
             Command::Call(args) => call::run(args).await,
@@ -100,7 +101,10 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Build(args) => build::run(&args),
             Command::AuditLog(args) => audit::run(args).await,
         }
-    })
+    });
+    // A thread that still waits, such as for a locked file, does not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(STOP_MS));
+    done
 }
 
 #[cfg(test)]

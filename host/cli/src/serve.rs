@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use palisade::{Host, HostBuilder, ServingStatus};
 use palisade_guard::limits::{
-    CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, DRAIN_MS, GRACE_MS, MS_PER_S, SERVER_CONNECTIONS_MAX, STOP_MS,
+    CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, DRAIN_MS, GRACE_MS, HEAD_BYTES_MAX, MS_PER_S, PERCENT,
+    SERVER_CONNECTIONS_MAX, SERVER_HEADS_PERCENT, STOP_MS,
 };
 use palisade_guard::manifest::parse_bytes;
 use palisade_server::{HostName, ServerOptions, Shared};
@@ -54,7 +55,7 @@ pub(super) struct ServeArgs {
     /// address may hold as many connections, requests and bytes as it leaves free to others
     #[arg(long, value_name = "ADDRESS")]
     proxy: Vec<IpAddr>,
-    /// Connections at once; the system's limit of open files lowers it
+    /// Connections at once; the system's limit of open files and --memory lower it
     #[arg(long, value_name = "COUNT", default_value_t = SERVER_CONNECTIONS_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     connections: usize,
     /// Seconds after SIGTERM for which requests are still accepted
@@ -96,28 +97,25 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
         made = start(folder, builder, args.audit_log, args.strict, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
-    if let Ok(Some(host)) = &made {
-        let statuses = host.statuses();
-        let broken =
-            statuses.iter().filter(|plugin| matches!(plugin.status, ServingStatus::NotLoaded { .. })).count();
-        let (plugins, ms) = (statuses.len() - broken, began.elapsed().as_millis());
-        let without = if broken == 0 { String::new() } else { format!(", {broken} not loaded") };
-        shared.open(host.clone());
-        Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins{without}, {ms} ms)")).print();
-    } else {
-        stop.cancel();
-    }
-    let host = made.as_ref().ok().and_then(Option::as_ref);
+    // There was nothing to answer but that the host is starting.
+    let Ok(Some(host)) = made else {
+        serving.abort();
+        return made.map(drop);
+    };
+    let statuses = host.statuses();
+    let broken =
+        statuses.iter().filter(|plugin| matches!(plugin.status, ServingStatus::NotLoaded { .. })).count();
+    let (plugins, ms) = (statuses.len() - broken, began.elapsed().as_millis());
+    let without = if broken == 0 { String::new() } else { format!(", {broken} not loaded") };
+    shared.open(host.clone());
+    Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins{without}, {ms} ms)")).print();
     let crons = async {
         stop.cancelled().await;
-        if let Some(host) = host {
-            host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;
-        }
+        host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;
     };
     let (served, ()) = tokio::join!(serving, crons);
     served.context("the server ended")?;
     drop(shared);
-    let Some(host) = made? else { return Ok(()) };
     if tokio::time::timeout(Duration::from_millis(STOP_MS), host.stop()).await.is_err() {
         tracing::warn!(
             "the host did not stop within {STOP_MS} ms and is left: see whether another process holds its audit log or its database"
@@ -130,10 +128,12 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
 
 impl ServeArgs {
     fn options(&self) -> ServerOptions {
+        let heads = self.memory.map_or(u64::MAX, |memory| memory / PERCENT * SERVER_HEADS_PERCENT);
+        let heads = usize::try_from(heads / HEAD_BYTES_MAX as u64).unwrap_or(usize::MAX);
         ServerOptions {
             grace: Duration::from_secs(self.grace),
             drain: Duration::from_secs(self.drain),
-            connections: self.connections,
+            connections: self.connections.min(heads),
             allowed_hosts: self.allowed_host.clone(),
             proxies: self.proxy.clone(),
             ..ServerOptions::default()

@@ -103,9 +103,12 @@ impl Text {
         }
         // A body of unknown length gets twice as much each time.
         let more = needed.max(2 * self.room).min(BODY_BYTES_MAX) - self.room;
-        let (bodies, at_most) = (&from.shared.bodies, Duration::from_millis(ADMISSION_WAIT_MS));
-        let place = bodies.wait(from.peer(), more, at_most).await;
-        self.places.push(place.ok_or_else(|| ErrorResponse::overloaded(TOO_MANY_BODIES))?);
+        // Small bodies need no place among the large ones, so that few callers with large ones do not keep off all others.
+        if needed > JSON_INLINE_BYTES_MAX {
+            let (bodies, at_most) = (&from.shared.bodies, Duration::from_millis(ADMISSION_WAIT_MS));
+            let place = bodies.wait(from.peer(), more, at_most).await;
+            self.places.push(place.ok_or_else(|| ErrorResponse::overloaded(TOO_MANY_BODIES))?);
+        }
         self.memory.grow(more as u64).map_err(CallError::from)?;
         self.room += more;
         self.bytes.reserve_exact(self.room - self.bytes.len());
@@ -185,13 +188,19 @@ mod tests {
     #[tokio::test]
     async fn bodies_have_room_for_so_many_bytes_at_once() {
         let from = from();
-        let held = from.shared.bodies.take(from.peer(), BODIES_BYTES_MAX - 10).unwrap();
+        let held = from.shared.bodies.take(from.peer(), BODIES_BYTES_MAX - 200_000).unwrap();
+        assert_eq!(status(&from, text_of(200_001), false).await, Err(503));
+        assert_eq!(status(&from, text_of(400_000), true).await, Err(503));
         for is_chunked in [false, true] {
-            assert_eq!(status(&from, text_of(11), is_chunked).await, Err(503), "{is_chunked}");
-            assert!(status(&from, text_of(10), is_chunked).await.is_ok(), "{is_chunked}");
+            assert!(status(&from, text_of(100_000), is_chunked).await.is_ok(), "{is_chunked}");
         }
-        drop(held);
-        assert!(status(&from, text_of(11), false).await.is_ok());
+        assert!(status(&from, text_of(200_000), false).await.is_ok());
+        let rest = from.shared.bodies.take(from.peer(), 200_000).unwrap();
+        assert!(
+            status(&from, text_of(JSON_INLINE_BYTES_MAX), false).await.is_ok(),
+            "a small body needs no place"
+        );
+        drop((held, rest));
         assert!(
             from.shared.bodies.take(from.peer(), BODIES_BYTES_MAX).is_some(),
             "what was read is given back"

@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn folder_key_or_artifact_that_others_can_change_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let engine = Engine::new(Fuel::Uncounted, 1).unwrap();
         let artifacts = Artifacts::open(folder.path()).unwrap();
         keep(&artifacts, &engine);
         let (file, key) = (file_of(folder.path()), folder.path().join("key"));

@@ -39,7 +39,6 @@ pub struct HostBuilder {
     private: Option<PrivateOptions>,
     plugin_connections: Option<usize>,
     database_wait: Option<Duration>,
-    plugins: Vec<(PathBuf, Policy)>,
     plugins: Vec<Planned>,
     serves_the_others: bool,
     compiler: Compiler,

@@ -150,6 +150,7 @@ impl Host {
             name: unloaded.name.clone(),
             version: unloaded.version.clone(),
             status: ServingStatus::NotLoaded { reason: unloaded.reason.clone(), since: unloaded.since },
+            running_on: 0,
         });
         let mut statuses: Vec<_> = self.runtime.registry.all().iter().map(status).chain(unloaded).collect();
         statuses.sort_by(|a, b| a.name.cmp(&b.name));

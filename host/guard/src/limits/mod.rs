@@ -489,7 +489,8 @@ pub const TYPE_TEXT_BYTES_MAX: usize = 200;
 pub const QUOTED_CHARS_MAX: usize = 40;
 /// Bytes of an HTTP request's body: as many as the JSON arguments in it may have.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bytes of bodies that the server holds at once. The callers who send them have not yet been admitted.
+/// Bytes of bodies over [`JSON_INLINE_BYTES_MAX`] that the server holds at once. The callers who send them have not yet been
+/// admitted.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of a body that the server reads and throws away after it has answered, so that a caller who sends
 /// everything before it reads still gets the answer: the largest body, and as much again.
@@ -515,6 +516,9 @@ pub const WRITE_WINDOW_MS: u64 = 10_000;
 pub const WRITE_WINDOW_BYTES_MIN: u64 = 64 * KIB;
 /// Connections to the server at once. Each costs a file descriptor and some memory.
 pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
+/// Percent of a host's memory that the heads of requests may hold, all connections together. It lowers the number of
+/// connections of a small host.
+pub const SERVER_HEADS_PERCENT: u64 = 12;
 /// Connections beyond the largest number that the server answers health checks on, so that a monitor finds it
 /// alive when callers hold all other connections.
 pub const SERVER_RESERVE_CONNECTIONS: usize = 64;

@@ -37,6 +37,7 @@ pub(super) async fn serve(
             .timer(TokioTimer::new())
             .header_read_timeout(head)
             .max_buf_size(HEAD_BYTES_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
             .keep_alive(!seat.is_reserve)
             .serve_connection(
                 TokioIo::new(socket),

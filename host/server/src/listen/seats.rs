@@ -8,12 +8,9 @@ use super::places::{Peer, Place, Places};
 use palisade_guard::limits::SERVER_RESERVE_CONNECTIONS;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::Notify;
-
-/// The value of `idle` for a connection that is at work.
-const AT_WORK: u64 = u64::MAX;
 
 /// All connections.
 pub(super) struct Seats {
@@ -38,7 +35,9 @@ pub(crate) struct Seat {
     /// Whether the caller may still be sending a body that nobody reads.
     pub(crate) is_unread: AtomicBool,
     place: Mutex<Option<Place>>,
-    /// When it began to wait for a request, in a count that grows; `AT_WORK` while one runs.
+    /// Requests whose answers are not yet written: while one is written, the next may already run.
+    at_work: AtomicUsize,
+    /// When it began to wait for a request, in a count that grows.
     idle: AtomicU64,
     given_up: Notify,
 }
@@ -73,6 +72,7 @@ impl Seats {
             is_reserve: place.is_none(),
             is_unread: AtomicBool::new(false),
             place: Mutex::new(place),
+            at_work: AtomicUsize::new(0),
             idle: AtomicU64::new(CLOCK.fetch_add(1, Ordering::Relaxed)),
             given_up: Notify::new(),
         });
@@ -114,9 +114,9 @@ impl Taken {
             None => Box::new(self.by_peer.values().flatten()),
         };
         let idle = seats.filter_map(Weak::upgrade).filter_map(|seat| {
-            let since = seat.idle.load(Ordering::Relaxed);
+            let is_idle = seat.at_work.load(Ordering::Relaxed) == 0;
             let has_place = seat.place.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-            (since != AT_WORK && has_place).then_some((since, seat))
+            (is_idle && has_place).then(|| (seat.idle.load(Ordering::Relaxed), seat))
         });
         idle.min_by_key(|(since, _)| *since).map(|(_, seat)| seat)
     }
@@ -125,7 +125,7 @@ impl Taken {
 impl Seat {
     /// Says that a request runs on this connection.
     pub(crate) fn work(self: &Arc<Self>) -> AtWork {
-        self.idle.store(AT_WORK, Ordering::Relaxed);
+        self.at_work.fetch_add(1, Ordering::Relaxed);
         AtWork(Arc::clone(self))
     }
 
@@ -143,6 +143,7 @@ impl Seat {
 impl Drop for AtWork {
     fn drop(&mut self) {
         self.0.idle.store(CLOCK.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -179,6 +180,17 @@ mod tests {
         let next = take(&seats, "10.0.0.1");
         assert!(next.is_reserve && busy.iter().all(|(_, seat)| !is_given_up(seat)));
         assert!(!take(&seats, "10.0.0.2").is_reserve);
+    }
+
+    #[test]
+    fn connection_whose_next_request_runs_is_at_work_when_the_answer_before_is_written() {
+        let seats = Seats::new(2);
+        let seat = take(&seats, "10.0.0.1");
+        let (first, second) = (seat.work(), seat.work());
+        drop(first);
+        assert!(take(&seats, "10.0.0.1").is_reserve && !is_given_up(&seat));
+        drop(second);
+        assert!(!take(&seats, "10.0.0.1").is_reserve && is_given_up(&seat));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<'a> Items<'a> {
     }
 
     async fn may_write(self, permissions: &str) -> Result<(), CallError> {
-        let ItemRequest { runtime, plugins, setting } = self.begin();
+        let ItemRequest { runtime, plugins, setting } = self.begin()?;
         if matches!(setting.request.caller, Caller::Host) || !plugins.access().is_empty() {
             return Ok(());
         }
