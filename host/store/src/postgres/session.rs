@@ -41,6 +41,8 @@ pub struct Session {
     /// When the request must have ended.
     pub(super) deadline: Option<TokioInstant>,
     pub(super) broken: bool,
+    /// The connection is in a state that no cleaning mends.
+    pub(super) spoiled: bool,
     pub(super) lost_race: bool,
     /// Why the database could not be reached, if it could not.
     absence: Option<Absence>,
@@ -88,6 +90,7 @@ impl Session {
             flew: Instant::now(),
             deadline: None,
             broken: false,
+            spoiled: false,
             lost_race: false,
             absence: None,
             soiled: false,
@@ -349,7 +352,8 @@ impl Session {
         if self.cursors.is_empty() {
             self.release();
             self.closing.clear();
-            (self.begun, self.broken, self.soiled) = (false, false, false);
+            self.in_flight = false;
+            (self.begun, self.broken, self.soiled, self.spoiled) = (false, false, false, false);
         }
     }
 
@@ -358,6 +362,7 @@ impl Session {
             self.exceeded = Some(*exceeded);
         }
         self.broken |= !failure.leaves_connection();
+        self.spoiled |= failure.spoils_connection();
         self.absence = self.absence.or(failure.absence());
         let refusal = failure.into_refusal();
         // Only a mutation leaves nothing behind: an action's earlier calls are committed.

@@ -11,7 +11,7 @@ use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::gate::ReadStatement;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{ANSWER_MS, HOST_CONNECTIONS_MAX, Limits, PING_MS};
+use palisade_guard::limits::{ANSWER_MS, HOST_CONNECTIONS_MAX, Limit, Limits, MIB, PING_MS};
 use palisade_guard::refusal::Refusal;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
@@ -233,6 +233,53 @@ async fn invocation_that_is_cut_off_is_excused_only_if_the_server_was_silent() {
     }
     drop(database);
     server.stop().await;
+}
+
+/// The server would write for seconds, and the check after the statement would come too late for the disk.
+#[tokio::test]
+async fn statement_that_writes_far_beyond_the_quota_is_cut_off_while_it_writes() {
+    let (server, database, client) = world().await;
+    let setup = "CREATE SCHEMA plugin_x; CREATE TABLE plugin_x.t (b text); CREATE TABLE public.seed AS \
+        SELECT string_agg(md5(n::text), '') AS b FROM generate_series(1, 32000) n; \
+        INSERT INTO palisade.plugins VALUES ('x', 'palisade', '0.1.0')";
+    client.batch_execute(setup).await.unwrap();
+    let quota = 4 * MIB;
+    let storage = Arc::new(Storage::new("palisade", quota));
+    database.watch.store("palisade", Arc::clone(&storage));
+    let config = crate::private::config(&server);
+    let pool = Pool::budgeted(config.into(), 2, &database.budget, &database.watch, storage);
+    let write = async |copies: u32| {
+        let text =
+            format!("INSERT INTO plugin_x.t SELECT b || n FROM public.seed, generate_series(1, {copies}) n");
+        let mut session = Session::of_plugin(Arc::clone(&pool), Kind::Mutation);
+        let sql = Sql { role: Some("palisade"), ..sql(&text) };
+        let limits = Limits::default();
+        let done = session.run(sql, &mut Ledger::new(limits)).await;
+        match done {
+            Ok(_) => session.commit().await,
+            Err(refusal) => {
+                session.rollback().await;
+                Err(refusal)
+            }
+        }
+    };
+    write(2).await.unwrap();
+    let refused = write(800).await;
+    assert!(
+        matches!(&refused, Err(Refusal::Exceeded(over)) if over.0.limit == Limit::Storage),
+        "{refused:?}"
+    );
+    let size = "SELECT pg_total_relation_size('plugin_x.t')";
+    let size: i64 = client.query_one(size, &[]).await.unwrap().get(0);
+    assert!(size < 500 << 20, "{} MiB are written", size >> 20);
+    let refused = write(1).await;
+    assert!(
+        matches!(&refused, Err(Refusal::Exceeded(over)) if over.0.limit == Limit::Storage),
+        "{refused:?}"
+    );
+    assert_eq!(client.query_one("SELECT count(*) FROM plugin_x.t", &[]).await.unwrap().get::<_, i64>(0), 2);
+    drop(database);
+    drop(server);
 }
 
 /// A URL may ask for a server that can be written to, although a login's transactions are read only by default.
