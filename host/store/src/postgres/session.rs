@@ -121,7 +121,7 @@ impl Session {
     /// Asks why a statement has not been answered whose invocation is cut off: whether the server, or the network, is to
     /// blame. If it is, the session remembers that the database was away.
     pub async fn judge_unanswered(&mut self) {
-        if self.in_flight && self.is_outage().await {
+        if self.in_flight && Box::pin(self.is_outage()).await {
             self.absence = self.absence.or(Some(Absence::Away));
         }
     }
@@ -159,7 +159,7 @@ impl Session {
             // A connection that died while it was idle is replaced: the server has not even answered BEGIN.
             Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
                 self.discard();
-                self.attempt(step, ledger).await
+                Box::pin(self.attempt(step, ledger)).await
             }
             other => other,
         };
@@ -167,7 +167,7 @@ impl Session {
         // The statement is undone, and nothing of it was shown.
         while matches!(answer, Err(Failure::Unproven)) && !self.broken && self.prove_again(tries) {
             tries = tries.saturating_add(1);
-            answer = self.attempt(step, ledger).await;
+            answer = Box::pin(self.attempt(step, ledger)).await;
         }
         self.reproves = false;
         let was_autocommit = self.is_autocommit(step);
@@ -236,7 +236,7 @@ impl Session {
         let latest = self.deadline.map_or(latest, |deadline| latest.min(deadline + slack));
         match timeout_at(latest, answer).await {
             Ok(answer) => Ok(answer),
-            Err(_) if self.is_outage().await => Err(failure::silent()),
+            Err(_) if Box::pin(self.is_outage()).await => Err(failure::silent()),
             Err(_) => Err(Failure::Overtime),
         }
     }

@@ -120,8 +120,8 @@ async fn seat_of_a_backend_that_runs_on_stays_taken_from_its_plugin_only() {
     let (server, database, client) = world().await;
     let (hostile, neighbour) = (pool(&server, &database, 2), pool(&server, &database, 2));
     for text in ["SELECT pg_sleep(60)", UNINTERRUPTIBLE] {
-        let calls = [run(&hostile, text), run(&hostile, text)];
-        let both = tokio::time::timeout(Duration::from_millis(500), futures_util::future::join_all(calls));
+        let calls = async { tokio::join!(run(&hostile, text), run(&hostile, text)) };
+        let both = tokio::time::timeout(Duration::from_millis(500), calls);
         let busy = async {
             eventually("both run", async || backends(&client, "active").await.len() == 2).await;
             if text != UNINTERRUPTIBLE {
@@ -146,7 +146,9 @@ async fn seat_of_a_backend_that_runs_on_stays_taken_from_its_plugin_only() {
             // It runs on for minutes, whatever it is told.
             break;
         }
-        stuck.iter().for_each(|pid| signal(*pid, Signal::CONT));
+        for pid in &stuck {
+            signal(*pid, Signal::CONT);
+        }
         eventually("the server has ended them", async || hostile.running_on() == 0).await;
         eventually("the plugin has its seats", async || run(&hostile, "SELECT 1").await.is_ok()).await;
     }
@@ -220,7 +222,9 @@ async fn invocation_that_is_cut_off_is_excused_only_if_the_server_was_silent() {
         let freeze = async {
             eventually("it runs", async || !backends(&client, "active").await.is_empty()).await;
             let pids = if is_frozen { processes(&server) } else { Vec::new() };
-            pids.iter().rev().for_each(|pid| signal(*pid, Signal::STOP));
+            for pid in pids.iter().rev() {
+                signal(*pid, Signal::STOP);
+            }
             pids
         };
         let (cut, pids) = tokio::join!(cut, freeze);
@@ -228,7 +232,9 @@ async fn invocation_that_is_cut_off_is_excused_only_if_the_server_was_silent() {
         session.judge_unanswered().await;
         assert_eq!(session.absence(), is_frozen.then_some(Absence::Away));
         drop(session);
-        pids.iter().for_each(|pid| signal(*pid, Signal::CONT));
+        for pid in &pids {
+            signal(*pid, Signal::CONT);
+        }
         eventually("nothing runs", async || backends(&client, "active").await.is_empty()).await;
     }
     drop(database);
