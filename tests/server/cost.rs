@@ -167,7 +167,7 @@ async fn most_expensive_requests_of_every_route_stay_within_the_memory_of_the_pr
             );
             assert!(peak <= MEMORY.0, "{user}: {}: {} MiB", row.what, peak / MIB);
             assert!(
-                statuses.iter().all(|status| *status < 500 || *status == 503),
+                statuses.iter().all(|(status, _)| *status < 500 || *status == 503),
                 "{user}: {}: {statuses:?}",
                 row.what
             );

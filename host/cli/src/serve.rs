@@ -108,7 +108,8 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let (plugins, ms) = (statuses.len() - broken, began.elapsed().as_millis());
     let without = if broken == 0 { String::new() } else { format!(", {broken} not loaded") };
     shared.open(host.clone());
-    Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins{without}, {ms} ms)")).print();
+    Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins{without}, {ms} ms)"))
+        .print();
     let crons = async {
         stop.cancelled().await;
         host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;

@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn what_the_compiler_could_not_give_up_is_kept_with_its_code() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let engine = Engine::new(Fuel::Uncounted, 1).unwrap();
         let artifacts = Artifacts::open(folder.path()).unwrap();
         keep(&artifacts, &engine);
         assert_eq!(artifacts.find(&engine, EMPTY).unwrap().1, Missing(5));

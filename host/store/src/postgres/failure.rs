@@ -116,6 +116,19 @@ impl Failure {
         }
     }
 
+    /// Whether nothing can make the connection usable again. A timeout is none of these: the statement has ended, or is
+    /// cancelled.
+    pub(crate) fn spoils_connection(&self) -> bool {
+        match self {
+            Self::Server(error) => {
+                let code = error.code().code();
+                code.starts_with("XX") || code.starts_with("53")
+            }
+            Self::Unknown(_) | Self::Exceeded(_) => true,
+            _ => false,
+        }
+    }
+
     /// Why the database was unreachable, if the failure means that it was.
     pub(crate) fn absence(&self) -> Option<Absence> {
         match self {

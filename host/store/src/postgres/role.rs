@@ -18,12 +18,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::grant::Grants;
 use palisade_guard::limits::{
-    IDLE_IN_TRANSACTION_MS, LOCK_MS, PLUGIN_CONNECTIONS_MAX, PLUGIN_NESTED_CONNECTIONS_MAX, ROLE_POOLS_MAX,
-    STATEMENT_MS,
+    ANSWER_MS, IDLE_IN_TRANSACTION_MS, LOCK_MS, MIGRATION_MS, PLUGIN_CONNECTIONS_MAX,
+    PLUGIN_NESTED_CONNECTIONS_MAX, ROLE_POOLS_MAX, STATEMENT_MS,
 };
 use palisade_guard::name::PluginName;
 use sha2::Sha256;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 
 /// What to install.
@@ -63,7 +65,12 @@ impl Database {
             connection.0.as_ref().map(Connection::client).ok_or_else(|| refuse("no connection".into()))?;
         let work = Work { client, plan, role: &role, owner: &owner, schema: schema(plan.name) };
         let password = self.password(&role);
-        let catalogue = work.transaction(&password).await.map_err(|failure| match failure {
+        let longest = Duration::from_millis(MIGRATION_MS.saturating_add(ANSWER_MS));
+        let installed = timeout(longest, work.transaction(&password)).await;
+        let installed = installed.unwrap_or_else(|_| {
+            Err(InstallFailure::Sentence("the database does not answer any more; start again".to_owned()))
+        });
+        let catalogue = installed.map_err(|failure| match failure {
             InstallFailure::Server(error) => InstallError::Database {
                 sentence: format!("plugin `{}` could not be installed; the cause is below", plan.name),
                 source: anyhow::anyhow!("{}", migrate::describe(&error)),
