@@ -548,6 +548,12 @@ pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
 /// Pieces that such a pattern or separator may be put together from. A parameter between two `%` has five,
 /// with the operators.
 pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
+/// Milliseconds that PostgreSQL may work on one row without a look at a cancel, by the host's own estimate: a
+/// statement then ends within a second of its deadline on a machine that is half as fast.
+pub const WORK_MS_MAX: u64 = 500;
+/// Bytes of one value in a plugin's table, as PostgreSQL holds it in memory: 1 MiB. A page's text fits; a file
+/// belongs elsewhere. The time of most functions grows with it.
+pub const STORED_BYTES_MAX: u64 = MIB;
 /// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min,
 /// enough to build an index on a large table.
 pub const MIGRATION_MS: u64 = 600_000;
