@@ -35,6 +35,7 @@ mod tests;
 pub mod text;
 mod url;
 pub mod users;
+mod values;
 pub mod variables;
 mod wire;
 
