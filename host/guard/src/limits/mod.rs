@@ -695,9 +695,9 @@ pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
 /// Connections of one plugin for access taps that other invocations wait for. The usual ones may all be held by invocations that
 /// wait for such a tap, so it must not need one of them.
 pub const PLUGIN_NESTED_CONNECTIONS_MAX: usize = 2;
-/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 8 MiB. A
-/// statement may have several of them.
-pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
+/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 4 MiB. A
+/// statement may have dozens of them.
+pub const PLUGIN_WORK_MEMORY_KIB: u64 = 4 * KIB;
 /// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
 /// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
@@ -793,6 +793,31 @@ pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
 /// Pieces that such a pattern or separator may be put together from. A parameter between two `%` has five,
 /// with the operators.
 pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
+/// Milliseconds that PostgreSQL may work on one row without a look at a cancel, by the host's own estimate: a
+/// statement then ends within a second of its deadline on a machine that is half as fast.
+pub const WORK_MS_MAX: u64 = 500;
+/// Bytes of one value in a plugin's table, as PostgreSQL holds it in memory: 1 MiB. A page's text fits; a file
+/// belongs elsewhere. The time of most functions grows with it.
+pub const STORED_BYTES_MAX: u64 = MIB;
+/// Elements of an array in a plugin's table. Two arrays are compared element by element, and 10,000 with 10,000 take
+/// 0.4 s that no timeout interrupts.
+pub const STORED_ELEMENTS_MAX: u64 = 10_000;
+/// Bytes of a `numeric` in a plugin's table, written out: 2,000. One of 147,455 digits takes seconds to divide.
+pub const STORED_NUMERIC_BYTES_MAX: u64 = 2_000;
+/// Bytes of memory that the expressions of one row may take, by the host's own estimate: half of what a server process
+/// may take beyond what all share.
+pub const WORK_BYTES_MAX: u64 = 128 * MIB;
+/// Bytes that an aggregate is taken to gather from many rows: as many as an invocation may read. It can be more, and then
+/// the server's own bound on memory ends it.
+pub const GATHERED_BYTES: u64 = 16 * MIB;
+/// The part of a row's work that the constraints, defaults and indexes of one migration may take: one in ten. A plugin
+/// has several migrations, and a row that is written goes through all of them.
+pub const MIGRATION_SHARE: u64 = 10;
+/// Columns of one result, subquery or common table expression. PostgreSQL sets the number.
+pub const SQL_COLUMNS_MAX: usize = 1_664;
+/// Columns of all results, subqueries and common table expressions of one statement together, with those of the tables.
+/// The host holds a name for each.
+pub const SQL_COLUMNS_TOTAL_MAX: usize = 20_000;
 /// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min,
 /// enough to build an index on a large table.
 pub const MIGRATION_MS: u64 = 600_000;
@@ -864,11 +889,11 @@ pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
 /// Connections of a private PostgreSQL: the host's own, a dozen full pools of plugins, and people who look at
 /// it.
 pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
-/// Bytes of address space of each process of a private PostgreSQL: 1.5 GiB. Of these, 217 MiB are code or
-/// memory that all processes share; in the rest a value of 300 MB can still be made and stored, which takes
-/// four copies of it. A statement that needs gigabytes fails with `out of memory` and does not take the
-/// machine's memory.
-pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 1_536 * MIB;
+/// Bytes of address space of each process of a private PostgreSQL: 464 MiB. Of these, 217 MiB are code or
+/// memory that all processes share; a statement has the other 247 MiB. A value in a plugin's table has at most
+/// 1 MiB, so that is enough for any honest statement. One that needs more fails with `out of memory` and does
+/// not take the machine's.
+pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 464 * MIB;
 /// Milliseconds that a private PostgreSQL gets to start. Recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
 /// Milliseconds before a private PostgreSQL that ended unexpectedly is started again. The time doubles with each

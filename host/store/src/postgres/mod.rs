@@ -42,6 +42,7 @@ mod tests;
 pub mod text;
 mod url;
 pub mod users;
+mod values;
 pub mod variables;
 mod watch;
 mod wire;

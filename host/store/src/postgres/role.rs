@@ -160,6 +160,7 @@ impl Work<'_> {
         self.owner().await?;
         self.take_schema().await?;
         self.migrate().await?;
+        self.bound_values().await?;
         self.rights().await?;
         self.own_rows().await?;
         self.catalogue().await
