@@ -5,6 +5,7 @@
 
 pub mod attacks;
 mod autocommit;
+mod cost;
 mod ending;
 mod pgbouncer;
 pub mod rows;
