@@ -225,7 +225,7 @@ impl Class {
                 (size, and(all.elements.saturating_mul(10)))
             }
             Self::Json => {
-                let bytes = all.bytes.saturating_mul(2).saturating_add(count.saturating_mul(16));
+                let bytes = (all.bytes.saturating_mul(3) / 2).saturating_add(count.saturating_mul(16));
                 let elements = all.elements.saturating_add(count);
                 let size = Size {
                     bytes,
