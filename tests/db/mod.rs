@@ -5,6 +5,7 @@
 
 pub mod attacks;
 mod autocommit;
+mod cost;
 mod ending;
 mod outage;
 mod pgbouncer;

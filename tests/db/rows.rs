@@ -165,7 +165,7 @@ async fn value_over_the_byte_budget_is_cut_off_before_it_arrives() {
     let (world, host) = numbered(1).await;
     // No plugin can write such a value while the table has its bound.
     let huge = "ALTER TABLE plugin_cursors.numbers DROP CONSTRAINT palisade_value_size; \
-         UPDATE plugin_cursors.numbers SET filler = repeat('x', 80000000)";
+         UPDATE plugin_cursors.numbers SET filler = repeat('x', 20000000)";
     world.sql.batch_execute(huge).await.unwrap();
     let max = 16 * 1024 * 1024;
     for open in [json!({ "tag": "open-fillers" }), step("open-text", "SELECT filler FROM numbers")] {

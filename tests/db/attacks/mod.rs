@@ -2,7 +2,7 @@
 //! statements. For each statement four things must hold: the plugin gets a typed error, the database is unchanged,
 //! the plugin's connections are clean for their next users, and no text reveals a secret.
 
-mod arena;
+pub mod arena;
 mod bombs;
 mod catalogue;
 mod identifiers;

@@ -1,8 +1,10 @@
 //! Classes: how much work an operation is, and how large its result is, for operands of known sizes.
 //!
 //! The numbers are nanoseconds for a byte, an element or a pair, measured with the worst values that were found.
+// tidy: numbers are measured nanoseconds, bytes that PostgreSQL adds, and digits that it counts
 
 use super::size::{DECIMALS, DIGITS_MAX, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
+use crate::limits::STORED_NUMERIC_BYTES_MAX;
 
 /// How an operation behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,7 @@ const CALL_NS: u64 = 50;
 
 impl Class {
     /// The size of the result, and the nanoseconds.
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each class reads best as one")]
     pub(super) fn weigh(self, operands: &[Size], parameters: &[Size]) -> (Size, u64) {
         let of = |index: usize| operands.get(index).copied().unwrap_or(Size::FIXED);
         let (first, second, third) = (of(0), of(1), of(2));
@@ -136,13 +139,13 @@ impl Class {
             Self::Search => (Size::FIXED, and(searched(first, second))),
             Self::Part => (Size { least: 0, ..first }, and(searched(first, second))),
             Self::Split => {
-                let parts = (first.bytes / second.least.max(1)).saturating_add(1);
+                let parts = pieces(first, second).saturating_add(1);
                 let bytes = first.bytes.saturating_add(parts.saturating_mul(8));
                 let size = Size { bytes, elements: parts, listed: parts, ..Size::default() };
                 (size, and(searched(first, second)).saturating_add(parts.saturating_mul(40)))
             }
             Self::Replace => {
-                let times = first.bytes / second.least.max(1);
+                let times = pieces(first, second);
                 let bytes = first.bytes.saturating_add(times.saturating_mul(third.bytes));
                 let work = searched(first, second).saturating_add(bytes.saturating_mul(3));
                 (Size { bytes, ..Size::default() }, and(work))
@@ -157,10 +160,12 @@ impl Class {
                 (Size { least: 0, ..first }, and(pairs))
             }
             Self::JoinElements => {
-                let between = second.bytes.saturating_add(third.bytes);
+                let for_null = operands.get(2).map_or(0, |operand| operand.bytes);
+                let between = second.bytes.saturating_add(for_null);
                 let between = first.elements.saturating_mul(between);
                 // A number of eight bytes is written with up to twenty digits.
                 let written = first.bytes.saturating_add(first.elements.saturating_mul(12));
+                let written = written.saturating_add(expanded(first));
                 let bytes = written.saturating_add(between);
                 let work = bytes.saturating_mul(2).saturating_add(first.elements.saturating_mul(40));
                 (Size { bytes, ..Size::default() }, and(work))
@@ -171,7 +176,7 @@ impl Class {
             }
             Self::Like => {
                 // Two characters are compared in less than a nanosecond; ILIKE folds both texts before.
-                let pairs = first.bytes.saturating_mul(second.bytes) / 5 * 4;
+                let pairs = first.bytes.saturating_mul(second.bytes);
                 (Size::FIXED, and(pairs).saturating_add(looked.saturating_mul(3)))
             }
             Self::Equal => (Size::FIXED, and(all.elements.saturating_mul(10))),
@@ -210,14 +215,17 @@ impl Class {
             }
             Self::Spread => {
                 let square = first.digits.saturating_mul(2).min(DIGITS_MAX);
-                let squares = first.digits.saturating_mul(first.digits).saturating_mul(2);
+                let squares = first.digits.saturating_mul(first.digits).saturating_mul(4);
                 let (size, work) = quotient(square, FIXED_DIVISOR);
                 (size, and(squares).saturating_add(work))
             }
             Self::Contain => (Size::FIXED, and(contained(first, second))),
-            Self::Gathered => (Size::GATHERED, and(all.elements.saturating_mul(10))),
+            Self::Gathered => {
+                let size = Size { digits: all.digits, ..Size::GATHERED };
+                (size, and(all.elements.saturating_mul(10)))
+            }
             Self::Json => {
-                let bytes = all.bytes.saturating_mul(2).saturating_add(count.saturating_mul(16));
+                let bytes = (all.bytes.saturating_mul(3) / 2).saturating_add(count.saturating_mul(16));
                 let elements = all.elements.saturating_add(count);
                 let size = Size {
                     bytes,
@@ -244,7 +252,7 @@ impl Class {
                 let bytes = second.bytes.saturating_mul(64).saturating_add(256);
                 (Size { bytes, ..Size::FIXED }, and(bytes).saturating_add(first.digits.saturating_mul(20)))
             }
-            Self::Rows => (first, and(first.elements.saturating_mul(300))),
+            Self::Rows => (first, and(first.elements.saturating_mul(600))),
             Self::ToFixed => (Size::FIXED, and(first.digits.saturating_mul(2))),
             Self::ToText(max) => {
                 let bytes = as_text(first).min(max);
@@ -278,9 +286,18 @@ impl Class {
     /// Bytes that stay in memory until the row is done, for a result of this size.
     pub(super) fn kept(self, result: Size, operands: &[Size]) -> u64 {
         match self {
-            Self::Known(_) | Self::Parameter(_) | Self::Reference | Self::Either | Self::Largest => 0,
+            Self::Known(_)
+            | Self::Parameter(_)
+            | Self::Reference
+            | Self::Either
+            | Self::Largest
             // A comparison frees the copies of stored values that it made.
-            Self::Equal | Self::Order | Self::OneOf | Self::Extreme | Self::AnyEqual | Self::AnyOrder => 0,
+            | Self::Equal
+            | Self::Order
+            | Self::OneOf
+            | Self::Extreme
+            | Self::AnyEqual
+            | Self::AnyOrder => 0,
             _ => operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)),
         }
     }
@@ -300,7 +317,12 @@ fn ordered(first: Size, second: Size) -> u64 {
 
 /// Looking for a text at each position of another one.
 fn searched(text: Size, part: Size) -> u64 {
-    text.bytes.saturating_mul(part.bytes) / 5 * 2
+    text.bytes.saturating_mul(part.bytes).saturating_mul(2) / 5
+}
+
+/// How often a text can occur in another one.
+fn pieces(text: Size, part: Size) -> u64 {
+    text.bytes.checked_div(part.least).unwrap_or(text.bytes)
 }
 
 fn number(digits: u64) -> Size {
@@ -316,7 +338,7 @@ fn quotient(dividend: u64, divisor: u64) -> (Size, u64) {
     let length = dividend.saturating_add(scale);
     let longest = divisor.min(length / 2);
     let pairs = longest.saturating_mul(length.saturating_sub(longest));
-    (number(length), pairs.saturating_mul(3) / 2)
+    (number(length), pairs.saturating_mul(4))
 }
 
 /// Looking for each element of one value in the other. Which of the two is searched depends on the operator; the product
@@ -346,4 +368,16 @@ fn as_text(value: Size) -> u64 {
         .saturating_mul(4)
         .saturating_add(value.elements.saturating_mul(JSON_ESCAPE))
         .saturating_add(number)
+        .saturating_add(expanded(value))
+}
+
+/// Bytes of the text of an array's numbers where they are longer than a stored number: `1e131071` takes ten bytes of memory
+/// and 131,072 of text.
+fn expanded(value: Size) -> u64 {
+    let each = value.digits.saturating_mul(DECIMALS);
+    if each > STORED_NUMERIC_BYTES_MAX && value.nested == 0 {
+        value.elements.saturating_mul(each.min(NUMERIC_TEXT_BYTES))
+    } else {
+        0
+    }
 }

@@ -10,6 +10,8 @@ pub struct Census {
     pub nested: u64,
     /// All values, the members of objects included.
     pub values: u64,
+    /// Whether a number has an exponent, so that it can be much longer than it is written.
+    pub has_exponent: bool,
 }
 
 impl Census {
@@ -19,7 +21,10 @@ impl Census {
         // Whether each open bracket is that of an array, and how many of them are.
         let (mut open, mut arrays) = (Vec::new(), 0_usize);
         let (mut in_string, mut escaped, mut is_filled) = (false, false, false);
+        let mut before = 0;
         for byte in json.bytes() {
+            census.has_exponent |= !in_string && matches!(byte, b'e' | b'E') && u8::is_ascii_digit(&before);
+            before = byte;
             match byte {
                 _ if escaped => escaped = false,
                 b'\\' if in_string => escaped = true,
@@ -80,6 +85,19 @@ mod tests {
         ] {
             let census = Census::of(text);
             assert_eq!((census.listed, census.nested, census.values), (listed, nested, values), "{text}");
+        }
+    }
+
+    #[test]
+    fn exponent_is_seen_only_in_a_number() {
+        for (text, has_exponent) in [
+            ("1e9", true),
+            ("[1.5E+9]", true),
+            ("true", false),
+            ("[false, \"1e9\", 12]", false),
+            ("{\"1e9\": 1}", false),
+        ] {
+            assert_eq!(Census::of(text).has_exponent, has_exponent, "{text}");
         }
     }
 

@@ -1,4 +1,5 @@
 //! Sizes: how large a value can be, as far as it is known before the statement runs.
+// tidy: numbers are sizes that PostgreSQL gives its values
 
 use super::json::Census;
 use crate::db::typmod::Typmod;
@@ -147,7 +148,9 @@ impl Size {
         match value {
             Value::Scalar(scalar) => Self::of_scalar(scalar),
             Value::Array(items) => {
-                let all = items.iter().map(Self::of_scalar).fold(Self::default(), Self::max_digits);
+                let is_number = |item: &&Scalar| matches!(item, Scalar::Numeric(_));
+                let numbers = items.iter().filter(is_number).map(Self::of_scalar);
+                let all = numbers.fold(Self { digits: FIXED_DIGITS, ..Self::default() }, Self::max_digits);
                 let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
                 // An element of an array has a head of four bytes, and starts at a multiple of eight.
                 let bytes = items.iter().fold(FIXED_BYTES, |sum, item| {
@@ -185,8 +188,9 @@ impl Size {
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         // A number of one digit takes 12 bytes of a `jsonb`, with its place.
         let stored = bytes.saturating_add(census.values.saturating_mul(12));
-        let Census { listed, nested, values } = census;
-        Self { bytes: stored, least: 0, elements: values, listed, nested, digits: DIGITS_MAX }
+        let Census { listed, nested, values, has_exponent } = census;
+        let digits = if has_exponent { DIGITS_MAX } else { FIXED_DIGITS };
+        Self { bytes: stored, least: 0, elements: values, listed, nested, digits }
     }
 
     /// The larger of both, in every respect.

@@ -157,19 +157,16 @@ impl Printer<'_> {
             Expr::Value(value) => string(&value.value),
             _ => None,
         };
-        let name = match literal {
-            Some(text) => {
-                let name = self.data_type(data_type)?;
-                self.bare_string(text, &name)?;
-                name
-            }
-            None => {
-                self.expr(expr)?;
-                self.data_type(data_type)?
-            }
+        let name = if let Some(text) = literal {
+            let name = self.data_type(data_type)?;
+            self.bare_string(text, &name)?;
+            name
+        } else {
+            self.expr(expr)?;
+            self.data_type(data_type)?
         };
         self.put(&format!(" AS {name})"));
-        if is_moment(&name) && name != "interval" && matches!(self.names(), Names::Granted(_)) {
+        if is_moment(&name) && !name.starts_with("interval") && matches!(self.names(), Names::Granted(_)) {
             self.only_moments(inner, &name)?;
         }
         let (class, moment) = conversion(&name);

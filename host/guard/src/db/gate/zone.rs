@@ -4,6 +4,7 @@
 //! time zone can be made up: PostgreSQL takes `abc5` for a zone five hours west, and a backend keeps 24 KiB for each zone
 //! that it has seen, for as long as it lives. So a text that becomes a date or time, or names a zone, is a literal or a
 //! parameter that this module has looked at.
+// tidy: numbers are hours and digits of dates and time zones
 
 /// The zones that a statement can name.
 pub(in crate::db) const RULE: &str = "a time zone is a literal or a parameter: a name such as 'Europe/Berlin' or 'UTC', or \
