@@ -81,8 +81,8 @@ async fn structured_insert_over_the_storage_quota_is_undone() {
     let (host, quota) = host_with(&world, 256 * 1024).await;
     let insert = async |number: u32| {
         let text = |text: String| json!({ "tag": "scalar", "val": { "tag": "text", "val": text } });
-        let body: String =
-            (0..2_000_u64).map(|part| format!("{:x}", part * 2_654_435_761 + u64::from(number))).collect();
+        let parts = (0..2_000_u64).map(|part| format!("{:x}", part * 2_654_435_761 + u64::from(number)));
+        let body = parts.collect::<Vec<_>>().concat();
         let insertion = json!({ "table": "notes", "columns": ["title", "body"],
             "rows": [[text(format!("n{number}")), text(body)]], "returning": [] });
         call(&host, "sql", "in-mutation/insert", json!({ "insertion": insertion })).await
