@@ -1,7 +1,7 @@
 //! Tests `wit/taps.wit`: which taps run, in which order, and what their results do. Items are written through the
 //! host's own API, as over HTTP.
 
-use crate::harness::{World, altered, guest};
+use crate::harness::{World, altered, guest, limited};
 use palisade::grant::ItemPower;
 use palisade::guard::item::Item;
 use palisade::guard::item::{
@@ -134,7 +134,7 @@ async fn view_taps_change_the_fields_and_not_the_stored_item() {
     assert_eq!(item.fields.to_value()["trail"], json!(["v@first", "v@second"]));
     let stored: String =
         world.sql.query_one("SELECT fields::text FROM palisade.items", &[]).await.unwrap().get(0);
-    assert_eq!(stored, r#"{"view": "append:v"}"#);
+    assert_eq!(stored, r#"{"view":"append:v"}"#);
     for order in ["trap", "garbage"] {
         let set = format!("UPDATE palisade.items SET fields = '{{\"view\": \"{order}\"}}'");
         world.sql.batch_execute(&set).await.unwrap();
@@ -258,7 +258,7 @@ async fn concurrent_writes_of_one_item_succeed_or_report_a_conflict() {
     assert_eq!(revision, 1 + written);
     assert_eq!(world.count("SELECT count(*) FROM plugin_audit_trail.entries").await, 1 + written);
     assert_eq!(
-        world.count("SELECT count(*) FROM jsonb_object_keys((SELECT fields FROM palisade.items))").await,
+        world.count("SELECT count(*) FROM json_object_keys((SELECT fields FROM palisade.items))").await,
         1 + written
     );
 }
@@ -341,4 +341,31 @@ async fn tap_that_the_policy_does_not_name_rejects_the_plugin() {
     let every = format!("{all}{}", some.replace(']', ", \"cron\"]"));
     let policy = Policy::only(toml::from_str(&every).unwrap());
     assert!(world.builder().plugin(guest("taps"), policy).build().await.is_ok());
+}
+
+#[tokio::test]
+async fn view_over_its_plugins_limit_is_counted_as_a_hit_of_that_limit() {
+    let world = World::new().await;
+    let folder = altered("taps", limited("item-fields-bytes = \"64 B\""));
+    let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
+    let hits = || {
+        let metrics = host.metrics();
+        metrics
+            .lines()
+            .filter(|line| line.contains("item-fields-bytes") && line.contains("hit"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let before = hits();
+    let item = create(&host, &Caller::Host, json!({ "view": format!("append:{}", "x".repeat(64)) })).await;
+    let shown = match item {
+        Ok(item) => read(&host, &Caller::Host, &item).await,
+        Err(error) => Err(error),
+    };
+    assert!(
+        matches!(shown, Err(CallError::LimitExceeded { ref usage, .. }) if usage.limit.name() == "item-fields-bytes")
+            || matches!(shown, Err(CallError::NotFound)),
+        "{shown:?}"
+    );
+    assert_ne!(hits(), before, "{}", host.metrics());
 }

@@ -23,13 +23,14 @@ pub fn get(id: &str) -> Result<Option<Item>, Error> {
     raw::get(id)
 }
 
-/// Returns the items with these ids, in the order of the ids, without the items that `get` would not return. At most
-/// 100 ids.
+/// Returns the items with these ids, in the order of the ids, each once, without the items that `get` would not return.
+/// At most 100 ids.
 pub fn get_many(ids: &[String]) -> Result<Vec<Item>, Error> {
     raw::get_many(ids)
 }
 
-/// Returns one page of items that match all criteria. A page with fewer than `limit` items is the last one.
+/// Returns one page of items that match all criteria. A page can have fewer than `limit` items, because it also ends by
+/// bytes; an empty page is the end.
 pub fn find(criteria: &Criteria) -> Result<Vec<Item>, Error> {
     raw::find(criteria)
 }

@@ -1,6 +1,7 @@
 //! The `palisade` command as a process: its output and its exit codes.
 
 pub mod child;
+mod folder;
 
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};

@@ -67,7 +67,9 @@ async fn plugin_whose_backends_all_run_on_is_quarantined_and_its_neighbour_is_se
     }
     assert!(host.metrics().contains("palisade_plugin_backends_running_on{plugin=\"probe\"} 0"));
     world.sql.batch_execute("COMMIT").await.unwrap();
-    stuck.iter().for_each(|pid| signal(*pid, Signal::CONT));
+    for pid in &stuck {
+        signal(*pid, Signal::CONT);
+    }
     while state().status != ServingStatus::Serving {
         assert!(Instant::now() < deadline, "{:?}", state());
         tokio::time::sleep(Duration::from_millis(20)).await;

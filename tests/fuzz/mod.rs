@@ -26,6 +26,8 @@ mod words;
 mod damage;
 mod exports;
 
+mod cost;
+
 #[test]
 fn component_of_arbitrary_bytes_is_loaded_or_rejected() {
     campaign::run::<loader::Loader>();
@@ -39,4 +41,9 @@ fn arbitrary_import_arguments_end_in_a_value_an_error_or_a_trap() {
 #[test]
 fn arbitrary_json_for_exports_is_never_the_hosts_fault() {
     campaign::run::<exports::Exports>();
+}
+
+#[test]
+fn expensive_statement_ends_within_a_second_of_its_deadline() {
+    campaign::run::<cost::Cost>();
 }

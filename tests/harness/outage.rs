@@ -60,14 +60,18 @@ impl Frozen {
         let all = fs::read_dir("/proc").unwrap();
         let pids = all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
         let frozen: Vec<i32> = pids.filter(is_child).chain([server]).collect();
-        frozen.iter().for_each(|pid| signal(*pid, Signal::STOP));
+        for pid in &frozen {
+            signal(*pid, Signal::STOP);
+        }
         Self(frozen)
     }
 }
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        self.0.iter().for_each(|pid| signal(*pid, Signal::CONT));
+        for pid in &self.0 {
+            signal(*pid, Signal::CONT);
+        }
     }
 }
 

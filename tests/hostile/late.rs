@@ -1,5 +1,5 @@
 //! Rows about host calls that outlast their invocation. Either the call gets its answer, or its deadline passes, or
-//! its caller disconnects. In the last two cases the host cancels the statement and closes the connection.
+//! its caller disconnects. In the last two cases the host ends the statement, or closes the connection.
 
 use super::arena::Arena;
 use super::row::{End, Row, Seen, rust, wat};
@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 const ANSWERED: End = End::Shown("the call answers when it gets what it waits for");
-const ENDED: End = End::Shown("the call ends at its deadline, and its connection is closed");
-const DROPPED: End = End::Shown("the call is dropped with its caller, and its connection is closed");
+const ENDED: End = End::Shown("the call ends at its deadline, and nothing of it runs on");
+const DROPPED: End = End::Shown("the call is dropped with its caller, and nothing of it runs on");
 /// A timeout for operations that take no noticeable time.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 /// The case `timeout` of the error of `http`, as the components of `guests/hostile` return it.
@@ -43,14 +43,14 @@ pub async fn try_row(arena: &Arena, row: &Row) -> Seen {
 
 type Calling = JoinHandle<Result<Value, CallError>>;
 
-/// Lets the event happen and returns how the call ended. `answers` provides what the call waits for. `is_closed`
-/// completes when the connection is closed.
+/// Lets the event happen and returns how the call ended. `answers` provides what the call waits for. `is_over`
+/// completes when nothing of the call runs any more.
 async fn end_of_call(
     row: &Row,
     calling: Calling,
     limit: Limit,
     answers: impl Future<Output = ()>,
-    is_closed: impl Future<Output = ()>,
+    is_over: impl Future<Output = ()>,
 ) -> Seen {
     let end = match row.arguments["event"].as_str().unwrap() {
         "answer" => {
@@ -73,9 +73,9 @@ async fn end_of_call(
             "the call is dropped with its caller"
         }
     };
-    match tokio::time::timeout(WAIT_MAX, is_closed).await {
-        Ok(()) => Seen::Shown(format!("{end}, and its connection is closed")),
-        Err(_) => Seen::Otherwise(format!("{end}, and its connection stays open")),
+    match tokio::time::timeout(WAIT_MAX, is_over).await {
+        Ok(()) => Seen::Shown(format!("{end}, and nothing of it runs on")),
+        Err(_) => Seen::Otherwise(format!("{end}, and it runs on")),
     }
 }
 
@@ -100,9 +100,9 @@ async fn in_the_database(arena: &Arena, row: &Row) -> Seen {
         "SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}' AND wait_event_type = 'Lock'"
     );
     until(arena, &waits, 1).await;
-    let there = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'");
+    let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}' AND state <> 'idle'");
     let release = async { rival.batch_execute("COMMIT").await.unwrap() };
-    end_of_call(row, calling, Limit::WallTime, release, until(arena, &there, 0)).await
+    end_of_call(row, calling, Limit::WallTime, release, until(arena, &busy, 0)).await
 }
 
 async fn until(arena: &Arena, query: &str, number: i64) {

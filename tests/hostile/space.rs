@@ -2,8 +2,9 @@
 
 use super::row::{End, Row, wat};
 use palisade::limits::{
-    COMPONENT_INSTANCES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_NESTING_MAX, COMPONENT_TABLES_MAX,
-    FUNCTION_BYTES_MAX, FUNCTION_LOCALS_MAX, JSON_DEPTH_MAX, KIB, Limit,
+    COMPONENT_INSTANCES_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_NAME_BYTES_MAX, COMPONENT_NESTING_MAX,
+    COMPONENT_TABLES_MAX, COMPONENT_TYPES_MAX, FUNCTION_BYTES_MAX, FUNCTION_LOCALS_MAX, JSON_DEPTH_MAX, KIB,
+    Limit,
 };
 
 pub fn rows() -> Vec<Row> {
@@ -91,6 +92,13 @@ fn bombs() -> Vec<Row> {
         wat("custom-section", "G4 COMPONENT_BYTES_MAX", End::Refused("more than 33554432 bytes"))
             .size(32 * 1024 * 1024),
         wat("types-doubling", "G4 SIGNATURE_TYPES_MAX", End::Refused("over 2000 types")),
+        wat("types-named", "G4 COMPONENT_NAME_BYTES_MAX", End::Works).size(COMPONENT_NAME_BYTES_MAX),
+        wat("types-named", "G4 COMPONENT_NAME_BYTES_MAX", End::Refused("a name of 129 bytes"))
+            .size(COMPONENT_NAME_BYTES_MAX + 1),
+        // The function, its parameters and its interface are types and names, too.
+        wat("types-many", "G4 COMPONENT_TYPES_MAX", End::Works).size(COMPONENT_TYPES_MAX - 50),
+        wat("types-many", "G4 COMPONENT_TYPES_MAX", End::Refused("more than 10000 types and names"))
+            .size(COMPONENT_TYPES_MAX),
         wat("types-deep", "G4 JSON_DEPTH_MAX", End::Works).size(JSON_DEPTH_MAX - 1),
         wat("types-deep", "G4 JSON_DEPTH_MAX", End::Refused("nested over 64 deep")).size(JSON_DEPTH_MAX),
     ]

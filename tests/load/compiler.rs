@@ -69,8 +69,8 @@ async fn compiled_code_at_its_limit_is_accepted_and_over_it_rejected() {
         .unwrap();
     let files = fs::read_dir(kept.path()).unwrap().map(|entry| entry.unwrap().path());
     let compiled = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cwasm")).unwrap();
-    // The first 32 bytes are the authentication code.
-    let bytes = fs::metadata(compiled).unwrap().len() - 32;
+    // The first 32 bytes are the authentication code, and one tells how the compiler was confined.
+    let bytes = fs::metadata(compiled).unwrap().len() - 33;
     load(&world, compiler().compiled_bytes(bytes), &greeter).await.unwrap();
     let refused = refusal(&world, compiler().compiled_bytes(bytes - 1), &greeter).await;
     assert!(refused.contains(&format!("more than {} bytes of compiled code", bytes - 1)), "{refused}");
@@ -93,6 +93,63 @@ async fn compiler_is_confined_before_it_gets_a_component() {
     );
     let bounds = "in /: 2097152 KiB, 60 s, 61 s at most, files 0, core 0 of 0";
     assert!(message.contains(bounds), "{message}");
+}
+
+/// A line of a process's status.
+fn status(process: &Path, line: &str) -> Option<String> {
+    let text = fs::read_to_string(process.join("status")).ok()?;
+    let value = text.lines().find_map(|text| text.strip_prefix(line))?;
+    Some(value.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[tokio::test]
+async fn compiler_has_given_up_files_network_and_user_when_it_compiles() {
+    let (world, bomb, folder) = (World::new().await, bomb(), tempfile::tempdir().unwrap());
+    // A copy under a name of its own, so that its process is found.
+    let program = folder.path().join("confined");
+    fs::copy(env!("CARGO_BIN_EXE_compiler"), &program).unwrap();
+    let named = program.display().to_string();
+    let seen = async {
+        loop {
+            let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+            let mut ours = processes.filter(|process| {
+                fs::read(process.join("cmdline")).is_ok_and(|line| line.starts_with(named.as_bytes()))
+            });
+            if let Some(process) = ours.next()
+                && status(&process, "Seccomp:").as_deref() == Some("2")
+            {
+                let [filters, privileges, user] =
+                    ["Seccomp_filters:", "NoNewPrivs:", "Uid:"].map(|line| status(&process, line));
+                let threads = fs::read_dir(process.join("task")).map(Iterator::count);
+                break (filters, privileges, user, threads);
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let (filters, privileges, user, _) = tokio::select! {
+        seen = seen => seen,
+        refused = refusal(&world, Compiler::program(&program).cpu_s(20), bomb.path()) => panic!("{refused}"),
+    };
+    assert_eq!((filters.as_deref(), privileges.as_deref()), (Some("2"), Some("1")));
+    let is_root = rustix::process::geteuid().is_root();
+    let own = status(Path::new("/proc/self"), "Uid:");
+    let nobody = Some("65534 65534 65534 65534".to_owned());
+    assert_eq!(user, if is_root { nobody } else { own });
+}
+
+#[tokio::test]
+async fn passport_names_each_layer_that_the_compiler_lacked_also_for_kept_code() {
+    let (world, kept) = (World::new().await, tempfile::tempdir().unwrap());
+    let mut passports = Vec::new();
+    for _ in 0..2 {
+        let builder = builder(world.url()).compiled_code(kept.path());
+        let host = builder.plugin(guest("greeter"), Policy::as_asked()).build().await.unwrap();
+        passports.push(host.plugins().remove(0).passport.compiler.missing);
+    }
+    assert_eq!(passports[0], passports[1], "the second is that of kept code");
+    let lacks_user = passports[0].iter().any(|layer| layer.contains("the host's own user"));
+    assert_eq!(lacks_user, !rustix::process::geteuid().is_root(), "{passports:?}");
+    assert!(!passports[0].iter().any(|layer| layer.contains("no seccomp filter")), "{passports:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Loading: a faulty plugin is rejected with a message that names the fix, and leaves nothing behind.
 
 mod compiler;
+mod composed;
 mod policy;
+mod start;
+mod types;
 
 use crate::harness::{CALLS, World, altered, call, component, guest, odd};
 use palisade::limits::COMPONENT_INSTANCES_MAX;

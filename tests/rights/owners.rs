@@ -190,3 +190,38 @@ async fn blog_without_owner_checks_shows_each_author_their_own_drafts() {
     assert_eq!(refused, format!("You have no draft {id}."));
     call_as(&host, "blog", "editing/discard", discard, ada).await.unwrap();
 }
+
+/// A conflict with another user's row tells nothing of the row but that it exists, which a `UNIQUE` tells anyway.
+#[tokio::test]
+async fn conflict_with_a_hidden_row_tells_nothing_of_its_contents() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    let his = note("secret of Bob", bob.id);
+    call_as(&host, "probe", "writes/insert", his, Caller::user(bob.clone())).await.unwrap();
+    let as_ada = Caller::user(ada.clone());
+    let before = world.state().await;
+    let conflict = |then: &str| {
+        sql(&format!(
+            "INSERT INTO notes AS n (id, title, key) VALUES (1, 'x', '{}') ON CONFLICT (id) DO UPDATE SET {then}",
+            ada.id
+        ))
+    };
+    for then in [
+        "rank = 1 WHERE n.title LIKE 'secret%'",
+        "rank = 1 WHERE n.title LIKE 'public%'",
+        "rank = 1 WHERE false",
+        "rank = 1 WHERE 1 / (length(n.title) - 13) = 1",
+        "rank = 1 WHERE EXISTS (SELECT 1 FROM notes m WHERE m.title = n.title)",
+    ] {
+        let refusal =
+            returned(call_as(&host, "probe", "writes/execute", conflict(then), as_ada.clone()).await);
+        assert_eq!(refusal["tag"], "invalid-argument", "{then}: {refusal}");
+        assert!(refusal.to_string().contains("WHERE after DO UPDATE"), "{then}: {refusal}");
+    }
+    // The new value is computed after the policy has refused the row, so its errors tell nothing either.
+    for then in ["rank = 1", "rank = 1 / (length(n.title) - 13)", "title = n.title || 'x'", "rank = n.rank"] {
+        let refused = call_as(&host, "probe", "writes/execute", conflict(then), as_ada.clone()).await;
+        assert!(is_denied(refused), "{then}");
+    }
+    assert_eq!(world.state().await, before);
+}

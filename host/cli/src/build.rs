@@ -6,8 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::output::Line;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use palisade_guard::limits::MODULE_BYTES_MAX;
+use palisade_store::files;
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
@@ -41,7 +44,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     let component = encode(&module, &adapters).with_context(|| args.module.display().to_string())?;
     let out = args.out.clone().unwrap_or_else(|| args.module.with_extension("component.wasm"));
     write(&out, &component)?;
-    eprintln!("wrote {} ({} bytes)", out.display(), component.len());
+    Line::of(format_args!("wrote {} ({} bytes)", out.display(), component.len())).remark();
     Ok(())
 }
 
@@ -90,7 +93,7 @@ fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| {
+    files::open(path).and_then(|file| files::read(file, MODULE_BYTES_MAX)).with_context(|| {
         format!("cannot read {}; build the module first, or correct the path", path.display())
     })
 }

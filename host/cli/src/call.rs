@@ -68,7 +68,7 @@ pub(super) async fn run(args: CallArgs) -> Result<()> {
 
 /// The function's own `ok` or `err`.
 async fn locally(args: &CallArgs, arguments: Value) -> Result<Result<Value, Value>> {
-    let host = host::open(&args.folder.find()?.with_plugins()?).await?;
+    let host = host::open(args.folder.find()?.with_plugins()?).await?;
     let called = called(&host, args, arguments).await;
     host.stop().await;
     called

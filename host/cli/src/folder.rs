@@ -1,17 +1,18 @@
 //! A folder of plugins, as `palisade serve DIR` takes it.
 //!
 //! A plugin is a folder with a `palisade.toml`: DIR itself, or each of its subfolders. Folders below those are not
-//! searched.
+//! searched. What is in a plugin's folder is its author's: a policy or secrets there are never the operator's, whichever
+//! path leads to them. Each manifest is read once, and the policy is chosen by the name that it had then.
 
-use super::policy::Policies;
+use super::policy::{self, Policies};
 use super::secrets;
 use crate::output;
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use palisade::{LoadError, Source};
 use palisade_guard::grant::Policy;
-use palisade_guard::manifest::Manifest;
+use palisade_guard::limits::FOLDER_ENTRIES_MAX;
 use palisade_store::http::Secrets;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,13 +31,14 @@ pub(super) struct FolderArgs {
 /// What an operator writes about plugins.
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
-    /// What each plugin may have [default: DIR/policy.toml; without it every plugin gets what it asks for]
+    /// What each plugin may have [default: DIR/policy.toml, unless DIR is a plugin; without it every plugin gets what it
+    /// asks for]
     ///
     /// A table for each plugin: `grants` and `limits` as in a manifest, `wasi = false` to refuse a component that imports
     /// `wasi:*`, `floats = false` to refuse one that computes with floats.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Headers that the host adds for plugins which never see them [default: DIR/secrets.toml]
+    /// Headers that the host adds for plugins which never see them [default: DIR/secrets.toml, unless DIR is a plugin]
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
 }
@@ -44,8 +46,16 @@ pub(super) struct FileArgs {
 /// A folder, its plugins, and what each may have.
 pub(super) struct Folder {
     pub(super) path: PathBuf,
-    pub(super) plugins: Vec<(PathBuf, Policy)>,
+    pub(super) plugins: Vec<Plugin>,
     pub(super) secrets: Secrets,
+}
+
+/// A plugin of a folder.
+pub(super) struct Plugin {
+    pub(super) path: PathBuf,
+    /// Its manifest, or why that cannot be read.
+    pub(super) source: Result<Source, LoadError>,
+    pub(super) policy: Policy,
 }
 
 impl FolderArgs {
@@ -62,26 +72,26 @@ impl FolderArgs {
 }
 
 impl Folder {
-    /// Finds the plugins of a folder and their policies.
+    /// Finds the plugins of a folder and their policies. A plugin whose manifest cannot be read is among them.
     pub(super) fn find(dir: &Path, files: &FileArgs) -> Result<Self> {
         let folder = folder(dir)?;
-        let policies = Policies::read(&folder, files.policy.as_deref())?;
-        let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
-        for path in candidates(&folder)? {
-            let name = name(&path.join(MANIFEST))?;
-            if let Some(other) = found.get(&name) {
-                bail!(
-                    "{} and {} are both the plugin `{name}`: remove one, or rename it",
-                    other.display(),
-                    path.display()
-                );
-            }
-            found.insert(name, path);
-        }
-        policies.check(found.keys())?;
-        let secrets = secrets::read(&folder, files.secrets.as_deref())?;
-        let plugins = found.into_iter().map(|(name, path)| (path, policies.of(&name))).collect();
-        Ok(Self { path: folder, plugins, secrets })
+        let places = candidates(&folder)?;
+        let (policy, secrets) = (policy::FILE, secrets::FILE);
+        let policy = operators(&folder, &places, policy, files.policy.as_deref(), "--policy")?;
+        let secrets = operators(&folder, &places, secrets, files.secrets.as_deref(), "--secrets")?;
+        let policies = Policies::read(policy)?;
+        let found: Vec<_> = places.into_iter().map(|path| (Source::open(&path), path)).collect();
+        let names: Vec<&str> =
+            found.iter().filter_map(|(source, _)| Some(source.as_ref().ok()?.name().as_str())).collect();
+        policies.check(&names, found.len() > names.len())?;
+        let secrets = secrets::read(secrets.as_deref())?;
+        let plugin = |(source, path): (Result<Source, LoadError>, PathBuf)| {
+            let policy = source
+                .as_ref()
+                .map_or_else(|_| Policy::harmless(), |source| policies.of(source.name().as_str()));
+            Plugin { path, source, policy }
+        };
+        Ok(Self { path: folder, plugins: found.into_iter().map(plugin).collect(), secrets })
     }
 
     /// Returns the folder, or a usage error if it has no plugin.
@@ -102,27 +112,66 @@ fn folder(dir: &Path) -> Result<PathBuf> {
     })
 }
 
+/// The folders of plugins: this one, or those in it. A manifest of any kind makes one, so that a wrong one is reported.
 fn candidates(folder: &Path) -> Result<Vec<PathBuf>> {
-    if folder.join(MANIFEST).is_file() {
+    let is_plugin = |folder: &Path| folder.join(MANIFEST).symlink_metadata().is_ok();
+    if is_plugin(folder) {
         return Ok(vec![folder.to_owned()]);
     }
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    let mut paths = paths.with_context(|| format!("cannot read {}", folder.display()))?;
-    paths.retain(|path| path.join(MANIFEST).is_file());
+    let unreadable = || format!("cannot read {}", folder.display());
+    let mut paths = Vec::new();
+    for (index, entry) in fs::read_dir(folder).with_context(unreadable)?.enumerate() {
+        if index >= FOLDER_ENTRIES_MAX {
+            let why = "has more than";
+            bail!("{} {why} {FOLDER_ENTRIES_MAX} entries: name the folder of your plugins", folder.display());
+        }
+        let path = entry.with_context(unreadable)?.path();
+        if is_plugin(&path) {
+            paths.push(path);
+        }
+    }
     paths.sort();
     Ok(paths)
 }
 
-fn name(manifest: &Path) -> Result<String> {
-    let text = fs::read_to_string(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
-    let parsed = Manifest::parse(&text, manifest).map_err(anyhow::Error::msg)?;
-    Ok(parsed.plugin.name.to_string())
+/// The file of the operator's that is named, or the folder's own if there is one. Refuses a file in a plugin's folder, which
+/// the plugin's author wrote.
+fn operators(
+    folder: &Path,
+    plugins: &[PathBuf],
+    file: &str,
+    named: Option<&Path>,
+    option: &str,
+) -> Result<Option<PathBuf>> {
+    let own = folder.join(file);
+    let path = named.unwrap_or(&own);
+    for other in plugins.iter().map(|plugin| plugin.join(file)).filter(|other| *other != *path) {
+        if other.symlink_metadata().is_ok() {
+            tracing::warn!(path = %other.display(), "ignored: it is in a plugin's folder, and so its author's and not yours");
+        }
+    }
+    if named.is_none() && path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    // Both as they really are: a link leads into the folder, too.
+    let real = path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
+    let inside = |plugin: &&PathBuf| plugin.canonicalize().is_ok_and(|plugin| real.starts_with(plugin));
+    match plugins.iter().find(inside) {
+        None => Ok(Some(path.to_owned())),
+        Some(plugin) => Err(output::usage(format!(
+            "{} is in the folder of the plugin {}, whose author may have written it: move your own out of that folder, and \
+             name it with {option}, or remove it",
+            path.display(),
+            plugin.display()
+        ))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use palisade_store::http::SecretStore;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     const NO_FILES: FileArgs = FileArgs { policy: None, secrets: None };
 
@@ -146,11 +195,106 @@ mod tests {
     }
 
     #[test]
-    fn two_plugins_with_one_name_are_rejected() {
+    fn policy_or_secrets_in_a_plugins_folder_are_never_the_operators() {
         let dir = tempfile::tempdir().unwrap();
-        plugin(&dir.path().join("a"), "blog");
-        plugin(&dir.path().join("b"), "blog");
-        assert!(refusal(dir.path()).contains("both the plugin `blog`"));
+        let (blog, outside) = (dir.path().join("blog"), tempfile::tempdir().unwrap());
+        plugin(&blog, "blog");
+        for (file, text, option) in [
+            ("policy.toml", "[blog]\nlimits = { memory = \"256 MiB\" }\n", "--policy"),
+            ("secrets.toml", "[blog]\nkey = { header = \"a\", value = \"b\" }\n", "--secrets"),
+        ] {
+            let theirs = blog.join(file);
+            let private = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+            fs::write(&theirs, text).unwrap();
+            private(&theirs);
+            let args = |path: &Path| match option {
+                "--policy" => FileArgs { policy: Some(path.to_owned()), secrets: None },
+                _ => FileArgs { policy: None, secrets: Some(path.to_owned()) },
+            };
+            let refused = |dir: &Path, files: &FileArgs| {
+                let refused = Folder::find(dir, files).err().expect("a refusal").to_string();
+                assert!(
+                    refused.contains("is in the folder of the plugin") && refused.contains(option),
+                    "{refused}"
+                );
+            };
+            // Served alone, named, through a link beside it, and through a link elsewhere.
+            refused(&blog, &NO_FILES);
+            refused(&blog, &args(&theirs));
+            refused(dir.path(), &args(&theirs));
+            symlink(Path::new("blog").join(file), dir.path().join(file)).unwrap();
+            refused(dir.path(), &NO_FILES);
+            let link = outside.path().join(file);
+            symlink(&theirs, &link).unwrap();
+            refused(dir.path(), &args(&link));
+            fs::remove_file(dir.path().join(file)).unwrap();
+            // Beside another plugin it is ignored: that plugin gets what it asks for, and no more.
+            let found = Folder::find(dir.path(), &NO_FILES).unwrap();
+            assert_eq!(found.plugins[0].policy.limits, Policy::as_asked().limits, "{file}");
+            assert!(found.secrets.get("blog", "key").is_none());
+            // The operator's own is outside.
+            fs::remove_file(&link).unwrap();
+            fs::rename(&theirs, &link).unwrap();
+            assert!(Folder::find(&blog, &args(&link)).is_ok());
+        }
+    }
+
+    #[test]
+    fn policy_or_secrets_that_others_can_change_are_rejected() {
+        let dir = tempfile::tempdir().unwrap();
+        plugin(&dir.path().join("blog"), "blog");
+        for file in ["policy.toml", "secrets.toml"] {
+            let path = dir.path().join(file);
+            fs::write(&path, "").unwrap();
+            let mode =
+                |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+            mode(&path, 0o600);
+            assert!(Folder::find(dir.path(), &NO_FILES).is_ok());
+            for (changed, bits, before) in [(&path, 0o622, 0o600), (&dir.path().to_owned(), 0o777, 0o700)] {
+                mode(changed, bits);
+                let refused = Folder::find(dir.path(), &NO_FILES).err().map(|error| format!("{error:#}"));
+                assert!(refused.unwrap().contains("run `chmod"), "{file} {bits:o}");
+                mode(changed, before);
+            }
+            if is_root() {
+                std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+                let refused = Folder::find(dir.path(), &NO_FILES).err().map(|error| format!("{error:#}"));
+                assert!(refused.unwrap().contains("belongs to user 65534"), "{file}");
+            }
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    /// Whether this test may give files away.
+    fn is_root() -> bool {
+        fs::metadata("/proc/self").unwrap().uid() == 0
+    }
+
+    #[test]
+    fn plugin_with_a_broken_manifest_keeps_no_other_from_being_found() {
+        let dir = tempfile::tempdir().unwrap();
+        plugin(&dir.path().join("good"), "good");
+        fs::create_dir(dir.path().join("bad")).unwrap();
+        fs::write(dir.path().join("bad").join(MANIFEST), "[plugin\n").unwrap();
+        fs::create_dir(dir.path().join("ugly")).unwrap();
+        symlink("/dev/zero", dir.path().join("ugly").join(MANIFEST)).unwrap();
+        // The table may be for a plugin whose name cannot be read.
+        fs::write(dir.path().join("policy.toml"), "[good]\n[bad]\n").unwrap();
+        let found = Folder::find(dir.path(), &NO_FILES).unwrap();
+        let good: Vec<bool> = found.plugins.iter().map(|plugin| plugin.source.is_ok()).collect();
+        assert_eq!(good, [false, true, false]);
+    }
+
+    #[test]
+    fn policy_is_chosen_by_the_name_that_the_manifest_had_when_it_was_read() {
+        let dir = tempfile::tempdir().unwrap();
+        plugin(&dir.path().join("a"), "small");
+        fs::write(dir.path().join("policy.toml"), "[small]\nwasi = false\n").unwrap();
+        let found = Folder::find(dir.path(), &NO_FILES).unwrap();
+        plugin(&dir.path().join("a"), "large");
+        let plugin = &found.plugins[0];
+        assert_eq!(plugin.source.as_ref().unwrap().name().as_str(), "small");
+        assert!(!plugin.policy.wasi);
     }
 
     #[test]

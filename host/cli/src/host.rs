@@ -1,6 +1,6 @@
 //! Builds a host from a folder.
 
-use crate::folder::Folder;
+use crate::folder::{Folder, Plugin};
 use crate::output;
 use anyhow::Result;
 use palisade::Host;
@@ -11,13 +11,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Builds the host of a folder: on `DATABASE_URL`, or on a private database of that folder.
-pub(super) async fn open(folder: &Folder) -> Result<Host> {
+pub(super) async fn open(folder: Folder) -> Result<Host> {
     build(folder, at_once()).await
 }
 
 /// Builds the host of a folder with the audit log in this file, or in the folder's default file.
-pub(super) async fn audited(folder: &Folder, file: Option<PathBuf>) -> Result<Host> {
-    build(folder, with_audit(folder, at_once(), file)).await
+pub(super) async fn audited(folder: Folder, file: Option<PathBuf>) -> Result<Host> {
+    let builder = with_audit(&folder, at_once(), file);
+    build(folder, builder).await
 }
 
 /// The builder of a host for one command: whoever types it sees at once that there is no database.
@@ -43,17 +44,17 @@ pub(super) fn audit_log(folder: &Folder) -> Option<PathBuf> {
 }
 
 /// Builds the host of a folder from a builder.
-pub(super) async fn build(folder: &Folder, builder: HostBuilder) -> Result<Host> {
-    let mut builder = builder.secrets(folder.secrets.clone());
+pub(super) async fn build(folder: Folder, builder: HostBuilder) -> Result<Host> {
+    let mut builder = builder.secrets(folder.secrets);
     match env::var("DATABASE_URL") {
         Ok(url) if !url.is_empty() => builder = builder.database(url),
         _ => builder = builder.private_database(PrivateOptions::of_project(&folder.path)?),
     }
-    if let Some(folder) = compiled_code() {
-        builder = builder.compiled_code(folder);
+    if let Some(compiled) = compiled_code() {
+        builder = builder.compiled_code(compiled);
     }
-    for (path, policy) in &folder.plugins {
-        builder = builder.plugin(path, policy.clone());
+    for Plugin { path, source, policy } in folder.plugins {
+        builder = builder.source(path, source, policy);
     }
     builder.build().await.map_err(output::of_load)
 }

@@ -3,18 +3,18 @@
 use super::remote;
 use super::switch::ThroughArgs;
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anstyle::Style;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use palisade::PluginInfo;
-use palisade::{PluginStatus, ServingStatus};
+use palisade::{Host, PluginInfo, PluginStatus, ServingStatus};
 use serde_json::{Value, json};
 
 /// Loads the plugins of a folder and prints what each can do
 ///
-/// A plugin that cannot be loaded is rejected with the reason, so this also checks a plugin before it is served. With
-/// --url it asks a running server which plugins it serves, and which are quarantined or disabled.
+/// A plugin that cannot be loaded is listed with the reason, and the command then fails, so this also checks a plugin before
+/// it is served. With --url it asks a running server which plugins it serves, and which are quarantined or disabled.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade plugins --dir plugins --json\n  palisade plugins --url http://127.0.0.1:8080"
@@ -34,15 +34,33 @@ pub(super) async fn run(args: PluginsArgs) -> Result<()> {
     if let Some(url) = &args.through.url {
         return listed(&remote::plugins(url, args.through.token.as_deref()).await?, args.json);
     }
-    let host = host::open(&args.folder.find()?.with_plugins()?).await?;
-    let plugins = host.plugins();
+    let folder = args.folder.find()?.with_plugins()?;
+    let host = host::build(folder, Host::builder().serve_the_others()).await?;
+    let (plugins, statuses) = (host.plugins(), host.statuses());
     host.stop().await;
+    let broken: Vec<_> =
+        statuses.iter().filter(|plugin| matches!(plugin.status, ServingStatus::NotLoaded { .. })).collect();
     if args.json {
-        output::json(&plugins.iter().map(describe).collect());
+        let loaded = plugins.iter().map(describe);
+        output::json(&loaded.chain(broken.iter().map(|plugin| not_loaded(plugin))).collect());
     } else {
         plugins.iter().for_each(print);
     }
-    Ok(())
+    match broken.len() {
+        0 => Ok(()),
+        count => {
+            let reasons = broken.iter().map(|plugin| match &plugin.status {
+                ServingStatus::NotLoaded { reason, .. } => format!("\n  {reason}"),
+                _ => String::new(),
+            });
+            bail!("{count} of {} plugins cannot be loaded:{}", statuses.len(), reasons.collect::<String>())
+        }
+    }
+}
+
+/// A plugin that cannot be loaded, of which only the status is known.
+fn not_loaded(plugin: &PluginStatus) -> Value {
+    json!({ "name": plugin.name, "version": plugin.version, "status": palisade_server::described(plugin) })
 }
 
 /// Prints the plugins that a server lists.
@@ -55,14 +73,14 @@ fn listed(answer: &Value, json: bool) -> Result<()> {
     }
     for plugin in plugins {
         let text = |name: &str| plugin.get(name).and_then(Value::as_str).unwrap_or_default();
-        let bold = Style::new().bold();
-        anstream::print!("{bold}{}{bold:#} {}  {}", text("name"), text("version"), text("state"));
+        let mut line = Line::default().styled(Style::new().bold(), text("name"));
+        line = line.text(format_args!(" {}  {}", text("version"), text("state")));
         for (word, name) in [("since", "since"), ("until", "until"), ("because", "reason")] {
             if !text(name).is_empty() {
-                anstream::print!(", {word} {}", text(name));
+                line = line.text(format_args!(", {word} {}", text(name)));
             }
         }
-        anstream::println!();
+        line.print();
     }
     Ok(())
 }
@@ -95,6 +113,7 @@ fn describe(plugin: &PluginInfo) -> Value {
             "exports": plugin.passport.exports,
             "taps": plugin.passport.taps,
             "database": { "missing": plugin.passport.database.missing },
+            "compiler": { "missing": plugin.passport.compiler.missing },
         },
         "grants": plugin.grants,
     })
@@ -104,25 +123,25 @@ fn print(plugin: &PluginInfo) {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     let PluginInfo { name, version, description, passport, grants, functions, status } = plugin;
     let gap = if description.is_empty() { "" } else { "  " };
-    anstream::println!("{bold}{name}{bold:#} {version}{gap}{description}");
+    Line::default().styled(bold, name).text(format_args!(" {version}{gap}{description}")).print();
     if let ServingStatus::Disabled { reason, .. } = status {
-        anstream::println!("  {bold}disabled{bold:#}, because {reason}");
+        Line::of("  ").styled(bold, "disabled").text(format_args!(", because {reason}")).print();
     }
     for function in functions {
         let (kind, path, signature) = (function.kind.to_string(), &function.path, &function.signature);
-        anstream::println!("  {kind:<8} {path}  {dim}{signature}{dim:#}");
+        Line::of(format_args!("  {kind:<8} {path}  ")).styled(dim, signature).print();
     }
     for (tap, kind) in &passport.taps {
-        anstream::println!("  {:<8} {tap}", kind.to_string());
+        Line::of(format_args!("  {:<8} {tap}", kind.to_string())).print();
     }
     for (table, grant) in &grants.db.tables {
-        anstream::println!("  {dim}table    {table}: {grant}{dim:#}");
+        Line::of("  ").styled(dim, format_args!("table    {table}: {grant}")).print();
     }
     let imports: Vec<&str> = passport.imports.keys().chain(&passport.wasi).map(String::as_str).collect();
     if !imports.is_empty() {
-        anstream::println!("  {dim}imports  {}{dim:#}", imports.join(", "));
+        Line::of("  ").styled(dim, format_args!("imports  {}", imports.join(", "))).print();
     }
-    for sentence in &passport.database.missing {
-        anstream::println!("  {dim}missing  {sentence}{dim:#}");
+    for sentence in passport.database.missing.iter().chain(&passport.compiler.missing) {
+        Line::of("  ").styled(dim, format_args!("missing  {sentence}")).print();
     }
 }

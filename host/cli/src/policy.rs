@@ -15,14 +15,16 @@
 use crate::output;
 use anyhow::{Context, Result};
 use palisade_guard::grant::{Grants, Policy};
+use palisade_guard::limits::POLICY_BYTES_MAX;
 use palisade_guard::limits::{Limit, Limits};
 use palisade_guard::manifest;
+use palisade_store::files::{self, Others};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-const FILE: &str = "policy.toml";
+/// The name of a folder's own policy.
+pub(super) const FILE: &str = "policy.toml";
 
 /// Every plugin's policy.
 pub(super) struct Policies {
@@ -44,13 +46,12 @@ struct Table {
 }
 
 impl Policies {
-    /// Reads the named file, or the folder's own if it has one.
-    pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Self> {
-        let path = named.map_or_else(|| folder.join(FILE), Path::to_owned);
-        if named.is_none() && !path.exists() {
-            return Ok(Self { path, named: None });
-        }
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    /// Reads the operator's file, if there is one. Nobody else may be able to change it.
+    pub(super) fn read(path: Option<PathBuf>) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self { path: PathBuf::new(), named: None }) };
+        let text =
+            files::trusted(&path, Others::MayRead).and_then(|file| files::read_text(file, POLICY_BYTES_MAX));
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text, path)
     }
 
@@ -61,12 +62,17 @@ impl Policies {
     }
 
     /// Rejects a table for a plugin that does not exist: the name is mistyped, and the plugin that was meant gets
-    /// nothing.
-    pub(super) fn check<'a>(&self, plugins: impl Iterator<Item = &'a String>) -> Result<()> {
-        let there: Vec<&String> = plugins.collect();
-        let unknown = self.named.iter().flat_map(BTreeMap::keys).find(|name| !there.contains(name));
+    /// nothing. If some plugins have no name yet, because their manifests cannot be read, it may be for one of them.
+    pub(super) fn check(&self, plugins: &[&str], are_some_unnamed: bool) -> Result<()> {
+        let unknown =
+            self.named.iter().flat_map(BTreeMap::keys).find(|name| !plugins.contains(&name.as_str()));
         match unknown {
             None => Ok(()),
+            Some(name) if are_some_unnamed => {
+                let path = self.path.display();
+                tracing::warn!(%path, "it names the plugin `{name}`, whose manifest is not among those that can be read");
+                Ok(())
+            }
             Some(name) => Err(output::usage(format!(
                 "{} names a plugin `{name}`, which does not exist: correct the name, or remove the table",
                 self.path.display()
@@ -151,9 +157,9 @@ mod tests {
     #[test]
     fn plugin_without_any_policy_gets_what_it_asks_for() {
         let folder = tempfile::tempdir().unwrap();
-        let policies = Policies::read(folder.path(), None).unwrap();
+        let policies = Policies::read(None).unwrap();
         assert_eq!(policies.of("blog").grant(&asked()), asked());
-        assert!(Policies::read(folder.path(), Some(&folder.path().join("mine.toml"))).is_err());
+        assert!(Policies::read(Some(folder.path().join("mine.toml"))).is_err());
     }
 
     #[test]

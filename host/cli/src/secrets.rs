@@ -8,17 +8,16 @@
 //! No error repeats a value, and a file that others can read is refused.
 
 use crate::output;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
+use palisade_guard::limits::POLICY_BYTES_MAX;
+use palisade_store::files::{self, Others};
 use palisade_store::http::{Secret, Secrets};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-const FILE: &str = "secrets.toml";
-/// The bits of a file's mode that let others read or change it.
-const OTHERS: u32 = 0o077;
+/// The name of a folder's own secrets.
+pub(super) const FILE: &str = "secrets.toml";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,21 +26,12 @@ struct SecretEntry {
     value: String,
 }
 
-/// Reads the named file, or the folder's own if it has one.
-pub(super) fn read(folder: &Path, named: Option<&Path>) -> Result<Secrets> {
-    let path = named.map_or_else(|| folder.join(FILE), Path::to_owned);
-    if named.is_none() && !path.exists() {
-        return Ok(Secrets::default());
-    }
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mode =
-        fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.permissions().mode();
-    if mode & OTHERS != 0 {
-        return Err(anyhow!(
-            "others can read {0}: run `chmod 600 {0}`, and change the secrets",
-            path.display()
-        ));
-    }
+/// Reads the operator's file, if there is one. Nobody else may be able to read or change it.
+pub(super) fn read(path: Option<&Path>) -> Result<Secrets> {
+    let Some(path) = path else { return Ok(Secrets::default()) };
+    let text =
+        files::trusted(path, Others::MayNothing).and_then(|file| files::read_text(file, POLICY_BYTES_MAX));
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text).map_err(|sentence| output::usage(format!("{}: {sentence}", path.display())))
 }
 
@@ -70,6 +60,8 @@ fn parse(text: &str) -> Result<Secrets, String> {
 mod tests {
     use super::*;
     use palisade_store::http::SecretStore;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn malformed_secret_is_rejected_without_its_value() {
@@ -91,9 +83,9 @@ mod tests {
         let path = folder.path().join(FILE);
         fs::write(&path, "[blog]\nkey = { header = \"authorization\", value = \"hush\" }\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(read(folder.path(), None).expect_err("a refusal").to_string().contains("chmod 600"));
+        assert!(format!("{:#}", read(Some(&path)).expect_err("a refusal")).contains("chmod 600"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let secrets = read(folder.path(), None).unwrap();
+        let secrets = read(Some(&path)).unwrap();
         assert!(secrets.get("blog", "key").is_some() && secrets.get("greeter", "key").is_none());
     }
 }

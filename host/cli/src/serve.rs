@@ -2,10 +2,11 @@
 
 use super::content;
 use crate::folder::{FileArgs, Folder};
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::{Context, Result};
 use clap::Args;
-use palisade::{Host, HostBuilder};
+use palisade::{Host, HostBuilder, ServingStatus};
 use palisade_guard::limits::{
     CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, DRAIN_MS, GRACE_MS, HEAD_BYTES_MAX, MS_PER_S, PERCENT,
     SERVER_CONNECTIONS_MAX, SERVER_HEADS_PERCENT, STOP_MS,
@@ -70,6 +71,9 @@ pub(super) struct ServeArgs {
     /// audit-log`]
     #[arg(long, value_name = "FILE")]
     audit_log: Option<PathBuf>,
+    /// Start only if every plugin can be loaded; without it, those that cannot are logged, and the others are served
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     files: FileArgs,
 }
@@ -90,7 +94,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let builder = Host::builder().plugin_connections(args.plugin_connections).database_wait(wait);
     let builder = args.memory.into_iter().fold(builder, HostBuilder::memory);
     let made = tokio::select! {
-        made = start(&folder, builder, args.audit_log, args.import) => made.map(Some),
+        made = start(folder, builder, args.audit_log, args.strict, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     // There was nothing to answer but that the host is starting.
@@ -98,9 +102,14 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
         serving.abort();
         return made.map(drop);
     };
-    let (plugins, ms) = (host.plugins().len(), began.elapsed().as_millis());
+    let statuses = host.statuses();
+    let broken =
+        statuses.iter().filter(|plugin| matches!(plugin.status, ServingStatus::NotLoaded { .. })).count();
+    let (plugins, ms) = (statuses.len() - broken, began.elapsed().as_millis());
+    let without = if broken == 0 { String::new() } else { format!(", {broken} not loaded") };
     shared.open(host.clone());
-    anstream::println!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)");
+    Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins{without}, {ms} ms)"))
+        .print();
     let crons = async {
         stop.cancelled().await;
         host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;
@@ -143,12 +152,14 @@ fn raise_file_limit() {
 }
 
 async fn start(
-    folder: &Folder,
+    folder: Folder,
     builder: HostBuilder,
     audit_log: Option<PathBuf>,
+    is_strict: bool,
     import: Option<PathBuf>,
 ) -> Result<Host> {
-    let builder = host::with_audit(folder, builder, audit_log);
+    let builder = host::with_audit(&folder, builder, audit_log);
+    let builder = if is_strict { builder } else { builder.serve_the_others() };
     let host = host::build(folder, builder).await?;
     if let Some(folder) = import {
         let report = content::import(&host, &folder, content::TYPE).await?;

@@ -2,7 +2,8 @@
 
 use super::remote;
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::{Result, bail};
 use clap::Args;
 use palisade::DisabledWhere;
@@ -57,8 +58,8 @@ const BY: &str = "by the command line";
 pub(super) async fn disable(args: DisableArgs) -> Result<()> {
     let DisableArgs { plugin, reason, through, folder } = args;
     match switch(&plugin, Some(&reason), &through, &folder).await? {
-        None => anstream::println!("`{plugin}` is disabled"),
-        Some(pending) => anstream::println!("`{plugin}`: {pending}"),
+        None => Line::of(format_args!("`{plugin}` is disabled")).print(),
+        Some(pending) => Line::of(format_args!("`{plugin}`: {pending}")).print(),
     }
     Ok(())
 }
@@ -67,7 +68,7 @@ pub(super) async fn disable(args: DisableArgs) -> Result<()> {
 pub(super) async fn enable(args: EnableArgs) -> Result<()> {
     let EnableArgs { plugin, through, folder } = args;
     switch(&plugin, None, &through, &folder).await?;
-    anstream::println!("`{plugin}` is enabled");
+    Line::of(format_args!("`{plugin}` is enabled")).print();
     Ok(())
 }
 
@@ -80,7 +81,7 @@ async fn switch(
     if let Some(url) = &through.url {
         return remote::switch(url, plugin, reason, through.token.as_deref()).await;
     }
-    let host = host::audited(&folder.bare()?, None).await?;
+    let host = host::audited(folder.bare()?, None).await?;
     let done = match reason {
         Some(reason) => host.disable_by(plugin, reason, BY).await,
         None => host.enable_by(plugin, BY).await.map(|()| DisabledWhere::Everywhere),

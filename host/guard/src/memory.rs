@@ -141,6 +141,11 @@ impl Reservation {
         Self::default()
     }
 
+    /// An empty reservation that the same budget and shares count.
+    pub fn beside(&self) -> Self {
+        Self { counters: self.counters.clone(), grain: self.grain, reserved: 0, used: 0 }
+    }
+
     /// The same reservation, which takes no byte ahead: for what is held for long.
     pub fn exact(self) -> Self {
         Self { counters: self.counters.clone(), grain: 0, reserved: 0, used: 0 }

@@ -5,13 +5,10 @@
 
 use super::error::ErrorResponse;
 use super::refused::refused;
-use palisade::BadArgument;
 use palisade_guard::grant::ItemPower;
-use palisade_guard::item::{Criteria, Fields, ItemId, ItemScope, ItemType, Order, PageSize, Status};
-use palisade_guard::json;
-use palisade_guard::limits::{ITEM_FIELDS_BYTES_MAX, ITEM_PAGE_DEFAULT};
+use palisade_guard::item::{Criteria, Filter, ItemScope, ItemType, Order, PageSize, Place, Status};
+use palisade_guard::limits::ITEM_PAGE_DEFAULT;
 use palisade_guard::text::quoted;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use url::form_urlencoded;
 
@@ -27,10 +24,10 @@ pub(super) fn parse(query: &str) -> Result<Criteria, ErrorResponse> {
     Ok(Criteria {
         item_type: ItemType::parse(item_type, ItemScope::All, ItemPower::Read).map_err(refused)?,
         status: get("status").map(status).transpose()?,
-        fields: get("fields").map(fields).transpose()?,
+        fields: get("fields").map(Filter::parse).transpose().map_err(refused)?,
         order: get("order").map_or(Ok(Order::Newest), order)?,
         limit: limit(get("limit"))?,
-        after: get("after").map(ItemId::parse).transpose().map_err(refused)?,
+        after: get("after").map(Place::parse).transpose().map_err(refused)?,
     })
 }
 
@@ -79,25 +76,11 @@ fn limit(text: Option<&str>) -> Result<PageSize, ErrorResponse> {
     PageSize::parse(number).map_err(refused)
 }
 
-fn fields(text: &str) -> Result<Fields, ErrorResponse> {
-    let value = json::parse(text.as_bytes())
-        .map_err(|error| ErrorResponse::bad_request(format!("fields: {}", BadArgument::from(error))))?;
-    within_bounds(value)
-}
-
-/// Checks all bounds of fields.
-pub(super) fn within_bounds(value: Value) -> Result<Fields, ErrorResponse> {
-    if value.to_string().len() as u64 > ITEM_FIELDS_BYTES_MAX {
-        return Err(ErrorResponse::bad_request(format!(
-            "fields: at most {ITEM_FIELDS_BYTES_MAX} bytes as JSON"
-        )));
-    }
-    Fields::from_value(value).map_err(refused)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use palisade_guard::limits::ITEM_FILTER_VALUES_MAX;
+    use palisade_guard::request_context::RequestId;
 
     #[test]
     fn malformed_query_is_rejected() {
@@ -118,9 +101,19 @@ mod tests {
             "type=post&fields=1",
             "type=post&fields=%7B",
             "type=post&fields=%7B%22a%22:%22%5Cu0000%22%7D",
+            "type=post&fields=%7B%22a%22:1,%22a%22:2%7D",
+            "type=post&fields=%7B%22a%22:1e99999%7D",
         ] {
             assert!(parse(query).is_err(), "{query}");
         }
+    }
+
+    #[test]
+    fn search_for_too_many_values_is_rejected_with_what_to_change() {
+        let many = |count: usize| format!("type=post&fields=%7B%22a%22:[{}]%7D", vec!["1"; count].join(","));
+        let response = parse(&many(ITEM_FILTER_VALUES_MAX + 1)).unwrap_err();
+        assert!(response.body(&RequestId::random()).contains("at most 64 values: ask for fewer"));
+        assert!(parse(&many(ITEM_FILTER_VALUES_MAX)).is_ok());
     }
 
     #[test]
@@ -131,7 +124,7 @@ mod tests {
         assert_eq!((criteria.item_type.as_str(), criteria.status), ("post", Some(Status::Published)));
         assert_eq!((criteria.order, criteria.limit.get()), (Order::Oldest, 100));
         assert!(criteria.after.is_some());
-        assert_eq!(criteria.fields.unwrap().to_value(), serde_json::json!({"slug": "a b"}));
+        assert_eq!(criteria.fields.unwrap().as_str(), "{\"slug\":\"a b\"}");
         let criteria = parse("type=post").unwrap();
         assert_eq!((criteria.order, criteria.limit.get()), (Order::Newest, ITEM_PAGE_DEFAULT));
     }

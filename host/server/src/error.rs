@@ -7,8 +7,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use palisade::{Blame, CallError};
 use palisade_guard::limits::{BODY_BYTES_MAX, MS_PER_S, READY_MS, RETRY_AFTER_S};
+use palisade_guard::reports::Reports;
 use palisade_guard::request_context::RequestId;
+use palisade_guard::text;
 use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 /// The kind of a denial.
 const DENIED: &str = "denied";
@@ -135,7 +139,7 @@ impl ErrorResponse {
         error.insert("message".into(), self.message.as_str().into());
         error.insert("blame".into(), blame(self.blame).into());
         error.insert("requestId".into(), id.as_str().into());
-        json!({ "error": error }).to_string()
+        text::plain_json(&json!({ "error": error }).to_string()).into_owned()
     }
 
     fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -185,7 +189,9 @@ impl From<CallError> for ErrorResponse {
                 .detail("reason", reason)
                 .header(header::RETRY_AFTER, retry_after_ms.div_ceil(MS_PER_S).into()),
             // Without `retry-after`: nobody knows when the plugin will be enabled.
-            CallError::Disabled { plugin } => failure.detail("plugin", plugin),
+            CallError::Disabled { plugin } | CallError::NotLoaded { plugin } => {
+                failure.detail("plugin", plugin)
+            }
             CallError::Conflict(revision) => failure.detail("revision", revision),
             CallError::Overloaded { .. } | CallError::Contended { .. } | CallError::Unavailable { .. } => {
                 failure.retry()
@@ -212,6 +218,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Quarantined { .. } => (StatusCode::SERVICE_UNAVAILABLE, "quarantined"),
         // As for maintenance: the operator did this, and the caller does not lack a right.
         CallError::Disabled { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disabled"),
+        CallError::NotLoaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not-loaded"),
         CallError::Contended { .. } => (StatusCode::CONFLICT, "contended"),
         CallError::Violation(_) => (StatusCode::CONFLICT, "constraint-violation"),
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -226,8 +233,26 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
     }
 }
 
-/// Logs what the caller is not told.
+/// What the log has of each kind of failure and each loaded plugin.
+static REPORTS: LazyLock<Reports<(&'static str, String)>> = LazyLock::new(Reports::default);
+
+/// Logs what the caller is not told. Callers can cause any number of failures, so repeats are only counted.
 fn record(error: &CallError, kind: &'static str) {
+    let plugin = match error {
+        CallError::Internal { .. }
+        | CallError::Unavailable { .. }
+        | CallError::InDoubt { .. }
+        | CallError::Overloaded { .. } => "",
+        CallError::Trapped { plugin, .. } | CallError::LimitExceeded { plugin, .. } => plugin,
+        _ => return tracing::debug!(kind, "{error}"),
+    };
+    let now = Instant::now();
+    for ((kind, plugin), count) in REPORTS.take_due(now, false) {
+        tracing::warn!(kind, plugin, "… and {count} more like it");
+    }
+    if !REPORTS.admit(&(kind, plugin.to_owned()), now) {
+        return;
+    }
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
         CallError::Unavailable { source }
@@ -235,10 +260,7 @@ fn record(error: &CallError, kind: &'static str) {
         | CallError::PartlyDone { source } => {
             tracing::warn!(kind, "{source:#}");
         }
-        CallError::Trapped { .. } | CallError::LimitExceeded { .. } | CallError::Overloaded { .. } => {
-            tracing::warn!(kind, "{error}");
-        }
-        _ => tracing::debug!(kind, "{error}"),
+        _ => tracing::warn!(kind, "{error}"),
     }
 }
 
@@ -294,6 +316,7 @@ mod tests {
                 "guest",
             ),
             (CallError::Disabled { plugin: name() }, 503, "disabled", "operator"),
+            (CallError::NotLoaded { plugin: name() }, 503, "not-loaded", "operator"),
             (CallError::Contended { attempts: 5 }, 409, "contended", "caller"),
             (
                 CallError::Violation(Violation { kind: Constraint::ForeignKey, column: None }),

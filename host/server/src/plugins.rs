@@ -61,9 +61,9 @@ pub fn described(status: &PluginStatus) -> Value {
     let (reason, since, until) = match &status.status {
         ServingStatus::Serving => (None, None, None),
         ServingStatus::Quarantined { reason, since, until } => (Some(reason), Some(since), Some(until)),
-        ServingStatus::HalfOpen { reason, since } | ServingStatus::Disabled { reason, since } => {
-            (Some(reason), Some(since), None)
-        }
+        ServingStatus::HalfOpen { reason, since }
+        | ServingStatus::Disabled { reason, since }
+        | ServingStatus::NotLoaded { reason, since } => (Some(reason), Some(since), None),
     };
     json!({
         "name": status.name, "version": status.version, "state": status.status.state(), "reason": reason,
@@ -71,10 +71,12 @@ pub fn described(status: &PluginStatus) -> Value {
     })
 }
 
-/// A plugin's status for everybody: the operator's reason is left out.
+/// A plugin's status for everybody: a reason that is for operators is left out.
 pub(super) fn described_to_all(status: &PluginStatus) -> Value {
     let mut described = described(status);
-    if let (ServingStatus::Disabled { .. }, Some(object)) = (&status.status, described.as_object_mut()) {
+    let is_for_operators =
+        matches!(status.status, ServingStatus::Disabled { .. } | ServingStatus::NotLoaded { .. });
+    if let (true, Some(object)) = (is_for_operators, described.as_object_mut()) {
         object.insert("reason".into(), Value::Null);
     }
     described

@@ -4,10 +4,11 @@ use crate::api::bindings::palisade::plugin::item as wit;
 use crate::api::bindings::palisade::plugin::item_write::{Alteration, Host as HostWrite};
 use crate::api::refused;
 use crate::request::content::Content;
+use crate::request::taps::PluginSight;
 use crate::state::State;
 use palisade_guard::grant::ItemPower;
 use palisade_guard::item::{
-    Criteria, Draft, Fields, Item, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+    Criteria, Draft, Fields, Filter, Item, ItemId, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
 };
 use palisade_guard::limits::Limits;
 use palisade_guard::refusal::Refusal;
@@ -18,42 +19,54 @@ use uuid::Uuid;
 struct View<'a> {
     scope: ItemScope<'a>,
     content: Content<'a>,
+    sight: PluginSight<'a>,
 }
 
 interface! { link: item, link_write: item_write }
 
 impl<'a> View<'a> {
     fn of(state: &'a mut State) -> Self {
-        let State { plugin, backends, request, session, ledger, clock, random, .. } = state;
+        let State { plugin, backends, request, access, session, ledger, clock, random, .. } = state;
         let scope = ItemScope::Granted(&plugin.grants.item);
         let at = at(session, ledger, Some(&plugin.name), clock.now());
         let (items, users) = (&*backends.items, &*backends.users);
-        Self { scope, content: Content { at, items, users, request, scope, random } }
+        let sight = PluginSight(access.as_deref());
+        Self { scope, content: Content { at, items, users, request, scope, random }, sight }
     }
 }
 
 impl wit::Host for View<'_> {
     async fn get(&mut self, id: String) -> Result<Option<wit::Item>, Refusal> {
         let id = ItemId::parse(&id)?;
-        Ok(self.content.get(id).await?.map(wit::Item::from))
+        Ok(self.content.get(id, &self.sight).await?.map(wit::Item::from))
     }
 
     async fn get_many(&mut self, ids: Vec<String>) -> Result<Vec<wit::Item>, Refusal> {
         let ids = ItemId::parse_many(&ids)?;
-        Ok(self.content.get_many(&ids).await?.into_iter().map(wit::Item::from).collect())
+        Ok(self.content.get_many(&ids, &self.sight).await?.into_iter().map(wit::Item::from).collect())
     }
 
     async fn find(&mut self, criteria: wit::Criteria) -> Result<Vec<wit::Item>, Refusal> {
-        let limits = self.content.at.ledger.limits();
+        let mut after = criteria.after.as_deref().map(ItemId::parse).transpose()?;
         let criteria = Criteria {
             item_type: ItemType::parse(&criteria.item_type, self.scope, ItemPower::Read)?,
             status: criteria.status.map(Status::from),
-            fields: criteria.fields.as_deref().map(|fields| Fields::parse(fields, limits)).transpose()?,
+            fields: criteria.fields.as_deref().map(Filter::parse).transpose()?,
             order: criteria.order.into(),
             limit: PageSize::parse(criteria.limit)?,
-            after: criteria.after.as_deref().map(ItemId::parse).transpose()?,
+            after: None,
         };
-        Ok(self.content.find(&criteria).await?.into_iter().map(wit::Item::from).collect())
+        if let Some(after) = after {
+            self.content.check_place(after, &self.sight).await?;
+        }
+        loop {
+            let part = self.content.find(&criteria, after, &self.sight).await?;
+            // An empty page is the end, so the search goes on where taps hid all that it examined. The guest pays for it.
+            after = part.rest;
+            if after.is_none() || !part.items.is_empty() {
+                return Ok(part.items.into_iter().map(wit::Item::from).collect());
+            }
+        }
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
@@ -67,7 +80,7 @@ impl wit::Host for View<'_> {
             Refusal::Conflict(revision) => wit::Error::Conflict(revision),
             Refusal::Serialization => wit::Error::Serialization,
             Refusal::Timeout => wit::Error::Timeout,
-            other => wit::Error::Other(other.into_other()),
+            other => wit::Error::Other(other.into_other(&mut self.content.at.ledger.notes)),
         })
     }
 }
@@ -87,12 +100,12 @@ impl HostWrite for View<'_> {
             fields: alteration.fields.as_deref().map(|fields| Fields::parse(fields, limits)).transpose()?,
             revision: alteration.revision,
         };
-        Ok(self.content.patch(id, &patch).await?.into())
+        Ok(self.content.patch(id, &patch, &self.sight).await?.into())
     }
 
     async fn delete(&mut self, id: String, revision: Option<u32>) -> Result<(), Refusal> {
         let id = ItemId::parse(&id)?;
-        self.content.delete(id, revision).await
+        self.content.delete(id, revision, &self.sight).await
     }
 }
 
@@ -117,7 +130,7 @@ impl From<Item> for wit::Item {
             item_type: item.item_type,
             title: item.title,
             status: item.status.into(),
-            fields: item.fields.to_value().to_string(),
+            fields: item.fields.into_string(),
             revision: item.revision,
             author: item.author.as_ref().map(Uuid::to_string),
             created_at: item.created_at,
@@ -132,7 +145,7 @@ impl From<Draft> for wit::Draft {
             item_type: draft.item_type.as_str().to_owned(),
             title: draft.title.as_str().to_owned(),
             status: draft.status.into(),
-            fields: draft.fields.to_value().to_string(),
+            fields: draft.fields.into_string(),
         }
     }
 }

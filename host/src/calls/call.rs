@@ -1,5 +1,6 @@
 //! One call of a plugin's function: JSON in, JSON out, one transaction.
 
+use crate::calls::tap;
 use crate::calls::transaction::{Ran, UnitOfWork, transact};
 use crate::error::CallError;
 use crate::invocation::{self, Ended};
@@ -26,7 +27,7 @@ use wasmtime::component::Val;
 /// no arguments, an anonymous caller, a random request id, the current time.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<'a> {
-    runtime: &'a Runtime,
+    runtime: &'a Arc<Runtime>,
     plugin: &'a str,
     function: &'a str,
     arguments: Value,
@@ -54,7 +55,7 @@ pub struct Outcome {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(runtime: &'a Runtime, plugin: &'a str, function: &'a str) -> Self {
+    pub(crate) fn new(runtime: &'a Arc<Runtime>, plugin: &'a str, function: &'a str) -> Self {
         Self {
             runtime,
             plugin,
@@ -150,7 +151,7 @@ impl Default for CallContext {
 
 /// Calls a function that is already resolved.
 pub(crate) async fn call(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     program: &Arc<Program>,
     function: &Arc<Function>,
     arguments: Value,
@@ -165,11 +166,14 @@ pub(crate) async fn call(
     }
     let lowered =
         function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
+    // Until the call ends: it passes them to the guest again if it runs again.
+    let mut held = runtime.memory.reservation(Some(&program.plugin.memory), &caller);
+    held.grow(lowered.bytes as u64)?;
     let admitted = runtime.admit(program).await?;
     let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
     let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
-    let setting = replay.iter().fold(setting, Setting::at);
-    let arguments = lowered.into();
+    let setting = tap::asking(runtime, &admitted, replay.iter().fold(setting, Setting::at));
+    let arguments = lowered.values.into();
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
     let (value, usage, memory) = transact(&setting, unit).await?;
@@ -177,7 +181,7 @@ pub(crate) async fn call(
 }
 
 struct FunctionCall<'a> {
-    runtime: &'a Runtime,
+    runtime: &'a Arc<Runtime>,
     admitted: &'a Admitted,
     function: &'a Arc<Function>,
     arguments: Arc<[Val]>,

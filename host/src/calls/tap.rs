@@ -12,12 +12,16 @@ use crate::plugin::Plugin;
 use crate::program::Program;
 use crate::program::entry::{Decision, Entry, ItemChange, Operation, Reply, WitDraft};
 use crate::request::setting::Setting;
-use crate::runtime::Runtime;
+use crate::request::taps::AccessTaps;
+use crate::runtime::{Admitted, Current, Runtime};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use palisade_guard::item::{Draft, Fields, Item, ItemScope};
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Exceeded;
 use palisade_guard::refusal::Refusal;
 use std::sync::Arc;
+use tokio_util::task::AbortOnDropHandle;
 
 /// The combined decision of the access taps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +31,77 @@ pub(crate) enum Verdict {
     Deny,
 }
 
+/// The setting of an invocation whose own reads of items ask the access taps, if there are any.
+///
+/// Such a tap runs while the invocation waits for it: on the permits of that invocation, until its deadline, and with a ledger
+/// and a connection of its own. It asks no taps itself, so nothing is nested deeper, and nothing waits in a circle.
+pub(crate) fn asking(runtime: &Arc<Runtime>, admitted: &Admitted, setting: Setting) -> Setting {
+    let plugins = runtime.registry.current();
+    if plugins.access().is_empty() {
+        return setting;
+    }
+    let lender = admitted.clone();
+    let asker =
+        Asker(Arc::new(Asking { runtime: Arc::clone(runtime), plugins, lender, setting: setting.clone() }));
+    Setting { access: Some(Arc::new(asker)), ..setting }
+}
+
+/// Asks the access taps on behalf of a running invocation.
+struct Asker(Arc<Asking>);
+
+struct Asking {
+    runtime: Arc<Runtime>,
+    plugins: Arc<Current>,
+    lender: Admitted,
+    setting: Setting,
+}
+
+impl AccessTaps for Asker {
+    fn readable(&self, item: Item) -> BoxFuture<'static, Result<Option<Item>, Refusal>> {
+        let asking = Arc::clone(&self.0);
+        async move {
+            // A task of its own: the waiting invocation neither lends its stack nor pays for the tap's time.
+            let task = tokio::spawn(async move {
+                let Asking { runtime, plugins, lender, setting } = &*asking;
+                let asked = Asked { runtime, lender: Some(lender) };
+                let verdict = access(asked, plugins.access(), setting, Operation::Read, &item).await?;
+                Ok((verdict != Verdict::Deny).then_some(item))
+            });
+            match AbortOnDropHandle::new(task).await {
+                Ok(seen) => seen.map_err(unasked),
+                Err(ended) => Err(Refusal::internal(ended)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// The refusal that a plugin gets when its read cannot ask an access tap: neither plugin has done anything wrong.
+fn unasked(error: CallError) -> Refusal {
+    match error {
+        CallError::Unavailable { source } => Refusal::Unavailable(source.to_string()),
+        CallError::Overloaded { .. } => Refusal::Busy,
+        error => Refusal::Other { guest: "access-tap".into(), log: error.to_string() },
+    }
+}
+
+/// Who runs a tap: a request, or an invocation that waits for it and lends its permits.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    runtime: &'a Arc<Runtime>,
+    lender: Option<&'a Admitted>,
+}
+
+impl<'a> Asked<'a> {
+    /// A tap of a request.
+    pub(crate) fn by_request(runtime: &'a Arc<Runtime>) -> Self {
+        Self { runtime, lender: None }
+    }
+}
+
 /// Runs the access taps. The first that denies or fails decides.
 pub(crate) async fn access(
-    runtime: &Runtime,
+    asked: Asked<'_>,
     programs: &[Arc<Program>],
     setting: &Setting,
     operation: Operation,
@@ -39,14 +111,16 @@ pub(crate) async fn access(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::Access { operation, item: item.clone().into() };
-        match run_as_query(runtime, program, setting, entry).await {
+        match run_as_query(asked, program, setting, entry).await {
             Ok(Reply::Decision(Decision::Neutral)) => {}
             Ok(Reply::Decision(Decision::Grant)) => verdict = Verdict::Grant,
             Ok(Reply::Decision(Decision::Deny)) => return Ok(Verdict::Deny),
             // Neither an unreachable database nor a plugin that is not served is a decision: the request fails.
             Err(error) if error.is_passing() => return Err(error),
             Ok(_) | Err(_) => {
-                tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                plugin.availability.report("an access tap failed", || {
+                    tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                });
                 return Ok(Verdict::Deny);
             }
         }
@@ -56,7 +130,7 @@ pub(crate) async fn access(
 
 /// Passes an item's fields through the view taps, one after the other.
 pub(crate) async fn view(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     programs: &[Arc<Program>],
     setting: &Setting,
     mut item: Item,
@@ -64,18 +138,29 @@ pub(crate) async fn view(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::View { item: item.clone().into() };
-        let Reply::View(fields) = run_as_query(runtime, program, setting, entry).await? else {
-            return Err(mismatch(plugin));
+        let fields = match run_as_query(Asked::by_request(runtime), program, setting, entry).await {
+            Ok(Reply::View(fields)) => Fields::parse(&fields, &plugin.limits)
+                .map_err(|refusal| unacceptable(plugin, "view", &refusal)),
+            Ok(_) => Err(mismatch(plugin)),
+            Err(error) => Err(error),
         };
-        item.fields = Fields::parse(&fields, &plugin.limits)
-            .map_err(|refusal| unacceptable(plugin, "view", &refusal))?;
+        item.fields = fields.inspect_err(|error| hidden(plugin, error))?;
     }
     Ok(item)
 }
 
+/// Reports why an item, or all of its fields, are not shown.
+fn hidden(plugin: &Plugin, error: &CallError) {
+    if !error.is_passing() {
+        plugin.availability.report("a view tap failed", || {
+            tracing::warn!(plugin = plugin.name.as_str(), %error, "a view tap failed, which hides its item's fields");
+        });
+    }
+}
+
 /// Passes a draft through the presave taps, one after the other, within the write's transaction.
 pub(crate) async fn presave(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     programs: &[Arc<Program>],
     setting: &Setting,
     transaction: &mut SharedTransaction,
@@ -97,7 +182,7 @@ pub(crate) async fn presave(
 
 /// Runs the changed taps within the write's transaction.
 pub(crate) async fn changed(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     programs: &[Arc<Program>],
     setting: &Setting,
     transaction: &mut SharedTransaction,
@@ -116,7 +201,7 @@ pub(crate) async fn changed(
 
 /// Runs one plugin's cron tap, as an anonymous caller.
 pub(crate) async fn cron(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     program: &Arc<Program>,
     setting: &Setting,
     scheduled: i64,
@@ -125,7 +210,8 @@ pub(crate) async fn cron(
     let admitted = runtime.admit(program).await?;
     let session = plugin.session(Kind::Action).until(setting.deadline);
     let entry = Entry::Cron { scheduled };
-    let ended = invocation::run(runtime, &admitted, Kind::Action, setting, session, entry).await;
+    let setting = asking(runtime, &admitted, setting.clone());
+    let ended = invocation::run(runtime, &admitted, Kind::Action, &setting, session, entry).await;
     match ended.reply? {
         Reply::Done(result) => result.map_err(|message| refused(plugin, message)),
         _ => Err(mismatch(plugin)),
@@ -134,14 +220,20 @@ pub(crate) async fn cron(
 
 /// Runs a tap as a query, with its own snapshot of the database.
 async fn run_as_query(
-    runtime: &Runtime,
+    Asked { runtime, lender }: Asked<'_>,
     program: &Arc<Program>,
     setting: &Setting,
     entry: Entry,
 ) -> Result<Reply, CallError> {
-    let admitted = runtime.admit(program).await?;
-    let own = own(setting, program);
-    let session = program.plugin.session(Kind::Query).until(own.deadline);
+    let (admitted, session) = match lender {
+        None => (runtime.admit(program).await?, program.plugin.session(Kind::Query)),
+        Some(lender) => (lender.lend(program)?, program.plugin.nested_session()),
+    };
+    let mut own = own(setting, program);
+    if !matches!(entry, Entry::Access { .. }) {
+        own = asking(runtime, &admitted, own);
+    }
+    let session = session.until(own.deadline);
     let ended = invocation::run(runtime, &admitted, Kind::Query, &own, session, entry).await;
     match (ended.session, ended.reply) {
         (Some(session), Err(error)) => Err(unreached(error, &session)),
@@ -151,14 +243,14 @@ async fn run_as_query(
 
 /// Runs a tap as a mutation, within a transaction that it shares with other taps.
 async fn run_in_transaction(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     program: &Arc<Program>,
     setting: &Setting,
     transaction: &mut SharedTransaction,
     entry: Entry,
 ) -> Result<Reply, CallError> {
     let admitted = runtime.admit(program).await?;
-    let own = own(setting, program);
+    let own = asking(runtime, &admitted, own(setting, program));
     let run = async |session| {
         let ended = invocation::run(runtime, &admitted, Kind::Mutation, &own, session, entry).await;
         Ran { session: ended.session, result: ended.reply }

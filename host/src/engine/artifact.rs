@@ -3,73 +3,97 @@
 //! Compiled code is native code: a forged file that is loaded would run with all of the host's rights. So a file is used only
 //! if it carries a valid HMAC under a key that only the host's user can read; otherwise the component is compiled again. A
 //! file's name contains the hashes of the component and of the engine's settings, so another engine's file is never loaded.
+//!
+//! A folder in which another user can replace anything is not used, and neither is one that cannot be written and holds no key:
+//! the host then starts without it, says so, and compiles. A read-only folder with a key is used for what is in it.
 
-use crate::engine::{self, Engine};
+use crate::engine::compiler::Compiled;
+use crate::engine::{self, Engine, Missing};
 use crate::keyfile::{self, Key, private_file};
 use hmac::{Hmac, KeyInit, Mac};
-use palisade_guard::limits::SECRET_BYTES;
+use palisade_guard::limits::{COMPILED_BYTES_MAX, SECRET_BYTES};
+use palisade_store::files::{self, Others};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::Component;
 
 /// Bytes of the HMAC at the start of a file.
 const MAC_BYTES: usize = SECRET_BYTES;
+/// The mode of the folder.
+const PRIVATE: u32 = 0o700;
 
 /// A folder of compiled code.
 #[derive(Clone, Debug)]
 pub(crate) struct Artifacts {
     folder: PathBuf,
     key: Key,
+    /// Whether the log says already that nothing can be kept.
+    is_said: Arc<AtomicBool>,
 }
 
 impl Artifacts {
-    /// Opens the host's folder, or creates it.
+    /// Opens the host's folder, or creates it. Fails if another user can change what is in it.
     pub(crate) fn open(folder: &Path) -> std::io::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        // A user who can write here could replace files, and could forge them with the key that is in it.
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(folder)?;
+        let folder = files::trusted_folder(folder)?;
+        // Nobody else has business here. On a read-only file system it stays as it is, and the key is private by itself.
+        if fs::metadata(&folder)?.permissions().mode() & !PRIVATE & 0o777 != 0 {
+            let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(PRIVATE));
+        }
         let path = folder.join("key");
         let key = match keyfile::open(&path) {
-            Ok((key, _)) => key,
             Err(error) if error.kind() == ErrorKind::InvalidData => {
+                tracing::warn!(path = %path.display(), "the key of compiled code is damaged: a new one replaces it");
                 fs::remove_file(&path)?;
-                return Err(std::io::Error::other(format!(
-                    "{} was damaged and is removed: start again",
-                    path.display()
-                )));
+                keyfile::open(&path)?
             }
-            Err(error) => return Err(error),
+            other => other?,
         };
-        Ok(Self { folder: folder.to_path_buf(), key })
+        Ok(Self { folder, key: key.0, is_said: Arc::default() })
     }
 
-    /// The compiled component, if it is kept and its HMAC is valid.
-    pub(crate) fn find(&self, engine: &Engine, bytes: &[u8]) -> Option<Component> {
+    /// The compiled component, if it is kept and its HMAC is valid, and how the process that compiled it was confined.
+    pub(crate) fn find(&self, engine: &Engine, bytes: &[u8]) -> Option<(Component, Missing)> {
         self.read(engine, &self.folder.join(name(engine, bytes)))
     }
 
     /// Keeps the code that a component was compiled to.
-    pub(crate) fn keep(&self, engine: &Engine, bytes: &[u8], compiled: &[u8]) {
+    pub(crate) fn keep(&self, engine: &Engine, bytes: &[u8], compiled: &Compiled) {
         let path = self.folder.join(name(engine, bytes));
-        let mut file = self.mac(&path, compiled);
-        file.extend_from_slice(compiled);
+        let content = [&[compiled.missing.0], compiled.code.as_slice()].concat();
+        let file = [self.mac(&path, &content), content].concat();
         let kept = private_file(&self.folder, &file).and_then(|file| Ok(file.persist(&path)?));
-        if let Err(error) = kept {
-            tracing::warn!(path = %path.display(), %error, "cannot keep compiled code");
+        if let Err(error) = kept
+            && !self.is_said.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(path = %path.display(), %error, "compiled code is not kept, so each start compiles again");
         }
     }
 
-    fn read(&self, engine: &Engine, path: &Path) -> Option<Component> {
-        let file = fs::read(path).ok()?;
-        let (mac, compiled) = file.split_at_checked(MAC_BYTES)?;
-        if !self.is_ours(path, mac, compiled) {
+    fn read(&self, engine: &Engine, path: &Path) -> Option<(Component, Missing)> {
+        let unusable = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => {}
+            _ => {
+                tracing::warn!(path = %path.display(), %error, "kept code is not used; the component is compiled again")
+            }
+        };
+        let bytes_max = COMPILED_BYTES_MAX.saturating_add(MAC_BYTES as u64).saturating_add(1);
+        let file = files::trusted(path, Others::MayNothing).and_then(|file| files::read(file, bytes_max));
+        let file = file.map_err(unusable).ok()?;
+        let (mac, content) = file.split_at_checked(MAC_BYTES)?;
+        if !self.is_ours(path, mac, content) {
             tracing::error!(path = %path.display(), "compiled code was tampered with; the component is compiled again");
             return None;
         }
-        load(engine, compiled).inspect_err(|error| tracing::warn!(%error, "cannot load compiled code")).ok()
+        let (missing, code) = content.split_first()?;
+        let loaded = load(engine, code);
+        let loaded = loaded.inspect_err(|error| tracing::warn!(%error, "cannot load compiled code")).ok()?;
+        Some((loaded, Missing(*missing)))
     }
 
     fn is_ours(&self, path: &Path, mac: &[u8], compiled: &[u8]) -> bool {
@@ -109,8 +133,8 @@ mod tests {
 
     /// Compiles and keeps the empty component, as loading does.
     fn keep(artifacts: &Artifacts, engine: &Engine) {
-        let compiled = compiling(Fuel::Uncounted).unwrap().precompile_component(EMPTY).unwrap();
-        artifacts.keep(engine, EMPTY, &compiled);
+        let code = compiling(Fuel::Uncounted).unwrap().precompile_component(EMPTY).unwrap();
+        artifacts.keep(engine, EMPTY, &Compiled { code, missing: Missing(5) });
     }
 
     fn file_of(folder: &Path) -> PathBuf {
@@ -118,19 +142,62 @@ mod tests {
         files.find(|path| path.extension().is_some_and(|extension| extension == "cwasm")).unwrap()
     }
 
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
     #[test]
-    fn damaged_key_is_removed_and_unreadable_key_is_kept() {
+    fn damaged_key_is_replaced_and_a_broken_link_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key");
-        fs::write(&key, "short").unwrap();
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        let why = Artifacts::open(folder.path()).unwrap_err().to_string();
-        assert!(why.ends_with("was damaged and is removed: start again"), "{why}");
-        assert!(Artifacts::open(folder.path()).is_ok());
+        for damaged in ["short", "", &"long".repeat(99)] {
+            fs::write(&key, damaged).unwrap();
+            mode(&key, 0o600);
+            assert!(Artifacts::open(folder.path()).is_ok());
+            assert_eq!(fs::read(&key).unwrap().len(), SECRET_BYTES);
+        }
         fs::remove_file(&key).unwrap();
         std::os::unix::fs::symlink("nowhere", &key).unwrap();
         let why = Artifacts::open(folder.path()).unwrap_err();
         assert!(key.is_symlink() && why.kind() == ErrorKind::NotFound, "{why}");
+    }
+
+    #[test]
+    fn folder_key_or_artifact_that_others_can_change_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::new(Fuel::Uncounted, 1).unwrap();
+        let artifacts = Artifacts::open(folder.path()).unwrap();
+        keep(&artifacts, &engine);
+        let (file, key) = (file_of(folder.path()), folder.path().join("key"));
+        for (path, bits) in [(folder.path(), 0o777), (folder.path(), 0o730), (&key, 0o644), (&key, 0o620)] {
+            let before = fs::metadata(path).unwrap().permissions();
+            mode(path, bits);
+            let why = Artifacts::open(folder.path()).unwrap_err();
+            assert_eq!(why.kind(), ErrorKind::PermissionDenied, "{bits:o}: {why}");
+            fs::set_permissions(path, before).unwrap();
+        }
+        mode(&file, 0o622);
+        assert!(artifacts.find(&engine, EMPTY).is_none());
+        mode(&file, 0o600);
+        assert!(artifacts.find(&engine, EMPTY).is_some());
+        if rustix::process::geteuid().is_root() {
+            for path in [folder.path(), &key, &file] {
+                std::os::unix::fs::chown(path, Some(65_534), None).unwrap();
+                let opened = Artifacts::open(folder.path());
+                assert!(opened.is_err() || path == file);
+                assert!(artifacts.find(&engine, EMPTY).is_none() || path == key, "{}", path.display());
+                std::os::unix::fs::chown(path, Some(0), None).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_compiler_could_not_give_up_is_kept_with_its_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::new(Fuel::Uncounted, 1).unwrap();
+        let artifacts = Artifacts::open(folder.path()).unwrap();
+        keep(&artifacts, &engine);
+        assert_eq!(artifacts.find(&engine, EMPTY).unwrap().1, Missing(5));
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The compiler's child process: it reads one component and writes compiled code or a sentence. See `compiler.rs`.
+//! The compiler's child process: it confines itself, reads one component, and writes compiled code or a sentence. See
+//! `compiler.rs`.
 
 use crate::engine::compiler::{COMPILED, GREETING};
-use crate::engine::{self, Fuel};
+use crate::engine::{self, Fuel, confinement, types};
 use palisade_guard::limits::COMPONENT_BYTES_MAX;
 use std::io::{Read, Write, stdin, stdout};
 
@@ -27,13 +28,16 @@ fn greet() -> std::io::Result<()> {
 fn answer() -> std::io::Result<()> {
     let (mut head, mut component) = ([0; HEAD_BYTES], Vec::new());
     stdin().read_exact(&mut head)?;
+    // Not before the head is there: until then the host, which may only be allowed to limit processes of its own user, sets the
+    // limits.
+    let missing = confinement::confine_process();
     stdin().take(COMPONENT_BYTES_MAX).read_to_end(&mut component)?;
     let [fuel, settings @ ..] = head;
     let fuel = if fuel == 0 { Fuel::Uncounted } else { Fuel::Counted };
     let mut out = stdout();
     match compile(fuel, u64::from_le_bytes(settings), &component) {
         Ok(compiled) => {
-            out.write_all(&[COMPILED])?;
+            out.write_all(&[COMPILED, missing.0])?;
             out.write_all(&compiled)?;
         }
         Err(sentence) => {
@@ -49,5 +53,6 @@ fn compile(fuel: Fuel, settings: u64, component: &[u8]) -> Result<Vec<u8>, Strin
     if engine::settings(&engine) != settings {
         return Err("the compiler has other settings than the host: use the same build of it".into());
     }
+    types::check(component)?;
     engine.precompile_component(component).map_err(|error| engine::innermost(&error))
 }

@@ -2,12 +2,13 @@
 //!
 //! The pre-pass refuses the known compilation bombs; the limits of this process stop unknown ones. The child is this program,
 //! started again, or another program that is named. It runs with no environment, in `/`, and under limits on its address space
-//! and processor time that the kernel enforces. It gets a component through a pipe and returns compiled code or a sentence.
+//! and processor time that the kernel enforces. Before it reads the component it gives up files, network and user, as far as the
+//! system allows (`confinement.rs`). It gets a component through a pipe and returns compiled code or a sentence.
 //! The host trusts that code, because the child is the same compiler. The host's own process compiles nothing.
 //!
 //! The child's side is in `child.rs`. Test: `tests/load/compiler.rs`.
 
-use crate::engine::Fuel;
+use crate::engine::{Fuel, Missing};
 use palisade_guard::limits::{
     COMPILED_BYTES_MAX, COMPILER_ADDRESS_BYTES_MAX, COMPILER_CPU_S_MAX, COMPILER_MESSAGE_BYTES_MAX,
     COMPILER_START_MS, COMPILER_THREADS_MAX, COMPILER_WALL_MS_MAX, MIB,
@@ -28,7 +29,8 @@ use tokio::time::timeout;
 const CHILD_VARIABLE: &str = "PALISADE_COMPILE";
 /// The child's first output. The host sends a component only to a program that starts with it.
 pub(crate) const GREETING: &[u8] = concat!("palisade compiler ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
-/// The first byte of an answer that is compiled code. Any other first byte begins a sentence.
+/// The first byte of an answer that is compiled code; the second tells which layers of its confinement are missing. Any other
+/// first byte begins a sentence.
 pub(crate) const COMPILED: u8 = 0;
 /// This program, even after its file was replaced by a newer version.
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -47,6 +49,13 @@ pub fn compile_if_asked() {
         std::process::exit(super::child::run());
     }
     ANSWERS.store(true, Ordering::Relaxed);
+}
+
+/// Compiled code, and how the process that compiled it was confined.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) code: Vec<u8>,
+    pub(crate) missing: Missing,
 }
 
 /// The program that compiles components for a host, and its limits. The limits can be lowered and never raised.
@@ -115,7 +124,7 @@ impl Compiler {
         fuel: Fuel,
         settings: u64,
         component: &[u8],
-    ) -> Result<Vec<u8>, CompileError> {
+    ) -> Result<Compiled, CompileError> {
         let _turn = self.turn.lock().await;
         let mut child = self.start()?;
         let answer = self.converse(&mut child, fuel, settings, component);
@@ -151,7 +160,7 @@ impl Compiler {
         fuel: Fuel,
         settings: u64,
         component: &[u8],
-    ) -> Result<Vec<u8>, CompileError> {
+    ) -> Result<Compiled, CompileError> {
         let (Some(mut stdin), Some(mut stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -171,12 +180,13 @@ impl Compiler {
             let _ = stdin.write_all(component).await;
             drop(stdin);
         };
-        let answer = read(stdout, self.compiled_bytes.saturating_add(1));
+        // The first two bytes say what the rest is, so they are not part of the code.
+        let answer_bytes = self.compiled_bytes.saturating_add(2);
+        let answer = read(stdout, answer_bytes);
         let complaint = read(stderr, COMPILER_MESSAGE_BYTES_MAX);
         let ((), answer, complaint) = tokio::join!(request, answer, complaint);
         let (mut answer, complaint) = (answer?, complaint?);
-        // The first byte says what the rest is, so it is not part of the code.
-        if answer.len() as u64 > self.compiled_bytes.saturating_add(1) {
+        if answer.len() as u64 > answer_bytes {
             let sentence = format!("it makes more than {} bytes of compiled code", self.compiled_bytes);
             return Err(CompileError::Component(sentence));
         }
@@ -184,8 +194,8 @@ impl Compiler {
         if !status.success() {
             return Err(CompileError::Component(self.ended(status, &complaint)));
         }
-        if answer.first() == Some(&COMPILED) {
-            return Ok(answer.split_off(1));
+        if let [COMPILED, missing, ..] = *answer {
+            return Ok(Compiled { code: answer.split_off(2), missing: Missing(missing) });
         }
         answer.truncate(usize::try_from(COMPILER_MESSAGE_BYTES_MAX).unwrap_or(usize::MAX));
         let sentence = String::from_utf8_lossy(answer.get(1..).unwrap_or_default());

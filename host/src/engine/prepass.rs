@@ -1,20 +1,25 @@
-//! The pre-pass: checks a component's size and shape before it is compiled.
+//! The pre-pass: checks a component's size and shape before it is compiled. What its types may be is checked in `types.rs`.
 //!
 //! A valid component can be a compilation bomb: 1.5 KiB can take gigabytes to compile. The compiler does not bound that, so
 //! this walk over the binary does, in time linear in its size. Numbers and reasons are in [`palisade_guard::limits`].
 
 use palisade_guard::limits::{
     COMPONENT_INSTANCES_MAX, COMPONENT_NESTING_MAX, FUNCTION_BYTES_MAX, FUNCTION_LOCALS_MAX,
+    MODULE_MEMORIES_MAX,
 };
-use wasmparser::{ComponentInstance, Encoding, Instance, Parser, Payload};
+use wasmparser::{CanonicalFunction, ComponentInstance, Encoding, Instance, Parser, Payload, TypeRef};
 
-/// The counts of one component during the walk.
+/// The counts of one component or module during the walk.
 #[derive(Default)]
 struct Component {
     /// For each component defined in this one: the instances that it makes.
     components: Vec<Made>,
     /// The instances that it makes itself and through the components that it instantiates.
     made: Made,
+    /// Whether it lifts or lowers functions, so that calls between it and its siblings need code of their own.
+    is_called: bool,
+    /// The linear memories of a module, its own and imported ones.
+    memories: usize,
 }
 
 /// The instances that a component makes.
@@ -35,21 +40,25 @@ impl Made {
     }
 }
 
-/// Refuses a component that must not reach the compiler. Returns how many core instances it makes.
+/// Refuses a component that must not reach the compiler. Returns how many core instances it makes, at most.
 pub(crate) fn check(bytes: &[u8]) -> Result<usize, String> {
     if !bytes.starts_with(b"\0asm") {
         return Err("this is no WebAssembly: build the plugin, then run `palisade build`".into());
     }
     let mut stack: Vec<Component> = Vec::new();
     let mut instances = 0;
+    let mut is_composed = false;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| malformed(&error))?;
         visit(&mut stack, payload)?;
-        if let [outermost] = &*stack {
-            instances = outermost.made.core;
+        match &*stack {
+            [outermost] => instances = outermost.made.core,
+            [_, .., inner] => is_composed |= inner.is_called,
+            [] => {}
         }
     }
-    Ok(instances)
+    // Code between components is instantiated, too, at most once for each instance that it is between.
+    Ok(if is_composed { instances.saturating_mul(2) } else { instances })
 }
 
 fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String> {
@@ -70,6 +79,23 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
             let ended = stack.pop().unwrap_or_default();
             if let Some(outer) = stack.last_mut() {
                 outer.components.push(ended.made);
+            }
+        }
+        Payload::MemorySection(section) => memories(stack, section.count())?,
+        Payload::ImportSection(section) => {
+            for import in section.into_imports() {
+                let import = import.map_err(|error| malformed(&error))?;
+                memories(stack, u32::from(matches!(import.ty, TypeRef::Memory(_))))?;
+            }
+        }
+        Payload::ComponentCanonicalSection(section) => {
+            for function in section {
+                let function = function.map_err(|error| malformed(&error))?;
+                if let (Some(current), CanonicalFunction::Lift { .. } | CanonicalFunction::Lower { .. }) =
+                    (stack.last_mut(), function)
+                {
+                    current.is_called = true;
+                }
             }
         }
         Payload::InstanceSection(section) => {
@@ -99,6 +125,18 @@ fn visit(stack: &mut Vec<Component>, payload: Payload<'_>) -> Result<(), String>
         }
         Payload::CodeSectionEntry(body) => function(&body)?,
         _ => {}
+    }
+    Ok(())
+}
+
+fn memories(stack: &mut [Component], count: u32) -> Result<(), String> {
+    let Some(current) = stack.last_mut() else { return Ok(()) };
+    current.memories = current.memories.saturating_add(count as usize);
+    if current.memories > MODULE_MEMORIES_MAX {
+        return Err(format!(
+            "a module has {} memories, or more: at most {MODULE_MEMORIES_MAX} is allowed (multi-memory is disabled); build it with one",
+            current.memories
+        ));
     }
     Ok(())
 }
@@ -136,7 +174,7 @@ fn function(body: &wasmparser::FunctionBody<'_>) -> Result<(), String> {
 }
 
 /// The parser's error on one line. The parser spreads the bytes that it shows over several lines.
-fn malformed(error: &wasmparser::BinaryReaderError) -> String {
+pub(super) fn malformed(error: &wasmparser::Error) -> String {
     let message: Vec<&str> = error.message().split_whitespace().collect();
     format!("the component is malformed: {}", message.join(" "))
 }
@@ -193,6 +231,39 @@ mod tests {
         assert!(refusal(&nested).contains("nest"));
         let modules = "(core instance (instantiate $m))".repeat(COMPONENT_INSTANCES_MAX + 1);
         assert!(refusal(&format!("(component (core module $m) {modules})")).contains("instances"));
+    }
+
+    #[test]
+    fn module_with_several_memories_is_refused_and_one_with_one_is_not() {
+        for (module, is_fine) in [
+            ("(memory 1)", true),
+            (r#"(import "a" "b" (memory 1))"#, true),
+            ("(memory 1) (memory 1)", false),
+            (r#"(import "a" "b" (memory 1)) (memory 1)"#, false),
+            (r#"(import "a" "b" (memory 1)) (import "a" "c" (memory 1))"#, false),
+        ] {
+            for text in [
+                format!("(component (core module {module}))"),
+                format!("(component (component (core module) (core module {module})))"),
+            ] {
+                let checked = check(&wat::parse_str(text).unwrap());
+                assert_eq!(checked.is_ok(), is_fine, "{module}: {checked:?}");
+                assert!(is_fine || checked.unwrap_err().contains("a module has 2 memories"), "{module}");
+            }
+        }
+    }
+
+    #[test]
+    fn components_that_call_each_other_count_the_code_between_them() {
+        let inner = r#"(component $c (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+            (func (export "f") (canon lift (core func $i "f"))))"#;
+        let composed = format!("(component {inner} (instance (instantiate $c)) (instance (instantiate $c)))");
+        assert_eq!(check(&wat::parse_str(&composed).unwrap()), Ok(4));
+        // A component that only renames what it is given, as `palisade build` makes them, needs none.
+        let renaming = r#"(component (component $c (import "f" (func $f)) (export "g" (func $f)))
+            (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f"))) (instance (instantiate $c (with "f" (func $f)))))"#;
+        assert_eq!(check(&wat::parse_str(renaming).unwrap()), Ok(1));
     }
 
     #[test]

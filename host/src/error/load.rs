@@ -60,6 +60,33 @@ pub enum LoadError {
     /// The compiler does not work: the program that should compile does not start or does not answer.
     #[error("{0}")]
     Compiler(String),
+    /// Several plugins cannot be loaded. Each error is a line.
+    #[error("{} plugins cannot be loaded:{}", .0.len(), Lines(.0))]
+    Several(Vec<LoadError>),
+}
+
+impl LoadError {
+    /// Whether the host cannot load any plugin: the database, the engine or the compiler failed, and not the plugin.
+    pub(crate) fn is_of_the_host(&self) -> bool {
+        matches!(self, Self::Database { .. } | Self::Engine(_) | Self::Compiler(_))
+    }
+
+    /// The one error, or all of them.
+    pub(crate) fn of_all(mut errors: Vec<Self>) -> Option<Self> {
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(Self::Several(errors)),
+        }
+    }
+}
+
+/// Each error on a line of its own.
+struct Lines<'a>(&'a [LoadError]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
 }
 
 impl From<InstallError> for LoadError {

@@ -120,6 +120,13 @@ pub enum CallError {
         /// The plugin.
         plugin: String,
     },
+    /// The plugin could not be loaded when the host started, and the host serves the others. A request for items also fails so if
+    /// the plugin may guard them with taps.
+    #[error("plugin `{plugin}` is not loaded; an operator has to repair it")]
+    NotLoaded {
+        /// The plugin.
+        plugin: String,
+    },
     /// Every run of the transaction lost a serialization race.
     #[error("the change lost {attempts} races with others; try again")]
     Contended {
@@ -173,6 +180,7 @@ impl CallError {
                 | Self::Overloaded { .. }
                 | Self::Quarantined { .. }
                 | Self::Disabled { .. }
+                | Self::NotLoaded { .. }
         )
     }
 
@@ -194,6 +202,7 @@ impl CallError {
             | Self::Violation(_) => Blame::Guest,
             Self::Overloaded { .. }
             | Self::Disabled { .. }
+            | Self::NotLoaded { .. }
             | Self::Unavailable { .. }
             | Self::InDoubt { .. }
             | Self::PartlyDone { .. } => Blame::Operator,
@@ -226,8 +235,11 @@ impl From<Refusal> for CallError {
                 Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) }
             }
             Refusal::InDoubt(reason) => Self::InDoubt { source: anyhow::anyhow!(reason) },
-            // Outside a plugin, the limits apply only to what the caller sends or requests.
-            Refusal::Exceeded(exceeded) => Self::BadArguments(exceeded.to_string()),
+            // Outside a plugin, the caller is to blame only for what it sends. The host's own statements exceed no other limit
+            // unless the host is wrong about what they return.
+            Refusal::Exceeded(exceeded) if exceeded.0.limit.is_of_an_argument() => {
+                Self::BadArguments(exceeded.to_string())
+            }
             Refusal::Timeout => Self::Unavailable { source: anyhow::anyhow!("a statement took too long") },
             other => Self::internal(other),
         }

@@ -1,13 +1,15 @@
 //! Building a host. Every option has a default that works.
 
-use crate::audit::Audit;
+use crate::audit::{Audit, heads};
 use crate::engine::artifact::Artifacts;
 use crate::engine::compiler::Compiler;
 use crate::engine::lane::Lanes;
 use crate::error::LoadError;
 use crate::host::Host;
+use crate::host::start::{Origin, Planned};
 use crate::memory::HostMemory;
 use crate::metrics::Metrics;
+use crate::plugin::source::Source;
 use crate::program::link::Machines;
 use crate::program::load::Loader;
 use crate::runtime::{Registry, Runtime};
@@ -37,7 +39,8 @@ pub struct HostBuilder {
     private: Option<PrivateOptions>,
     plugin_connections: Option<usize>,
     database_wait: Option<Duration>,
-    plugins: Vec<(PathBuf, Policy)>,
+    plugins: Vec<Planned>,
+    serves_the_others: bool,
     compiler: Compiler,
     compiled: Option<PathBuf>,
     users: Option<Arc<dyn UserStore>>,
@@ -84,7 +87,28 @@ impl HostBuilder {
 
     /// Adds a plugin: its folder or its `palisade.toml`, and the policy that grants its powers.
     pub fn plugin(mut self, path: impl Into<PathBuf>, policy: Policy) -> Self {
-        self.plugins.push((path.into(), policy));
+        self.plugins.push(Planned { origin: Origin::Path(path.into()), policy });
+        self
+    }
+
+    /// Adds a plugin whose manifest is read already, for a program that chooses the policy by the name in it. `path` is where it
+    /// was looked for; an error counts as a plugin that cannot be loaded.
+    pub fn source(
+        mut self,
+        path: impl Into<PathBuf>,
+        source: Result<Source, LoadError>,
+        policy: Policy,
+    ) -> Self {
+        self.plugins.push(Planned { origin: Origin::Opened(path.into(), source), policy });
+        self
+    }
+
+    /// Serves the other plugins if some cannot be loaded. Each is logged, and [`Host::statuses`] lists it as not loaded; calls of
+    /// it fail with [`CallError::NotLoaded`](crate::CallError::NotLoaded), and so do all requests for items if it may guard them
+    /// with taps. The start still fails if no plugin can be loaded, or if the database or the compiler does not work. Default: the
+    /// start fails if any plugin cannot be loaded, with the errors of all of them.
+    pub fn serve_the_others(mut self) -> Self {
+        self.serves_the_others = true;
         self
     }
 
@@ -95,7 +119,8 @@ impl HostBuilder {
         self
     }
 
-    /// Keeps compiled code in a folder that only this host uses. Default: none, so each start compiles.
+    /// Keeps compiled code in a folder that only this host uses. Default: none, so each start compiles. A folder that cannot be
+    /// used, or in which other users could replace what the host would run, is left alone: the log says so, and the host compiles.
     pub fn compiled_code(mut self, folder: impl Into<PathBuf>) -> Self {
         self.compiled = Some(folder.into());
         self
@@ -182,14 +207,15 @@ impl HostBuilder {
         let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
         let wait = self.database_wait.unwrap_or(Duration::from_millis(DATABASE_WAIT_MS));
         let database = Database::connect_within(wait, url, connections).await?;
+        heads::compare(&audit, &database).await.map_err(|refusal| LoadError::Database {
+            sentence: "cannot compare the audit log with the database".to_owned(),
+            source: refusal.into(),
+        })?;
         let memory = Arc::new(HostMemory::new(self.memory)?);
         let machines =
             Machines::new(Arc::clone(&memory)).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let artifacts = match &self.compiled {
-            Some(folder) => Some(
-                Artifacts::open(folder)
-                    .map_err(|source| LoadError::File { path: folder.display().to_string(), source })?,
-            ),
+        let artifacts = match self.compiled {
+            Some(folder) => artifacts(folder).await,
             None => None,
         };
         let http = match self.http {
@@ -239,9 +265,21 @@ impl HostBuilder {
             metrics,
         });
         let host = Host::start(runtime, loader, private, has_users);
-        host.load_all(&self.plugins).await?;
+        host.load_all(self.plugins, !self.serves_the_others).await?;
         Ok(host)
     }
+}
+
+/// The folder of compiled code, if it can be used. What it holds saves time and is never needed.
+async fn artifacts(folder: PathBuf) -> Option<Artifacts> {
+    let path = folder.clone();
+    let opened = tokio::task::spawn_blocking(move || Artifacts::open(&path)).await;
+    let opened = opened.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    opened
+        .inspect_err(|error| {
+            tracing::warn!(path = %folder.display(), %error, "compiled code is not kept, so each start compiles");
+        })
+        .ok()
 }
 
 fn audit(file: Option<&Path>) -> Result<Audit, LoadError> {

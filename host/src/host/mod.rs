@@ -1,17 +1,19 @@
 //! The public API: a [`Host`] loads plugins, calls their functions, and reads and writes items.
 //!
 //! It has no logic of a request, which is in `calls/`, and none of loading, which is in `program/load.rs`. The builder is in
-//! `builder.rs`, what runs in the background in `maintenance.rs`. Tests: `tests/calls.rs`, `tests/load/`, `tests/operator.rs`.
+//! `builder.rs`, what a start does with plugins in `start.rs`, what runs in the background in `maintenance.rs`. Tests: `tests/calls.rs`, `tests/load/`, `tests/operator.rs`.
 
 mod builder;
 mod info;
 mod maintenance;
+mod start;
 mod typed;
 
 pub use builder::HostBuilder;
 pub use info::{FunctionInfo, PluginInfo};
 pub use typed::{Typed, TypedCall};
 
+use crate::audit::heads;
 use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
@@ -19,11 +21,9 @@ use crate::memory;
 use crate::program::Program;
 use crate::program::load::Loader;
 use crate::runtime::Runtime;
-use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus};
-use futures_util::{StreamExt, TryStreamExt};
+use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 use palisade_guard::caller::Caller;
 use palisade_guard::grant::Policy;
-use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
 use palisade_guard::memory::Reservation;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::user::Permission;
@@ -32,7 +32,8 @@ use palisade_store::postgres::users::{self, Users};
 use palisade_store::private::PrivateServer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::path::{Path, PathBuf};
+use start::{Planned, Started};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +45,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 3]>,
+    tasks: Arc<[AbortOnDropHandle<()>; 4]>,
     stopping: CancellationToken,
     crons: TaskTracker,
 }
@@ -99,7 +100,8 @@ impl Host {
 
     /// Loads a plugin, or replaces a loaded plugin with a new version. Running calls finish on the old version.
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
-        let program = self.loader.load(path.as_ref(), policy).await?;
+        let source = self.loader.open(path.as_ref()).await?;
+        let program = self.loader.load(source, policy).await?;
         let program = Arc::new(self.loader.attack(program).await?);
         program.plugin.availability.renew();
         self.runtime.registry.swap(&program);
@@ -113,23 +115,18 @@ impl Host {
         self.runtime.registry.remove(plugin).is_some()
     }
 
-    /// Loads the plugins that a host starts with. The canary attacks begin when all plugins are installed, so that each attack
-    /// is tried on the tables of all the others.
-    async fn load_all(&self, plugins: &[(PathBuf, Policy)]) -> Result<(), LoadError> {
-        let loader = &self.loader;
-        let mut installed = Vec::new();
-        for (path, policy) in plugins {
-            installed.push(loader.load(path, policy).await?);
-        }
-        let attacked = futures_util::stream::iter(installed).map(|program| loader.attack(program));
-        let programs: Vec<Program> = attacked.buffered(LOOKUP_CONNECTIONS_MAX).try_collect().await?;
+    /// Loads the plugins that a host starts with, as `start.rs` says.
+    async fn load_all(&self, plugins: Vec<Planned>, is_strict: bool) -> Result<(), LoadError> {
+        let Started { programs, unloaded } = start::load(&self.loader, plugins, is_strict).await?;
         for program in programs {
             self.runtime.registry.swap(&Arc::new(program));
         }
+        self.runtime.registry.lack(&unloaded.into());
         Ok(())
     }
 
-    /// The loaded plugins, sorted by name.
+    /// The loaded plugins, sorted by name. Each schema of each function is made anew: a view of many plugins that is kept or sent
+    /// is better made plugin by plugin, with [`statuses`](Self::statuses) and [`plugin`](Self::plugin).
     pub fn plugins(&self) -> Vec<PluginInfo> {
         self.runtime.registry.all().iter().map(|program| PluginInfo::of(program)).collect()
     }
@@ -139,7 +136,8 @@ impl Host {
         self.runtime.registry.find(name).map(|program| PluginInfo::of(&program))
     }
 
-    /// The loaded plugins, sorted by name, with whether each is served.
+    /// The plugins, sorted by name, with whether each is served. Plugins that could not be loaded when the host started are among
+    /// them.
     pub fn statuses(&self) -> Vec<PluginStatus> {
         let status = |program: &Arc<Program>| PluginStatus {
             name: program.plugin.name.to_string(),
@@ -147,7 +145,16 @@ impl Host {
             status: program.plugin.availability.status(),
             running_on: program.plugin.pool.running_on(),
         };
-        self.runtime.registry.all().iter().map(status).collect()
+        let current = self.runtime.registry.current();
+        let unloaded = current.unloaded().iter().map(|unloaded| PluginStatus {
+            name: unloaded.name.clone(),
+            version: unloaded.version.clone(),
+            status: ServingStatus::NotLoaded { reason: unloaded.reason.clone(), since: unloaded.since },
+            running_on: 0,
+        });
+        let mut statuses: Vec<_> = self.runtime.registry.all().iter().map(status).chain(unloaded).collect();
+        statuses.sort_by(|a, b| a.name.cmp(&b.name));
+        statuses
     }
 
     /// The host's counters and gauges, in the text format that Prometheus reads (`OpenMetrics`): the text that the server answers
@@ -253,7 +260,8 @@ impl Host {
     /// Stops the host: closes its connections and stops its private database, if it has one.
     pub async fn stop(self) {
         self.tasks.iter().for_each(AbortOnDropHandle::abort);
-        self.runtime.supervision.audit().flush().await;
+        self.runtime.supervision.report_repeats(true);
+        heads::finish(self.runtime.supervision.audit(), &self.runtime.database).await;
         self.runtime.database.close();
         if let Some(private) = self.private.and_then(Arc::into_inner) {
             private.stop().await;
@@ -296,7 +304,9 @@ impl Host {
         let supervision = Arc::downgrade(&runtime.supervision);
         let watch = supervision::watch(supervision, runtime.database.clone(), has_users);
         let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
-        let tasks = [maintenance, tokio::spawn(watch), memory].map(AbortOnDropHandle::new);
+        let heads =
+            tokio::spawn(heads::follow(runtime.supervision.audit().clone(), runtime.database.clone()));
+        let tasks = [maintenance, tokio::spawn(watch), memory, heads].map(AbortOnDropHandle::new);
         let (loader, private) = (Arc::new(loader), private.map(Arc::new));
         Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
     }

@@ -95,7 +95,9 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         }
         None => "it broke the rules of its interface".to_owned(),
     };
-    tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
+    state.plugin.availability.report("a plugin trapped", || {
+        tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
+    });
     CallError::Trapped { plugin, reason }
 }
 

@@ -115,7 +115,7 @@ impl Invocation {
         state.close_account(began.elapsed(), fuel);
         state.report_usage(name.as_str());
         let State { mut session, ledger, .. } = state;
-        if cut_off {
+        if cut_off && matches!(reply, Err(CallError::LimitExceeded { .. })) {
             session.judge_unanswered().await;
         }
         let reply = match session.exceeded() {
@@ -148,6 +148,7 @@ impl Invocation {
             plugin: Arc::clone(plugin),
             backends: Arc::clone(&self.backends),
             request: Arc::clone(&setting.request),
+            access: setting.access.clone(),
             kind: self.kind,
             ledger: Ledger::within(held, plugin.limits.clone()),
             clock: setting.clock,

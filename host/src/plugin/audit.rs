@@ -15,6 +15,8 @@ pub fn refused(audit: &Audit, error: &LoadError) {
             (Event::RefusedLoad, Some(plugin))
         }
         LoadError::File { .. } | LoadError::Manifest(_) => (Event::RefusedLoad, None),
+        // Each of them is recorded by itself.
+        LoadError::Several(_) => return,
     };
     let plugin = plugin.and_then(|name| PluginName::parse(name).ok());
     audit.note(event, plugin.as_ref(), error.to_string());

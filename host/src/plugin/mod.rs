@@ -39,6 +39,8 @@ pub(crate) struct Plugin {
     /// What the plugin's invocations may hold of the host's memory.
     pub(crate) memory: Share,
     pub(crate) pool: Arc<Pool>,
+    /// Connections for access taps that other invocations wait for: no holder of one waits for another one.
+    pub(crate) nested_pool: Arc<Pool>,
     /// Signs on whose behalf statements run; `None` if no table of the plugin has rows that belong to users.
     pub(crate) signer: Option<Arc<Signer>>,
 }
@@ -50,6 +52,11 @@ impl Plugin {
     }
 
     /// A claim that says on whose behalf statements run, if the plugin's tables need one.
+    /// The transaction of an access tap for which another invocation waits, which may hold one of the plugin's usual connections.
+    pub(crate) fn nested_session(&self) -> Session {
+        Session::of_plugin(Arc::clone(&self.nested_pool), Kind::Query)
+    }
+
     pub(crate) fn claim(&self, caller: &Caller, is_cron: bool) -> Option<Claim> {
         self.signer.as_ref()?.claim(&self.role, caller, is_cron)
     }
@@ -57,5 +64,6 @@ impl Plugin {
     /// Closes connections that have been idle for a while.
     pub(crate) fn reap(&self) {
         self.pool.reap();
+        self.nested_pool.reap();
     }
 }

@@ -8,13 +8,13 @@ use super::profile::Profile;
 use super::{Function, Functions, Program};
 use crate::engine::artifact::{self, Artifacts};
 use crate::engine::compiler::{CompileError, Compiler};
-use crate::engine::{self, Engine, Fuel};
+use crate::engine::{self, Engine, Fuel, Missing};
 use crate::engine::{floats, prepass};
 use crate::error::LoadError;
 use crate::memory::HostMemory;
 use crate::metrics::Metrics;
-use crate::plugin::passport::Passport;
-use crate::plugin::source::Source;
+use crate::plugin::passport::{CompilerLayers, Passport};
+use crate::plugin::source::{Files, Source};
 use crate::plugin::{Plugin, audit};
 use crate::program::link::{Machine, Machines};
 use crate::state::State;
@@ -25,8 +25,9 @@ use palisade_guard::grant::{Grants, Policy};
 use palisade_guard::http::{Allowance, Egress};
 use palisade_guard::kind::{Kind, PACKAGE};
 use palisade_guard::limits::{
-    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, KIB, Limit, Limits,
-    MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
+    COMPONENT_FUNCTIONS_MAX, COMPONENT_MEMORIES_MAX, COMPONENT_SIGNATURES_BYTES_MAX, COMPONENT_TABLES_MAX,
+    CORE_INSTANCES_PER_COMPONENT, KIB, Limit, Limits, MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX,
+    TABLES_PER_COMPONENT,
 };
 use palisade_guard::manifest::Manifest;
 use palisade_guard::memory::Reservation;
@@ -57,45 +58,49 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Loads one plugin. It must not be called until [`attack`](Self::attack) has succeeded.
-    pub(crate) async fn load(&self, path: &Path, policy: &Policy) -> Result<Program, LoadError> {
-        let loaded = match Source::read(path) {
-            Ok(source) => self.load_source(source, policy).await,
-            Err(error) => Err(error),
-        };
-        loaded.inspect_err(|error| audit::refused(self.supervision.audit(), error))
+    /// Opens a plugin's folder and reads its manifest, off the threads that serve requests.
+    pub(crate) async fn open(&self, path: &Path) -> Result<Source, LoadError> {
+        let path = path.to_owned();
+        let opened = blocking(move || Source::open(&path)).await;
+        opened.inspect_err(|error| self.refused(error))
     }
 
-    async fn load_source(&self, source: Source, policy: &Policy) -> Result<Program, LoadError> {
-        let Source { manifest, component, migrations } = source;
+    /// Loads one plugin. It must not be called until [`attack`](Self::attack) has succeeded.
+    pub(crate) async fn load(&self, source: Source, policy: &Policy) -> Result<Program, LoadError> {
+        let loaded = match blocking(move || source.read()).await {
+            Ok(files) => self.load_files(files, policy).await,
+            Err(error) => Err(error),
+        };
+        loaded.inspect_err(|error| self.refused(error))
+    }
+
+    /// Records that a plugin was refused.
+    pub(crate) fn refused(&self, error: &LoadError) {
+        audit::refused(self.supervision.audit(), error);
+    }
+
+    async fn load_files(&self, files: Files, policy: &Policy) -> Result<Program, LoadError> {
+        let Files { manifest, component, migrations } = files;
         let name = manifest.plugin.name.clone();
         let refuse = |sentence: String| LoadError::Component { plugin: name.to_string(), sentence };
         let limits = self.limits.clone().lowered_to(&policy.limits).lowered_to(&manifest.limits);
         let machine = self.machines.of(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let engine = machine.engine.wasmtime();
         let fuel = Fuel::under(&limits);
         let compiled = self.compile(&machine.engine, &name, component, policy.floats, fuel).await;
-        let (component, instances_made) = compiled?;
+        let (component, instances_made, missing) = compiled?;
         let code = self.reserve_code(&component).map_err(refuse)?;
         let grants = policy.grant(&manifest.grants);
         audit::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
-        let types = component.component_type();
-        if !policy.wasi {
-            refuse_wasi(&types, engine).map_err(refuse)?;
-        }
-        let passport = Passport::issue(&types, engine, &manifest, &grants).map_err(refuse)?;
-        let taps = passport.taps.keys().map(|tap| tap.trim_start_matches("tap-"));
-        if let Some(tap) = taps.into_iter().find(|tap| !policy.allows_tap(tap)) {
-            return Err(refuse(format!(
-                "the operator's policy does not let it tap `{tap}`: add `taps = [\"{tap}\"]` to its grants there"
-            )));
-        }
-        let functions = functions(engine, &component, &passport).map_err(refuse)?;
-        if !policy.floats {
-            refuse_floats(&functions).map_err(refuse)?;
-        }
         let egress = self.egress(&grants).map_err(refuse)?;
-        let (instances, tap_indices) = link(&machine, &component, &passport, &manifest).map_err(refuse)?;
+        // A component's types can be many.
+        let (linking, policy, granted) = (Arc::clone(&machine), policy.clone(), grants.clone());
+        let linked = off_threads(move || {
+            let mut linked = Linked::of(&linking, &component, &manifest, &policy, &granted)?;
+            linked.passport.compiler = CompilerLayers { missing: missing.sentences() };
+            Ok((linked, manifest, concurrency(&component, instances_made)))
+        });
+        let (linked, manifest, concurrency) = linked.await.map_err(refuse)?;
+        let Linked { passport, functions, instances, tap_indices } = linked;
         let plan = Plan {
             name: &name,
             version: &manifest.plugin.version.to_string(),
@@ -112,6 +117,7 @@ impl Loader {
             catalogue: installed.catalogue,
             role: installed.role,
             pool: installed.pool,
+            nested_pool: installed.nested_pool,
             signer: installed.signer,
             availability,
             tally: self.metrics.tally(&name, &passport.kinds_in_use()),
@@ -125,7 +131,7 @@ impl Loader {
             plugin: Arc::new(plugin),
             description: manifest.plugin.description,
             taps: manifest.taps,
-            admission: Arc::new(Semaphore::new(concurrency(&component, instances_made))),
+            admission: Arc::new(Semaphore::new(concurrency)),
             machine,
             passport,
             functions,
@@ -167,7 +173,7 @@ impl Loader {
     }
 
     /// Runs the pre-pass and compiles, off the threads that serve requests. Also returns how many core instances the component
-    /// makes.
+    /// makes, and how the compiler was confined.
     async fn compile(
         &self,
         engine: &Engine,
@@ -175,7 +181,7 @@ impl Loader {
         bytes: Vec<u8>,
         floats: bool,
         fuel: Fuel,
-    ) -> Result<(Component, usize), LoadError> {
+    ) -> Result<(Component, usize, Missing), LoadError> {
         let refuse = |sentence| LoadError::Component { plugin: plugin.to_string(), sentence };
         let refused = |why: String| refuse(format!("the component is refused: {why}"));
         let artifacts = self.artifacts.clone();
@@ -189,8 +195,8 @@ impl Loader {
             Ok((bytes, instances, found))
         });
         let (bytes, instances, found) = checked.await.map_err(refuse)?;
-        if let Some(component) = found {
-            return Ok((component, instances));
+        if let Some((component, missing)) = found {
+            return Ok((component, instances, missing));
         }
         let compiled = self.compiler.compile(fuel, engine::settings(engine.wasmtime()), &bytes).await;
         let compiled = compiled.map_err(|error| match error {
@@ -199,13 +205,15 @@ impl Loader {
         })?;
         let (artifacts, ours) = (self.artifacts.clone(), engine.clone());
         let loaded = off_threads(move || {
-            let component = artifact::load(&ours, &compiled).map_err(|error| engine::innermost(&error))?;
+            let component =
+                artifact::load(&ours, &compiled.code).map_err(|error| engine::innermost(&error))?;
             if let Some(artifacts) = artifacts {
                 artifacts.keep(&ours, &bytes, &compiled);
             }
-            Ok(component)
+            Ok((component, compiled.missing))
         });
-        Ok((loaded.await.map_err(refused)?, instances))
+        let (component, missing) = loaded.await.map_err(refused)?;
+        Ok((component, instances, missing))
     }
 }
 
@@ -216,6 +224,16 @@ async fn off_threads<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|error| format!("its check ended early: {error}"))?
 }
 
+/// Runs work that waits for the disk on a thread for blocking work.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(LoadError::Engine(format!("reading the plugin's files ended early: {error}")))
+    })
+}
+
 /// The functions that callers can call, with their types mapped to JSON.
 fn functions(
     engine: &wasmtime::Engine,
@@ -223,6 +241,7 @@ fn functions(
     passport: &Passport,
 ) -> Result<Functions, String> {
     let mut functions = Functions::new();
+    let (mut count, mut bytes) = (0_usize, 0_usize);
     for (export, item) in component.component_type().exports(engine) {
         let plain = export.split('@').next().unwrap_or(export);
         let (Some(kind), ComponentItem::ComponentInstance(instance)) = (passport.exports.get(plain), item.ty)
@@ -234,7 +253,21 @@ fn functions(
         let mut mapped = BTreeMap::new();
         for (name, item) in instance.exports(engine) {
             if let ComponentItem::ComponentFunc(function) = item.ty {
+                // Before the types are spelled out: each function can take a little of the host's memory for ever.
+                count += 1;
+                if count > COMPONENT_FUNCTIONS_MAX {
+                    return Err(format!(
+                        "it exports more than {COMPONENT_FUNCTIONS_MAX} functions: split the plugin"
+                    ));
+                }
                 let signature = Signature::of(plain, name, &function).map_err(|error| error.to_string())?;
+                bytes += signature.bytes();
+                if bytes > COMPONENT_SIGNATURES_BYTES_MAX {
+                    return Err(format!(
+                        "the types of its functions take over {COMPONENT_SIGNATURES_BYTES_MAX} bytes to describe, counted up to \
+                         `{short}/{name}`: share less between functions, shorten the names, or split the plugin"
+                    ));
+                }
                 let (_, index) =
                     component.get_export(Some(&parent), name).ok_or("a function has no index")?;
                 let (path, profile) = (format!("{short}/{name}"), Profile::default());
@@ -251,13 +284,52 @@ fn functions(
     Ok(functions)
 }
 
+/// A component that is explained and linked.
+struct Linked {
+    passport: Passport,
+    functions: Functions,
+    instances: BTreeMap<Kind, InstancePre<State>>,
+    tap_indices: TapIndices,
+}
+
+impl Linked {
+    /// Issues the passport, maps the types of the functions, and links the component for each kind, or says what the component,
+    /// its manifest or the operator's policy lacks.
+    fn of(
+        machine: &Machine,
+        component: &Component,
+        manifest: &Manifest,
+        policy: &Policy,
+        grants: &Grants,
+    ) -> Result<Self, String> {
+        let engine = machine.engine.wasmtime();
+        let types = component.component_type();
+        if !policy.wasi {
+            refuse_wasi(&types, engine)?;
+        }
+        let passport = Passport::issue(&types, engine, manifest, grants)?;
+        let taps = passport.taps.keys().map(|tap| tap.trim_start_matches("tap-"));
+        if let Some(tap) = taps.into_iter().find(|tap| !policy.allows_tap(tap)) {
+            return Err(format!(
+                "the operator's policy does not let it tap `{tap}`: add `taps = [\"{tap}\"]` to its grants there"
+            ));
+        }
+        let functions = functions(engine, component, &passport)?;
+        if !policy.floats {
+            refuse_floats(&functions)?;
+        }
+        let (instances, tap_indices) = link(machine, component, &passport, manifest)?;
+        Ok(Self { passport, functions, instances, tap_indices })
+    }
+}
+
 /// Makes an `InstancePre` for each kind in use, and finds the taps.
 fn link(
     machine: &Machine,
     component: &Component,
     passport: &Passport,
     manifest: &Manifest,
-) -> Result<Linked, String> {
+) -> Result<(BTreeMap<Kind, InstancePre<State>>, TapIndices), String> {
     let mut instances = BTreeMap::new();
     for kind in passport.kinds_in_use() {
         let linker = machine.linkers.of(kind, &passport.because(kind), component);
@@ -312,5 +384,3 @@ fn concurrency(component: &Component, instances: usize) -> usize {
         .max(factor(tables as usize, TABLES_PER_COMPONENT));
     PLUGIN_CONCURRENCY_MAX.checked_div(most).unwrap_or(PLUGIN_CONCURRENCY_MAX).max(1)
 }
-
-type Linked = (BTreeMap<Kind, InstancePre<State>>, TapIndices);

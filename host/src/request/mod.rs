@@ -8,6 +8,7 @@ pub(crate) mod content;
 pub(crate) mod random;
 pub(crate) mod replay;
 pub(crate) mod setting;
+pub(crate) mod taps;
 
 use palisade_guard::caller::Caller;
 use palisade_guard::item::{Item, Status};

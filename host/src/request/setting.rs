@@ -3,6 +3,7 @@
 use super::Request;
 use super::random::Seed;
 use super::replay::Replay;
+use super::taps::AccessTaps;
 use palisade_guard::clock::Clock;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::{Limit, Limits};
@@ -19,6 +20,8 @@ pub(crate) struct Setting {
     pub(crate) clock: Clock,
     /// When the invocation must have ended, host calls included.
     pub(crate) deadline: Instant,
+    /// What asks the access taps about the items that the invocation reads; `None` if there are none, or if it is such a tap.
+    pub(crate) access: Option<Arc<dyn AccessTaps>>,
 }
 
 impl Setting {
@@ -29,7 +32,7 @@ impl Setting {
             Kind::Action => (Clock::running(), Limit::ActionTime),
         };
         let deadline = Instant::now() + Duration::from_millis(max.get(limit).min(limit.default_max()));
-        Self { request, seed: Seed::draw(), clock, deadline }
+        Self { request, seed: Seed::draw(), clock, deadline, access: None }
     }
 
     /// The same setting with a replay's seed and instant.
@@ -41,6 +44,6 @@ impl Setting {
     pub(crate) fn for_plugin(&self, name: &PluginName, max: &Limits) -> Self {
         let wall = Duration::from_millis(max.get(Limit::WallTime).min(Limit::ActionTime.default_max()));
         let deadline = self.deadline.min(Instant::now() + wall);
-        Self { deadline, seed: self.seed.of_plugin(name), ..self.clone() }
+        Self { deadline, seed: self.seed.of_plugin(name), access: None, ..self.clone() }
     }
 }

@@ -5,7 +5,7 @@
 
 mod registry;
 
-pub(crate) use registry::{Current, Registry};
+pub(crate) use registry::{Current, Registry, Unloaded};
 
 use crate::engine::lane::Lanes;
 use crate::error::CallError;
@@ -26,7 +26,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Clone)]
 pub(crate) struct Admitted {
     pub(crate) program: Arc<Program>,
-    _permits: Arc<[OwnedSemaphorePermit; 2]>,
+    permits: Arc<[OwnedSemaphorePermit; 2]>,
+}
+
+impl Admitted {
+    /// Lends the permits of an invocation that waits to another one. It waits for nothing: an invocation that holds permits while it
+    /// waits for others could wait for one that waits for its own. Each permit has at most two invocations, of which one runs.
+    pub(crate) fn lend(&self, program: &Arc<Program>) -> Result<Self, CallError> {
+        program.plugin.availability.check().inspect_err(|_| program.plugin.tally.turned_away())?;
+        Ok(Self { program: Arc::clone(program), permits: Arc::clone(&self.permits) })
+    }
 }
 
 /// What all requests of a host share.
@@ -49,6 +58,9 @@ impl Runtime {
         function: &str,
     ) -> Result<(Arc<Program>, Arc<Function>), CallError> {
         let Some(found) = self.registry.find(plugin) else {
+            if self.registry.current().unloaded().iter().any(|unloaded| unloaded.name == plugin) {
+                return Err(CallError::NotLoaded { plugin: plugin.to_owned() });
+            }
             let names: Vec<String> =
                 self.registry.all().iter().map(|program| program.plugin.name.to_string()).collect();
             let hint = if names.is_empty() {
@@ -70,7 +82,7 @@ impl Runtime {
     /// at once.
     pub(crate) async fn admit(&self, program: &Arc<Program>) -> Result<Admitted, CallError> {
         let permits = self.permits(program).await?;
-        Ok(Admitted { program: Arc::clone(program), _permits: Arc::new(permits) })
+        Ok(Admitted { program: Arc::clone(program), permits: Arc::new(permits) })
     }
 
     async fn permits(&self, program: &Program) -> Result<[OwnedSemaphorePermit; 2], CallError> {

@@ -1,4 +1,5 @@
-//! The loaded plugins: the current version of each name, and the taps in their order.
+//! The loaded plugins: the current version of each name, and the taps in their order. Also the plugins that could not be loaded
+//! when the host started: what they guard stays closed.
 //!
 //! A lookup is one atomic load. A swap replaces everything in one step; running calls keep the version that they found.
 
@@ -10,6 +11,7 @@ use palisade_guard::name::PluginName;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 /// The loaded plugins of a host.
 #[derive(Default)]
@@ -19,10 +21,25 @@ pub(crate) struct Registry {
     version: AtomicU64,
 }
 
+/// A plugin that could not be loaded when the host started.
+#[derive(Clone, Debug)]
+pub(crate) struct Unloaded {
+    /// The plugin's name; if its manifest could not be read, its folder's name.
+    pub(crate) name: String,
+    /// Empty if its manifest could not be read.
+    pub(crate) version: String,
+    /// The sentence for operators.
+    pub(crate) reason: String,
+    pub(crate) since: SystemTime,
+    /// Whether it may have taps on items: its manifest lists some, or could not be read.
+    pub(crate) guards_items: bool,
+}
+
 /// The loaded plugins as they are between two changes.
 #[derive(Clone, Default)]
 pub(crate) struct Current {
     plugins: HashMap<String, Arc<Program>>,
+    unloaded: Arc<[Unloaded]>,
     access: Vec<Arc<Program>>,
     view: Vec<Arc<Program>>,
     presave: Vec<Arc<Program>>,
@@ -57,8 +74,15 @@ impl Registry {
         self.current.rcu(|current| {
             let mut plugins = current.plugins.clone();
             plugins.insert(program.plugin.name.to_string(), Arc::clone(program));
-            Current::new(plugins)
+            let unloaded = current.unloaded.iter().filter(|other| other.name != program.plugin.name.as_str());
+            Current::new(plugins, unloaded.cloned().collect())
         });
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Says which plugins could not be loaded. It must be called before the first request.
+    pub(crate) fn lack(&self, unloaded: &Arc<[Unloaded]>) {
+        self.current.rcu(|current| Current::new(current.plugins.clone(), Arc::clone(unloaded)));
         self.version.fetch_add(1, Ordering::Release);
     }
 
@@ -67,7 +91,7 @@ impl Registry {
         let before = self.current.rcu(|current| {
             let mut plugins = current.plugins.clone();
             plugins.remove(name);
-            Current::new(plugins)
+            Current::new(plugins, Arc::clone(&current.unloaded))
         });
         self.version.fetch_add(1, Ordering::Release);
         before.plugins.get(name).cloned()
@@ -75,13 +99,27 @@ impl Registry {
 }
 
 impl Current {
-    fn new(plugins: HashMap<String, Arc<Program>>) -> Self {
+    fn new(plugins: HashMap<String, Arc<Program>>, unloaded: Arc<[Unloaded]>) -> Self {
         Self {
             access: ordered(&plugins, |taps| taps.item_access),
             view: ordered(&plugins, |taps| taps.item_view),
             presave: ordered(&plugins, |taps| taps.item_presave),
             changed: ordered(&plugins, |taps| taps.item_changed),
             plugins,
+            unloaded,
+        }
+    }
+
+    /// The plugins that could not be loaded.
+    pub(crate) fn unloaded(&self) -> &[Unloaded] {
+        &self.unloaded
+    }
+
+    /// Checks that no plugin is missing whose taps may guard items: a tap that cannot run never counts as consent.
+    pub(crate) fn all_guards_loaded(&self) -> Result<(), CallError> {
+        match self.unloaded.iter().find(|unloaded| unloaded.guards_items) {
+            Some(unloaded) => Err(CallError::NotLoaded { plugin: unloaded.name.clone() }),
+            None => Ok(()),
         }
     }
 

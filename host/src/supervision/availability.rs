@@ -11,6 +11,7 @@ use crate::audit::{Audit, Event};
 use crate::error::CallError;
 use palisade_guard::limits::{Limit, QUARANTINE_MS};
 use palisade_guard::name::PluginName;
+use palisade_guard::reports::Reports;
 use palisade_store::postgres::failure::spent;
 use palisade_store::postgres::pool::Pool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Availability {
     name: PluginName,
     audit: Audit,
+    reports: Reports<&'static str>,
     inner: Mutex<Inner>,
 }
 
@@ -65,7 +67,7 @@ pub(crate) struct Pass {
 
 impl Availability {
     pub(super) fn new(name: PluginName, audit: Audit) -> Self {
-        Self { name, audit, inner: Mutex::default() }
+        Self { name, audit, reports: Reports::default(), inner: Mutex::default() }
     }
 
     pub(super) fn name(&self) -> &PluginName {
@@ -145,6 +147,21 @@ impl Availability {
             Phase::HalfOpen { reason, since } => {
                 ServingStatus::HalfOpen { reason: reason.to_string(), since }
             }
+        }
+    }
+
+    /// Writes a line about the plugin to the host's log, or counts it if there were too many of this kind. `kind` is in the
+    /// host's own words.
+    pub(crate) fn report(&self, kind: &'static str, write: impl FnOnce()) {
+        if self.reports.admit(&kind, Instant::now()) {
+            write();
+        }
+    }
+
+    /// Writes how many lines were not written in the periods that are over, or in all periods.
+    pub(super) fn report_repeats(&self, all: bool) {
+        for (kind, count) in self.reports.take_due(Instant::now(), all) {
+            tracing::warn!(target: "palisade::reports", plugin = self.name.as_str(), kind, "… and {count} more like it");
         }
     }
 

@@ -75,6 +75,13 @@ impl Supervision {
         Arc::clone(plugins.entry(name.clone()).or_insert_with(new))
     }
 
+    /// Writes how many lines about each plugin the host's log does not have, for the periods that are over or for all.
+    pub(crate) fn report_repeats(&self, all: bool) {
+        for availability in self.all() {
+            availability.report_repeats(all);
+        }
+    }
+
     pub(crate) fn audit(&self) -> &Audit {
         &self.audit
     }

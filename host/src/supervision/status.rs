@@ -23,6 +23,13 @@ pub enum ServingStatus {
         /// Since when.
         since: SystemTime,
     },
+    /// The plugin could not be loaded when the host started, and the host serves the others.
+    NotLoaded {
+        /// Why, in the sentence for operators: not for callers.
+        reason: String,
+        /// Since when.
+        since: SystemTime,
+    },
     /// An operator has disabled the plugin.
     Disabled {
         /// Why, in the operator's words: for operators, not for callers.
@@ -32,12 +39,12 @@ pub enum ServingStatus {
     },
 }
 
-/// A loaded plugin, and whether it is served.
+/// A plugin of a host, and whether it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginStatus {
-    /// Its name.
+    /// Its name; of a plugin whose manifest could not be read, the name of its folder.
     pub name: String,
-    /// Its version.
+    /// Its version; empty if its manifest could not be read.
     pub version: String,
     /// Whether it is served.
     pub status: ServingStatus,
@@ -48,7 +55,7 @@ pub struct PluginStatus {
 
 impl ServingStatus {
     /// Every [`state`](Self::state).
-    pub const STATES: [&str; 4] = ["serving", "quarantined", "half-open", "disabled"];
+    pub const STATES: [&str; 5] = ["serving", "quarantined", "half-open", "disabled", "not-loaded"];
 
     /// The status as one word, for programs.
     pub fn state(&self) -> &'static str {
@@ -57,6 +64,7 @@ impl ServingStatus {
             Self::Quarantined { .. } => "quarantined",
             Self::HalfOpen { .. } => "half-open",
             Self::Disabled { .. } => "disabled",
+            Self::NotLoaded { .. } => "not-loaded",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! [`LogSink`], [`VariableStore`], [`ItemStore`], [`HttpClient`](http::HttpClient) and
 //! [`SecretStore`](http::SecretStore). [`Backends`] holds one of each for a host. The defaults are PostgreSQL
 //! ([`postgres`]), an in-process cache ([`cache`]), `tracing` ([`log`]) and reqwest ([`http`]). [`private`] starts a
-//! PostgreSQL server for a host that has none. The interface `db` has no trait: it is PostgreSQL, whose roles and
+//! PostgreSQL server for a host that has none, and [`files`] reads what operators and plugins write. The interface `db` has no trait: it is PostgreSQL, whose roles and
 //! transactions are the boundary that `db` promises.
 //!
 //! A store decides nothing: it takes only types that a guard in `palisade-guard` has made. An integrator depends on the
@@ -12,6 +12,7 @@
 
 pub mod cache;
 pub mod error;
+pub mod files;
 pub mod http;
 pub mod log;
 pub mod postgres;
@@ -101,13 +102,10 @@ pub trait VariableStore: Send + Sync {
 pub trait ItemStore: Send + Sync {
     /// The items with these ids that the viewer may see, in any order.
     async fn get(&self, at: &mut At<'_>, ids: &[ItemId], viewer: &Viewer<'_>) -> Result<Vec<Item>, Refusal>;
-    /// One page of items that match the criteria and that the viewer may see.
-    async fn find(
-        &self,
-        at: &mut At<'_>,
-        criteria: &Criteria,
-        viewer: &Viewer<'_>,
-    ) -> Result<Vec<Item>, Refusal>;
+    /// The items that a search finds and that the viewer may see, at most as many bytes of them as
+    /// [`ITEM_PAGE_BYTES_MAX`](palisade_guard::limits::ITEM_PAGE_BYTES_MAX) allows, and at least one if there is one.
+    async fn find(&self, at: &mut At<'_>, search: &Search<'_>, viewer: &Viewer<'_>)
+    -> Result<Found, Refusal>;
     /// Inserts an item as revision 1, under an id that the host made.
     async fn insert(
         &self,
@@ -143,6 +141,55 @@ pub fn at<'a>(
     now: i64,
 ) -> At<'a> {
     At { session, ledger, plugin, now }
+}
+
+impl At<'_> {
+    /// The same with another ledger: for what the host reads and the plugin never sees.
+    pub fn charging<'b>(&'b mut self, ledger: &'b mut Ledger) -> At<'b> {
+        At { session: self.session, ledger, plugin: self.plugin, now: self.now }
+    }
+}
+
+/// What one read of a page looks for.
+#[derive(Debug)]
+pub struct Search<'a> {
+    /// The type, the status, the fields and the order of the items. The other criteria are the caller's.
+    pub criteria: &'a Criteria,
+    /// The item after which the result begins.
+    pub after: Option<ItemId>,
+    /// The most items to return.
+    pub limit: usize,
+    /// If it is given, only as many of the next items of the type and status are looked at, whether or not their fields match: then
+    /// where the result ends tells nothing of fields.
+    pub rows: Option<usize>,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Found {
+    /// The items, each with its place among the rows that were looked at, from 1.
+    pub items: Vec<(Item, usize)>,
+    /// Where the result ends.
+    pub end: End,
+}
+
+/// Where the result of a search ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// There is no further item.
+    Last,
+    /// The limit or the bytes of a page ended it behind this item, which has this place.
+    Cut {
+        /// The item.
+        after: ItemId,
+        /// Its place among the rows that were looked at.
+        place: usize,
+    },
+    /// All rows of [`Search::rows`] were looked at. This is the last of them.
+    Window {
+        /// The row's item.
+        after: ItemId,
+    },
 }
 
 /// Who reads items, and what they may see beyond published items.

@@ -108,8 +108,8 @@ async fn dropped_call_stops_its_statement_and_no_later_one() {
             let read = arena.call("in-query/query", readings.clone()).await;
             assert_eq!(read.unwrap()["rows"].as_array().map(Vec::len), Some(3), "{kind} round {round}");
         }
-        let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
-        arena.until(&gone, 0).await;
+        let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state <> 'idle'");
+        arena.until(&busy, 0).await;
     }
     lock.batch_execute("ROLLBACK").await.unwrap();
     arena.assert_unharmed(&before).await;
@@ -134,7 +134,10 @@ async fn calls_dropped_together_do_not_exhaust_the_pool() {
         let all = i64::try_from(palisade::limits::PLUGIN_CONNECTIONS_MAX).unwrap();
         arena.until(&waiting, all).await;
         calls.iter().for_each(tokio::task::JoinHandle::abort);
-        let left = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'", arena.role);
+        let left = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND state <> 'idle'",
+            arena.role
+        );
         arena.until(&left, 0).await;
     }
     lock.batch_execute("ROLLBACK").await.unwrap();

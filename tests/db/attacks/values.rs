@@ -202,8 +202,9 @@ fn assert_same(column: &str, rows: &Value, expected: &[Value]) {
 #[tokio::test]
 async fn value_written_by_the_server_is_read_exactly() {
     let arena = Arena::new().await;
-    let digits = "9".repeat(limits::NUMERIC_INTEGER_DIGITS_MAX);
-    let fraction = format!("0.{}1", "0".repeat(limits::NUMERIC_FRACTION_DIGITS_MAX - 1));
+    let stored = usize::try_from(limits::STORED_NUMERIC_BYTES_MAX).unwrap();
+    let digits = "9".repeat(stored);
+    let fraction = format!("0.{}1", "0".repeat(stored - 3));
     for (column, text, expected) in [
         ("amount", "1.500", numeric("1.500")),
         ("amount", "NaN", numeric("NaN")),

@@ -1,13 +1,19 @@
-//! The Markdown files of a folder. A link that leads out of the folder is not followed.
+//! The Markdown files of a folder. A link that leads out of the folder is not followed, also if it comes to lead there while the
+//! folder is read.
 
-use anyhow::{Context, Result};
-use palisade_guard::limits::ITEM_FIELDS_BYTES_MAX;
+use anyhow::{Context, Result, bail};
+use palisade_guard::limits::{IMPORT_FILES_MAX, ITEM_FIELDS_BYTES_MAX};
+use palisade_store::files::{self, Folder};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A Markdown file.
 #[derive(Debug)]
 pub(super) struct File {
+    root: Arc<Folder>,
+    /// Its path below the folder.
     path: PathBuf,
     /// Its path below the folder, with `/` on every system.
     pub(super) source: String,
@@ -18,15 +24,14 @@ pub(super) struct File {
 impl File {
     /// The text of the file, or why it cannot be an item.
     pub(super) fn text(&self) -> Result<String, String> {
-        let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
-        let bytes = fs::metadata(&self.path).map_err(unreadable)?.len();
-        // The other fields need some room too; the host checks all of them together.
-        if bytes > ITEM_FIELDS_BYTES_MAX {
-            return Err(format!("it has {bytes} bytes: an item holds at most {ITEM_FIELDS_BYTES_MAX}"));
+        if self.source.chars().any(|character| character.is_control() || character == '\u{fffd}') {
+            return Err("its name has characters that cannot be shown: rename it".into());
         }
-        let bytes = fs::read(&self.path).map_err(unreadable)?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.utf8_error().valid_up_to())
+        // The other fields need some room too; the host checks all of them together.
+        let read = self.root.file(&self.path).and_then(|file| files::read_text(file, ITEM_FIELDS_BYTES_MAX));
+        let text = read.map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => format!("{error}: an item holds at most that many"),
+            _ => format!("it cannot be read: {error}"),
         })?;
         Ok(text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text))
     }
@@ -37,6 +42,8 @@ pub(super) fn markdown(folder: &Path) -> Result<Vec<File>> {
     let root = folder
         .canonicalize()
         .with_context(|| format!("cannot read {}: name a folder of Markdown", folder.display()))?;
+    let opened = Folder::open(&root).with_context(|| format!("cannot read {}", folder.display()))?;
+    let opened = Arc::new(opened);
     let mut files = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
@@ -53,7 +60,13 @@ pub(super) fn markdown(folder: &Path) -> Result<Vec<File>> {
             if kind.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "md") && is_inside(&path, &root) {
-                files.push(file(path, &root));
+                if files.len() >= IMPORT_FILES_MAX {
+                    bail!(
+                        "{} holds more than {IMPORT_FILES_MAX} files: import it part by part",
+                        root.display()
+                    );
+                }
+                files.push(file(&opened, &path, &root));
             }
         }
     }
@@ -65,16 +78,16 @@ pub(super) fn markdown(folder: &Path) -> Result<Vec<File>> {
 fn is_inside(path: &Path, root: &Path) -> bool {
     let inside = path.canonicalize().is_ok_and(|real| real.starts_with(root) && real.is_file());
     if !inside {
-        tracing::warn!(path = %path.display(), "skipped: it is a link out of the folder, or not a file");
+        tracing::warn!(path = ?path, "skipped: it is a link out of the folder, or not a file");
     }
     inside
 }
 
-fn file(path: PathBuf, root: &Path) -> File {
-    let below = path.strip_prefix(root).unwrap_or(&path);
+fn file(opened: &Arc<Folder>, path: &Path, root: &Path) -> File {
+    let below = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    File { source: parts.join("/"), stem, path }
+    File { root: Arc::clone(opened), source: parts.join("/"), stem, path: below.to_owned() }
 }
 
 #[cfg(test)]
@@ -106,6 +119,37 @@ mod tests {
         }
         symlink(folder.path().join("z.md"), folder.path().join("y.md")).unwrap();
         assert_eq!(sources(folder.path()), ["b/c.md", "y.md", "z.md"]);
+    }
+
+    #[test]
+    fn file_that_is_replaced_after_it_was_found_is_not_followed_out_of_the_folder() {
+        let (outside, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(outside.path().join("secret.md"), "secret").unwrap();
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        for name in ["a.md", "b.md", "deep/secret.md"] {
+            fs::write(folder.path().join(name), "text").unwrap();
+        }
+        let found = markdown(folder.path()).unwrap();
+        fs::remove_file(folder.path().join("a.md")).unwrap();
+        symlink(outside.path().join("secret.md"), folder.path().join("a.md")).unwrap();
+        fs::remove_dir_all(folder.path().join("deep")).unwrap();
+        symlink(outside.path(), folder.path().join("deep")).unwrap();
+        let texts: Vec<_> = found.iter().map(File::text).collect();
+        assert!(texts[0].as_ref().is_err_and(|message| message.contains("a link out of")), "{texts:?}");
+        assert_eq!(texts[1].as_deref(), Ok("text"));
+        assert!(texts[2].as_ref().is_err_and(|message| message.contains("a link out of")), "{texts:?}");
+    }
+
+    #[test]
+    fn file_whose_name_cannot_be_shown_is_rejected() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&b"a\nb.md"[..], b"a\x1b[2J.md", b"caf\xe9.md"] {
+            fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), "text").unwrap();
+        }
+        let found = markdown(folder.path()).unwrap();
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().all(|file| file.text().is_err_and(|message| message.contains("rename it"))));
     }
 
     #[test]

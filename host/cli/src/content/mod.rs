@@ -11,7 +11,7 @@ use palisade_guard::caller::Caller;
 use palisade_guard::grant::ItemPower;
 use palisade_guard::item::Item;
 use palisade_guard::item::{
-    Criteria, Draft, Fields, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
+    Criteria, Draft, Fields, Filter, ItemScope, ItemType, Order, PageSize, Patch, Status, Title,
 };
 use palisade_guard::refusal::Refusal;
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ async fn write(host: &Host, item_type: &ItemType, file: &File, text: &str) -> Re
         host.items(Caller::Host).create(draft).await?;
         return Ok(Written::Inserted);
     };
-    if old.fields.to_value().get(DIGEST) == draft.fields.to_value().get(DIGEST) {
+    if old.fields.get(DIGEST) == draft.fields.get(DIGEST) {
         return Ok(Written::Unchanged);
     }
     let patch = Patch {
@@ -96,15 +96,22 @@ async fn write(host: &Host, item_type: &ItemType, file: &File, text: &str) -> Re
 }
 
 async fn find(host: &Host, item_type: &ItemType, source: &str) -> Result<Option<Item>, CallError> {
-    let criteria = Criteria {
+    let mut criteria = Criteria {
         item_type: item_type.clone(),
         status: None,
-        fields: Some(Fields::from_value(json!({ SOURCE: source }))?),
+        fields: Some(Filter::parse(&json!({ SOURCE: source }).to_string())?),
         order: Order::Oldest,
         limit: PageSize::parse(1)?,
         after: None,
     };
-    Ok(host.items(Caller::Host).find(&criteria).await?.items.pop())
+    loop {
+        let mut page = host.items(Caller::Host).find(&criteria).await?;
+        // A page can be empty although it is not the last one.
+        match (page.items.pop(), page.next) {
+            (None, Some(next)) => criteria.after = Some(next),
+            (item, _) => return Ok(item),
+        }
+    }
 }
 
 fn draft(item_type: &ItemType, file: &File, text: &str) -> Result<Draft, Refusal> {

@@ -83,18 +83,24 @@ pub struct Table {
     columns: Vec<Column>,
     grant: Grant,
     keys: Vec<BTreeSet<String>>,
+    owner: Option<String>,
 }
 
 impl Table {
     /// A table with the columns that the server describes and the operations that are granted.
     pub fn new(name: impl Into<String>, columns: Vec<Column>, grant: impl Into<Grant>) -> Self {
-        Self { name: name.into(), columns, grant: grant.into(), keys: Vec::new() }
+        Self { name: name.into(), columns, grant: grant.into(), keys: Vec::new(), owner: None }
     }
 
     /// This table with its unique keys. In each set of columns, no column is nullable and no two rows have the same
     /// values.
     pub fn with_keys(self, keys: Vec<BTreeSet<String>>) -> Self {
         Self { keys, ..self }
+    }
+
+    /// This table with the column that says to which user a row belongs, if rows belong to users.
+    pub fn with_owner(self, owner: Option<String>) -> Self {
+        Self { owner, ..self }
     }
 
     fn permits(&self, operation: Operation, column: &str) -> bool {
@@ -188,6 +194,11 @@ impl<'c> TableName<'c> {
         format!("{}.{}", quoted(self.schema), quoted(&self.table.name))
     }
 
+    /// The column that says to which user a row belongs, if rows belong to users.
+    pub(in crate::db) fn owner(self) -> Option<&'c str> {
+        self.table.owner.as_deref()
+    }
+
     /// Whether the columns that `is_given` accepts contain a unique key, so that their values match at most one row.
     pub(in crate::db) fn is_one_row(self, is_given: impl Fn(&str) -> bool) -> bool {
         self.table.keys.iter().any(|key| !key.is_empty() && key.iter().all(|column| is_given(column)))
@@ -249,8 +260,22 @@ impl<'c> ColumnName<'c> {
         self.column.typmod
     }
 
+    /// Whether the column contains dates, times or intervals, or arrays of them.
+    pub(in crate::db) fn is_moment(self) -> bool {
+        is_moment(self.data_type())
+    }
+
     /// Whether the column may contain null.
     pub fn is_nullable(self) -> bool {
         self.column.nullable
     }
+}
+
+/// Whether a type is that of dates, times or intervals, or of arrays of them.
+pub(in crate::db) fn is_moment(data_type: &Type) -> bool {
+    let element = match data_type.kind() {
+        Kind::Array(element) => element,
+        _ => data_type,
+    };
+    [Type::DATE, Type::TIME, Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::INTERVAL].contains(element)
 }

@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod catalogue;
 pub mod codec;
+pub mod cost;
 pub mod gate;
 pub mod migration;
 pub mod parameter;

@@ -4,7 +4,11 @@
 //! comes from the prepared statement or the table, never from the value. [`codec`] decides which values fit a type.
 //! Tests: `host/store/tests/db_values`.
 
-use super::value::Value;
+use super::catalogue::is_moment;
+use super::cost::Size;
+use super::gate::Demands;
+use super::gate::zone::{self, is_zone};
+use super::value::{Scalar, Value};
 use super::{codec, short};
 use crate::ledger::Exceeded;
 use crate::refusal::Refusal;
@@ -70,29 +74,47 @@ impl ToSql for Parameter {
 /// The values for the parameters of SQL text, before the server has named their types.
 #[derive(Debug)]
 pub struct Binder<'a> {
-    short: &'a [usize],
+    demands: &'a Demands,
     values: Vec<Value>,
 }
 
 impl<'a> Binder<'a> {
-    /// Checks that there are as many values as the text has parameters. `short` lists the numbers, from 1 on, of the
-    /// parameters whose values must be short.
-    pub fn parse(expected: usize, short: &'a [usize], values: Vec<Value>) -> Result<Self, Refusal> {
-        if values.len() == expected {
-            return Ok(Self { short, values });
+    /// Checks that there are as many values as the text has parameters, and that the statement is not too expensive with
+    /// values of their sizes.
+    pub fn parse(demands: &'a Demands, values: Vec<Value>) -> Result<Self, Refusal> {
+        let (expected, found) = (demands.parameters, values.len());
+        if found != expected {
+            return Err(Refusal::Invalid(format!(
+                "the statement has {expected} parameters, but the call has {found} values"
+            )));
         }
-        let found = values.len();
-        Err(Refusal::Invalid(format!(
-            "the statement has {expected} parameters, but the call has {found} values"
-        )))
+        if found > 0 {
+            let sizes: Vec<Size> = values.iter().map(Size::of).collect();
+            demands.cost.check(&sizes)?;
+        }
+        Ok(Self { demands, values })
     }
 
     /// Checks each value against the type that the server named for it. Each is paid for before the next one is encoded.
     pub fn bind(self, types: &[Type], pay: &mut Pay<'_>) -> Result<Vec<Parameter>, Refusal> {
         let numbered = (1..).zip(self.values.into_iter().zip(types));
         let bound = numbered.map(|(number, (value, kind))| {
+            let Demands { short: shorts, moments, zones, .. } = self.demands;
+            if moments.contains(&number) && !is_moment(kind) {
+                return Err(Refusal::Invalid(format!(
+                    "${number} is a {} and becomes a date or time: give it a type of its own, such as \
+                     `$1::timestamptz`, and send that",
+                    kind.name()
+                )));
+            }
+            if zones.contains(&number)
+                && let Value::Scalar(Scalar::Text(text)) = &value
+                && !is_zone(text)
+            {
+                return Err(Refusal::Invalid(format!("${number}: {}", zone::RULE)));
+            }
             let parameter = Parameter::paid(value, kind, pay)?;
-            if self.short.contains(&number) {
+            if shorts.contains(&number) {
                 short(&parameter)?;
             }
             Ok(parameter)

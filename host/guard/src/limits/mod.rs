@@ -300,6 +300,17 @@ pub const COMPONENT_TABLES_MAX: u32 = 16;
 pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
 /// Locals of one function. The time of compilation grows faster than their number.
 pub const FUNCTION_LOCALS_MAX: u32 = 5_000;
+/// Bytes of a name in a component's types and of what it imports and exports: fields, cases, flags, parameters, functions,
+/// resources and interfaces. Names repeat in each value, schema and error. The longest of WASI has 48.
+pub const COMPONENT_NAME_BYTES_MAX: usize = 128;
+/// Types that a component declares, with those in the types of its imports and exports. A component from Rust with all
+/// interfaces of the contract has about 300.
+pub const COMPONENT_TYPES_MAX: usize = 10_000;
+/// Functions that a component exports to callers. The largest of the examples has a dozen.
+pub const COMPONENT_FUNCTIONS_MAX: usize = 1_000;
+/// Linear memories of one core module. The proposal for several is enabled for the code that passes values between the
+/// components of a composed one, and disabled for what plugins bring.
+pub const MODULE_MEMORIES_MAX: usize = 1;
 /// Levels of components nested in one another. The check before compilation recurses over them.
 pub const COMPONENT_NESTING_MAX: usize = 20;
 /// Characters of a function's name that an error repeats. The caller or author wrote the name, and an error
@@ -326,9 +337,23 @@ pub const COMPILER_START_MS: u64 = 10_000;
 pub const COMPILER_THREADS_MAX: usize = 4;
 /// Bytes of compiled code of one component, which the host maps into its own memory.
 pub const COMPILED_BYTES_MAX: u64 = 256 * MIB;
+/// The number of the user that the compiler process becomes when the host runs as root: `nobody`, who owns no file.
+pub const COMPILER_USER_ID: u32 = 65_534;
 /// Bytes of the compiler process's error message. The message ends up in a log, and the component can
 /// influence it.
 pub const COMPILER_MESSAGE_BYTES_MAX: u64 = 4 * KIB;
+/// Entries of a folder of migrations, of all kinds. A real one has a few dozen.
+pub const FOLDER_ENTRIES_MAX: usize = 4_096;
+/// Links on the way to a file. The kernel allows as many.
+pub const LINKS_MAX: usize = 40;
+/// Bytes of a plugin's migrations together. The host holds them in memory until they are applied.
+pub const MIGRATIONS_BYTES_MAX: u64 = 16 * MIB;
+/// Bytes of a file that an operator writes about plugins: a policy, or secrets. A thousand plugins fit.
+pub const POLICY_BYTES_MAX: u64 = MIB;
+/// Markdown files of one import. The host holds their paths in memory.
+pub const IMPORT_FILES_MAX: usize = 100_000;
+/// Bytes of a core module that becomes a component: one with all its debug information fits.
+pub const MODULE_BYTES_MAX: u64 = 512 * MIB;
 /// Bytes of a manifest. A person writes it; a real one has a few KiB.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
 /// Bytes of a plugin's name. The name becomes part of a role's and a schema's name, which PostgreSQL cuts at
@@ -379,6 +404,17 @@ pub const AUDIT_REPEAT_MS: u64 = 60_000;
 /// Milliseconds between two checks for repeats to write. A repeat waits at most this much longer than its
 /// minute.
 pub const AUDIT_TICK_MS: u64 = 1_000;
+/// Milliseconds that the audit log's writer waits for another process that has locked the file. A start or a stop waits no
+/// longer; entries wait in the queue.
+pub const AUDIT_LOCK_MS: u64 = 2_000;
+/// Milliseconds between two looks at such a lock. Other writers hold it for about a millisecond.
+pub const AUDIT_LOCK_POLL_MS: u64 = 5;
+/// Files that a rotated audit log may have beside it: a file for each day of ten years. Each is opened when the start of a
+/// log is looked for.
+pub const AUDIT_FILES_MAX: usize = 4_000;
+/// Milliseconds that a stopping host waits for the database to take the audit log's last entry. The log itself is complete
+/// by then.
+pub const AUDIT_HEAD_MS: u64 = 2_000;
 /// Bytes of what an audit entry says, before it is escaped. Plugins and callers influence it, and an entry is
 /// one line.
 pub const AUDIT_WHAT_BYTES_MAX: usize = 1024;
@@ -423,9 +459,30 @@ pub const JSON_BINARY_BYTES_MAX: usize = 1024 * 1024;
 /// Largest magnitude of a float such as `1e2` that is accepted as an integer: 2^53, up to which every integer
 /// has a float of its own.
 pub const JSON_INTEGER_MAX: u64 = 1 << 53;
+/// Digits of a number in JSON text that stays text, counted without its exponent: `1e3` has four. PostgreSQL and readers may
+/// write them all, so a few bytes must not stand for many; every float fits.
+pub const JSON_NUMBER_DIGITS_MAX: u64 = 1_024;
 /// Types in one function's signature. Types can be shared, so 40 declarations can spell out a tree of 2^40
 /// types.
 pub const SIGNATURE_TYPES_MAX: usize = 2_000;
+/// Bytes that one function's types may take in `/openapi.json`, by estimate: [`SIGNATURE_TYPE_BYTES`] for each type, and
+/// each name three times. The types of a large function take a tenth of it.
+pub const SIGNATURE_BYTES_MAX: usize = 512 * 1024;
+/// Bytes that a type takes in `/openapi.json` besides its names, by estimate: the schema of a `u64` or of a case.
+pub const SIGNATURE_TYPE_BYTES: usize = 128;
+/// Bytes that the types of all of a component's functions together may take in `/openapi.json`, by the same estimate. 200
+/// functions with 50 types each fit; without the limit, 3 MB of component made a document of 297 MB.
+pub const COMPONENT_SIGNATURES_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that the values of one call's arguments take in the host's memory, or the JSON tree of its result: what the largest
+/// `list<u8>` of the arguments takes, and a little more. Without the limit, 60 KB of JSON became 2 GB, because an empty
+/// object can stand for a record with any number of absent options.
+pub const CALL_VALUES_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Bytes that the allocator takes for one small block beyond what the host asks for, at most.
+pub const HEAP_BLOCK_BYTES: usize = 32;
+/// Bytes of one node of a JSON object in memory. A node holds up to eleven members.
+pub const JSON_NODE_BYTES: usize = 640;
+/// Members of a JSON object that one node holds at least, unless it is the only one.
+pub const JSON_NODE_MEMBERS_MIN: usize = 6;
 /// Bytes of a type's text in an error. The text of a deep type would hide the rest of the error.
 pub const TYPE_TEXT_BYTES_MAX: usize = 200;
 /// Characters of a caller's string that an error repeats: enough to recognise the string.
@@ -503,6 +560,16 @@ pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
 pub const LOG_RECORD_BYTES_MAX: usize = 4 * 1024;
 /// Fields of a log record. A record is one line that a person reads.
 pub const LOG_FIELDS_MAX: usize = 32;
+/// Reports of one kind about one plugin that the host writes to its own log in a period: a count. That is enough to see
+/// what is wrong; further ones are counted, and the count is written.
+pub const REPORTS_MAX: u32 = 10;
+/// Milliseconds of such a period. With fewer than fifty kinds a plugin causes at most a few dozen lines a second.
+pub const REPORT_PERIOD_MS: u64 = 10_000;
+/// Different failures of one invocation's host calls that the host's log describes: a count. Of any others it has the
+/// number.
+pub const NOTES_MAX: usize = 4;
+/// Bytes of such a description. Guests and other servers influence it, and it is one line.
+pub const NOTE_BYTES_MAX: usize = 1024;
 /// Bytes of a log field's name. It is a word, not a text.
 pub const LOG_FIELD_NAME_BYTES_MAX: usize = 64;
 
@@ -558,6 +625,27 @@ pub const ITEM_FIELDS_BYTES_MAX: u64 = MIB;
 pub const ITEM_FIELDS_DEPTH_MAX: usize = 32;
 /// Items of one page, and ids of one `get-many`. The host holds a page in memory.
 pub const ITEM_PAGE_MAX: usize = 100;
+/// Bytes of the items of one page, by [`ITEM_OVERHEAD_BYTES`] and their fields as text. A page ends before the item that would
+/// exceed them, so that a hundred large items are not in memory at once; four of the largest fit.
+pub const ITEM_PAGE_BYTES_MAX: u64 = 4 * MIB;
+/// Bytes that an item counts besides its fields: its title, its ids and its times, as JSON.
+pub const ITEM_OVERHEAD_BYTES: u64 = KIB;
+/// Bytes of a stored item's fields that the host still reads. Only another program can store more than
+/// [`ITEM_FIELDS_BYTES_MAX`] allows; no page could hold such an item.
+pub const ITEM_STORED_BYTES_MAX: u64 = ITEM_PAGE_BYTES_MAX - ITEM_OVERHEAD_BYTES;
+/// Copies of an item's fields that one write holds at most at once: what was sent, what is merged, the copy that a tap gets, and
+/// what is on its way to the database.
+pub const ITEM_WRITE_COPIES: u64 = 4;
+/// Bytes of the fields that a search asks for, as JSON text. They name what is sought and are no document.
+pub const ITEM_FILTER_BYTES_MAX: usize = 4 * 1024;
+/// Values of the fields that a search asks for, without the objects and arrays around them. PostgreSQL compares each of them
+/// with each element of a stored array, and looks at no cancellation meanwhile: 64 with 250,000 take a third of a second.
+pub const ITEM_FILTER_VALUES_MAX: usize = 64;
+/// Items that one read of a page examines where taps decide what is shown. Each may cost an invocation of every such tap.
+pub const ITEM_EXAMINED_MAX: usize = 1_000;
+/// Bytes of the fields of these items together: PostgreSQL parses them where the search asks for fields, at about 100 MiB a
+/// second.
+pub const ITEM_EXAMINED_BYTES_MAX: u64 = 64 * MIB;
 /// Bytes of the sentence with which a tap refuses. It is for the caller, and the host cuts a longer one.
 pub const REFUSAL_BYTES_MAX: usize = 1024;
 /// Least seconds between two runs of a cron tap: the host looks for due taps once a second.
@@ -604,9 +692,12 @@ pub const RUNNING_ON_SPARE_MAX: usize = 16;
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
 /// Connections of one plugin's pool. One plugin must not take all connections of the host.
 pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
-/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 8 MiB. A
-/// statement may have several of them.
-pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
+/// Connections of one plugin for access taps that other invocations wait for. The usual ones may all be held by invocations that
+/// wait for such a tap, so it must not need one of them.
+pub const PLUGIN_NESTED_CONNECTIONS_MAX: usize = 2;
+/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 4 MiB. A
+/// statement may have dozens of them.
+pub const PLUGIN_WORK_MEMORY_KIB: u64 = 4 * KIB;
 /// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
 /// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
@@ -702,6 +793,31 @@ pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
 /// Pieces that such a pattern or separator may be put together from. A parameter between two `%` has five,
 /// with the operators.
 pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
+/// Milliseconds that PostgreSQL may work on one row without a look at a cancel, by the host's own estimate: a
+/// statement then ends within a second of its deadline on a machine that is half as fast.
+pub const WORK_MS_MAX: u64 = 500;
+/// Bytes of one value in a plugin's table, as PostgreSQL holds it in memory: 1 MiB. A page's text fits; a file
+/// belongs elsewhere. The time of most functions grows with it.
+pub const STORED_BYTES_MAX: u64 = MIB;
+/// Elements of an array in a plugin's table. Two arrays are compared element by element, and 10,000 with 10,000 take
+/// 0.4 s that no timeout interrupts.
+pub const STORED_ELEMENTS_MAX: u64 = 10_000;
+/// Bytes of a `numeric` in a plugin's table, written out: 2,000. One of 147,455 digits takes seconds to divide.
+pub const STORED_NUMERIC_BYTES_MAX: u64 = 2_000;
+/// Bytes of memory that the expressions of one row may take, by the host's own estimate: half of what a server process
+/// may take beyond what all share.
+pub const WORK_BYTES_MAX: u64 = 128 * MIB;
+/// Bytes that an aggregate is taken to gather from many rows: as many as an invocation may read. It can be more, and then
+/// the server's own bound on memory ends it.
+pub const GATHERED_BYTES: u64 = 16 * MIB;
+/// The part of a row's work that the constraints, defaults and indexes of one migration may take: one in ten. A plugin
+/// has several migrations, and a row that is written goes through all of them.
+pub const MIGRATION_SHARE: u64 = 10;
+/// Columns of one result, subquery or common table expression. PostgreSQL sets the number.
+pub const SQL_COLUMNS_MAX: usize = 1_664;
+/// Columns of all results, subqueries and common table expressions of one statement together, with those of the tables.
+/// The host holds a name for each.
+pub const SQL_COLUMNS_TOTAL_MAX: usize = 20_000;
 /// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min,
 /// enough to build an index on a large table.
 pub const MIGRATION_MS: u64 = 600_000;
@@ -773,11 +889,11 @@ pub const HTTP_TIMEOUT_DEFAULT_MS: u64 = 10_000;
 /// Connections of a private PostgreSQL: the host's own, a dozen full pools of plugins, and people who look at
 /// it.
 pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
-/// Bytes of address space of each process of a private PostgreSQL: 1.5 GiB. Of these, 217 MiB are code or
-/// memory that all processes share; in the rest a value of 300 MB can still be made and stored, which takes
-/// four copies of it. A statement that needs gigabytes fails with `out of memory` and does not take the
-/// machine's memory.
-pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 1_536 * MIB;
+/// Bytes of address space of each process of a private PostgreSQL: 464 MiB. Of these, 217 MiB are code or
+/// memory that all processes share; a statement has the other 247 MiB. A value in a plugin's table has at most
+/// 1 MiB, so that is enough for any honest statement. One that needs more fails with `out of memory` and does
+/// not take the machine's.
+pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 464 * MIB;
 /// Milliseconds that a private PostgreSQL gets to start. Recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
 /// Milliseconds before a private PostgreSQL that ended unexpectedly is started again. The time doubles with each
@@ -827,6 +943,8 @@ pub const CALLER_PROOFS_MAX: u32 = 3;
 pub const DATABASE_LOCK: i64 = 0x7061_6c69;
 /// Bytes of an item id that come from the invocation's randomness: all of a version 7 UUID except its time.
 pub const ITEM_ID_RANDOM_BYTES: usize = 10;
+/// Bytes of a sealed place in a list of items: an item's id, and as many that prove that the host wrote it.
+pub const SEALED_PLACE_BYTES: usize = 32;
 /// Microseconds in a millisecond.
 pub const US_PER_MS: i64 = 1_000;
 /// Nanoseconds in a millisecond.

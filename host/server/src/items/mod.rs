@@ -8,7 +8,6 @@ use super::body;
 use super::criteria;
 use super::error::ErrorResponse;
 use crate::caller::Identified;
-use axum::Json;
 use axum::body::HttpBody;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request};
@@ -18,7 +17,7 @@ use palisade::CallError;
 use palisade_guard::caller::Caller;
 use palisade_guard::item::Item;
 use palisade_guard::limits::JSON_INLINE_BYTES_MAX;
-use serde_json::json;
+use palisade_guard::memory::Reservation;
 
 type Id = Result<Path<String>, PathRejection>;
 
@@ -29,8 +28,7 @@ pub(super) async fn list(
 ) -> Result<Response, ErrorResponse> {
     let criteria = criteria::parse(query.as_deref().unwrap_or_default())?;
     let page = identified.items().find(&criteria).await?;
-    let items: Vec<_> = page.items.iter().map(form::json).collect();
-    Ok(Json(json!({"items": items, "next": page.next.map(|id| id.to_string())})).into_response())
+    Ok(json(StatusCode::OK, form::page(&page.items, page.next)))
 }
 
 /// `GET /items/{id}`.
@@ -44,8 +42,7 @@ pub(super) async fn create(identified: Identified, request: Request) -> Result<R
     if is_costly(&identified, &request) {
         identified.items().may_create().await?;
     }
-    let (object, _memory) = body::read_object(request, &identified.from, identified.reservation()).await?;
-    let draft = form::draft(object)?;
+    let (draft, _memory) = parse(&identified, request, form::draft).await?;
     let item = identified.items().create(draft).await?;
     let mut response = shown(StatusCode::CREATED, &item);
     if let Ok(location) = HeaderValue::from_str(&format!("/items/{}", item.id)) {
@@ -64,8 +61,7 @@ pub(super) async fn patch(
     if is_costly(&identified, &request) {
         identified.items().may_edit().await?;
     }
-    let (object, _memory) = body::read_object(request, &identified.from, identified.reservation()).await?;
-    let patch = form::patch(object, revision)?;
+    let (patch, _memory) = parse(&identified, request, move |body| form::patch(body, revision)).await?;
     let patched = identified.items().patch(&id, patch).await;
     Ok(shown(StatusCode::OK, &patched.map_err(|error| conflict(error, revision))?))
 }
@@ -82,6 +78,25 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Reads and parses a body: a large one not on the threads that serve all requests. Its bytes stay reserved.
+async fn parse<T: Send + 'static>(
+    identified: &Identified,
+    request: Request,
+    form: impl FnOnce(&[u8]) -> Result<T, ErrorResponse> + Send + 'static,
+) -> Result<(T, Reservation), ErrorResponse> {
+    let text = body::text(request, &identified.from, identified.reservation()).await?;
+    let is_small = text.bytes.len() <= JSON_INLINE_BYTES_MAX;
+    let form = move || form(&text.bytes).map(|form| (form, text.memory));
+    if is_small {
+        return form();
+    }
+    identified.from.shared.aside(form).await?
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
 /// Whether the caller's permissions are looked at before the body is read, and not only with the item: nobody answers for what an
 /// anonymous caller sends, and a large body costs more than a look.
 fn is_costly(identified: &Identified, request: &Request) -> bool {
@@ -95,7 +110,7 @@ fn id(id: Id) -> Result<String, ErrorResponse> {
 }
 
 fn shown(status: StatusCode, item: &Item) -> Response {
-    let mut response = (status, Json(form::json(item))).into_response();
+    let mut response = json(status, form::json(item));
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", item.revision)) {
         response.headers_mut().insert(header::ETAG, tag);
     }

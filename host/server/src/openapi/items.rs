@@ -74,7 +74,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         "type": "object", "required": ["items", "next"],
         "properties": {
             "items": {"type": "array", "items": refer("Item")},
-            "next": {"type": ["string", "null"], "description": "`after` of the next page; null at the end"},
+            "next": {"type": ["string", "null"], "description": "`after` of the next page; null at the end. A page may be short, or empty, and not the last"},
         },
     });
     [("Item", item), ("Draft", draft), ("Patch", patch), ("Page", page)]
@@ -92,7 +92,7 @@ fn query() -> Value {
             "name": "limit", "in": "query",
             "schema": {"type": "integer", "minimum": 1, "maximum": ITEM_PAGE_MAX, "default": ITEM_PAGE_DEFAULT},
         },
-        {"name": "after", "in": "query", "schema": {"type": "string", "format": "uuid"}},
+        {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "`next` of the page before, or the id of an item that the caller can see"},
         {
             "name": "fields", "in": "query", "content": content(&json!({"type": "object"})),
             "description": "What the fields of an item must contain",

@@ -46,7 +46,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         "type": "object", "required": ["name", "version", "state", "reason", "since", "until"],
         "properties": {
             "name": {"type": "string"}, "version": {"type": "string"},
-            "state": {"type": "string", "enum": ["serving", "quarantined", "half-open", "disabled"]},
+            "state": {"type": "string", "enum": palisade::ServingStatus::STATES},
             "reason": {"type": ["string", "null"]}, "since": time, "until": time,
         },
     });

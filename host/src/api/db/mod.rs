@@ -74,7 +74,7 @@ impl wit::Host for View<'_> {
         let statement = ReadStatement::parse(self.catalogue, &sql)?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
-        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), values)?;
+        let binder = Binder::parse(statement.demands(), values)?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
         let (reading, prepared) = self.session.read_text(&statement, bind, self.ledger).await?;
@@ -97,7 +97,7 @@ impl wit::Host for View<'_> {
             }),
             Refusal::Serialization => wit::Error::Serialization,
             Refusal::Timeout => wit::Error::Timeout,
-            other => wit::Error::Other(other.into_other()),
+            other => wit::Error::Other(other.into_other(&mut self.ledger.notes)),
         })
     }
 }
@@ -147,7 +147,7 @@ impl write::Host for View<'_> {
         let statement = WriteStatement::parse(self.catalogue, &sql)?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
-        let binder = Binder::parse(statement.parameters(), statement.short_parameters(), values)?;
+        let binder = Binder::parse(statement.demands(), values)?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
         self.session.run_text(&statement, bind, self.ledger).await

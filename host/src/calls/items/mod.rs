@@ -1,23 +1,25 @@
 //! Items through the host's own API, as the server exposes them over HTTP, with every tap in its place.
 //!
 //! A read runs the access taps, then the view taps. A write runs the access taps, then the presave taps, writes, runs the
-//! changed taps, commits, and returns the item through the view taps. The write and its presave and changed taps are one
+//! changed taps, commits, and returns the item through the view taps. A filter of a list applies to fields as they are stored and,
+//! where a view tap runs, as they are shown: who cannot see a field cannot search for it. The write and its presave and changed taps are one
 //! serializable transaction: all of it happens or none of it, and all of it runs again if it loses a race. Who may see and
 //! change an item without a tap's say is in [`crate::request::content`]. Tests: `tests/item.rs`, `tests/taps.rs`.
 
 mod work;
 
-use crate::calls::tap::{self, Verdict};
+use crate::calls::tap::{self, Asked, Verdict};
 use crate::calls::transaction::{Ran, SharedTransaction, UnitOfWork, transact};
 use crate::error::CallError;
 use crate::program::entry::{ItemChange, Operation, Update};
 use crate::request::Request;
-use crate::request::content::WriteKind;
+use crate::request::content::{Part, Sight, WriteKind, starved};
 use crate::request::setting::Setting;
 use crate::runtime::{Current, Runtime};
 use palisade_guard::caller::Caller;
-use palisade_guard::item::{Criteria, Draft, Fields, Item, ItemId, Patch};
+use palisade_guard::item::{Criteria, Draft, Fields, Item, ItemId, Patch, Place};
 use palisade_guard::kind::Kind;
+use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limits;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::request_context::RequestId;
@@ -31,21 +33,25 @@ use work::Work;
 pub struct Page {
     /// The items that the caller may see.
     pub items: Vec<Item>,
-    /// Pass this as `after` to get the next page; `None` on the last page.
-    pub next: Option<ItemId>,
+    /// Pass this as `after` to get the next page; `None` on the last page. A page may have fewer items than its limit, or none,
+    /// although there is a next one: pages end by bytes as well, and where taps have hidden very many items in a row.
+    pub next: Option<Place>,
+    /// The bytes of the items, until the page is dropped.
+    #[allow(dead_code, reason = "it is held to be dropped")]
+    held: Ledger,
 }
 
 /// Items as one caller may see and change them, through every tap. [`Host::items`](crate::Host::items) makes it. Each
 /// operation consumes it and is a request of its own; clone it for several operations under one request id.
 #[derive(Clone)]
 pub struct Items<'a> {
-    runtime: &'a Runtime,
+    runtime: &'a Arc<Runtime>,
     caller: Caller,
     request: RequestId,
 }
 
 impl<'a> Items<'a> {
-    pub(crate) fn new(runtime: &'a Runtime, caller: Caller) -> Self {
+    pub(crate) fn new(runtime: &'a Arc<Runtime>, caller: Caller) -> Self {
         Self { runtime, caller, request: RequestId::random() }
     }
 
@@ -57,12 +63,12 @@ impl<'a> Items<'a> {
 
     /// One item, as the caller may see it, through every access and view tap.
     pub async fn get(self, id: &str) -> Result<Item, CallError> {
-        self.begin().get(ItemId::parse(id)?).await
+        self.begin()?.get(ItemId::parse(id)?).await
     }
 
     /// A page of the items that the caller may see.
     pub async fn find(self, criteria: &Criteria) -> Result<Page, CallError> {
-        self.begin().find(criteria).await
+        self.begin()?.find(criteria).await
     }
 
     /// Inserts an item through every tap, and returns it as the caller may see it.
@@ -77,7 +83,7 @@ impl<'a> Items<'a> {
 
     /// Deletes an item through every tap. If a revision is given, deletes it only at that revision.
     pub async fn delete(self, id: &str, revision: Option<u32>) -> Result<(), CallError> {
-        self.begin().write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
+        self.begin()?.write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
     }
 
     /// Whether the caller may create items at all, before it is known which. An access tap may permit what the caller's own
@@ -96,7 +102,7 @@ impl<'a> Items<'a> {
     }
 
     async fn may_write(self, permissions: &str) -> Result<(), CallError> {
-        let ItemRequest { runtime, plugins, setting } = self.begin();
+        let ItemRequest { runtime, plugins, setting } = self.begin()?;
         if matches!(setting.request.caller, Caller::Host) || !plugins.access().is_empty() {
             return Ok(());
         }
@@ -105,14 +111,16 @@ impl<'a> Items<'a> {
     }
 
     async fn written(self, write: Write) -> Result<Item, CallError> {
-        let written = self.begin().write(&write).await?;
+        let written = self.begin()?.write(&write).await?;
         written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a create or patch left no item")))
     }
 
-    fn begin(&self) -> ItemRequest<'a> {
+    fn begin(&self) -> Result<ItemRequest<'a>, CallError> {
+        let plugins = self.runtime.registry.current();
+        plugins.all_guards_loaded()?;
         let request = Arc::new(Request::new(self.request.clone(), self.caller.clone()));
         let setting = Setting::new(request, Kind::Mutation, &Limits::default());
-        ItemRequest { runtime: self.runtime, plugins: self.runtime.registry.current(), setting }
+        Ok(ItemRequest { runtime: self.runtime, plugins, setting })
     }
 }
 
@@ -132,7 +140,7 @@ enum Written {
 
 /// One request for items, with the plugins that were current when it began.
 struct ItemRequest<'a> {
-    runtime: &'a Runtime,
+    runtime: &'a Arc<Runtime>,
     plugins: Arc<Current>,
     setting: Setting,
 }
@@ -142,7 +150,8 @@ impl ItemRequest<'_> {
     async fn get(&self, id: ItemId) -> Result<Item, CallError> {
         let mut work = self.work(self.session(Kind::Query));
         let item = work.any(id).await?.ok_or(CallError::NotFound)?;
-        drop(work);
+        // The connection goes back; the bytes stay counted.
+        let (_held, _) = work.into_parts();
         let seen = self.may(Operation::Read, &item).await?;
         if seen { self.show(item).await } else { Err(CallError::NotFound) }
     }
@@ -150,20 +159,21 @@ impl ItemRequest<'_> {
     /// A page of items.
     async fn find(&self, criteria: &Criteria) -> Result<Page, CallError> {
         let mut work = self.work(self.session(Kind::Query));
-        let found = work.content().find(criteria).await?;
-        drop(work);
-        let full = found.len() >= criteria.limit.get() as usize;
-        let next = if full { found.last().map(|item| ItemId::from(item.id)) } else { None };
-        let mut items = Vec::with_capacity(found.len());
-        for item in found {
-            let verdict =
-                tap::access(self.runtime, self.plugins.access(), &self.setting, Operation::Read, &item)
-                    .await?;
-            if verdict != Verdict::Deny {
-                items.extend(self.shown(item).await?);
+        let after = match criteria.after {
+            None => None,
+            Some(place) => {
+                let after = self.runtime.database.unseal(place)?;
+                if let Place::Item(item) = place {
+                    work.content().check_place(item, self).await?;
+                }
+                Some(after)
             }
-        }
-        Ok(Page { items, next })
+        };
+        let Part { items, rest } = work.content().find(criteria, after, self).await?;
+        let next =
+            rest.map(|id| if self.has_say() { self.runtime.database.seal(id) } else { Place::Item(id) });
+        let (held, _) = work.into_parts();
+        Ok(Page { items, next, held })
     }
 
     /// Writes, and returns the item as the caller may see it, or `None` if it is deleted.
@@ -182,6 +192,7 @@ impl ItemRequest<'_> {
         transaction: &mut SharedTransaction,
     ) -> Result<Written, CallError> {
         let mut work = self.work(transaction.session()?);
+        work.hold(write)?;
         let (before, draft) = self.plan(write, &mut work).await?;
         let carried = work.into_parts();
         let draft = match draft {
@@ -207,7 +218,8 @@ impl ItemRequest<'_> {
     }
 
     fn work<S: BorrowMut<Session>>(&self, session: S) -> Work<'_, S> {
-        Work::new(&self.runtime.backends, &self.setting, session)
+        let memory = self.runtime.memory.reservation(None, &self.setting.request.caller);
+        Work::new(&self.runtime.backends, &self.setting, session, memory)
     }
 
     /// Finds the item, checks that the caller may change it, and makes the draft. `None` for the draft means to delete.
@@ -246,20 +258,20 @@ impl ItemRequest<'_> {
         draft: Option<Draft>,
     ) -> Result<Changed, CallError> {
         let mut content = work.content();
-        Ok(match (before, draft) {
-            (None, Some(draft)) => Changed::Created(content.insert_permitted(&draft).await?),
+        let stored = match (before, draft) {
+            (None, Some(draft)) => content.insert_permitted(&draft).await.map(Changed::Created),
             (Some(before), Some(draft)) => {
-                let after = content.items.update(&mut content.at, &before, &draft).await?;
-                Changed::Updated(before, after)
+                let after = content.items.update(&mut content.at, &before, &draft).await;
+                after.map(|after| Changed::Updated(before, after))
             }
             (Some(before), None) => {
-                content.items.delete(&mut content.at, &before).await?;
-                Changed::Deleted(before)
+                content.items.delete(&mut content.at, &before).await.map(|()| Changed::Deleted(before))
             }
             (None, None) => {
                 return Err(CallError::internal(anyhow::anyhow!("a write has neither an item nor a draft")));
             }
-        })
+        };
+        stored.map_err(|refusal| starved(content.at.ledger, refusal).into())
     }
 
     /// An item that the caller may see. It is checked before the change itself, so that a refusal does not reveal that an
@@ -274,11 +286,16 @@ impl ItemRequest<'_> {
     }
 
     async fn may(&self, operation: Operation, item: &Item) -> Result<bool, CallError> {
-        match tap::access(self.runtime, self.plugins.access(), &self.setting, operation, item).await? {
+        match self.verdict(operation, item).await? {
             Verdict::Deny => Ok(false),
             Verdict::Grant => Ok(true),
             Verdict::Neutral => Ok(self.sees(item).await?),
         }
+    }
+
+    async fn verdict(&self, operation: Operation, item: &Item) -> Result<Verdict, CallError> {
+        let asked = Asked::by_request(self.runtime);
+        tap::access(asked, self.plugins.access(), &self.setting, operation, item).await
     }
 
     /// The host's own rule: the item is published, the caller's own, or of a type that the caller may edit.
@@ -293,7 +310,7 @@ impl ItemRequest<'_> {
         item: &Item,
         work: &mut Work<'_, impl BorrowMut<Session>>,
     ) -> Result<(), CallError> {
-        match tap::access(self.runtime, self.plugins.access(), &self.setting, operation, item).await? {
+        match self.verdict(operation, item).await? {
             Verdict::Deny => Err(CallError::Denied),
             Verdict::Grant => Ok(()),
             Verdict::Neutral => Ok(work.content().permit(kind, &item.item_type, item.author).await?),
@@ -305,10 +322,7 @@ impl ItemRequest<'_> {
         match self.show(item).await {
             Ok(item) => Ok(Some(item)),
             Err(error) if error.is_passing() => Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "an item is left out of a page: its view failed");
-                Ok(None)
-            }
+            Err(_) => Ok(None),
         }
     }
 
@@ -317,15 +331,28 @@ impl ItemRequest<'_> {
         let bare = Item { fields: Fields::empty(), ..item.clone() };
         match self.show(item).await {
             Ok(item) => Ok(item),
-            Err(error) => {
-                tracing::warn!(%error, "a written item is shown without its fields: its view failed");
-                Ok(bare)
-            }
+            Err(_) => Ok(bare),
         }
     }
 
     async fn show(&self, item: Item) -> Result<Item, CallError> {
         tap::view(self.runtime, self.plugins.view(), &self.setting, item).await
+    }
+}
+
+/// What the items of a page are for the caller: a `grant` adds none to those that the host's own rule shows.
+impl Sight for ItemRequest<'_> {
+    type Error = CallError;
+
+    fn has_say(&self) -> bool {
+        !self.plugins.access().is_empty() || !self.plugins.view().is_empty()
+    }
+
+    async fn see(&self, item: Item) -> Result<Option<Item>, CallError> {
+        match self.verdict(Operation::Read, &item).await? {
+            Verdict::Deny => Ok(None),
+            Verdict::Neutral | Verdict::Grant => self.shown(item).await,
+        }
     }
 }
 

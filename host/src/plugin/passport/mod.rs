@@ -29,6 +29,15 @@ pub struct Passport {
     pub taps: BTreeMap<String, Kind>,
     /// The layers of defence that the database server provides.
     pub database: DatabaseLayers,
+    /// The layers of defence around the process that compiled the component.
+    pub compiler: CompilerLayers,
+}
+
+/// What the system took from the process that compiled a component, in case the component took it over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompilerLayers {
+    /// Missing layers, one sentence each: what the kernel, or the host's user, did not allow when the component was compiled.
+    pub missing: Vec<String>,
 }
 
 /// What the database server denies the plugin's login, even if a check of the host fails.

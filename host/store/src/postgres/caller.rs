@@ -24,7 +24,7 @@ impl Session {
     /// is not known yet or was learnt so long ago that a clock may have been set since.
     pub(super) async fn prove(&mut self) -> Result<(), Failure> {
         let Some(claim) = self.claim.clone() else { return Ok(()) };
-        let proving = timeout(patience(), self.prove_claim(&claim));
+        let proving = timeout(patience(), Box::pin(self.prove_claim(&claim)));
         proving.await.unwrap_or_else(|_| Err(failure::silent()))
     }
 
@@ -50,13 +50,12 @@ impl Session {
         self.opened(opened, opening.is_some())?;
         let connection = self.connection.as_ref().ok_or(Failure::NoConnection)?;
         let known = connection.server().get().filter(|server| server.is_current() && !may_differ);
-        let server = match known {
-            Some(server) => server,
-            None => {
-                let server = ask(connection.client(), true).await?;
-                connection.server().keep(server);
-                server
-            }
+        let server = if let Some(server) = known {
+            server
+        } else {
+            let server = ask(connection.client(), true).await?;
+            connection.server().keep(server);
+            server
         };
         self.in_flight = false;
         self.proof = Some(claim.proof(server));

@@ -17,10 +17,11 @@ use super::migrate;
 use super::pool::Pool;
 use crate::error::InstallError;
 use futures_util::future::join_all;
-use palisade_guard::limits::CANARY_ATTEMPTS_MAX;
+use palisade_guard::limits::{CANARY_ATTEMPTS_MAX, MIGRATION_MS};
 use palisade_guard::name::PluginName;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 /// SQLSTATEs that prove that an attack was blocked.
@@ -142,10 +143,11 @@ impl Database {
             Targets::find(host.client(), login.role, login.schema).await.map_err(super::failure::of)?;
         drop(host);
         let connection = login.pool.get().await?;
-        let verdict = attack_all(connection.client(), &targets).await;
+        let longest = Duration::from_millis(MIGRATION_MS);
+        let verdict = timeout(longest, attack_all(connection.client(), &targets)).await;
         // Closed, so that a start with two hundred plugins does not leave two hundred connections open.
         connection.close();
-        verdict.map_err(super::failure::of)
+        verdict.map_err(|_| super::failure::silent())?.map_err(super::failure::of)
     }
 }
 

@@ -13,6 +13,7 @@ impl Session {
             connection.retire();
         }
         self.begun = false;
+        self.spoiled = false;
         self.broken = false;
         self.in_flight = false;
     }
@@ -54,7 +55,9 @@ impl Session {
 
     pub(super) fn release(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        if self.in_flight || self.broken {
+        if self.spoiled {
+            connection.retire();
+        } else if self.in_flight || self.broken {
             connection.wind_up();
         } else if self.begun || (self.soiled && !connection.is_pooled()) {
             connection.clean_and_return(self.soiled);

@@ -3,6 +3,7 @@
 //! A guest learns the kind of error and nothing of the server's text, DETAIL or HINT; the log gets all of it.
 
 use palisade_guard::ledger::Exceeded;
+use palisade_guard::limits::{STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::{Constraint, Violation};
 use std::error::Error as _;
@@ -82,8 +83,13 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
         return Failure::Server(Box::new(server.clone()));
     }
     let text = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    if error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
-        return Failure::Disconnected(text);
+    if let Some(cause) = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
+        // The driver could not write a message, for example because of a NUL in a text. The connection is fine.
+        return if cause.kind() == std::io::ErrorKind::InvalidInput {
+            Failure::Encoding(text)
+        } else {
+            Failure::Disconnected(text)
+        };
     }
     if error.to_string().starts_with("error serializing parameter") {
         return Failure::Encoding(text);
@@ -113,6 +119,19 @@ impl Failure {
             | Self::NoConnection
             | Self::Exceeded(_)
             | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Whether nothing can make the connection usable again. A timeout is none of these: the statement has ended, or is
+    /// cancelled.
+    pub(crate) fn spoils_connection(&self) -> bool {
+        match self {
+            Self::Server(error) => {
+                let code = error.code().code();
+                code.starts_with("XX") || code.starts_with("53")
+            }
+            Self::Unknown(_) | Self::Exceeded(_) => true,
+            _ => false,
         }
     }
 
@@ -165,6 +184,10 @@ fn server(error: &DbError) -> Refusal {
         "23505" => violation(Constraint::Unique),
         "23503" => violation(Constraint::ForeignKey),
         "23502" => violation(Constraint::NotNull),
+        "23514" if error.constraint() == Some(super::values::BOUND) => Refusal::Invalid(format!(
+            "a stored value has at most {STORED_BYTES_MAX} bytes, an array {STORED_ELEMENTS_MAX} elements and a `numeric` \
+             {STORED_NUMERIC_BYTES_MAX} digits: shorten it, or split it over several rows"
+        )),
         "23514" => violation(Constraint::Check),
         "23P01" => violation(Constraint::Exclusion),
         "40001" | "40P01" => Refusal::Serialization,
@@ -174,6 +197,16 @@ fn server(error: &DbError) -> Refusal {
         "25006" => Refusal::Invalid(
             "a query cannot write: declare the interface as a mutation in palisade.toml".into(),
         ),
+        // A parameter whose type PostgreSQL cannot find out, or finds out twice.
+        "42P08" | "42P18" | "42883" | "42725" | "42804" => Refusal::Invalid(untyped(error)),
+        // Two rows of one statement for the same row, or a cursor in the wrong state: the statement's own fault.
+        code if code.starts_with("21") => Refusal::Invalid(format!(
+            "the statement touches a row twice, or a subquery returns several (SQLSTATE {code})"
+        )),
+        // `chr(0)`: PostgreSQL counts it among its own limits.
+        "54000" if error.routine() == Some("chr") => {
+            Refusal::Invalid("PostgreSQL's text cannot contain NUL (SQLSTATE 54000)".into())
+        }
         code if code.starts_with("22") => Refusal::Invalid(format!("a value does not fit (SQLSTATE {code})")),
         code if code.starts_with("42") => {
             Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
@@ -182,5 +215,28 @@ fn server(error: &DbError) -> Refusal {
         // value over PostgreSQL's own limits). The ledger has no limit for these, and so no number, so the guest gets
         // the SQLSTATE.
         code => Refusal::Other { guest: code.to_owned().into(), log: error.to_string() },
+    }
+}
+
+/// The sentence for values whose types do not fit. It names the parameter, if the server names one: a number says nothing
+/// of the tables.
+fn untyped(error: &DbError) -> String {
+    let code = error.code().code();
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let number =
+        error.message().split_once('$').map(|(_, rest)| digits(rest)).filter(|digits| !digits.is_empty());
+    match (code, number) {
+        ("42P08" | "42P18", Some(number)) => format!(
+            "the type of ${number} is not clear, or differs between its places (SQLSTATE {code}): write it with its type \
+             everywhere, such as `${number}::text`"
+        ),
+        ("42883" | "42725", _) => format!(
+            "no operator or function fits the types of its values (SQLSTATE {code}): write a parameter or literal with its \
+             type, such as `$1::text`"
+        ),
+        _ => format!(
+            "a value has another type than its place needs (SQLSTATE {code}): write a parameter or literal with its type, such \
+             as `$1::text`"
+        ),
     }
 }

@@ -45,9 +45,11 @@ END $$;
 DO $$
 DECLARE
     -- Columns may have these as their DEFAULT, which runs with the rights of whoever inserts. nextval needs a right on
-    -- the sequence and writes nothing in a read-only transaction. The last one releases locks that no plugin can take:
-    -- the host cleans connections with it.
-    kept CONSTANT text[] := '{nextval,gen_random_uuid,uuidv4,uuidv7,random,clock_timestamp,pg_advisory_unlock_all}';
+    -- the sequence and writes nothing in a read-only transaction. pg_advisory_unlock_all releases locks that no plugin
+    -- can take: the host cleans connections with it. pg_column_size tells how large its argument is: the host's bound on
+    -- the values of a row asks that, with the rights of whoever inserts.
+    kept CONSTANT text[] := '{nextval,gen_random_uuid,uuidv4,uuidv7,random,clock_timestamp,pg_advisory_unlock_all,'
+        'pg_column_size}';
     telling CONSTANT text := '^(pg_|has_.*_privilege$|to_reg|regclass$|txid_|inet_|current_setting$|version$'
         '|row_security_active$|(col|obj|shobj)_description$|(table|schema|database|cursor)_to_xml)';
     callable regprocedure;
@@ -76,6 +78,9 @@ BEGIN
         EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', callable);
     END LOOP;
 END $$;
+
+-- An earlier version of this file revoked it.
+GRANT EXECUTE ON FUNCTION pg_column_size("any") TO PUBLIC;
 
 -- Relations that tell about others, and the one whose UPDATE is a SET: pg_settings, pg_stat_*, pg_roles, pg_proc,
 -- pg_class, the views of extensions (pg_stat_statements has other people's queries), information_schema. Default deny

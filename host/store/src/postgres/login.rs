@@ -87,7 +87,7 @@ impl Logins {
         let socket = target.dial(&self.config).await;
         let socket = socket.map_err(|error| Failure::Disconnected(error.to_string()))?;
         let silent = |_| Failure::Silent("the server accepts connections but does not answer".into());
-        let log_in = self.log_in(target, socket, permit);
+        let log_in = Box::pin(self.log_in(target, socket, permit));
         timeout(Duration::from_millis(STATEMENT_MS), log_in).await.map_err(silent)?
     }
 
@@ -157,12 +157,11 @@ impl Login {
             TargetSessionAttrs::ReadOnly => (true, "the server is a primary, and the URL asks for read-only"),
             _ => return Ok(()),
         };
-        let is_standby = match is_standby {
-            Some(is_standby) => is_standby,
-            None => {
-                let asked = self.first("SELECT pg_catalog.pg_is_in_recovery()").await;
-                asked.map_err(failure::of)?.as_deref() == Some("t")
-            }
+        let is_standby = if let Some(is_standby) = is_standby {
+            is_standby
+        } else {
+            let asked = self.first("SELECT pg_catalog.pg_is_in_recovery()").await;
+            asked.map_err(failure::of)?.as_deref() == Some("t")
         };
         if is_standby == wanted { Ok(()) } else { Err(Failure::Disconnected(sentence.into())) }
     }

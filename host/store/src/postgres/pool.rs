@@ -34,7 +34,7 @@ const CLEAN: &str = "ROLLBACK; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNL
 /// The connections of one login role.
 #[derive(Debug)]
 pub struct Pool {
-    pool: managed::Pool<Logins>,
+    inner: managed::Pool<Logins>,
     connections_max: usize,
     /// The size of the plugin's tables, if the pool is a plugin's.
     storage: Option<Arc<Storage>>,
@@ -85,14 +85,14 @@ impl Pool {
                 .queue_mode(QueueMode::Lifo)
                 .build();
         match pool {
-            Ok(pool) => Arc::new(Self { pool, connections_max, storage }),
+            Ok(inner) => Arc::new(Self { inner, connections_max, storage }),
             Err(never) => unreachable!("a pool with a runtime can be built: {never}"),
         }
     }
 
     /// Whether the connections go through a PgBouncer.
     pub(crate) fn is_pooled(&self) -> bool {
-        self.pool.manager().is_pooled
+        self.inner.manager().is_pooled
     }
 
     /// How many backends of the pool run on after their statement was cancelled. Each holds a seat.
@@ -106,7 +106,7 @@ impl Pool {
     }
 
     pub(super) fn watch(&self) -> Option<&Arc<Watch>> {
-        self.pool.manager().watch.as_ref()
+        self.inner.manager().watch.as_ref()
     }
 
     pub(super) fn storage(&self) -> Option<&Arc<Storage>> {
@@ -114,7 +114,7 @@ impl Pool {
     }
 
     fn seats(&self) -> &Seats {
-        &self.pool.manager().seats
+        &self.inner.manager().seats
     }
 
     pub(crate) async fn get(&self) -> Result<Connection, Failure> {
@@ -130,7 +130,7 @@ impl Pool {
 
     /// Like [`get`](Self::get), but tells a refused login from a server that is not there.
     pub(super) async fn reach(&self) -> Result<Connection, Failure> {
-        match self.pool.get().await {
+        match self.inner.get().await {
             Ok(object) => Ok(Connection(object)),
             Err(PoolError::Timeout(_)) => Err(self.exhausted()),
             Err(PoolError::Backend(failure)) => Err(failure),
@@ -151,18 +151,18 @@ impl Pool {
     /// Closes connections that have been idle for a while.
     pub fn reap(&self) {
         let idle = Duration::from_secs(CONNECTION_IDLE_S);
-        self.pool.retain(|_, metrics| metrics.last_used() < idle);
+        self.inner.retain(|_, metrics| metrics.last_used() < idle);
     }
 
     pub(crate) fn close(&self) {
-        self.pool.close();
+        self.inner.close();
     }
 }
 
 impl Idle for Pool {
     fn longest_idle(&self) -> Option<Duration> {
         let mut longest = None;
-        self.pool.retain(|_, metrics| {
+        self.inner.retain(|_, metrics| {
             longest = longest.max(Some(metrics.last_used()));
             true
         });
@@ -172,7 +172,7 @@ impl Idle for Pool {
     fn close_longest_idle(&self) {
         // The pool holds them in the order in which they were given back.
         let mut is_first = true;
-        self.pool.retain(|_, _| !std::mem::take(&mut is_first));
+        self.inner.retain(|_, _| !std::mem::take(&mut is_first));
     }
 }
 

@@ -139,6 +139,7 @@ impl Work<'_> {
             let keys = self.client.query(KEYS, &[&relation]).await?;
             let keys = keys.iter().map(|row| row.get::<_, Vec<String>>(0).into_iter().collect());
             let table = Table::new(name, columns.collect(), grant).with_keys(keys.collect());
+            let table = table.with_owner(grant.owner.clone());
             catalogue = catalogue.with_table(table);
         }
         Ok(catalogue)

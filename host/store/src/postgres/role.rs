@@ -18,11 +18,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::grant::Grants;
 use palisade_guard::limits::{
-    IDLE_IN_TRANSACTION_MS, LOCK_MS, PLUGIN_CONNECTIONS_MAX, ROLE_POOLS_MAX, STATEMENT_MS,
+    ANSWER_MS, IDLE_IN_TRANSACTION_MS, LOCK_MS, MIGRATION_MS, PLUGIN_CONNECTIONS_MAX,
+    PLUGIN_NESTED_CONNECTIONS_MAX, ROLE_POOLS_MAX, STATEMENT_MS,
 };
 use palisade_guard::name::PluginName;
 use sha2::Sha256;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 
 /// What to install.
@@ -40,6 +43,8 @@ pub struct Plan<'a> {
 pub struct Installed {
     pub role: String,
     pub pool: Arc<Pool>,
+    /// For invocations that another one waits for.
+    pub nested_pool: Arc<Pool>,
     pub catalogue: Catalogue,
     /// The signer of callers' proofs, if rows of the plugin's tables belong to users.
     pub signer: Option<Arc<Signer>>,
@@ -60,7 +65,12 @@ impl Database {
             connection.0.as_ref().map(Connection::client).ok_or_else(|| refuse("no connection".into()))?;
         let work = Work { client, plan, role: &role, owner: &owner, schema: schema(plan.name) };
         let password = self.password(&role);
-        let catalogue = work.transaction(&password).await.map_err(|failure| match failure {
+        let longest = Duration::from_millis(MIGRATION_MS.saturating_add(ANSWER_MS));
+        let installed = timeout(longest, work.transaction(&password)).await;
+        let installed = installed.unwrap_or_else(|_| {
+            Err(InstallFailure::Sentence("the database does not answer any more; start again".to_owned()))
+        });
+        let catalogue = installed.map_err(|failure| match failure {
             InstallFailure::Server(error) => InstallError::Database {
                 sentence: format!("plugin `{}` could not be installed; the cause is below", plan.name),
                 source: anyhow::anyhow!("{}", migrate::describe(&error)),
@@ -71,10 +81,17 @@ impl Database {
         url.config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
         let storage = Arc::new(Storage::new(&role, plan.storage));
         self.watch.store(&role, Arc::clone(&storage));
+        let nested_pool = Pool::budgeted(
+            url.clone(),
+            PLUGIN_NESTED_CONNECTIONS_MAX,
+            &self.budget,
+            &self.watch,
+            Arc::clone(&storage),
+        );
         let pool = Pool::budgeted(url, PLUGIN_CONNECTIONS_MAX, &self.budget, &self.watch, storage);
         let has_users_rows = plan.grants.db.tables.values().any(|table| table.owner.is_some());
         let signer = has_users_rows.then(|| Arc::clone(&self.signer));
-        Ok(Installed { role, pool, catalogue, signer })
+        Ok(Installed { role, pool, nested_pool, catalogue, signer })
     }
 
     /// A role's password. Every host of this database derives the same one, and nobody stores it.
@@ -143,6 +160,7 @@ impl Work<'_> {
         self.owner().await?;
         self.take_schema().await?;
         self.migrate().await?;
+        self.bound_values().await?;
         self.rights().await?;
         self.own_rows().await?;
         self.catalogue().await
@@ -152,7 +170,9 @@ impl Work<'_> {
     async fn login(&self, password: &str) -> Result<(), InstallFailure> {
         let Self { role, schema, .. } = self;
         self.make(role).await?;
-        let connections = PLUGIN_CONNECTIONS_MAX.saturating_mul(ROLE_POOLS_MAX);
+        let connections = PLUGIN_CONNECTIONS_MAX
+            .saturating_add(PLUGIN_NESTED_CONNECTIONS_MAX)
+            .saturating_mul(ROLE_POOLS_MAX);
         let text = format!(
             "ALTER ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT {connections} PASSWORD '{password}'; \
              ALTER ROLE {role} SET search_path = {schema}; \

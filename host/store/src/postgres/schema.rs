@@ -66,8 +66,9 @@ impl Work<'_> {
         if new.is_empty() {
             return Ok(());
         }
-        // A policy would prevent a change of the columns that it names.
+        // A policy, and the bound on a row's values, would prevent a change of the columns that they name.
         self.disown_all().await?;
+        self.unbound_values().await?;
         self.client.batch_execute(&format!("SET LOCAL search_path = {}", self.schema)).await?;
         for (name, text) in new {
             self.run(name, text).await?;

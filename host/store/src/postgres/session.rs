@@ -41,6 +41,8 @@ pub struct Session {
     /// When the request must have ended.
     pub(super) deadline: Option<TokioInstant>,
     pub(super) broken: bool,
+    /// The connection is in a state that no cleaning mends.
+    pub(super) spoiled: bool,
     pub(super) lost_race: bool,
     /// Why the database could not be reached, if it could not.
     absence: Option<Absence>,
@@ -88,6 +90,7 @@ impl Session {
             flew: Instant::now(),
             deadline: None,
             broken: false,
+            spoiled: false,
             lost_race: false,
             absence: None,
             soiled: false,
@@ -118,7 +121,7 @@ impl Session {
     /// Asks why a statement has not been answered whose invocation is cut off: whether the server, or the network, is to
     /// blame. If it is, the session remembers that the database was away.
     pub async fn judge_unanswered(&mut self) {
-        if self.in_flight && self.is_outage().await {
+        if self.in_flight && Box::pin(self.is_outage()).await {
             self.absence = self.absence.or(Some(Absence::Away));
         }
     }
@@ -156,7 +159,7 @@ impl Session {
             // A connection that died while it was idle is replaced: the server has not even answered BEGIN.
             Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
                 self.discard();
-                self.attempt(step, ledger).await
+                Box::pin(self.attempt(step, ledger)).await
             }
             other => other,
         };
@@ -164,7 +167,7 @@ impl Session {
         // The statement is undone, and nothing of it was shown.
         while matches!(answer, Err(Failure::Unproven)) && !self.broken && self.prove_again(tries) {
             tries = tries.saturating_add(1);
-            answer = self.attempt(step, ledger).await;
+            answer = Box::pin(self.attempt(step, ledger)).await;
         }
         self.reproves = false;
         let was_autocommit = self.is_autocommit(step);
@@ -233,7 +236,7 @@ impl Session {
         let latest = self.deadline.map_or(latest, |deadline| latest.min(deadline + slack));
         match timeout_at(latest, answer).await {
             Ok(answer) => Ok(answer),
-            Err(_) if self.is_outage().await => Err(failure::silent()),
+            Err(_) if Box::pin(self.is_outage()).await => Err(failure::silent()),
             Err(_) => Err(Failure::Overtime),
         }
     }
@@ -349,7 +352,8 @@ impl Session {
         if self.cursors.is_empty() {
             self.release();
             self.closing.clear();
-            (self.begun, self.broken, self.soiled) = (false, false, false);
+            self.in_flight = false;
+            (self.begun, self.broken, self.soiled, self.spoiled) = (false, false, false, false);
         }
     }
 
@@ -358,6 +362,7 @@ impl Session {
             self.exceeded = Some(*exceeded);
         }
         self.broken |= !failure.leaves_connection();
+        self.spoiled |= failure.spoils_connection();
         self.absence = self.absence.or(failure.absence());
         let refusal = failure.into_refusal();
         // Only a mutation leaves nothing behind: an action's earlier calls are committed.

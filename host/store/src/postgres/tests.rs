@@ -11,7 +11,7 @@ use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::gate::ReadStatement;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{ANSWER_MS, HOST_CONNECTIONS_MAX, Limits, PING_MS};
+use palisade_guard::limits::{ANSWER_MS, HOST_CONNECTIONS_MAX, Limit, Limits, MIB, PING_MS};
 use palisade_guard::refusal::Refusal;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
@@ -120,8 +120,8 @@ async fn seat_of_a_backend_that_runs_on_stays_taken_from_its_plugin_only() {
     let (server, database, client) = world().await;
     let (hostile, neighbour) = (pool(&server, &database, 2), pool(&server, &database, 2));
     for text in ["SELECT pg_sleep(60)", UNINTERRUPTIBLE] {
-        let calls = [run(&hostile, text), run(&hostile, text)];
-        let both = tokio::time::timeout(Duration::from_millis(500), futures_util::future::join_all(calls));
+        let calls = async { tokio::join!(run(&hostile, text), run(&hostile, text)) };
+        let both = tokio::time::timeout(Duration::from_millis(500), calls);
         let busy = async {
             eventually("both run", async || backends(&client, "active").await.len() == 2).await;
             if text != UNINTERRUPTIBLE {
@@ -146,7 +146,9 @@ async fn seat_of_a_backend_that_runs_on_stays_taken_from_its_plugin_only() {
             // It runs on for minutes, whatever it is told.
             break;
         }
-        stuck.iter().for_each(|pid| signal(*pid, Signal::CONT));
+        for pid in &stuck {
+            signal(*pid, Signal::CONT);
+        }
         eventually("the server has ended them", async || hostile.running_on() == 0).await;
         eventually("the plugin has its seats", async || run(&hostile, "SELECT 1").await.is_ok()).await;
     }
@@ -220,7 +222,9 @@ async fn invocation_that_is_cut_off_is_excused_only_if_the_server_was_silent() {
         let freeze = async {
             eventually("it runs", async || !backends(&client, "active").await.is_empty()).await;
             let pids = if is_frozen { processes(&server) } else { Vec::new() };
-            pids.iter().rev().for_each(|pid| signal(*pid, Signal::STOP));
+            for pid in pids.iter().rev() {
+                signal(*pid, Signal::STOP);
+            }
             pids
         };
         let (cut, pids) = tokio::join!(cut, freeze);
@@ -228,11 +232,60 @@ async fn invocation_that_is_cut_off_is_excused_only_if_the_server_was_silent() {
         session.judge_unanswered().await;
         assert_eq!(session.absence(), is_frozen.then_some(Absence::Away));
         drop(session);
-        pids.iter().for_each(|pid| signal(*pid, Signal::CONT));
+        for pid in &pids {
+            signal(*pid, Signal::CONT);
+        }
         eventually("nothing runs", async || backends(&client, "active").await.is_empty()).await;
     }
     drop(database);
     server.stop().await;
+}
+
+/// The server would write for seconds, and the check after the statement would come too late for the disk.
+#[tokio::test]
+async fn statement_that_writes_far_beyond_the_quota_is_cut_off_while_it_writes() {
+    let (server, database, client) = world().await;
+    let setup = "CREATE SCHEMA plugin_x; CREATE TABLE plugin_x.t (b text); CREATE TABLE public.seed AS \
+        SELECT string_agg(md5(n::text), '') AS b FROM generate_series(1, 32000) n; \
+        INSERT INTO palisade.plugins VALUES ('x', 'palisade', '0.1.0')";
+    client.batch_execute(setup).await.unwrap();
+    let quota = 4 * MIB;
+    let storage = Arc::new(Storage::new("palisade", quota));
+    database.watch.store("palisade", Arc::clone(&storage));
+    let config = crate::private::config(&server);
+    let pool = Pool::budgeted(config.into(), 2, &database.budget, &database.watch, storage);
+    let write = async |copies: u32| {
+        let text =
+            format!("INSERT INTO plugin_x.t SELECT b || n FROM public.seed, generate_series(1, {copies}) n");
+        let mut session = Session::of_plugin(Arc::clone(&pool), Kind::Mutation);
+        let sql = Sql { role: Some("palisade"), ..sql(&text) };
+        let limits = Limits::default();
+        let done = session.run(sql, &mut Ledger::new(limits)).await;
+        match done {
+            Ok(_) => session.commit().await,
+            Err(refusal) => {
+                session.rollback().await;
+                Err(refusal)
+            }
+        }
+    };
+    write(2).await.unwrap();
+    let refused = write(800).await;
+    assert!(
+        matches!(&refused, Err(Refusal::Exceeded(over)) if over.0.limit == Limit::Storage),
+        "{refused:?}"
+    );
+    let size = "SELECT pg_total_relation_size('plugin_x.t')";
+    let size: i64 = client.query_one(size, &[]).await.unwrap().get(0);
+    assert!(size < 500 << 20, "{} MiB are written", size >> 20);
+    let refused = write(1).await;
+    assert!(
+        matches!(&refused, Err(Refusal::Exceeded(over)) if over.0.limit == Limit::Storage),
+        "{refused:?}"
+    );
+    assert_eq!(client.query_one("SELECT count(*) FROM plugin_x.t", &[]).await.unwrap().get::<_, i64>(0), 2);
+    drop(database);
+    drop(server);
 }
 
 /// A URL may ask for a server that can be written to, although a login's transactions are read only by default.

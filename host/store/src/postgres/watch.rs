@@ -219,7 +219,7 @@ impl Watch {
                 self.settle(&ids, &there);
             }
             Err(refusal) => {
-                tracing::debug!(target: "palisade::sql", %refusal, "it is not known which backends run on")
+                tracing::debug!(target: "palisade::sql", %refusal, "it is not known which backends run on");
             }
         }
         true

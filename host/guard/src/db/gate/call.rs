@@ -2,6 +2,7 @@
 
 use super::functions::{self, Kind};
 use super::printer::Printer;
+use crate::db::cost::{self, Class, Moment, Size};
 use crate::db::gate::fault::Checked;
 use crate::db::{quoted, shown};
 use crate::limits;
@@ -44,7 +45,10 @@ impl Printer<'_> {
         self.absent(null_treatment.is_some(), "IGNORE NULLS or RESPECT NULLS")?;
         if let (true, FunctionArguments::Subquery(query), None, None) = (is_array, args, filter, over) {
             self.put("ARRAY(");
-            self.query(query)?;
+            let mark = self.cost.mark();
+            self.subquery(query)?;
+            let moment = self.cost.any_moment(mark);
+            self.cost.close(mark, Class::Gathered, "ARRAY", moment);
             self.put(")");
             return Ok(());
         }
@@ -73,9 +77,38 @@ impl Printer<'_> {
         };
         self.absent(is_ordered_set == within_group.is_empty(), construct)?;
         self.call_start(&name, 1)?;
+        let Some(known) = cost::function(&name) else {
+            return self.refuse(shown(&name), functions::instead(&name));
+        };
+        self.zone_of_call(&name, args)?;
+        let mark = self.cost.mark();
         self.arguments(&name, kind, args)?;
         self.put(")");
-        self.after_call(within_group, filter.as_deref(), over.as_ref())
+        if is_ordered_set {
+            self.after_call(within_group, filter.as_deref(), over.as_ref())?;
+            self.cost.close(mark, known.class, known.name, Moment::Unknown);
+            return Ok(());
+        }
+        let moment = known.moment.of(self.cost.any_moment(mark));
+        self.cost.close(mark, known.class, known.name, moment);
+        let done = self.cost.mark();
+        self.after_call(within_group, filter.as_deref(), over.as_ref())?;
+        self.cost.forget(done);
+        Ok(())
+    }
+
+    /// Checks the argument of a call that names a time zone.
+    fn zone_of_call(&mut self, name: &str, arguments: &FunctionArgumentList) -> Checked {
+        let place = match (name, arguments.args.len()) {
+            ("timezone", _) => 0,
+            ("date_trunc", 3..) => 2,
+            ("make_timestamptz", 7..) => 6,
+            _ => return Ok(()),
+        };
+        match arguments.args.get(place) {
+            Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(zone))) => self.zone(zone),
+            _ => Ok(()),
+        }
     }
 
     fn arguments(&mut self, name: &str, kind: Kind, arguments: &FunctionArgumentList) -> Checked {
@@ -102,6 +135,7 @@ impl Printer<'_> {
             }
             FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if name == "count" && args.len() == 1 => {
                 printer.put("*");
+                printer.cost.known(Size::FIXED, Moment::Unknown);
                 Ok(())
             }
             FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => printer
@@ -138,6 +172,7 @@ impl Printer<'_> {
         };
         if is_plain {
             self.put(text);
+            self.cost.known(Size::FIXED, Moment::Certain);
         }
         is_plain
     }

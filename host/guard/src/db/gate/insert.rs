@@ -1,10 +1,11 @@
 //! INSERT, with ON CONFLICT.
 
 use super::printer::Printer;
-use super::scope::{Scope, Shape};
+use super::scope::{Named, Names, Scope, Shape, Star};
 use crate::db::catalogue::Operation;
+use crate::db::cost::{Class, Moment, Size};
 use crate::db::gate::fault::Checked;
-use crate::db::quoted;
+use crate::db::{quoted, shown};
 use sqlparser::ast::{
     ConflictTarget, DoUpdate, Insert, ObjectName, OnConflict, OnConflictAction, OnInsert, Query, SetExpr,
     TableObject,
@@ -37,13 +38,21 @@ impl Printer<'_> {
         }
         self.scopes.push(Scope::default());
         self.bring(alias, shape.clone())?;
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.stars.push(Star::of(&shape));
+        }
         if let Some(on) = &insert.on {
             let OnInsert::OnConflict(conflict) = on else {
                 return self.absent(true, "ON DUPLICATE KEY UPDATE");
             };
             // `excluded` has no hidden columns of its own. They are hidden by the changed table, which is in scope too.
-            let columns = [columns, shape.columns.clone()].concat();
-            let excluded = Shape { columns, hidden: Vec::new(), open: shape.open };
+            let mut all = shape.columns().to_vec();
+            for name in columns.iter().filter(|name| !shape.has(name)) {
+                let node = self.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
+                all.push(Named { name: name.as_str().into(), node });
+            }
+            let mut excluded = self.shape(all)?;
+            excluded.open = shape.open;
             self.on_conflict(&name, conflict, excluded)?;
         }
         self.returning(insert.returning.as_deref())?;
@@ -127,6 +136,29 @@ impl Printer<'_> {
         }
     }
 
+    /// Refuses WHERE after DO UPDATE where the row that is in the way can be another user's. PostgreSQL asks the condition
+    /// before the policy, so its answer would tell what the hidden row contains. A conflict on columns that include the
+    /// owner's is with a row of the same owner, whom the policy has already compared with the caller.
+    fn own_row(&mut self, table: &str, target: Option<&ConflictTarget>, has_condition: bool) -> Checked {
+        let Names::Granted(catalogue) = self.names() else { return Ok(()) };
+        let owner = catalogue.table(table, Operation::Insert)?.owner();
+        let (Some(owner), true) = (owner, has_condition) else { return Ok(()) };
+        let columns = match target {
+            Some(ConflictTarget::Columns(columns)) => columns.as_slice(),
+            _ => &[],
+        };
+        for column in columns {
+            if self.name(column)? == owner {
+                return Ok(());
+            }
+        }
+        let rule = format!(
+            "the row in the way can be another user's: leave WHERE out, or make the key unique together with {}",
+            shown(owner)
+        );
+        self.refuse("WHERE after DO UPDATE", rule)
+    }
+
     fn on_conflict(&mut self, table: &str, conflict: &OnConflict, excluded: Shape) -> Checked {
         let OnConflict { conflict_target, action } = conflict;
         self.put(" ON CONFLICT");
@@ -145,6 +177,7 @@ impl Printer<'_> {
                 Ok(())
             }
             OnConflictAction::DoUpdate(DoUpdate { assignments, selection }) => {
+                self.own_row(table, conflict_target.as_ref(), selection.is_some())?;
                 self.put(" DO UPDATE SET ");
                 self.bring("excluded".to_owned(), excluded)?;
                 self.assignments(table, assignments)?;

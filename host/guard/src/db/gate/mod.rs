@@ -11,7 +11,10 @@
 //!    `write.rs`, `insert.rs`.
 //! 3. Expressions: `expression.rs`, `operation.rs` (operators and CASE), `call.rs`, `literal.rs`, `syntax.rs` (functions
 //!    with their own syntax), `short.rs` (patterns and separators).
-//! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`.
+//! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`; and `zone.rs`, texts that name the clock or a zone.
+//!
+//! What a statement may cost is in [`cost`](super::cost): the walk plans it, and the check is made when the statement is
+//! parsed and again when its values are known.
 //!
 //! The contract is `wit/db.wit`. The tests are in `tests/`, hostile rows first.
 
@@ -20,6 +23,7 @@ pub(in crate::db) mod lex;
 pub(in crate::db) mod printer;
 pub(in crate::db) mod scope;
 pub(in crate::db) mod stack;
+pub(in crate::db) mod zone;
 
 mod call;
 mod expression;
@@ -43,10 +47,12 @@ use self::printer::Printer;
 use self::scope::Names;
 use super::Refusal;
 use super::catalogue::Catalogue;
+use super::cost::Plan;
 use crate::limits;
 use sqlparser::ast::Statement;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, TokenWithSpan};
+use std::collections::BTreeSet;
 
 /// Refuses SQL text in a transaction that several plugins share. Such a transaction runs as the host's login, and the
 /// security boundary of SQL text is the plugin's own login.
@@ -62,8 +68,7 @@ pub fn may_run_text(is_shared: bool) -> Result<(), Refusal> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadStatement {
     text: String,
-    parameters: usize,
-    short_parameters: Vec<usize>,
+    demands: Demands,
 }
 
 impl ReadStatement {
@@ -87,9 +92,8 @@ impl ReadStatement {
         };
         let mut printer = Printer::new(Names::Granted(catalogue));
         printer.query(&query)?;
-        let short_parameters = printer.short.iter().copied().collect();
-        let (text, parameters) = finished(printer)?;
-        Ok(Self { text, parameters, short_parameters })
+        let (text, demands) = finished(printer)?;
+        Ok(Self { text, demands })
     }
 
     /// The text to send: printed from the checked tree.
@@ -97,15 +101,9 @@ impl ReadStatement {
         &self.text
     }
 
-    /// The number of parameters: `$1` to `$n`, each of which the text uses.
-    pub fn parameters(&self) -> usize {
-        self.parameters
-    }
-
-    /// The numbers of the parameters that are patterns or separators. Their values must be checked with
-    /// [`short`](super::short), as [`Binder::bind`](super::parameter::Binder::bind) does.
-    pub fn short_parameters(&self) -> &[usize] {
-        &self.short_parameters
+    /// What the statement demands of its parameters: a [`Binder`](super::parameter::Binder) checks it.
+    pub fn demands(&self) -> &Demands {
+        &self.demands
     }
 }
 
@@ -113,8 +111,7 @@ impl ReadStatement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteStatement {
     text: String,
-    parameters: usize,
-    short_parameters: Vec<usize>,
+    demands: Demands,
 }
 
 impl WriteStatement {
@@ -135,9 +132,8 @@ impl WriteStatement {
         let statement = lex::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue));
         printer.write(&statement)?;
-        let short_parameters = printer.short.iter().copied().collect();
-        let (text, parameters) = finished(printer)?;
-        Ok(Self { text, parameters, short_parameters })
+        let (text, demands) = finished(printer)?;
+        Ok(Self { text, demands })
     }
 
     /// The text to send: printed from the checked tree.
@@ -145,15 +141,9 @@ impl WriteStatement {
         &self.text
     }
 
-    /// The number of parameters: `$1` to `$n`, each of which the text uses.
-    pub fn parameters(&self) -> usize {
-        self.parameters
-    }
-
-    /// The numbers of the parameters that are patterns or separators. Their values must be checked with
-    /// [`short`](super::short), as [`Binder::bind`](super::parameter::Binder::bind) does.
-    pub fn short_parameters(&self) -> &[usize] {
-        &self.short_parameters
+    /// What the statement demands of its parameters: a [`Binder`](super::parameter::Binder) checks it.
+    pub fn demands(&self) -> &Demands {
+        &self.demands
     }
 }
 
@@ -174,11 +164,31 @@ fn one(sql: &str) -> Checked<Vec<TokenWithSpan>> {
     }
 }
 
-/// Returns the printed text and the number of its parameters, after checking that their numbers have no gap.
-fn finished(printer: Printer<'_>) -> Checked<(String, usize)> {
+/// What a statement demands of its parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// The number of parameters: `$1` to `$n`, each of which the text uses.
+    pub parameters: usize,
+    /// The numbers of the parameters that are patterns or separators, and must be short.
+    pub short: Vec<usize>,
+    /// The numbers of the parameters that are converted to a date or time, and must be one.
+    pub moments: Vec<usize>,
+    /// The numbers of the parameters that name a time zone.
+    pub zones: Vec<usize>,
+    /// What the statement costs, which depends on the sizes of the parameters.
+    pub cost: Plan,
+}
+
+/// Returns the printed text and what it demands of its parameters, after checking that their numbers have no gap and that
+/// the statement is not too expensive whatever their values are.
+fn finished(printer: Printer<'_>) -> Checked<(String, Demands)> {
     let parameters = printer.parameters.len();
     if printer.parameters.last().is_some_and(|&last| last != parameters) {
         return printer.refuse("parameters", "number them $1, $2 and so on without a gap");
     }
-    Ok((printer.text(), parameters))
+    let list = |numbers: &BTreeSet<usize>| numbers.iter().copied().collect();
+    let (short, moments, zones) = (list(&printer.short), list(&printer.moments), list(&printer.zones));
+    let (text, cost) = printer.finished();
+    cost.check(&[]).map_err(|refusal| Fault::invalid(START, "statement", refusal.to_string()))?;
+    Ok((text, Demands { parameters, short, moments, zones, cost }))
 }

@@ -2,6 +2,7 @@
 
 use super::operators;
 use super::printer::Printer;
+use crate::db::cost::{self, Class, Moment};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
@@ -19,9 +20,13 @@ impl Printer<'_> {
             chain.push(right.as_ref());
             first = left.as_ref();
         }
-        let Some(sign) = operators::binary(operator) else {
+        let known = operators::binary(operator).and_then(cost::operator);
+        let Some((sign, class)) = known else {
             return self.refuse(shown(&operator.to_string()), "not in the list of operators");
         };
+        // Arithmetic with a date or time gives another one, or a number, and never a text.
+        let is_arithmetic = matches!(class, Class::Sum | Class::Product | Class::Quotient);
+        let mark = self.cost.mark();
         if operators::is_product(operator) {
             self.counted("products", |count| &mut count.products, chain.len(), limits::SQL_PRODUCTS_MAX)?;
         }
@@ -30,27 +35,50 @@ impl Printer<'_> {
         for operand in chain.into_iter().rev() {
             self.put(&format!(" {sign} "));
             self.expr(operand)?;
+            let moment = if is_arithmetic { self.cost.any_moment(mark) } else { Moment::Unknown };
+            self.cost.close(mark, class, sign, moment);
         }
         self.put(")");
         Ok(())
     }
 
-    pub(super) fn around(&mut self, before: &str, expr: &Expr, after: &str) -> Checked {
+    pub(super) fn around(
+        &mut self,
+        before: &'static str,
+        expr: &Expr,
+        after: &str,
+        class: Class,
+        moment: Moment,
+    ) -> Checked {
+        let mark = self.cost.mark();
         self.put("(");
         self.put(before);
         self.expr(expr)?;
         self.put(after);
         self.put(")");
+        self.cost.close(mark, class, "a test or sign", moment);
         Ok(())
     }
 
-    pub(super) fn infix(&mut self, left: &Expr, operator: &str, right: &Expr) -> Checked {
+    pub(super) fn infix(&mut self, left: &Expr, operator: &'static str, right: &Expr) -> Checked {
+        let mark = self.cost.mark();
         self.put("(");
         self.expr(left)?;
         self.put(operator);
         self.expr(right)?;
         self.put(")");
+        self.cost.close(mark, Class::Equal, operator, Moment::Unknown);
         Ok(())
+    }
+
+    /// Whether every value since a mark is a date or time, or takes that type when it is converted.
+    pub(super) fn every_moment(&self, mark: usize) -> Moment {
+        let moments = self.cost.since(mark).iter().map(|node| self.cost.moment(*node));
+        moments.fold(Moment::Certain, |all, moment| match (all, moment) {
+            (Moment::Unknown, _) | (_, Moment::Unknown) => Moment::Unknown,
+            (Moment::Bare, _) | (_, Moment::Bare) => Moment::Bare,
+            (Moment::Certain, Moment::Certain) => Moment::Certain,
+        })
     }
 
     pub(super) fn like(
@@ -61,6 +89,7 @@ impl Printer<'_> {
         escape: Option<&Expr>,
     ) -> Checked {
         self.short("LIKE", pattern)?;
+        let mark = self.cost.mark();
         self.put("(");
         self.expr(expr)?;
         self.put(operator);
@@ -70,6 +99,7 @@ impl Printer<'_> {
             self.expr(escape)?;
         }
         self.put(")");
+        self.cost.close(mark, Class::Like, "LIKE", Moment::Unknown);
         Ok(())
     }
 
@@ -84,14 +114,23 @@ impl Printer<'_> {
             return self
                 .refuse(shown(&operator.to_string()), "ANY and ALL can only follow =, <>, <, <=, > and >=");
         };
+        let is_equality = matches!(sign, "=" | "<>");
+        let mark = self.cost.mark();
         self.put("(");
         self.expr(left)?;
         self.put(&format!(" {sign} {quantifier} ("));
-        match right {
-            Expr::Subquery(query) => drop(self.query(query)?),
-            other => self.expr(other)?,
-        }
+        let class = match (right, is_equality) {
+            (Expr::Subquery(query), _) => {
+                self.subquery(query)?;
+                if is_equality { Class::Equal } else { Class::Order }
+            }
+            (other, is_equality) => {
+                self.expr(other)?;
+                if is_equality { Class::AnyEqual } else { Class::AnyOrder }
+            }
+        };
         self.put("))");
+        self.cost.close(mark, class, "ANY or ALL", Moment::Unknown);
         Ok(())
     }
 
@@ -101,6 +140,17 @@ impl Printer<'_> {
         conditions: &[CaseWhen],
         otherwise: Option<&Expr>,
     ) -> Checked {
+        let mark = self.cost.mark();
+        // The results, which have one type; the tests are among the operands too.
+        let mut moment = Moment::Unknown;
+        let mut branch = |printer: &mut Self, result: &Expr| -> Checked {
+            let before = printer.cost.mark();
+            printer.expr(result)?;
+            if printer.cost.any_moment(before) == Moment::Certain {
+                moment = Moment::Certain;
+            }
+            Ok(())
+        };
         self.put("CASE");
         if let Some(operand) = operand {
             self.put(" ");
@@ -110,21 +160,24 @@ impl Printer<'_> {
             self.put(" WHEN ");
             self.expr(condition)?;
             self.put(" THEN ");
-            self.expr(result)?;
+            branch(self, result)?;
         }
         if let Some(otherwise) = otherwise {
             self.put(" ELSE ");
-            self.expr(otherwise)?;
+            branch(self, otherwise)?;
         }
         self.put(" END");
+        self.cost.close(mark, Class::Extreme, "CASE", moment);
         Ok(())
     }
 
     /// Prints subscripts of an array. Refuses a dot after an expression: it is attribute notation, which can call a
     /// function.
     pub(super) fn subscripts(&mut self, root: &Expr, chain: &[AccessExpr]) -> Checked {
+        let mark = self.cost.mark();
         self.put("(");
         self.expr(root)?;
+        let moment = self.cost.any_moment(mark);
         self.put(")");
         for access in chain {
             self.put("[");
@@ -146,6 +199,7 @@ impl Printer<'_> {
             }
             self.put("]");
         }
+        self.cost.close(mark, Class::Same, "a subscript", moment);
         Ok(())
     }
 }

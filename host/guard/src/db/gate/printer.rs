@@ -5,12 +5,13 @@
 //! operator in parentheses, so that nothing depends on PostgreSQL's lexer, search path and precedences.
 
 use super::fault::{Checked, Fault};
-use super::scope::{Cte, Names, Scope};
+use super::scope::{Cte, Names, Scope, Shape};
+use crate::db::cost::{Plan, Planner};
 use crate::db::{quoted, shown};
 use crate::limits;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::Location;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// One walk over a statement.
 #[derive(Debug)]
@@ -25,6 +26,14 @@ pub(in crate::db) struct Printer<'a> {
     pub(super) parameters: BTreeSet<usize>,
     /// The parameters whose values must be short.
     pub(super) short: BTreeSet<usize>,
+    /// The parameters that are converted to a date or time, and must be one.
+    pub(super) moments: BTreeSet<usize>,
+    /// The parameters that name a time zone.
+    pub(super) zones: BTreeSet<usize>,
+    /// What the statement costs.
+    pub(in crate::db) cost: Planner,
+    /// The columns of the tables that the statement has named.
+    pub(super) tables: HashMap<String, Shape>,
     out: String,
     at: Location,
     depth: usize,
@@ -39,6 +48,7 @@ pub(super) struct Count {
     pub grouping_sets: usize,
     pub products: usize,
     pub calls: usize,
+    pub columns: usize,
 }
 
 impl<'a> Printer<'a> {
@@ -52,6 +62,10 @@ impl<'a> Printer<'a> {
             count: Count::default(),
             parameters: BTreeSet::new(),
             short: BTreeSet::new(),
+            moments: BTreeSet::new(),
+            zones: BTreeSet::new(),
+            cost: Planner::default(),
+            tables: HashMap::new(),
             out: String::new(),
             at: Location { line: 1, column: 1 },
             depth: 0,
@@ -78,8 +92,9 @@ impl<'a> Printer<'a> {
         Ok(result)
     }
 
-    pub(in crate::db) fn text(self) -> String {
-        self.out
+    /// The printed text, and what the statement costs.
+    pub(in crate::db) fn finished(self) -> (String, Plan) {
+        (self.out, self.cost.finish())
     }
 
     pub(in crate::db) fn put(&mut self, text: &str) {
@@ -160,6 +175,9 @@ impl<'a> Printer<'a> {
         if value.is_empty() || value.len() > limits::IDENTIFIER_BYTES_MAX {
             let rule = format!("a name must have 1 to {} bytes", limits::IDENTIFIER_BYTES_MAX);
             return self.refuse(shown(value), rule);
+        }
+        if value.contains('\0') {
+            return self.refuse(shown(value), "PostgreSQL's names cannot contain NUL");
         }
         match quote_style {
             None => Ok(value.to_ascii_lowercase()),

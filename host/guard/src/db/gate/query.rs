@@ -2,7 +2,8 @@
 
 use super::printer::Printer;
 use super::relation::renamed;
-use super::scope::{Cte, Scope, Shape};
+use super::scope::{Cte, Named, Scope, Shape};
+use crate::db::cost::{Class, Moment, Node};
 use crate::db::gate::fault::Checked;
 use crate::db::quoted;
 use crate::limits;
@@ -147,8 +148,36 @@ impl Printer<'_> {
                 return self.refuse("BY NAME", "not part of PostgreSQL's SQL");
             }
         }
-        self.arm(right)?;
+        let other = self.arm(right)?;
+        self.either(&shape, &other)
+    }
+
+    /// The columns of a set operation: named as on its left, and as large as on either side.
+    fn either(&mut self, left: &Shape, right: &Shape) -> Checked<Shape> {
+        let mut columns = Vec::new();
+        for (index, Named { name, node }) in left.columns().iter().enumerate() {
+            let nodes: Vec<Node> = [Some(*node), right.columns().get(index).map(|column| column.node)]
+                .into_iter()
+                .flatten()
+                .collect();
+            let moment = self.common(&nodes);
+            columns.push(Named {
+                name: name.clone(),
+                node: self.cost.node(Class::Either, "a column", &nodes, moment),
+            });
+        }
+        let mut shape = self.shape(columns)?;
+        shape.open = left.open;
         Ok(shape)
+    }
+
+    /// Whether a column that has one of several values is a date or time: all get one type.
+    fn common(&self, nodes: &[Node]) -> Moment {
+        if nodes.iter().any(|node| self.cost.moment(*node) == Moment::Certain) {
+            Moment::Certain
+        } else {
+            Moment::Unknown
+        }
     }
 
     fn arm(&mut self, arm: &SetExpr) -> Checked<Shape> {
@@ -175,16 +204,31 @@ impl Printer<'_> {
         let Values { explicit_row, value_keyword, rows } = values;
         self.absent(*explicit_row || *value_keyword, "VALUE or VALUES ROW")?;
         self.put("VALUES ");
+        let width = rows.first().map_or(0, |row| row.content.len());
+        self.room(width)?;
+        let mut nodes: Vec<Vec<Node>> = vec![Vec::new(); width];
         self.list(rows, |printer, row| {
             printer.absent(row.content.is_empty(), "an empty row")?;
             printer.put("(");
-            printer.list(&row.content, &mut value)?;
+            printer.list(row.content.iter().enumerate(), |printer, (index, item)| {
+                let mark = printer.cost.mark();
+                value(printer, item)?;
+                if let (Some(nodes), Some(&node)) = (nodes.get_mut(index), printer.cost.since(mark).last()) {
+                    nodes.push(node);
+                }
+                printer.cost.forget(mark);
+                Ok(())
+            })?;
             printer.put(")");
             Ok(())
         })?;
-        let width = rows.first().map_or(0, |row| row.content.len());
-        let columns = (1..=width).map(|number| format!("column{number}")).collect();
-        Ok(Shape::of(columns))
+        let mut columns = Vec::new();
+        for (nodes, number) in nodes.iter().zip(1..) {
+            let moment = self.common(nodes);
+            let node = self.cost.node(Class::Either, "a column", nodes, moment);
+            columns.push(Named { name: format!("column{number}").into(), node });
+        }
+        self.shape(columns)
     }
 
     fn tail(
@@ -261,16 +305,20 @@ impl Printer<'_> {
     }
 
     /// The columns of a relation whose alias renames the first ones.
-    pub(super) fn with_columns(&mut self, mut shape: Shape, names: Vec<String>) -> Checked<Shape> {
-        if names.len() > shape.columns.len() && !shape.open {
+    pub(super) fn with_columns(&mut self, shape: Shape, names: Vec<String>) -> Checked<Shape> {
+        if names.is_empty() {
+            return Ok(shape);
+        }
+        if names.len() > shape.columns().len() && !shape.open {
             return self
                 .refuse("more aliases than columns", "an alias list can only rename existing columns");
         }
-        if !names.is_empty() {
-            let rest = shape.columns.split_off(names.len().min(shape.columns.len()));
-            shape.columns = names.into_iter().chain(rest).collect();
+        let mut columns = shape.columns().to_vec();
+        for (column, name) in columns.iter_mut().zip(names) {
+            column.name = name.into();
         }
-        Ok(shape)
+        let renamed = self.shape(columns)?;
+        Ok(shape.renamed(renamed))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::functions;
 use super::printer::Printer;
-use super::scope::Shape;
+use super::scope::{Named, Shape, Star};
 use crate::db::catalogue::Operation;
+use crate::db::cost::Class;
 use crate::db::gate::fault::{Checked, Fault};
 use crate::db::{quoted, shown};
 use crate::limits;
@@ -22,18 +23,33 @@ impl Printer<'_> {
         self.list(from, Self::joined)
     }
 
-    fn joined(&mut self, TableWithJoins { relation, joins }: &TableWithJoins) -> Checked {
-        let start = self.here().len();
-        self.factor(relation)?;
-        for Join { relation, global, join_operator } in joins {
-            self.absent(*global, "GLOBAL JOIN")?;
-            self.join(start, join_operator, relation)?;
+    fn joined(&mut self, item: &TableWithJoins) -> Checked {
+        let star = self.join_tree(item)?;
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.stars.push(star);
         }
         Ok(())
     }
 
+    /// Prints a table with its joins, and returns what `*` stands for in them.
+    fn join_tree(&mut self, TableWithJoins { relation, joins }: &TableWithJoins) -> Checked<Star> {
+        let start = self.here().len();
+        let mut star = self.factor(relation)?;
+        for Join { relation, global, join_operator } in joins {
+            self.absent(*global, "GLOBAL JOIN")?;
+            star = self.join(start, join_operator, relation, star)?;
+        }
+        Ok(star)
+    }
+
     /// Prints one join. Its left side is the relations in scope since `start`.
-    fn join(&mut self, start: usize, operator: &JoinOperator, relation: &TableFactor) -> Checked {
+    fn join(
+        &mut self,
+        start: usize,
+        operator: &JoinOperator,
+        relation: &TableFactor,
+        star: Star,
+    ) -> Checked<Star> {
         let (keyword, constraint) = match operator {
             JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (" JOIN ", constraint),
             JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
@@ -46,7 +62,8 @@ impl Printer<'_> {
             JoinOperator::CrossJoin(constraint) => {
                 self.absent(*constraint != JoinConstraint::None, "a condition of CROSS JOIN")?;
                 self.put(" CROSS JOIN ");
-                return self.factor(relation);
+                let other = self.factor(relation)?;
+                return self.both(star, other, &[]);
             }
             JoinOperator::Semi(_)
             | JoinOperator::LeftSemi(_)
@@ -66,14 +83,16 @@ impl Printer<'_> {
         };
         self.put(keyword);
         let middle = self.here().len();
-        self.factor(relation)?;
+        let other = self.factor(relation)?;
         match constraint {
             JoinConstraint::On(condition) => {
                 self.put(" ON ");
-                self.expr(condition)
+                self.expr(condition)?;
+                self.both(star, other, &[])
             }
             JoinConstraint::Using(columns) => {
                 self.put(" USING (");
+                let mut merged = Vec::new();
                 self.list(columns, |printer, column| {
                     let name = printer.undotted(column)?;
                     // USING reads the column of both sides, so both must have it.
@@ -85,17 +104,41 @@ impl Printer<'_> {
                         }
                     }
                     printer.put(&quoted(&name));
+                    merged.push(name);
                     Ok(())
                 })?;
                 self.put(")");
-                Ok(())
+                self.both(star, other, &merged)
             }
             JoinConstraint::Natural => self.refuse("NATURAL JOIN", "name the columns with USING or ON"),
             JoinConstraint::None => self.refuse("JOIN without a condition", "write ON, USING or CROSS JOIN"),
         }
     }
 
-    fn factor(&mut self, factor: &TableFactor) -> Checked {
+    /// What `*` stands for in a join of two items.
+    fn both(&mut self, left: Star, right: Star, merged: &[String]) -> Checked<Star> {
+        self.room(left.columns.len().saturating_add(right.columns.len()))?;
+        Ok(left.joined(right, merged))
+    }
+
+    /// Prints an item of FROM, and returns what `*` stands for in it.
+    fn factor(&mut self, factor: &TableFactor) -> Checked<Star> {
+        if let TableFactor::NestedJoin { table_with_joins, alias } = factor {
+            return self.deeper(|printer| {
+                printer.absent(alias.is_some(), "an alias of a join")?;
+                printer.put("(");
+                let star = printer.join_tree(table_with_joins)?;
+                printer.put(")");
+                Ok(star)
+            });
+        }
+        self.single(factor)?;
+        let shape = self.here().last().map(|relation| relation.shape.clone()).unwrap_or_default();
+        self.room(shape.columns().len())?;
+        Ok(Star::of(&shape))
+    }
+
+    fn single(&mut self, factor: &TableFactor) -> Checked {
         self.deeper(|printer| match factor {
             TableFactor::Table { .. } => printer.table_factor(factor),
             TableFactor::Derived { lateral, subquery, alias, sample } => {
@@ -109,13 +152,7 @@ impl Printer<'_> {
                 printer.absent(*with_offset || with_offset_alias.is_some(), "WITH OFFSET")?;
                 printer.rows_of("unnest", array_exprs.iter(), *with_ordinality, alias.as_ref())
             }
-            TableFactor::NestedJoin { table_with_joins, alias } => {
-                printer.absent(alias.is_some(), "an alias of a join")?;
-                printer.put("(");
-                printer.joined(table_with_joins)?;
-                printer.put(")");
-                Ok(())
-            }
+            TableFactor::NestedJoin { .. } => printer.absent(true, "a join here"),
             TableFactor::JsonTable { .. } | TableFactor::OpenJsonTable { .. } => {
                 printer.absent(true, "JSON_TABLE")
             }
@@ -232,16 +269,22 @@ impl Printer<'_> {
         self.absent(args.len() != 1, "more or less than one argument")?;
         let Some(alias) = alias else { return self.refuse("a function in FROM", "give it an alias") };
         self.put(&format!("\"pg_catalog\".{}(", quoted(name)));
+        let mark = self.cost.mark();
         self.list(args, Self::expr)?;
         self.put(if with_ordinality { ") WITH ORDINALITY" } else { ")" });
-        let mut columns: Vec<String> = match own {
+        let moment = self.cost.any_moment(mark);
+        self.cost.close(mark, Class::Rows, "a function in FROM", moment);
+        let Some(node) = self.cost.last() else { return Err(Fault::Denied) };
+        let mut names: Vec<String> = match own {
             [""] => vec![self.name(&alias.name)?],
             many => many.iter().map(|&column| column.to_owned()).collect(),
         };
         if with_ordinality {
-            columns.push("ordinality".to_owned());
+            names.push("ordinality".to_owned());
         }
-        self.alias(Some(alias), String::new(), Shape::of(columns))
+        let columns = names.into_iter().map(|name| Named { name: name.into(), node }).collect();
+        let shape = self.shape(columns)?;
+        self.alias(Some(alias), String::new(), shape)
     }
 
     /// Prints an alias and makes the relation visible under it. Without an alias, a table is visible under its own

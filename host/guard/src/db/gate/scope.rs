@@ -5,9 +5,13 @@
 
 use super::printer::Printer;
 use crate::db::catalogue::{Catalogue, Operation, TableName};
+use crate::db::cost::{Class, Moment, Node, Size};
 use crate::db::gate::fault::{Checked, Fault};
 use crate::db::{quoted, shown};
+use crate::limits;
 use sqlparser::ast::{Ident, ObjectName};
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// The source of table names.
 #[derive(Clone, Copy, Debug)]
@@ -18,13 +22,25 @@ pub(in crate::db) enum Names<'a> {
     Own(&'a str),
 }
 
-/// The columns of a relation or a result.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A column of a relation or a result.
+#[derive(Clone, Debug)]
+pub(in crate::db) struct Named {
+    /// The name; empty if it is unknown.
+    pub name: Rc<str>,
+    /// The value in the plan of the statement's cost.
+    pub node: Node,
+}
+
+/// The columns of a relation or a result. Copies share their columns: a statement can refer to one shape thousands of
+/// times.
+#[derive(Clone, Debug, Default)]
 pub(in crate::db) struct Shape {
-    pub columns: Vec<String>,
+    columns: Rc<Vec<Named>>,
+    /// The place of the first column of each name.
+    places: Rc<HashMap<Rc<str>, usize>>,
     /// Columns of a table that exist but are not granted. PostgreSQL would find them, so their names cannot refer to
     /// another column.
-    pub hidden: Vec<String>,
+    hidden: Rc<BTreeSet<String>>,
     /// Whether there may be columns that are not listed, as for a table in a migration.
     pub open: bool,
 }
@@ -35,24 +51,27 @@ impl Shape {
         Self { open: true, ..Self::default() }
     }
 
-    /// Exactly these columns.
-    pub(super) fn of(columns: Vec<String>) -> Self {
-        Self { columns, ..Self::default() }
-    }
-
-    /// Adds all columns of a relation, for `*`. Denies a relation with a hidden column, because `*` would return it.
-    pub(super) fn take_all(&mut self, relation: Relation) -> Checked {
-        let Shape { columns, hidden, open } = relation.shape;
-        if !hidden.is_empty() {
-            return Err(Fault::Denied);
-        }
-        self.columns.extend(columns);
-        self.open |= open;
-        Ok(())
+    pub(super) fn columns(&self) -> &[Named] {
+        &self.columns
     }
 
     pub(super) fn has(&self, column: &str) -> bool {
-        !is_system(column) && (self.open || self.columns.iter().any(|known| known == column))
+        !is_system(column) && (self.open || self.places.contains_key(column))
+    }
+
+    /// This shape with the columns of another one, which have other names.
+    pub(super) fn renamed(self, other: Self) -> Self {
+        Self { columns: other.columns, places: other.places, ..self }
+    }
+
+    /// The value of a column; `None` if the column is not listed.
+    fn node(&self, column: &str) -> Option<Node> {
+        self.places.get(column).and_then(|&place| self.columns.get(place)).map(|column| column.node)
+    }
+
+    /// The columns that `*` stands for. Denies a relation with a hidden column, because `*` would return it.
+    pub(super) fn all(&self) -> Checked<&[Named]> {
+        if self.hidden.is_empty() { Ok(&self.columns) } else { Err(Fault::Denied) }
     }
 }
 
@@ -67,8 +86,38 @@ pub(in crate::db) struct Relation {
 #[derive(Clone, Debug, Default)]
 pub(in crate::db) struct Scope {
     pub relations: Vec<Relation>,
+    /// What `*` stands for, for each item of FROM: a join with USING has the merged columns once, before all others.
+    pub stars: Vec<Star>,
     /// The columns of the result. Only DISTINCT ON, GROUP BY and ORDER BY may use their names.
     pub outputs: Shape,
+}
+
+/// What `*` stands for, for one item of FROM.
+#[derive(Clone, Debug, Default)]
+pub(in crate::db) struct Star {
+    pub columns: Vec<Named>,
+    /// Whether a column is missing because it is not granted.
+    pub is_hidden: bool,
+    pub open: bool,
+}
+
+impl Star {
+    pub(super) fn of(shape: &Shape) -> Self {
+        Self { columns: shape.columns.to_vec(), is_hidden: !shape.hidden.is_empty(), open: shape.open }
+    }
+
+    /// Joins the columns of another item. Those that USING names are merged and come first.
+    pub(super) fn joined(self, other: Self, merged: &[String]) -> Self {
+        let is_merged = |column: &Named| merged.iter().any(|name| **name == *column.name);
+        let mut columns: Vec<Named> = Vec::new();
+        for name in merged {
+            let column = self.columns.iter().chain(&other.columns).find(|column| **name == *column.name);
+            columns.extend(column.cloned());
+        }
+        let rest = self.columns.into_iter().chain(other.columns);
+        columns.extend(rest.filter(|column| !is_merged(column)));
+        Self { columns, is_hidden: self.is_hidden || other.is_hidden, open: self.open || other.open }
+    }
 }
 
 /// A common table expression, with the counts that one reference to it adds.
@@ -95,15 +144,49 @@ impl Printer<'_> {
             if scope.relations.iter().any(|relation| relation.shape.hidden.contains(&name)) {
                 return Err(Fault::Denied);
             }
-            let has = |relation: &Relation| {
+            let has = |relation: &&Relation| {
                 relation.shape.has(&name) && !(relation.shape.open && relation.alias == name)
             };
-            if scope.relations.iter().any(has) {
+            // Of several columns of a name, PostgreSQL accepts only those that USING merges, which are equal.
+            if let Some(relation) = scope.relations.iter().find(has) {
+                let node = relation.shape.node(&name);
                 self.put(&quoted(&name));
+                self.refer(node);
                 return Ok(());
             }
         }
         Err(Fault::Denied)
+    }
+
+    /// Makes the value of a column wait for the operation that takes it. A column that is not listed can be anything
+    /// that the host lets a table store.
+    fn refer(&mut self, node: Option<Node>) {
+        match node {
+            Some(node) => self.cost.refer(node),
+            None => self.cost.known(Size::stored(), Moment::Certain),
+        }
+    }
+
+    /// Exactly these columns.
+    pub(super) fn shape(&mut self, columns: Vec<Named>) -> Checked<Shape> {
+        let (count, max) = (columns.len(), limits::SQL_COLUMNS_MAX);
+        if count > max {
+            return self
+                .refuse(format!("{count} columns"), format!("at most {max} in one result or subquery"));
+        }
+        let what = "columns of subqueries and results";
+        self.counted(what, |count| &mut count.columns, count, limits::SQL_COLUMNS_TOTAL_MAX)?;
+        let mut places = HashMap::with_capacity(count);
+        for (place, column) in columns.iter().enumerate() {
+            places.entry(Rc::clone(&column.name)).or_insert(place);
+        }
+        Ok(Shape { columns: Rc::new(columns), places: Rc::new(places), ..Shape::default() })
+    }
+
+    /// Counts the columns of a list that is being made.
+    pub(super) fn room(&mut self, more: usize) -> Checked {
+        let what = "columns of subqueries and results";
+        self.counted(what, |count| &mut count.columns, more, limits::SQL_COLUMNS_TOTAL_MAX)
     }
 
     /// Prints a name in ORDER BY or GROUP BY if it is a result column; returns false if it is not one. GROUP BY prefers
@@ -113,7 +196,9 @@ impl Printer<'_> {
         let is_hidden = self.here().iter().any(|relation| relation.shape.hidden.contains(&name));
         let is_output = !is_hidden && self.scopes.last().is_some_and(|scope| scope.outputs.has(&name));
         if is_output {
+            let node = self.scopes.last().and_then(|scope| scope.outputs.node(&name));
             self.put(&quoted(&name));
+            self.refer(node);
         }
         Ok(is_output)
     }
@@ -126,10 +211,13 @@ impl Printer<'_> {
     /// Prints `alias.column`. The innermost relation with that alias decides, as in PostgreSQL.
     pub(super) fn qualified_column(&mut self, alias: &Ident, column: &Ident) -> Checked {
         let (alias, column) = (self.name(alias)?, self.name(column)?);
-        if !self.relation(&alias)?.shape.has(&column) {
+        let shape = &self.relation(&alias)?.shape;
+        if !shape.has(&column) {
             return Err(Fault::Denied);
         }
+        let node = shape.node(&column);
         self.put(&format!("{}.{}", quoted(&alias), quoted(&column)));
+        self.refer(node);
         Ok(())
     }
 
@@ -167,7 +255,8 @@ impl Printer<'_> {
             Names::Granted(catalogue) => {
                 let table = catalogue.table(&name, operation)?;
                 self.put(&table.sql());
-                Ok((name, readable(table)))
+                let shape = self.readable(&name, table)?;
+                Ok((name, shape))
             }
             Names::Own(own) => {
                 let sql = format!("{}.{}", quoted(own), quoted(&name));
@@ -188,12 +277,22 @@ impl Printer<'_> {
             Names::Own(_) => Ok(()),
         }
     }
-}
 
-fn readable(table: TableName<'_>) -> Shape {
-    Shape {
-        columns: table.columns(Operation::Select).map(|column| column.name().to_owned()).collect(),
-        hidden: table.hidden(Operation::Select).map(str::to_owned).collect(),
-        open: false,
+    /// The columns of a table that a statement may read, made once in a statement.
+    fn readable(&mut self, name: &str, table: TableName<'_>) -> Checked<Shape> {
+        if let Some(shape) = self.tables.get(name) {
+            return Ok(shape.clone());
+        }
+        let mut columns = Vec::new();
+        for column in table.columns(Operation::Select) {
+            let size = Size::column(column.data_type(), column.typmod());
+            let moment = if column.is_moment() { Moment::Certain } else { Moment::Unknown };
+            let node = self.cost.node(Class::Known(size), "a column", &[], moment);
+            columns.push(Named { name: column.name().into(), node });
+        }
+        let mut shape = self.shape(columns)?;
+        shape.hidden = Rc::new(table.hidden(Operation::Select).map(str::to_owned).collect());
+        self.tables.insert(name.to_owned(), shape.clone());
+        Ok(shape)
     }
 }

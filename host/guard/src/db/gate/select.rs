@@ -1,8 +1,8 @@
 //! SELECT: its list, WHERE, GROUP BY, HAVING and WINDOW.
 
 use super::printer::Printer;
-use super::scope::Shape;
-use crate::db::gate::fault::Checked;
+use super::scope::{Named, Shape};
+use crate::db::gate::fault::{Checked, Fault};
 use crate::db::quoted;
 use crate::limits;
 use sqlparser::ast::{
@@ -96,12 +96,21 @@ impl Printer<'_> {
 
     /// Prints the list of SELECT or RETURNING and returns the names of the results. An empty name means no name.
     pub(super) fn projection(&mut self, items: &[SelectItem]) -> Checked<Shape> {
-        let mut shape = Shape::default();
-        self.list(items, |printer, item| printer.item(item, &mut shape))?;
+        let (mut columns, mut open) = (Vec::new(), false);
+        self.list(items, |printer, item| printer.item(item, &mut columns, &mut open))?;
+        let mut shape = self.shape(columns)?;
+        shape.open = open;
         Ok(shape)
     }
 
-    fn item(&mut self, item: &SelectItem, shape: &mut Shape) -> Checked {
+    /// Adds a column that was just printed to a list of columns.
+    fn result(&mut self, columns: &mut Vec<Named>, name: &str) -> Checked {
+        let Some(node) = self.cost.last() else { return Err(Fault::Denied) };
+        columns.push(Named { name: name.into(), node });
+        Ok(())
+    }
+
+    fn item(&mut self, item: &SelectItem, columns: &mut Vec<Named>, open: &mut bool) -> Checked {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 self.expr(expr)?;
@@ -109,13 +118,13 @@ impl Printer<'_> {
                 if matches!(expr, Expr::Substring { .. } | Expr::Position { .. }) {
                     self.put(&format!(" AS {}", quoted(&name)));
                 }
-                shape.columns.push(name);
+                self.result(columns, &name)?;
             }
             SelectItem::ExprWithAlias { expr, alias } => {
                 self.expr(expr)?;
                 self.put(" AS ");
                 let name = self.put_name(alias)?;
-                shape.columns.push(name);
+                self.result(columns, &name)?;
             }
             SelectItem::ExprWithAliases { .. } => {
                 return self.refuse("several aliases", "write one alias for each result");
@@ -123,9 +132,11 @@ impl Printer<'_> {
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                 self.plain_wildcard(options)?;
                 let alias = self.undotted(name)?;
-                let relation = self.relation(&alias)?.clone();
+                let shape = self.relation(&alias)?.shape.clone();
                 self.put(&format!("{}.*", quoted(&alias)));
-                shape.take_all(relation)?;
+                self.room(shape.columns().len())?;
+                columns.extend_from_slice(shape.all()?);
+                *open |= shape.open;
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) => {
                 return self.refuse("(…).*", "write alias.*");
@@ -134,8 +145,17 @@ impl Printer<'_> {
                 self.plain_wildcard(options)?;
                 self.put("*");
                 self.absent(self.here().is_empty(), "* without FROM")?;
-                for relation in self.here() {
-                    shape.take_all(relation.clone())?;
+                let stars = self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default();
+                let (count, is_hidden) = stars.iter().fold((0_usize, false), |(count, is_hidden), star| {
+                    (count.saturating_add(star.columns.len()), is_hidden || star.is_hidden)
+                });
+                if is_hidden {
+                    return Err(Fault::Denied);
+                }
+                self.room(count)?;
+                for star in self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default() {
+                    columns.extend_from_slice(&star.columns);
+                    *open |= star.open;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Functions with their own syntax, and the kinds of expressions that are refused.
 
 use super::printer::Printer;
+use crate::db::cost::{Class, Moment};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use sqlparser::ast::{CeilFloorKind, DateTimeField, Expr, ObjectName};
@@ -105,6 +106,7 @@ impl Printer<'_> {
         if !is_known || !matches!(name.as_str(), "C" | "POSIX" | "default") {
             return self.refuse(shown(&name), "the collations are \"C\", \"POSIX\" and \"default\"");
         }
-        self.around("", expr, &format!(" COLLATE \"pg_catalog\".\"{name}\""))
+        let collate = format!(" COLLATE \"pg_catalog\".\"{name}\"");
+        self.around("", expr, &collate, Class::Same, Moment::Unknown)
     }
 }

@@ -1,8 +1,9 @@
 //! Statements that write, with a check of the right to each column. INSERT is in `insert.rs`.
 
 use super::printer::Printer;
-use super::scope::Scope;
+use super::scope::{Scope, Star};
 use crate::db::catalogue::Operation;
+use crate::db::cost::{Moment, Size};
 use crate::db::gate::fault::Checked;
 use crate::db::{quoted, shown};
 use sqlparser::ast::{
@@ -50,6 +51,7 @@ impl Printer<'_> {
                 if value.eq_ignore_ascii_case("default") =>
             {
                 self.put("DEFAULT");
+                self.cost.known(Size::FIXED, Moment::Bare);
                 Ok(())
             }
             other => self.expr(other),
@@ -161,7 +163,10 @@ impl Printer<'_> {
         {
             return self.refuse(shown(&name), "the changed table's alias must have no columns");
         }
-        self.alias(alias.as_ref(), name.clone(), shape)?;
+        self.alias(alias.as_ref(), name.clone(), shape.clone())?;
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.stars.push(Star::of(&shape));
+        }
         Ok(name)
     }
 

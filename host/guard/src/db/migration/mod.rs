@@ -12,6 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use super::cost::Plan;
 use super::gate::lex;
 use super::gate::printer::Printer;
 use super::gate::scope::Names;
@@ -56,7 +57,7 @@ impl Migration {
                 Refusal::Invalid(format!("{name}:{}: {construct} (column {}): {rule}", at.line, at.column))
             }
         };
-        let mut statements = Vec::new();
+        let (mut statements, mut plan) = (Vec::new(), Plan::default());
         for tokens in lex::statements(text, limits::MIGRATION_BYTES_MAX).map_err(refused)? {
             let (keyword, word, at) = lex::first_word(&tokens);
             let is_known = matches!(
@@ -81,7 +82,11 @@ impl Migration {
                 Ok(()) if printer.has_parameters() => {
                     return Err(refused(Fault::invalid(at, "a parameter", "a migration has none")));
                 }
-                Ok(()) => statements.push(printer.text()),
+                Ok(()) => {
+                    let (text, cost) = printer.finished();
+                    statements.push(text);
+                    plan.absorb(cost);
+                }
                 // A denied name in a migration is the author's mistake, so the error names its line.
                 Err(Fault::Denied) => {
                     return Err(printer.outside().map_or_else(refused, |()| Refusal::Denied));
@@ -89,6 +94,10 @@ impl Migration {
                 Err(fault) => return Err(refused(fault)),
             }
         }
+        // A row that is written meets the constraints, defaults and indexes of all migrations.
+        plan.with_share(limits::MIGRATION_SHARE)
+            .check(&[])
+            .map_err(|refusal| Refusal::Invalid(format!("{name}: {refusal}")))?;
         Ok(statements)
     }
 
@@ -182,8 +191,7 @@ impl Printer<'_> {
         if value.len() > limits::IDENTIFIER_BYTES_MAX {
             return self.refuse("a label", format!("at most {} bytes", limits::IDENTIFIER_BYTES_MAX));
         }
-        self.text_literal(value);
-        Ok(())
+        self.text_literal(value)
     }
 
     fn alter_type(&mut self, name: &ObjectName, operation: &AlterTypeOperation) -> Checked {
@@ -232,7 +240,7 @@ impl Printer<'_> {
         self.put(" IS ");
         match comment {
             None => self.put("NULL"),
-            Some(comment) => self.text_literal(comment),
+            Some(comment) => self.text_literal(comment)?,
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! A structured statement with its values, each checked against the type of its column and encoded for that type.
 
 use super::{Argument, Statement};
+use crate::db::cost::Size;
 use crate::db::parameter::{Parameter, Pay};
 use crate::db::short;
-use crate::db::value::Value;
+use crate::db::value::{Scalar, Value};
+use crate::limits::{STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX};
 use crate::refusal::Refusal;
 use postgres_types::{Kind, ToSql, Type};
 
@@ -30,7 +32,9 @@ enum Sent {
 impl Statement<Value> {
     /// Checks and encodes every value. Each is paid for, by its bytes on the wire, before the next one is encoded.
     pub fn bind(self, pay: &mut Pay<'_>) -> Result<Bound, Refusal> {
-        let Self { sql, parameters, columns, .. } = self;
+        let Self { sql, parameters, columns, rows_max: _, cost } = self;
+        let sizes: Vec<Size> = parameters.iter().map(|(argument, _)| argument.size()).collect();
+        cost.check(&sizes)?;
         let (mut values, mut types) =
             (Vec::with_capacity(parameters.len()), Vec::with_capacity(parameters.len()));
         for (argument, kind) in parameters {
@@ -48,6 +52,40 @@ impl Bound {
     }
 }
 
+impl Argument<Value> {
+    /// The size of what is sent.
+    fn size(&self) -> Size {
+        match self {
+            Self::Value(value) | Self::Stored(value, _) | Self::Pattern(value) => Size::of(value),
+            Self::List(values) => Size::listed(values),
+            Self::Count(_) => Size::FIXED,
+        }
+    }
+}
+
+/// Refuses a value that is too large for a plugin's table. The table has a constraint that says the same.
+fn storable(value: &Value) -> Result<(), Refusal> {
+    let size = Size::of(value);
+    let refused = |rule: String| Err(Refusal::Invalid(rule));
+    match value {
+        Value::Array(_) if size.elements > STORED_ELEMENTS_MAX => refused(format!(
+            "a stored array has at most {STORED_ELEMENTS_MAX} elements: use a table of its own"
+        )),
+        Value::Scalar(Scalar::Numeric(text)) if text.len() as u64 > STORED_NUMERIC_BYTES_MAX => {
+            refused(format!("a stored `numeric` has at most {STORED_NUMERIC_BYTES_MAX} digits"))
+        }
+        // The server counts what JSON takes in memory.
+        Value::Scalar(Scalar::Json(text)) if text.len() as u64 > STORED_BYTES_MAX => refused(too_large()),
+        Value::Scalar(Scalar::Json(_)) => Ok(()),
+        _ if size.bytes > STORED_BYTES_MAX => refused(too_large()),
+        _ => Ok(()),
+    }
+}
+
+fn too_large() -> String {
+    format!("a stored value has at most {STORED_BYTES_MAX} bytes: split it over several rows")
+}
+
 impl Sent {
     fn parse(argument: Argument<Value>, kind: &Type, pay: &mut Pay<'_>) -> Result<Self, Refusal> {
         let mut parameter = |value, kind| Parameter::paid(value, kind, pay);
@@ -55,6 +93,7 @@ impl Sent {
             Argument::Value(value) => Self::Value(parameter(value, kind)?),
             Argument::Stored(value, typmod) => {
                 typmod.check(&value)?;
+                storable(&value)?;
                 Self::Value(parameter(value, kind)?)
             }
             Argument::Pattern(pattern) => {

@@ -2,6 +2,7 @@
 
 use super::{Argument, Condition, Filter, Test, Writer};
 use crate::db::catalogue::{ColumnName, Operation};
+use crate::db::cost::Class;
 use crate::db::{Refusal, shown};
 use crate::limits;
 use postgres_types::Type;
@@ -73,7 +74,9 @@ impl<V> Writer<'_, V> {
                 if *column.data_type() != Type::JSONB {
                     return Err(unfit(column, "contains", "a column of type jsonb"));
                 }
-                self.operator(column, "@>", Argument::Value(json), Type::JSONB)
+                self.operator(column, "@>", Argument::Value(json), Type::JSONB)?;
+                self.tested(column, Class::Contain, "contains");
+                Ok(())
             }
         }
     }
@@ -85,7 +88,13 @@ impl<V> Writer<'_, V> {
         value: V,
     ) -> Result<(), Refusal> {
         comparable(column)?;
-        self.operator(column, operator, Argument::Value(value), column.data_type().clone())
+        let (class, what) = match operator {
+            "=" | "<>" => (Class::Equal, "a test of equality"),
+            _ => (Class::Order, "a comparison"),
+        };
+        self.operator(column, operator, Argument::Value(value), column.data_type().clone())?;
+        self.tested(column, class, what);
+        Ok(())
     }
 
     fn operator(
@@ -104,7 +113,9 @@ impl<V> Writer<'_, V> {
         if ![Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(column.data_type()) {
             return Err(unfit(column, "like and ilike", "a column of type text, varchar or char"));
         }
-        self.operator(column, operator, Argument::Pattern(pattern), Type::TEXT)
+        self.operator(column, operator, Argument::Pattern(pattern), Type::TEXT)?;
+        self.tested(column, Class::Like, "like");
+        Ok(())
     }
 
     /// Prints a test for one of several values. If the column's type has an array type, the values are one array, so
@@ -117,6 +128,7 @@ impl<V> Writer<'_, V> {
         if let Some(array) = array_of(column.data_type()) {
             self.put(&format!("{} = ANY (", column.sql()));
             self.bind(Argument::List(values), array)?;
+            self.tested(column, Class::AnyEqual, "one-of");
             self.put(")");
             return Ok(());
         }
@@ -130,6 +142,7 @@ impl<V> Writer<'_, V> {
                 self.put(", ");
             }
             self.bind(Argument::Value(value), column.data_type().clone())?;
+            self.tested(column, Class::Equal, "one-of");
         }
         self.put(")");
         Ok(())

@@ -16,6 +16,7 @@ pub use bound::Bound;
 
 use super::Refusal;
 use super::catalogue::{Catalogue, ColumnName, Operation, TableName};
+use crate::db::cost::{Class, Moment, Plan, Planner, Size};
 use crate::db::typmod::Typmod;
 use crate::limits;
 use postgres_types::Type;
@@ -157,6 +158,7 @@ pub struct Statement<V> {
     parameters: Vec<(Argument<V>, Type)>,
     columns: Vec<(String, Type)>,
     rows_max: Option<u32>,
+    cost: Plan,
 }
 
 impl<V> Statement<V> {
@@ -189,13 +191,15 @@ struct Writer<'c, V> {
     columns: Vec<(String, Type)>,
     conditions: usize,
     rows_max: Option<u32>,
+    cost: Planner,
 }
 
 impl<'c, V> Writer<'c, V> {
     fn new(catalogue: &'c Catalogue, table: &str, operation: Operation) -> Result<Self, Refusal> {
         let table = catalogue.table(table, operation)?;
         let (parameters, columns) = (Vec::new(), Vec::new());
-        Ok(Self { table, sql: String::new(), parameters, columns, conditions: 0, rows_max: None })
+        let cost = Planner::default();
+        Ok(Self { table, sql: String::new(), parameters, columns, conditions: 0, rows_max: None, cost })
     }
 
     fn put(&mut self, text: &str) {
@@ -214,6 +218,15 @@ impl<'c, V> Writer<'c, V> {
         }
         self.put(&format!("${number}"));
         Ok(number)
+    }
+
+    /// Adds a test of a column against the last parameter to what the statement costs.
+    fn tested(&mut self, column: ColumnName<'_>, class: Class, what: &'static str) {
+        let mark = self.cost.mark();
+        self.cost.known(Size::column(column.data_type(), column.typmod()), Moment::Unknown);
+        self.cost.parameter(self.parameters.len());
+        self.cost.close(mark, class, what, Moment::Unknown);
+        self.cost.forget(mark);
     }
 
     /// Looks up columns. Refuses a list that is empty or contains a column twice.
@@ -256,7 +269,7 @@ impl<'c, V> Writer<'c, V> {
     }
 
     fn finish(self) -> Statement<V> {
-        let Self { table: _, sql, parameters, columns, conditions: _, rows_max } = self;
-        Statement { sql, parameters, columns, rows_max }
+        let Self { table: _, sql, parameters, columns, conditions: _, rows_max, cost } = self;
+        Statement { sql, parameters, columns, rows_max, cost: cost.finish() }
     }
 }

@@ -4,6 +4,7 @@ use super::filter::comparable;
 use super::{Argument, Condition, Direction, Filter, Ordering, Selection, Statement, Test, Writer};
 use crate::db::Refusal;
 use crate::db::catalogue::{Catalogue, ColumnName, Operation};
+use crate::db::cost::Class;
 use crate::db::value::Nullable;
 use postgres_types::Type;
 
@@ -106,6 +107,7 @@ impl<'c, V: Nullable> Writer<'c, V> {
                 self.put(", ");
             }
             self.bind(Argument::Value(value), column.data_type().clone())?;
+            self.tested(*column, Class::Order, "after");
         }
         self.put(")");
         Ok(())
@@ -119,6 +121,8 @@ impl<'c, V: Nullable> Writer<'c, V> {
             let (sql, is_last) = (column.sql(), index.saturating_add(1) == order.len());
             self.put(&format!("({sql} {sign} "));
             let number = self.bind(Argument::Value(value), column.data_type().clone())?;
+            self.tested(*column, Class::Order, "after");
+            self.tested(*column, Class::Equal, "after");
             if column.is_nullable() {
                 self.put(&format!(" OR {sql} IS NULL"));
             }

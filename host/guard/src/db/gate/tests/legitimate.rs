@@ -71,15 +71,15 @@ fn clause_around_inserted_values_is_printed_and_rules_out_default() {
 #[test]
 fn parameters_that_are_patterns_are_reported_as_short() {
     let sql = "SELECT $1::text FROM drafts WHERE title LIKE $3 || '%' AND replace(body, $2, 'x') = $4";
-    assert_eq!(ReadStatement::parse(&catalogue(), sql).unwrap().short_parameters(), [2, 3]);
+    assert_eq!(ReadStatement::parse(&catalogue(), sql).unwrap().demands().short, [2, 3]);
     let sql = "UPDATE drafts SET title = $1 WHERE body LIKE $2";
     let statement = WriteStatement::parse(&catalogue(), sql).unwrap();
-    assert_eq!((statement.short_parameters(), statement.parameters()), (&[2][..], 2));
+    assert_eq!((&*statement.demands().short, statement.demands().parameters), (&[2][..], 2));
 }
 
 #[test]
 fn parameters_are_counted_and_a_gap_is_refused() {
     let statement = ReadStatement::parse(&catalogue(), "SELECT $2::text, $1::text, $2::text").unwrap();
-    assert_eq!(statement.parameters(), 2);
+    assert_eq!(statement.demands().parameters, 2);
     assert!(read("SELECT $1::text, $3::text").is_err());
 }

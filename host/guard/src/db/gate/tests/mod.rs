@@ -3,10 +3,12 @@
 
 mod bombs;
 mod corpus;
+mod cost;
 mod foreign;
 mod hostile;
 mod legitimate;
 mod round_trip;
+mod rules;
 
 use self::corpus::{catalogue, column, read, write};
 use super::printer::Printer;

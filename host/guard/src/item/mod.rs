@@ -3,14 +3,21 @@
 //! Contract: `wit/item.wit`. These types prove that a value is well-formed and that the plugin's grant covers it.
 //! Whether the caller may see an item is decided where the item is read.
 
+mod fields;
+mod filter;
+
+pub use fields::Fields;
+pub use filter::Filter;
+
 use crate::grant::{ItemGrant, ItemPower};
 use crate::limits::{
-    ITEM_FIELDS_DEPTH_MAX, ITEM_PAGE_MAX, ITEM_TITLE_BYTES_MAX, ITEM_TYPE_BYTES_MAX, Limit, Limits,
+    ITEM_OVERHEAD_BYTES, ITEM_PAGE_MAX, ITEM_TITLE_BYTES_MAX, ITEM_TYPE_BYTES_MAX, Limits, SEALED_PLACE_BYTES,
 };
 use crate::name::{is_kebab, is_plain};
 use crate::refusal::Refusal;
 use crate::user::canonical;
-use serde_json::{Map, Value};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::fmt;
 use uuid::Uuid;
 
@@ -91,12 +98,19 @@ impl ItemId {
             .ok_or_else(|| Refusal::Invalid("an item id is a UUID of 36 lower-case characters".into()))
     }
 
-    /// Parses a list of at most one page of ids.
+    /// Parses a list of at most one page of ids. Each id is in the result once, at its first place.
     pub fn parse_many(texts: &[String]) -> Result<Vec<Self>, Refusal> {
         if texts.len() > ITEM_PAGE_MAX {
             return Err(Refusal::Invalid(format!("at most {ITEM_PAGE_MAX} ids a call")));
         }
-        texts.iter().map(|text| Self::parse(text)).collect()
+        let mut ids = Vec::with_capacity(texts.len());
+        for text in texts {
+            let id = Self::parse(text)?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
     }
 
     /// The id as a UUID.
@@ -114,96 +128,6 @@ impl From<Uuid> for ItemId {
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// An item's fields: a JSON object within the limits of size and nesting.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fields(Map<String, Value>);
-
-impl Fields {
-    /// No fields at all.
-    pub fn empty() -> Self {
-        Self(Map::new())
-    }
-
-    /// Parses JSON text.
-    pub fn parse(text: &str, limits: &Limits) -> Result<Self, Refusal> {
-        limits.check(Limit::ItemFieldsBytes, text.len() as u64)?;
-        // serde_json stops at 128 levels by itself, so its recursion is bounded before our lower limit is checked.
-        let value =
-            serde_json::from_str(text).map_err(|error| Refusal::Invalid(format!("fields: {error}")))?;
-        Self::from_value(value)
-    }
-
-    /// Checks a JSON value, except for its size.
-    pub fn from_value(value: Value) -> Result<Self, Refusal> {
-        let Value::Object(map) = value else {
-            return Err(Refusal::Invalid("fields: give a JSON object".into()));
-        };
-        let value = Value::Object(map);
-        check(&value, ITEM_FIELDS_DEPTH_MAX)?;
-        match value {
-            Value::Object(map) => Ok(Self(map)),
-            _ => Err(Refusal::Invalid("fields: give a JSON object".into())),
-        }
-    }
-
-    /// Applies a JSON merge patch (RFC 7396) to these fields.
-    pub fn patched(mut self, patch: &Self, limits: &Limits) -> Result<Self, Refusal> {
-        merge(&mut self.0, &patch.0);
-        let value = Value::Object(self.0);
-        limits.check(Limit::ItemFieldsBytes, value.to_string().len() as u64)?;
-        Self::from_value(value)
-    }
-
-    /// The fields as a JSON value.
-    pub fn to_value(&self) -> Value {
-        Value::Object(self.0.clone())
-    }
-}
-
-/// Refuses NUL, which PostgreSQL's `jsonb` cannot hold, and deep nesting, because the parsers of readers recurse.
-fn check(value: &Value, depth: usize) -> Result<(), Refusal> {
-    let Some(deeper) = depth.checked_sub(1) else {
-        return Err(Refusal::Invalid(format!("fields: at most {ITEM_FIELDS_DEPTH_MAX} levels of nesting")));
-    };
-    let nul = |text: &str| {
-        if text.contains('\0') {
-            Err(Refusal::Invalid("fields: no text may contain NUL".into()))
-        } else {
-            Ok(())
-        }
-    };
-    match value {
-        Value::String(text) => nul(text),
-        Value::Array(values) => values.iter().try_for_each(|value| check(value, deeper)),
-        Value::Object(map) => {
-            map.iter().try_for_each(|(key, value)| nul(key).and_then(|()| check(value, deeper)))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-    }
-}
-
-fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
-    for (key, change) in patch {
-        match change {
-            Value::Null => {
-                target.remove(key);
-            }
-            Value::Object(inner) => {
-                let slot = target.entry(key.clone()).or_insert(Value::Null);
-                if !slot.is_object() {
-                    *slot = Value::Object(Map::new());
-                }
-                if let Value::Object(old) = slot {
-                    merge(old, inner);
-                }
-            }
-            other => {
-                target.insert(key.clone(), other.clone());
-            }
-        }
     }
 }
 
@@ -270,13 +194,48 @@ pub struct Criteria {
     /// The items' status; any if absent.
     pub status: Option<Status>,
     /// JSON that the items' fields must contain.
-    pub fields: Option<Fields>,
+    pub fields: Option<Filter>,
     /// The order of the result.
     pub order: Order,
     /// The most items to return.
     pub limit: PageSize,
-    /// The item after which the result begins.
-    pub after: Option<ItemId>,
+    /// The place after which the result begins.
+    pub after: Option<Place>,
+}
+
+/// A place in a list of items, between two of its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind this item.
+    Item(ItemId),
+    /// Behind an item that the caller may not see. Only the host can read which one it is.
+    Sealed([u8; SEALED_PLACE_BYTES]),
+}
+
+impl Place {
+    /// Parses a place as it was written before, or an item's id.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        if let Some(id) = canonical(text) {
+            return Ok(Self::Item(ItemId(id)));
+        }
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self::Sealed).ok_or_else(Self::unknown)
+    }
+
+    /// The error for a place that is none, or not this caller's.
+    pub fn unknown() -> Refusal {
+        let rule = "after is the `next` of an earlier page, or the id of an item that the caller can see: begin without it";
+        Refusal::Invalid(rule.into())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Item(id) => id.fmt(f),
+            Self::Sealed(bytes) => f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(bytes)),
+        }
+    }
 }
 
 /// A number of items: 1 to 100.
@@ -322,6 +281,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// The bytes that the item counts in a page: its fields as text, and [`ITEM_OVERHEAD_BYTES`].
+    pub fn bytes(&self) -> u64 {
+        ITEM_OVERHEAD_BYTES.saturating_add(self.fields.as_str().len() as u64)
+    }
+
     /// Applies a patch to this item.
     pub fn patched(&self, patch: &Patch, limits: &Limits) -> Result<Draft, Refusal> {
         if let Some(revision) = patch.revision.filter(|revision| *revision != self.revision) {
@@ -343,33 +307,6 @@ impl Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::ITEM_FIELDS_BYTES_MAX;
-
-    fn fields(text: &str) -> Result<Fields, Refusal> {
-        Fields::parse(text, &Limits::default())
-    }
-
-    #[test]
-    fn fields_that_are_no_object_or_over_a_limit_are_refused() {
-        let deep =
-            format!("{{\"a\":{}{}}}", "[".repeat(ITEM_FIELDS_DEPTH_MAX), "]".repeat(ITEM_FIELDS_DEPTH_MAX));
-        let very_deep = format!("{{\"a\":{}", "[".repeat(100_000));
-        for text in ["", "[]", "1", "{", "{\"a\":\"\\u0000\"}", "{\"\\u0000\":1}", &deep, &very_deep] {
-            assert!(matches!(fields(text), Err(Refusal::Invalid(_))), "{text:.40}");
-        }
-        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap()));
-        assert!(matches!(fields(&large), Err(Refusal::Exceeded(_))));
-    }
-
-    #[test]
-    fn fields_at_their_limits_are_accepted() {
-        let levels = ITEM_FIELDS_DEPTH_MAX - 1;
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-        assert!(fields(&deep).is_ok());
-        let large =
-            format!("{{\"a\":\"{}\"}}", "x".repeat(usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() - 8));
-        assert!(fields(&large).is_ok());
-    }
 
     #[test]
     fn scope_has_the_types_of_its_grant_for_each_power() {
@@ -393,32 +330,6 @@ mod tests {
     }
 
     #[test]
-    fn patched_fields_at_their_limit_are_accepted_and_over_it_refused() {
-        let filled = |bytes: usize| fields(&format!("{{\"b\":\"{}\"}}", "x".repeat(bytes))).unwrap();
-        // `{"a":1,"b":""}` has 14 bytes.
-        let room = usize::try_from(ITEM_FIELDS_BYTES_MAX).unwrap() - 14;
-        let old = || fields("{\"a\":1}").unwrap();
-        assert!(matches!(old().patched(&filled(room + 1), &Limits::default()), Err(Refusal::Exceeded(_))));
-        assert!(old().patched(&filled(room), &Limits::default()).is_ok());
-    }
-
-    #[test]
-    fn merge_patch_follows_rfc_7396() {
-        for (old, patch, new) in [
-            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
-            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
-            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
-            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"a":1,"e":null}"#),
-            (r"{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
-        ] {
-            let patched = fields(old).unwrap().patched(&fields(patch).unwrap(), &Limits::default()).unwrap();
-            assert_eq!(patched, fields(new).unwrap(), "{old} {patch}");
-        }
-    }
-
-    #[test]
     fn type_outside_the_grant_is_denied() {
         let grant: ItemGrant = toml::from_str("types = { post = [\"read\"] }").unwrap();
         let scope = ItemScope::Granted(&grant);
@@ -438,5 +349,31 @@ mod tests {
         assert!(PageSize::parse(1).is_ok() && PageSize::parse(100).is_ok());
         let ids = vec!["0190a5f0-0000-7000-8000-000000000000".to_owned(); ITEM_PAGE_MAX + 1];
         assert!(ItemId::parse_many(&ids).is_err() && ItemId::parse_many(&ids[1..]).is_ok());
+    }
+
+    #[test]
+    fn id_that_is_given_many_times_is_in_the_list_once() {
+        let id = |last: u8| format!("0190a5f0-0000-7000-8000-0000000000{last:02}");
+        let given: Vec<String> = [2, 1, 2, 2, 3, 1].map(id).into();
+        let parsed = ItemId::parse_many(&given).unwrap();
+        assert_eq!(parsed.iter().map(ToString::to_string).collect::<Vec<_>>(), [2, 1, 3].map(id));
+    }
+
+    #[test]
+    fn place_is_an_id_or_sealed_and_nothing_else() {
+        for text in [
+            "",
+            "1",
+            "0190A5F0-0000-7000-8000-000000000000",
+            "AAAA",
+            &"A".repeat(42),
+            &"A".repeat(44),
+            &"*".repeat(43),
+        ] {
+            assert!(matches!(Place::parse(text), Err(Refusal::Invalid(_))), "{text}");
+        }
+        for text in ["0190a5f0-0000-7000-8000-000000000000", &"A".repeat(43)] {
+            assert_eq!(Place::parse(text).unwrap().to_string(), text);
+        }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! `serde_json`'s own parser for `Value` does not do: of two equal keys it keeps the last, while another parser in
 //! front of the host may keep the first; it does not limit the number of values, and it allows 128 levels of nesting.
+//! What the host only passes on is not parsed at all and stays [`text`].
+
+pub mod text;
 
 use crate::limits::{
     JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_OBJECT_HELD_BYTES, JSON_VALUE_HELD_BYTES, JSON_VALUES_MAX,

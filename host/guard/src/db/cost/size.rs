@@ -1,0 +1,224 @@
+//! Sizes: how large a value can be, as far as it is known before the statement runs.
+
+use super::json::Census;
+use crate::db::typmod::Typmod;
+use crate::db::value::{Scalar, Value};
+use crate::limits::{
+    GATHERED_BYTES, IDENTIFIER_BYTES_MAX, STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX,
+};
+use postgres_types::{Kind, Type};
+
+/// Bytes of a value of a fixed size: the longest are `uuid`, `interval` and `inet`.
+const FIXED_BYTES: u64 = 24;
+/// Digits of a `bigint` in base 10,000, as `numeric` counts them.
+const FIXED_DIGITS: u64 = 5;
+/// Digits in base 10,000 of the longest `numeric`.
+pub(super) const DIGITS_MAX: u64 = 36_866;
+/// Bytes of the text of the longest `numeric`.
+pub(super) const NUMERIC_TEXT_BYTES: u64 = 147_457;
+/// Decimal digits in one digit in base 10,000.
+pub(super) const DECIMALS: u64 = 4;
+/// Bytes of an element's place in a `jsonb`, which is all that a null or a boolean takes.
+const JSONB_ELEMENT_BYTES: u64 = 4;
+/// Bytes of an empty array or object in a `jsonb`: its place and its head.
+const JSONB_CONTAINER_BYTES: u64 = 8;
+/// Bytes of JSON text for each byte of text in a value: a control character becomes `\u0001`.
+pub(super) const JSON_ESCAPE: u64 = 6;
+
+/// An upper bound of a value's size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes as PostgreSQL holds the value in memory.
+    pub bytes: u64,
+    /// A lower bound of the bytes: 0 unless the value is a literal or a parameter.
+    pub least: u64,
+    /// Elements of an array, or all values in JSON.
+    pub elements: u64,
+    /// Elements of an array, or scalars in arrays of JSON.
+    pub listed: u64,
+    /// Arrays and objects of JSON that others are compared with.
+    pub nested: u64,
+    /// Digits of a number in base 10,000, from the first to the last.
+    pub digits: u64,
+}
+
+impl Size {
+    /// A number, a time, or another value of a fixed size.
+    pub const FIXED: Self =
+        Self { bytes: FIXED_BYTES, least: 0, elements: 0, listed: 0, nested: 0, digits: FIXED_DIGITS };
+
+    /// What an aggregate gathers from many rows.
+    pub(super) const GATHERED: Self = Self {
+        bytes: GATHERED_BYTES,
+        least: 0,
+        elements: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
+        listed: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
+        nested: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
+        digits: DIGITS_MAX,
+    };
+
+    /// A text of exactly this many bytes.
+    pub fn text(bytes: usize) -> Self {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        Self { bytes, least: bytes, ..Self::default() }
+    }
+
+    /// A number in SQL text.
+    pub fn number(text: &str) -> Self {
+        let has_exponent = text.contains(['e', 'E']);
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let digits = if has_exponent { DIGITS_MAX } else { digits(bytes) };
+        Self { bytes, digits, ..Self::FIXED }
+    }
+
+    /// A string in SQL text, which can be of any type.
+    pub fn literal(text: &str) -> Self {
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b".- ".contains(&byte));
+        let json = if text.trim_start().starts_with(['{', '[']) { Self::json(text) } else { Self::default() };
+        let digits = if is_number { digits(text.len() as u64) } else { DIGITS_MAX };
+        // An element of an array takes two bytes of text, and an array begins with a brace.
+        let listed = if text.trim_start().starts_with('{') { json.values() } else { json.listed };
+        Self { digits, listed, elements: json.elements, nested: json.nested, ..Self::text(text.len()) }
+    }
+
+    fn values(self) -> u64 {
+        self.elements
+    }
+
+    /// A stored value of which nothing is known but that the host bounds it.
+    pub const fn stored() -> Self {
+        Self {
+            bytes: STORED_BYTES_MAX,
+            least: 0,
+            elements: STORED_BYTES_MAX / JSONB_ELEMENT_BYTES,
+            listed: STORED_BYTES_MAX / JSONB_ELEMENT_BYTES,
+            nested: STORED_BYTES_MAX / JSONB_CONTAINER_BYTES,
+            digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
+        }
+    }
+
+    /// A value of a column.
+    pub fn column(data_type: &Type, typmod: Typmod) -> Self {
+        if let Kind::Enum(_) = data_type.kind() {
+            return Self { bytes: IDENTIFIER_BYTES_MAX as u64, ..Self::FIXED };
+        }
+        if let Kind::Array(element) = data_type.kind() {
+            let digits = if *element == Type::NUMERIC { DIGITS_MAX } else { FIXED_DIGITS };
+            let (elements, listed) = (STORED_ELEMENTS_MAX, STORED_ELEMENTS_MAX);
+            return Self { elements, listed, nested: 0, digits, ..Self::stored() };
+        }
+        let characters = |count: usize| Self {
+            bytes: u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(4).min(STORED_BYTES_MAX),
+            ..Self::default()
+        };
+        match (data_type, typmod) {
+            (_, Typmod::Characters(count) | Typmod::Padded(count)) => characters(count),
+            (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR | &Type::BYTEA, _) => {
+                Self { bytes: STORED_BYTES_MAX, ..Self::default() }
+            }
+            (&Type::NUMERIC, _) => Self {
+                bytes: STORED_NUMERIC_BYTES_MAX,
+                digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
+                ..Self::FIXED
+            },
+            (
+                &Type::BOOL
+                | &Type::INT2
+                | &Type::INT4
+                | &Type::INT8
+                | &Type::FLOAT4
+                | &Type::FLOAT8
+                | &Type::UUID
+                | &Type::DATE
+                | &Type::TIME
+                | &Type::TIMESTAMP
+                | &Type::TIMESTAMPTZ
+                | &Type::INTERVAL
+                | &Type::INET
+                | &Type::CIDR,
+                _,
+            ) => Self::FIXED,
+            _ => Self::stored(),
+        }
+    }
+
+    /// A guest's value.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Scalar(scalar) => Self::of_scalar(scalar),
+            Value::Array(items) => {
+                let all = items.iter().map(Self::of_scalar).fold(Self::default(), Self::max_digits);
+                let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
+                // An element of an array has a head of four bytes, and starts at a multiple of eight.
+                let bytes = items.iter().fold(FIXED_BYTES, |sum, item| {
+                    sum.saturating_add(Self::of_scalar(item).bytes).saturating_add(JSONB_CONTAINER_BYTES)
+                });
+                Self { bytes, elements: count, listed: count, digits: all.digits, ..Self::default() }
+            }
+        }
+    }
+
+    /// Values that are sent as one array.
+    pub fn listed(values: &[Value]) -> Self {
+        let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
+        let all = values.iter().map(Self::of).fold(Self::default(), Self::and);
+        Self { elements: count, listed: count, nested: 0, ..all }
+    }
+
+    fn of_scalar(scalar: &Scalar) -> Self {
+        match scalar {
+            Scalar::Text(text) => Self { digits: DIGITS_MAX, ..Self::text(text.len()) },
+            Scalar::Bytes(bytes) => Self::text(bytes.len()),
+            Scalar::Numeric(text) => {
+                let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+                Self { digits: digits(bytes), bytes, ..Self::FIXED }
+            }
+            Scalar::Json(text) => Self::json(text),
+            Scalar::Inet(_) | Scalar::Uuid(_) => Self { bytes: FIXED_BYTES, ..Self::FIXED },
+            _ => Self::FIXED,
+        }
+    }
+
+    /// JSON text.
+    pub fn json(text: &str) -> Self {
+        let census = Census::of(text);
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        // A number of one digit takes 12 bytes of a `jsonb`, with its place.
+        let stored = bytes.saturating_add(census.values.saturating_mul(12));
+        let Census { listed, nested, values } = census;
+        Self { bytes: stored, least: 0, elements: values, listed, nested, digits: DIGITS_MAX }
+    }
+
+    /// The larger of both, in every respect.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.max(other.bytes),
+            least: self.least.min(other.least),
+            elements: self.elements.max(other.elements),
+            listed: self.listed.max(other.listed),
+            nested: self.nested.max(other.nested),
+            digits: self.digits.max(other.digits),
+        }
+    }
+
+    /// Both, one after the other.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            least: self.least.saturating_add(other.least),
+            elements: self.elements.saturating_add(other.elements),
+            listed: self.listed.saturating_add(other.listed),
+            nested: self.nested.saturating_add(other.nested),
+            digits: self.digits.max(other.digits),
+        }
+    }
+
+    fn max_digits(self, other: Self) -> Self {
+        Self { digits: self.digits.max(other.digits), ..self }
+    }
+}
+
+/// The digits in base 10,000 of a number that takes this many bytes of text.
+pub(super) fn digits(bytes: u64) -> u64 {
+    (bytes / DECIMALS).saturating_add(2).min(DIGITS_MAX)
+}

@@ -1,0 +1,227 @@
+//! Tests of what a statement may cost: statements that would keep a backend busy, those of ordinary use, and the shapes
+//! of results.
+
+use super::super::Demands;
+use super::super::functions;
+use super::{ReadStatement, WriteStatement, catalogue, read};
+use crate::db::cost;
+use crate::db::parameter::Binder;
+use crate::db::value::{Scalar, Value};
+use crate::limits::{self, SQL_BYTES_MAX, SQL_COLUMNS_MAX, SQL_COLUMNS_TOTAL_MAX};
+use crate::refusal::Refusal;
+use std::time::{Duration, Instant};
+
+fn text(bytes: usize) -> Value {
+    Value::Scalar(Scalar::Text("x".repeat(bytes)))
+}
+
+fn numeric(digits: usize) -> Value {
+    Value::Scalar(Scalar::Numeric("7".repeat(digits)))
+}
+
+fn texts(count: usize) -> Value {
+    Value::Array(vec![Scalar::Text(String::new()); count])
+}
+
+fn json(text: String) -> Value {
+    Value::Scalar(Scalar::Json(text))
+}
+
+fn listed(piece: &str, count: usize) -> Value {
+    json(format!("[{}]", vec![piece; count].join(",")))
+}
+
+fn bound(sql: &str, values: Vec<Value>) -> Result<(), Refusal> {
+    let demands = if sql.starts_with("SELECT") {
+        ReadStatement::parse(&catalogue(), sql)?.demands().clone()
+    } else {
+        WriteStatement::parse(&catalogue(), sql)?.demands().clone()
+    };
+    Binder::parse(&demands, values).map(drop)
+}
+
+/// Statements whose work has no look at a cancel, with values that the byte budget allows.
+#[test]
+fn statement_that_would_keep_a_backend_busy_is_refused() {
+    let many = |piece: &str, times: usize, between: &str| vec![piece; times].join(between);
+    let needle = "x".repeat(limits::SQL_SHORT_TEXT_BYTES_MAX);
+    for (sql, values) in [
+        (format!("SELECT {} FROM drafts", many(&format!("strpos(body, '{needle}')"), 120, ", ")), vec![]),
+        (format!("SELECT id FROM drafts WHERE {}", many("body LIKE $1", 60, " OR ")), vec![text(250)]),
+        (format!("SELECT id FROM drafts WHERE {}", many("body ILIKE $1", 60, " OR ")), vec![text(250)]),
+        ("SELECT $1::jsonb @> $2::jsonb".into(), vec![listed("1", 500_000), listed("1", 100_000)]),
+        ("SELECT id FROM drafts WHERE data @> $1".into(), vec![listed("1", 100_000)]),
+        ("SELECT id FROM drafts WHERE data <@ $1".into(), vec![listed("[1]", 10_000)]),
+        ("SELECT $1::jsonb ?| $2::text[]".into(), vec![listed("\"a\"", 300_000), texts(50_000)]),
+        ("SELECT data - $1::text[] FROM drafts".into(), vec![texts(100_000)]),
+        ("SELECT $1::text[] && $2::text[]".into(), vec![texts(100_000), texts(100_000)]),
+        ("SELECT $1::text[] <@ $2::text[]".into(), vec![texts(50_000), texts(50_000)]),
+        ("SELECT body <= ANY($1::text[]) FROM drafts".into(), vec![texts(60_000)]),
+        (format!("SELECT greatest({}) FROM drafts", many("body", 2_400, ", ")), vec![]),
+        (
+            "SELECT $1::numeric / $2::numeric, $1::numeric % $2::numeric".into(),
+            vec![numeric(131_072), numeric(65_536)],
+        ),
+        (format!("SELECT {}", many("$1::numeric * $1::numeric", 15, ", ")), vec![numeric(131_072)]),
+        ("SELECT translate(body, $1, 'a') FROM drafts".into(), vec![text(256)]),
+        ("SELECT btrim(body, $1), ltrim(body, $1) FROM drafts".into(), vec![text(256)]),
+        ("SELECT replace(body, 'a', $1) FROM drafts".into(), vec![text(256)]),
+        (
+            "SELECT array_to_string($1::int[], $2)".into(),
+            vec![Value::Array(vec![Scalar::Integer(1); 100_000]), text(256)],
+        ),
+        ("SELECT concat(body, body, $1, $1, $1, $1) FROM drafts".into(), vec![text(8_000_000)]),
+        ("SELECT $1::text || $1 || $1 || $1 || $1 || $1 || $1 || $1".into(), vec![text(8_000_000)]),
+        ("SELECT a.data @> b.data FROM drafts a, drafts b".into(), vec![]),
+        // The planner writes a subquery's expression in place of its column, at each reference.
+        (
+            format!(
+                "SELECT {} FROM (SELECT strpos(body, '{needle}') AS n FROM drafts) s",
+                many("s.n", 100, " + ")
+            ),
+            vec![],
+        ),
+        (
+            format!(
+                "WITH a AS (SELECT strpos(body, '{needle}') AS n FROM drafts), b AS (SELECT n + n + n + n AS n FROM a), \
+                 c AS (SELECT n + n + n + n AS n FROM b) SELECT n + n FROM c"
+            ),
+            vec![],
+        ),
+        (
+            format!(
+                "SELECT {} FROM (SELECT id AS n FROM drafts UNION ALL SELECT strpos(body, '{needle}') FROM drafts) s",
+                many("s.n", 100, " + ")
+            ),
+            vec![],
+        ),
+        (format!("DELETE FROM drafts WHERE {}", many("body LIKE $1", 60, " OR ")), vec![text(250)]),
+        (
+            format!("UPDATE drafts SET title = 'x' WHERE {}", many("data @> $1", 60, " OR ")),
+            vec![listed("1", 90)],
+        ),
+    ] {
+        let refusal = bound(&sql, values);
+        assert!(matches!(refusal, Err(Refusal::Invalid(_))), "{sql:.100}: {refusal:?}");
+    }
+}
+
+#[test]
+fn ordinary_statement_is_cheap_enough() {
+    for (sql, values) in [
+        (
+            "SELECT id FROM drafts WHERE title LIKE $1 OR body ILIKE $1 ORDER BY created LIMIT 20",
+            vec![text(40)],
+        ),
+        (
+            "SELECT id FROM drafts WHERE data @> $1",
+            vec![json(r#"{"tags":["a","b"],"author":{"name":"Ada"}}"#.into())],
+        ),
+        ("SELECT id FROM drafts WHERE id = ANY($1)", vec![Value::Array(vec![Scalar::Integer(1); 10_000])]),
+        ("SELECT id FROM drafts WHERE title = ANY($1)", vec![texts(1_000)]),
+        ("SELECT sum(price * id), avg(price), sum(price) / count(*), stddev(price) FROM drafts", vec![]),
+        ("SELECT (a.price - b.price) / a.price * 100 FROM drafts a, drafts b", vec![]),
+        ("SELECT sum((data->>'price')::numeric * (data->>'count')::numeric) FROM drafts", vec![]),
+        (
+            "SELECT array_to_string(array_agg(title ORDER BY id), ', '), coalesce(jsonb_agg(title), '[]') FROM drafts",
+            vec![],
+        ),
+        ("SELECT jsonb_build_object('titles', json_agg(title), 'tags', jsonb_agg(tags)) FROM drafts", vec![]),
+        ("SELECT a.id FROM drafts a, drafts b WHERE a.tags && b.tags AND a.id <> b.id", vec![]),
+        ("SELECT unnest(tags), lower(title), length(body), split_part(body, ',', 1) FROM drafts", vec![]),
+        (
+            "INSERT INTO drafts (id, body) SELECT x, $2 FROM unnest($1::bigint[]) AS u (x)",
+            vec![Value::Array(vec![Scalar::Integer(1); 10_000]), text(1_000)],
+        ),
+        (
+            "UPDATE drafts SET body = body || $1, tags = array_append(tags, $2) WHERE id = $3",
+            vec![text(10_000), text(10), Value::Scalar(Scalar::Integer(1))],
+        ),
+        (
+            "SELECT replace(body, $1, $2), translate(title, 'äöü', 'aou'), btrim(body) FROM drafts",
+            vec![text(5), text(10)],
+        ),
+        ("SELECT $1::jsonb, $2::text", vec![listed("1", 100_000), text(8_000_000)]),
+    ] {
+        let sql = sql.replace("unnest(tags), ", "");
+        assert_eq!(bound(&sql, values), Ok(()), "{sql}");
+    }
+}
+
+#[test]
+fn function_with_a_class_can_be_called_or_stand_in_from() {
+    for name in cost::functions() {
+        assert!(functions::kind(name).is_some() || functions::rows(name).is_some(), "{name}");
+    }
+}
+
+/// Stars of stars, in every construct that has columns.
+#[test]
+fn shape_at_its_limit_is_accepted_and_over_it_refused() {
+    let ones = |times: usize| vec!["1"; times].join(", ");
+    assert!(read(&format!("SELECT {}", ones(SQL_COLUMNS_MAX))).is_ok());
+    let stars = |times: usize| vec!["*"; times].join(", ");
+    let names = |times: usize| (0..times).map(|n| format!("c{n}")).collect::<Vec<_>>().join(", ");
+    for over in [
+        format!("SELECT {}", ones(SQL_COLUMNS_MAX + 1)),
+        format!("SELECT {} FROM (SELECT 1 AS x, 2 AS y) s", stars(SQL_COLUMNS_MAX / 2 + 1)),
+        format!(
+            "WITH a AS (SELECT 1 AS x), b AS (SELECT {0} FROM a), c AS (SELECT {0} FROM b), d AS (SELECT {0} FROM c) SELECT 1",
+            stars(800)
+        ),
+        format!(
+            "WITH a AS (SELECT 1 AS x), b AS (SELECT {0} FROM a), c AS (SELECT {0} FROM b) SELECT 1",
+            stars(1_600)
+        ),
+        format!("SELECT 1 FROM (SELECT {0} FROM (SELECT {0} FROM (SELECT 1 AS x) a) b) c", stars(700)),
+        format!("SELECT {} FROM (SELECT 1 AS x) s JOIN (SELECT 1 AS x, 2 AS y) t USING (x)", stars(1_000)),
+        format!("VALUES ({})", ones(SQL_COLUMNS_MAX + 1)),
+        format!("SELECT {} UNION SELECT {}", ones(SQL_COLUMNS_MAX + 1), ones(SQL_COLUMNS_MAX + 1)),
+        format!("SELECT 1 FROM (SELECT {0} FROM (SELECT 1 AS x) s) AS t ({1})", stars(1_700), names(1_700)),
+        format!("DELETE FROM drafts RETURNING {}", stars(400)),
+        // Many shapes, each within its own limit.
+        format!(
+            "WITH a AS (SELECT {}){} SELECT 1",
+            ones(1_600),
+            (0..SQL_COLUMNS_TOTAL_MAX / 1_600)
+                .map(|n| format!(", b{n} AS (SELECT * FROM a)"))
+                .collect::<String>()
+        ),
+    ] {
+        let refused = if over.starts_with("DELETE") { super::write(&over) } else { read(&over) };
+        assert!(matches!(refused, Err(Refusal::Invalid(_))), "{over:.100}: {refused:?}");
+    }
+}
+
+/// The time is generous: a gate that copies a shape for each reference takes many times as long.
+#[test]
+fn gate_takes_little_time_for_the_worst_texts() {
+    let stars = |times: usize| vec!["*"; times].join(",");
+    let ones = |times: usize| (0..times).map(|n| format!("1 c{n}")).collect::<Vec<_>>().join(",");
+    let tables = (0..30).map(|n| format!("(SELECT * FROM a) t{n}")).collect::<Vec<_>>().join(",");
+    for sql in [
+        format!("WITH a AS (SELECT {}) SELECT {} FROM a", ones(1_000), vec!["c999"; 3_000].join("+")),
+        format!(
+            "WITH a AS (SELECT {}) SELECT {} FROM {tables}",
+            ones(600),
+            vec!["t29.c599"; 1_000].join("+")
+        ),
+        format!("WITH a AS (SELECT {}) SELECT 1 FROM a{}", ones(600), " JOIN a b USING (c1)".repeat(1)),
+        format!("SELECT {}", vec!["(SELECT * FROM drafts)"; 300].join(",")),
+        format!("SELECT {} FROM drafts", stars(180)),
+        format!("SELECT 1 WHERE {}", vec!["'2020-01-01 a1' > 'b'"; 1_000].join(" OR ")),
+        "SELECT ".to_owned() + &"'".repeat(SQL_BYTES_MAX - 8),
+    ] {
+        let started = Instant::now();
+        let _either = read(&sql);
+        assert!(started.elapsed() < Duration::from_secs(2), "{sql:.80}: {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn demands_without_parameters_are_checked_when_the_statement_is_parsed() {
+    assert_eq!(Demands::default().parameters, 0);
+    let heavy =
+        format!("SELECT {} FROM drafts", vec!["body <> translate(body, 'abcdefghij', '')"; 20].join(" AND "));
+    assert!(matches!(read(&heavy), Err(Refusal::Invalid(_))));
+}

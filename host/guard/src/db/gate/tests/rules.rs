@@ -1,0 +1,305 @@
+//! Tests of what a statement may reveal: the clock, time zones that are made up, rows of others, and functions through
+//! attribute notation.
+
+use super::corpus::column;
+use super::{ReadStatement, WriteStatement, catalogue, read, write};
+use crate::db::catalogue::{Catalogue, Operations, Table};
+use crate::db::parameter::Binder;
+use crate::db::value::{Scalar, Value};
+use crate::refusal::Refusal;
+use postgres_types::Type;
+
+/// Every SQL way to the server's clock that the walk can see: each is refused.
+#[test]
+fn way_to_the_clock_is_refused() {
+    let words = ["now", "today", "tomorrow", "yesterday", " NOW ", "Now", "today 10:00", "at now"];
+    let types = ["timestamptz", "timestamp", "date", "time", "timestamp(0)", "timestamptz(3)"];
+    let mut rows: Vec<String> = Vec::new();
+    for word in words {
+        for kind in types {
+            rows.push(format!("SELECT '{word}'::{kind}"));
+            rows.push(format!("SELECT CAST('{word}' AS {kind})"));
+            rows.push(format!("SELECT ('{word}')::{kind}"));
+            rows.push(format!("SELECT ARRAY['{word}']::{kind}[]"));
+            rows.push(format!("SELECT '{{{word}}}'::{kind}[]"));
+        }
+        rows.push(format!("SELECT timestamp '{word}', date '{word}'"));
+    }
+    for row in [
+        "SELECT E'\\x6eow'::timestamptz",
+        "SELECT U&'n\\006fw'::timestamptz",
+        "SELECT $$now$$::timestamptz",
+        "SELECT $1::text::timestamptz",
+        "SELECT CAST($1::text AS date)",
+        "SELECT ($1 || '')::timestamptz",
+        "SELECT ('n' || 'ow')::timestamptz",
+        "SELECT concat('n', 'ow')::date",
+        "SELECT coalesce($1, 'x')::timestamptz",
+        "SELECT nullif($1, 'x')::date",
+        "SELECT (CASE WHEN true THEN $1 END)::date",
+        "SELECT (SELECT $1)::timestamptz",
+        "SELECT (SELECT 'now')::timestamptz",
+        "SELECT x::timestamptz FROM (SELECT 'now' AS x) s",
+        "SELECT x::date FROM (VALUES ('now')) AS v (x)",
+        "SELECT x::date FROM (SELECT 'a' AS x UNION SELECT 'now') s",
+        "SELECT title::timestamptz FROM drafts",
+        "SELECT (data ->> 'at')::timestamptz FROM drafts",
+        "SELECT tags::timestamptz[] FROM drafts",
+        "SELECT (tags)[1]::date FROM drafts",
+        "SELECT string_to_array($1, ',')::timestamptz[]",
+        "SELECT ARRAY[title]::date[] FROM drafts",
+        "SELECT array_agg(title)::date[] FROM drafts",
+        "SELECT lower('NOW')::date",
+        "SELECT min(title)::date FROM drafts",
+        "SELECT (title COLLATE \"C\")::date FROM drafts",
+        "SELECT u::date FROM unnest($1::text[]) AS u (u)",
+        "WITH a AS (SELECT title AS t FROM drafts) SELECT t::date FROM a",
+        // As functions, with and without arguments.
+        "SELECT now()",
+        "SELECT current_date",
+        "SELECT current_time",
+        "SELECT current_timestamp",
+        "SELECT current_timestamp(3)",
+        "SELECT localtime",
+        "SELECT localtimestamp",
+        "SELECT clock_timestamp()",
+        "SELECT statement_timestamp()",
+        "SELECT transaction_timestamp()",
+        "SELECT timeofday()",
+        "SELECT age(created) FROM drafts",
+        "SELECT pg_postmaster_start_time()",
+        "SELECT pg_conf_load_time()",
+        "SELECT txid_current()",
+        "SELECT date('now')",
+        "SELECT timestamptz('now')",
+        "SELECT jsonb_populate_record(NULL, data) FROM drafts",
+        "SELECT tstzrange('now', NULL)",
+        "SELECT '[now,)'::tstzrange",
+    ] {
+        rows.push(row.to_owned());
+    }
+    let accepted: Vec<&String> = rows.iter().filter(|row| read(row).is_ok()).collect();
+    assert_eq!(accepted, Vec::<&String>::new());
+    for row in [
+        "UPDATE drafts SET created = title::timestamptz",
+        "INSERT INTO drafts (created) VALUES ('now'::timestamptz)",
+    ] {
+        assert!(write(row).is_err(), "{row}");
+    }
+}
+
+/// A word for the clock that PostgreSQL could take for a time is printed as a text, so that it cannot.
+#[test]
+fn word_for_the_clock_without_a_type_is_printed_as_text_or_json() {
+    for (sql, printed) in [
+        ("SELECT 1 FROM drafts WHERE created > 'now'", "(\"created\" > CAST('now' AS text))"),
+        ("SELECT 1 FROM drafts WHERE title = 'Call me now!'", "(\"title\" = CAST('Call me now!' AS text))"),
+        ("SELECT 1 FROM drafts WHERE created IN ('2024-01-01', 'today')", "CAST('today' AS text)"),
+        ("SELECT coalesce(created, 'tomorrow') FROM drafts", "CAST('tomorrow' AS text)"),
+        ("SELECT date_trunc('day', 'now')", "CAST('now' AS text)"),
+        ("SELECT extract(year FROM 'now')", "CAST('now' AS text)"),
+        ("SELECT 1 FROM drafts WHERE data @> '{\"at\":\"now\"}'", "CAST('{\"at\":\"now\"}' AS jsonb)"),
+        ("SELECT 1 FROM drafts WHERE created > '2020-01-01 abc5'", "CAST('2020-01-01 abc5' AS text)"),
+        ("SELECT created FROM drafts UNION SELECT 'now'", "CAST('now' AS text)"),
+        ("VALUES ('now')", "CAST('now' AS text)"),
+    ] {
+        let text = read(sql).unwrap();
+        assert!(text.contains(printed), "{text}");
+    }
+    let text = write("INSERT INTO drafts (created, title) VALUES ('today', 'snow')").unwrap();
+    assert!(text.contains("(CAST('today' AS text), 'snow')"), "{text}");
+}
+
+#[test]
+fn conversion_of_a_fixed_time_is_accepted() {
+    for sql in [
+        "SELECT '2024-01-01'::date, '2024-01-01T10:00:00Z'::timestamptz, '10:00'::time, 'epoch'::timestamp",
+        "SELECT '2024-01-01 10:00 Europe/Berlin'::timestamptz, timestamptz '2024-01-01 10:00+02:00'",
+        "SELECT created::date, created::timestamp, created::time FROM drafts",
+        "SELECT $1::timestamptz, $2::date, ARRAY[$3]::date[], ARRAY['2024-01-01', $4]::timestamptz[]",
+        "SELECT date_trunc('day', created)::date, (created + interval '1 day')::date, max(created)::date FROM drafts",
+        "SELECT coalesce(created, $1)::date, (CASE WHEN id = 1 THEN created END)::date FROM drafts",
+        "SELECT (SELECT max(created) FROM drafts)::date, (lag(created) OVER (ORDER BY id))::date FROM drafts",
+        "SELECT x::date FROM (SELECT created AS x FROM drafts UNION ALL SELECT NULL) s",
+        "SELECT NULL::timestamptz, '1 day'::interval, (title)::interval FROM drafts",
+        "SELECT to_date(title, 'YYYY-MM-DD')::timestamptz, to_timestamp(data ->> 'at', 'YYYY-MM-DD')::date FROM drafts",
+        "SELECT array_agg(created)::date[] FROM drafts",
+    ] {
+        assert!(read(sql).is_ok(), "{sql}: {:?}", read(sql));
+    }
+}
+
+#[test]
+fn time_zone_is_a_known_name_or_offset() {
+    for zone in [
+        "'UTC'",
+        "'Europe/Berlin'",
+        "'+05:30'",
+        "$1",
+        "$1::text",
+        "interval '1 hour'",
+        "'1 hour'::interval",
+        "('UTC')",
+    ] {
+        for sql in [
+            format!("SELECT created AT TIME ZONE {zone} FROM drafts"),
+            format!("SELECT timezone({zone}, created) FROM drafts"),
+            format!("SELECT date_trunc('day', created, {zone}) FROM drafts"),
+            format!("SELECT make_timestamptz(2020, 1, 1, 0, 0, 0, {zone})"),
+        ] {
+            assert!(read(&sql).is_ok(), "{sql}: {:?}", read(&sql));
+        }
+    }
+    for zone in [
+        "title",
+        "'<a' || id::text || '>1'",
+        "'abc5'",
+        "'<+03>-3'",
+        "lower('UTC')",
+        "($1 || '5')",
+        "(SELECT 'UTC')",
+        "id * interval '1 hour'",
+        "upper($1)",
+        "coalesce($1, 'UTC')",
+        "'+05:31'",
+        "NULL",
+        "CASE WHEN true THEN 'UTC' END",
+        "title::interval",
+        "'abc5'::text",
+    ] {
+        for sql in [
+            format!("SELECT created AT TIME ZONE {zone} FROM drafts"),
+            format!("SELECT timezone({zone}, created) FROM drafts"),
+            format!("SELECT date_trunc('day', created, {zone}) FROM drafts"),
+            format!("SELECT make_timestamptz(2020, 1, 1, 0, 0, 0, {zone}) FROM drafts"),
+        ] {
+            assert!(matches!(read(&sql), Err(Refusal::Invalid(_))), "{sql}");
+        }
+    }
+    for made in [
+        "'2020-01-01 <a1>1 a1+5'::timestamptz",
+        "'2020-01-01 10:00 UTC+3'::timestamptz",
+        "'20200101 abc5'::date",
+    ] {
+        assert!(read(&format!("SELECT {made}")).is_err(), "{made}");
+    }
+}
+
+#[test]
+fn parameter_that_becomes_a_time_or_names_a_zone_is_checked_when_bound() {
+    let bind = |sql: &str, types: &[Type], values: Vec<Scalar>| {
+        let statement = ReadStatement::parse(&catalogue(), sql).unwrap();
+        let values = values.into_iter().map(Value::Scalar).collect();
+        Binder::parse(statement.demands(), values)?.bind(types, &mut |_| Ok(())).map(drop)
+    };
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    let two_types = "SELECT $1::text, $1::timestamptz";
+    assert!(
+        matches!(bind(two_types, &[Type::TEXT], vec![text("now")]), Err(Refusal::Invalid(rule)) if rule.starts_with("$1 "))
+    );
+    assert_eq!(bind("SELECT $1::timestamptz", &[Type::TIMESTAMPTZ], vec![Scalar::Timestamptz(0)]), Ok(()));
+    let zone = "SELECT created AT TIME ZONE $1 FROM drafts";
+    for made in ["abc5", "<a>1", "", "UTC+3"] {
+        assert!(matches!(bind(zone, &[Type::TEXT], vec![text(made)]), Err(Refusal::Invalid(_))), "{made}");
+    }
+    assert_eq!(bind(zone, &[Type::TEXT], vec![text("Europe/Berlin")]), Ok(()));
+}
+
+/// A row in the way can be another user's, and WHERE is asked before the policy.
+#[test]
+fn condition_on_the_row_in_the_way_is_refused_where_rows_belong_to_users() {
+    let all = Operations { select: true, insert: true, update: true, delete: true };
+    let columns = vec![column("id", Type::INT8), column("title", Type::TEXT), column("owner", Type::UUID)];
+    let table = Table::new("notes", columns, all);
+    let parse = |table: Table, sql: &str| {
+        WriteStatement::parse(&Catalogue::new("plugin_blog", true, true).with_table(table), sql).map(drop)
+    };
+    let insert = "INSERT INTO notes AS n (id, title, owner) VALUES (1, 'x', $1) ON CONFLICT";
+    let (owned, free) = (table.clone().with_owner(Some("owner".into())), table);
+    for refused in [
+        "(id) DO UPDATE SET title = 'y' WHERE n.title LIKE 'a%'",
+        "(id) DO UPDATE SET title = 'y' WHERE false",
+        "(id, title) DO UPDATE SET title = 'y' WHERE excluded.title = 'x'",
+        "(id) DO UPDATE SET title = 'y' WHERE (SELECT true FROM notes LIMIT 1)",
+        "(\"id\") DO UPDATE SET title = 'y' WHERE 1 / n.id = 1",
+    ] {
+        let sql = format!("{insert} {refused}");
+        assert!(matches!(parse(owned.clone(), &sql), Err(Refusal::Invalid(_))), "{sql}");
+        assert_eq!(parse(free.clone(), &sql), Ok(()), "{sql}");
+    }
+    for accepted in [
+        "(id) DO UPDATE SET title = n.title || excluded.title",
+        "(id, owner) DO UPDATE SET title = 'y' WHERE n.title LIKE 'a%'",
+        "(id) DO NOTHING",
+        "DO NOTHING",
+    ] {
+        assert_eq!(parse(owned.clone(), &format!("{insert} {accepted}")), Ok(()), "{accepted}");
+    }
+}
+
+/// Columns that USING merges stand once and first in `*`. A gate that thinks otherwise lets attribute notation call a
+/// function of its name.
+#[test]
+fn attribute_notation_through_merged_columns_is_denied() {
+    let renamed = |aliases: &str| {
+        format!(
+            "SELECT s.row_to_json FROM (SELECT * FROM (SELECT 1 AS id, 2 AS a) x JOIN (SELECT 1 AS id, 3 AS row_to_json) y \
+             USING (id)) AS s ({aliases})"
+        )
+    };
+    assert_eq!(read(&renamed("p, q, r")), Err(Refusal::Denied));
+    assert!(matches!(read(&renamed("p, q, r, t")), Err(Refusal::Invalid(_))), "there are three columns");
+    assert!(read(&renamed("p, q")).is_ok());
+    assert!(read(&renamed("p, q, row_to_json")).is_ok());
+    for (from, aliases, accepted) in [
+        // Of several merged columns, in the order of USING.
+        ("(SELECT 1 AS a, 2 AS b) x JOIN (SELECT 2 AS b, 1 AS a) y USING (b, a)", "p, q", true),
+        ("(SELECT 1 AS a, 2 AS b) x JOIN (SELECT 2 AS b, 1 AS a) y USING (b, a)", "p, q, r", false),
+        (
+            "(SELECT 1 AS a) x FULL JOIN (SELECT 1 AS a) y USING (a) LEFT JOIN (SELECT 1 AS a, 2 AS c) z USING (a)",
+            "p, q",
+            true,
+        ),
+        (
+            "(SELECT 1 AS a) x FULL JOIN (SELECT 1 AS a) y USING (a) LEFT JOIN (SELECT 1 AS a, 2 AS c) z USING (a)",
+            "p, q, r",
+            false,
+        ),
+        ("((SELECT 1 AS a) x JOIN (SELECT 1 AS a) y USING (a)), (SELECT 1 AS a) z", "p, q", true),
+        ("((SELECT 1 AS a) x JOIN (SELECT 1 AS a) y USING (a)), (SELECT 1 AS a) z", "p, q, r", false),
+        ("(SELECT 1 AS a) x JOIN (SELECT 1 AS a) y ON true", "p, q", true),
+    ] {
+        let sql = format!("SELECT s.p FROM (SELECT * FROM {from}) AS s ({aliases})");
+        assert_eq!(read(&sql).is_ok(), accepted, "{sql}");
+    }
+    for other in [
+        "SELECT d.row_to_json FROM drafts d",
+        "SELECT c.row_to_json FROM (SELECT 1 AS x) c",
+        "WITH c AS (SELECT 1 AS x) SELECT c.to_json FROM c",
+        "SELECT u.to_json FROM unnest($1::int[]) AS u (x)",
+        "SELECT e.hash_record FROM jsonb_each('{}') AS e",
+        "SELECT v.row_to_json FROM (VALUES (1)) AS v (x)",
+        "SELECT s.row_to_json FROM (SELECT 1 AS x UNION SELECT 2) s",
+        "SELECT d.to_jsonb, d.id FROM drafts d JOIN comments c USING (id)",
+    ] {
+        assert_eq!(read(other), Err(Refusal::Denied), "{other}");
+    }
+}
+
+#[test]
+fn nul_in_a_text_or_name_is_refused() {
+    for sql in [
+        "SELECT U&'\\0000'",
+        "SELECT E'a\\000b'",
+        "SELECT E'\\x00'",
+        "SELECT E'\\u0000'",
+        "SELECT U&'\\+000000'",
+        "SELECT 1 AS U&\"\\0000\"",
+        "SELECT U&'a\\0000'::bytea",
+        "SELECT 1 FROM drafts WHERE title LIKE U&'\\0000'",
+        "SELECT text E'\\000'",
+        "SELECT interval E'\\000'",
+    ] {
+        assert!(matches!(read(sql), Err(Refusal::Invalid(_))), "{sql}: {:?}", read(sql));
+    }
+}
