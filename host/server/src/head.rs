@@ -25,7 +25,7 @@ const CALL: &str = "/call/";
 /// The starts of the paths on which the server finds out who calls.
 const IDENTIFIED: [&str; 3] = [CALL, "/items", "/admin/"];
 /// The ports of `http` and `https`, which URLs leave out.
-const PORTS: [(&str, u16); 2] = [("http://", 80), ("https://", 443)];
+const PORTS: [(&str, u16); 2] = [("http://", 80), ("https://", 443)]; // wire: the URL standard
 
 /// Checks a request's head. `local` is the address that the connection was accepted on, if this server accepted it.
 pub(super) fn check(

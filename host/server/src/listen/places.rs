@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Bits of an IPv6 address that tell which network it is in.
-const NETWORK_BITS: u128 = u128::MAX << 64;
+const NETWORK_BITS: u128 = u128::MAX << 64; // wire: IPv6
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
