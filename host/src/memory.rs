@@ -138,8 +138,7 @@ fn slot_bytes() -> u64 {
 
 /// Bytes of memory that this process has at most: those of the machine, or of the smallest control group around it.
 fn available() -> u64 {
-    let machine = rustix::system::sysinfo();
-    let machine = machine.totalram.saturating_mul(u64::from(machine.mem_unit));
+    let machine = kib_in(Path::new("/proc/meminfo"), "MemTotal:").unwrap_or(u64::MAX);
     control_groups().iter().filter_map(|file| number_in(file)).fold(machine, u64::min)
 }
 
@@ -169,8 +168,13 @@ fn number_in(file: &Path) -> Option<u64> {
 
 /// Bytes that this process holds in memory now.
 fn resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kib_in(Path::new("/proc/self/status"), "VmRSS:")
+}
+
+/// A number of KiB under a name in one of the kernel's files, in bytes.
+fn kib_in(file: &Path, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(KIB)
 }
 

@@ -190,7 +190,7 @@ async fn user_add_prints_a_token_that_call_and_server_accept() {
     let serving = Serving::start(&world, &[]).await;
     let items = format!("{}/items", serving.url());
     let post = json!({ "itemType": "post", "title": "One", "fields": { "body": "text" } });
-    assert_eq!(Answer::to(client().post(&items).json(&post)).await.status, 403);
+    assert_eq!(Answer::to(client().post(&items).json(&post)).await.status, 401);
     let created = Answer::to(client().post(&items).bearer_auth(token).json(&post)).await;
     assert_eq!((created.status, &created.body["author"]), (201, &user["id"]), "{created:?}");
     let ended = serving.terminate().await;

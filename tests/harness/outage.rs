@@ -3,12 +3,13 @@
 use palisade::store::private::{PrivateOptions, PrivateServer};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The server's data folder, removed on drop.
 pub struct OwnServer {
     options: PrivateOptions,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl OwnServer {
@@ -18,11 +19,26 @@ impl OwnServer {
         let folder = tempfile::Builder::new().prefix("palisade-test-").tempdir_in("/var/tmp").unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let options = PrivateOptions { durable: false, ..PrivateOptions::persistent(folder.path()) };
-        Self { options, _folder: folder }
+        Self { options, folder }
+    }
+
+    /// The id of the server's first process, while it runs.
+    pub fn postmaster(&self) -> i32 {
+        let file = walk(self.folder.path()).find(|path| path.ends_with("postmaster.pid")).unwrap();
+        fs::read_to_string(file).unwrap().lines().next().unwrap().trim().parse().unwrap()
     }
 
     /// Starts the server, or restarts it.
     pub async fn start(&self) -> PrivateServer {
         PrivateServer::start(self.options.clone()).await.unwrap()
     }
+}
+
+/// All files below a folder.
+fn walk(folder: &Path) -> Box<dyn Iterator<Item = PathBuf>> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    Box::new(entries.flat_map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => walk(&entry.path()),
+        _ => Box::new(std::iter::once(entry.path())),
+    }))
 }

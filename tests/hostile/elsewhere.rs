@@ -75,6 +75,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "GRACE_MS",
             "SETTLE_MS",
             "DRAIN_MS",
+            "STOP_MS",
             "READY_MS",
             "OPENAPI_BYTES_MAX",
             "REQUEST_ID_BYTES_MAX",

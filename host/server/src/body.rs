@@ -10,9 +10,10 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
-use palisade::BadArgument;
+use palisade::{BadArgument, CallError};
 use palisade_guard::json;
 use palisade_guard::limits::{ADMISSION_WAIT_MS, BODY_BYTES_MAX, JSON_INLINE_BYTES_MAX};
+use palisade_guard::memory::Reservation;
 use serde_json::{Map, Value};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,17 +22,19 @@ use std::time::Duration;
 const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe"];
 
 /// The text of a body, and the room that it takes of what the server holds for bodies.
-#[derive(Default)]
 pub(super) struct Text {
     pub(super) bytes: Vec<u8>,
+    /// The bytes of the host's memory for it.
+    pub(super) memory: Reservation,
     room: usize,
     places: Vec<Place>,
 }
 
-/// Reads the body as text.
-pub(super) async fn text(request: Request, from: &From) -> Result<Text, ErrorResponse> {
+/// Reads the body as text, for which `memory` grows.
+pub(super) async fn text(request: Request, from: &From, memory: Reservation) -> Result<Text, ErrorResponse> {
     let (parts, body) = request.into_parts();
-    let read = collect(declared(&parts.headers), body, from);
+    let text = Text { bytes: Vec::new(), memory, room: 0, places: Vec::new() };
+    let read = collect(declared(&parts.headers), body, from, text);
     let text = tokio::time::timeout(from.shared.options.body, read).await;
     let text = text.unwrap_or_else(|_| Err(ErrorResponse::body_too_slow()))?;
     if let Some(seat) = &from.seat {
@@ -43,24 +46,30 @@ pub(super) async fn text(request: Request, from: &From) -> Result<Text, ErrorRes
     Ok(text)
 }
 
-/// Reads the body as JSON. An empty one is an empty object.
-pub(super) async fn read(request: Request, from: &From) -> Result<Value, ErrorResponse> {
-    let text = text(request, from).await?;
+/// Reads the body as JSON, for which `memory` grows. An empty one is an empty object.
+pub(super) async fn read(
+    request: Request,
+    from: &From,
+    memory: Reservation,
+) -> Result<(Value, Reservation), ErrorResponse> {
+    let text = text(request, from, memory).await?;
     if text.bytes.is_empty() {
-        return Ok(Value::Object(Map::new()));
+        return Ok((Value::Object(Map::new()), text.memory));
     }
-    let parsed = if text.bytes.len() <= JSON_INLINE_BYTES_MAX {
-        json::parse(&text.bytes)
-    } else {
-        from.shared.aside(move || json::parse(&text.bytes)).await?
-    };
-    parsed.map_err(|error| ErrorResponse::bad_request(BadArgument::from(error).to_string()))
+    if text.bytes.len() <= JSON_INLINE_BYTES_MAX {
+        return text.parse();
+    }
+    from.shared.aside(move || text.parse()).await?
 }
 
 /// Reads a body that must be an object.
-pub(super) async fn read_object(request: Request, from: &From) -> Result<Map<String, Value>, ErrorResponse> {
-    match read(request, from).await? {
-        Value::Object(object) => Ok(object),
+pub(super) async fn read_object(
+    request: Request,
+    from: &From,
+    memory: Reservation,
+) -> Result<(Map<String, Value>, Reservation), ErrorResponse> {
+    match read(request, from, memory).await? {
+        (Value::Object(object), memory) => Ok((object, memory)),
         _ => Err(ErrorResponse::bad_request("the body is not an object; send `{…}`")),
     }
 }
@@ -71,8 +80,7 @@ fn declared(headers: &HeaderMap) -> usize {
     declared.map_or(0, |length| length.parse().unwrap_or(usize::MAX))
 }
 
-async fn collect(declared: usize, body: Body, from: &From) -> Result<Text, ErrorResponse> {
-    let mut text = Text::default();
+async fn collect(declared: usize, body: Body, from: &From, mut text: Text) -> Result<Text, ErrorResponse> {
     text.make_room(declared, from).await?;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
@@ -98,9 +106,21 @@ impl Text {
         let (bodies, at_most) = (&from.shared.bodies, Duration::from_millis(ADMISSION_WAIT_MS));
         let place = bodies.wait(from.peer(), more, at_most).await;
         self.places.push(place.ok_or_else(|| ErrorResponse::overloaded(TOO_MANY_BODIES))?);
+        self.memory.grow(more as u64).map_err(CallError::from)?;
         self.room += more;
         self.bytes.reserve_exact(self.room - self.bytes.len());
         Ok(())
+    }
+
+    /// The JSON in it, for which bytes are reserved before there is any of it. Those of the text are returned with the text.
+    fn parse(mut self) -> Result<(Value, Reservation), ErrorResponse> {
+        self.memory.grow(json::held(&self.bytes)).map_err(CallError::from)?;
+        let parsed = json::parse(&self.bytes);
+        self.memory.shrink(self.room as u64);
+        match parsed {
+            Ok(value) => Ok((value, self.memory)),
+            Err(error) => Err(ErrorResponse::bad_request(BadArgument::from(error).to_string())),
+        }
     }
 }
 
@@ -115,6 +135,7 @@ mod tests {
     use axum::response::IntoResponse;
     use bytes::Bytes;
     use palisade_guard::limits::BODIES_BYTES_MAX;
+    use palisade_guard::memory::MemoryBudget;
     use std::sync::Arc;
 
     fn text_of(bytes: usize) -> Vec<u8> {
@@ -134,7 +155,8 @@ mod tests {
             request.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
             *request.body_mut() = Body::from(body);
         }
-        read(request, from).await.map_err(|failure| failure.into_response().status().as_u16())
+        let read = read(request, from, Reservation::uncounted()).await;
+        read.map(|(value, _)| value).map_err(|failure| failure.into_response().status().as_u16())
     }
 
     fn from() -> From {
@@ -177,13 +199,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn text_and_what_is_parsed_of_it_are_reserved() {
+        let body = br#"{"a":[0,1,2]}"#;
+        let (text, tree) = (body.len() as u64, json::held(body));
+        for (bytes, expected) in [(text - 1, Err(503)), (text + tree - 1, Err(503)), (text + tree, Ok(tree))]
+        {
+            let budget = MemoryBudget::new(bytes);
+            let mut request = Request::new(Body::from(&body[..]));
+            request.headers_mut().insert(header::CONTENT_LENGTH, text.into());
+            let read = read(request, &from(), budget.reservation(None, None).exact()).await;
+            let held = read.map(|(_, memory)| memory.bytes());
+            assert_eq!(
+                held.map_err(|failure| failure.into_response().status().as_u16()),
+                expected,
+                "{bytes}"
+            );
+            assert_eq!(budget.held(), 0, "all is returned");
+        }
+    }
+
+    #[tokio::test]
     async fn body_that_takes_too_long_is_refused() {
         let mut request =
             Request::new(Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>()));
         request.headers_mut().insert(header::CONTENT_LENGTH, 10.into());
         let options = ServerOptions { body: Duration::from_millis(10), ..ServerOptions::default() };
         let from = From { shared: Arc::new(Shared::new(options)), seat: None };
-        let failure = read(request, &from).await.unwrap_err();
+        let failure = read(request, &from, Reservation::uncounted()).await.unwrap_err();
         assert_eq!(failure.into_response().status(), 408);
     }
 }

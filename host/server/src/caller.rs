@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use palisade::{Host, Items};
 use palisade_guard::caller::Caller;
+use palisade_guard::memory::Reservation;
 use palisade_guard::request_context::RequestId;
 use std::sync::Arc;
 
@@ -37,6 +38,11 @@ impl From {
 }
 
 impl Identified {
+    /// An empty reservation of memory for this request.
+    pub(super) fn reservation(&self) -> Reservation {
+        self.host.reservation(&self.caller)
+    }
+
     /// Items, as the caller may see and change them.
     pub(super) fn items(&self) -> Items<'_> {
         self.host.items(self.caller.clone()).request(self.id.clone())

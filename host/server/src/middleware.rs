@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use palisade_guard::caller::Caller;
 use palisade_guard::request_context::RequestId;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, mut request: Reque
     let id = request_id(request.headers());
     request.extensions_mut().insert(id.clone());
     let seat: Option<Arc<Seat>> = request.extensions().get().cloned();
-    let mut holds = Holds { at_work: seat.as_ref().map(Seat::work), place: None };
+    let mut holds = Holds::of(seat.as_ref().map(Seat::work));
     if let Some(seat) = &seat {
         seat.is_unread.store(head::has_body(request.body()), Ordering::Relaxed);
     }
@@ -55,11 +56,20 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, mut request: Reque
         response
     };
     let mut response = finish(response.instrument(span).await, &id, is_anonymous);
+    let mut bytes = answer::bytes(std::mem::take(response.body_mut())).await;
+    if let Ok(host) = shared.host()
+        && let Err(refused) =
+            holds.reserve(&mut response, bytes.len(), host.reservation(&Caller::Host), &method)
+    {
+        response = finish(refused.into_response(), &id, is_anonymous);
+        bytes = answer::bytes(std::mem::take(response.body_mut())).await;
+    }
     // Whoever is told to close does not send another request that nobody answers.
     if shared.is_stopping() || seat.is_some_and(|seat| seat.is_unread.load(Ordering::Relaxed)) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    answer::holding(response, holds).await
+    *response.body_mut() = holds.until_written(bytes);
+    response
 }
 
 /// Admits a request, or says why not.

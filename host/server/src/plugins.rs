@@ -32,9 +32,9 @@ pub(super) async fn disable(
     name: Name,
     request: axum::extract::Request,
 ) -> Result<StatusCode, ErrorResponse> {
-    let from = identified.from.clone();
+    let (from, memory) = (identified.from.clone(), identified.reservation());
     let (host, by) = operated(identified).await?;
-    let mut body = body::read_object(request, &from).await?;
+    let (mut body, _memory) = body::read_object(request, &from, memory).await?;
     let (Some(Value::String(reason)), true) = (body.remove("reason"), body.is_empty()) else {
         return Err(ErrorResponse::bad_request("send `{\"reason\": \"…\"}`, and nothing else"));
     };

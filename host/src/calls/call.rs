@@ -50,8 +50,8 @@ pub struct Outcome {
     pub value: Value,
     /// What the invocation used of each limit.
     pub usage: Vec<Usage>,
-    /// The bytes of the host's memory that the value holds.
-    _memory: Arc<Reservation>,
+    /// The bytes of the host's memory that the value holds, and once more as text: keep it until the text is sent.
+    pub memory: Arc<Reservation>,
 }
 
 impl<'a> Call<'a> {
@@ -174,7 +174,7 @@ pub(crate) async fn call(
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
     let (value, usage, memory) = transact(&setting, unit).await?;
-    Ok(Outcome { value, usage, _memory: Arc::new(memory) })
+    Ok(Outcome { value, usage, memory: Arc::new(memory) })
 }
 
 struct FunctionCall<'a> {

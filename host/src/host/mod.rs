@@ -32,7 +32,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio_util::task::AbortOnDropHandle;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// A host with its plugins. Clones are cheap and refer to the same host.
 #[derive(Clone)]
@@ -41,6 +43,8 @@ pub struct Host {
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
     tasks: Arc<[AbortOnDropHandle<()>; 3]>,
+    stopping: CancellationToken,
+    crons: TaskTracker,
 }
 
 impl Host {
@@ -209,6 +213,16 @@ impl Host {
         Ok(self.runtime.database.ping().await?)
     }
 
+    /// Starts no more cron taps, and waits until those that run have ended, for at most so long. What still runs then is cut off when
+    /// the host [stops](Self::stop).
+    pub async fn drain(&self, at_most: Duration) {
+        self.stopping.cancel();
+        self.crons.close();
+        if tokio::time::timeout(at_most, self.crons.wait()).await.is_err() {
+            tracing::warn!(ms = at_most.as_millis(), "cron taps that did not finish in time are cut off");
+        }
+    }
+
     /// Stops the host: closes its connections and stops its private database, if it has one.
     pub async fn stop(self) {
         self.tasks.iter().for_each(AbortOnDropHandle::abort);
@@ -242,10 +256,13 @@ impl Host {
 
     /// Makes a host of these parts and starts its background tasks.
     fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>) -> Self {
-        let maintenance = tokio::spawn(maintenance::run(Arc::downgrade(&runtime)));
+        let (stopping, crons) = (CancellationToken::new(), TaskTracker::new());
+        let maintenance = maintenance::run(Arc::downgrade(&runtime), stopping.clone(), crons.clone());
+        let maintenance = tokio::spawn(maintenance);
         let watch = supervision::watch(Arc::downgrade(&runtime.supervision), runtime.database.clone());
         let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
         let tasks = [maintenance, tokio::spawn(watch), memory].map(AbortOnDropHandle::new);
-        Self { runtime, loader: Arc::new(loader), private: private.map(Arc::new), tasks: Arc::new(tasks) }
+        let (loader, private) = (Arc::new(loader), private.map(Arc::new));
+        Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
     }
 }

@@ -480,6 +480,8 @@ pub const SETTLE_MS: u64 = 1_000;
 /// Milliseconds that running requests and cron taps get to finish when the server stops: as long as a query or
 /// mutation may take. An orchestrator kills a process that takes much longer.
 pub const DRAIN_MS: u64 = 30_000;
+/// Milliseconds that a host gets to stop once nothing runs on it: it syncs its audit log and stops its private PostgreSQL.
+pub const STOP_MS: u64 = 15_000;
 /// Milliseconds within which `/readyz` answers, whatever the database does. Monitors give up after a few seconds.
 pub const READY_MS: u64 = 1_500;
 /// Bytes of the `OpenAPI` document. It has the types of every function of every plugin, and anybody may ask for it.

@@ -83,7 +83,10 @@ async fn parse<T: Send + 'static>(
     request: Request,
     form: impl FnOnce(&[u8]) -> Result<T, ErrorResponse> + Send + 'static,
 ) -> Result<T, ErrorResponse> {
-    let text = body::text(request, &identified.from).await?;
+    let mut text = body::text(request, &identified.from, identified.reservation()).await?;
+    // The text without white space, and the fields in it; the write reserves its own copies.
+    let copies = (text.bytes.len() as u64).saturating_mul(2);
+    text.memory.grow(copies).map_err(CallError::from)?;
     if text.bytes.len() <= JSON_INLINE_BYTES_MAX {
         return form(&text.bytes);
     }

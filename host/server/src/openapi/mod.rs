@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use palisade::METRICS_TYPE;
 use palisade::{FunctionInfo, Host, PluginInfo};
 use palisade_guard::limits::OPENAPI_BYTES_MAX;
+use palisade_guard::memory::Reservation;
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -20,7 +21,11 @@ use std::sync::Arc;
 
 /// The route. The document tells nothing that an anonymous caller could not find out by calling.
 pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, ErrorResponse> {
-    Ok(([(header::CONTENT_TYPE, "application/json")], shared.openapi().await?).into_response())
+    let mut response =
+        ([(header::CONTENT_TYPE, "application/json")], shared.openapi().await?).into_response();
+    // All answers share the bytes of one document.
+    response.extensions_mut().insert(Arc::new(Reservation::uncounted()));
+    Ok(response)
 }
 
 /// The document of a host's plugins.
