@@ -1,13 +1,19 @@
 //! Tests `wit/logging.wit` through a component and checks the log.
 
-use crate::harness::{World, builder, call, guest, limited, returned};
+use crate::command::child::{Ran, Serving, examples, finish, palisade, run};
+use crate::harness::{CALLS, Served, World, altered, builder, call, client, guest, limited, odd, returned};
 use palisade::guard::logging::Level;
 use palisade::guard::request_context::RequestId;
-use palisade::limits::{KIB, LOG_FIELD_NAME_BYTES_MAX, LOG_FIELDS_MAX, LOG_RECORD_BYTES_MAX, Limit};
+use palisade::limits::{
+    KIB, LOG_FIELD_NAME_BYTES_MAX, LOG_FIELDS_MAX, LOG_RECORD_BYTES_MAX, Limit, REPORT_PERIOD_MS, REPORTS_MAX,
+};
 use palisade::{Host, Policy};
+use palisade_guard::text::is_unsafe;
 use serde_json::{Value, json};
+use std::fs;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tracing_subscriber::fmt::MakeWriter;
 
 async fn log(host: &Host, plugin: &str, message: &str, fields: &[(&str, &str)]) {
@@ -40,9 +46,17 @@ impl Lines {
 
     /// The events of one target.
     pub fn of(&self, target: &str) -> Vec<Value> {
+        self.all().into_iter().filter(|event| event["target"] == target).collect()
+    }
+
+    /// The warnings and errors.
+    fn warnings(&self) -> Vec<Value> {
+        self.all().into_iter().filter(|event| event["level"] == "WARN" || event["level"] == "ERROR").collect()
+    }
+
+    fn all(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        events.filter(|event| event["target"] == target).collect()
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
     }
 }
 
@@ -230,4 +244,180 @@ async fn failed_mutation_keeps_its_log_records() {
         call(&host, "steps", "sequences/log-then-fail", json!({ "message": "before the end" })).await;
     assert_eq!(returned(failed), json!("failed after the record"));
     assert_eq!(world.log.messages(), ["before the end"]);
+}
+
+#[tokio::test]
+async fn failing_statements_of_one_call_are_a_few_lines_with_their_number() {
+    let world = World::new().await;
+    let host = world.host(&["sql"]).await;
+    for function in ["in-query/query-each", "in-mutation/query-each", "in-action/query-each"] {
+        let (lines, _capturing) = Lines::capture();
+        let arguments = json!({ "statements": vec!["SELECT 1 / 0"; 900] });
+        let answer = call(&host, "sql", function, arguments).await;
+        let warnings = lines.warnings();
+        assert!(warnings.len() <= 8, "{function}: {} lines: {:?}", warnings.len(), warnings.first());
+        let failed = answer.ok().map_or(0, |answer| answer.to_string().matches("\"other\"").count() as u64);
+        let counted: u64 = warnings.iter().filter_map(|event| event["fields"]["count"].as_u64()).sum();
+        assert!(counted >= failed, "{function}: {counted} of {failed}: {warnings:?}");
+    }
+}
+
+#[tokio::test]
+async fn traps_of_a_loud_plugin_are_bounded_and_hide_nothing_of_a_quiet_one() {
+    let world = World::new().await;
+    let host = world.twins("probe").await;
+    let served = Served::new(host.clone()).await;
+    let (lines, _capturing) = Lines::capture();
+    let began = Instant::now();
+    let mut traps = 0;
+    for number in 0..300 {
+        // Too few of the calls fail for a quarantine.
+        if number % 5 < 2 {
+            let message = json!({ "message": format!("{number}") });
+            assert_eq!(served.post("/call/probe/abuses/panic", &message).await.status, 500);
+            traps += 1;
+        } else {
+            assert_eq!(served.post("/call/probe/reads/now", &json!({})).await.status, 200);
+        }
+    }
+    assert_eq!(served.post("/call/other/abuses/panic", &json!({ "message": "" })).await.status, 500);
+    let periods = began.elapsed().as_millis() / u128::from(REPORT_PERIOD_MS) + 1;
+    let about = |plugin: &str| -> Vec<Value> {
+        let mut found = lines.of("palisade::invocation");
+        found.retain(|event| event["fields"]["plugin"] == plugin);
+        found
+    };
+    assert!(!about("probe").is_empty() && about("probe").len() as u128 <= periods * u128::from(REPORTS_MAX));
+    assert_eq!(about("other").len(), 1);
+    assert!(lines.warnings().len() as u128 <= (periods + 1) * 3 * u128::from(REPORTS_MAX));
+    let written = about("probe").len() as u64;
+    host.stop().await;
+    let more = lines.of("palisade::reports");
+    let more: u64 = more
+        .iter()
+        .filter(|event| event["fields"]["kind"] == "a plugin trapped")
+        .map(|event| {
+            let words = event["fields"]["message"].as_str().unwrap();
+            words.split(' ').find_map(|word| word.parse::<u64>().ok()).unwrap()
+        })
+        .sum();
+    assert_eq!(written + more, traps, "the lines that were not written are counted");
+}
+
+/// What must not reach a terminal or begin a line: escape sequences in both codings, line breaks of every kind, marks that
+/// change the direction of text, and a forged line.
+const EVIL: &str =
+    "a\u{1b}[2J\n2026-01-01T00:00:00Z ERROR forged\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7f}\r\u{85}\u{200f}b";
+
+fn assert_plain(what: &str, ran: &Ran) {
+    for line in ran.stdout.split('\n').chain(ran.stderr.split('\n')) {
+        assert!(!line.contains(is_unsafe), "{what}: {line:?}");
+        assert!(!line.starts_with("2026-01-01") && !line.starts_with("error: forged"), "{what}: {line:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_command_prints_a_control_character_whoever_wrote_it() {
+    let world = World::new().await;
+    let evil = |name: &str| format!("{name} = {}", toml::Value::String(EVIL.to_owned()));
+    let folder = tempfile::tempdir().unwrap();
+    // Manifests that load and manifests that do not.
+    let described = altered("greeter", |manifest| {
+        manifest.replace("version = \"0.1.0\"", &format!("version = \"0.1.0\"\n{}", evil("description")))
+    });
+    let mut folders = vec![described];
+    for (line, field) in [
+        ("name = \"greeter\"", "name"),
+        ("version = \"0.1.0\"", "version"),
+        ("component = \"greeter.wasm\"", "component"),
+        ("[exports]", "[exports]\nx"),
+        ("[exports]", "[grants]\nnone"),
+    ] {
+        folders.push(altered("greeter", |manifest| manifest.replace(line, &evil(field))));
+    }
+    folders.push(altered("greeter", |manifest| format!("{manifest}\n{EVIL} = ")));
+    for (number, folder) in folders.iter().enumerate() {
+        let dir = folder.path().to_str().unwrap();
+        for arguments in [&["plugins", "--dir", dir][..], &["plugins", "--json", "--dir", dir]] {
+            assert_plain(&format!("manifest {number}"), &run(&world, arguments).await);
+        }
+    }
+    // A file whose name and content are hostile.
+    let docs = folder.path().join("docs");
+    fs::create_dir(&docs).unwrap();
+    fs::write(docs.join(format!("{}.md", EVIL.replace('/', ""))), b"\xff\xfe").unwrap();
+    fs::write(folder.path().join("policy.toml"), format!("{EVIL} = 1")).unwrap();
+    let (docs, policy) = (docs.to_str().unwrap().to_owned(), folder.path().join("policy.toml"));
+    let (examples, greeter) = (examples(), guest("greeter"));
+    let (examples, greeter) = (examples.to_str().unwrap(), greeter.to_str().unwrap());
+    let (missing, flag) = (format!("/none{EVIL}"), format!("--{EVIL}"));
+    let name = json!({ "name": EVIL }).to_string();
+    let commands: &[&[&str]] = &[
+        &["plugins", "--dir", &missing],
+        &["plugins", "--dir", greeter, "--policy", policy.to_str().unwrap()],
+        &["serve", &missing],
+        &["call", "greeter", EVIL, "{}", "--dir", greeter],
+        &["call", EVIL, "greeting/greet", "{}", "--dir", greeter],
+        &["call", "greeter", "greeting/greet", &name, "--dir", greeter],
+        &["call", "greeter", "greeting/greet", EVIL, "--dir", greeter],
+        &["call", "greeter", "greeting/greet", "{}", "--dir", greeter, "--token", EVIL],
+        &["user", "add", EVIL],
+        &["user", "permit", EVIL, EVIL],
+        &["disable", EVIL, "--reason", EVIL],
+        &["import", &docs, "--dir", examples],
+        &["audit-log", "verify", &missing],
+        &["audit-log", "rotate", &missing],
+        &["build", &missing],
+        &["db", "harden", "--database-url", EVIL],
+        &["call", "greeter", "greeting/greet", "{}", "--url", EVIL],
+        &[EVIL],
+        &["plugins", &flag],
+        &["plugins", "--dir"],
+    ];
+    for arguments in commands {
+        let ran = run(&world, arguments).await;
+        assert_plain(&format!("{arguments:?}"), &ran);
+        assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{arguments:?}");
+    }
+    let help = finish(palisade(&["--help"])).await;
+    assert!(help.code() == 0 && help.stdout.contains("Usage"), "{help:?}");
+}
+
+#[tokio::test]
+async fn served_log_escapes_every_field_of_every_line() {
+    let id: String = EVIL.chars().map(|character| format!("\\u{{{:x}}}", u32::from(character))).collect();
+    let text = format!(
+        r#"(component
+            (core module $m (func $"{id}" (export "f") unreachable))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $calls (export "f" (func $f)))
+            (export "acme:odd/calls" (instance $calls)))"#
+    );
+    let plugin = odd(&wat::parse_str(text).unwrap(), CALLS);
+    let world = World::new().await;
+    for format in ["text", "json"] {
+        let levels = [("PALISADE_LOG", "trace")];
+        let serving = Serving::of(plugin.path(), &world, &["--log-format", format], &levels).await;
+        let url = serving.url().to_owned();
+        let trapped = client().post(format!("{url}/call/odd/calls/f")).json(&json!({}));
+        assert_eq!(trapped.send().await.unwrap().status(), 500);
+        let raw = reqwest::header::HeaderValue::from_bytes("x\u{9b}31m\u{202e}\u{85}".as_bytes()).unwrap();
+        for path in ["/%0a%1b%5b2J", "/call/odd%0aERROR/%e2%80%ae", "/items?type=%1b%5b2J%e2%80%ae"] {
+            let request = client().get(format!("{url}{path}")).header("x-request-id", raw.clone());
+            let answer = request.header("user-agent", raw.clone()).send().await.unwrap();
+            let body = answer.text().await.unwrap();
+            assert!(!body.contains(is_unsafe), "{body:?}");
+        }
+        let ran = serving.terminate().await;
+        assert_plain(format, &ran);
+        assert!(ran.stderr.contains("forged"), "the name of the function is in the log");
+        for line in ran.stderr.lines() {
+            let is_event = match format {
+                "json" => serde_json::from_str::<Value>(line).is_ok(),
+                _ => line.starts_with("20") && line.contains('Z'),
+            };
+            assert!(is_event, "{line:?}");
+        }
+    }
 }

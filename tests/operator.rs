@@ -2,7 +2,7 @@
 
 use crate::command::Removed;
 use crate::command::child::{Serving, finish, palisade, run};
-use crate::harness::{Answer, Served, World, altered, call, guest, limited, odd};
+use crate::harness::{Answer, Served, World, altered, call, copy, guest, limited, odd};
 use crate::supervision::{answers, assert_disabled, panics, quarantine, until, wait_out_quarantine};
 use palisade::audit::{Why, verify};
 use palisade::grant::Grants;
@@ -247,4 +247,141 @@ async fn verify_prints_the_number_of_entries_or_the_faulty_line() {
     assert_eq!(verify(&path).unwrap().unwrap_err().why, Why::Truncated);
     fs::remove_file(&path).unwrap();
     assert_eq!(verified().await.code(), 1);
+}
+
+#[tokio::test]
+async fn audit_log_that_was_deleted_or_replaced_by_an_old_copy_is_found_by_the_database() {
+    let world = World::new().await;
+    let (folder, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("audit.jsonl");
+    let start = async |path: &Path| {
+        let builder = world.builder().audit_log(path).plugin(guest("probe"), Policy::as_asked());
+        builder.build().await.unwrap()
+    };
+    let work = async |path: &Path| {
+        let host = start(path).await;
+        host.disable("probe", "a test").await.unwrap();
+        host.enable("probe").await.unwrap();
+        host.stop().await;
+    };
+    let verified = async |path: &Path| run(&world, &["audit-log", "verify", path.to_str().unwrap()]).await;
+    work(&path).await;
+    let whole = verified(&path).await;
+    assert!(whole.code() == 0 && whole.stdout.contains("and the database agrees"), "{whole:?}");
+    copy(folder.path(), old.path());
+    work(&path).await;
+    assert_eq!(world.count("SELECT max(seq) FROM palisade.audit_heads").await, 4);
+
+    // An old copy, whole in itself.
+    copy(old.path(), folder.path());
+    assert_eq!(verify(&path).unwrap().unwrap().entries, 2);
+    let found = verified(&path).await;
+    assert!(found.code() == 1 && found.stderr.contains("line 3: behind"), "{found:?}");
+    start(&path).await.stop().await;
+    assert!(entries(&path)[2]["what"].as_str().unwrap().contains("this log ended with entry 4"));
+    assert_eq!(verify(&path).unwrap().unwrap_err().why, Why::Behind);
+
+    // Another host of the same database.
+    let other = old.path().join("other/audit.jsonl");
+    work(&other).await;
+    assert_eq!(verified(&other).await.code(), 0);
+
+    for file in fs::read_dir(folder.path()).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let found = verified(&path).await;
+    assert!(found.code() == 1 && found.stderr.contains("which is gone"), "{found:?}");
+    work(&path).await;
+    let after = entries(&path);
+    assert_eq!(count(&after, "resumed", None, "it is gone"), 1, "{after:?}");
+    assert_eq!(verify(&path).unwrap().unwrap_err().why, Why::Behind);
+    let found = verified(&path).await;
+    assert!(found.code() == 1 && found.stderr.contains("which is gone"), "{found:?}");
+    work(&path).await;
+    assert_eq!(count(&entries(&path), "resumed", None, "it is gone"), 1, "it is reported once");
+    assert_eq!(verified(&other).await.code(), 0);
+}
+
+#[tokio::test]
+async fn audit_log_goes_on_while_the_database_takes_no_head_and_writes_it_later() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let builder = world.builder().audit_log(&path).plugin(guest("probe"), Policy::as_asked());
+    let host = builder.build().await.unwrap();
+    world.sql.batch_execute("ALTER TABLE palisade.audit_heads RENAME TO away").await.unwrap();
+    host.disable("probe", "a test").await.unwrap();
+    host.enable("probe").await.unwrap();
+    for _ in 0..600 {
+        if verify(&path).unwrap().is_ok_and(|verified| verified.entries == 2) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(verify(&path).unwrap().unwrap().entries, 2);
+    world.sql.batch_execute("ALTER TABLE palisade.away RENAME TO audit_heads").await.unwrap();
+    for _ in 0..600 {
+        if world.count("SELECT coalesce(max(seq), 0) FROM palisade.audit_heads").await == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.count("SELECT coalesce(max(seq), 0) FROM palisade.audit_heads").await, 2);
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn locked_audit_log_stops_the_start_with_a_sentence_and_never_hangs_the_stop() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let serving = Serving::start(&world, &["--audit-log", path.to_str().unwrap()]).await;
+    let holder = fs::File::open(&path).unwrap();
+    holder.lock().unwrap();
+    let examples = crate::command::child::examples();
+    let refused = run(
+        &world,
+        &[
+            "serve",
+            examples.to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+            "--audit-log",
+            path.to_str().unwrap(),
+        ],
+    )
+    .await;
+    assert!(refused.code() == 1 && refused.stderr.contains("another process has locked"), "{refused:?}");
+    assert_eq!(serving.terminate().await.code(), 0);
+    holder.unlock().unwrap();
+}
+
+#[tokio::test]
+async fn rotated_audit_log_is_verified_in_all_its_files() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let builder = world.builder().audit_log(&path).plugin(guest("probe"), Policy::as_asked());
+    let host = builder.build().await.unwrap();
+    host.disable("probe", "a test").await.unwrap();
+    let file = path.to_str().unwrap();
+    let command = async |arguments: &[&str]| run(&world, arguments).await;
+    // The writer is another thread.
+    while !fs::read_to_string(&path).unwrap().contains("a test") {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let rotated = command(&["audit-log", "rotate", file]).await;
+    assert_eq!(rotated.code(), 0, "{rotated:?}");
+    host.enable("probe").await.unwrap();
+    host.stop().await;
+    let whole = command(&["audit-log", "verify", file]).await;
+    assert!(
+        whole.code() == 0 && whole.stdout.starts_with("3 entries in 2 files, the last one "),
+        "{whole:?}"
+    );
+    let old = rotated.stdout.trim().strip_prefix("the entries so far are in ").unwrap().to_owned();
+    fs::remove_file(old).unwrap();
+    let found = command(&["audit-log", "verify", file]).await;
+    assert!(found.code() == 1 && found.stderr.contains("line 1: continued"), "{found:?}");
+    assert_eq!(command(&["audit-log", "verify", file, "--latest"]).await.code(), 0);
 }

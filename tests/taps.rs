@@ -1,7 +1,7 @@
 //! Tests `wit/taps.wit`: which taps run, in which order, and what their results do. Items are written through the
 //! host's own API, as over HTTP.
 
-use crate::harness::{World, altered, guest};
+use crate::harness::{World, altered, guest, limited};
 use palisade::grant::ItemPower;
 use palisade::guard::item::Item;
 use palisade::guard::item::{
@@ -341,4 +341,31 @@ async fn tap_that_the_policy_does_not_name_rejects_the_plugin() {
     let every = format!("{all}{}", some.replace(']', ", \"cron\"]"));
     let policy = Policy::only(toml::from_str(&every).unwrap());
     assert!(world.builder().plugin(guest("taps"), policy).build().await.is_ok());
+}
+
+#[tokio::test]
+async fn view_over_its_plugins_limit_is_counted_as_a_hit_of_that_limit() {
+    let world = World::new().await;
+    let folder = altered("taps", limited("item-fields-bytes = \"64 B\""));
+    let host = world.builder().plugin(folder.path(), Policy::as_asked()).build().await.unwrap();
+    let hits = || {
+        let metrics = host.metrics();
+        metrics
+            .lines()
+            .filter(|line| line.contains("item-fields-bytes") && line.contains("hit"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let before = hits();
+    let item = create(&host, &Caller::Host, json!({ "view": format!("append:{}", "x".repeat(64)) })).await;
+    let shown = match item {
+        Ok(item) => read(&host, &Caller::Host, &item).await,
+        Err(error) => Err(error),
+    };
+    assert!(
+        matches!(shown, Err(CallError::LimitExceeded { ref usage, .. }) if usage.limit.name() == "item-fields-bytes")
+            || matches!(shown, Err(CallError::NotFound)),
+        "{shown:?}"
+    );
+    assert_ne!(hits(), before, "{}", host.metrics());
 }

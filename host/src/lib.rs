@@ -98,7 +98,7 @@ pub use palisade_guard::refusal::Refusal;
 pub use palisade_guard::violation::{Constraint, Violation};
 pub use plugin::passport::{DatabaseLayers, Passport};
 pub use request::replay::Replay;
-pub use supervision::{OPERATOR_PERMISSION, PluginStatus, ServingStatus};
+pub use supervision::{DisabledWhere, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 pub use value::{BadArgument, Integers};
 
 pub use palisade_guard::{grant, limits};
@@ -127,5 +127,6 @@ pub mod store {
 
     pub use palisade_store::cache::InProcessCache;
     pub use palisade_store::log::TracingLog;
+    pub use palisade_store::postgres::alone::Alone;
     pub use palisade_store::postgres::users::Users;
 }

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 /// Longer than any command takes.
 const WAIT_MAX: Duration = Duration::from_mins(3);
@@ -73,6 +74,8 @@ pub struct Serving {
     child: Child,
     _logs: tempfile::TempDir,
     stdout: BufReader<ChildStdout>,
+    /// Reads stderr all the time, so that a loud log does not block the process.
+    stderr: JoinHandle<String>,
     /// The line that it printed when it was ready.
     pub ready: String,
 }
@@ -80,7 +83,14 @@ pub struct Serving {
 impl Serving {
     /// Serves the example plugins on a free port. It stops without a grace, unless the options have one.
     pub async fn start(world: &World, options: &[&str]) -> Self {
-        Self::run(world, palisade(&[]), options).await
+        Self::of(&examples(), world, options, &[]).await
+    }
+
+    /// Serves a folder of plugins on a free port, with these variables in its environment.
+    pub async fn of(folder: &Path, world: &World, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = palisade(&[]);
+        command.envs(variables.iter().copied());
+        Self::run(folder, world, command, options).await
     }
 
     /// Does so with a limit of open files.
@@ -97,11 +107,11 @@ impl Serving {
             };
         }
         shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        Self::run(world, shell, options).await
+        Self::run(&examples(), world, shell, options).await
     }
 
-    async fn run(world: &World, mut command: Command, options: &[&str]) -> Self {
-        command.arg("serve").arg(examples()).args(["--listen", "127.0.0.1:0"]);
+    async fn run(folder: &Path, world: &World, mut command: Command, options: &[&str]) -> Self {
+        command.arg("serve").arg(folder).args(["--listen", "127.0.0.1:0"]);
         let logs = tempfile::tempdir().unwrap();
         if !options.contains(&"--audit-log") {
             // Not in the data folder of the examples, because all tests share it.
@@ -112,16 +122,21 @@ impl Serving {
         }
         let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut log = child.stderr.take().unwrap();
+        let stderr = tokio::spawn(async move {
+            let mut text = String::new();
+            log.read_to_string(&mut text).await.unwrap();
+            text
+        });
         let mut ready = String::new();
         let read = tokio::time::timeout(WAIT_MAX, stdout.read_line(&mut ready))
             .await
             .expect("a ready line")
             .unwrap();
         if read == 0 {
-            let ended = child.wait_with_output().await.unwrap();
-            panic!("the server exited before it was ready: {}", String::from_utf8_lossy(&ended.stderr));
+            panic!("the server exited before it was ready: {}", stderr.await.unwrap());
         }
-        Self { child, _logs: logs, stdout, ready }
+        Self { child, _logs: logs, stdout, stderr, ready }
     }
 
     /// Its URL, from the ready line.
@@ -150,10 +165,8 @@ impl Serving {
     pub async fn ended(mut self) -> Ran {
         let mut rest = self.ready.clone();
         self.stdout.read_to_string(&mut rest).await.unwrap();
-        let ended = tokio::time::timeout(WAIT_MAX, self.child.wait_with_output())
-            .await
-            .expect("the server exits")
-            .unwrap();
-        Ran { code: ended.status.code(), stdout: rest, stderr: String::from_utf8(ended.stderr).unwrap() }
+        let ended =
+            tokio::time::timeout(WAIT_MAX, self.child.wait()).await.expect("the server exits").unwrap();
+        Ran { code: ended.code(), stdout: rest, stderr: self.stderr.await.unwrap() }
     }
 }

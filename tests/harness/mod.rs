@@ -13,7 +13,7 @@ mod wire;
 
 pub use cache::{EmptyCache, OnGet};
 pub use log::Captured;
-pub use outage::OwnServer;
+pub use outage::{Frozen, OwnServer, signal};
 pub use outside::Outside;
 pub use refused::{exceeded, invalid, trapped};
 use server::compiled_code;

@@ -21,8 +21,11 @@ const HIDDEN: End = End::Shown("access denied: the item appears absent");
 /// Rows that each need their own host.
 pub fn rows() -> Vec<Row> {
     let second = "[limits]\nwall-time = \"1500 ms\"\nguest-time = \"500 ms\"";
-    let crowd =
-        |name, size| wat(name, "G14 PLUGIN_CONCURRENCY_MAX", SERVED).size(size).n(60_000).with(second);
+    // Only in an action does time pass while a guest sleeps.
+    let asleep = "[limits]\naction-time = \"1500 ms\"\nguest-time = \"500 ms\"";
+    let crowd = |name, size| {
+        wat(name, "G14 PLUGIN_CONCURRENCY_MAX", SERVED).size(size).n(60_000).kind("action").with(asleep)
+    };
     let mut rows = vec![
         wat("spin", "G1 G14", SERVED).n(0xffff_ffff).with(second),
         crowd("sleep", 1),

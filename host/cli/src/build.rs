@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::output::Line;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use wasmparser::{Parser, Payload};
@@ -41,7 +42,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     let component = encode(&module, &adapters).with_context(|| args.module.display().to_string())?;
     let out = args.out.clone().unwrap_or_else(|| args.module.with_extension("component.wasm"));
     write(&out, &component)?;
-    eprintln!("wrote {} ({} bytes)", out.display(), component.len());
+    Line::of(format_args!("wrote {} ({} bytes)", out.display(), component.len())).remark();
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! `palisade db`: what a database's administrator does for a host.
 
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use palisade_store::error::InstallError;
@@ -49,14 +50,14 @@ struct HardenArgs {
 pub(super) async fn run(args: DbArgs) -> Result<()> {
     let DbCommand::Harden(args) = args.command;
     if args.print_sql {
-        anstream::print!("{}", harden::SQL);
+        output::verbatim(harden::SQL);
         return Ok(());
     }
     let named = args.database_url.or_else(|| std::env::var("DATABASE_URL").ok());
     let Some(url) = named.filter(|url| !url.is_empty()) else {
         // A host on a private database hardens it when it starts.
         host::open(&args.folder.bare()?).await?.stop().await;
-        anstream::println!("the private database is hardened");
+        Line::of("the private database is hardened").print();
         return Ok(());
     };
     let url: DatabaseUrl = url.parse().map_err(|error: InstallError| output::usage(error.to_string()))?;
@@ -65,10 +66,8 @@ pub(super) async fn run(args: DbArgs) -> Result<()> {
 }
 
 fn report(hardened: &Hardened) {
-    anstream::println!("database `{}` is hardened", hardened.database);
+    Line::of(format_args!("database `{}` is hardened", hardened.database)).print();
     if hardened.host.is_none() {
-        anstream::println!(
-            "no host has used it yet: `GRANT palisade_trusted TO` the login that one will use"
-        );
+        Line::of("no host has used it yet: `GRANT palisade_trusted TO` the login that one will use").print();
     }
 }

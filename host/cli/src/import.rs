@@ -2,7 +2,8 @@
 
 use super::content;
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
@@ -41,9 +42,9 @@ pub(super) async fn run(args: ImportArgs) -> Result<()> {
             "imported": report.imported, "updated": report.updated, "unchanged": report.unchanged, "refused": refused,
         }));
     } else {
-        anstream::println!("{report}");
+        Line::of(format_args!("{report}")).print();
         for (path, sentence) in &report.refused {
-            anstream::eprintln!("{path}: {sentence}");
+            Line::of(format_args!("{path}: {sentence}")).remark();
         }
     }
     if report.refused.is_empty() {

@@ -70,11 +70,13 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let began = Instant::now();
-    let Cli { command, log_format } = Cli::parse();
+    let Cli { command, log_format } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage_of(&error),
+    };
     log::start(log_format, matches!(command, Command::Serve(_)));
     let done = match command {
         Command::Build(args) => build::run(&args),
-        Command::AuditLog(args) => audit::run(&args),
         other => run(other, began),
     };
     match done {
@@ -96,7 +98,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::User(args) => user::run(args).await,
             Command::Db(args) => db::run(args).await,
             Command::Build(args) => build::run(&args),
-            Command::AuditLog(args) => audit::run(&args),
+            Command::AuditLog(args) => audit::run(args).await,
         }
     })
 }

@@ -1,10 +1,14 @@
 //! How commands print results, and failures with their exit code.
+//!
+//! All that the command prints goes through this file, which escapes it: names, descriptions, sentences and file names come
+//! from plugins, callers and servers. Only the styles are not escaped. No other file prints; a test below checks that.
 
-use anstyle::AnsiColor;
+use anstyle::{AnsiColor, Style};
 use palisade::{CallError, LoadError};
+use palisade_guard::text;
 use palisade_store::private::PrivateError;
 use serde_json::Value;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -61,10 +65,48 @@ pub(super) fn of_load(error: LoadError) -> anyhow::Error {
     error.into()
 }
 
+/// A line of output, from parts.
+#[derive(Default)]
+pub(super) struct Line(String);
+
+impl Line {
+    /// A line that begins with this text.
+    pub(super) fn of(text: impl fmt::Display) -> Self {
+        Self::default().text(text)
+    }
+
+    /// Adds text.
+    pub(super) fn text(self, text: impl fmt::Display) -> Self {
+        self.styled(Style::new(), text)
+    }
+
+    /// Adds text in a style.
+    pub(super) fn styled(mut self, style: Style, text: impl fmt::Display) -> Self {
+        let text = text.to_string();
+        let _infallible = write!(self.0, "{style}{}{style:#}", text::plain(&text));
+        self
+    }
+
+    /// Prints the line as a result.
+    pub(super) fn print(self) {
+        anstream::println!("{}", self.0);
+    }
+
+    /// Prints the line to stderr, as a remark.
+    pub(super) fn remark(self) {
+        anstream::eprintln!("{}", self.0);
+    }
+}
+
+/// Prints a text of several lines that the host wrote.
+pub(super) fn verbatim(text: &'static str) {
+    anstream::print!("{text}");
+}
+
 /// Prints a failure and gives its exit code.
 pub(super) fn failed(error: &anyhow::Error) -> ExitCode {
     let style = AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{style}error{style:#}: {}", sentence(error));
+    anstream::eprintln!("{style}error{style:#}: {}", text::plain_lines(&sentence(error)));
     ExitCode::from(error.downcast_ref::<Coded>().map_or(FAILED, |coded| coded.code))
 }
 
@@ -84,7 +126,25 @@ fn sentence(error: &anyhow::Error) -> String {
 /// Prints JSON: indented on a terminal, otherwise on one line.
 pub(super) fn json(value: &Value) {
     let is_terminal = std::io::stdout().is_terminal();
-    anstream::println!("{}", if is_terminal { format!("{value:#}") } else { value.to_string() });
+    if !is_terminal {
+        anstream::println!("{}", text::plain_json(&value.to_string()));
+        return;
+    }
+    // Line by line, because the line breaks between them are ours.
+    for line in format!("{value:#}").lines() {
+        anstream::println!("{}", text::plain_json(line));
+    }
+}
+
+/// Prints a usage error of the command line, or the help or version that was asked for, and gives its exit code.
+pub(super) fn usage_of(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _printed = error.print();
+        return ExitCode::SUCCESS;
+    }
+    // Without styles, because it repeats arguments, which may have been pasted or expanded from names of files.
+    anstream::eprintln!("{}", text::plain_lines(error.to_string().trim_end()));
+    ExitCode::from(USAGE_ERROR)
 }
 
 #[cfg(test)]
@@ -101,6 +161,32 @@ mod tests {
         assert_eq!(code(CallError::Refused { plugin: String::new(), message: String::new() }), PLUGIN_ERROR);
         assert_eq!(code(CallError::Denied), FAILED);
         assert_eq!(code(CallError::Unavailable { source: anyhow::anyhow!("gone") }), FAILED);
+    }
+
+    #[test]
+    fn line_escapes_all_but_its_styles() {
+        let bold = Style::new().bold();
+        let Line(line) = Line::of("a\u{1b}[2J\nb").styled(bold, "\u{202e}c\u{9b}");
+        assert_eq!(line, format!("a\\u{{1b}}[2J\\nb{bold}\\u{{202e}}c\\u{{9b}}{bold:#}"));
+    }
+
+    #[test]
+    fn no_other_file_prints() {
+        fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { files(&path, found) } else { found.push(path) }
+            }
+        }
+        let mut found = Vec::new();
+        files(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+        assert!(found.len() > 10);
+        for path in found.iter().filter(|path| !path.ends_with("output.rs")) {
+            let text = std::fs::read_to_string(path).unwrap();
+            for word in ["print!(", "println!(", "stdout()", "dbg!("] {
+                assert!(!text.contains(word), "{} has {word}", path.display());
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::remote;
 use super::switch::ThroughArgs;
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anstyle::Style;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -55,21 +56,21 @@ fn listed(answer: &Value, json: bool) -> Result<()> {
     }
     for plugin in plugins {
         let text = |name: &str| plugin.get(name).and_then(Value::as_str).unwrap_or_default();
-        let bold = Style::new().bold();
-        anstream::print!("{bold}{}{bold:#} {}  {}", text("name"), text("version"), text("state"));
+        let mut line = Line::default().styled(Style::new().bold(), text("name"));
+        line = line.text(format_args!(" {}  {}", text("version"), text("state")));
         for (word, name) in [("since", "since"), ("until", "until"), ("because", "reason")] {
             if !text(name).is_empty() {
-                anstream::print!(", {word} {}", text(name));
+                line = line.text(format_args!(", {word} {}", text(name)));
             }
         }
-        anstream::println!();
+        line.print();
     }
     Ok(())
 }
 
 fn status(plugin: &PluginInfo) -> Value {
     let (name, version, status) = (plugin.name.clone(), plugin.version.clone(), plugin.status.clone());
-    palisade_server::described(&PluginStatus { name, version, status })
+    palisade_server::described(&PluginStatus { name, version, status, running_on: 0 })
 }
 
 fn describe(plugin: &PluginInfo) -> Value {
@@ -104,25 +105,25 @@ fn print(plugin: &PluginInfo) {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     let PluginInfo { name, version, description, passport, grants, functions, status } = plugin;
     let gap = if description.is_empty() { "" } else { "  " };
-    anstream::println!("{bold}{name}{bold:#} {version}{gap}{description}");
+    Line::default().styled(bold, name).text(format_args!(" {version}{gap}{description}")).print();
     if let ServingStatus::Disabled { reason, .. } = status {
-        anstream::println!("  {bold}disabled{bold:#}, because {reason}");
+        Line::of("  ").styled(bold, "disabled").text(format_args!(", because {reason}")).print();
     }
     for function in functions {
         let (kind, path, signature) = (function.kind.to_string(), &function.path, &function.signature);
-        anstream::println!("  {kind:<8} {path}  {dim}{signature}{dim:#}");
+        Line::of(format_args!("  {kind:<8} {path}  ")).styled(dim, signature).print();
     }
     for (tap, kind) in &passport.taps {
-        anstream::println!("  {:<8} {tap}", kind.to_string());
+        Line::of(format_args!("  {:<8} {tap}", kind.to_string())).print();
     }
     for (table, grant) in &grants.db.tables {
-        anstream::println!("  {dim}table    {table}: {grant}{dim:#}");
+        Line::of("  ").styled(dim, format_args!("table    {table}: {grant}")).print();
     }
     let imports: Vec<&str> = passport.imports.keys().chain(&passport.wasi).map(String::as_str).collect();
     if !imports.is_empty() {
-        anstream::println!("  {dim}imports  {}{dim:#}", imports.join(", "));
+        Line::of("  ").styled(dim, format_args!("imports  {}", imports.join(", "))).print();
     }
     for sentence in &passport.database.missing {
-        anstream::println!("  {dim}missing  {sentence}{dim:#}");
+        Line::of("  ").styled(dim, format_args!("missing  {sentence}")).print();
     }
 }

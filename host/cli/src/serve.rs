@@ -2,12 +2,13 @@
 
 use super::content;
 use crate::folder::{FileArgs, Folder};
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::{Context, Result};
 use clap::Args;
 use palisade::{Host, HostBuilder};
 use palisade_guard::limits::{
-    CONNECTION_BUDGET_MAX, DRAIN_MS, GRACE_MS, MS_PER_S, SERVER_CONNECTIONS_MAX, STOP_MS,
+    CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, DRAIN_MS, GRACE_MS, MS_PER_S, SERVER_CONNECTIONS_MAX, STOP_MS,
 };
 use palisade_guard::manifest::parse_bytes;
 use palisade_server::{HostName, ServerOptions, Shared};
@@ -62,6 +63,9 @@ pub(super) struct ServeArgs {
     /// Seconds after that for which running requests and cron taps may finish
     #[arg(long, value_name = "SECONDS", default_value_t = DRAIN_MS / MS_PER_S)]
     drain: u64,
+    /// Seconds to wait for a database that is not there yet
+    #[arg(long, value_name = "SECONDS", default_value_t = DATABASE_WAIT_MS / MS_PER_S)]
+    database_wait: u64,
     /// The file that security events are written to [default: `audit.jsonl` in the folder's data; see `palisade
     /// audit-log`]
     #[arg(long, value_name = "FILE")]
@@ -82,14 +86,17 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let serving =
         palisade_server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
+    let wait = Duration::from_secs(args.database_wait);
+    let builder = Host::builder().plugin_connections(args.plugin_connections).database_wait(wait);
+    let builder = args.memory.into_iter().fold(builder, HostBuilder::memory);
     let made = tokio::select! {
-        made = start(&folder, args.plugin_connections, args.memory, args.audit_log, args.import) => made.map(Some),
+        made = start(&folder, builder, args.audit_log, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     if let Ok(Some(host)) = &made {
         let (plugins, ms) = (host.plugins().len(), began.elapsed().as_millis());
         shared.open(host.clone());
-        anstream::println!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)");
+        Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins, {ms} ms)")).print();
     } else {
         stop.cancel();
     }
@@ -138,13 +145,10 @@ fn raise_file_limit() {
 
 async fn start(
     folder: &Folder,
-    connections: usize,
-    memory: Option<u64>,
+    builder: HostBuilder,
     audit_log: Option<PathBuf>,
     import: Option<PathBuf>,
 ) -> Result<Host> {
-    let builder = Host::builder().plugin_connections(connections);
-    let builder = memory.into_iter().fold(builder, HostBuilder::memory);
     let builder = host::with_audit(folder, builder, audit_log);
     let host = host::build(folder, builder).await?;
     if let Some(folder) = import {

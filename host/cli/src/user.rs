@@ -1,7 +1,8 @@
 //! `palisade user`: who may call, and what their roles may do.
 
 use crate::folder::FolderArgs;
-use crate::{host, output};
+use crate::host;
+use crate::output::{self, Line};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use palisade::CallError;
@@ -92,7 +93,7 @@ pub(super) async fn run(args: UserArgs) -> Result<()> {
         UserCommand::Token { id, lifetime, folder } => {
             let id = UserId::parse(&id).map_err(refused)?;
             let token = with(&folder, async |host| host.users().token(id, lifetime.get()).await).await?;
-            anstream::println!("{token}");
+            Line::of(format_args!("{token}")).print();
         }
         UserCommand::Permit { role, permissions, folder } => {
             let permissions: Result<Vec<_>, _> =
@@ -141,9 +142,9 @@ fn print(user: &User, token: Option<&str>, json: bool) {
         );
         return;
     }
-    anstream::println!("user {}", user.id);
+    Line::of(format_args!("user {}", user.id)).print();
     if let Some(token) = token {
-        anstream::println!("token {token}");
-        anstream::eprintln!("Keep the token: it is not shown again.");
+        Line::of(format_args!("token {token}")).print();
+        Line::of("Keep the token: it is not shown again.").remark();
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! A table of special-purpose ranges and the operator's policy decide; [`PublicAddress`] proves that an address passed.
 //! This module resolves no names (`host/store/src/http` does) and lists no allowed hosts ([`crate::http::Allowance`]
-//! does). IPv6 forms that carry an IPv4 address (mapped, NAT64, 6to4, Teredo) are refused even if the inner address is
-//! public, because unwrapping them would take one parser for each form. Contract: `wit/http.wit`; tests: below.
+//! does). An IPv6 address that carries an IPv4 address is judged by the IPv4 address only if it has NAT64's well-known
+//! prefix, because on a network without IPv4 a resolver answers with such addresses for public hosts. Every other form
+//! (mapped, NAT64 for local use, 6to4, Teredo, ISATAP) is refused even if the inner address is public. Contract:
+//! `wit/http.wit`; tests: below.
 // tidy: numbers are IANA's, each beside its source in the table
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -45,8 +47,20 @@ impl PublicAddress {
         if within(&policy.allow) {
             return Ok(Self(address));
         }
-        match SPECIAL.iter().find(|range| range.net.contains(&address)) {
-            Some(range) => Err(NotPublic { address, purpose: range.purpose, source: range.source }),
+        let refused = match Embedded::of(address) {
+            // What the packets reach is the IPv4 address, so both tables apply to it. An exception to the IPv4 table is none
+            // here: whoever wants one names the IPv6 range.
+            Embedded::Translated(inner) if within_v4(&policy.deny, inner) => {
+                Some(("a translation of an address refused by the operator", "policy"))
+            }
+            Embedded::Translated(inner) => {
+                special(IpAddr::V4(inner)).map(|range| (range.purpose, range.source))
+            }
+            Embedded::Tunnelled(purpose, source) => Some((purpose, source)),
+            Embedded::Nothing => special(address).map(|range| (range.purpose, range.source)),
+        };
+        match refused {
+            Some((purpose, source)) => Err(NotPublic { address, purpose, source }),
             None => Ok(Self(address)),
         }
     }
@@ -55,6 +69,40 @@ impl PublicAddress {
     pub fn ip(self) -> IpAddr {
         self.0
     }
+}
+
+/// The IPv4 address in an IPv6 address.
+enum Embedded {
+    /// The well-known prefix of NAT64, which a resolver with DNS64 answers on a network that has only IPv6. The network
+    /// translates it to the IPv4 address.
+    Translated(Ipv4Addr),
+    /// ISATAP: the packets go to the IPv4 address inside the site that has the prefix. No public service has such an address.
+    Tunnelled(&'static str, &'static str),
+    /// None that counts. Every other form (mapped, compatible, translated, NAT64 for local use, 6to4, Teredo) is refused as a
+    /// range in [`SPECIAL`], whatever is in it: no resolver answers with one of them for a public host.
+    Nothing,
+}
+
+impl Embedded {
+    fn of(address: IpAddr) -> Self {
+        let IpAddr::V6(address) = address else { return Self::Nothing };
+        match address.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+                Self::Translated(Ipv4Addr::new(a, b, c, d))
+            }
+            [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => Self::Tunnelled("ISATAP", "RFC 5214"),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+fn within_v4(nets: &[IpNet], address: Ipv4Addr) -> bool {
+    nets.iter().any(|net| net.contains(&IpAddr::V4(address)))
+}
+
+fn special(address: IpAddr) -> Option<&'static Special> {
+    SPECIAL.iter().find(|range| range.net.contains(&address))
 }
 
 impl fmt::Display for NotPublic {
@@ -117,7 +165,6 @@ static SPECIAL: &[Special] = &[
     v6(ZERO, [0, 0xffff, 0, 0], 96, "IPv4-mapped", "RFC 4291"),
     v6(ZERO, [0xffff, 0, 0, 0], 96, "IPv4-translated", "RFC 2765"),
     v6(ZERO, ZERO, 96, "IPv4-compatible", "RFC 4291"),
-    v6([0x64, 0xff9b, 0, 0], ZERO, 96, "NAT64", "RFC 6052"),
     v6([0x64, 0xff9b, 1, 0], ZERO, 48, "NAT64, local use", "RFC 8215"),
     v6([0x100, 0, 0, 0], ZERO, 64, "discard", "RFC 6666"),
     v6([0x100, 0, 0, 1], ZERO, 64, "dummy prefix", "RFC 9780"),
@@ -192,8 +239,6 @@ mod tests {
             ("::ffff:8.8.8.8", "IPv4-mapped"),
             ("::ffff:0:10.0.0.1", "IPv4-translated"),
             ("::10.0.0.1", "IPv4-compatible"),
-            ("64:ff9b::10.0.0.1", "NAT64"),
-            ("64:ff9b::169.254.169.254", "NAT64"),
             ("64:ff9b:1::a00:1", "NAT64, local use"),
             ("100::1", "discard"),
             ("100:0:0:1::1", "dummy prefix"),
@@ -231,6 +276,48 @@ mod tests {
                 range.net,
                 range.purpose
             );
+        }
+    }
+
+    #[test]
+    fn translated_address_is_judged_by_the_ipv4_address_in_it() {
+        let policy = AddressPolicy {
+            allow: vec!["10.1.0.0/16".parse().unwrap(), "64:ff9b::10.2.0.0/112".parse().unwrap()],
+            deny: vec!["8.8.8.0/24".parse().unwrap()],
+        };
+        let rows = [
+            ("64:ff9b::a9fe:a9fe", Some("link local, metadata servers of clouds")),
+            ("64:ff9b::7f00:1", Some("loopback")),
+            ("64:ff9b::0.0.0.0", Some("this network")),
+            ("64:ff9b::10.0.0.1", Some("private use")),
+            ("64:ff9b::172.31.255.255", Some("private use")),
+            ("64:ff9b::192.168.1.1", Some("private use")),
+            ("64:ff9b::100.100.100.200", Some("shared address space of carriers")),
+            ("64:ff9b::168.63.129.16", Some("a cloud's platform server")),
+            ("64:ff9b::224.0.0.1", Some("multicast")),
+            ("64:ff9b::255.255.255.255", Some("limited broadcast")),
+            ("64:ff9b::8.8.8.8", Some("a translation of an address refused by the operator")),
+            ("64:ff9b::10.1.0.1", Some("private use")),
+            // Other forms with a public address in it.
+            ("64:ff9b:1::5db8:d822", Some("NAT64, local use")),
+            ("64:ff9b:0:1::5db8:d822", Some("not global unicast")),
+            ("64:ff9a::5db8:d822", Some("not global unicast")),
+            ("::ffff:93.184.216.34", Some("IPv4-mapped")),
+            ("::ffff:0:93.184.216.34", Some("IPv4-translated")),
+            ("::93.184.216.34", Some("IPv4-compatible")),
+            ("2002:5db8:d822::1", Some("6to4")),
+            ("2001:0:5db8:d822::1", Some("Teredo")),
+            ("2606:4700::5efe:10.0.0.1", Some("ISATAP")),
+            ("2606:4700::200:5efe:93.184.216.34", Some("ISATAP")),
+            ("fe80::5efe:10.0.0.1", Some("ISATAP")),
+            ("64:ff9b::5db8:d822", None),
+            ("64:ff9b::1.1.1.1", None),
+            ("64:ff9b::10.2.0.1", None),
+            ("2606:4700::300:5efe:a00:1", None),
+            ("2606:4700::5eff:a00:1", None),
+        ];
+        for (address, expected) in rows {
+            assert_eq!(purpose(address, &policy), expected, "{address}");
         }
     }
 

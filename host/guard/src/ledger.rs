@@ -8,6 +8,7 @@
 
 use crate::limits::{LIMIT_WARNING_PERCENT, Limit, Limits, MEMORY_PER_DB_BYTE, PERCENT};
 use crate::memory::{OutOfMemory, Reservation};
+use crate::reports::Notes;
 use std::fmt;
 
 /// The use of one limit, or the use that a refused step would have led to.
@@ -66,6 +67,8 @@ pub struct Ledger {
     refused: u64,
     /// The most handles that were open at once when one was closed.
     handles: u64,
+    /// Failures of host calls, for the operator's log.
+    pub notes: Notes,
 }
 
 impl Ledger {
@@ -77,7 +80,7 @@ impl Ledger {
     /// An unused ledger with these maxima. Bytes that it spends stay reserved until it is dropped: an invocation may hold
     /// what it has read or written until it ends.
     pub fn within(memory: Reservation, max: Limits) -> Self {
-        Self { used: Limits::zero(), max, memory, is_starved: false, refused: 0, handles: 0 }
+        Self { used: Limits::zero(), max, memory, is_starved: false, refused: 0, handles: 0, notes: Notes::default() }
     }
 
     /// An unused ledger of the host's own, whose bytes count for the same budget and shares: for what the host reads before it

@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod memory;
 pub mod name;
 pub mod refusal;
+pub mod reports;
 pub mod text;
 pub mod violation;
 

@@ -1,4 +1,4 @@
-//! Guard of `random`: how many bytes one call may ask for.
+//! Guard of `random`: how many bytes one call may ask for. WASI's random functions have the same guard.
 //!
 //! Contract: `wit/random.wit`.
 
@@ -11,9 +11,10 @@ pub struct RandomLength(usize);
 
 impl RandomLength {
     /// Checks the number of bytes that a call asks for.
-    pub fn parse(length: u32, limits: &Limits) -> Result<Self, Exceeded> {
-        limits.check(Limit::RandomCallBytes, u64::from(length))?;
-        Ok(Self(length as usize))
+    pub fn parse(length: u64, limits: &Limits) -> Result<Self, Exceeded> {
+        limits.check(Limit::RandomCallBytes, length)?;
+        // Within the limit, so it fits.
+        Ok(Self(usize::try_from(length).unwrap_or(usize::MAX)))
     }
 
     /// The number of bytes.
@@ -32,7 +33,7 @@ mod tests {
             [(Limits::default(), 65_536), (Limits::default().with(Limit::RandomCallBytes, 10), 10)]
         {
             assert!(RandomLength::parse(max + 1, &limits).is_err());
-            assert_eq!(RandomLength::parse(max, &limits).unwrap().bytes(), max as usize);
+            assert_eq!(RandomLength::parse(max, &limits).unwrap().bytes(), usize::try_from(max).unwrap());
         }
     }
 }

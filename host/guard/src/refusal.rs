@@ -5,6 +5,7 @@
 
 use crate::ledger::Exceeded;
 use crate::memory::OutOfMemory;
+use crate::reports::Notes;
 use crate::violation::Violation;
 use std::borrow::Cow;
 use std::fmt;
@@ -67,9 +68,9 @@ impl Refusal {
         Self::Other { guest: Cow::Borrowed("internal"), log: log.to_string() }
     }
 
-    /// Logs the refusal and returns the text for the contract's `other` case.
-    pub fn into_other(self) -> String {
-        tracing::warn!(target: "palisade::refusal", reason = %self, "a host call failed");
+    /// Notes the refusal for the log and returns the text for the contract's `other` case.
+    pub fn into_other(self, notes: &mut Notes) -> String {
+        notes.add("a host call failed", self.to_string());
         match self {
             Self::Other { guest, .. } => guest.into_owned(),
             Self::Unavailable(_) | Self::Busy => "connection".into(),

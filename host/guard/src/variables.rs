@@ -252,4 +252,13 @@ mod tests {
         assert_eq!(size.stored(None), Value::Integer(20));
         assert_eq!(size.stored(Some(Value::Integer(5))), Value::Integer(5));
     }
+
+    #[test]
+    fn stored_text_over_the_limit_gives_the_default_and_one_at_it_is_kept() {
+        let declared = declarations();
+        let name = declared.find("name").unwrap();
+        let text = |length: u64| Value::Text("x".repeat(usize::try_from(length).unwrap()));
+        assert_eq!(name.stored(Some(text(VARIABLE_TEXT_BYTES_MAX + 1))), name.stored(None));
+        assert_eq!(name.stored(Some(text(VARIABLE_TEXT_BYTES_MAX))), text(VARIABLE_TEXT_BYTES_MAX));
+    }
 }

@@ -7,8 +7,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use palisade::{Blame, CallError};
 use palisade_guard::limits::{BODY_BYTES_MAX, MS_PER_S, READY_MS, RETRY_AFTER_S};
+use palisade_guard::reports::Reports;
 use palisade_guard::request_context::RequestId;
+use palisade_guard::text;
 use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 /// The kind of a denial.
 const DENIED: &str = "denied";
@@ -135,7 +139,7 @@ impl ErrorResponse {
         error.insert("message".into(), self.message.as_str().into());
         error.insert("blame".into(), blame(self.blame).into());
         error.insert("requestId".into(), id.as_str().into());
-        json!({ "error": error }).to_string()
+        text::plain_json(&json!({ "error": error }).to_string()).into_owned()
     }
 
     fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -217,6 +221,8 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         // Not 503: a client that retries a 503 by itself must not retry this.
         CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
+        // For the same reason: what is done already would be done again.
+        CallError::PartlyDone { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "partly-done"),
         // Only an integrator's typed call can get an unexpected answer.
         CallError::Internal { .. } | CallError::UnexpectedAnswer { .. } | _ => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal")
@@ -224,17 +230,34 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
     }
 }
 
-/// Logs what the caller is not told.
+/// What the log has of each kind of failure and each loaded plugin.
+static REPORTS: LazyLock<Reports<(&'static str, String)>> = LazyLock::new(Reports::default);
+
+/// Logs what the caller is not told. Callers can cause any number of failures, so repeats are only counted.
 fn record(error: &CallError, kind: &'static str) {
+    let plugin = match error {
+        CallError::Internal { .. }
+        | CallError::Unavailable { .. }
+        | CallError::InDoubt { .. }
+        | CallError::Overloaded { .. } => "",
+        CallError::Trapped { plugin, .. } | CallError::LimitExceeded { plugin, .. } => plugin,
+        _ => return tracing::debug!(kind, "{error}"),
+    };
+    let now = Instant::now();
+    for ((kind, plugin), count) in REPORTS.take_due(now, false) {
+        tracing::warn!(kind, plugin, "… and {count} more like it");
+    }
+    if !REPORTS.admit(&(kind, plugin.to_owned()), now) {
+        return;
+    }
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
-        CallError::Unavailable { source } | CallError::InDoubt { source } => {
+        CallError::Unavailable { source }
+        | CallError::InDoubt { source }
+        | CallError::PartlyDone { source } => {
             tracing::warn!(kind, "{source:#}");
         }
-        CallError::Trapped { .. } | CallError::LimitExceeded { .. } | CallError::Overloaded { .. } => {
-            tracing::warn!(kind, "{error}");
-        }
-        _ => tracing::debug!(kind, "{error}"),
+        _ => tracing::warn!(kind, "{error}"),
     }
 }
 
@@ -299,6 +322,7 @@ mod tests {
             ),
             (CallError::Unavailable { source: source() }, 503, "unavailable", "operator"),
             (CallError::InDoubt { source: source() }, 500, "in-doubt", "operator"),
+            (CallError::PartlyDone { source: source() }, 500, "partly-done", "operator"),
             (CallError::Internal { source: source() }, 500, "internal", "host"),
         ];
         for (error, status, kind, blame) in rows {
@@ -320,6 +344,15 @@ mod tests {
         ] {
             let response = ErrorResponse::from(error).into_response();
             assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER_S.to_string());
+        }
+    }
+
+    #[test]
+    fn change_that_may_have_happened_is_not_said_to_be_safe_to_try_again() {
+        let source = || anyhow::anyhow!("gone");
+        for error in [CallError::InDoubt { source: source() }, CallError::PartlyDone { source: source() }] {
+            let response = ErrorResponse::from(error).into_response();
+            assert!(!response.headers().contains_key(header::RETRY_AFTER));
         }
     }
 

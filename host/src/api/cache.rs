@@ -54,7 +54,7 @@ impl Host for View<'_> {
         Ok(match refusal {
             Refusal::Invalid(sentence) => Error::InvalidArgument(sentence),
             Refusal::Exceeded(exceeded) => Error::LimitExceeded(refused(self.ledger, exceeded)),
-            other => Error::Other(other.into_other()),
+            other => Error::Other(other.into_other(&mut self.ledger.notes)),
         })
     }
 }

@@ -45,7 +45,8 @@ impl<'a> View<'a> {
 
 impl wit::Host for View<'_> {
     async fn fetch(&mut self, request: wit::Request) -> Result<wit::Response, Refusal> {
-        let request = OutboundRequest::parse(self.egress, request.into()).map_err(FetchError::from)?;
+        let request =
+            OutboundRequest::parse(self.egress, request.into()).map_err(|error| self.failed(error))?;
         let exchange = Exchange {
             client: self.client,
             secrets: self.secrets,
@@ -53,7 +54,8 @@ impl wit::Host for View<'_> {
             egress: self.egress,
         };
         let mut spend = |limit, amount| self.ledger.spend(limit, amount);
-        let response = exchange.fetch(request, self.deadline, &mut spend).await?;
+        let response = exchange.fetch(request, self.deadline, &mut spend).await;
+        let response = response.map_err(|error| self.failed(error))?;
         self.response(response)
     }
 
@@ -67,16 +69,16 @@ impl wit::Host for View<'_> {
             Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(refused(self.ledger, exceeded)),
             Refusal::Timeout => wit::Error::Timeout,
             Refusal::ConnectionFailed => wit::Error::ConnectionFailed,
-            other => wit::Error::Other(other.into_other()),
+            other => wit::Error::Other(other.into_other(&mut self.ledger.notes)),
         })
     }
 }
 
 impl wit::HostBody for View<'_> {
     async fn read(&mut self, body: Resource<InboundBody>, max: u32) -> Result<Vec<u8>, Refusal> {
-        let max = ReadSize::parse(max).map_err(FetchError::from)?;
+        let max = ReadSize::parse(max).map_err(|error| self.failed(error))?;
         let body = self.table.get_mut(&body).map_err(Refusal::internal)?;
-        let bytes = body.read(max).await?;
+        let bytes = body.read(max).await.map_err(|error| error.into_refusal(&mut self.ledger.notes))?;
         self.ledger.spend(Limit::HttpBytes, bytes.len() as u64)?;
         Ok(bytes.to_vec())
     }
@@ -89,6 +91,10 @@ impl wit::HostBody for View<'_> {
 }
 
 impl View<'_> {
+    fn failed(&mut self, error: impl Into<FetchError>) -> Refusal {
+        error.into().into_refusal(&mut self.ledger.notes)
+    }
+
     fn response(&mut self, response: InboundResponse) -> Result<wit::Response, Refusal> {
         let InboundResponse { status, headers, body } = response;
         let headers = headers.iter().map(|(name, value)| wit::Header {

@@ -80,7 +80,7 @@ impl wit::Host for View<'_> {
             Refusal::Conflict(revision) => wit::Error::Conflict(revision),
             Refusal::Serialization => wit::Error::Serialization,
             Refusal::Timeout => wit::Error::Timeout,
-            other => wit::Error::Other(other.into_other()),
+            other => wit::Error::Other(other.into_other(&mut self.content.at.ledger.notes)),
         })
     }
 }

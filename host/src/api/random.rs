@@ -25,7 +25,7 @@ impl<'a> View<'a> {
 
 impl Host for View<'_> {
     fn bytes(&mut self, length: u32) -> Result<Vec<u8>, Refusal> {
-        let length = RandomLength::parse(length, self.ledger.limits())?;
+        let length = RandomLength::parse(length.into(), self.ledger.limits())?;
         self.ledger.spend(Limit::RandomBytes, length.bytes() as u64)?;
         let mut bytes = vec![0; length.bytes()];
         self.random.fill(&mut bytes).map_err(Refusal::internal)?;
@@ -35,7 +35,7 @@ impl Host for View<'_> {
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
         Ok(match refusal {
             Refusal::Exceeded(exceeded) => Error::LimitExceeded(refused(self.ledger, exceeded)),
-            other => Error::Other(other.into_other()),
+            other => Error::Other(other.into_other(&mut self.ledger.notes)),
         })
     }
 }

@@ -23,6 +23,11 @@ const HASH: &str = ",\"hash\":\"";
 /// The text after the hash.
 const END: &str = "\"}";
 
+/// The HMAC's input for the name of a log, which differs from every entry's and from a head's.
+const LOG: &[u8] = b"log";
+/// How many characters of it are the name.
+const LOG_CHARS: usize = 32;
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -47,6 +52,8 @@ pub enum Event {
     Enabled,
     /// The log continues after a line that is not an entry, or after missing entries.
     Resumed,
+    /// The log continues in a new file. The entry before is the last one of the file that was moved away.
+    Rotated,
 }
 
 impl Event {
@@ -63,6 +70,7 @@ impl Event {
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
             Self::Resumed => "resumed",
+            Self::Rotated => "rotated",
         }
     }
 }
@@ -93,6 +101,8 @@ pub(super) struct AuditEntry {
     pub(super) hash: Hash,
     /// The text of an [`Event::Resumed`]; `None` for other events.
     pub(super) resumed: Option<String>,
+    /// Whether it is the first one of a new file.
+    pub(super) is_rotated: bool,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -145,7 +155,19 @@ pub(super) fn read(key: &Key, line: &[u8]) -> Option<AuditEntry> {
     let text = [body, b"}"].concat();
     let body: Body<'_> = serde_json::from_slice(&text).ok()?;
     let resumed = (body.event == Event::Resumed.name()).then(|| body.what.clone().into_owned());
-    Some(AuditEntry { seq: body.seq, previous: hash_of(body.previous.as_bytes())?, hash, resumed })
+    let is_rotated = body.event == Event::Rotated.name();
+    Some(AuditEntry {
+        seq: body.seq,
+        previous: hash_of(body.previous.as_bytes())?,
+        hash,
+        resumed,
+        is_rotated,
+    })
+}
+
+/// The name of the log that has this key. Every entry belongs to it, because its HMAC needs the key.
+pub(super) fn log_of(key: &Key) -> String {
+    hex::encode(mac(key, &[LOG])).chars().take(LOG_CHARS).collect()
 }
 
 /// The HMAC of the concatenated parts.

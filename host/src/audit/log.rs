@@ -1,26 +1,37 @@
-//! The file of an audit log, its key and its head.
+//! The files of an audit log, its key and its head.
 //!
 //! `audit.jsonl` has the entries, `audit.jsonl.key` the key, `audit.jsonl.head` the number and hash of the last entry with
 //! their own HMAC. The head reveals that lines were removed from the end. An entry is synced before the head names it, so
 //! after a crash the head may lag behind the entries but is never ahead of them. Several processes may write one log: each
-//! appends under the file's lock, and reads the end of the file again if another process has appended.
+//! appends under the file's lock, and reads the end of the file again if another process has appended. No process waits for
+//! that lock longer than [`AUDIT_LOCK_MS`].
+//!
+//! A file that is moved away, by `palisade audit-log rotate` or by the system's log rotation, is continued in a new one. Its
+//! first entry, `rotated`, follows the last entry of the old file like any other. A file is taken as moved only if this
+//! process still has it open, or if it is found beside the new one, with the last entry that the head names.
 //!
 //! Damage at the end is always recorded: an entry `resumed` says what it was. It names a line that a crash tore by its length
 //! and hash, and [`verify`](fn@super::verify) then accepts that line. `verify` reports any other damage for ever.
 
 use super::entry::{self, Event, Hash, NOTHING, Note};
 use crate::keyfile::{self, Key, folder_of};
-use palisade_guard::limits::AUDIT_LINE_BYTES_MAX;
+use palisade_guard::limits::{AUDIT_FILES_MAX, AUDIT_LINE_BYTES_MAX, AUDIT_LOCK_MS, AUDIT_LOCK_POLL_MS};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The text of a `resumed` if there was no valid head: entries at the end may be missing.
 pub(super) const HEADLESS: &str =
     "the head record was missing or not ours, so entries before this one may be missing";
+/// The text of a `resumed` if there was no key.
+pub(super) const KEYLESS: &str =
+    "the key was missing, so entries before this one were made with another key and cannot be verified";
+/// How the text of a `resumed` begins if the database names entries that the file does not have.
+pub(super) const DATABASE: &str = "the database names entries that are not here: ";
 /// Starts the HMAC's input for a head, so that it differs from every entry's, which starts with a brace.
 const HEAD: &[u8] = b"head ";
 
@@ -33,11 +44,13 @@ pub(super) struct Log {
     tail: Tail,
     /// The length of the file when this process last read its end.
     len: u64,
+    /// Whether another process holds the lock for so long that no append should wait for it.
+    is_contended: bool,
 }
 
 /// The last entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     pub(super) seq: u64,
     pub(super) hash: Hash,
 }
@@ -58,6 +71,8 @@ struct Found {
     is_open: bool,
     /// The damage at the end, in words.
     damage: Option<String>,
+    /// Whether the last line is an entry.
+    is_whole: bool,
 }
 
 impl Log {
@@ -66,10 +81,17 @@ impl Log {
         DirBuilder::new().recursive(true).mode(0o700).create(folder_of(path))?;
         check_owner(folder_of(path))?;
         let file = open(path)?;
-        file.lock()?;
+        lock(&file, path)?;
         let (key, is_new) = keyfile::open(&beside(path, "key"))?;
-        let mut log = Self { path: path.to_owned(), key, file, tail: BEGIN, len: 0 };
-        if is_new && log.file.metadata()?.len() == 0 {
+        let is_begun = file.metadata()?.len() > 0;
+        let mut log = Self { path: path.to_owned(), key, file, tail: BEGIN, len: 0, is_contended: false };
+        if is_new && is_begun {
+            tracing::error!(
+                path = %path.display(),
+                "the key of the audit log was missing: its entries so far cannot be verified, and it continues with a new key"
+            );
+            log.repair(Note::new(Event::Resumed, None, KEYLESS.into()))?;
+        } else if is_new {
             write_head(&log.path, &log.key, BEGIN)?;
         }
         log.read_end()?;
@@ -77,54 +99,187 @@ impl Log {
         Ok(log)
     }
 
-    /// Appends an entry.
-    pub(super) fn append(&mut self, note: &Note) -> io::Result<()> {
-        self.file.lock()?;
-        if !is_same(&self.file, &self.path) {
-            // The file was moved away, and an entry in it would be lost: continue in a new file.
-            self.file = open(&self.path)?;
-            self.file.lock()?;
-            self.len = u64::MAX;
-        }
-        let written = self.append_locked(note);
-        self.file.unlock()?;
-        written
+    /// The log's name.
+    pub(super) fn name(&self) -> String {
+        entry::log_of(&self.key)
     }
 
-    fn append_locked(&mut self, note: &Note) -> io::Result<()> {
-        if self.file.metadata()?.len() != self.len {
-            self.read_end()?;
+    /// The last entry, also if another process wrote it.
+    pub(super) fn tail(&mut self) -> io::Result<Tail> {
+        self.locked(|log| Ok(log.tail))
+    }
+
+    /// Appends an entry. If this fails, the entry is not in the file.
+    pub(super) fn append(&mut self, note: &Note) -> io::Result<Tail> {
+        self.locked(|log| {
+            log.put(note)?;
+            Ok(log.tail)
+        })
+    }
+
+    /// Moves the file away and continues in a new one. Returns where the old one is.
+    pub(super) fn rotate(&mut self) -> io::Result<PathBuf> {
+        self.locked(|log| {
+            if log.tail.seq == 0 {
+                return Err(io::Error::other("the log has no entries yet"));
+            }
+            let old = beside(&log.path, &format!("{:010}", log.tail.seq));
+            fs::rename(&log.path, &old)?;
+            log.follow()?;
+            Ok(old)
+        })
+    }
+
+    /// Does something with the file that has the log's name now, under its lock, when its end is known.
+    fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+        self.lock()?;
+        if !is_same(&self.file, &self.path) {
+            self.follow()?;
         }
-        self.put(note)
+        let done = self.refresh().and_then(|()| work(self));
+        self.file.unlock()?;
+        done
+    }
+
+    fn lock(&mut self) -> io::Result<()> {
+        let locked = match self.file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::Error(error)) => Err(error),
+            // After a wait in vain, each further attempt fails at once, so that a stop does not wait again.
+            Err(TryLockError::WouldBlock) if self.is_contended => Err(is_locked(&self.path)),
+            Err(TryLockError::WouldBlock) => lock(&self.file, &self.path),
+        };
+        self.is_contended = locked.is_err();
+        locked
+    }
+
+    /// Continues in a new file, because the file was moved away: an entry in it would be lost.
+    fn follow(&mut self) -> io::Result<()> {
+        self.refresh()?;
+        let was_moved = self.file.metadata()?.nlink() > 0;
+        let new = open(&self.path)?;
+        lock(&new, &self.path)?;
+        self.file = new;
+        self.len = u64::MAX;
+        if was_moved && self.tail.seq > 0 && self.file.metadata()?.len() == 0 {
+            return self.put(&rotated(self.tail));
+        }
+        Ok(())
+    }
+
+    /// Reads the end of the file if it has changed.
+    fn refresh(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.len() == self.len { Ok(()) } else { self.read_end() }
     }
 
     /// Reads the end of the file, and appends an entry about any damage.
     fn read_end(&mut self) -> io::Result<()> {
-        let found = find(&self.file, &self.key, read_head(&self.path, &self.key))?;
+        let head = read_head(&self.path, &self.key);
+        if let Some(head) = head.filter(|head| head.seq > 0)
+            && self.file.metadata()?.len() == 0
+            && predecessor(&self.path, &self.key, &head.hash).is_some()
+        {
+            self.tail = head;
+            return self.put(&rotated(head));
+        }
+        let found = find(&self.file, &self.key, head)?;
         self.tail = found.tail;
         if found.is_open {
             self.file.write_all(b"\n")?;
         }
         if let Some(what) = found.damage {
-            return self.put(&Note::new(Event::Resumed, None, what.into()));
+            tracing::warn!(path = %self.path.display(), "the audit log is damaged: {what}");
+            return self.repair(Note::new(Event::Resumed, None, what.into()));
         }
         self.len = self.file.metadata()?.len();
         Ok(())
     }
 
+    fn repair(&mut self, note: Note) -> io::Result<()> {
+        let last = &mut [0];
+        let len = self.file.metadata()?.len();
+        if len > 0 && self.file.read_exact_at(last, len.saturating_sub(1)).is_ok() && last != b"\n" {
+            self.file.write_all(b"\n")?;
+        }
+        self.put(&note)
+    }
+
+    /// Writes an entry. If this fails, the entry is not in the file.
     fn put(&mut self, note: &Note) -> io::Result<()> {
         let seq = self.tail.seq.saturating_add(1);
         let (mut line, hash) = entry::line(&self.key, seq, &self.tail.hash, note);
         line.push('\n');
+        let before = self.file.metadata()?.len();
         // If the write fails, the next append reads the end again.
         self.len = u64::MAX;
-        self.file.write_all(line.as_bytes())?;
-        self.file.sync_data()?;
+        if let Err(error) = self.file.write_all(line.as_bytes()) {
+            // A full disk may have taken a part of the line.
+            let _restored = self.file.set_len(before);
+            return Err(error);
+        }
         self.tail = Tail { seq, hash };
-        write_head(&self.path, &self.key, self.tail)?;
+        // The entry is in the file. Should the disk fail now, then the head lags behind, which is no damage.
+        let kept = self.file.sync_data().and_then(|()| write_head(&self.path, &self.key, self.tail));
+        if let Err(error) = kept {
+            tracing::warn!(path = %self.path.display(), %error, "the head of the audit log lags behind");
+            return Ok(());
+        }
         self.len = self.file.metadata()?.len();
         Ok(())
     }
+}
+
+fn rotated(before: Tail) -> Note {
+    let what = format!("after entry {}, which is the last one of another file", before.seq);
+    Note::new(Event::Rotated, None, what.into())
+}
+
+/// Waits for the lock of a file, but not for ever.
+fn lock(file: &File, path: &Path) -> io::Result<()> {
+    wait(path, || file.try_lock())
+}
+
+/// Waits until other processes may read but not write a file.
+pub(super) fn lock_shared(file: &File, path: &Path) -> io::Result<()> {
+    wait(path, || file.try_lock_shared())
+}
+
+fn wait(path: &Path, attempt: impl Fn() -> Result<(), TryLockError>) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if began.elapsed() >= Duration::from_millis(AUDIT_LOCK_MS) => {
+                return Err(is_locked(path));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(AUDIT_LOCK_POLL_MS)),
+        }
+    }
+}
+
+fn is_locked(path: &Path) -> io::Error {
+    let why = format!(
+        "another process has locked {} for more than {AUDIT_LOCK_MS} ms: end it (`fuser {}` names it), or choose another file",
+        path.display(),
+        path.display()
+    );
+    io::Error::new(io::ErrorKind::WouldBlock, why)
+}
+
+/// The file beside a log that ends with the entry that has this hash: the one that the log continues.
+pub(super) fn predecessor(path: &Path, key: &Key, hash: &Hash) -> Option<PathBuf> {
+    let stem = path.file_stem()?.to_string_lossy().into_owned();
+    let beside_it = fs::read_dir(folder_of(path)).ok()?.take(AUDIT_FILES_MAX).flatten();
+    let candidates = beside_it.filter(|entry| {
+        entry.file_name().to_string_lossy().starts_with(&stem)
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && entry.path() != path
+    });
+    candidates.map(|entry| entry.path()).find(|path| {
+        let found = File::open(path).and_then(|file| find(&file, key, None));
+        found.is_ok_and(|found| found.tail.seq > 0 && found.tail.hash == *hash && found.is_whole)
+    })
 }
 
 /// The path of a log's key or head, which are beside it.
@@ -213,5 +368,5 @@ fn find(file: &File, key: &Key, head: Option<Tail>) -> io::Result<Found> {
         (_, rest) => Some(format!("{} lines that are not entries", rest.len())),
     };
     let tail = head.filter(|head| head.seq > last.seq).unwrap_or(last);
-    Ok(Found { tail, is_open, damage })
+    Ok(Found { tail, is_open, damage, is_whole: rest.is_empty() && !is_open })
 }

@@ -34,12 +34,18 @@ fn lines(path: &Path) -> Vec<String> {
 }
 
 /// The damage that `verify` finds after a change of the lines.
-fn found(change: impl FnOnce(&mut Vec<String>)) -> Damage {
+fn found(change: impl FnOnce(&mut Vec<String>)) -> (u64, Why) {
     let (_folder, path) = written();
     let mut lines = lines(&path);
     change(&mut lines);
     put(&path, &lines);
-    verify(&path).unwrap().unwrap_err()
+    damage(&path)
+}
+
+/// The line of the damage that `verify` finds, and what is wrong with it.
+fn damage(path: &Path) -> (u64, Why) {
+    let Damage { line, why, .. } = verify(path).unwrap().unwrap_err();
+    (line, why)
 }
 
 fn head(path: &Path) -> PathBuf {
@@ -59,20 +65,20 @@ fn every_way_to_tamper_with_lines_is_found_at_its_line() {
     for index in 0..ENTRIES {
         let line = index as u64 + 1;
         let altered = found(|lines| lines[index] = lines[index].replace("number", "member"));
-        assert_eq!(altered, Damage { line, why: Why::Altered });
+        assert_eq!(altered, (line, Why::Altered));
         let removed = found(|lines| drop(lines.remove(index)));
         let why = if index + 1 == ENTRIES { Why::Truncated } else { Why::Removed };
-        assert_eq!(removed, Damage { line, why });
+        assert_eq!(removed, (line, why));
         let forged = found(|lines| lines.insert(index, lines[0].replace("number", "member")));
-        assert_eq!(forged, Damage { line, why: Why::Inserted });
+        assert_eq!(forged, (line, Why::Inserted));
         let copied = found(|lines| lines.insert(index + 1, lines[index].clone()));
-        assert_eq!(copied, Damage { line: line + 1, why: Why::Inserted });
+        assert_eq!(copied, (line + 1, Why::Inserted));
         let swapped = (index + 1 < ENTRIES).then(|| found(|lines| lines.swap(index, index + 1)));
-        assert!(swapped.is_none_or(|damage| damage == Damage { line, why: Why::Reordered }));
+        assert!(swapped.is_none_or(|damage| damage == (line, Why::Reordered)));
     }
-    assert_eq!(found(Vec::clear), Damage { line: 1, why: Why::Truncated });
-    assert_eq!(found(|lines| lines.push("{}".into())), Damage { line: 7, why: Why::Inserted });
-    assert_eq!(found(|lines| lines.reverse()), Damage { line: 1, why: Why::Reordered });
+    assert_eq!(found(Vec::clear), (1, Why::Truncated));
+    assert_eq!(found(|lines| lines.push("{}".into())), (7, Why::Inserted));
+    assert_eq!(found(|lines| lines.reverse()), (1, Why::Reordered));
 }
 
 #[test]
@@ -81,8 +87,8 @@ fn last_line_that_is_cut_later_is_altered_and_not_torn() {
     let bytes = fs::read(&path).unwrap();
     for cut in [2, 10, 80] {
         fs::write(&path, &bytes[..bytes.len() - cut]).unwrap();
-        let damage = verify(&path).unwrap().unwrap_err();
-        assert_eq!(damage, Damage { line: ENTRIES as u64, why: Why::Altered });
+        let damage = damage(&path);
+        assert_eq!(damage, (ENTRIES as u64, Why::Altered));
     }
 }
 
@@ -91,13 +97,13 @@ fn missing_altered_or_foreign_head_is_found() {
     let (_folder, path) = written();
     let (_other_folder, other) = written();
     let good = fs::read_to_string(head(&path)).unwrap();
-    let headless = Damage { line: ENTRIES as u64 + 1, why: Why::Headless };
+    let headless = (ENTRIES as u64 + 1, Why::Headless);
     for bad in [good.replace(":6,", ":5,"), String::new(), fs::read_to_string(head(&other)).unwrap()] {
         fs::write(head(&path), bad).unwrap();
-        assert_eq!(verify(&path).unwrap().unwrap_err(), headless);
+        assert_eq!(damage(&path), headless);
     }
     fs::remove_file(head(&path)).unwrap();
-    assert_eq!(verify(&path).unwrap().unwrap_err(), headless);
+    assert_eq!(damage(&path), headless);
 }
 
 #[test]
@@ -106,7 +112,7 @@ fn removal_of_end_and_head_is_found_after_the_log_continues() {
     put(&path, &lines(&path)[..3]);
     fs::remove_file(head(&path)).unwrap();
     Log::open(&path).unwrap().append(&note("later".into())).unwrap();
-    assert_eq!(verify(&path).unwrap().unwrap_err(), Damage { line: 4, why: Why::Headless });
+    assert_eq!(damage(&path), (4, Why::Headless));
 }
 
 #[test]
@@ -118,14 +124,13 @@ fn removal_of_log_or_lines_is_found_after_the_log_continues() {
         let after = lines(&path);
         assert_eq!(after.len(), kept + 2);
         assert!(after[kept].contains("are missing"), "{}", after[kept]);
-        let damage = Damage { line: kept as u64 + 1, why: Why::Removed };
-        assert_eq!(verify(&path).unwrap().unwrap_err(), damage);
+        assert_eq!(damage(&path), (kept as u64 + 1, Why::Removed));
     }
     let (_folder, path) = written();
     fs::remove_file(&path).unwrap();
     fs::remove_file(head(&path)).unwrap();
     drop(Log::open(&path).unwrap());
-    assert_eq!(verify(&path).unwrap().unwrap_err(), Damage { line: 1, why: Why::Headless });
+    assert_eq!(damage(&path), (1, Why::Headless));
 }
 
 #[test]
@@ -135,7 +140,7 @@ fn line_that_a_crash_tore_is_named_by_the_next_entry() {
     let tear = [&whole[..], b"{\"seq\":7,\"time\":\"20"].concat();
     fs::write(&path, &tear).unwrap();
     let line = ENTRIES as u64 + 1;
-    assert_eq!(verify(&path).unwrap().unwrap_err(), Damage { line, why: Why::Torn });
+    assert_eq!(damage(&path), (line, Why::Torn));
     drop(Log::open(&path).unwrap());
     assert!(lines(&path)[ENTRIES + 1].contains("a torn line of 19 bytes"), "{:?}", lines(&path));
     let verified = verify(&path).unwrap().unwrap();
@@ -143,7 +148,7 @@ fn line_that_a_crash_tore_is_named_by_the_next_entry() {
     assert!(fs::read(&path).unwrap().starts_with(&tear), "the torn line stays");
     let other = fs::read_to_string(&path).unwrap().replace("\"time\":\"20\n", "\"time\":\"21\n");
     fs::write(&path, other).unwrap();
-    assert_eq!(verify(&path).unwrap().unwrap_err(), Damage { line, why: Why::Inserted });
+    assert_eq!(damage(&path), (line, Why::Inserted));
 }
 
 #[test]
@@ -179,13 +184,158 @@ fn concurrent_writers_make_one_chain() {
 }
 
 #[test]
-fn log_that_is_moved_away_continues_in_a_new_file_that_names_the_missing_entries() {
+fn file_that_is_moved_away_is_continued_and_verified_in_both() {
     let (_folder, path) = written();
     let mut log = Log::open(&path).unwrap();
-    fs::rename(&path, path.with_extension("old")).unwrap();
+    let old = path.with_file_name("audit.jsonl.1");
+    fs::rename(&path, &old).unwrap();
+    log.append(&note("later".into())).unwrap();
+    let after = lines(&path);
+    assert!(after.len() == 2 && after[0].contains("\"rotated\""), "{after:?}");
+    let verified = verify(&path).unwrap().unwrap();
+    assert_eq!((verified.entries, verified.files), (ENTRIES as u64 + 2, 2));
+    assert_eq!(verify_latest(&path).unwrap().unwrap().files, 1);
+    put(&old, &lines(&old)[1..]);
+    let Damage { file, line, why } = verify(&path).unwrap().unwrap_err();
+    assert_eq!((file, line, why), (old.clone(), 1, Why::Removed));
+    fs::remove_file(&old).unwrap();
+    assert_eq!(damage(&path), (1, Why::Continued));
+}
+
+#[test]
+fn file_that_is_moved_away_while_no_host_runs_is_found_beside_the_new_one() {
+    let (_folder, path) = written();
+    for (number, name) in ["audit.jsonl.2", "audit.jsonl.1"].into_iter().enumerate() {
+        fs::rename(&path, path.with_file_name(name)).unwrap();
+        let mut log = Log::open(&path).unwrap();
+        assert_eq!(lines(&path).len(), 1);
+        log.append(&note("later".into())).unwrap();
+        assert_eq!(verify(&path).unwrap().unwrap().files, number + 2);
+    }
+    // Copied and emptied, as some tools do.
+    fs::copy(&path, path.with_file_name("audit.jsonl.0")).unwrap();
+    fs::write(&path, "").unwrap();
+    Log::open(&path).unwrap().append(&note("later".into())).unwrap();
+    assert_eq!(verify(&path).unwrap().unwrap().files, 4);
+}
+
+#[test]
+fn deleted_file_is_never_taken_for_a_moved_one() {
+    let (_folder, path) = written();
+    let mut log = Log::open(&path).unwrap();
+    // A copy that lacks the last entry is not the file.
+    put(&path.with_file_name("audit.jsonl.1"), &lines(&path)[..ENTRIES - 1]);
+    fs::remove_file(&path).unwrap();
     log.append(&note("later".into())).unwrap();
     let after = lines(&path);
     assert!(after.len() == 2 && after[0].contains("entries 1 to 6 are missing"), "{after:?}");
+    assert_eq!(damage(&path), (1, Why::Removed));
+}
+
+#[test]
+fn rotated_log_continues_also_for_another_writer() {
+    let (_folder, path) = written();
+    let mut other = Log::open(&path).unwrap();
+    let old = rotate(&path).unwrap();
+    other.append(&note("later".into())).unwrap();
+    assert_eq!((lines(&old).len(), lines(&path).len()), (ENTRIES, 2));
+    let verified = verify(&path).unwrap().unwrap();
+    assert_eq!((verified.entries, verified.files), (ENTRIES as u64 + 2, 2));
+    assert!(rotate(&path.with_file_name("none.jsonl")).is_err());
+}
+
+#[test]
+fn lost_key_is_named_by_the_next_entry_and_by_verify() {
+    let (_folder, path) = written();
+    fs::remove_file(log::beside(&path, "key")).unwrap();
+    let refused = verify(&path).unwrap_err().to_string();
+    assert!(refused.contains("audit.jsonl.key") && refused.contains("cannot be verified"), "{refused}");
+    Log::open(&path).unwrap().append(&note("later".into())).unwrap();
+    let after = lines(&path);
+    assert!(after.len() == ENTRIES + 2 && after[ENTRIES].contains("the key was missing"), "{after:?}");
+    assert_eq!(damage(&path), (ENTRIES as u64 + 1, Why::Keyless));
+}
+
+#[test]
+fn locked_log_delays_neither_start_nor_stop_for_long() {
+    let (_folder, path) = written();
+    let holder = fs::File::open(&path).unwrap();
+    holder.lock().unwrap();
+    let began = Instant::now();
+    let refused = Log::open(&path).unwrap_err();
+    assert!(refused.to_string().contains("another process has locked"), "{refused}");
+    assert!(verify(&path).is_err());
+    holder.unlock().unwrap();
+    let audit = Audit::open(&path).unwrap();
+    holder.lock().unwrap();
+    for _ in 0..100 {
+        audit.note(Event::Disabled, None, "x");
+    }
+    drop(audit);
+    assert!(began.elapsed() < Duration::from_millis(20 * palisade_guard::limits::AUDIT_LOCK_MS));
+    holder.unlock().unwrap();
+    assert_eq!(verify(&path).unwrap().unwrap().entries, ENTRIES as u64, "a whole log");
+}
+
+#[tokio::test]
+async fn entries_wait_while_the_log_is_locked_and_none_is_lost_or_counted_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::open(&path).unwrap();
+    let holder = fs::File::open(&path).unwrap();
+    holder.lock().unwrap();
+    for _ in 0..10 {
+        audit.note(Event::Disabled, None, "x");
+    }
+    let began = Instant::now();
+    audit.flush().await;
+    audit.flush().await;
+    assert!(began.elapsed() < Duration::from_millis(20 * palisade_guard::limits::AUDIT_LOCK_MS));
+    holder.unlock().unwrap();
+    audit.note(Event::Enabled, None, "last");
+    audit.flush().await;
+    assert_eq!(lines(&path).len(), 11);
+    assert!(lines(&path).iter().all(|line| !line.contains("missed")));
+    assert!(verify(&path).unwrap().is_ok());
+}
+
+/// `/dev/full` is a disk that is always full.
+#[tokio::test]
+async fn entries_on_a_full_disk_wait_and_are_counted_only_when_they_do_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    let audit = Audit::open(&path).unwrap();
+    let over = 100;
+    for _ in 0..AUDIT_QUEUE_MAX {
+        audit.note(Event::Disabled, None, "x");
+        // The queue itself never overflows here.
+        audit.flush().await;
+    }
+    for _ in 0..over {
+        audit.note(Event::Disabled, None, "x");
+        audit.flush().await;
+    }
+    fs::remove_file(&path).unwrap();
+    audit.flush().await;
+    let entries: Vec<serde_json::Value> =
+        lines(&path).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let missed: u64 = entries.iter().filter_map(|entry| entry["missed"].as_u64()).sum();
+    assert_eq!((entries.len(), missed), (AUDIT_QUEUE_MAX, over));
+    assert!(verify(&path).unwrap().is_ok());
+}
+
+#[test]
+fn head_that_cannot_be_written_loses_and_repeats_no_entry() {
+    let (folder, path) = written();
+    let mut log = Log::open(&path).unwrap();
+    let blocked = head(&path);
+    fs::remove_file(&blocked).unwrap();
+    // A file cannot replace a folder that has something in it.
+    fs::create_dir_all(blocked.join("x")).unwrap();
+    assert!(log.append(&note("one".into())).is_ok(), "the entry is in the file");
+    fs::remove_dir_all(&blocked).unwrap();
+    drop(folder);
 }
 
 #[test]

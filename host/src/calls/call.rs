@@ -170,7 +170,7 @@ pub(crate) async fn call(
     let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
     let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
     let setting = tap::asking(runtime, &admitted, replay.iter().fold(setting, Setting::at));
-    let arguments = lowered.into();
+    let arguments = lowered.values.into();
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
     let (value, usage, memory) = transact(&setting, unit).await?;
@@ -198,7 +198,7 @@ impl UnitOfWork for FunctionCall<'_> {
         let Function { kind, signature, profile, .. } = &**self.function;
         let entry =
             Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
-        let mut session = plugin.session(*kind);
+        let mut session = plugin.session(*kind).until(self.setting.deadline);
         if profile.sends_one() {
             session.expect_one();
         }

@@ -5,9 +5,9 @@
 //! `tests/taps.rs`.
 
 use crate::api::item::parse_draft;
-use crate::calls::transaction::{Ran, SharedTransaction, unreached};
+use crate::calls::transaction::{Ran, SharedTransaction};
 use crate::error::CallError;
-use crate::invocation;
+use crate::invocation::{self, unreached};
 use crate::plugin::Plugin;
 use crate::program::Program;
 use crate::program::entry::{Decision, Entry, ItemChange, Operation, Reply, WitDraft};
@@ -118,7 +118,9 @@ pub(crate) async fn access(
             // Neither an unreachable database nor a plugin that is not served is a decision: the request fails.
             Err(error) if error.is_passing() => return Err(error),
             Ok(_) | Err(_) => {
-                tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                plugin.availability.report("an access tap failed", || {
+                    tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                });
                 return Ok(Verdict::Deny);
             }
         }
@@ -136,14 +138,24 @@ pub(crate) async fn view(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::View { item: item.clone().into() };
-        let asked = Asked::by_request(runtime);
-        let Reply::View(fields) = run_as_query(asked, program, setting, entry).await? else {
-            return Err(mismatch(plugin));
+        let fields = match run_as_query(Asked::by_request(runtime), program, setting, entry).await {
+            Ok(Reply::View(fields)) => Fields::parse(&fields, &plugin.limits)
+                .map_err(|refusal| unacceptable(plugin, "view", &refusal)),
+            Ok(_) => Err(mismatch(plugin)),
+            Err(error) => Err(error),
         };
-        item.fields = Fields::parse(&fields, &plugin.limits)
-            .map_err(|refusal| unacceptable(plugin, "view", &refusal))?;
+        item.fields = fields.inspect_err(|error| hidden(plugin, error))?;
     }
     Ok(item)
+}
+
+/// Reports why an item, or all of its fields, are not shown.
+fn hidden(plugin: &Plugin, error: &CallError) {
+    if !error.is_passing() {
+        plugin.availability.report("a view tap failed", || {
+            tracing::warn!(plugin = plugin.name.as_str(), %error, "a view tap failed, which hides its item's fields");
+        });
+    }
 }
 
 /// Passes a draft through the presave taps, one after the other, within the write's transaction.
@@ -196,7 +208,7 @@ pub(crate) async fn cron(
 ) -> Result<(), CallError> {
     let plugin = &*program.plugin;
     let admitted = runtime.admit(program).await?;
-    let session = plugin.session(Kind::Action);
+    let session = plugin.session(Kind::Action).until(setting.deadline);
     let entry = Entry::Cron { scheduled };
     let setting = asking(runtime, &admitted, setting.clone());
     let ended = invocation::run(runtime, &admitted, Kind::Action, &setting, session, entry).await;
@@ -221,9 +233,10 @@ async fn run_as_query(
     if !matches!(entry, Entry::Access { .. }) {
         own = asking(runtime, &admitted, own);
     }
+    let session = session.until(own.deadline);
     let ended = invocation::run(runtime, &admitted, Kind::Query, &own, session, entry).await;
     match (ended.session, ended.reply) {
-        (Some(session), Err(error)) => Err(unreached(error, session.absence())),
+        (Some(session), Err(error)) => Err(unreached(error, &session)),
         (_, reply) => reply,
     }
 }

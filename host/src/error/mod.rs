@@ -145,6 +145,16 @@ pub enum CallError {
         #[source]
         source: anyhow::Error,
     },
+    /// The database was lost while an action ran that had committed a part of its work.
+    #[error(
+        "the database was lost when a part of the action was done, and that part stays: look at what is there before you \
+         try again"
+    )]
+    PartlyDone {
+        /// For the log.
+        #[source]
+        source: anyhow::Error,
+    },
     /// The host failed.
     #[error("the host failed; its log says why")]
     Internal {
@@ -185,7 +195,8 @@ impl CallError {
             Self::Overloaded { .. }
             | Self::Disabled { .. }
             | Self::Unavailable { .. }
-            | Self::InDoubt { .. } => Blame::Operator,
+            | Self::InDoubt { .. }
+            | Self::PartlyDone { .. } => Blame::Operator,
             Self::Internal { .. } | Self::UnexpectedAnswer { .. } => Blame::Host,
         }
     }

@@ -1,6 +1,6 @@
 //! Building a host. Every option has a default that works.
 
-use crate::audit::Audit;
+use crate::audit::{Audit, heads};
 use crate::engine::artifact::Artifacts;
 use crate::engine::compiler::Compiler;
 use crate::engine::lane::Lanes;
@@ -14,7 +14,7 @@ use crate::runtime::{Registry, Runtime};
 use crate::supervision::Supervision;
 use palisade_guard::address::AddressPolicy;
 use palisade_guard::grant::Policy;
-use palisade_guard::limits::{CONNECTION_BUDGET_MAX, Limits};
+use palisade_guard::limits::{CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, Limits};
 use palisade_store::Backends;
 use palisade_store::cache::InProcessCache;
 use palisade_store::http::{DefaultClient, HttpClient, SecretStore, Secrets};
@@ -27,6 +27,7 @@ use palisade_store::private::{self, PrivateOptions, PrivateServer};
 use palisade_store::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Builds a [`Host`]. Every option has a default that works.
@@ -35,6 +36,7 @@ pub struct HostBuilder {
     database: Option<String>,
     private: Option<PrivateOptions>,
     plugin_connections: Option<usize>,
+    database_wait: Option<Duration>,
     plugins: Vec<(PathBuf, Policy)>,
     compiler: Compiler,
     compiled: Option<PathBuf>,
@@ -70,6 +72,13 @@ impl HostBuilder {
     /// none free waits up to 5 s. The host itself holds up to 20 more.
     pub fn plugin_connections(mut self, connections: usize) -> Self {
         self.plugin_connections = Some(connections.max(1));
+        self
+    }
+
+    /// How long a host that starts waits for a database that is not there yet. Default: 30 s. A database that refuses the
+    /// login is not waited for.
+    pub fn database_wait(mut self, wait: Duration) -> Self {
+        self.database_wait = Some(wait);
         self
     }
 
@@ -171,7 +180,12 @@ impl HostBuilder {
         let audit = audit(self.audit.as_deref())?;
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
-        let database = Database::connect(url, connections).await?;
+        let wait = self.database_wait.unwrap_or(Duration::from_millis(DATABASE_WAIT_MS));
+        let database = Database::connect_within(wait, url, connections).await?;
+        heads::compare(&audit, &database).await.map_err(|refusal| LoadError::Database {
+            sentence: "cannot compare the audit log with the database".to_owned(),
+            source: refusal.into(),
+        })?;
         let memory = Arc::new(HostMemory::new(self.memory)?);
         let machines =
             Machines::new(Arc::clone(&memory)).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
@@ -189,6 +203,8 @@ impl HostBuilder {
                     .map_err(|error| LoadError::Engine(format!("{error:?}")))?,
             ),
         };
+        // Another store may know other tokens than those in the database.
+        let has_users = self.users.is_none();
         let backends = Backends {
             users: self.users.unwrap_or_else(|| Arc::new(users::of(database.clone()))),
             cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::within(memory.budget()))),
@@ -226,7 +242,7 @@ impl HostBuilder {
             supervision,
             metrics,
         });
-        let host = Host::start(runtime, loader, private);
+        let host = Host::start(runtime, loader, private, has_users);
         host.load_all(&self.plugins).await?;
         Ok(host)
     }

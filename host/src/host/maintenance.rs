@@ -28,6 +28,7 @@ pub(super) async fn run(runtime: Weak<Runtime>, stopping: CancellationToken, cro
         tick.tick().await;
         let Some(runtime) = runtime.upgrade() else { return };
         runtime.database.reap();
+        runtime.supervision.report_repeats(false);
         let programs = runtime.registry.all();
         // Forget unloaded plugins: one that is loaded again waits a whole interval for its first run.
         due.retain(|name, _| programs.iter().any(|program| program.plugin.name.as_str() == name));
@@ -58,7 +59,9 @@ async fn cron(runtime: Arc<Runtime>, program: Arc<Program>, scheduled: i64) {
         // Already reported when the plugin was quarantined or disabled.
         Ok(()) | Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
         Err(error) => {
-            tracing::error!(plugin = program.plugin.name.as_str(), %error, "a cron tap failed");
+            program.plugin.availability.report("a cron tap failed", || {
+                tracing::error!(plugin = program.plugin.name.as_str(), %error, "a cron tap failed");
+            });
         }
     }
 }

@@ -12,6 +12,7 @@ pub use builder::HostBuilder;
 pub use info::{FunctionInfo, PluginInfo};
 pub use typed::{Typed, TypedCall};
 
+use crate::audit::heads;
 use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
@@ -19,13 +20,15 @@ use crate::memory;
 use crate::program::Program;
 use crate::program::load::Loader;
 use crate::runtime::Runtime;
-use crate::supervision::{self, OPERATOR_PERMISSION, PluginStatus};
+use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus};
 use futures_util::{StreamExt, TryStreamExt};
 use palisade_guard::caller::Caller;
 use palisade_guard::grant::Policy;
 use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
 use palisade_guard::memory::Reservation;
+use palisade_guard::refusal::Refusal;
 use palisade_guard::user::Permission;
+use palisade_store::postgres::alone::Alone;
 use palisade_store::postgres::users::{self, Users};
 use palisade_store::private::PrivateServer;
 use serde::Serialize;
@@ -42,7 +45,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 3]>,
+    tasks: Arc<[AbortOnDropHandle<()>; 4]>,
     stopping: CancellationToken,
     crons: TaskTracker,
 }
@@ -143,6 +146,7 @@ impl Host {
             name: program.plugin.name.to_string(),
             version: program.plugin.version.to_string(),
             status: program.plugin.availability.status(),
+            running_on: program.plugin.pool.running_on(),
         };
         self.runtime.registry.all().iter().map(status).collect()
     }
@@ -177,19 +181,23 @@ impl Host {
     /// Disables a plugin until [`enable`](Self::enable). On this host it takes effect at once: running calls are cut off and
     /// their changes are rolled back. It takes effect on every other host of the database within
     /// [`SWITCH_POLL_MS`](palisade_guard::limits::SWITCH_POLL_MS), and it outlives a restart. The plugin need not be loaded
-    /// here. If the database is out of reach, this returns an error and still disables the plugin on this host; the host
-    /// writes it to the database as soon as it can.
-    pub async fn disable(&self, plugin: &str, reason: &str) -> Result<(), CallError> {
+    /// here.
+    ///
+    /// If the database does not answer within 2 s, this returns [`DisabledWhere::Here`]: the plugin is disabled on this host,
+    /// and the host keeps trying to tell the database. If the host stops before it could, the plugin is not disabled elsewhere
+    /// nor after a restart.
+    pub async fn disable(&self, plugin: &str, reason: &str) -> Result<DisabledWhere, CallError> {
         self.disable_by(plugin, reason, "by the host's owner").await
     }
 
-    /// Enables a disabled plugin and lifts its quarantine, on the same hosts as [`disable`](Self::disable).
+    /// Enables a disabled plugin and lifts its quarantine, on the same hosts as [`disable`](Self::disable). If the database does
+    /// not answer within 2 s, this fails and the plugin stays as it is: only the database knows what other operators have done.
     pub async fn enable(&self, plugin: &str) -> Result<(), CallError> {
         self.enable_by(plugin, "by the host's owner").await
     }
 
     /// Disables a plugin; the audit log names `by` as who did.
-    pub async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<(), CallError> {
+    pub async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<DisabledWhere, CallError> {
         self.runtime.supervision.disable(&self.runtime.database, plugin, reason, by).await
     }
 
@@ -203,9 +211,23 @@ impl Host {
         users::of(self.runtime.database.clone())
     }
 
-    /// The caller that a bearer token identifies, or `None`.
+    /// The caller that a bearer token identifies, or `None`. While the database does not answer, the tokens of operators are
+    /// still known, as they were when it last did, so that an operator can disable a plugin.
     pub async fn identify(&self, token: &str) -> Result<Option<Caller>, CallError> {
-        Ok(self.runtime.backends.users.by_token(token).await?.map(Caller::user))
+        let operator = || self.runtime.supervision.operator(token).map(Caller::user);
+        if self.runtime.database.is_silent()
+            && let Some(caller) = operator()
+        {
+            return Ok(Some(caller));
+        }
+        match self.runtime.backends.users.by_token(token).await {
+            Ok(user) => Ok(user.map(Caller::user)),
+            Err(refusal @ (Refusal::Unavailable(_) | Refusal::Busy)) => match operator() {
+                Some(caller) => Ok(Some(caller)),
+                None => Err(refusal.into()),
+            },
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// Checks that the host can serve: its database must answer.
@@ -223,10 +245,17 @@ impl Host {
         }
     }
 
+    /// Waits until no other host of the database holds the lock of this name, at most 10 min, and holds it until what this
+    /// returns is dropped: for work that two hosts must not do at once, such as an import at the start of each.
+    pub async fn alone(&self, name: &str) -> Result<Alone, CallError> {
+        Ok(self.runtime.database.alone(name).await?)
+    }
+
     /// Stops the host: closes its connections and stops its private database, if it has one.
     pub async fn stop(self) {
         self.tasks.iter().for_each(AbortOnDropHandle::abort);
-        self.runtime.supervision.audit().flush().await;
+        self.runtime.supervision.report_repeats(true);
+        heads::finish(self.runtime.supervision.audit(), &self.runtime.database).await;
         self.runtime.database.close();
         if let Some(private) = self.private.and_then(Arc::into_inner) {
             private.stop().await;
@@ -239,7 +268,14 @@ impl Host {
         if matches!(caller, Caller::Host) {
             return Ok(true);
         }
-        let held = self.runtime.backends.users.permissions(&caller.roles()).await?;
+        let was_operator = || caller.as_user().is_some_and(|user| self.runtime.supervision.is_operator(user));
+        if self.runtime.database.is_silent() && was_operator() {
+            return Ok(true);
+        }
+        let held = match self.runtime.backends.users.permissions(&caller.roles()).await {
+            Err(Refusal::Unavailable(_) | Refusal::Busy) if was_operator() => return Ok(true),
+            held => held?,
+        };
         Ok(held.contains(Permission::parse(OPERATOR_PERMISSION)?.as_str()))
     }
 
@@ -255,13 +291,15 @@ impl Host {
     }
 
     /// Makes a host of these parts and starts its background tasks.
-    fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>) -> Self {
+    fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>, has_users: bool) -> Self {
         let (stopping, crons) = (CancellationToken::new(), TaskTracker::new());
         let maintenance = maintenance::run(Arc::downgrade(&runtime), stopping.clone(), crons.clone());
         let maintenance = tokio::spawn(maintenance);
-        let watch = supervision::watch(Arc::downgrade(&runtime.supervision), runtime.database.clone());
+        let supervision = Arc::downgrade(&runtime.supervision);
+        let watch = supervision::watch(supervision, runtime.database.clone(), has_users);
         let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
-        let tasks = [maintenance, tokio::spawn(watch), memory].map(AbortOnDropHandle::new);
+        let heads = tokio::spawn(heads::follow(runtime.supervision.audit().clone(), runtime.database.clone()));
+        let tasks = [maintenance, tokio::spawn(watch), memory, heads].map(AbortOnDropHandle::new);
         let (loader, private) = (Arc::new(loader), private.map(Arc::new));
         Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
     }

@@ -9,6 +9,9 @@ use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
 use palisade_guard::memory::OutOfMemory;
+use palisade_guard::refusal::Refusal;
+use palisade_store::postgres::failure::Absence;
+use palisade_store::postgres::session::Session;
 use rustix::io::Errno;
 use std::io;
 use wasmtime::component::ResourceTableError;
@@ -92,7 +95,9 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         }
         None => "it broke the rules of its interface".to_owned(),
     };
-    tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
+    state.plugin.availability.report("a plugin trapped", || {
+        tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
+    });
     CallError::Trapped { plugin, reason }
 }
 
@@ -104,6 +109,32 @@ fn lack_of_the_system(error: &wasmtime::Error) -> Option<io::Error> {
     })?;
     let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
     lacks.contains(&number).then(|| io::Error::from_raw_os_error(number))
+}
+
+/// The error of an invocation in which the database was out of reach: neither the plugin nor its caller is to blame. An
+/// action that has committed something is not told to try again, whatever failed after that.
+pub(crate) fn unreached(error: CallError, session: &Session) -> CallError {
+    let is_time = |usage: &Usage| matches!(usage.limit, Limit::WallTime | Limit::ActionTime);
+    let replaces = match &error {
+        CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. } => true,
+        CallError::LimitExceeded { usage, .. } => is_time(usage),
+        _ => false,
+    };
+    let source =
+        |error: &CallError| anyhow::anyhow!("the database was out of reach; the plugin said: {error}");
+    let error = match session.absence() {
+        Some(Absence::Away) if replaces => CallError::Unavailable { source: source(&error) },
+        Some(Absence::Busy) if replaces => Refusal::Busy.into(),
+        Some(Absence::InDoubt) if replaces => CallError::InDoubt { source: source(&error) },
+        _ => error,
+    };
+    match error {
+        CallError::Unavailable { source } if session.has_committed() => CallError::PartlyDone { source },
+        CallError::Overloaded { .. } if session.has_committed() => {
+            CallError::PartlyDone { source: anyhow::anyhow!("{error}") }
+        }
+        other => other,
+    }
 }
 
 /// The limit behind an error that wasmtime itself counts: core instances, and handles that no interface of the contract

@@ -7,6 +7,8 @@
 mod failure;
 mod usage;
 
+pub(crate) use failure::unreached;
+
 use crate::engine::Fuel;
 use crate::engine::lane::{self, Lane};
 use crate::error::CallError;
@@ -112,11 +114,16 @@ impl Invocation {
         state.log().close(printed);
         state.close_account(began.elapsed(), fuel);
         state.report_usage(name.as_str());
-        let State { session, ledger, .. } = state;
+        let State { mut session, ledger, .. } = state;
+        if cut_off {
+            session.judge_unanswered().await;
+        }
         let reply = match session.exceeded() {
             Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
             _ => reply,
         };
+        // A session that is left is judged by whoever ends it, when the whole reply is known.
+        let reply = if cut_off { reply.map_err(|error| unreached(error, &session)) } else { reply };
         for limit in limits_hit(&ledger, &reply) {
             plugin.availability.hit_limit(limit);
             plugin.tally.hit_limit(limit);

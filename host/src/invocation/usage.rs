@@ -8,6 +8,7 @@ use super::failure::time_limit;
 use crate::engine::Fuel;
 use crate::state::State;
 use palisade_guard::limits::Limit;
+use palisade_guard::reports::Note;
 use std::time::Duration;
 use wasmtime::Store;
 
@@ -32,20 +33,41 @@ impl State {
         self.ledger.close();
     }
 
+    /// Writes which host calls failed and why, which the guest is not told.
+    fn report_notes(&self) {
+        let (plugin, request) = (self.plugin.name.as_str(), self.request.id.as_str());
+        for Note { what, reason, count } in self.ledger.notes.iter() {
+            self.plugin.availability.report(what, || {
+                tracing::warn!(target: "palisade::refusal", plugin, request, reason, count, "{what}");
+            });
+        }
+        let more = self.ledger.notes.more();
+        if more > 0 {
+            self.plugin.availability.report("further failures of an invocation", || {
+                tracing::warn!(target: "palisade::refusal", plugin, request, "… and {more} host calls of this invocation failed for other reasons");
+            });
+        }
+    }
+
     /// Adds the usage to the metrics, and warns about each limit that is nearly used up. An invocation that runs again warns
     /// only after its last run.
     pub(super) fn report_usage(&self, entered: &str) {
         let runs_again = self.session.runs_again();
+        if !runs_again {
+            self.report_notes();
+        }
         for usage in self.ledger.usages().filter(|usage| usage.used > 0) {
             self.plugin.tally.used(usage.limit, usage.used);
             if runs_again || !usage.is_near() {
                 continue;
             }
             self.plugin.tally.warned(usage.limit);
-            tracing::warn!(
-                target: "palisade::limits", plugin = self.plugin.name.as_str(), entered, request = self.request.id.as_str(),
-                limit = usage.limit.name(), used = usage.used, max = usage.max, "an invocation came near to a limit"
-            );
+            self.plugin.availability.report(usage.limit.name(), || {
+                tracing::warn!(
+                    target: "palisade::limits", plugin = self.plugin.name.as_str(), entered, request = self.request.id.as_str(),
+                    limit = usage.limit.name(), used = usage.used, max = usage.max, "an invocation came near to a limit"
+                );
+            });
         }
     }
 }

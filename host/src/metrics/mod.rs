@@ -10,6 +10,7 @@
 //! | `admission_wait_seconds`, `overloads_total` | plugin | calls that waited for a permit, and that got none |
 //! | `retries_total`, `item_write_retries_total` | plugin; none | runs that lost a serialization race and ran again |
 //! | `plugin_state` | plugin, state | 1 for the plugin's current state, else 0 |
+//! | `plugin_backends_running_on` | plugin | connections that a plugin has lost, for now, to statements that run on after they were cancelled |
 //! | `plugin_connections`, `plugin_connections_max` | none | connections that all plugins together hold, and may hold |
 //! | `memory_reserved_bytes`, `memory_max_bytes` | none | bytes that requests and plugins have reserved, and can reserve |
 //!
@@ -55,6 +56,7 @@ pub(crate) struct Metrics {
     retries: Family<Labels, Counter>,
     item_write_retries: Counter,
     states: Family<Labels, Gauge>,
+    running_on: Family<Labels, Gauge>,
     connections: Gauge,
     connections_max: Gauge,
     memory: Gauge,
@@ -76,6 +78,7 @@ impl Metrics {
             retries: Family::default(),
             item_write_retries: Counter::default(),
             states: Family::default(),
+            running_on: Family::default(),
             connections: Gauge::default(),
             connections_max: Gauge::default(),
             memory: Gauge::default(),
@@ -111,6 +114,9 @@ impl Metrics {
         let retries = "Writes of items that lost a serialization race and ran again";
         registry.register("item_write_retries", retries, self.item_write_retries.clone());
         registry.register("plugin_state", "1 for the current state of a plugin", self.states.clone());
+        let running_on =
+            "Connections that statements of a plugin hold which run on after they were cancelled";
+        registry.register("plugin_backends_running_on", running_on, self.running_on.clone());
         let taken = "Connections that all plugins together hold";
         registry.register("plugin_connections", taken, self.connections.clone());
         let connections_max = "Connections that all plugins together may hold";
@@ -146,7 +152,11 @@ impl Metrics {
         self.memory_max.set(i64::try_from(memory_max).unwrap_or(i64::MAX));
         // A plugin that is unloaded has no state.
         self.states.clear();
+        self.running_on.clear();
         for plugin in plugins {
+            let labels = vec![("plugin", plugin.name.clone())];
+            let running_on = i64::try_from(plugin.running_on).unwrap_or(i64::MAX);
+            self.running_on.get_or_create_owned(&labels).set(running_on);
             for state in ServingStatus::STATES {
                 let labels = vec![("plugin", plugin.name.clone()), ("state", state.to_owned())];
                 let is_in_it = plugin.status.state() == state;

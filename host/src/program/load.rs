@@ -25,7 +25,7 @@ use palisade_guard::grant::{Grants, Policy};
 use palisade_guard::http::{Allowance, Egress};
 use palisade_guard::kind::{Kind, PACKAGE};
 use palisade_guard::limits::{
-    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, KIB, Limits,
+    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, KIB, Limit, Limits,
     MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
 };
 use palisade_guard::manifest::Manifest;
@@ -100,9 +100,12 @@ impl Loader {
             name: &name,
             version: &manifest.plugin.version.to_string(),
             grants: &grants,
+            storage: limits.get(Limit::Storage),
             migrations: &migrations,
         };
         let installed = self.database.install(&plan).await?;
+        let availability = self.supervision.availability(&name);
+        availability.of_pool(&installed.pool);
         let plugin = Plugin {
             version: manifest.plugin.version,
             variables: Declarations::new(manifest.variables),
@@ -111,7 +114,7 @@ impl Loader {
             pool: installed.pool,
             nested_pool: installed.nested_pool,
             signer: installed.signer,
-            availability: self.supervision.availability(&name),
+            availability,
             tally: self.metrics.tally(&name, &passport.kinds_in_use()),
             memory: self.memory.share_of_plugin(&name),
             name,

@@ -105,19 +105,12 @@ impl State {
     /// The invocation's log.
     pub(crate) fn log(&mut self) -> LogWriter<'_> {
         let Self { plugin, backends, request, session, ledger, records, .. } = self;
-        LogWriter {
-            plugin: &plugin.name,
-            request: &request.id,
-            session,
-            ledger,
-            records,
-            sink: &*backends.log,
-        }
+        LogWriter { plugin, request: &request.id, session, ledger, records, sink: &*backends.log }
     }
 
-    /// Closed WASI, made on first use.
-    pub(crate) fn wasi(&mut self) -> (&mut Closed, &mut ResourceTable) {
+    /// Closed WASI, made on first use, with what its interfaces need beside it.
+    pub(crate) fn wasi(&mut self) -> (&mut Closed, &mut ResourceTable, &mut Ledger) {
         let Self { wasi, table, clock, random, ledger, .. } = self;
-        (wasi.get_or_insert_with(|| Box::new(Closed::new(*clock, random, ledger))), table)
+        (wasi.get_or_insert_with(|| Box::new(Closed::new(*clock, random, ledger))), table, ledger)
     }
 }

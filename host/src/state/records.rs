@@ -3,10 +3,11 @@
 //! A query that may have to run again (see `host/store/src/postgres/autocommit.rs`) keeps its records until it is
 //! certain that it does not. Sink: [`palisade_store::log`]; what a record may contain: [`palisade_guard::logging`].
 
+use crate::plugin::Plugin;
+use crate::state::closed::Printed;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limit;
 use palisade_guard::logging::LogRecord;
-use palisade_guard::name::PluginName;
 use palisade_guard::request_context::RequestId;
 use palisade_store::LogSink;
 use palisade_store::postgres::session::Session;
@@ -20,7 +21,7 @@ pub(crate) struct Records {
 
 /// The log of one invocation.
 pub(crate) struct LogWriter<'a> {
-    pub(super) plugin: &'a PluginName,
+    pub(super) plugin: &'a Plugin,
     pub(super) request: &'a RequestId,
     pub(super) session: &'a Session,
     pub(super) ledger: &'a mut Ledger,
@@ -42,30 +43,33 @@ impl LogWriter<'_> {
             self.records.kept.push(record);
         } else {
             self.flush();
-            self.sink.log(self.plugin, self.request, &record);
+            self.sink.log(&self.plugin.name, self.request, &record);
         }
     }
 
     fn flush(&mut self) {
         for record in std::mem::take(&mut self.records.kept) {
-            self.sink.log(self.plugin, self.request, &record);
+            self.sink.log(&self.plugin.name, self.request, &record);
         }
     }
 
     /// Called when the guest has ended: writes the kept records and what the guest printed. Writes nothing if it runs again.
-    pub(crate) fn close(&mut self, printed: Vec<LogRecord>) {
+    pub(crate) fn close(&mut self, printed: Printed) {
         if self.session.has_outgrown() {
             return;
         }
-        for record in printed {
+        for record in printed.records {
             self.write(record);
         }
         self.flush();
-        if self.records.dropped > 0 {
-            tracing::warn!(
-                target: "palisade::plugin", plugin = self.plugin.as_str(), request = self.request.as_str(),
-                dropped = self.records.dropped, "log records over the invocation's budget were dropped"
-            );
+        let dropped = self.records.dropped.saturating_add(printed.dropped);
+        if dropped > 0 {
+            self.plugin.availability.report("log records were dropped", || {
+                tracing::warn!(
+                    target: "palisade::plugin", plugin = self.plugin.name.as_str(), request = self.request.as_str(),
+                    dropped, "log records over the invocation's budget were dropped"
+                );
+            });
         }
     }
 }

@@ -3,7 +3,9 @@
 use super::{Field, Flag, Integers, Shape, number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use palisade_guard::limits::{JSON_BYTES_MAX, JSON_OBJECT_HELD_BYTES, JSON_VALUE_HELD_BYTES};
+use palisade_guard::limits::{
+    CALL_VALUES_BYTES_MAX, HEAP_BLOCK_BYTES, JSON_BYTES_MAX, JSON_NODE_BYTES, JSON_NODE_MEMBERS_MIN,
+};
 use palisade_guard::memory::{OutOfMemory, Reservation};
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
@@ -17,7 +19,8 @@ pub enum Returned {
     Err(Value),
 }
 
-/// A result that cannot be returned to the caller. The plugin is to blame for the first case, the host for the second.
+/// A result that cannot be returned to the caller. The plugin is to blame for a result that is too large or too heavy,
+/// the host for the other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadResult {
     /// The result is too large.
@@ -28,6 +31,12 @@ pub enum BadResult {
     /// The host, or the plugin's or caller's share of it, has no memory for the result.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
+    /// The result's JSON takes too much of the host's memory.
+    #[error(
+        "the result's JSON takes over {CALL_VALUES_BYTES_MAX} bytes of memory, the most that one call may return; return it in \
+         pages, or as one text"
+    )]
+    TooHeavy,
     /// The result is not of the type that the component declares.
     #[error("the result is not of its declared type, `{expected}`")]
     Mismatch {
@@ -43,7 +52,7 @@ pub(super) fn results(
     integers: Integers,
     memory: &mut Reservation,
 ) -> Result<Returned, BadResult> {
-    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, integers, memory };
+    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, memory_left: CALL_VALUES_BYTES_MAX, integers, memory };
     match (shape, results.into_iter().next()) {
         (None, None) => Ok(Returned::Ok(Value::Null)),
         (Some(Shape::Result { ok, .. }), Some(Val::Result(Ok(val)))) => {
@@ -62,7 +71,10 @@ pub(super) fn results(
 const FLOAT_BYTES: usize = "-2.2250738585072014e-308".len();
 
 struct Lifting<'a> {
+    /// How many more bytes of text the JSON may have.
     bytes_left: usize,
+    /// How many more bytes of memory the JSON may take: an object of one member is 7 bytes of text and 700 of memory.
+    memory_left: usize,
     integers: Integers,
     /// What the result holds as JSON values, and once more as text.
     memory: &'a mut Reservation,
@@ -72,21 +84,29 @@ impl Lifting<'_> {
     /// Counts the bytes of JSON text before it is made: exactly, except that each float counts as the longest one.
     fn spend(&mut self, bytes: usize) -> Result<(), BadResult> {
         self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or(BadResult::TooLarge)?;
-        let held = (bytes as u64).saturating_mul(2).saturating_add(JSON_VALUE_HELD_BYTES);
-        Ok(self.memory.grow(held)?)
+        Ok(self.memory.grow(bytes as u64)?)
     }
 
-    fn object(&mut self) -> Result<(), BadResult> {
-        self.spend("{}".len())?;
-        Ok(self.memory.grow(JSON_OBJECT_HELD_BYTES)?)
+    /// Counts the memory of JSON before it is taken.
+    fn hold(&mut self, bytes: usize) -> Result<(), BadResult> {
+        self.memory_left = self.memory_left.checked_sub(bytes).ok_or(BadResult::TooHeavy)?;
+        Ok(self.memory.grow(bytes as u64)?)
+    }
+
+    /// Counts the memory of an object with this many members, without their values.
+    fn object(&mut self, members: usize) -> Result<Map<String, Value>, BadResult> {
+        self.hold(members.div_ceil(JSON_NODE_MEMBERS_MIN).saturating_mul(JSON_NODE_BYTES))?;
+        Ok(Map::new())
     }
 
     fn string(&mut self, text: String) -> Result<Value, BadResult> {
         self.spend(text_len(&text))?;
+        self.hold(text.capacity().saturating_add(HEAP_BLOCK_BYTES))?;
         Ok(Value::String(text))
     }
 
     fn value(&mut self, shape: &Shape, val: Val) -> Result<Value, BadResult> {
+        self.hold(size_of::<Value>())?;
         match (shape, val) {
             (Shape::Bool, Val::Bool(b)) => {
                 self.spend("false".len())?;
@@ -144,12 +164,13 @@ impl Lifting<'_> {
     /// A member's key, counted with its quotes, colon and comma.
     fn key(&mut self, key: &str) -> Result<String, BadResult> {
         self.spend(key.len().saturating_add("\"\":,".len()))?;
+        self.hold(key.len().saturating_add(HEAP_BLOCK_BYTES))?;
         Ok(key.to_owned())
     }
 
     fn fields(&mut self, fields: &[Field], vals: Vec<(String, Val)>) -> Result<Value, BadResult> {
-        self.object()?;
-        let mut members = Map::new();
+        self.spend("{}".len())?;
+        let mut members = self.object(fields.len())?;
         for (field, (_, val)) in fields.iter().zip(vals) {
             members.insert(self.key(&field.key)?, self.value(&field.shape, val)?);
         }
@@ -157,8 +178,8 @@ impl Lifting<'_> {
     }
 
     fn flags(&mut self, flags: &[Flag], set: &[String]) -> Result<Value, BadResult> {
-        self.object()?;
-        let mut members = Map::new();
+        self.spend("{}".len())?;
+        let mut members = self.object(flags.len())?;
         for flag in flags {
             self.spend("false".len())?;
             members.insert(self.key(&flag.key)?, set.iter().any(|name| **name == *flag.name).into());
@@ -169,6 +190,7 @@ impl Lifting<'_> {
     fn bytes(&mut self, shape: &Shape, vals: &[Val]) -> Result<Value, BadResult> {
         let encoded = base64::encoded_len(vals.len(), true).ok_or(BadResult::TooLarge)?;
         self.spend(encoded.saturating_add("\"\"".len()))?;
+        self.hold(encoded.saturating_add(HEAP_BLOCK_BYTES))?;
         let byte = |val: &Val| match val {
             Val::U8(byte) => Ok(*byte),
             _ => Err(mismatch(shape)),
@@ -197,8 +219,8 @@ impl Lifting<'_> {
         shape: Option<&Shape>,
         val: Option<Box<Val>>,
     ) -> Result<Value, BadResult> {
-        self.object()?;
-        let mut members = Map::new();
+        self.spend("{}".len())?;
+        let mut members = self.object(2)?;
         members.insert(self.key("tag")?, self.string(tag)?);
         if let Some(payload) = self.payload(shape, val)? {
             members.insert(self.key("val")?, payload);
@@ -235,9 +257,9 @@ fn text_len(text: &str) -> usize {
 /// A value's JSON, and the bytes that lifting counted for it.
 #[cfg(test)]
 pub(super) fn counted(shape: &Shape, val: Val) -> (Value, usize) {
-    let mut memory = Reservation::uncounted();
-    let mut lifting =
-        Lifting { bytes_left: JSON_BYTES_MAX, integers: Integers::Numbers, memory: &mut memory };
+    let (integers, mut memory) = (Integers::Numbers, Reservation::uncounted());
+    let memory_left = CALL_VALUES_BYTES_MAX;
+    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, memory_left, integers, memory: &mut memory };
     let json = lifting.value(shape, val).unwrap();
     (json, JSON_BYTES_MAX - lifting.bytes_left)
 }

@@ -2,7 +2,9 @@
 
 use super::name::camel;
 use super::{Case, Field, Flag, Int, Shape};
-use palisade_guard::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
+use palisade_guard::limits::{
+    COMPONENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, SIGNATURE_BYTES_MAX, SIGNATURE_TYPE_BYTES, SIGNATURE_TYPES_MAX,
+};
 use wasmtime::component::types::{self, Type};
 
 /// A function that cannot be called with JSON; the sentence says what to do about it.
@@ -16,7 +18,8 @@ pub struct Unmappable {
     problem: String,
 }
 
-type Read = (Box<[Field]>, Option<Shape>);
+/// The parameters, the result, and the bytes that they take in a description.
+type Read = (Box<[Field]>, Option<Shape>, usize);
 
 pub(super) fn read(interface: &str, function: &str, ty: &types::ComponentFunc) -> Result<Read, Unmappable> {
     signature(ty).map_err(|problem| Unmappable {
@@ -30,11 +33,11 @@ fn signature(ty: &types::ComponentFunc) -> Result<Read, String> {
     if ty.async_() {
         return Err("is async, which this host does not call; declare it as a plain `func`".into());
     }
-    let mut reader = Reader { left: SIGNATURE_TYPES_MAX };
+    let mut reader = Reader { types_left: SIGNATURE_TYPES_MAX, bytes_left: SIGNATURE_BYTES_MAX };
     let mut parameters = Vec::with_capacity(ty.params().len());
     for (name, ty) in ty.params() {
-        let shape =
-            reader.shape(&ty, 1).map_err(|why| why.sentence(&format!("parameter `{name}`"), "takes"))?;
+        let shape = reader.name(name).and_then(|()| reader.shape(&ty, 1));
+        let shape = shape.map_err(|why| why.sentence(&format!("parameter `{}`", cut(name)), "takes"))?;
         parameters.push(Field { name: name.into(), key: camel(name), shape });
     }
     distinct(parameters.iter().map(|field| (&*field.name, &*field.key)))
@@ -44,7 +47,13 @@ fn signature(ty: &types::ComponentFunc) -> Result<Read, String> {
         Some(ty) => Some(reader.shape(&ty, 1).map_err(|why| why.sentence("result", "returns"))?),
         None => None,
     };
-    Ok((parameters.into(), result))
+    let bytes = SIGNATURE_BYTES_MAX.saturating_sub(reader.bytes_left);
+    Ok((parameters.into(), result, bytes))
+}
+
+/// A name for an error. A longer one is refused.
+fn cut(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(COMPONENT_NAME_BYTES_MAX)).unwrap_or_default()
 }
 
 /// Why a type has no shape.
@@ -54,7 +63,12 @@ enum Why {
     /// Two of its names have the same key in JSON.
     Clash(String, String, String),
     Deep,
+    /// It has more types and names than a signature may have.
+    Many,
+    /// Its types and names are longer than a signature may be.
     Large,
+    /// One of its names is too long.
+    Long(usize),
 }
 
 impl Why {
@@ -73,9 +87,21 @@ impl Why {
             Why::Deep => {
                 format!("{verb} types nested over {JSON_DEPTH_MAX} deep in its {place}; flatten them")
             }
-            Why::Large => {
+            Why::Many => {
                 format!(
                     "{verb} over {SIGNATURE_TYPES_MAX} types, counted up to its {place}; split the function"
+                )
+            }
+            Why::Large => {
+                format!(
+                    "{verb} types that take over {SIGNATURE_BYTES_MAX} bytes to describe, counted up to its {place}; split the \
+                     function, or shorten the names"
+                )
+            }
+            Why::Long(bytes) => {
+                format!(
+                    "{verb} a type with a name of {bytes} bytes in its {place}: at most {COMPONENT_NAME_BYTES_MAX} are allowed; \
+                     shorten it"
                 )
             }
         }
@@ -87,9 +113,10 @@ const STREAM: Why = Why::Kind("a stream or future", "pass a list or the value it
 const ERROR_CONTEXT: Why = Why::Kind("an error-context", "pass a string or a variant");
 const UNSETTLED: Why = Why::Kind("a map or fixed-length list", "pass a list");
 
+/// What the signature may still have. Both are counted as the types are spelled out: a type that is used twice counts twice.
 struct Reader {
-    /// How many more types may be read.
-    left: usize,
+    types_left: usize,
+    bytes_left: usize,
 }
 
 impl Reader {
@@ -97,7 +124,7 @@ impl Reader {
         if depth > JSON_DEPTH_MAX {
             return Err(Why::Deep);
         }
-        self.left = self.left.checked_sub(1).ok_or(Why::Large)?;
+        self.spend(1)?;
         let deeper = depth.saturating_add(1);
         Ok(match ty {
             Type::Bool => Shape::Bool,
@@ -124,6 +151,7 @@ impl Reader {
             Type::Flags(flags) => self.flags(flags)?,
             Type::Enum(names) => {
                 self.spend(names.names().len())?;
+                names.names().try_for_each(|name| self.name(name))?;
                 Shape::Enum(names.names().map(Into::into).collect())
             }
             Type::Variant(variant) => self.variant(variant, deeper)?,
@@ -143,14 +171,28 @@ impl Reader {
     }
 
     /// Names cost as much as types: an enum may have thousands.
-    fn spend(&mut self, names: usize) -> Result<(), Why> {
-        self.left = self.left.checked_sub(names).ok_or(Why::Large)?;
+    fn spend(&mut self, types: usize) -> Result<(), Why> {
+        self.types_left = self.types_left.checked_sub(types).ok_or(Why::Many)?;
+        self.describe(types.saturating_mul(SIGNATURE_TYPE_BYTES))
+    }
+
+    /// A name is written up to three times: in the schema's properties, in its required ones, and in the text of the type.
+    fn name(&mut self, name: &str) -> Result<(), Why> {
+        if name.len() > COMPONENT_NAME_BYTES_MAX {
+            return Err(Why::Long(name.len()));
+        }
+        self.describe(name.len().saturating_mul(3))
+    }
+
+    fn describe(&mut self, bytes: usize) -> Result<(), Why> {
+        self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or(Why::Large)?;
         Ok(())
     }
 
     fn record(&mut self, record: &types::Record, deeper: usize) -> Result<Shape, Why> {
         let mut fields = Vec::new();
         for field in record.fields() {
+            self.name(field.name)?;
             let shape = self.shape(&field.ty, deeper)?;
             fields.push(Field { name: field.name.into(), key: camel(field.name), shape });
         }
@@ -160,6 +202,7 @@ impl Reader {
 
     fn flags(&mut self, flags: &types::Flags) -> Result<Shape, Why> {
         self.spend(flags.names().len())?;
+        flags.names().try_for_each(|name| self.name(name))?;
         let flags: Box<[Flag]> =
             flags.names().map(|name| Flag { name: name.into(), key: camel(name) }).collect();
         distinct(flags.iter().map(|flag| (&*flag.name, &*flag.key)))?;
@@ -170,6 +213,7 @@ impl Reader {
         self.spend(variant.cases().len())?;
         let mut cases = Vec::new();
         for case in variant.cases() {
+            self.name(case.name)?;
             let shape = case.ty.map(|ty| self.shape(&ty, deeper)).transpose()?;
             cases.push(Case { name: case.name.into(), shape });
         }

@@ -2,21 +2,30 @@
 
 use super::refusal::{BadArgument, Refused, absent, found, mismatch, refuse, unknown};
 use super::shape::record;
-use super::{Case, Field, Flag, Shape, number};
+use super::{Case, Field, Flag, Lowered, Shape, number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use palisade_guard::limits::{JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX};
+use palisade_guard::limits::{
+    CALL_VALUES_BYTES_MAX, HEAP_BLOCK_BYTES, JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX,
+};
 use serde_json::{Map, Value};
 use std::fmt;
 use wasmtime::component::Val;
 
 /// Converts named arguments to values in the order of the parameters.
-pub(super) fn arguments(parameters: &[Field], json: Value) -> Result<Vec<Val>, BadArgument> {
+pub(super) fn arguments(parameters: &[Field], json: Value) -> Result<Lowered, BadArgument> {
     let ty = Parameters(parameters);
     let lowered = match json {
         Value::Object(members) => {
-            let mut lowering = Lowering { values_left: JSON_VALUES_MAX, binary_left: JSON_BINARY_BYTES_MAX };
-            lowering.fields(&ty, parameters, members, |_, val| val)
+            let mut lowering = Lowering {
+                values_left: JSON_VALUES_MAX,
+                binary_left: JSON_BINARY_BYTES_MAX,
+                bytes_left: CALL_VALUES_BYTES_MAX,
+            };
+            lowering.fields(&ty, parameters, members, |_, val| val).map(|values| {
+                let bytes = CALL_VALUES_BYTES_MAX.saturating_sub(lowering.bytes_left);
+                Lowered { values, bytes }
+            })
         }
         other => Err(refuse(&ty, Some("an object of named arguments".into()), found(&other))),
     };
@@ -36,6 +45,14 @@ struct Lowering {
     values_left: usize,
     /// How many more bytes of `list<u8>` are accepted.
     binary_left: usize,
+    /// How many more bytes of memory the values may take. The caller controls how many values there are, and the plugin how
+    /// long the names in each of them are.
+    bytes_left: usize,
+}
+
+/// The bytes of a text of this length in a value: on the heap, with its owner.
+fn text_bytes(len: usize) -> usize {
+    size_of::<String>().saturating_add(len).saturating_add(HEAP_BLOCK_BYTES)
 }
 
 impl Lowering {
@@ -43,14 +60,31 @@ impl Lowering {
         let rule = || Some(format!("at most {JSON_VALUES_MAX} values in one call's arguments together"));
         let left = self.values_left.checked_sub(1);
         self.values_left = left.ok_or_else(|| refuse(shape, rule(), "one more".into()))?;
+        self.hold(shape, size_of::<Val>())
+    }
+
+    /// Counts memory before it is taken.
+    fn hold(&mut self, shape: &Shape, bytes: usize) -> Result<(), Refused> {
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.ok_or_else(|| {
+            let rule =
+                format!("at most {CALL_VALUES_BYTES_MAX} bytes of memory for one call's arguments together");
+            refuse(shape, Some(rule), "more".into())
+        })?;
         Ok(())
+    }
+
+    /// Counts a text that is kept as it is.
+    fn text(&mut self, shape: &Shape, text: String) -> Result<String, Refused> {
+        self.hold(shape, text_bytes(text.capacity()))?;
+        Ok(text)
     }
 
     fn value(&mut self, shape: &Shape, json: Value) -> Result<Val, Refused> {
         self.spend(shape)?;
         let val = match (shape, json) {
             (Shape::Bool, Value::Bool(b)) => Val::Bool(b),
-            (Shape::String, Value::String(text)) => Val::String(text),
+            (Shape::String, Value::String(text)) => Val::String(self.text(shape, text)?),
             (Shape::Int(int), json) => int.lower(&json).ok_or_else(|| mismatch(shape, &json))?,
             (Shape::F32, json) => Val::Float32(number::single(&json).ok_or_else(|| mismatch(shape, &json))?),
             (Shape::F64, json) => Val::Float64(number::double(&json).ok_or_else(|| mismatch(shape, &json))?),
@@ -63,11 +97,14 @@ impl Lowering {
                 Val::Tuple(self.elements(shapes.iter().zip(elements))?)
             }
             (Shape::Record(fields), Value::Object(members)) => {
+                // Each value of a record repeats the names of its fields.
+                let names = fields.iter().map(|field| text_bytes(field.name.len()));
+                self.hold(shape, names.fold(0, usize::saturating_add))?;
                 Val::Record(self.fields(shape, fields, members, |field, val| (field.name.to_string(), val))?)
             }
-            (Shape::Flags(flags), Value::Object(members)) => Val::Flags(set(shape, flags, members)?),
+            (Shape::Flags(flags), Value::Object(members)) => Val::Flags(self.set(shape, flags, members)?),
             (Shape::Enum(names), Value::String(name)) => match names.iter().find(|known| ***known == *name) {
-                Some(_) => Val::Enum(name),
+                Some(_) => Val::Enum(self.text(shape, name)?),
                 None => return Err(unknown(shape, "case", &name, names.iter().map(|name| &**name))),
             },
             (Shape::Option(_), Value::Null) => Val::Option(None),
@@ -138,11 +175,13 @@ impl Lowering {
         }
         let bytes = STANDARD.decode(text).map_err(|_| mismatch(shape, &Value::from(text)))?;
         self.binary_left = self.binary_left.checked_sub(bytes.len()).ok_or_else(too_many)?;
+        self.hold(shape, bytes.len().saturating_mul(size_of::<Val>()))?;
         Ok(Val::List(bytes.into_iter().map(Val::U8).collect()))
     }
 
     fn option(&mut self, shape: &Shape, some: &Shape, json: Value) -> Result<Val, Refused> {
         if !matches!(some, Shape::Option(_)) {
+            self.hold(shape, HEAP_BLOCK_BYTES)?;
             return Ok(Val::Option(Some(self.value(some, json)?.into())));
         }
         let Value::Object(members) = json else { return Err(mismatch(shape, &json)) };
@@ -164,6 +203,7 @@ impl Lowering {
         let Some(case) = cases.iter().find(|case| *case.name == *tag) else {
             return Err(unknown(shape, "case", &tag, cases.iter().map(|case| &*case.name)).at(".tag"));
         };
+        let tag = self.text(shape, tag)?;
         Ok(Val::Variant(tag, self.payload(shape, case.shape.as_ref(), val)?))
     }
 
@@ -188,17 +228,41 @@ impl Lowering {
         shape: Option<&Shape>,
         json: Option<Value>,
     ) -> Result<Option<Box<Val>>, Refused> {
+        self.hold(whole, HEAP_BLOCK_BYTES)?;
         let payload = match (shape, json) {
             (None, None) => return Ok(None),
             (Some(shape), Some(json)) => self.value(shape, json),
             // JavaScript represents `none` as `undefined`, and its JSON omits a key whose value is `undefined`.
-            (Some(Shape::Option(_)), None) => Ok(Val::Option(None)),
+            (Some(shape @ Shape::Option(_)), None) => self.spend(shape).map(|()| Val::Option(None)),
             (Some(shape), None) => Err(absent(shape)),
             (None, Some(json)) => {
                 Err(refuse(whole, Some("no `val`, as this case has no payload".into()), found(&json)))
             }
         };
         payload.map(|val| Some(val.into())).map_err(|refused| refused.at(".val"))
+    }
+
+    fn set(
+        &mut self,
+        shape: &Shape,
+        flags: &[Flag],
+        mut members: Map<String, Value>,
+    ) -> Result<Vec<String>, Refused> {
+        let mut names = Vec::new();
+        for flag in flags {
+            match members.remove(&*flag.key) {
+                Some(Value::Bool(true)) => {
+                    self.hold(shape, text_bytes(flag.name.len()))?;
+                    names.push(flag.name.to_string());
+                }
+                Some(Value::Bool(false)) | None => {}
+                Some(other) => return Err(mismatch(&Shape::Bool, &other).at(&format!(".{}", flag.key))),
+            }
+        }
+        match members.keys().next() {
+            Some(key) => Err(unknown(shape, "flag", key, flags.iter().map(|flag| &*flag.key))),
+            None => Ok(names),
+        }
     }
 }
 
@@ -213,21 +277,6 @@ fn tagged(shape: &Shape, mut members: Map<String, Value>) -> Result<(String, Opt
         Some(Value::String(tag)) => Ok((tag, val)),
         Some(other) => Err(refuse(shape, Some("the name of a case".into()), found(&other)).at(".tag")),
         None => Err(absent(shape).at(".tag")),
-    }
-}
-
-fn set(shape: &Shape, flags: &[Flag], mut members: Map<String, Value>) -> Result<Vec<String>, Refused> {
-    let mut names = Vec::new();
-    for flag in flags {
-        match members.remove(&*flag.key) {
-            Some(Value::Bool(true)) => names.push(flag.name.to_string()),
-            Some(Value::Bool(false)) | None => {}
-            Some(other) => return Err(mismatch(&Shape::Bool, &other).at(&format!(".{}", flag.key))),
-        }
-    }
-    match members.keys().next() {
-        Some(key) => Err(unknown(shape, "flag", key, flags.iter().map(|flag| &*flag.key))),
-        None => Ok(names),
     }
 }
 

@@ -24,8 +24,9 @@
 //! not an empty list.
 //!
 //! Callers write the arguments and plugins the results, so both are hostile. All recursion follows the type, whose depth and
-//! size are limited when it is read. JSON text is limited while it is parsed, which [`palisade_guard::json`] does, and results
-//! while they are built. The numbers are in [`palisade_guard::limits`], the tests in `value/tests/`.
+//! size are limited when it is read. JSON text is limited while it is parsed, which [`palisade_guard::json`] does. The values of
+//! arguments and the JSON of results are limited while they are built, by the memory that they take and not only by their text:
+//! a few bytes of one can stand for many of the other. The numbers are in [`palisade_guard::limits`], the tests in `value/tests/`.
 #![cfg_attr(
     not(test),
     deny(
@@ -53,4 +54,4 @@ pub use lift::{BadResult, Returned};
 pub use number::Integers;
 pub use refusal::BadArgument;
 pub use shape::{Case, Field, Flag, Int, Shape};
-pub use signature::Signature;
+pub use signature::{Lowered, Signature};

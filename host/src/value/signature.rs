@@ -15,19 +15,36 @@ use wasmtime::component::{Val, types};
 pub struct Signature {
     pub(super) parameters: Box<[Field]>,
     pub(super) result: Option<Shape>,
+    bytes: usize,
+}
+
+/// Arguments as component values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lowered {
+    /// The values, in the order of the parameters.
+    pub values: Vec<Val>,
+    /// Bytes of the host's memory that they take: at most
+    /// [`CALL_VALUES_BYTES_MAX`](palisade_guard::limits::CALL_VALUES_BYTES_MAX).
+    pub bytes: usize,
 }
 
 impl Signature {
     /// Reads a function's types. The error contains the names of the interface and the function, and says which type has no
     /// JSON form and what to do about it.
     pub fn of(interface: &str, function: &str, ty: &types::ComponentFunc) -> Result<Self, Unmappable> {
-        let (parameters, result) = load::read(interface, function, ty)?;
-        Ok(Self { parameters, result })
+        let (parameters, result, bytes) = load::read(interface, function, ty)?;
+        Ok(Self { parameters, result, bytes })
     }
 
     #[cfg(test)]
     pub(super) fn from_shapes(parameters: Box<[Field]>, result: Option<Shape>) -> Self {
-        Self { parameters, result }
+        Self { parameters, result, bytes: 0 }
+    }
+
+    /// Bytes that the types take in `/openapi.json`, by estimate: at most
+    /// [`SIGNATURE_BYTES_MAX`](palisade_guard::limits::SIGNATURE_BYTES_MAX).
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many values a call of the function returns: 0 or 1.
@@ -43,12 +60,13 @@ impl Signature {
 
     /// Converts a JSON object of named arguments, such as `{"limit": 10}`, to the values to call the function with. The key
     /// of a parameter may be absent if its type is an `option`.
-    pub fn lower(&self, arguments: Value) -> Result<Vec<Val>, BadArgument> {
+    pub fn lower(&self, arguments: Value) -> Result<Lowered, BadArgument> {
         lower::arguments(&self.parameters, arguments)
     }
 
-    /// Converts what the function returned to JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes, and
-    /// reserves what the JSON holds before it is made.
+    /// Converts what the function returned to JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes of
+    /// text, and [`CALL_VALUES_BYTES_MAX`](palisade_guard::limits::CALL_VALUES_BYTES_MAX) bytes of memory, which it reserves
+    /// before it takes them.
     pub fn lift(
         &self,
         results: Vec<Val>,

@@ -4,7 +4,7 @@
 //! [`LogSink`], [`VariableStore`], [`ItemStore`], [`HttpClient`](http::HttpClient) and
 //! [`SecretStore`](http::SecretStore). [`Backends`] holds one of each for a host. The defaults are PostgreSQL
 //! ([`postgres`]), an in-process cache ([`cache`]), `tracing` ([`log`]) and reqwest ([`http`]). [`private`] starts a
-//! PostgreSQL server for a host that has none. The interface `db` has no trait: it is PostgreSQL, whose roles and
+//! PostgreSQL server for a host that has none, and [`files`] reads what operators and plugins write. The interface `db` has no trait: it is PostgreSQL, whose roles and
 //! transactions are the boundary that `db` promises.
 //!
 //! A store decides nothing: it takes only types that a guard in `palisade-guard` has made. An integrator depends on the
@@ -12,6 +12,7 @@
 
 pub mod cache;
 pub mod error;
+pub mod files;
 pub mod http;
 pub mod log;
 pub mod postgres;

@@ -228,7 +228,7 @@ mod tests {
             format!("\"{}\"", "x".repeat(10_000)),
             "0".to_owned(),
             "{}".to_owned(),
-            [&b"["[..].repeat(64), &b"]"[..].repeat(64)]
+            [b"["[..].repeat(64), b"]"[..].repeat(64)]
                 .concat()
                 .iter()
                 .map(|byte| char::from(*byte))

@@ -101,6 +101,9 @@ limits! {
     DbRows, "db-rows", Count, 10_000;
     /// Bytes of rows and parameters read and written, because even a few rows can be large.
     DbBytes, "db-bytes", Bytes, 16 * MIB;
+    /// Bytes of a plugin's tables with their indexes, in the database: unlike the others, the sum of all that
+    /// the plugin's invocations ever wrote. 1 GiB holds a large site; without the limit one plugin fills the disk.
+    Storage, "storage", Bytes, 1024 * MIB;
     /// Log records. All plugins write to one log, and one call must not fill it.
     LogRecords, "log-records", Count, 256;
     /// Bytes of log text, for the same reason as the number of records.
@@ -297,6 +300,17 @@ pub const COMPONENT_TABLES_MAX: u32 = 16;
 pub const FUNCTION_BYTES_MAX: usize = 512 * 1024;
 /// Locals of one function. The time of compilation grows faster than their number.
 pub const FUNCTION_LOCALS_MAX: u32 = 5_000;
+/// Bytes of a name in a component's types and of what it imports and exports: fields, cases, flags, parameters, functions,
+/// resources and interfaces. Names repeat in each value, schema and error. The longest of WASI has 48.
+pub const COMPONENT_NAME_BYTES_MAX: usize = 128;
+/// Types that a component declares, with those in the types of its imports and exports. A component from Rust with all
+/// interfaces of the contract has about 300.
+pub const COMPONENT_TYPES_MAX: usize = 10_000;
+/// Functions that a component exports to callers. The largest of the examples has a dozen.
+pub const COMPONENT_FUNCTIONS_MAX: usize = 1_000;
+/// Linear memories of one core module. The proposal for several is enabled for the code that passes values between the
+/// components of a composed one, and disabled for what plugins bring.
+pub const MODULE_MEMORIES_MAX: usize = 1;
 /// Levels of components nested in one another. The check before compilation recurses over them.
 pub const COMPONENT_NESTING_MAX: usize = 20;
 /// Characters of a function's name that an error repeats. The caller or author wrote the name, and an error
@@ -323,9 +337,23 @@ pub const COMPILER_START_MS: u64 = 10_000;
 pub const COMPILER_THREADS_MAX: usize = 4;
 /// Bytes of compiled code of one component, which the host maps into its own memory.
 pub const COMPILED_BYTES_MAX: u64 = 256 * MIB;
+/// The number of the user that the compiler process becomes when the host runs as root: `nobody`, who owns no file.
+pub const COMPILER_USER_ID: u32 = 65_534;
 /// Bytes of the compiler process's error message. The message ends up in a log, and the component can
 /// influence it.
 pub const COMPILER_MESSAGE_BYTES_MAX: u64 = 4 * KIB;
+/// Entries of a folder of migrations, of all kinds. A real one has a few dozen.
+pub const FOLDER_ENTRIES_MAX: usize = 4_096;
+/// Links on the way to a file. The kernel allows as many.
+pub const LINKS_MAX: usize = 40;
+/// Bytes of a plugin's migrations together. The host holds them in memory until they are applied.
+pub const MIGRATIONS_BYTES_MAX: u64 = 16 * MIB;
+/// Bytes of a file that an operator writes about plugins: a policy, or secrets. A thousand plugins fit.
+pub const POLICY_BYTES_MAX: u64 = MIB;
+/// Markdown files of one import. The host holds their paths in memory.
+pub const IMPORT_FILES_MAX: usize = 100_000;
+/// Bytes of a core module that becomes a component: one with all its debug information fits.
+pub const MODULE_BYTES_MAX: u64 = 512 * MIB;
 /// Bytes of a manifest. A person writes it; a real one has a few KiB.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
 /// Bytes of a plugin's name. The name becomes part of a role's and a schema's name, which PostgreSQL cuts at
@@ -359,6 +387,12 @@ pub const QUARANTINE_MAX_MS: u64 = 300_000;
 /// Milliseconds between two checks of which plugins are disabled: after `disable`, another host serves the
 /// plugin at most this much longer while its database answers.
 pub const SWITCH_POLL_MS: u64 = 1_000;
+/// Milliseconds that an operator who disables or enables a plugin waits for the database. A disabling is in effect
+/// before, and is stored when the database answers.
+pub const SWITCH_WAIT_MS: u64 = 2_000;
+/// Tokens of operators that a host knows by heart, so that an operator can disable a plugin while the database does not
+/// answer: more than a team has.
+pub const KNOWN_TOKENS_MAX: usize = 1_000;
 /// Bytes of the reason that an operator gives for disabling a plugin: a sentence or two for other operators.
 pub const DISABLE_REASON_BYTES_MAX: usize = 500;
 /// Entries that wait for the audit log's writer. The host counts further ones, and the next entry says how
@@ -370,6 +404,17 @@ pub const AUDIT_REPEAT_MS: u64 = 60_000;
 /// Milliseconds between two checks for repeats to write. A repeat waits at most this much longer than its
 /// minute.
 pub const AUDIT_TICK_MS: u64 = 1_000;
+/// Milliseconds that the audit log's writer waits for another process that has locked the file. A start or a stop waits no
+/// longer; entries wait in the queue.
+pub const AUDIT_LOCK_MS: u64 = 2_000;
+/// Milliseconds between two looks at such a lock. Other writers hold it for about a millisecond.
+pub const AUDIT_LOCK_POLL_MS: u64 = 5;
+/// Files that a rotated audit log may have beside it: a file for each day of ten years. Each is opened when the start of a
+/// log is looked for.
+pub const AUDIT_FILES_MAX: usize = 4_000;
+/// Milliseconds that a stopping host waits for the database to take the audit log's last entry. The log itself is complete
+/// by then.
+pub const AUDIT_HEAD_MS: u64 = 2_000;
 /// Bytes of what an audit entry says, before it is escaped. Plugins and callers influence it, and an entry is
 /// one line.
 pub const AUDIT_WHAT_BYTES_MAX: usize = 1024;
@@ -420,6 +465,24 @@ pub const JSON_NUMBER_DIGITS_MAX: u64 = 1_024;
 /// Types in one function's signature. Types can be shared, so 40 declarations can spell out a tree of 2^40
 /// types.
 pub const SIGNATURE_TYPES_MAX: usize = 2_000;
+/// Bytes that one function's types may take in `/openapi.json`, by estimate: [`SIGNATURE_TYPE_BYTES`] for each type, and
+/// each name three times. The types of a large function take a tenth of it.
+pub const SIGNATURE_BYTES_MAX: usize = 512 * 1024;
+/// Bytes that a type takes in `/openapi.json` besides its names, by estimate: the schema of a `u64` or of a case.
+pub const SIGNATURE_TYPE_BYTES: usize = 128;
+/// Bytes that the types of all of a component's functions together may take in `/openapi.json`, by the same estimate. 200
+/// functions with 50 types each fit; without the limit, 3 MB of component made a document of 297 MB.
+pub const COMPONENT_SIGNATURES_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that the values of one call's arguments take in the host's memory, or the JSON tree of its result: what the largest
+/// `list<u8>` of the arguments takes, and a little more. Without the limit, 60 KB of JSON became 2 GB, because an empty
+/// object can stand for a record with any number of absent options.
+pub const CALL_VALUES_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Bytes that the allocator takes for one small block beyond what the host asks for, at most.
+pub const HEAP_BLOCK_BYTES: usize = 32;
+/// Bytes of one node of a JSON object in memory. A node holds up to eleven members.
+pub const JSON_NODE_BYTES: usize = 640;
+/// Members of a JSON object that one node holds at least, unless it is the only one.
+pub const JSON_NODE_MEMBERS_MIN: usize = 6;
 /// Bytes of a type's text in an error. The text of a deep type would hide the rest of the error.
 pub const TYPE_TEXT_BYTES_MAX: usize = 200;
 /// Characters of a caller's string that an error repeats: enough to recognise the string.
@@ -493,6 +556,16 @@ pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
 pub const LOG_RECORD_BYTES_MAX: usize = 4 * 1024;
 /// Fields of a log record. A record is one line that a person reads.
 pub const LOG_FIELDS_MAX: usize = 32;
+/// Reports of one kind about one plugin that the host writes to its own log in a period: a count. That is enough to see
+/// what is wrong; further ones are counted, and the count is written.
+pub const REPORTS_MAX: u32 = 10;
+/// Milliseconds of such a period. With fewer than fifty kinds a plugin causes at most a few dozen lines a second.
+pub const REPORT_PERIOD_MS: u64 = 10_000;
+/// Different failures of one invocation's host calls that the host's log describes: a count. Of any others it has the
+/// number.
+pub const NOTES_MAX: usize = 4;
+/// Bytes of such a description. Guests and other servers influence it, and it is one line.
+pub const NOTE_BYTES_MAX: usize = 1024;
 /// Bytes of a log field's name. It is a word, not a text.
 pub const LOG_FIELD_NAME_BYTES_MAX: usize = 64;
 
@@ -578,6 +651,38 @@ pub const CRON_INTERVAL_MIN_S: u64 = 1;
 pub const STATEMENT_MS: u64 = 5_000;
 /// Milliseconds that a statement may wait for a lock: less than the statement itself may take.
 pub const LOCK_MS: u64 = 2_000;
+/// Milliseconds that the host waits for the answer to a statement: what the statement may take, and 2 s in
+/// which the server says that it took longer. A server that lets them pass does not answer, or cannot interrupt
+/// the statement.
+pub const ANSWER_MS: u64 = STATEMENT_MS + 2_000;
+/// Milliseconds that a commit gets at least, even if the request's deadline passes meanwhile. A shorter wait
+/// would leave in doubt what the server does at once.
+pub const COMMIT_MS_MIN: u64 = 1_000;
+/// Milliseconds that a single statement of the host's own gets for everything: for a token, for permissions.
+/// The caller of a page waits for it.
+pub const LOOKUP_MS: u64 = 5_000;
+/// Milliseconds that the host waits when it asks whether the database answers: less than the 2 s after which a
+/// balancer gives up.
+pub const PING_MS: u64 = 1_500;
+/// Milliseconds without an answer after which the database counts as silent. A server that works answers in a
+/// few, also on a busy machine.
+pub const SILENCE_MS: u64 = 1_000;
+/// Milliseconds that a cut-off statement gets to end, and its connection to be cleaned, before the connection is
+/// given up. Nearly every statement ends within a few.
+pub const WIND_UP_MS: u64 = 1_000;
+/// Times that one connection is used again after its statement was cut off. A statement that is cut off while
+/// the server prepares it stays prepared there, where nothing frees it.
+pub const WIND_UPS_MAX: u32 = 100;
+/// Milliseconds until the host looks again whether a backend that it gave up is gone. The time doubles up to
+/// [`SEAT_POLL_MAX_MS`].
+pub const SEAT_POLL_MS: u64 = 20;
+/// Most milliseconds between two looks at backends that the host gave up.
+pub const SEAT_POLL_MAX_MS: u64 = 500;
+/// Milliseconds after which a backend that was told to end counts as running on. A healthy one ends in a few.
+pub const RUNNING_ON_MS: u64 = 1_000;
+/// Backends that run on whose place in the connection budget others may use: what a server of 100 connections
+/// has beyond the budget and the host's own connections. Further ones keep their place.
+pub const RUNNING_ON_SPARE_MAX: usize = 16;
 /// Milliseconds that a transaction may idle between two statements: more than the time that guest code may
 /// run.
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
@@ -592,6 +697,15 @@ pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
 /// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
 /// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
+/// Bytes that a statement may write within [`STORAGE_WATCH_MS`]: 64 MiB, which takes a fast disk. The host
+/// measures a plugin's tables again when what it has not measured could exceed the quota at this rate.
+pub const STORAGE_STATEMENT_BYTES: u64 = 64 * MIB;
+/// Milliseconds between two looks at the size of a plugin's tables while a statement writes to them. A statement
+/// that is over the quota by then is cut off.
+pub const STORAGE_WATCH_MS: u64 = 250;
+/// The part of the quota by which undone statements may enlarge the tables' files beyond it, as a divisor. Beyond
+/// that, nothing but deletes is tried until the server has given the space back.
+pub const STORAGE_SLACK_DIVISOR: u64 = 8;
 /// Prepared statements that one connection keeps. A guest decides how many different statements it sends, and
 /// each takes memory of the server.
 pub const STATEMENTS_CACHED_MAX: usize = 200;
@@ -607,7 +721,10 @@ pub const CANARY_ATTEMPTS_MAX: u32 = 3;
 pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
 /// Connections for the host's own transactions. A server has 100 by default, and the plugins' pools take most
 /// of them.
-pub const HOST_CONNECTIONS_MAX: usize = 16;
+pub const HOST_CONNECTIONS_MAX: usize = 14;
+/// Connections with which the host watches the server: whether it answers, which plugins are disabled, and
+/// which backends run on. They have a pool of their own, so that nothing that callers ask for delays them.
+pub const WATCH_CONNECTIONS_MAX: usize = 2;
 /// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some
 /// itself.
 pub const CONNECTION_BUDGET_MAX: usize = 64;
@@ -617,6 +734,18 @@ pub const CONNECTION_BUDGET_POLL_MS: u64 = 20;
 /// Milliseconds that connecting to a database server may take when its URL does not say. A page cannot wait
 /// longer.
 pub const DIAL_MS: u64 = 5_000;
+/// Milliseconds before the host tries again to connect to a Unix socket whose queue is full. The time doubles
+/// up to [`DIAL_RETRY_MAX_MS`].
+pub const DIAL_RETRY_MS: u64 = 5;
+/// Most milliseconds between two tries to connect to a Unix socket whose queue is full.
+pub const DIAL_RETRY_MAX_MS: u64 = 100;
+/// Milliseconds that a host that starts waits for its database: as long as a server takes that starts at the same
+/// time, or recovers.
+pub const DATABASE_WAIT_MS: u64 = 30_000;
+/// Milliseconds between two tries to reach the database at the start.
+pub const DATABASE_RETRY_MS: u64 = 500;
+/// Milliseconds between two log records about a database that a starting host waits for.
+pub const DATABASE_REPORT_MS: u64 = 5_000;
 /// Milliseconds that sent data may stay unacknowledged before the host considers the server lost: as long as
 /// a query may take.
 pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
@@ -738,6 +867,11 @@ pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
 pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 1_536 * MIB;
 /// Milliseconds that a private PostgreSQL gets to start. Recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
+/// Milliseconds before a private PostgreSQL that ended unexpectedly is started again. The time doubles with each
+/// further try, up to [`PRIVATE_RESTART_MAX_MS`].
+pub const PRIVATE_RESTART_MS: u64 = 100;
+/// Most milliseconds between two tries to start a private PostgreSQL again.
+pub const PRIVATE_RESTART_MAX_MS: u64 = 10_000;
 /// Milliseconds between two checks of whether a private PostgreSQL has started or ended. It starts in about
 /// 50 ms.
 pub const PRIVATE_POLL_MS: u64 = 5;
@@ -769,8 +903,12 @@ pub const CALLER_KEYS_BYTES: usize = 2 * CALLER_KEY_BYTES;
 /// Milliseconds until a proof of who calls expires: three times what a statement may take. One is for the
 /// statement, one for the commit that reads the rest of an action's cursor, and one for what comes before.
 pub const CALLER_PROOF_MS: i64 = 15_000;
-/// Seconds after which the host reads a server's clock again: less than anybody needs to set a clock twice.
+/// Seconds after which the host reads a server's clock again. Until then a proof may expire too early or too late
+/// because the server's clock was set; too early costs another try.
 pub const CALLER_CLOCK_S: u64 = 60;
+/// Times that a statement is proven whose proof had expired when it reached the server. After that the clocks or
+/// the network are in no state to prove anything.
+pub const CALLER_PROOFS_MAX: u32 = 3;
 /// The advisory lock of everything that changes the shape of a database: "pali" in ASCII, so that it differs
 /// from other programs' locks.
 pub const DATABASE_LOCK: i64 = 0x7061_6c69;

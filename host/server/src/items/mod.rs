@@ -17,6 +17,7 @@ use palisade::CallError;
 use palisade_guard::caller::Caller;
 use palisade_guard::item::Item;
 use palisade_guard::limits::JSON_INLINE_BYTES_MAX;
+use palisade_guard::memory::Reservation;
 
 type Id = Result<Path<String>, PathRejection>;
 
@@ -41,7 +42,7 @@ pub(super) async fn create(identified: Identified, request: Request) -> Result<R
     if is_costly(&identified, &request) {
         identified.items().may_create().await?;
     }
-    let draft = parse(&identified, request, form::draft).await?;
+    let (draft, _memory) = parse(&identified, request, form::draft).await?;
     let item = identified.items().create(draft).await?;
     let mut response = shown(StatusCode::CREATED, &item);
     if let Ok(location) = HeaderValue::from_str(&format!("/items/{}", item.id)) {
@@ -60,7 +61,7 @@ pub(super) async fn patch(
     if is_costly(&identified, &request) {
         identified.items().may_edit().await?;
     }
-    let patch = parse(&identified, request, move |body| form::patch(body, revision)).await?;
+    let (patch, _memory) = parse(&identified, request, move |body| form::patch(body, revision)).await?;
     let patched = identified.items().patch(&id, patch).await;
     Ok(shown(StatusCode::OK, &patched.map_err(|error| conflict(error, revision))?))
 }
@@ -77,20 +78,22 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reads and parses a body: a large one not on the threads that serve all requests.
+/// Reads and parses a body: a large one not on the threads that serve all requests. Its bytes stay reserved.
 async fn parse<T: Send + 'static>(
     identified: &Identified,
     request: Request,
     form: impl FnOnce(&[u8]) -> Result<T, ErrorResponse> + Send + 'static,
-) -> Result<T, ErrorResponse> {
+) -> Result<(T, Reservation), ErrorResponse> {
     let mut text = body::text(request, &identified.from, identified.reservation()).await?;
     // The text without white space, and the fields in it; the write reserves its own copies.
     let copies = (text.bytes.len() as u64).saturating_mul(2);
     text.memory.grow(copies).map_err(CallError::from)?;
-    if text.bytes.len() <= JSON_INLINE_BYTES_MAX {
-        return form(&text.bytes);
+    let is_small = text.bytes.len() <= JSON_INLINE_BYTES_MAX;
+    let form = move || form(&text.bytes).map(|form| (form, text.memory));
+    if is_small {
+        return form();
     }
-    identified.from.shared.aside(move || form(&text.bytes)).await?
+    identified.from.shared.aside(form).await?
 }
 
 fn json(status: StatusCode, body: String) -> Response {

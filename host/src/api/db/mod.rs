@@ -97,7 +97,7 @@ impl wit::Host for View<'_> {
             }),
             Refusal::Serialization => wit::Error::Serialization,
             Refusal::Timeout => wit::Error::Timeout,
-            other => wit::Error::Other(other.into_other()),
+            other => wit::Error::Other(other.into_other(&mut self.ledger.notes)),
         })
     }
 }

@@ -146,7 +146,7 @@ struct ItemRequest<'a> {
 impl ItemRequest<'_> {
     /// One item, as the caller may see it.
     async fn get(&self, id: ItemId) -> Result<Item, CallError> {
-        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let mut work = self.work(self.session(Kind::Query));
         let item = work.any(id).await?.ok_or(CallError::NotFound)?;
         // The connection goes back; the bytes stay counted.
         let (_held, _) = work.into_parts();
@@ -156,7 +156,7 @@ impl ItemRequest<'_> {
 
     /// A page of items.
     async fn find(&self, criteria: &Criteria) -> Result<Page, CallError> {
-        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let mut work = self.work(self.session(Kind::Query));
         let after = match criteria.after {
             None => None,
             Some(place) => {
@@ -208,6 +208,11 @@ impl ItemRequest<'_> {
         tap::changed(self.runtime, taps, &self.setting, transaction, &change.to_wit()).await?;
         self.plugins.all_enabled()?;
         Ok(change.written())
+    }
+
+    /// A transaction that waits for nothing beyond the request's deadline.
+    fn session(&self, kind: Kind) -> Session {
+        self.runtime.database.session(kind).until(self.setting.deadline)
     }
 
     fn work<S: BorrowMut<Session>>(&self, session: S) -> Work<'_, S> {
@@ -315,10 +320,7 @@ impl ItemRequest<'_> {
         match self.show(item).await {
             Ok(item) => Ok(Some(item)),
             Err(error) if error.is_passing() => Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "an item is left out of a page: its view failed");
-                Ok(None)
-            }
+            Err(_) => Ok(None),
         }
     }
 
@@ -327,10 +329,7 @@ impl ItemRequest<'_> {
         let bare = Item { fields: Fields::empty(), ..item.clone() };
         match self.show(item).await {
             Ok(item) => Ok(item),
-            Err(error) => {
-                tracing::warn!(%error, "a written item is shown without its fields: its view failed");
-                Ok(bare)
-            }
+            Err(_) => Ok(bare),
         }
     }
 
@@ -370,7 +369,7 @@ impl UnitOfWork for WriteUnit<'_> {
 
     async fn run(&mut self) -> Ran<Written> {
         let Self { request, write } = self;
-        let session = request.runtime.database.session(Kind::Mutation);
+        let session = request.session(Kind::Mutation);
         let mut transaction = SharedTransaction::new(session);
         let written = request.attempt(write, &mut transaction).await;
         transaction.ran(written)

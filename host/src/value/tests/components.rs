@@ -4,7 +4,9 @@ use super::strategies::val;
 use crate::value::load::Unmappable;
 use crate::value::{Integers, Returned, Signature};
 use palisade_guard::json::parse;
-use palisade_guard::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
+use palisade_guard::limits::{
+    COMPONENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, SIGNATURE_BYTES_MAX, SIGNATURE_TYPE_BYTES, SIGNATURE_TYPES_MAX,
+};
 use palisade_guard::memory::Reservation;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -85,6 +87,62 @@ fn types_at_their_limits_are_read_and_over_them_refused() {
     assert!(wide(SIGNATURE_TYPES_MAX - 1).is_ok());
 }
 
+/// A function that takes a type of this declaration.
+fn takes(declaration: &str) -> Result<Signature, Unmappable> {
+    imported(&format!(
+        r#"(component (type $t' {declaration}) (import "t" (type $t (eq $t'))) (import "f" (func (param "x" $t))))"#
+    ))
+}
+
+#[test]
+fn name_at_the_limit_is_read_and_over_it_refused() {
+    for (what, declaration) in [
+        ("field", r#"(record (field "NAME" u8))"#),
+        ("case of a variant", r#"(variant (case "NAME") (case "b"))"#),
+        ("case of an enum", r#"(enum "a" "NAME")"#),
+        ("flag", r#"(flags "a" "NAME")"#),
+    ] {
+        let named = |bytes: usize| takes(&declaration.replace("NAME", &"n".repeat(bytes)));
+        assert!(named(COMPONENT_NAME_BYTES_MAX).is_ok(), "{what}");
+        let refusal = named(COMPONENT_NAME_BYTES_MAX + 1).unwrap_err().to_string();
+        assert!(
+            refusal.contains("a name of 129 bytes in its parameter `x`: at most 128"),
+            "{what}: {refusal}"
+        );
+    }
+    let parameter = |bytes: usize| {
+        imported(&format!(r#"(component (import "f" (func (param "{}" u8))))"#, "p".repeat(bytes)))
+    };
+    assert!(parameter(COMPONENT_NAME_BYTES_MAX).is_ok());
+    let refusal = parameter(99_000).unwrap_err().to_string();
+    assert!(refusal.contains("a name of 99000 bytes") && refusal.len() < 500, "{refusal}");
+}
+
+#[test]
+fn bytes_of_a_signature_are_counted_as_often_as_a_type_is_used() {
+    let long = |i: usize| format!("n{i:0>width$}", width = COMPONENT_NAME_BYTES_MAX - 1);
+    // A record of long names, used several times: as a tuple's parts, or as fields.
+    let used = |times: usize| {
+        let fields: String = (0..100).map(|i| format!(r#"(field "{}" u8)"#, long(i))).collect();
+        let tuple = "$r ".repeat(times);
+        imported(&format!(
+            r#"(component (type $r' (record {fields})) (import "r" (type $r (eq $r'))) (type $t (tuple {tuple}))
+               (import "f" (func (param "x" $t))))"#
+        ))
+    };
+    let record = 100 * 3 * COMPONENT_NAME_BYTES_MAX + 101 * SIGNATURE_TYPE_BYTES;
+    // The parameter's own name and the tuple are counted once.
+    let rest = 3 + SIGNATURE_TYPE_BYTES;
+    let most = (SIGNATURE_BYTES_MAX - rest) / record;
+    assert_eq!(used(most).unwrap().bytes(), rest + most * record);
+    let refusal = used(most + 1).unwrap_err().to_string();
+    assert!(refusal.contains("over 524288 bytes to describe"), "{refusal}");
+    // The estimate is one: what is described takes about as much.
+    let signature = used(most).unwrap();
+    let described = signature.parameters_schema().to_string().len() + signature.to_string().len();
+    assert!(described < signature.bytes() && signature.bytes() < 3 * described, "{described}");
+}
+
 const EVERYTHING: &str = r"
     package test:all;
     world all {
@@ -145,7 +203,7 @@ fn every_type_passes_through_a_real_component_unchanged() {
             panic!("not a `result`")
         };
         let text = serde_json::to_vec(&json!({"all": json})).unwrap();
-        let arguments = signature.lower(parse(&text).unwrap()).unwrap();
+        let arguments = signature.lower(parse(&text).unwrap()).unwrap().values;
 
         let mut store = Store::new(&engine, ());
         let instance = linker.instantiate(&mut store).unwrap();

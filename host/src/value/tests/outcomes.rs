@@ -3,7 +3,7 @@
 use super::{case, echo, field, flags, list, option, record, result, u32};
 use crate::value::lift::BadResult;
 use crate::value::{BadArgument, Int, Integers, Returned, Shape, Signature};
-use palisade_guard::limits::{JSON_BYTES_MAX, JSON_INTEGER_MAX};
+use palisade_guard::limits::{CALL_VALUES_BYTES_MAX, JSON_BYTES_MAX, JSON_INTEGER_MAX, JSON_NODE_BYTES};
 use palisade_guard::memory::{MemoryBudget, Reservation};
 use serde_json::{Value, json};
 use wasmtime::component::Val;
@@ -58,6 +58,36 @@ fn result_for_which_the_host_has_no_memory_is_refused() {
     assert!(matches!(lift(Shape::String, Val::String("a".repeat(600_000))), Err(BadResult::OutOfMemory(_))));
     assert_eq!(lift(Shape::String, Val::String("a".repeat(400_000))), Ok(()));
     assert_eq!(budget.held(), 0);
+}
+
+#[test]
+fn result_whose_json_takes_too_much_memory_is_refused_though_its_text_is_short() {
+    let lift = |shape: &Shape, val: &Val, count| {
+        let signature = returns(list(shape.clone()));
+        signature.lift(
+            vec![Val::List(vec![val.clone(); count])],
+            Integers::Numbers,
+            &mut Reservation::uncounted(),
+        )
+    };
+    let record = Shape::Record([field("a", option(u32()))].into());
+    let empty = Val::Record(vec![("a".into(), Val::Option(None))]);
+    let variant = Shape::Variant([case("a", None)].into());
+    let nested = list(list(list(u32())));
+    for (shape, val, each) in [
+        (record, empty, JSON_NODE_BYTES + 2 * size_of::<Value>()),
+        (flags(&["a"]), Val::Flags(vec![]), JSON_NODE_BYTES + size_of::<Value>()),
+        (variant, Val::Variant("a".into(), None), JSON_NODE_BYTES + size_of::<Value>()),
+        (nested, Val::List(vec![Val::List(vec![])]), 2 * size_of::<Value>()),
+    ] {
+        let over = CALL_VALUES_BYTES_MAX / each + 1;
+        match lift(&shape, &val, over.min(JSON_BYTES_MAX / 5)) {
+            Err(BadResult::TooHeavy) => assert!(over < JSON_BYTES_MAX / 5),
+            // What is short in memory, too, meets the limit of the text first.
+            other => assert!(other.is_ok() && over > JSON_BYTES_MAX / 5, "{shape}"),
+        }
+        assert!(lift(&shape, &val, CALL_VALUES_BYTES_MAX / (each + 200)).is_ok(), "{shape}");
+    }
 }
 
 #[test]
@@ -172,7 +202,7 @@ fn values_have_the_form_that_javascript_uses() {
         ),
     ] {
         assert_eq!(lifted(shape.clone(), val.clone()), json, "{shape}");
-        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap(), [val]);
+        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap().values, [val]);
     }
 }
 
@@ -197,7 +227,7 @@ fn integers_of_64_bits_are_all_strings_on_request_and_others_never() {
             Ok(Returned::Ok(json.clone()))
         );
         // Arguments may have both forms.
-        assert_eq!(echo(shape.clone()).lower(json!({ "x": json })).unwrap(), tuple());
+        assert_eq!(echo(shape.clone()).lower(json!({ "x": json })).unwrap().values, tuple());
     }
 }
 
@@ -220,9 +250,9 @@ fn key_that_javascript_omits_is_none_or_false() {
         (sparse(), json!({}), Val::Record(vec![("a".into(), none()), ("b".into(), none())])),
         (flags(&["read"]), json!({}), Val::Flags(vec![])),
     ] {
-        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap(), [val]);
+        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap().values, [val]);
     }
-    assert_eq!(echo(option(u32())).lower(json!({})).unwrap(), [none()]);
+    assert_eq!(echo(option(u32())).lower(json!({})).unwrap().values, [none()]);
 }
 
 #[test]

@@ -4,7 +4,9 @@ use super::{echo, field, flags, list, option, record, result, u32, variant};
 use crate::value::refusal::BadArgument;
 use crate::value::{Int, Shape, Signature};
 use palisade_guard::json::parse;
-use palisade_guard::limits::{JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX};
+use palisade_guard::limits::{
+    CALL_VALUES_BYTES_MAX, COMPONENT_NAME_BYTES_MAX, HEAP_BLOCK_BYTES, JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX,
+};
 use serde_json::{Value, json};
 
 fn refusal(shape: Shape, x: &Value) -> BadArgument {
@@ -266,6 +268,49 @@ fn absent_options_count_towards_the_limit_of_values() {
     let refusal = records(most + 1).unwrap_err();
     assert!(refusal.path.starts_with(&format!("$.x[{most}]")), "{refusal}");
     assert!(records(most).is_ok());
+}
+
+/// What one value takes beside its text, and what a text takes beside its bytes.
+const VALUE: usize = size_of::<wasmtime::component::Val>();
+const TEXT: usize = size_of::<String>() + HEAP_BLOCK_BYTES;
+
+/// `x` of the function that takes `[x…]` with as many elements as memory allows, when each takes this many bytes.
+fn fills_memory(shape: Shape, x: &Value, each: usize) {
+    let signature = echo(list(shape));
+    let most = (CALL_VALUES_BYTES_MAX - VALUE) / each;
+    let lower = |count| signature.lower(json!({"x": vec![x.clone(); count]}));
+    let refusal = lower(most + 1).unwrap_err();
+    assert!(refusal.to_string().contains("bytes of memory"), "{refusal}");
+    assert!(refusal.path.starts_with(&format!("$.x[{most}]")), "{refusal}");
+    assert_eq!(lower(most).unwrap().bytes, VALUE + most * each);
+}
+
+#[test]
+fn memory_of_all_arguments_is_accepted_at_the_limit_and_refused_over_it() {
+    let long = |i: usize| format!("{i:0>COMPONENT_NAME_BYTES_MAX$}");
+    // An empty object that stands for a record of absent options, each with the longest name.
+    let sparse = Shape::Record((0..50).map(|i| field(&long(i), option(u32()))).collect());
+    fills_memory(sparse, &json!({}), VALUE + 50 * (VALUE + TEXT + COMPONENT_NAME_BYTES_MAX));
+    // Nested in one another, which repeats the names of both.
+    let inner = Shape::Record((0..20).map(|i| field(&long(i), option(u32()))).collect());
+    let outer = Shape::Record([field(&long(0), inner.clone())].into());
+    let names = 21 * (TEXT + COMPONENT_NAME_BYTES_MAX);
+    fills_memory(outer, &json!({ long(0): {} }), 2 * VALUE + 20 * VALUE + names);
+    // Flags, of which only those that are set take memory.
+    let names: Vec<String> = (0..30).map(long).collect();
+    let set: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), json!(true))).collect();
+    let flags = flags(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    fills_memory(flags, &Value::Object(set), VALUE + 30 * (TEXT + COMPONENT_NAME_BYTES_MAX));
+    // The names of cases, alone and in tuples.
+    let name = long(0);
+    let cases = Shape::Enum([name.as_str().into()].into());
+    let case = VALUE + TEXT + COMPONENT_NAME_BYTES_MAX;
+    fills_memory(cases.clone(), &json!(name), case);
+    fills_memory(Shape::Tuple(vec![cases; 9].into()), &json!(vec![name; 9]), VALUE + 9 * case);
+    // Options of options, which stand in a box each.
+    let boxed = 3 * VALUE + 2 * HEAP_BLOCK_BYTES + TEXT + 500;
+    let some = json!({"tag": "some", "val": "s".repeat(500)});
+    fills_memory(option(option(Shape::String)), &some, boxed);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::strategies::{json, shape, val};
 use super::{echo, u32};
-use crate::value::{Integers, Returned, Shape, Signature, lift, number};
+use crate::value::{Integers, Lowered, Returned, Shape, Signature, lift, number};
 use palisade_guard::json::parse;
 use palisade_guard::memory::Reservation;
 use proptest::prelude::*;
@@ -50,9 +50,9 @@ proptest! {
         let signature = echo(shape);
         let mut json = lifted(&signature, val);
         replace(&mut json, &mut nth.clone(), &other);
-        if let Ok(mut vals) = signature.lower(json!({"x": json})) {
+        if let Ok(Lowered { values: mut vals, .. }) = signature.lower(json!({"x": json})) {
             let again = lifted(&signature, vals[0].clone());
-            prop_assert_eq!(signature.lower(json!({"x": again})).unwrap(), [vals.remove(0)]);
+            prop_assert_eq!(signature.lower(json!({"x": again})).unwrap().values, [vals.remove(0)]);
         }
     }
 
@@ -63,7 +63,7 @@ proptest! {
         let signature = echo(shape);
         let json = lifted(&signature, val.clone());
         let text = serde_json::to_vec(&json!({"x": json})).unwrap();
-        prop_assert_eq!(signature.lower(parse(&text).unwrap()).unwrap(), [val]);
+        prop_assert_eq!(signature.lower(parse(&text).unwrap()).unwrap().values, [val]);
     }
 
     #[test]
@@ -97,5 +97,5 @@ fn deep_json_against_a_deep_type_is_lowered_and_lifted() {
     }
     let signature = echo(shape);
     let json = lifted(&signature, val.clone());
-    assert_eq!(signature.lower(json!({"x": json})).unwrap(), [val]);
+    assert_eq!(signature.lower(json!({"x": json})).unwrap().values, [val]);
 }

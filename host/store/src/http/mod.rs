@@ -24,6 +24,7 @@ use http::HeaderMap;
 use palisade_guard::http::{OutboundRequest, ReadSize, RequestRefusal};
 use palisade_guard::ledger::Exceeded;
 use palisade_guard::refusal::Refusal;
+use palisade_guard::reports::Notes;
 use std::fmt;
 use std::pin::Pin;
 use tokio::time::{Instant, timeout_at};
@@ -81,21 +82,22 @@ impl From<RequestRefusal> for FetchError {
     }
 }
 
-impl From<FetchError> for Refusal {
-    fn from(error: FetchError) -> Self {
-        match error {
-            FetchError::Denied(reason) => {
-                tracing::warn!(target: "palisade::egress", reason, "a request was refused");
-                Self::Denied
+impl FetchError {
+    /// Notes for the log what the guest does not learn, and returns the rest.
+    pub fn into_refusal(self, notes: &mut Notes) -> Refusal {
+        match self {
+            Self::Denied(reason) => {
+                notes.add("a request to another server was refused", reason);
+                Refusal::Denied
             }
-            FetchError::Invalid(rule) => Self::Invalid(rule),
-            FetchError::Exceeded(exceeded) => Self::Exceeded(exceeded),
-            FetchError::Timeout => Self::Timeout,
-            FetchError::ConnectionFailed(reason) => {
-                tracing::info!(target: "palisade::egress", reason, "no connection");
-                Self::ConnectionFailed
+            Self::Invalid(rule) => Refusal::Invalid(rule),
+            Self::Exceeded(exceeded) => Refusal::Exceeded(exceeded),
+            Self::Timeout => Refusal::Timeout,
+            Self::ConnectionFailed(reason) => {
+                notes.add("another server could not be reached", reason);
+                Refusal::ConnectionFailed
             }
-            FetchError::Other(reason) => Self::internal(reason),
+            Self::Other(reason) => Refusal::internal(reason),
         }
     }
 }

@@ -12,7 +12,10 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     (1, "base", include_str!("base.sql")),
     (2, "caller", include_str!("caller.sql")),
     (3, "switches", include_str!("switches.sql")),
-    (4, "items", include_str!("items.sql")),
+    (4, "proofs", include_str!("proofs.sql")),
+    (5, "storage", include_str!("storage.sql")),
+    (6, "items", include_str!("items.sql")),
+    (7, "audit", include_str!("audit.sql")),
 ];
 
 /// The secrets that all hosts of a database share.

@@ -2,11 +2,13 @@
 
 palisade_sdk::plugin! { path: "wit" }
 
-use exports::probe::wasi::{actions, attempts};
+mod imports;
+
+use exports::probe::wasi::{actions, attempts, changes};
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 struct Wasi;
 
@@ -53,6 +55,28 @@ impl attempts::Guest for Wasi {
         let map: HashMap<u32, ()> = (0..10).map(|key| (key, ())).collect();
         map.keys().map(u32::to_string).collect::<Vec<_>>().join(" ")
     }
+
+    fn probe(name: String) -> String {
+        imports::probe(&name)
+    }
+
+    fn spin(ms: u64) -> u64 {
+        imports::spin(ms)
+    }
+
+    fn sleep(ms: u64) {
+        std::thread::sleep(Duration::from_millis(ms));
+    }
+}
+
+impl changes::Guest for Wasi {
+    fn probe(name: String) -> String {
+        imports::probe(&name)
+    }
+
+    fn spin(ms: u64) -> u64 {
+        imports::spin(ms)
+    }
 }
 
 impl actions::Guest for Wasi {
@@ -62,6 +86,14 @@ impl actions::Guest for Wasi {
 
     fn clocks() -> (u64, u64) {
         clocks()
+    }
+
+    fn spin(ms: u64) -> u64 {
+        imports::spin(ms)
+    }
+
+    fn sleep(ms: u64) {
+        std::thread::sleep(Duration::from_millis(ms));
     }
 }
 

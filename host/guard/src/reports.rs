@@ -1,0 +1,141 @@
+//! How many reports the host writes to its own log about what plugins and callers do.
+//!
+//! The rule: whatever a guest or a caller can cause any number of times is reported through [`Reports`] or, within one
+//! invocation, through [`Notes`]. Repeats are counted, and the count is written when the period is over. Each subject has
+//! periods of its own, so that a loud plugin hides nothing of a quiet one.
+
+use crate::limits::{NOTE_BYTES_MAX, NOTES_MAX, REPORT_PERIOD_MS, REPORTS_MAX};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Reports of one subject, such as a plugin, by kind. No part of a kind is a guest's or a caller's text, so there are few.
+#[derive(Debug)]
+pub struct Reports<Kind>(Mutex<HashMap<Kind, Period>>);
+
+impl<Kind> Default for Reports<Kind> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+/// What happened to one kind since its period began.
+#[derive(Debug)]
+struct Period {
+    ends: Instant,
+    written: u32,
+    more: u64,
+}
+
+impl<Kind: Clone + Eq + Hash> Reports<Kind> {
+    /// Whether a report may be written now: at most [`REPORTS_MAX`] of a kind in [`REPORT_PERIOD_MS`]. Counts it if not.
+    pub fn admit(&self, kind: &Kind, now: Instant) -> bool {
+        let mut periods = self.periods();
+        let Some(period) = periods.get_mut(kind) else {
+            let ends = now.checked_add(Duration::from_millis(REPORT_PERIOD_MS)).unwrap_or(now);
+            periods.insert(kind.clone(), Period { ends, written: 1, more: 0 });
+            return true;
+        };
+        if period.written < REPORTS_MAX {
+            period.written = period.written.saturating_add(1);
+            return true;
+        }
+        period.more = period.more.saturating_add(1);
+        false
+    }
+
+    /// Ends the periods that are over, or all. Returns how many reports of each kind were not written.
+    pub fn take_due(&self, now: Instant, all: bool) -> Vec<(Kind, u64)> {
+        let mut periods = self.periods();
+        let due = periods.extract_if(|_, period| all || period.ends <= now);
+        due.filter(|(_, period)| period.more > 0).map(|(kind, period)| (kind, period.more)).collect()
+    }
+
+    fn periods(&self) -> MutexGuard<'_, HashMap<Kind, Period>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Failures of one invocation's host calls whose cause only the log may learn. They are written when it ends.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    notes: Vec<Note>,
+    more: u64,
+}
+
+/// One failure, and how often it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What failed, in the host's own words.
+    pub what: &'static str,
+    /// The cause. Guests and other servers influence it.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
+}
+
+impl Notes {
+    /// Notes a failure. At most [`NOTES_MAX`] different ones are kept; of any others only the number.
+    pub fn add(&mut self, what: &'static str, mut reason: String) {
+        if let Some(end) = reason.char_indices().map(|(at, _)| at).find(|at| *at >= NOTE_BYTES_MAX) {
+            reason.truncate(end);
+        }
+        if let Some(same) = self.notes.iter_mut().find(|note| note.what == what && note.reason == reason) {
+            same.count = same.count.saturating_add(1);
+        } else if self.notes.len() < NOTES_MAX {
+            self.notes.push(Note { what, reason, count: 1 });
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// The failures that were kept.
+    pub fn iter(&self) -> std::slice::Iter<'_, Note> {
+        self.notes.iter()
+    }
+
+    /// How many further ones there were.
+    pub fn more(&self) -> u64 {
+        self.more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_over_the_limit_of_a_period_are_counted_and_those_at_it_written() {
+        let (reports, now) = (Reports::default(), Instant::now());
+        let over = now + Duration::from_millis(REPORT_PERIOD_MS);
+        let written = (0..1_000).filter(|_| reports.admit(&"trap", now)).count();
+        assert_eq!(written, REPORTS_MAX as usize);
+        assert!(reports.admit(&"view", now), "another kind has a period of its own");
+        assert!(reports.take_due(over - Duration::from_millis(1), false).is_empty());
+        assert_eq!(reports.take_due(over, false), [("trap", 1_000 - u64::from(REPORTS_MAX))]);
+        assert!(reports.admit(&"trap", over), "the next period");
+        assert!(reports.take_due(over, true).is_empty(), "nothing is counted twice");
+    }
+
+    #[test]
+    fn repeated_failure_is_one_note_and_different_ones_are_bounded() {
+        let mut notes = Notes::default();
+        for _ in 0..900 {
+            notes.add("it failed", "same".into());
+        }
+        assert_eq!(notes.iter().map(|note| note.count).collect::<Vec<_>>(), [900]);
+        for number in 0..900 {
+            notes.add("it failed", number.to_string());
+        }
+        assert_eq!((notes.iter().count(), notes.more()), (NOTES_MAX, 901 - NOTES_MAX as u64));
+    }
+
+    #[test]
+    fn long_cause_is_cut_at_a_character() {
+        let mut notes = Notes::default();
+        notes.add("it failed", "é".repeat(NOTE_BYTES_MAX));
+        let note = notes.iter().next().unwrap();
+        assert!(note.reason.len() <= NOTE_BYTES_MAX && note.reason.chars().all(|character| character == 'é'));
+    }
+}
