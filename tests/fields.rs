@@ -338,7 +338,7 @@ async fn fields_that_were_stored_as_jsonb_survive_the_upgrade() {
     world
         .sql
         .batch_execute(
-            "DELETE FROM palisade.migrations WHERE version = 4;
+            "DELETE FROM palisade.migrations WHERE name = 'items';
              DROP INDEX palisade.items_by_fields;
              ALTER TABLE palisade.items DROP COLUMN fields_bytes;
              ALTER TABLE palisade.items DROP CONSTRAINT items_fields_check;

@@ -114,8 +114,7 @@ async fn place_behind_a_denied_item_is_refused_like_one_behind_no_item() {
     let (hidden, absent) = (served.get(&hidden).await, served.get(&absent).await);
     assert_eq!((hidden.status, hidden.kind(), hidden.message()), (400, "bad-arguments", absent.message()));
     assert_eq!(served.get(&format!("/items?type=note&after={}", id(2))).await.status, 200);
-    let after =
-        |number| find(None, 10, Some(&*id(number)).map(|id| &*Box::leak(id.to_owned().into_boxed_str())));
+    let after = |number| find(None, 10, Some(&id(number)));
     let refused = |number| {
         let (host, after) = (host.clone(), after(number));
         async move { returned(call(&host, "probe", "reads/item-find", after).await) }

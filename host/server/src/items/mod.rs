@@ -84,7 +84,10 @@ async fn parse<T: Send + 'static>(
     request: Request,
     form: impl FnOnce(&[u8]) -> Result<T, ErrorResponse> + Send + 'static,
 ) -> Result<(T, Reservation), ErrorResponse> {
-    let text = body::text(request, &identified.from, identified.reservation()).await?;
+    let mut text = body::text(request, &identified.from, identified.reservation()).await?;
+    // The text without white space, and the fields in it; the write reserves its own copies.
+    let copies = (text.bytes.len() as u64).saturating_mul(2);
+    text.memory.grow(copies).map_err(CallError::from)?;
     let is_small = text.bytes.len() <= JSON_INLINE_BYTES_MAX;
     let form = move || form(&text.bytes).map(|form| (form, text.memory));
     if is_small {
