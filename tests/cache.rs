@@ -7,7 +7,7 @@ use palisade::guard::cache::CacheKey;
 use palisade::guard::name::PluginName;
 use palisade::limits::{
     CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_PLUGIN_BYTES_MAX, CACHE_TAG_BYTES_MAX,
-    CACHE_TAGS_MAX, CACHE_TTL_MAX_MS, CACHE_VALUE_BYTES_MAX,
+    CACHE_TAG_OVERHEAD_BYTES, CACHE_TAGS_MAX, CACHE_TTL_MAX_MS, CACHE_VALUE_BYTES_MAX,
 };
 use palisade::store::CacheStore;
 use palisade::store::InProcessCache;
@@ -132,11 +132,12 @@ async fn value_over_1_mib_returns_limit_exceeded_and_stores_nothing() {
 #[tokio::test]
 async fn cache_bytes_over_the_manifest_limit_return_limit_exceeded() {
     let world = World::new().await;
-    let host = world.host_with("probe", limited("cache-bytes = \"200 B\"")).await;
+    let host = world.host_with("probe", limited("cache-bytes = \"2000 B\"")).await;
     let value = |bytes: u64| vec![7; usize::try_from(bytes).unwrap()];
-    let fits = 200 - CACHE_ENTRY_OVERHEAD_BYTES - "key".len() as u64 - "tag".len() as u64;
+    let overhead = CACHE_ENTRY_OVERHEAD_BYTES + CACHE_TAG_OVERHEAD_BYTES;
+    let fits = 2_000 - overhead - "key".len() as u64 - "tag".len() as u64;
     let over = set(&host, "probe", "key", &value(fits + 1), tagged(&["tag"])).await;
-    assert_eq!(exceeded(over), ("cache-bytes".into(), 201, 200));
+    assert_eq!(exceeded(over), ("cache-bytes".into(), 2_001, 2_000));
     assert_eq!(get(&host, "probe", "key").await, None);
     set(&host, "probe", "key", &value(fits), tagged(&["tag"])).await.unwrap();
     assert_eq!(get(&host, "probe", "key").await.unwrap(), value(fits));

@@ -52,7 +52,7 @@ async fn operator_routes_deny_callers_without_the_permission() {
     ] {
         let request = || served.request(method.clone(), path).json(&json!({ "reason": "a test" }));
         let anonymous = Answer::to(request()).await;
-        assert_eq!((anonymous.status, anonymous.kind()), (403, "denied"), "{path}: {anonymous:?}");
+        assert_eq!((anonymous.status, anonymous.kind()), (401, "unauthorized"), "{path}: {anonymous:?}");
         let unprivileged = Answer::to(request().bearer_auth(&editor)).await;
         assert_eq!((unprivileged.status, unprivileged.kind()), (403, "denied"), "{path}: {unprivileged:?}");
         assert_eq!(Answer::to(request().bearer_auth("pal_none")).await.status, 401, "{path}");

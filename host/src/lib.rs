@@ -73,6 +73,8 @@ mod value;
 pub mod audit;
 // The metrics.
 mod metrics;
+// The host's memory: how much there is, and who holds it.
+mod memory;
 // Which plugins are served.
 mod supervision;
 // Who calls, and what one request shares.
@@ -96,14 +98,16 @@ pub use palisade_guard::refusal::Refusal;
 pub use palisade_guard::violation::{Constraint, Violation};
 pub use plugin::passport::{DatabaseLayers, Passport};
 pub use request::replay::Replay;
-pub use supervision::{OPERATOR_PERMISSION, PluginStatus, ServingStatus};
+pub use supervision::{DisabledWhere, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 pub use value::{BadArgument, Integers};
 
 pub use palisade_guard::{grant, limits};
 
 /// The types that guards parse untrusted text into. Stores and the host's own API take these types instead of text.
 pub mod guard {
-    pub use palisade_guard::{address, cache, http, item, logging, name, request_context, user, variables};
+    pub use palisade_guard::{
+        address, cache, http, item, logging, memory, name, request_context, user, variables,
+    };
 
     /// Values of rows and parameters, for a store of your own: see [`At::query`](crate::store::At::query).
     pub mod value {
@@ -123,5 +127,6 @@ pub mod store {
 
     pub use palisade_store::cache::InProcessCache;
     pub use palisade_store::log::TracingLog;
+    pub use palisade_store::postgres::alone::Alone;
     pub use palisade_store::postgres::users::Users;
 }

@@ -81,19 +81,44 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Serves the example plugins on a free port.
+    /// Serves the example plugins on a free port. It stops without a grace, unless the options have one.
     pub async fn start(world: &World, options: &[&str]) -> Self {
-        Self::of(&examples(), world, options, &[]).await
+        Self::run(&examples(), world, palisade(&[]), options).await
     }
 
-    /// Serves a folder of plugins on a free port, with these variables in its environment.
+    /// Serves a folder of plugins, with these variables in its environment.
     pub async fn of(folder: &Path, world: &World, options: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = palisade(&["serve", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        let mut command = palisade(&[]);
         command.envs(variables.iter().copied());
+        Self::run(folder, world, command, options).await
+    }
+
+    /// Does so with a limit of open files.
+    pub async fn start_with_files(world: &World, files: u64, options: &[&str]) -> Self {
+        let clean = palisade(&[]);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")])
+            .arg(clean.as_std().get_program());
+        for (name, value) in clean.as_std().get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self::run(&examples(), world, shell, options).await
+    }
+
+    async fn run(folder: &Path, world: &World, mut command: Command, options: &[&str]) -> Self {
+        command.arg("serve").arg(folder).args(["--listen", "127.0.0.1:0"]);
         let logs = tempfile::tempdir().unwrap();
         if !options.contains(&"--audit-log") {
             // Not in the data folder of the examples, because all tests share it.
             command.arg("--audit-log").arg(logs.path().join("audit.jsonl"));
+        }
+        if !options.contains(&"--grace") {
+            command.args(["--grace", "0"]);
         }
         let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -119,11 +144,25 @@ impl Serving {
         self.ready.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
     }
 
-    /// Sends SIGTERM and returns the final output.
-    pub async fn terminate(mut self) -> Ran {
-        let id = self.child.id().unwrap().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Sends a signal, such as `-HUP`.
+    pub async fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.id().to_string()]).status().await.unwrap();
         assert!(sent.success());
+    }
+
+    /// Sends SIGTERM and returns the final output.
+    pub async fn terminate(self) -> Ran {
+        self.signal("-TERM").await;
+        self.ended().await
+    }
+
+    /// Waits for its end and returns the final output.
+    pub async fn ended(mut self) -> Ran {
         let mut rest = self.ready.clone();
         self.stdout.read_to_string(&mut rest).await.unwrap();
         let ended =

@@ -138,6 +138,19 @@ async fn plugins_prints_each_plugin_as_json() {
 }
 
 #[tokio::test]
+async fn two_imports_of_one_folder_at_once_import_each_file_once() {
+    let world = World::new().await;
+    let (examples, folder) = (examples(), tempfile::tempdir().unwrap());
+    for number in 0..25 {
+        fs::write(folder.path().join(format!("{number}.md")), format!("# Number {number}\n")).unwrap();
+    }
+    let arguments = with_dir(&["import", folder.path().to_str().unwrap()], &examples);
+    let (one, two) = tokio::join!(run(&world, &arguments), run(&world, &arguments));
+    assert_eq!((one.code(), two.code()), (0, 0), "{one:?} {two:?}");
+    assert_eq!(world.count("SELECT count(*) FROM palisade.items").await, 25);
+}
+
+#[tokio::test]
 async fn import_writes_only_new_and_changed_items() {
     let world = World::new().await;
     let (examples, folder) = (examples(), tempfile::tempdir().unwrap());
@@ -190,7 +203,7 @@ async fn user_add_prints_a_token_that_call_and_server_accept() {
     let serving = Serving::start(&world, &[]).await;
     let items = format!("{}/items", serving.url());
     let post = json!({ "itemType": "post", "title": "One", "fields": { "body": "text" } });
-    assert_eq!(Answer::to(client().post(&items).json(&post)).await.status, 403);
+    assert_eq!(Answer::to(client().post(&items).json(&post)).await.status, 401);
     let created = Answer::to(client().post(&items).bearer_auth(token).json(&post)).await;
     assert_eq!((created.status, &created.body["author"]), (201, &user["id"]), "{created:?}");
     let ended = serving.terminate().await;

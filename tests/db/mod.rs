@@ -6,8 +6,11 @@
 pub mod attacks;
 mod autocommit;
 mod ending;
+mod outage;
 mod pgbouncer;
 pub mod rows;
+mod seats;
+mod storage;
 mod transactions;
 mod typmod;
 

@@ -37,6 +37,7 @@ struct Exported {
 /// The kinds of errors, by status, that blame a caller or a plugin.
 const KINDS: &[(u16, &[&str])] = &[
     (400, &["bad-arguments"]),
+    (401, &["unauthorized"]),
     (403, &["denied"]),
     (404, &["no-such-plugin", "no-such-function", "no-such-route", "not-found"]),
     (405, &["wrong-method"]),
@@ -50,9 +51,8 @@ const KINDS: &[(u16, &[&str])] = &[
 ];
 /// The maximum length of an error message in bytes.
 const MESSAGE_BYTES_MAX: usize = 3_000;
-/// The size of a body that is too large for the host, but small enough that the host reads it to the end before it
-/// answers.
-const BODY_BYTES: usize = BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX / 2;
+/// The size of a body that is too large for the host, but small enough that the host throws it away to its end.
+const BODY_BYTES: usize = BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX / 4;
 /// The maximum number of values in one call.
 const VALUES_MAX: usize = 3_000;
 

@@ -9,10 +9,11 @@ mod server;
 mod state;
 mod variants;
 mod web;
+mod wire;
 
 pub use cache::{EmptyCache, OnGet};
 pub use log::Captured;
-pub use outage::OwnServer;
+pub use outage::{Frozen, OwnServer, signal};
 pub use outside::Outside;
 pub use refused::{exceeded, invalid, trapped};
 use server::compiled_code;
@@ -20,6 +21,7 @@ pub use server::{SERVER, shared};
 pub use state::Snapshot;
 pub use variants::{CALLS, component, limited, odd};
 pub use web::{Answer, Served, client};
+pub use wire::{Wire, status};
 
 use palisade::{CallError, Caller, Compiler, Host, HostBuilder, Policy, User};
 use serde_json::Value;

@@ -1,10 +1,12 @@
 //! A host on a real listener, and a client for it.
 
 use palisade::Host;
+use palisade_server::{ServerOptions, Shared};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -18,7 +20,7 @@ pub struct Served {
     pub address: SocketAddr,
     client: Client,
     stop: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<std::io::Result<()>>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 /// A response of the server.
@@ -32,10 +34,16 @@ pub struct Answer {
 impl Served {
     /// Serves a host on a free port.
     pub async fn new(host: Host) -> Self {
+        Self::with(host, ServerOptions::default()).await
+    }
+
+    /// Serves a host on a free port with these options.
+    pub async fn with(host: Host, options: ServerOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(palisade_server::serve(host, listener, async {
+        let shared = Arc::new(Shared::ready(host, options));
+        let serving = tokio::spawn(palisade_server::serve_shared(shared, listener, async {
             let _ = stopped.await;
         }));
         Self { address, client: client(), stop: Some(stop), serving: Some(serving) }
@@ -44,6 +52,11 @@ impl Served {
     /// A request to the server.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// A POST whose body says that it is JSON, whatever it is.
+    pub fn raw(&self, path: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.request(Method::POST, path).header("content-type", "application/json").body(body)
     }
 
     /// Sends a GET and returns the response.
@@ -76,7 +89,7 @@ impl Served {
 
     /// Waits until the server has stopped.
     pub async fn ended(&mut self) {
-        self.serving.take().unwrap().await.unwrap().unwrap();
+        self.serving.take().unwrap().await.unwrap();
     }
 }
 

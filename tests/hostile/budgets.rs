@@ -1,7 +1,8 @@
 //! Rows about the budgets of one invocation, in pairs: a call at the limit succeeds, and one more is rejected.
 
-use super::row::{End, Row, wat};
+use super::row::{End, Row, rust, wat};
 use palisade::limits::Limit;
+use serde_json::json;
 
 const SERVER: &str = "[grants]\nhttp = [{ url = \"http://ADDRESS/\", methods = [\"GET\", \"POST\"] }]";
 
@@ -16,6 +17,11 @@ pub fn rows() -> Vec<Row> {
         let row = wat("fetch-body", "G14 http-bytes", end).kind("action").n(n).text("http://ADDRESS/");
         row.with(SERVER).limit("http-bytes = \"1000 B\"")
     };
+    // The tables of `sql` take 106,496 bytes when they are empty, and two pages more with the first row of `journal`.
+    let store = |limit, end| {
+        let arguments = json!({ "sql": "INSERT INTO journal (what) VALUES ('a')", "parameters": [] });
+        rust("sql", "G14 storage", "in-mutation/execute", arguments, end).limit(limit)
+    };
     let three = "VALUES (1), (2), (3)";
     // The size of an entry of 1 KiB under a key of one byte, of which 128 bytes are overhead.
     let kept = "cache-bytes = \"3459 B\"";
@@ -26,6 +32,8 @@ pub fn rows() -> Vec<Row> {
         query("G14 db-rows", 1, three, "db-rows = 2", End::Told(Limit::DbRows, 3, 2)),
         query("G14 db-bytes", 1, "SELECT 1", "db-bytes = \"8 B\"", End::Works),
         query("G14 db-bytes", 1, "SELECT 1", "db-bytes = \"7 B\"", End::Told(Limit::DbBytes, 8, 7)),
+        store("storage = \"122880 B\"", End::Works),
+        store("storage = \"122879 B\"", End::Told(Limit::Storage, 122_880, 122_879)),
         fetch("G14 http-requests", 3, "http-requests = 3", End::Works),
         fetch("G14 http-requests", 4, "http-requests = 3", End::Told(Limit::HttpRequests, 4, 3)),
         send(1_000, End::Works),

@@ -1,6 +1,7 @@
 //! A plugin's rights in PostgreSQL: on columns, on users' rows, and on its schema. Each is tested through a component
 //! and directly in the database, without the guards.
 
+mod clocks;
 mod columns;
 mod forging;
 mod owners;

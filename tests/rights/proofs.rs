@@ -32,12 +32,17 @@ async fn login_itself_without_a_valid_proof_sees_no_row() {
     let (later, soon) = (now + 3_600_000_000, now + 1_000_000_000);
     let good = proof(&world, &role, &her, later, pid).await;
     let mac = good.rsplit('.').next().unwrap();
+    // Authentic, but not valid now or here: an error that tells them from an answer, and shows nothing.
+    let refused = [
+        ("expired", proof(&world, &role, &her, now - 1_000_000, pid).await),
+        ("expired, of the host", proof(&world, &role, "host", now - 1_000_000, pid).await),
+        ("another connection's", proof(&world, &role, &her, later, pid + 1).await),
+    ];
     let proofs = [
         ("good", good.clone(), 1),
         ("of the host", proof(&world, &role, "host", later, pid).await, 2),
-        ("expired", proof(&world, &role, &her, now - 1_000_000, pid).await, 0),
         ("another role's", proof(&world, &format!("{role}x"), &her, later, pid).await, 0),
-        ("another connection's", proof(&world, &role, &her, later, pid + 1).await, 0),
+        ("expired, without a valid mac", format!("{her}.{}.{pid}.{mac}", now - 1_000_000), 0),
         ("for another user", good.replace(&her, &his), 0),
         ("for the host", good.replace(&her, "host"), 0),
         ("lengthened", good.replace(&later.to_string(), &soon.to_string()), 0),
@@ -54,6 +59,14 @@ async fn login_itself_without_a_valid_proof_sees_no_row() {
         world.sql.batch_execute(&format!("SET palisade.caller = '{proof}'")).await.unwrap();
         assert_eq!(count().await, expected, "{what}");
     }
+    for (what, proof) in refused {
+        world.sql.batch_execute(&format!("SET palisade.caller = '{proof}'")).await.unwrap();
+        for statement in ["SELECT count(*) FROM plugin_probe.notes", "DELETE FROM plugin_probe.notes"] {
+            let error = world.sql.query(statement, &[]).await.expect_err(what);
+            assert_eq!(error.code().unwrap().code(), "PAL01", "{what}");
+        }
+    }
+    world.sql.batch_execute("SET palisade.caller = ''").await.unwrap();
     for statement in [
         format!("INSERT INTO plugin_probe.notes (title, key) VALUES ('x', '{her}')"),
         "SELECT * FROM palisade.secrets".to_owned(),

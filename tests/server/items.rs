@@ -64,10 +64,11 @@ async fn write_without_permission_is_denied_and_changes_nothing() {
     let item = id(&create(&served, &editor, &post("One", "published")).await);
     let before = world.state().await;
     let anonymous = served.post("/items", &post("Two", "published")).await;
-    assert_eq!((anonymous.status, anonymous.kind()), (403, "denied"));
+    assert_eq!((anonymous.status, anonymous.kind()), (401, "unauthorized"));
+    assert!(anonymous.header("www-authenticate").starts_with("Bearer"));
     let patch = served.request(Method::PATCH, &format!("/items/{item}")).json(&json!({ "title": "x" }));
-    assert_eq!(Answer::to(patch).await.status, 403);
-    assert_eq!(Answer::to(served.request(Method::DELETE, &format!("/items/{item}"))).await.status, 403);
+    assert_eq!(Answer::to(patch).await.status, 401);
+    assert_eq!(Answer::to(served.request(Method::DELETE, &format!("/items/{item}"))).await.status, 401);
     assert_eq!(create(&served, &reader, &post("Two", "published")).await.status, 403);
     assert_eq!(change(&served, &reader, &item, None, Some(&json!({ "title": "x" }))).await.status, 403);
     assert_eq!(world.state().await, before);

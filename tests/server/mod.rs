@@ -1,8 +1,12 @@
 //! The HTTP server on a real listener: calls, the `OpenAPI` document, and the headers of every answer.
 //!
-//! Items are in `server/items.rs`. Loss of the database and shutdown are in `server/ending.rs`.
+//! Items are in `server/items.rs`. Loss of the database and shutdown are in `server/ending.rs`, hostile connections in
+//! `server/connections.rs`, and requests that may be forged or malformed in `server/head.rs`.
 
+mod connections;
+mod cost;
 mod ending;
+mod head;
 mod items;
 
 use crate::harness::{Answer, Served, World};
@@ -42,7 +46,8 @@ async fn rejected_request_gets_its_status_its_kind_and_a_fix() {
         (Method::GET, GREET, "", 405, "wrong-method", ["allow", ""]),
         (Method::DELETE, "/items", "", 405, "wrong-method", ["allow", ""]),
     ] {
-        let answer = Answer::to(served.request(method.clone(), path).body(body)).await;
+        let request = served.request(method.clone(), path).header("content-type", "application/json");
+        let answer = Answer::to(request.body(body)).await;
         assert_eq!((answer.status, answer.kind()), (status, kind), "{method} {path} {body}: {answer:?}");
         assert!(
             words.iter().all(|word| answer.message().contains(word)),
@@ -60,9 +65,9 @@ async fn body_at_the_limit_is_accepted_and_over_it_rejected() {
     let world = World::new().await;
     let served = served(&world).await;
     let of = |bytes: usize| format!("{{\"name\":\"{}\"}}", "x".repeat(bytes - r#"{"name":""}"#.len()));
-    let over = Answer::to(served.request(Method::POST, GREET).body(of(BODY_BYTES_MAX + 1))).await;
+    let over = Answer::to(served.raw(GREET, of(BODY_BYTES_MAX + 1))).await;
     assert_eq!((over.status, over.kind()), (413, "body-too-large"));
-    let at = Answer::to(served.request(Method::POST, GREET).body(of(BODY_BYTES_MAX))).await;
+    let at = Answer::to(served.raw(GREET, of(BODY_BYTES_MAX))).await;
     assert_ne!(at.status, 413, "{at:?}");
     let form =
         served.request(Method::POST, GREET).header("content-type", "text/plain").body(r#"{"name":"Ada"}"#);
@@ -96,6 +101,7 @@ async fn unknown_token_is_rejected_and_never_anonymous() {
     {
         for authorization in ["Bearer pal_none", "Bearer", "Basic YTpi", "pal_none"] {
             let request = served.request(method.clone(), path).header("authorization", authorization);
+            let request = request.header("content-type", "application/json");
             let answer = Answer::to(request.body(r#"{"name":"Ada"}"#)).await;
             assert_eq!((answer.status, answer.kind()), (401, "unauthorized"), "{path} {authorization}");
             assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer:?}");

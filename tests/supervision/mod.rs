@@ -10,7 +10,7 @@ use palisade::guard::address::AddressPolicy;
 use palisade::guard::item::Item;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
 use palisade::limits::{BREAKER_FAILURES, Limit};
-use palisade::{Blame, CallError, Caller, Host, Policy, ServingStatus};
+use palisade::{Blame, CallError, Caller, DisabledWhere, Host, Policy, ServingStatus};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -336,7 +336,12 @@ async fn disable_during_a_database_outage_applies_and_is_stored_later() {
     for _ in 0..2 * BREAKER_FAILURES {
         greet(&host).await.unwrap();
     }
-    let failed = host.disable("greeter", "a test").await;
+    let began = Instant::now();
+    assert_eq!(host.disable("greeter", "a test").await.unwrap(), DisabledWhere::Here);
+    assert!(began.elapsed() < Duration::from_secs(10), "it does not wait for the database");
+    assert_disabled(greet(&host).await);
+    // Only the database knows what other operators have done, so nothing is enabled without it.
+    let failed = host.enable("greeter").await;
     assert!(matches!(failed, Err(CallError::Unavailable { .. })), "{failed:?}");
     assert_disabled(greet(&host).await);
     let again = server.start().await;

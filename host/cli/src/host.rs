@@ -8,15 +8,21 @@ use palisade::HostBuilder;
 use palisade_store::private::{DataDir, PrivateOptions};
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Builds the host of a folder: on `DATABASE_URL`, or on a private database of that folder.
 pub(super) async fn open(folder: &Folder) -> Result<Host> {
-    build(folder, Host::builder()).await
+    build(folder, at_once()).await
 }
 
 /// Builds the host of a folder with the audit log in this file, or in the folder's default file.
 pub(super) async fn audited(folder: &Folder, file: Option<PathBuf>) -> Result<Host> {
-    build(folder, with_audit(folder, Host::builder(), file)).await
+    build(folder, with_audit(folder, at_once(), file)).await
+}
+
+/// The builder of a host for one command: whoever types it sees at once that there is no database.
+fn at_once() -> HostBuilder {
+    Host::builder().database_wait(Duration::ZERO)
 }
 
 /// Adds the audit log to the builder of a host.

@@ -70,7 +70,7 @@ fn listed(answer: &Value, json: bool) -> Result<()> {
 
 fn status(plugin: &PluginInfo) -> Value {
     let (name, version, status) = (plugin.name.clone(), plugin.version.clone(), plugin.status.clone());
-    palisade_server::described(&PluginStatus { name, version, status })
+    palisade_server::described(&PluginStatus { name, version, status, running_on: 0 })
 }
 
 fn describe(plugin: &PluginInfo) -> Value {

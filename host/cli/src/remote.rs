@@ -31,12 +31,19 @@ pub(super) async fn plugins(url: &Url, token: Option<&str>) -> Result<Value> {
     answered(send(url, target, Method::GET, None, token).await?)
 }
 
-/// Disables a plugin of a server, or enables it.
-pub(super) async fn switch(url: &Url, plugin: &str, reason: Option<&str>, token: Option<&str>) -> Result<()> {
+/// Disables a plugin of a server, or enables it. Returns what the server says of a disabling that its database does not
+/// know yet.
+pub(super) async fn switch(
+    url: &Url,
+    plugin: &str,
+    reason: Option<&str>,
+    token: Option<&str>,
+) -> Result<Option<String>> {
     let verb = if reason.is_some() { "disable" } else { "enable" };
     let target = target(url, &["admin", "plugins", plugin, verb])?;
     let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-    answered(send(url, target, Method::POST, Some(&body), token).await?).map(drop)
+    let answer = answered(send(url, target, Method::POST, Some(&body), token).await?)?;
+    Ok(answer.get("pending").and_then(Value::as_str).map(ToOwned::to_owned))
 }
 
 /// An answer that comes from no plugin cannot be a plugin's error.

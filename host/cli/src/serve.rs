@@ -6,21 +6,26 @@ use crate::host;
 use crate::output::{self, Line};
 use anyhow::{Context, Result};
 use clap::Args;
-use palisade::Host;
-use palisade_guard::limits::CONNECTION_BUDGET_MAX;
-use palisade_server::Shared;
+use palisade::{Host, HostBuilder};
+use palisade_guard::limits::{
+    CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, DRAIN_MS, GRACE_MS, MS_PER_S, SERVER_CONNECTIONS_MAX, STOP_MS,
+};
+use palisade_guard::manifest::parse_bytes;
+use palisade_server::{HostName, ServerOptions, Shared};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Serves a folder of plugins over HTTP
 ///
-/// SIGTERM and Ctrl-C let running requests finish; a second one stops at once. GET /openapi.json lists what is served.
+/// SIGTERM and Ctrl-C stop the server in steps: GET /readyz says so, requests are still accepted for --grace, and what runs then
+/// may finish within --drain. A second one stops at once. SIGHUP is ignored. GET /openapi.json lists what is served.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade serve plugins\n  palisade serve plugins --listen 127.0.0.1:9000 --import docs"
@@ -38,6 +43,29 @@ pub(super) struct ServeArgs {
     /// Connections to the database that all plugins together may hold; the host itself holds up to 20 more
     #[arg(long, value_name = "COUNT", default_value_t = CONNECTION_BUDGET_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     plugin_connections: usize,
+    /// Memory that this process may hold, such as `2 GiB`: at least 256 MiB [default: half of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    memory: Option<u64>,
+    /// A name of this server, such as `example.com` or `localhost:3000`, that requests without a token may have in `host`, and web
+    /// pages in `origin`; may be given several times. On loopback, the address itself and `localhost` need not be named
+    #[arg(long, value_name = "HOST")]
+    allowed_host: Vec<HostName>,
+    /// The address of a proxy in front, whose connections are those of many callers; may be given several times. Any other
+    /// address may hold as many connections, requests and bytes as it leaves free to others
+    #[arg(long, value_name = "ADDRESS")]
+    proxy: Vec<IpAddr>,
+    /// Connections at once; the system's limit of open files lowers it
+    #[arg(long, value_name = "COUNT", default_value_t = SERVER_CONNECTIONS_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    connections: usize,
+    /// Seconds after SIGTERM for which requests are still accepted
+    #[arg(long, value_name = "SECONDS", default_value_t = GRACE_MS / MS_PER_S)]
+    grace: u64,
+    /// Seconds after that for which running requests and cron taps may finish
+    #[arg(long, value_name = "SECONDS", default_value_t = DRAIN_MS / MS_PER_S)]
+    drain: u64,
+    /// Seconds to wait for a database that is not there yet
+    #[arg(long, value_name = "SECONDS", default_value_t = DATABASE_WAIT_MS / MS_PER_S)]
+    database_wait: u64,
     /// The file that security events are written to [default: `audit.jsonl` in the folder's data; see `palisade
     /// audit-log`]
     #[arg(long, value_name = "FILE")]
@@ -49,16 +77,20 @@ pub(super) struct ServeArgs {
 /// Runs the command.
 pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let folder = Folder::find(&args.dir, &args.files)?.with_plugins()?;
+    raise_file_limit();
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(args.listen, &error))?;
     let address = listener.local_addr()?;
     let stop = on_signal()?;
     // The server answers while the host starts, so that a monitor sees it alive but not ready.
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared::new(args.options()));
     let serving =
         palisade_server::serve_shared(Arc::clone(&shared), listener, stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
+    let wait = Duration::from_secs(args.database_wait);
+    let builder = Host::builder().plugin_connections(args.plugin_connections).database_wait(wait);
+    let builder = args.memory.into_iter().fold(builder, HostBuilder::memory);
     let made = tokio::select! {
-        made = start(&folder, args.plugin_connections, args.audit_log, args.import) => made.map(Some),
+        made = start(&folder, builder, args.audit_log, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
     };
     if let Ok(Some(host)) = &made {
@@ -68,21 +100,56 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     } else {
         stop.cancel();
     }
-    serving.await.context("the server ended")?;
+    let host = made.as_ref().ok().and_then(Option::as_ref);
+    let crons = async {
+        stop.cancelled().await;
+        if let Some(host) = host {
+            host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;
+        }
+    };
+    let (served, ()) = tokio::join!(serving, crons);
+    served.context("the server ended")?;
     drop(shared);
-    if let Some(host) = made? {
-        host.stop().await;
+    let Some(host) = made? else { return Ok(()) };
+    if tokio::time::timeout(Duration::from_millis(STOP_MS), host.stop()).await.is_err() {
+        tracing::warn!(
+            "the host did not stop within {STOP_MS} ms and is left: see whether another process holds its audit log or its database"
+        );
+        // What it waits for runs on a thread that would keep the process alive.
+        std::process::exit(0);
     }
     Ok(())
 }
 
+impl ServeArgs {
+    fn options(&self) -> ServerOptions {
+        ServerOptions {
+            grace: Duration::from_secs(self.grace),
+            drain: Duration::from_secs(self.drain),
+            connections: self.connections,
+            allowed_hosts: self.allowed_host.clone(),
+            proxies: self.proxy.clone(),
+            ..ServerOptions::default()
+        }
+    }
+}
+
+/// Lets the process open as many files as its user may: each connection is one.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised to the most that this user may have");
+    }
+}
+
 async fn start(
     folder: &Folder,
-    connections: usize,
+    builder: HostBuilder,
     audit_log: Option<PathBuf>,
     import: Option<PathBuf>,
 ) -> Result<Host> {
-    let builder = host::with_audit(folder, Host::builder().plugin_connections(connections), audit_log);
+    let builder = host::with_audit(folder, builder, audit_log);
     let host = host::build(folder, builder).await?;
     if let Some(folder) = import {
         let report = content::import(&host, &folder, content::TYPE).await?;
@@ -97,6 +164,12 @@ async fn start(
 /// Cancelled by the first signal; the second ends the process.
 fn on_signal() -> Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP is ignored: to load other plugins or settings, start again");
+        }
+    });
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {

@@ -4,8 +4,9 @@ use super::remote;
 use crate::folder::FolderArgs;
 use crate::host;
 use crate::output::{self, Line};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
+use palisade::DisabledWhere;
 
 /// How a command reaches a host: through a server or through its database.
 #[derive(Debug, Args)]
@@ -56,8 +57,11 @@ const BY: &str = "by the command line";
 /// Runs `disable`.
 pub(super) async fn disable(args: DisableArgs) -> Result<()> {
     let DisableArgs { plugin, reason, through, folder } = args;
-    switch(&plugin, Some(&reason), &through, &folder).await?;
-    Line::of(format_args!("`{plugin}` is disabled")).print();
+    let said = match switch(&plugin, Some(&reason), &through, &folder).await? {
+        None => Line::of(format_args!("`{plugin}` is disabled")),
+        Some(pending) => Line::of(format_args!("`{plugin}`: {pending}")),
+    };
+    said.print();
     Ok(())
 }
 
@@ -74,15 +78,21 @@ async fn switch(
     reason: Option<&str>,
     through: &ThroughArgs,
     folder: &FolderArgs,
-) -> Result<()> {
+) -> Result<Option<String>> {
     if let Some(url) = &through.url {
         return remote::switch(url, plugin, reason, through.token.as_deref()).await;
     }
     let host = host::audited(&folder.bare()?, None).await?;
     let done = match reason {
         Some(reason) => host.disable_by(plugin, reason, BY).await,
-        None => host.enable_by(plugin, BY).await,
+        None => host.enable_by(plugin, BY).await.map(|()| DisabledWhere::Everywhere),
     };
     host.stop().await;
-    done.map_err(output::of_call)
+    match done.map_err(output::of_call)? {
+        DisabledWhere::Everywhere => Ok(None),
+        // This command ends now, and its host with it.
+        DisabledWhere::Here => {
+            bail!("the database does not answer, so `{plugin}` is not disabled: try again")
+        }
+    }
 }

@@ -3,25 +3,27 @@
 //! Contract: `wit/cache.wit`. The plugin's name is a separate field of a key, never a prefix with a separator.
 
 use crate::limits::{
-    CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX,
-    CACHE_TTL_DEFAULT_MS, CACHE_TTL_MAX_MS, Limit, Limits,
+    CACHE_ENTRY_OVERHEAD_BYTES, CACHE_KEY_BYTES_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAG_OVERHEAD_BYTES,
+    CACHE_TAGS_MAX, CACHE_TTL_DEFAULT_MS, CACHE_TTL_MAX_MS, Limit, Limits,
 };
 use crate::name::{PluginName, is_plain};
 use crate::refusal::Refusal;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A key of one plugin's cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey {
     plugin: PluginName,
-    key: String,
+    /// Shared, because the index of tags refers to the key once for each tag.
+    key: Arc<str>,
 }
 
 /// A tag of one plugin's cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheTag {
     plugin: PluginName,
-    tag: String,
+    tag: Arc<str>,
 }
 
 /// A value to store, with its lifetime and its tags.
@@ -36,7 +38,7 @@ impl CacheKey {
     /// Parses a key from a guest.
     pub fn parse(plugin: &PluginName, key: String) -> Result<Self, Refusal> {
         if is_plain(&key, CACHE_KEY_BYTES_MAX) {
-            return Ok(Self { plugin: plugin.clone(), key });
+            return Ok(Self { plugin: plugin.clone(), key: key.into() });
         }
         Err(Refusal::Invalid(format!(
             "a cache key is 1 to {CACHE_KEY_BYTES_MAX} bytes without control characters"
@@ -58,7 +60,7 @@ impl CacheTag {
     /// Parses a tag from a guest.
     pub fn parse(plugin: &PluginName, tag: String) -> Result<Self, Refusal> {
         if is_plain(&tag, CACHE_TAG_BYTES_MAX) {
-            return Ok(Self { plugin: plugin.clone(), tag });
+            return Ok(Self { plugin: plugin.clone(), tag: tag.into() });
         }
         Err(Refusal::Invalid(format!(
             "a cache tag is 1 to {CACHE_TAG_BYTES_MAX} bytes without control characters"
@@ -114,11 +116,16 @@ impl CacheEntry {
         &self.tags
     }
 
-    /// The bytes that the entry takes of the plugin's share when it is stored under this key.
+    /// The bytes that the entry takes of the plugin's share when it is stored under this key: what the host holds for it, with
+    /// its place in the index of tags. Each tag counts as if no other entry had it.
     pub fn weight(&self, key: &CacheKey) -> u64 {
-        let tags: usize = self.tags.iter().map(|tag| tag.tag.len()).fold(0, usize::saturating_add);
-        let bytes = self.value.len().saturating_add(key.key.len()).saturating_add(tags);
-        CACHE_ENTRY_OVERHEAD_BYTES.saturating_add(bytes as u64)
+        let tags: u64 = self
+            .tags
+            .iter()
+            .map(|tag| CACHE_TAG_OVERHEAD_BYTES.saturating_add(tag.tag.len() as u64))
+            .fold(0, u64::saturating_add);
+        let bytes = self.value.len().saturating_add(key.key.len()) as u64;
+        CACHE_ENTRY_OVERHEAD_BYTES.saturating_add(bytes).saturating_add(tags)
     }
 }
 
@@ -160,7 +167,7 @@ mod tests {
             CacheEntry::parse(&plugin(), vec![0; 5], None, vec!["ab".into(), "c".into()], &Limits::default())
                 .unwrap();
         let key = CacheKey::parse(&plugin(), "key".into()).unwrap();
-        assert_eq!(entry.weight(&key), CACHE_ENTRY_OVERHEAD_BYTES + 5 + 3 + 3);
+        assert_eq!(entry.weight(&key), CACHE_ENTRY_OVERHEAD_BYTES + 2 * CACHE_TAG_OVERHEAD_BYTES + 5 + 3 + 3);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! `serde_json`'s own parser for `Value` does not do: of two equal keys it keeps the last, while another parser in
 //! front of the host may keep the first; it does not limit the number of values, and it allows 128 levels of nesting.
 
-use crate::limits::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX};
+use crate::limits::{
+    JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_OBJECT_HELD_BYTES, JSON_VALUE_HELD_BYTES, JSON_VALUES_MAX,
+};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -34,6 +36,33 @@ pub fn parse(text: &[u8]) -> Result<Value, NotJson> {
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| NotJson { found: format!("text that is not: {error}") })
+}
+
+/// Bytes that [`parse`] makes of a text, at most: found in one pass over it that keeps nothing, so that they can be reserved first.
+/// Text that is not JSON counts as well.
+pub fn held(text: &[u8]) -> u64 {
+    let (mut values, mut objects) = (1_u64, 0_u64);
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            // What is in a string ends no value, and an escaped quote does not end the string.
+            b'"' => {
+                while let Some(byte) = rest.next().filter(|byte| **byte != b'"') {
+                    if *byte == b'\\' {
+                        rest.next();
+                    }
+                }
+            }
+            b',' | b':' | b'[' => values = values.saturating_add(1),
+            b'{' => {
+                values = values.saturating_add(1);
+                objects = objects.saturating_add(1);
+            }
+            _ => {}
+        }
+    }
+    let nodes = values.saturating_mul(JSON_VALUE_HELD_BYTES);
+    nodes.saturating_add(objects.saturating_mul(JSON_OBJECT_HELD_BYTES)).saturating_add(text.len() as u64)
 }
 
 struct Node<'a> {
@@ -144,6 +173,72 @@ mod tests {
         ] {
             let refusal = parse(text).unwrap_err();
             assert!(refusal.found.contains(why), "{} should say {why}", refusal.found);
+        }
+    }
+
+    /// Bytes that a value holds, as the allocator gives them: of a size that is a multiple of 16, with 8 for itself. A list's room
+    /// is the next power of two, and a map's nodes have room for eleven members, of which half may be empty.
+    fn measured(value: &Value) -> u64 {
+        let block = |bytes: u64| if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) };
+        let slot = size_of::<Value>() as u64;
+        match value {
+            Value::String(text) => block(text.capacity() as u64),
+            Value::Array(values) => {
+                block(values.capacity() as u64 * slot) + values.iter().map(measured).sum::<u64>()
+            }
+            Value::Object(members) => {
+                let leaf = block(11 * (slot + size_of::<String>() as u64) + 16);
+                let inner = block(11 * (slot + size_of::<String>() as u64) + 16 + 12 * 8);
+                let leaves = (members.len() as u64).div_ceil(5).max(u64::from(!members.is_empty()));
+                let nodes = leaves * leaf + (leaves - leaves.min(1)).div_ceil(4) * inner;
+                nodes
+                    + members
+                        .iter()
+                        .map(|(key, value)| block(key.capacity() as u64) + measured(value))
+                        .sum::<u64>()
+            }
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn held_bytes_are_at_least_what_the_tree_takes() {
+        let many = |open: &str, one: &str, close: &str| format!("{open}{}{close}", [one; 5_000].join(","));
+        let mut keys: Vec<String> = (0..5_000).map(|number| format!("\"{number:05}\":0")).collect();
+        let ascending = format!("{{{}}}", keys.join(","));
+        keys.reverse();
+        let descending = format!("{{{}}}", keys.join(","));
+        for text in [
+            many("[", "0", "]"),
+            many("[", "\"\"", "]"),
+            many("[", "\"a\"", "]"),
+            many("[", "[]", "]"),
+            many("[", "[0]", "]"),
+            many("[", "[0,0,0,0,0]", "]"),
+            many("[", "{}", "]"),
+            many("[", r#"{"":0}"#, "]"),
+            many("[", r#"{"a":"b"}"#, "]"),
+            many("[", r#"{"a":{"b":[{"c":"d"}]}}"#, "]"),
+            many("{\"a\":[", r#""\"{[,:""#, "]}"),
+            ascending,
+            descending,
+            format!("\"{}\"", "x".repeat(10_000)),
+            "0".to_owned(),
+            "{}".to_owned(),
+            [b"["[..].repeat(64), b"]"[..].repeat(64)]
+                .concat()
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect(),
+        ] {
+            let (held, measured) = (held(text.as_bytes()), measured(&parse(text.as_bytes()).unwrap()));
+            assert!(held >= measured, "{:.60}: {held} for {measured}", text);
+        }
+        // Punctuation in a text is no value.
+        let prose = format!("\"{}\"", ", [:{".repeat(1_000));
+        assert!(held(prose.as_bytes()) < 2 * prose.len() as u64);
+        for text in [&b"\""[..], b"\"\\", b"", b"\\", b"[[[[", b"{{{"] {
+            assert!(held(text) < 4_096, "{text:?}");
         }
     }
 

@@ -6,7 +6,8 @@
 //! an argument against its limit with [`Limits::check`]. The maxima are fixed when the invocation starts. The numbers
 //! and their reasons are in [`crate::limits`].
 
-use crate::limits::{LIMIT_WARNING_PERCENT, Limit, Limits, PERCENT};
+use crate::limits::{LIMIT_WARNING_PERCENT, Limit, Limits, MEMORY_PER_DB_BYTE, PERCENT};
+use crate::memory::{OutOfMemory, Reservation};
 use crate::reports::Notes;
 use std::fmt;
 
@@ -54,10 +55,14 @@ impl Limits {
 }
 
 /// The use and the maximum of each limit of one invocation.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Ledger {
     used: Limits,
     max: Limits,
+    /// The bytes of the host that the invocation holds because of what it spent.
+    memory: Reservation,
+    /// Whether the host's budget of bytes refused something.
+    is_starved: bool,
     /// The limits that refused something, one bit for each.
     refused: u64,
     /// The most handles that were open at once when one was closed.
@@ -67,20 +72,52 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// An unused ledger with these maxima.
+    /// An unused ledger with these maxima. No budget counts the bytes that it spends.
     pub fn new(max: Limits) -> Self {
-        Self { used: Limits::zero(), max, refused: 0, handles: 0, notes: Notes::default() }
+        Self::within(Reservation::uncounted(), max)
     }
 
-    /// Spends `amount`, or refuses without spending anything.
+    /// An unused ledger with these maxima. Bytes that it spends stay reserved until it is dropped: an invocation may hold
+    /// what it has read or written until it ends.
+    pub fn within(memory: Reservation, max: Limits) -> Self {
+        Self {
+            used: Limits::zero(),
+            max,
+            memory,
+            is_starved: false,
+            refused: 0,
+            handles: 0,
+            notes: Notes::default(),
+        }
+    }
+
+    /// Spends `amount`, or refuses without spending anything. It also refuses if the host's budget of bytes has too few; the
+    /// invocation [is starved](Self::is_starved) then, and the error is never for the guest.
     pub fn spend(&mut self, limit: Limit, amount: u64) -> Result<(), Exceeded> {
         let (used, max) = (self.used(limit).saturating_add(amount), self.max(limit));
         if used > max {
             self.refused |= bit(limit);
             return Err(Exceeded(Usage { limit, used, max }));
         }
+        self.hold(held_for(limit, amount)).map_err(|_| Exceeded(Usage { limit, used, max }))?;
         self.used.set(limit, used);
         Ok(())
+    }
+
+    /// Reserves bytes that the host holds until the invocation ends. If the host's budget has too few, the invocation
+    /// [is starved](Self::is_starved), and the host ends it before the guest runs on.
+    pub fn hold(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let held = self.memory.grow(bytes);
+        self.is_starved |= held.is_err();
+        held
+    }
+
+    /// Whether the host's budget of bytes had too few for this invocation.
+    pub fn is_starved(&self) -> bool {
+        self.is_starved
     }
 
     /// Records that a guard refused an argument over its limit.
@@ -144,6 +181,15 @@ impl Ledger {
     }
 }
 
+/// The bytes that the host holds after this was spent.
+fn held_for(limit: Limit, amount: u64) -> u64 {
+    match limit {
+        Limit::DbBytes => amount.saturating_mul(MEMORY_PER_DB_BYTE),
+        Limit::HttpBytes | Limit::LogBytes => amount,
+        _ => 0,
+    }
+}
+
 fn bit(limit: Limit) -> u64 {
     1_u64.checked_shl(limit as u32).unwrap_or(0)
 }
@@ -151,6 +197,8 @@ fn bit(limit: Limit) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MEMORY_GRAIN_BYTES;
+    use crate::memory::MemoryBudget;
 
     #[test]
     fn spend_over_the_limit_is_refused_and_spends_nothing() {
@@ -216,6 +264,22 @@ mod tests {
             let lowered = Limits::default().with(limit, 1);
             assert!(lowered.check(limit, 2).is_err(), "{limit}");
             assert_eq!(lowered.check(limit, 1), Ok(()), "{limit}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_spent_stay_reserved_until_the_ledger_is_dropped() {
+        let budget = MemoryBudget::new(10 * MEMORY_GRAIN_BYTES);
+        let ledger = || Ledger::within(budget.reservation(None, None), Limits::default());
+        for limit in [Limit::DbBytes, Limit::HttpBytes, Limit::LogBytes] {
+            let mut one = ledger();
+            one.spend(limit, 2 * MEMORY_GRAIN_BYTES).unwrap();
+            assert!(budget.held() >= 2 * MEMORY_GRAIN_BYTES && !one.is_starved(), "{limit}");
+            let mut two = ledger();
+            assert!(two.spend(Limit::DbBytes, 10 * MEMORY_GRAIN_BYTES).is_err());
+            assert!(two.is_starved() && two.used(Limit::DbBytes) == 0);
+            drop((one, two));
+            assert_eq!(budget.held(), 0, "{limit}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! Each interface of the contract has a guard module of its own. Guards are pure and synchronous: they use neither
 //! wasmtime nor WIT and do no I/O. A store accepts only types that a guard makes, so code that skips a guard does not
 //! compile. The other modules are what the guards need: the numbers ([`limits`]), the ledger of an invocation
-//! ([`ledger`]), what a plugin requests ([`manifest`]) and is granted ([`grant`]), the caller ([`caller`]), and what a
+//! ([`ledger`]) and of the host ([`memory`]), what a plugin requests ([`manifest`]) and is granted ([`grant`]), the caller ([`caller`]), and what a
 //! function may do ([`kind`]).
 #![cfg_attr(
     not(test),
@@ -22,6 +22,7 @@ pub mod kind;
 pub mod ledger;
 pub mod limits;
 pub mod manifest;
+pub mod memory;
 pub mod name;
 pub mod refusal;
 pub mod reports;

@@ -197,9 +197,10 @@ fn parse_amount(limit: Limit, value: &toml::Value) -> Result<u64, String> {
     }
 }
 
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    with_unit(text, &[("B", 1), ("KiB", KIB), ("MiB", MIB)]).ok_or_else(|| {
-        format!("{text:?} is not a size: write a number and B, KiB or MiB, such as \"32 MiB\"")
+/// Parses a size as manifests, policies and the command line write it, such as `32 MiB`, into bytes.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    with_unit(text, &[("B", 1), ("KiB", KIB), ("MiB", MIB), ("GiB", KIB * MIB)]).ok_or_else(|| {
+        format!("{text:?} is not a size: write a number and B, KiB, MiB or GiB, such as \"32 MiB\"")
     })
 }
 
@@ -212,7 +213,8 @@ fn parse_milliseconds(text: &str) -> Result<u64, String> {
 }
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let (number, unit) = text.trim().split_once(' ')?;
+    let text = text.trim();
+    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
     let (_, factor) = units.iter().find(|(name, _)| *name == unit.trim())?;
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
@@ -237,7 +239,7 @@ mod tests {
             ("[limits]\nmemroy = \"1 MiB\"\n", "unknown limit `memroy`"),
             ("[limits]\nstack = \"1 MiB\"\n", "the same for every plugin"),
             ("[limits]\nmemory = 5\n", "write a text such as \"32 MiB\""),
-            ("[limits]\nmemory = \"5 MB\"\n", "KiB or MiB"),
+            ("[limits]\nmemory = \"5 MB\"\n", "MiB or GiB"),
             ("[limits]\ndb-rows = -1\n", "cannot be negative"),
             ("[taps]\ncron = { every = \"10 ms\" }\n", "too often"),
             ("[taps]\nitem-vew = {}\n", "unknown field `item-vew`"),

@@ -4,6 +4,7 @@
 //! a case is one sentence for its reader. What only the log may know is in [`Refusal::Other`].
 
 use crate::ledger::Exceeded;
+use crate::memory::OutOfMemory;
 use crate::reports::Notes;
 use crate::violation::Violation;
 use std::borrow::Cow;
@@ -45,6 +46,9 @@ pub enum Refusal {
     /// All connections to the database stayed in use for too long.
     #[error("no connection to the database became free in time")]
     Busy,
+    /// The host, or the plugin's or caller's share of it, holds as many bytes as the operator allows.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
     /// The connection was lost during a commit, so whether the change is stored is unknown.
     #[error("the connection to the database was lost during a commit: {0}")]
     InDoubt(String),
@@ -70,6 +74,7 @@ impl Refusal {
         match self {
             Self::Other { guest, .. } => guest.into_owned(),
             Self::Unavailable(_) | Self::Busy => "connection".into(),
+            Self::OutOfMemory(_) => "overloaded".into(),
             Self::InDoubt(_) => "in-doubt".into(),
             _ => "internal".into(),
         }

@@ -1,122 +1,231 @@
-//! A request's body as JSON, within bounds of size, time and shape.
+//! A request's body as JSON, within bounds of size, time, memory and shape.
+//!
+//! It is read when it is known who calls, and that this caller may call at all. Bytes are counted before they are held, against
+//! what the caller's peer and all peers may have in flight. A body that nobody reads is thrown away by the connection.
 
 use super::error::ErrorResponse;
+use crate::caller::From;
+use crate::listen::places::Place;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
-use palisade::BadArgument;
+use palisade::{BadArgument, CallError};
 use palisade_guard::json;
-use palisade_guard::limits::{BODY_BYTES_MAX, BODY_DISCARD_BYTES_MAX, BODY_READ_MS};
+use palisade_guard::limits::{ADMISSION_WAIT_MS, BODY_BYTES_MAX, JSON_INLINE_BYTES_MAX};
+use palisade_guard::memory::Reservation;
 use serde_json::{Map, Value};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Reads the body. An empty one is an empty object.
-pub(super) async fn read(request: Request) -> Result<Value, ErrorResponse> {
+/// The byte order marks of UTF-8 and UTF-16.
+const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe"];
+
+/// The text of a body, and the room that it takes of what the server holds for bodies.
+pub(super) struct Text {
+    pub(super) bytes: Vec<u8>,
+    /// The bytes of the host's memory for it.
+    pub(super) memory: Reservation,
+    room: usize,
+    places: Vec<Place>,
+}
+
+/// Reads the body as text, for which `memory` grows.
+pub(super) async fn text(request: Request, from: &From, memory: Reservation) -> Result<Text, ErrorResponse> {
     let (parts, body) = request.into_parts();
-    if is_refused_unread(&parts.headers) {
-        return Err(ErrorResponse::body_too_large());
+    let text = Text { bytes: Vec::new(), memory, room: 0, places: Vec::new() };
+    let read = collect(declared(&parts.headers), body, from, text);
+    let text = tokio::time::timeout(from.shared.options.body, read).await;
+    let text = text.unwrap_or_else(|_| Err(ErrorResponse::body_too_slow()))?;
+    if let Some(seat) = &from.seat {
+        seat.is_unread.store(false, Ordering::Relaxed);
     }
-    let read = tokio::time::timeout(Duration::from_millis(BODY_READ_MS), collect(body));
-    let text = read.await.unwrap_or_else(|_| Err(ErrorResponse::body_too_slow()))?;
-    if text.is_empty() {
-        return Ok(Value::Object(Map::new()));
+    if MARKS.iter().any(|mark| text.bytes.starts_with(mark)) {
+        return Err(ErrorResponse::media("the body begins with a byte order mark; send UTF-8 without one"));
     }
-    if !may_be_json(&parts.headers) {
-        return Err(ErrorResponse::not_json());
+    Ok(text)
+}
+
+/// Reads the body as JSON, for which `memory` grows. An empty one is an empty object.
+pub(super) async fn read(
+    request: Request,
+    from: &From,
+    memory: Reservation,
+) -> Result<(Value, Reservation), ErrorResponse> {
+    let text = text(request, from, memory).await?;
+    if text.bytes.is_empty() {
+        return Ok((Value::Object(Map::new()), text.memory));
     }
-    json::parse(&text).map_err(|error| ErrorResponse::bad_request(BadArgument::from(error).to_string()))
+    if text.bytes.len() <= JSON_INLINE_BYTES_MAX {
+        return text.parse();
+    }
+    from.shared.aside(move || text.parse()).await?
 }
 
 /// Reads a body that must be an object.
-pub(super) async fn read_object(request: Request) -> Result<Map<String, Value>, ErrorResponse> {
-    match read(request).await? {
-        Value::Object(object) => Ok(object),
+pub(super) async fn read_object(
+    request: Request,
+    from: &From,
+    memory: Reservation,
+) -> Result<(Map<String, Value>, Reservation), ErrorResponse> {
+    match read(request, from, memory).await? {
+        (Value::Object(object), memory) => Ok((object, memory)),
         _ => Err(ErrorResponse::bad_request("the body is not an object; send `{…}`")),
     }
 }
 
-/// Whether `content-length` is over the limit, and either the caller waits for permission to send the body, or the body
-/// is so large that closing the connection is better than reading it.
-fn is_refused_unread(headers: &HeaderMap) -> bool {
-    let declared =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    declared.is_some_and(|bytes| {
-        bytes > BODY_BYTES_MAX
-            && (headers.contains_key(header::EXPECT) || bytes > BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX)
-    })
+/// The length in `content-length`.
+fn declared(headers: &HeaderMap) -> usize {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    declared.map_or(0, |length| length.parse().unwrap_or(usize::MAX))
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>, ErrorResponse> {
+async fn collect(declared: usize, body: Body, from: &From, mut text: Text) -> Result<Text, ErrorResponse> {
+    text.make_room(declared, from).await?;
     let mut chunks = body.into_data_stream();
-    let (mut text, mut bytes) = (Vec::new(), 0);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk
             .map_err(|error| ErrorResponse::bad_request(format!("the body did not arrive whole: {error}")))?;
-        bytes += chunk.len();
-        // A body over the limit is still read for a while: most callers read the answer only when they have sent
-        // everything.
-        if bytes <= BODY_BYTES_MAX {
-            text.extend_from_slice(&chunk);
-        } else if bytes > BODY_BYTES_MAX + BODY_DISCARD_BYTES_MAX {
-            break;
-        } else {
-            text = Vec::new();
-        }
+        text.make_room(text.bytes.len() + chunk.len(), from).await?;
+        text.bytes.extend_from_slice(&chunk);
     }
-    if bytes > BODY_BYTES_MAX { Err(ErrorResponse::body_too_large()) } else { Ok(text) }
+    Ok(text)
 }
 
-/// Whether the content type is JSON, or missing. A form, which a page of another origin can send without asking, is
-/// never JSON.
-fn may_be_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
-    let essence =
-        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+impl Text {
+    /// Makes room for this number of bytes in all.
+    async fn make_room(&mut self, needed: usize, from: &From) -> Result<(), ErrorResponse> {
+        if needed > BODY_BYTES_MAX {
+            return Err(ErrorResponse::body_too_large());
+        }
+        if needed <= self.room {
+            return Ok(());
+        }
+        // A body of unknown length gets twice as much each time.
+        let more = needed.max(2 * self.room).min(BODY_BYTES_MAX) - self.room;
+        let (bodies, at_most) = (&from.shared.bodies, Duration::from_millis(ADMISSION_WAIT_MS));
+        let place = bodies.wait(from.peer(), more, at_most).await;
+        self.places.push(place.ok_or_else(|| ErrorResponse::overloaded(TOO_MANY_BODIES))?);
+        self.memory.grow(more as u64).map_err(CallError::from)?;
+        self.room += more;
+        self.bytes.reserve_exact(self.room - self.bytes.len());
+        Ok(())
+    }
+
+    /// The JSON in it, for which bytes are reserved before there is any of it. Those of the text are returned with the text.
+    fn parse(mut self) -> Result<(Value, Reservation), ErrorResponse> {
+        self.memory.grow(json::held(&self.bytes)).map_err(CallError::from)?;
+        let parsed = json::parse(&self.bytes);
+        self.memory.shrink(self.room as u64);
+        match parsed {
+            Ok(value) => Ok((value, self.memory)),
+            Err(error) => Err(ErrorResponse::bad_request(BadArgument::from(error).to_string())),
+        }
+    }
 }
+
+const TOO_MANY_BODIES: &str =
+    "the server holds as many bodies as it may, or as it may of your address; try again";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
+    use crate::options::ServerOptions;
+    use crate::state::Shared;
+    use axum::response::IntoResponse;
+    use bytes::Bytes;
+    use palisade_guard::limits::BODIES_BYTES_MAX;
+    use palisade_guard::memory::MemoryBudget;
+    use std::sync::Arc;
 
-    async fn status(body: Vec<u8>, content_type: Option<&'static str>) -> Result<Value, u16> {
-        use axum::response::IntoResponse;
-        let mut request = Request::new(Body::from(body));
-        if let Some(name) = content_type {
-            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(name));
+    fn text_of(bytes: usize) -> Vec<u8> {
+        format!("\"{}\"", "x".repeat(bytes - 2)).into_bytes()
+    }
+
+    /// Reads a body that says its length, or one that comes in chunks.
+    async fn status(from: &From, body: Vec<u8>, is_chunked: bool) -> Result<Value, u16> {
+        let mut request = Request::new(Body::empty());
+        if is_chunked {
+            let chunks: Vec<_> = body
+                .chunks(9_000)
+                .map(|chunk| Ok::<_, std::io::Error>(Bytes::copy_from_slice(chunk)))
+                .collect();
+            *request.body_mut() = Body::from_stream(futures_util::stream::iter(chunks));
+        } else {
+            request.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
+            *request.body_mut() = Body::from(body);
         }
-        read(request).await.map_err(|failure| failure.into_response().status().as_u16())
+        let read = read(request, from, Reservation::uncounted()).await;
+        read.map(|(value, _)| value).map_err(|failure| failure.into_response().status().as_u16())
+    }
+
+    fn from() -> From {
+        From { shared: Arc::new(Shared::default()), seat: None }
     }
 
     #[tokio::test]
     async fn body_over_the_limit_is_refused_and_one_at_it_is_read() {
-        let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2)).into_bytes();
-        assert_eq!(status(text(BODY_BYTES_MAX + 1), None).await, Err(413));
-        assert!(status(text(BODY_BYTES_MAX), None).await.is_ok());
+        for is_chunked in [false, true] {
+            assert_eq!(status(&from(), text_of(BODY_BYTES_MAX + 1), is_chunked).await, Err(413));
+            assert!(status(&from(), text_of(BODY_BYTES_MAX), is_chunked).await.is_ok());
+        }
     }
 
     #[tokio::test]
     async fn body_that_is_not_json_is_refused() {
-        for name in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", ""] {
-            assert_eq!(status(b"{}".to_vec(), Some(name)).await, Err(415), "{name}");
-        }
         for text in ["{", "{}{}", "{\"a\":1,\"a\":2}", "\u{0}"] {
-            assert_eq!(status(text.into(), Some("application/json")).await, Err(400), "{text}");
+            assert_eq!(status(&from(), text.into(), false).await, Err(400), "{text}");
+        }
+        for mark in MARKS {
+            assert_eq!(status(&from(), [mark, b"{}"].concat(), false).await, Err(415), "{mark:?}");
+        }
+        assert_eq!(status(&from(), Vec::new(), false).await, Ok(serde_json::json!({})));
+    }
+
+    #[tokio::test]
+    async fn bodies_have_room_for_so_many_bytes_at_once() {
+        let from = from();
+        let held = from.shared.bodies.take(from.peer(), BODIES_BYTES_MAX - 10).unwrap();
+        for is_chunked in [false, true] {
+            assert_eq!(status(&from, text_of(11), is_chunked).await, Err(503), "{is_chunked}");
+            assert!(status(&from, text_of(10), is_chunked).await.is_ok(), "{is_chunked}");
+        }
+        drop(held);
+        assert!(status(&from, text_of(11), false).await.is_ok());
+        assert!(
+            from.shared.bodies.take(from.peer(), BODIES_BYTES_MAX).is_some(),
+            "what was read is given back"
+        );
+    }
+
+    #[tokio::test]
+    async fn text_and_what_is_parsed_of_it_are_reserved() {
+        let body = br#"{"a":[0,1,2]}"#;
+        let (text, tree) = (body.len() as u64, json::held(body));
+        for (bytes, expected) in [(text - 1, Err(503)), (text + tree - 1, Err(503)), (text + tree, Ok(tree))]
+        {
+            let budget = MemoryBudget::new(bytes);
+            let mut request = Request::new(Body::from(&body[..]));
+            request.headers_mut().insert(header::CONTENT_LENGTH, text.into());
+            let read = read(request, &from(), budget.reservation(None, None).exact()).await;
+            let held = read.map(|(_, memory)| memory.bytes());
+            assert_eq!(
+                held.map_err(|failure| failure.into_response().status().as_u16()),
+                expected,
+                "{bytes}"
+            );
+            assert_eq!(budget.held(), 0, "all is returned");
         }
     }
 
     #[tokio::test]
-    async fn body_of_json_is_read_and_an_empty_one_is_an_object() {
-        for name in [
-            None,
-            Some("application/json"),
-            Some("Application/JSON; charset=utf-8"),
-            Some("application/merge-patch+json"),
-        ] {
-            assert_eq!(status(b"{}".to_vec(), name).await, Ok(serde_json::json!({})));
-        }
-        assert_eq!(status(Vec::new(), Some("text/plain")).await, Ok(serde_json::json!({})));
+    async fn body_that_takes_too_long_is_refused() {
+        let mut request =
+            Request::new(Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>()));
+        request.headers_mut().insert(header::CONTENT_LENGTH, 10.into());
+        let options = ServerOptions { body: Duration::from_millis(10), ..ServerOptions::default() };
+        let from = From { shared: Arc::new(Shared::new(options)), seat: None };
+        let failure = read(request, &from, Reservation::uncounted()).await.unwrap_err();
+        assert_eq!(failure.into_response().status(), 408);
     }
 }

@@ -1,15 +1,16 @@
 //! `POST /call/{plugin}/{interface}/{function}`.
 //!
-//! The call is part of the request's future: when the connection is dropped, so is the call.
+//! Whether there is such a function, and whether its plugin is served, is found out before the arguments are read. The call is
+//! part of the request's future: when the connection is dropped, so is the call.
 
+use super::answer::json;
 use super::body;
 use super::error::ErrorResponse;
 use crate::caller::Identified;
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use palisade::Integers;
 use palisade_guard::ledger::Usage;
 use serde_json::{Map, Value};
@@ -33,17 +34,20 @@ pub(super) async fn call(
         path.map_err(|error| ErrorResponse::bad_request(error.body_text()))?;
     let wants_usage = request.headers().get(USAGE).is_some_and(|value| value == "1");
     let integers = integers(request.headers());
-    let arguments = body::read(request).await?;
-    let Identified { host, caller, id } = identified;
+    let Identified { host, caller, id, from } = identified;
     let function = format!("{interface}/{function}");
-    let call = host.call(&plugin, &function).arguments(arguments).caller(caller).request(id);
-    let outcome = call.integers(integers).await?;
-    let mut response = Json(outcome.value).into_response();
+    let memory = host.reservation(&caller);
+    let call = host.call(&plugin, &function).caller(caller).request(id).integers(integers);
+    call.check()?;
+    let (arguments, _memory) = body::read(request, &from, memory).await?;
+    let outcome = call.arguments(arguments).await?;
+    let usage = wants_usage.then(|| usage_header(&outcome.usage));
+    let mut response = json(&from, outcome.value, outcome.memory).await?;
     if integers == Integers::Strings {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(STRINGS));
     }
-    if let Some(usage_header) = wants_usage.then(|| usage_header(&outcome.usage)) {
-        response.headers_mut().insert(USAGE, usage_header);
+    if let Some(usage) = usage {
+        response.headers_mut().insert(USAGE, usage);
     }
     Ok(response)
 }

@@ -3,11 +3,14 @@
 
 use super::error::ErrorResponse;
 use super::state::Shared;
+use crate::listen::places::Peer;
+use crate::listen::seats::Seat;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use palisade::{Host, Items};
 use palisade_guard::caller::Caller;
+use palisade_guard::memory::Reservation;
 use palisade_guard::request_context::RequestId;
 use std::sync::Arc;
 
@@ -16,9 +19,30 @@ pub(super) struct Identified {
     pub(super) host: Host,
     pub(super) caller: Caller,
     pub(super) id: RequestId,
+    pub(super) from: From,
+}
+
+/// Where a request comes from.
+#[derive(Clone)]
+pub(super) struct From {
+    pub(super) shared: Arc<Shared>,
+    /// The connection, if this server accepted it.
+    pub(super) seat: Option<Arc<Seat>>,
+}
+
+impl From {
+    /// Who is at the other end of the connection.
+    pub(super) fn peer(&self) -> Peer {
+        self.seat.as_ref().map_or(Peer::UNKNOWN, |seat| seat.peer)
+    }
 }
 
 impl Identified {
+    /// An empty reservation of memory for this request.
+    pub(super) fn reservation(&self) -> Reservation {
+        self.host.reservation(&self.caller)
+    }
+
     /// Items, as the caller may see and change them.
     pub(super) fn items(&self) -> Items<'_> {
         self.host.items(self.caller.clone()).request(self.id.clone())
@@ -35,7 +59,8 @@ impl FromRequestParts<Arc<Shared>> for Identified {
             Some(token) => host.identify(token).await?.ok_or_else(ErrorResponse::unauthorized)?,
         };
         let id = parts.extensions.get().cloned().unwrap_or_else(RequestId::random);
-        Ok(Self { host, caller, id })
+        let from = From { shared: Arc::clone(shared), seat: parts.extensions.get().cloned() };
+        Ok(Self { host, caller, id, from })
     }
 }
 

@@ -6,13 +6,16 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use palisade::{Blame, CallError};
-use palisade_guard::limits::{BODY_BYTES_MAX, BODY_READ_MS, MS_PER_S, RETRY_AFTER_S};
+use palisade_guard::limits::{BODY_BYTES_MAX, MS_PER_S, READY_MS, RETRY_AFTER_S};
 use palisade_guard::reports::Reports;
 use palisade_guard::request_context::RequestId;
 use palisade_guard::text;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use std::time::Instant;
+
+/// The kind of a denial.
+const DENIED: &str = "denied";
 
 /// An error response.
 #[derive(Clone, Debug)]
@@ -53,6 +56,45 @@ impl ErrorResponse {
             .header(header::WWW_AUTHENTICATE, challenge)
     }
 
+    /// The caller named no user, and what it asks for needs one.
+    pub(super) fn anonymous() -> Self {
+        let message = "nobody may do this without a token; send `authorization: Bearer TOKEN`";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", Blame::Caller, message)
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"palisade\""))
+    }
+
+    /// Whether the caller lacks a right.
+    pub(super) fn is_denial(&self) -> bool {
+        self.kind == DENIED
+    }
+
+    /// The request's head is malformed, so the server does not know where the request ends or whom it is for.
+    pub(super) fn bad_head(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-head", Blame::Caller, message)
+            .header(header::CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// The request may be one that a web page forged.
+    pub(super) fn forbidden(kind: &'static str, message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, kind, Blame::Caller, message)
+    }
+
+    /// The body is of a kind that is not read.
+    pub(super) fn media(message: &str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type", Blame::Caller, message)
+    }
+
+    /// The server has no place for more at the moment.
+    pub(super) fn overloaded(message: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", Blame::Operator, message).retry()
+    }
+
+    /// The database has not answered in time.
+    pub(super) fn database_too_slow() -> Self {
+        let message = format!("the database did not answer within {READY_MS} ms; try again later");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", Blame::Operator, message).retry()
+    }
+
     pub(super) fn body_too_large() -> Self {
         let message = format!("the body is too large; send at most {BODY_BYTES_MAX} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", Blame::Caller, message)
@@ -60,14 +102,9 @@ impl ErrorResponse {
     }
 
     pub(super) fn body_too_slow() -> Self {
-        let message = format!("the body did not arrive within {BODY_READ_MS} ms; send it again, all at once");
+        let message = "the body took too long to arrive; send it again, all at once";
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", Blame::Caller, message)
             .header(header::CONNECTION, HeaderValue::from_static("close"))
-    }
-
-    pub(super) fn not_json() -> Self {
-        let message = "the body is not JSON; send JSON with `content-type: application/json`";
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type", Blame::Caller, message)
     }
 
     pub(super) fn precondition(revision: u32) -> Self {
@@ -83,9 +120,7 @@ impl ErrorResponse {
 
     pub(super) fn draining() -> Self {
         let message = "the host is stopping; try again, another host may answer";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", Blame::Operator, message)
-            .retry()
-            .header(header::CONNECTION, HeaderValue::from_static("close"))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", Blame::Operator, message).retry()
     }
 
     pub(super) fn panicked() -> Self {
@@ -172,7 +207,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::BadArguments(_) => (StatusCode::BAD_REQUEST, "bad-arguments"),
         CallError::Returned(_) => (StatusCode::UNPROCESSABLE_ENTITY, "returned"),
         CallError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
-        CallError::Denied => (StatusCode::FORBIDDEN, "denied"),
+        CallError::Denied => (StatusCode::FORBIDDEN, DENIED),
         CallError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
         CallError::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
         CallError::Trapped { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "plugin-failed"),
@@ -186,6 +221,8 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         // Not 503: a client that retries a 503 by itself must not retry this.
         CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
+        // For the same reason: what is done already would be done again.
+        CallError::PartlyDone { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "partly-done"),
         // Only an integrator's typed call can get an unexpected answer.
         CallError::Internal { .. } | CallError::UnexpectedAnswer { .. } | _ => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal")
@@ -202,6 +239,7 @@ fn record(error: &CallError, kind: &'static str) {
         CallError::Internal { .. }
         | CallError::Unavailable { .. }
         | CallError::InDoubt { .. }
+        | CallError::PartlyDone { .. }
         | CallError::Overloaded { .. } => "",
         CallError::Trapped { plugin, .. } | CallError::LimitExceeded { plugin, .. } => plugin,
         _ => return tracing::debug!(kind, "{error}"),
@@ -215,7 +253,9 @@ fn record(error: &CallError, kind: &'static str) {
     }
     match error {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
-        CallError::Unavailable { source } | CallError::InDoubt { source } => {
+        CallError::Unavailable { source }
+        | CallError::InDoubt { source }
+        | CallError::PartlyDone { source } => {
             tracing::warn!(kind, "{source:#}");
         }
         _ => tracing::warn!(kind, "{error}"),
@@ -283,6 +323,7 @@ mod tests {
             ),
             (CallError::Unavailable { source: source() }, 503, "unavailable", "operator"),
             (CallError::InDoubt { source: source() }, 500, "in-doubt", "operator"),
+            (CallError::PartlyDone { source: source() }, 500, "partly-done", "operator"),
             (CallError::Internal { source: source() }, 500, "internal", "host"),
         ];
         for (error, status, kind, blame) in rows {
@@ -304,6 +345,15 @@ mod tests {
         ] {
             let response = ErrorResponse::from(error).into_response();
             assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER_S.to_string());
+        }
+    }
+
+    #[test]
+    fn change_that_may_have_happened_is_not_said_to_be_safe_to_try_again() {
+        let source = || anyhow::anyhow!("gone");
+        for error in [CallError::InDoubt { source: source() }, CallError::PartlyDone { source: source() }] {
+            let response = ErrorResponse::from(error).into_response();
+            assert!(!response.headers().contains_key(header::RETRY_AFTER));
         }
     }
 

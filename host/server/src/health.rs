@@ -9,22 +9,25 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use palisade::METRICS_TYPE;
+use palisade_guard::limits::READY_MS;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The process runs. Nothing else is checked: an unreachable database is no reason to restart.
 pub(super) async fn livez() -> Json<Value> {
     Json(json!({"status": "live"}))
 }
 
-/// The plugins are loaded and the database answers. A quarantined or disabled plugin does not make the host unready:
+/// The plugins are loaded and the database answers, within [`READY_MS`]. A quarantined or disabled plugin does not make the host unready:
 /// another host would do no better, and the other plugins are served.
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ErrorResponse> {
-    if shared.is_draining() {
+    if shared.is_stopping() {
         return Err(ErrorResponse::draining());
     }
     let host = shared.host()?;
-    host.ready().await?;
+    let ready = tokio::time::timeout(Duration::from_millis(READY_MS), host.ready()).await;
+    ready.map_err(|_| ErrorResponse::database_too_slow())??;
     let plugins: Vec<Value> = host.statuses().iter().map(described_to_all).collect();
     Ok(Json(json!({"status": "ready", "plugins": plugins})))
 }

@@ -35,15 +35,19 @@ mod items;
 mod openapi;
 mod plugins;
 
+mod answer;
 mod body;
 mod caller;
 mod criteria;
 mod error;
+mod head;
 mod listen;
 mod middleware;
+mod options;
 mod refused;
 mod state;
 
+pub use options::{HostName, NoHostName, ServerOptions};
 pub use plugins::described;
 pub use state::Shared;
 
@@ -54,24 +58,26 @@ use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Every route of a host, for a server that already exists.
+/// Every route of a host, for a server that already exists. That server limits connections and checks that `host` names it; the
+/// routes check what else they need of a request's head.
 pub fn router(host: Host) -> Router {
-    routes(&Arc::new(Shared::ready(host)))
+    routes(&Arc::new(Shared::ready(host, ServerOptions::default())))
 }
 
-/// Serves a host over HTTP/1.1 until `shutdown` completes. Then running requests get
-/// [`DRAIN_MS`](palisade_guard::limits::DRAIN_MS) to finish, while new ones and `/readyz` are answered 503; what still runs after
-/// that is cancelled. The host itself is not stopped.
+/// Serves a host over HTTP/1.1 until `shutdown` completes. Then `/readyz` answers 503, and requests are still accepted for
+/// [`GRACE_MS`](palisade_guard::limits::GRACE_MS). After that the server listens no longer, and what it has accepted gets
+/// [`DRAIN_MS`](palisade_guard::limits::DRAIN_MS) to finish; what still runs then is cancelled. The host itself is not stopped.
 pub async fn serve(
     host: Host,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    listen::run(Arc::new(Shared::ready(host)), listener, shutdown).await;
+    serve_shared(Arc::new(Shared::ready(host, ServerOptions::default())), listener, shutdown).await;
     Ok(())
 }
 
-/// Serves a host that may still be starting: until it is ready, everything but `/livez` is answered 503.
+/// Like [`serve`], with the operator's options, for a host that may still be starting: until it is ready, everything but `/livez`
+/// is answered 503.
 pub async fn serve_shared(
     shared: Arc<Shared>,
     listener: TcpListener,

@@ -10,9 +10,10 @@ use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use palisade::CallError;
 use palisade::Host;
-use palisade::{PluginStatus, ServingStatus};
+use palisade::{DisabledWhere, PluginStatus, ServingStatus};
 use palisade_guard::caller::Caller;
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -26,19 +27,26 @@ pub(super) async fn list(identified: Identified) -> Result<Json<Value>, ErrorRes
     Ok(Json(json!({"plugins": plugins})))
 }
 
-/// `POST /admin/plugins/{plugin}/disable`, with a reason.
+/// What an operator is told while the database does not know of a disabling.
+const PENDING: &str =
+    "the plugin is disabled on this server; the database does not answer, and is told when it does";
+
+/// `POST /admin/plugins/{plugin}/disable`, with a reason. 202 with `pending` if the database does not know yet.
 pub(super) async fn disable(
     identified: Identified,
     name: Name,
     request: axum::extract::Request,
-) -> Result<StatusCode, ErrorResponse> {
+) -> Result<Response, ErrorResponse> {
+    let (from, memory) = (identified.from.clone(), identified.reservation());
     let (host, by) = operated(identified).await?;
-    let mut body = body::read_object(request).await?;
+    let (mut body, _memory) = body::read_object(request, &from, memory).await?;
     let (Some(Value::String(reason)), true) = (body.remove("reason"), body.is_empty()) else {
         return Err(ErrorResponse::bad_request("send `{\"reason\": \"…\"}`, and nothing else"));
     };
-    host.disable_by(&self::name(name)?, &reason, &by).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(match host.disable_by(&self::name(name)?, &reason, &by).await? {
+        DisabledWhere::Everywhere => StatusCode::NO_CONTENT.into_response(),
+        DisabledWhere::Here => (StatusCode::ACCEPTED, Json(json!({"pending": PENDING}))).into_response(),
+    })
 }
 
 /// `POST /admin/plugins/{plugin}/enable`.
@@ -59,7 +67,7 @@ pub fn described(status: &PluginStatus) -> Value {
     };
     json!({
         "name": status.name, "version": status.version, "state": status.status.state(), "reason": reason,
-        "since": since.copied().map(written), "until": until.copied().map(written),
+        "runningOn": status.running_on, "since": since.copied().map(written), "until": until.copied().map(written),
     })
 }
 
@@ -74,7 +82,7 @@ pub(super) fn described_to_all(status: &PluginStatus) -> Value {
 
 /// The host, for a caller who may operate it, and how the audit log names that caller.
 async fn operated(identified: Identified) -> Result<(Host, String), ErrorResponse> {
-    let Identified { host, caller, id } = identified;
+    let Identified { host, caller, id, .. } = identified;
     let by = match &caller {
         Caller::User(user) => format!("by user {}, request {}", user.id, id.as_str()),
         Caller::Anonymous | Caller::Host => format!("by an anonymous caller, request {}", id.as_str()),

@@ -10,11 +10,12 @@ use crate::request::Request;
 use crate::request::replay::Replay;
 use crate::request::setting::Setting;
 use crate::runtime::{Admitted, Runtime};
-use crate::value::{Integers, Returned, Signature};
+use crate::value::{BadResult, Integers, Returned, Signature};
 use palisade_guard::caller::Caller;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Usage;
 use palisade_guard::limits::Limit;
+use palisade_guard::memory::Reservation;
 use palisade_guard::request_context::RequestId;
 use serde_json::{Map, Value};
 use std::pin::Pin;
@@ -48,6 +49,8 @@ pub struct Outcome {
     pub value: Value,
     /// What the invocation used of each limit.
     pub usage: Vec<Usage>,
+    /// The bytes of the host's memory that the value holds, and once more as text: keep it until the text is sent.
+    pub memory: Arc<Reservation>,
 }
 
 impl<'a> Call<'a> {
@@ -117,6 +120,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Whether the function exists and its plugin is served now, without a call: a server finds out before it reads the arguments.
+    pub fn check(&self) -> Result<(), CallError> {
+        let (program, _) = self.runtime.find(self.plugin, self.function)?;
+        let Plugin { availability, tally, .. } = &*program.plugin;
+        availability.check().inspect_err(|_| tally.turned_away())
+    }
+
     async fn run(self) -> Result<Outcome, CallError> {
         let (program, function) = self.runtime.find(self.plugin, self.function)?;
         call(self.runtime, &program, &function, self.arguments, self.context).await
@@ -162,8 +172,8 @@ pub(crate) async fn call(
     let arguments = lowered.into();
     let unit =
         FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
-    let (value, usage) = transact(&setting, unit).await?;
-    Ok(Outcome { value, usage })
+    let (value, usage, memory) = transact(&setting, unit).await?;
+    Ok(Outcome { value, usage, memory: Arc::new(memory) })
 }
 
 struct FunctionCall<'a> {
@@ -176,7 +186,7 @@ struct FunctionCall<'a> {
 }
 
 impl UnitOfWork for FunctionCall<'_> {
-    type Output = (Value, Vec<Usage>);
+    type Output = (Value, Vec<Usage>, Reservation);
 
     fn lost_race(&self) {
         self.admitted.program.plugin.tally.lost_race();
@@ -187,7 +197,7 @@ impl UnitOfWork for FunctionCall<'_> {
         let Function { kind, signature, profile, .. } = &**self.function;
         let entry =
             Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
-        let mut session = plugin.session(*kind);
+        let mut session = plugin.session(*kind).until(self.setting.deadline);
         if profile.sends_one() {
             session.expect_one();
         }
@@ -197,8 +207,9 @@ impl UnitOfWork for FunctionCall<'_> {
         profile.record_statements(ledger.used(Limit::DbStatements));
         profile.record_guest_time(ledger.used(Limit::GuestTime));
         let usage = ledger.usages().collect();
-        let value = reply.and_then(|reply| lift(plugin, signature, reply, self.integers));
-        Ran { session, result: value.map(|value| (value, usage)) }
+        let mut memory = self.runtime.memory.reservation(Some(&plugin.memory), &self.setting.request.caller);
+        let value = reply.and_then(|reply| lift(plugin, signature, reply, self.integers, &mut memory));
+        Ran { session, result: value.map(|value| (value, usage, memory)) }
     }
 }
 
@@ -208,13 +219,15 @@ fn lift(
     signature: &Signature,
     reply: Reply,
     integers: Integers,
+    memory: &mut Reservation,
 ) -> Result<Value, CallError> {
     let Reply::Values(values) = reply else {
         return Err(CallError::internal(anyhow::anyhow!("a function returned a tap's reply")));
     };
-    match signature.lift(values, integers) {
+    match signature.lift(values, integers, memory) {
         Ok(Returned::Ok(value)) => Ok(value),
         Ok(Returned::Err(value)) => Err(CallError::Returned(value)),
+        Err(BadResult::OutOfMemory(out)) => Err(out.into()),
         Err(error) => Err(CallError::Trapped { plugin: plugin.name.to_string(), reason: error.to_string() }),
     }
 }

@@ -5,9 +5,9 @@
 //! `tests/taps.rs`.
 
 use crate::api::item::parse_draft;
-use crate::calls::transaction::{Ran, SharedTransaction, unreached};
+use crate::calls::transaction::{Ran, SharedTransaction};
 use crate::error::CallError;
-use crate::invocation;
+use crate::invocation::{self, unreached};
 use crate::plugin::Plugin;
 use crate::program::Program;
 use crate::program::entry::{Decision, Entry, ItemChange, Operation, Reply, WitDraft};
@@ -136,7 +136,7 @@ pub(crate) async fn cron(
 ) -> Result<(), CallError> {
     let plugin = &*program.plugin;
     let admitted = runtime.admit(program).await?;
-    let session = plugin.session(Kind::Action);
+    let session = plugin.session(Kind::Action).until(setting.deadline);
     let entry = Entry::Cron { scheduled };
     let ended = invocation::run(runtime, &admitted, Kind::Action, setting, session, entry).await;
     match ended.reply? {
@@ -153,10 +153,11 @@ async fn run_as_query(
     entry: Entry,
 ) -> Result<Reply, CallError> {
     let admitted = runtime.admit(program).await?;
-    let (session, own) = (program.plugin.session(Kind::Query), own(setting, program));
+    let own = own(setting, program);
+    let session = program.plugin.session(Kind::Query).until(own.deadline);
     let ended = invocation::run(runtime, &admitted, Kind::Query, &own, session, entry).await;
     match (ended.session, ended.reply) {
-        (Some(session), Err(error)) => Err(unreached(error, session.absence())),
+        (Some(session), Err(error)) => Err(unreached(error, &session)),
         (_, reply) => reply,
     }
 }

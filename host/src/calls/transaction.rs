@@ -5,10 +5,10 @@
 //! to send one statement and sent a second one also runs again, in a transaction.
 
 use crate::error::CallError;
+use crate::invocation::unreached;
 use crate::request::setting::Setting;
 use palisade_guard::limits::{MUTATION_ATTEMPTS_MAX, MUTATION_BACKOFF_MAX_MS, MUTATION_BACKOFF_MS};
 use palisade_guard::refusal::Refusal;
-use palisade_store::postgres::failure::Absence;
 use palisade_store::postgres::session::Session;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -107,7 +107,7 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Again> {
             Err(refusal) => Ok(Err(refusal.into())),
         },
         (Some(session), Err(error)) => {
-            let error = unreached(error, session.absence());
+            let error = unreached(error, &session);
             session.rollback().await;
             Ok(Err(error))
         }
@@ -115,20 +115,5 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Again> {
         (None, Ok(_)) => {
             Ok(Err(CallError::internal(anyhow::anyhow!("a call succeeded without its transaction"))))
         }
-    }
-}
-
-/// Replaces a plugin's failure by the database's if the database was out of reach: neither the plugin nor its caller is to
-/// blame.
-pub(crate) fn unreached(error: CallError, absence: Option<Absence>) -> CallError {
-    let Some(absence) = absence else { return error };
-    if !matches!(error, CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. }) {
-        return error;
-    }
-    let source = anyhow::anyhow!("the database was out of reach; the plugin said: {error}");
-    match absence {
-        Absence::Away => CallError::Unavailable { source },
-        Absence::Busy => Refusal::Busy.into(),
-        Absence::InDoubt => CallError::InDoubt { source },
     }
 }

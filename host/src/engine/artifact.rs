@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn artifact_that_was_changed_is_not_loaded() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let engine = Engine::new(Fuel::Uncounted, 1).unwrap();
         let artifacts = Artifacts::open(folder.path()).unwrap();
         keep(&artifacts, &engine);
         let path = file_of(folder.path());
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn artifact_under_another_name_or_key_is_not_loaded() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let engine = Engine::new(Fuel::Uncounted, 1).unwrap();
         let artifacts = Artifacts::open(one.path()).unwrap();
         keep(&artifacts, &engine);
         let path = file_of(one.path());

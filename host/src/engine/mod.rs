@@ -44,9 +44,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes an engine, whose code counts fuel or does not, and starts its ticker thread.
-    pub(crate) fn new(fuel: Fuel) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(config(fuel).allocation_strategy(pool()))?;
+    /// Makes an engine, whose code counts fuel or does not, with a pool for this many instances, and starts its ticker thread.
+    pub(crate) fn new(fuel: Fuel, instances: u32) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(config(fuel).allocation_strategy(pool(instances)))?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
         Ok(Self { engine, _ticker: ticker })
     }
@@ -96,9 +96,8 @@ fn config(fuel: Fuel) -> Config {
     config
 }
 
-fn pool() -> InstanceAllocationStrategy {
+fn pool(instances: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
-    let instances = limits::INSTANCES_TOTAL_MAX;
     let per_component = u32::try_from(limits::COMPONENT_INSTANCES_MAX).unwrap_or(u32::MAX);
     pool.total_component_instances(instances)
         .total_stacks(instances)
@@ -170,7 +169,7 @@ mod tests {
 
     #[test]
     fn guest_that_loops_forever_is_ended_by_the_epoch() {
-        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let engine = Engine::new(Fuel::Uncounted, limits::INSTANCES_TOTAL_MAX).unwrap();
         let module = wat::parse_str("(module (func (export \"spin\") (loop (br 0))))").unwrap();
         let module = wasmtime::Module::new(engine.wasmtime(), module).unwrap();
         let mut store = wasmtime::Store::new(engine.wasmtime(), ());
@@ -193,7 +192,7 @@ mod tests {
 
     #[test]
     fn component_that_fits_no_slot_of_the_pool_is_refused() {
-        let engine = Engine::new(Fuel::Uncounted).unwrap();
+        let engine = Engine::new(Fuel::Uncounted, limits::INSTANCES_TOTAL_MAX).unwrap();
         let fits = |item: &str, number: u32| {
             let items = format!(
                 "(core module $m {item}) {}",
@@ -227,8 +226,12 @@ mod tests {
 
     #[test]
     fn compiled_code_runs_only_on_an_engine_that_counts_fuel_alike() {
-        let of =
-            |fuel| (settings(&compiling(fuel).unwrap()), settings(Engine::new(fuel).unwrap().wasmtime()));
+        let of = |fuel| {
+            (
+                settings(&compiling(fuel).unwrap()),
+                settings(Engine::new(fuel, limits::INSTANCES_TOTAL_MAX).unwrap().wasmtime()),
+            )
+        };
         let (compiled, runs) = of(Fuel::Uncounted);
         let (counted, counts) = of(Fuel::Counted);
         assert_eq!((compiled, counted), (runs, counts));

@@ -10,6 +10,7 @@ pub use load::LoadError;
 
 use palisade_guard::ledger::{Exceeded, Usage};
 use palisade_guard::limits::{MS_PER_S, RETRY_AFTER_S};
+use palisade_guard::memory::OutOfMemory;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::Violation;
 
@@ -97,7 +98,7 @@ pub enum CallError {
         /// The limit, and what the invocation would have used.
         usage: Usage,
     },
-    /// No permit, connection or instance became free in time.
+    /// No permit, connection or instance became free in time, or the host holds as many bytes as it may.
     #[error("the host is overloaded; try again in {retry_after_ms} ms")]
     Overloaded {
         /// When to try again.
@@ -144,6 +145,16 @@ pub enum CallError {
         #[source]
         source: anyhow::Error,
     },
+    /// The database was lost while an action ran that had committed a part of its work.
+    #[error(
+        "the database was lost when a part of the action was done, and that part stays: look at what is there before you \
+         try again"
+    )]
+    PartlyDone {
+        /// For the log.
+        #[source]
+        source: anyhow::Error,
+    },
     /// The host failed.
     #[error("the host failed; its log says why")]
     Internal {
@@ -184,13 +195,20 @@ impl CallError {
             Self::Overloaded { .. }
             | Self::Disabled { .. }
             | Self::Unavailable { .. }
-            | Self::InDoubt { .. } => Blame::Operator,
+            | Self::InDoubt { .. }
+            | Self::PartlyDone { .. } => Blame::Operator,
             Self::Internal { .. } | Self::UnexpectedAnswer { .. } => Blame::Host,
         }
     }
 
     pub(crate) fn internal(source: impl Into<anyhow::Error>) -> Self {
         Self::Internal { source: source.into() }
+    }
+}
+
+impl From<OutOfMemory> for CallError {
+    fn from(out: OutOfMemory) -> Self {
+        Refusal::from(out).into()
     }
 }
 
@@ -204,7 +222,9 @@ impl From<Refusal> for CallError {
             Refusal::Violation(violation) => Self::Violation(violation),
             Refusal::Serialization => Self::Contended { attempts: 1 },
             Refusal::Unavailable(reason) => Self::Unavailable { source: anyhow::anyhow!(reason) },
-            Refusal::Busy => Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) },
+            Refusal::Busy | Refusal::OutOfMemory(_) => {
+                Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) }
+            }
             Refusal::InDoubt(reason) => Self::InDoubt { source: anyhow::anyhow!(reason) },
             // Outside a plugin, the limits apply only to what the caller sends or requests.
             Refusal::Exceeded(exceeded) => Self::BadArguments(exceeded.to_string()),

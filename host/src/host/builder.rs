@@ -6,6 +6,7 @@ use crate::engine::compiler::Compiler;
 use crate::engine::lane::Lanes;
 use crate::error::LoadError;
 use crate::host::Host;
+use crate::memory::HostMemory;
 use crate::metrics::Metrics;
 use crate::program::link::Machines;
 use crate::program::load::Loader;
@@ -13,7 +14,7 @@ use crate::runtime::{Registry, Runtime};
 use crate::supervision::Supervision;
 use palisade_guard::address::AddressPolicy;
 use palisade_guard::grant::Policy;
-use palisade_guard::limits::{CONNECTION_BUDGET_MAX, INSTANCES_TOTAL_MAX, Limits};
+use palisade_guard::limits::{CONNECTION_BUDGET_MAX, DATABASE_WAIT_MS, Limits};
 use palisade_store::Backends;
 use palisade_store::cache::InProcessCache;
 use palisade_store::http::{DefaultClient, HttpClient, SecretStore, Secrets};
@@ -26,6 +27,7 @@ use palisade_store::private::{self, PrivateOptions, PrivateServer};
 use palisade_store::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Builds a [`Host`]. Every option has a default that works.
@@ -34,6 +36,7 @@ pub struct HostBuilder {
     database: Option<String>,
     private: Option<PrivateOptions>,
     plugin_connections: Option<usize>,
+    database_wait: Option<Duration>,
     plugins: Vec<(PathBuf, Policy)>,
     compiler: Compiler,
     compiled: Option<PathBuf>,
@@ -47,6 +50,7 @@ pub struct HostBuilder {
     addresses: AddressPolicy,
     audit: Option<PathBuf>,
     limits: Option<Limits>,
+    memory: Option<u64>,
 }
 
 impl HostBuilder {
@@ -68,6 +72,13 @@ impl HostBuilder {
     /// none free waits up to 5 s. The host itself holds up to 20 more.
     pub fn plugin_connections(mut self, connections: usize) -> Self {
         self.plugin_connections = Some(connections.max(1));
+        self
+    }
+
+    /// How long a host that starts waits for a database that is not there yet. Default: 30 s. A database that refuses the
+    /// login is not waited for.
+    pub fn database_wait(mut self, wait: Duration) -> Self {
+        self.database_wait = Some(wait);
         self
     }
 
@@ -147,6 +158,15 @@ impl HostBuilder {
         self
     }
 
+    /// How many bytes this process may hold in memory: at least 256 MiB, default half of what the machine or the control group
+    /// around the process has. Whatever would hold more is refused with [`CallError::Overloaded`](crate::CallError::Overloaded):
+    /// requests, instances and their memory, rows, results. What the rest of the program holds beyond what it held when the host
+    /// was built counts as well, up to three quarters of the number.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
     /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Default: no audit log. The host
     /// creates the folder if it is missing. Several hosts may share a file.
     pub fn audit_log(mut self, file: impl Into<PathBuf>) -> Self {
@@ -160,12 +180,15 @@ impl HostBuilder {
         let audit = audit(self.audit.as_deref())?;
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
-        let database = Database::connect(url, connections).await?;
+        let wait = self.database_wait.unwrap_or(Duration::from_millis(DATABASE_WAIT_MS));
+        let database = Database::connect_within(wait, url, connections).await?;
         heads::compare(&audit, &database).await.map_err(|refusal| LoadError::Database {
             sentence: "cannot compare the audit log with the database".to_owned(),
             source: refusal.into(),
         })?;
-        let machines = Machines::new().map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let memory = Arc::new(HostMemory::new(self.memory)?);
+        let machines =
+            Machines::new(Arc::clone(&memory)).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let artifacts = match &self.compiled {
             Some(folder) => Some(
                 Artifacts::open(folder)
@@ -180,9 +203,11 @@ impl HostBuilder {
                     .map_err(|error| LoadError::Engine(format!("{error:?}")))?,
             ),
         };
+        // Another store may know other tokens than those in the database.
+        let has_users = self.users.is_none();
         let backends = Backends {
             users: self.users.unwrap_or_else(|| Arc::new(users::of(database.clone()))),
-            cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::default())),
+            cache: self.cache.unwrap_or_else(|| Arc::new(InProcessCache::within(memory.budget()))),
             log: self.log.unwrap_or_else(|| Arc::new(TracingLog)),
             variables: self.variables.unwrap_or_else(|| Arc::new(PostgresVariables)),
             items: self.items.unwrap_or_else(|| Arc::new(PostgresItems)),
@@ -204,18 +229,20 @@ impl HostBuilder {
             addresses: self.addresses,
             supervision: Arc::clone(&supervision),
             metrics: Arc::clone(&metrics),
+            memory: Arc::clone(&memory),
             limits: self.limits.iter().fold(Limits::ceiling(), Limits::lowered_to),
         };
         let runtime = Arc::new(Runtime {
             backends: Arc::new(backends),
             registry: Registry::default(),
             database,
-            admission: Arc::new(Semaphore::new(INSTANCES_TOTAL_MAX as usize)),
+            admission: Arc::new(Semaphore::new(memory.instances() as usize)),
+            memory,
             lanes: Lanes::default(),
             supervision,
             metrics,
         });
-        let host = Host::start(runtime, loader, private);
+        let host = Host::start(runtime, loader, private, has_users);
         host.load_all(&self.plugins).await?;
         Ok(host)
     }

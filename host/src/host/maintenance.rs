@@ -15,9 +15,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// Runs until the host is dropped.
-pub(super) async fn run(runtime: Weak<Runtime>) {
+/// Runs until the host is dropped. No cron tap starts after `stopping` is cancelled; those that run are tracked in `crons`.
+pub(super) async fn run(runtime: Weak<Runtime>, stopping: CancellationToken, crons: TaskTracker) {
     let mut due: HashMap<String, Instant> = HashMap::new();
     let mut running: HashMap<String, JoinHandle<()>> = HashMap::new();
     let mut tick = tokio::time::interval(Duration::from_secs(MAINTENANCE_S));
@@ -38,11 +40,11 @@ pub(super) async fn run(runtime: Weak<Runtime>) {
             let next = due.entry(name.clone()).or_insert_with(|| now + cron.every);
             // At most one run at a time: a run that outlasts its interval delays the next.
             let is_running = running.get(&name).is_some_and(|run| !run.is_finished());
-            if *next <= now && !is_running {
+            if *next <= now && !is_running && !stopping.is_cancelled() {
                 *next = now + cron.every;
                 let scheduled = Clock::running().now();
                 // A task for each plugin, so that a slow cron tap delays no other plugin's.
-                let run = tokio::spawn(self::cron(Arc::clone(&runtime), program, scheduled));
+                let run = crons.spawn(self::cron(Arc::clone(&runtime), program, scheduled));
                 running.insert(name, run);
             }
         }

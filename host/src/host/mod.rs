@@ -16,22 +16,28 @@ use crate::audit::heads;
 use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
+use crate::memory;
 use crate::program::Program;
 use crate::program::load::Loader;
 use crate::runtime::Runtime;
-use crate::supervision::{self, OPERATOR_PERMISSION, PluginStatus};
+use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus};
 use futures_util::{StreamExt, TryStreamExt};
 use palisade_guard::caller::Caller;
 use palisade_guard::grant::Policy;
 use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
+use palisade_guard::memory::Reservation;
+use palisade_guard::refusal::Refusal;
 use palisade_guard::user::Permission;
+use palisade_store::postgres::alone::Alone;
 use palisade_store::postgres::users::{self, Users};
 use palisade_store::private::PrivateServer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio_util::task::AbortOnDropHandle;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// A host with its plugins. Clones are cheap and refer to the same host.
 #[derive(Clone)]
@@ -39,7 +45,9 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 3]>,
+    tasks: Arc<[AbortOnDropHandle<()>; 4]>,
+    stopping: CancellationToken,
+    crons: TaskTracker,
 }
 
 impl Host {
@@ -127,12 +135,18 @@ impl Host {
         self.runtime.registry.all().iter().map(|program| PluginInfo::of(program)).collect()
     }
 
+    /// A loaded plugin.
+    pub fn plugin(&self, name: &str) -> Option<PluginInfo> {
+        self.runtime.registry.find(name).map(|program| PluginInfo::of(&program))
+    }
+
     /// The loaded plugins, sorted by name, with whether each is served.
     pub fn statuses(&self) -> Vec<PluginStatus> {
         let status = |program: &Arc<Program>| PluginStatus {
             name: program.plugin.name.to_string(),
             version: program.plugin.version.to_string(),
             status: program.plugin.availability.status(),
+            running_on: program.plugin.pool.running_on(),
         };
         self.runtime.registry.all().iter().map(status).collect()
     }
@@ -160,25 +174,30 @@ impl Host {
     /// # }
     /// ```
     pub fn metrics(&self) -> String {
-        self.runtime.metrics.text(&self.statuses(), self.runtime.database.plugin_connections())
+        let Runtime { metrics, database, memory, .. } = &*self.runtime;
+        metrics.text(&self.statuses(), database.plugin_connections(), memory.usage())
     }
 
     /// Disables a plugin until [`enable`](Self::enable). On this host it takes effect at once: running calls are cut off and
     /// their changes are rolled back. It takes effect on every other host of the database within
     /// [`SWITCH_POLL_MS`](palisade_guard::limits::SWITCH_POLL_MS), and it outlives a restart. The plugin need not be loaded
-    /// here. If the database is out of reach, this returns an error and still disables the plugin on this host; the host
-    /// writes it to the database as soon as it can.
-    pub async fn disable(&self, plugin: &str, reason: &str) -> Result<(), CallError> {
+    /// here.
+    ///
+    /// If the database does not answer within 2 s, this returns [`DisabledWhere::Here`]: the plugin is disabled on this host,
+    /// and the host keeps trying to tell the database. If the host stops before it could, the plugin is not disabled elsewhere
+    /// nor after a restart.
+    pub async fn disable(&self, plugin: &str, reason: &str) -> Result<DisabledWhere, CallError> {
         self.disable_by(plugin, reason, "by the host's owner").await
     }
 
-    /// Enables a disabled plugin and lifts its quarantine, on the same hosts as [`disable`](Self::disable).
+    /// Enables a disabled plugin and lifts its quarantine, on the same hosts as [`disable`](Self::disable). If the database does
+    /// not answer within 2 s, this fails and the plugin stays as it is: only the database knows what other operators have done.
     pub async fn enable(&self, plugin: &str) -> Result<(), CallError> {
         self.enable_by(plugin, "by the host's owner").await
     }
 
     /// Disables a plugin; the audit log names `by` as who did.
-    pub async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<(), CallError> {
+    pub async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<DisabledWhere, CallError> {
         self.runtime.supervision.disable(&self.runtime.database, plugin, reason, by).await
     }
 
@@ -192,14 +211,44 @@ impl Host {
         users::of(self.runtime.database.clone())
     }
 
-    /// The caller that a bearer token identifies, or `None`.
+    /// The caller that a bearer token identifies, or `None`. While the database does not answer, the tokens of operators are
+    /// still known, as they were when it last did, so that an operator can disable a plugin.
     pub async fn identify(&self, token: &str) -> Result<Option<Caller>, CallError> {
-        Ok(self.runtime.backends.users.by_token(token).await?.map(Caller::user))
+        let operator = || self.runtime.supervision.operator(token).map(Caller::user);
+        if self.runtime.database.is_silent()
+            && let Some(caller) = operator()
+        {
+            return Ok(Some(caller));
+        }
+        match self.runtime.backends.users.by_token(token).await {
+            Ok(user) => Ok(user.map(Caller::user)),
+            Err(refusal @ (Refusal::Unavailable(_) | Refusal::Busy)) => match operator() {
+                Some(caller) => Ok(Some(caller)),
+                None => Err(refusal.into()),
+            },
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// Checks that the host can serve: its database must answer.
     pub async fn ready(&self) -> Result<(), CallError> {
         Ok(self.runtime.database.ping().await?)
+    }
+
+    /// Starts no more cron taps, and waits until those that run have ended, for at most so long. What still runs then is cut off when
+    /// the host [stops](Self::stop).
+    pub async fn drain(&self, at_most: Duration) {
+        self.stopping.cancel();
+        self.crons.close();
+        if tokio::time::timeout(at_most, self.crons.wait()).await.is_err() {
+            tracing::warn!(ms = at_most.as_millis(), "cron taps that did not finish in time are cut off");
+        }
+    }
+
+    /// Waits until no other host of the database holds the lock of this name, at most 10 min, and holds it until what this
+    /// returns is dropped: for work that two hosts must not do at once, such as an import at the start of each.
+    pub async fn alone(&self, name: &str) -> Result<Alone, CallError> {
+        Ok(self.runtime.database.alone(name).await?)
     }
 
     /// Stops the host: closes its connections and stops its private database, if it has one.
@@ -219,8 +268,21 @@ impl Host {
         if matches!(caller, Caller::Host) {
             return Ok(true);
         }
-        let held = self.runtime.backends.users.permissions(&caller.roles()).await?;
+        let was_operator = || caller.as_user().is_some_and(|user| self.runtime.supervision.is_operator(user));
+        if self.runtime.database.is_silent() && was_operator() {
+            return Ok(true);
+        }
+        let held = match self.runtime.backends.users.permissions(&caller.roles()).await {
+            Err(Refusal::Unavailable(_) | Refusal::Busy) if was_operator() => return Ok(true),
+            held => held?,
+        };
         Ok(held.contains(Permission::parse(OPERATOR_PERMISSION)?.as_str()))
+    }
+
+    /// An empty reservation of the host's [memory](HostBuilder::memory) for a request of this caller. Whoever holds a request's
+    /// bytes grows it first; an answer's are held until they are sent.
+    pub fn reservation(&self, caller: &Caller) -> Reservation {
+        self.runtime.memory.reservation(None, caller)
     }
 
     /// A number that changes whenever a plugin is loaded or unloaded. It tells whether a cached view of the plugins is stale.
@@ -229,11 +291,17 @@ impl Host {
     }
 
     /// Makes a host of these parts and starts its background tasks.
-    fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>) -> Self {
-        let maintenance = tokio::spawn(maintenance::run(Arc::downgrade(&runtime)));
-        let watch = supervision::watch(Arc::downgrade(&runtime.supervision), runtime.database.clone());
+    fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>, has_users: bool) -> Self {
+        let (stopping, crons) = (CancellationToken::new(), TaskTracker::new());
+        let maintenance = maintenance::run(Arc::downgrade(&runtime), stopping.clone(), crons.clone());
+        let maintenance = tokio::spawn(maintenance);
+        let supervision = Arc::downgrade(&runtime.supervision);
+        let watch = supervision::watch(supervision, runtime.database.clone(), has_users);
+        let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
         let heads = heads::follow(runtime.supervision.audit().clone(), runtime.database.clone());
-        let tasks = [maintenance, tokio::spawn(watch), tokio::spawn(heads)].map(AbortOnDropHandle::new);
-        Self { runtime, loader: Arc::new(loader), private: private.map(Arc::new), tasks: Arc::new(tasks) }
+        let tasks =
+            [maintenance, tokio::spawn(watch), memory, tokio::spawn(heads)].map(AbortOnDropHandle::new);
+        let (loader, private) = (Arc::new(loader), private.map(Arc::new));
+        Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
     }
 }

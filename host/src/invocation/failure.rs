@@ -8,6 +8,12 @@ use crate::state::{Outgrown, State};
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
+use palisade_guard::memory::OutOfMemory;
+use palisade_guard::refusal::Refusal;
+use palisade_store::postgres::failure::Absence;
+use palisade_store::postgres::session::Session;
+use rustix::io::Errno;
+use std::io;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
@@ -54,8 +60,14 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     if error.is::<Outgrown>() {
         return CallError::internal(Outgrown);
     }
-    if error.is::<PoolConcurrencyLimitError>() {
-        // Other invocations hold every slot of the pool. The plugin is not to blame.
+    if error.is::<PoolConcurrencyLimitError>() || error.is::<OutOfMemory>() {
+        // Other invocations hold every slot of the pool, or the host's memory. The plugin is not to blame.
+        return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
+    }
+    if let Some(lack) = lack_of_the_system(error) {
+        state.plugin.availability.report("the host lacks files or memory", || {
+            tracing::error!(target: "palisade::invocation", plugin, "the system has too few files or too little memory for the host: {lack}");
+        });
         return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
     }
     if let Some(limit) = counted_by_wasmtime(error) {
@@ -91,6 +103,42 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     CallError::Trapped { plugin, reason }
 }
 
+/// The system's error if it had no file descriptor or no memory for the host. The operator is to blame, and not the plugin.
+fn lack_of_the_system(error: &wasmtime::Error) -> Option<io::Error> {
+    let number = error.chain().find_map(|cause| {
+        let system = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        system.or_else(|| cause.downcast_ref::<Errno>().map(|number| number.raw_os_error()))
+    })?;
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
+    lacks.contains(&number).then(|| io::Error::from_raw_os_error(number))
+}
+
+/// The error of an invocation in which the database was out of reach: neither the plugin nor its caller is to blame. An
+/// action that has committed something is not told to try again, whatever failed after that.
+pub(crate) fn unreached(error: CallError, session: &Session) -> CallError {
+    let is_time = |usage: &Usage| matches!(usage.limit, Limit::WallTime | Limit::ActionTime);
+    let replaces = match &error {
+        CallError::Returned(_) | CallError::Refused { .. } | CallError::Trapped { .. } => true,
+        CallError::LimitExceeded { usage, .. } => is_time(usage),
+        _ => false,
+    };
+    let source =
+        |error: &CallError| anyhow::anyhow!("the database was out of reach; the plugin said: {error}");
+    let error = match session.absence() {
+        Some(Absence::Away) if replaces => CallError::Unavailable { source: source(&error) },
+        Some(Absence::Busy) if replaces => Refusal::Busy.into(),
+        Some(Absence::InDoubt) if replaces => CallError::InDoubt { source: source(&error) },
+        _ => error,
+    };
+    match error {
+        CallError::Unavailable { source } if session.has_committed() => CallError::PartlyDone { source },
+        CallError::Overloaded { .. } if session.has_committed() => {
+            CallError::PartlyDone { source: anyhow::anyhow!("{error}") }
+        }
+        other => other,
+    }
+}
+
 /// The limit behind an error that wasmtime itself counts: core instances, and handles that no interface of the contract
 /// creates. wasmtime has a type for only one of these errors, so the others are told apart by their text.
 fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
@@ -108,4 +156,30 @@ fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
 /// error.
 fn is_too_large(error: &wasmtime::Error) -> bool {
     error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lack_of_files_or_memory_is_found_wherever_it_is_in_the_chain() {
+        for number in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            let system = || io::Error::from_raw_os_error(number.raw_os_error());
+            for error in [
+                wasmtime::Error::new(system()),
+                wasmtime::Error::new(system()).context("cannot allocate a stack"),
+                wasmtime::Error::new(number).context("cannot make a memory"),
+            ] {
+                assert!(lack_of_the_system(&error).is_some(), "{error:?}");
+            }
+        }
+        for error in [
+            wasmtime::Error::msg("Too many open files"),
+            wasmtime::Error::new(io::Error::from_raw_os_error(Errno::PIPE.raw_os_error())),
+            wasmtime::Error::new(Trap::UnreachableCodeReached),
+        ] {
+            assert!(lack_of_the_system(&error).is_none(), "{error:?}");
+        }
+    }
 }

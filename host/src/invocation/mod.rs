@@ -7,6 +7,8 @@
 mod failure;
 mod usage;
 
+pub(crate) use failure::unreached;
+
 use crate::engine::Fuel;
 use crate::engine::lane::{self, Lane};
 use crate::error::CallError;
@@ -22,7 +24,8 @@ use failure::{blame, exceeded, limits_hit, out_of_time, panicked, time_allowed};
 use futures_util::FutureExt;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{self, Limit};
+use palisade_guard::limits::{self, Limit, MEMORY_INVOCATION_BYTES};
+use palisade_guard::memory::Reservation;
 use palisade_store::Backends;
 use palisade_store::postgres::session::Session;
 use std::panic::AssertUnwindSafe;
@@ -48,9 +51,17 @@ pub(crate) async fn run(
     entry: Entry,
 ) -> Ended {
     let (backends, lane) = (Arc::clone(&runtime.backends), entry.lane());
+    let (plugin, caller) = (&admitted.program.plugin, &setting.request.caller);
+    let reserve = || runtime.memory.reservation(Some(&plugin.memory), caller);
+    let (mut held, linear) = (reserve(), reserve());
+    if let Err(out) = held.grow(MEMORY_INVOCATION_BYTES) {
+        let ledger = Ledger::new(plugin.limits.clone());
+        return Ended { session: Some(session), ledger, reply: Err(out.into()) };
+    }
+    let memory = (held, linear);
     let invocation =
         Invocation { backends, admitted: admitted.clone(), kind, lane, setting: setting.clone() };
-    runtime.lanes.run(lane, invocation.run(session, entry)).await.unwrap_or_else(|| {
+    runtime.lanes.run(lane, invocation.run(session, entry, memory)).await.unwrap_or_else(|| {
         let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped during a call")));
         Ended { session: None, ledger: Ledger::new(admitted.program.plugin.limits.clone()), reply }
     })
@@ -67,7 +78,7 @@ struct Invocation {
 }
 
 impl Invocation {
-    async fn run(self, session: Session, entry: Entry) -> Ended {
+    async fn run(self, session: Session, entry: Entry, memory: (Reservation, Reservation)) -> Ended {
         let Self { admitted: Admitted { program, .. }, kind, setting, .. } = &self;
         let plugin = &program.plugin;
         let (name, began) = (entry.name(), Instant::now());
@@ -81,7 +92,7 @@ impl Invocation {
         };
         let count = plugin.tally.begin(*kind);
         let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
-        let mut store = self.store(session.on_behalf(claim));
+        let mut store = self.store(session.on_behalf(claim), memory);
         let entered = AssertUnwindSafe(program.enter(&mut store, *kind, entry)).catch_unwind();
         let cut = tokio::select! {
             biased;
@@ -103,11 +114,16 @@ impl Invocation {
         state.log().close(printed);
         state.close_account(began.elapsed(), fuel);
         state.report_usage(name.as_str());
-        let State { session, ledger, .. } = state;
+        let State { mut session, ledger, .. } = state;
+        if cut_off {
+            session.judge_unanswered().await;
+        }
         let reply = match session.exceeded() {
             Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
             _ => reply,
         };
+        // A session that is left is judged by whoever ends it, when the whole reply is known.
+        let reply = if cut_off { reply.map_err(|error| unreached(error, &session)) } else { reply };
         for limit in limits_hit(&ledger, &reply) {
             plugin.availability.hit_limit(limit);
             plugin.tally.hit_limit(limit);
@@ -123,7 +139,7 @@ impl Invocation {
         Ended { session: (!cut_off).then_some(session), ledger, reply }
     }
 
-    fn store(&self, session: Session) -> Store<State> {
+    fn store(&self, session: Session, (held, linear): (Reservation, Reservation)) -> Store<State> {
         let Self { admitted: Admitted { program, .. }, setting, .. } = self;
         let Program { plugin, machine, .. } = &**program;
         let mut table = ResourceTable::new();
@@ -133,12 +149,12 @@ impl Invocation {
             backends: Arc::clone(&self.backends),
             request: Arc::clone(&setting.request),
             kind: self.kind,
-            ledger: Ledger::new(plugin.limits.clone()),
+            ledger: Ledger::within(held, plugin.limits.clone()),
             clock: setting.clock,
             random: Random::new(self.kind, setting.seed),
             session,
             table,
-            memory: Memory::new(&plugin.limits),
+            memory: Memory::new(linear, &plugin.limits),
             meter: Meter::start(self.lane),
             wasi: None,
             deadline: setting.deadline,

@@ -10,7 +10,9 @@
 //! | `admission_wait_seconds`, `overloads_total` | plugin | calls that waited for a permit, and that got none |
 //! | `retries_total`, `item_write_retries_total` | plugin; none | runs that lost a serialization race and ran again |
 //! | `plugin_state` | plugin, state | 1 for the plugin's current state, else 0 |
+//! | `plugin_backends_running_on` | plugin | connections that a plugin has lost, for now, to statements that run on after they were cancelled |
 //! | `plugin_connections`, `plugin_connections_max` | none | connections that all plugins together hold, and may hold |
+//! | `memory_reserved_bytes`, `memory_max_bytes` | none | bytes that requests and plugins have reserved, and can reserve |
 //!
 //! Labels are names of plugins, which operators choose, and the host's own words: their number is bounded, and no guest or
 //! caller can add one. A plugin's counters are made when it is loaded, so that a call only adds to atomics. The histogram of
@@ -54,8 +56,11 @@ pub(crate) struct Metrics {
     retries: Family<Labels, Counter>,
     item_write_retries: Counter,
     states: Family<Labels, Gauge>,
+    running_on: Family<Labels, Gauge>,
     connections: Gauge,
     connections_max: Gauge,
+    memory: Gauge,
+    memory_max: Gauge,
 }
 
 impl Metrics {
@@ -73,8 +78,11 @@ impl Metrics {
             retries: Family::default(),
             item_write_retries: Counter::default(),
             states: Family::default(),
+            running_on: Family::default(),
             connections: Gauge::default(),
             connections_max: Gauge::default(),
+            memory: Gauge::default(),
+            memory_max: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -106,10 +114,19 @@ impl Metrics {
         let retries = "Writes of items that lost a serialization race and ran again";
         registry.register("item_write_retries", retries, self.item_write_retries.clone());
         registry.register("plugin_state", "1 for the current state of a plugin", self.states.clone());
+        let running_on =
+            "Connections that statements of a plugin hold which run on after they were cancelled";
+        registry.register("plugin_backends_running_on", running_on, self.running_on.clone());
         let taken = "Connections that all plugins together hold";
         registry.register("plugin_connections", taken, self.connections.clone());
         let connections_max = "Connections that all plugins together may hold";
         registry.register("plugin_connections_max", connections_max, self.connections_max.clone());
+        for (name, help, gauge) in [
+            ("memory_reserved", "Bytes that requests and plugins have reserved", &self.memory),
+            ("memory_max", "Bytes that requests and plugins can reserve", &self.memory_max),
+        ] {
+            registry.register_with_unit(name, help, Unit::Bytes, gauge.clone());
+        }
     }
 
     /// The counters of a plugin that uses these kinds. All versions of a plugin share them.
@@ -122,13 +139,24 @@ impl Metrics {
         self.item_write_retries.inc();
     }
 
-    /// All metrics as text, with the current states of the plugins and the current number of connections.
-    pub(crate) fn text(&self, plugins: &[PluginStatus], (taken, connections_max): (usize, usize)) -> String {
+    /// All metrics as text, with the current states of the plugins, and what is in use and can be of connections and bytes.
+    pub(crate) fn text(
+        &self,
+        plugins: &[PluginStatus],
+        (taken, connections_max): (usize, usize),
+        (reserved, memory_max): (u64, u64),
+    ) -> String {
         self.connections.set(i64::try_from(taken).unwrap_or(i64::MAX));
         self.connections_max.set(i64::try_from(connections_max).unwrap_or(i64::MAX));
+        self.memory.set(i64::try_from(reserved).unwrap_or(i64::MAX));
+        self.memory_max.set(i64::try_from(memory_max).unwrap_or(i64::MAX));
         // A plugin that is unloaded has no state.
         self.states.clear();
+        self.running_on.clear();
         for plugin in plugins {
+            let labels = vec![("plugin", plugin.name.clone())];
+            let running_on = i64::try_from(plugin.running_on).unwrap_or(i64::MAX);
+            self.running_on.get_or_create_owned(&labels).set(running_on);
             for state in ServingStatus::STATES {
                 let labels = vec![("plugin", plugin.name.clone()), ("state", state.to_owned())];
                 let is_in_it = plugin.status.state() == state;

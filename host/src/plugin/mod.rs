@@ -15,6 +15,7 @@ use palisade_guard::grant::Grants;
 use palisade_guard::http::Egress;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::Limits;
+use palisade_guard::memory::Share;
 use palisade_guard::name::PluginName;
 use palisade_guard::variables::Declarations;
 use palisade_store::postgres::claim::{Claim, Signer};
@@ -35,6 +36,8 @@ pub(crate) struct Plugin {
     pub(crate) role: String,
     pub(crate) availability: Arc<Availability>,
     pub(crate) tally: Tally,
+    /// What the plugin's invocations may hold of the host's memory.
+    pub(crate) memory: Share,
     pub(crate) pool: Arc<Pool>,
     /// Signs on whose behalf statements run; `None` if no table of the plugin has rows that belong to users.
     pub(crate) signer: Option<Arc<Signer>>,

@@ -5,9 +5,11 @@
 
 use crate::api;
 use crate::engine::{Engine, Fuel};
+use crate::memory::HostMemory;
 use crate::state::State;
 use palisade_guard::kind::{Kind, interface_of, lowest};
 use palisade_guard::limits::Limits;
+use palisade_guard::memory::Reservation;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
@@ -16,13 +18,17 @@ use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
 pub(crate) struct Machine {
     pub(crate) engine: Engine,
     pub(crate) linkers: Linkers,
+    /// What idle slots of the engine's pool keep resident.
+    _pool: Reservation,
 }
 
 impl Machine {
-    fn new(fuel: Fuel) -> wasmtime::Result<Arc<Self>> {
-        let engine = Engine::new(fuel)?;
+    fn new(fuel: Fuel, memory: &HostMemory) -> wasmtime::Result<Arc<Self>> {
+        let mut pool = memory.budget().reservation(None, None);
+        pool.grow(memory.pool_bytes())?;
+        let engine = Engine::new(fuel, memory.instances())?;
         let linkers = Linkers::new(&engine)?;
-        Ok(Arc::new(Self { engine, linkers }))
+        Ok(Arc::new(Self { engine, linkers, _pool: pool }))
     }
 }
 
@@ -30,12 +36,13 @@ impl Machine {
 pub(crate) struct Machines {
     usual: Arc<Machine>,
     counting: Mutex<Option<Arc<Machine>>>,
+    memory: Arc<HostMemory>,
 }
 
 impl Machines {
     /// Makes the machine without fuel, on which nearly every plugin runs.
-    pub(crate) fn new() -> wasmtime::Result<Self> {
-        Ok(Self { usual: Machine::new(Fuel::Uncounted)?, counting: Mutex::default() })
+    pub(crate) fn new(memory: Arc<HostMemory>) -> wasmtime::Result<Self> {
+        Ok(Self { usual: Machine::new(Fuel::Uncounted, &memory)?, counting: Mutex::default(), memory })
     }
 
     /// The machine for a plugin with these limits.
@@ -46,7 +53,7 @@ impl Machines {
         let mut counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let machine = match counting.take() {
             Some(machine) => machine,
-            None => Machine::new(Fuel::Counted)?,
+            None => Machine::new(Fuel::Counted, &self.memory)?,
         };
         Ok(Arc::clone(counting.insert(machine)))
     }

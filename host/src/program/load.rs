@@ -11,6 +11,7 @@ use crate::engine::compiler::{CompileError, Compiler};
 use crate::engine::{self, Engine, Fuel};
 use crate::engine::{floats, prepass};
 use crate::error::LoadError;
+use crate::memory::HostMemory;
 use crate::metrics::Metrics;
 use crate::plugin::passport::Passport;
 use crate::plugin::source::Source;
@@ -24,10 +25,11 @@ use palisade_guard::grant::{Grants, Policy};
 use palisade_guard::http::{Allowance, Egress};
 use palisade_guard::kind::{Kind, PACKAGE};
 use palisade_guard::limits::{
-    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, Limits,
+    COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, CORE_INSTANCES_PER_COMPONENT, KIB, Limit, Limits,
     MEMORIES_PER_COMPONENT, PLUGIN_CONCURRENCY_MAX, TABLES_PER_COMPONENT,
 };
 use palisade_guard::manifest::Manifest;
+use palisade_guard::memory::Reservation;
 use palisade_guard::name::PluginName;
 use palisade_guard::variables::Declarations;
 use palisade_store::postgres::Database;
@@ -49,6 +51,7 @@ pub(crate) struct Loader {
     pub(crate) addresses: AddressPolicy,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) memory: Arc<HostMemory>,
     /// The limits that no plugin of the host may exceed.
     pub(crate) limits: Limits,
 }
@@ -73,6 +76,7 @@ impl Loader {
         let fuel = Fuel::under(&limits);
         let compiled = self.compile(&machine.engine, &name, component, policy.floats, fuel).await;
         let (component, instances_made) = compiled?;
+        let code = self.reserve_code(&component).map_err(refuse)?;
         let grants = policy.grant(&manifest.grants);
         audit::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let types = component.component_type();
@@ -96,9 +100,12 @@ impl Loader {
             name: &name,
             version: &manifest.plugin.version.to_string(),
             grants: &grants,
+            storage: limits.get(Limit::Storage),
             migrations: &migrations,
         };
         let installed = self.database.install(&plan).await?;
+        let availability = self.supervision.availability(&name);
+        availability.of_pool(&installed.pool);
         let plugin = Plugin {
             version: manifest.plugin.version,
             variables: Declarations::new(manifest.variables),
@@ -106,8 +113,9 @@ impl Loader {
             role: installed.role,
             pool: installed.pool,
             signer: installed.signer,
-            availability: self.supervision.availability(&name),
+            availability,
             tally: self.metrics.tally(&name, &passport.kinds_in_use()),
+            memory: self.memory.share_of_plugin(&name),
             name,
             grants,
             limits,
@@ -123,6 +131,7 @@ impl Loader {
             functions,
             instances,
             tap_indices,
+            _code: code,
         })
     }
 
@@ -135,6 +144,15 @@ impl Loader {
         program.passport.database.missing =
             attacked.inspect_err(|error| audit::refused(self.supervision.audit(), error))?;
         Ok(program)
+    }
+
+    /// Reserves the bytes of compiled code, which stay in memory while the plugin is loaded.
+    fn reserve_code(&self, component: &Component) -> Result<Reservation, String> {
+        let code = component.image_range();
+        let bytes = code.end.addr().saturating_sub(code.start.addr()) as u64;
+        let mut reservation = self.memory.budget().reservation(None, None).exact();
+        let reserved = reservation.grow(bytes);
+        reserved.map(|()| reservation).map_err(|out| format!("{out}: its code takes {} KiB", bytes / KIB))
     }
 
     /// The external servers that the grants name.

@@ -17,6 +17,7 @@ use entry::TapIndices;
 use link::Machine;
 use palisade_guard::kind::Kind;
 use palisade_guard::manifest::Taps;
+use palisade_guard::memory::Reservation;
 use profile::Profile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(crate) struct Program {
     functions: Functions,
     instances: BTreeMap<Kind, InstancePre<State>>,
     tap_indices: TapIndices,
+    /// The bytes of its compiled code.
+    _code: Reservation,
 }
 
 /// Functions by interface name, then by function name.

@@ -9,6 +9,7 @@ pub(crate) use registry::{Current, Registry};
 
 use crate::engine::lane::Lanes;
 use crate::error::CallError;
+use crate::memory::HostMemory;
 use crate::metrics::Metrics;
 use crate::program::{Function, Program};
 use crate::supervision::Supervision;
@@ -34,6 +35,7 @@ pub(crate) struct Runtime {
     pub(crate) registry: Registry,
     pub(crate) database: Database,
     pub(crate) admission: Arc<Semaphore>,
+    pub(crate) memory: Arc<HostMemory>,
     pub(crate) lanes: Lanes,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) metrics: Arc<Metrics>,

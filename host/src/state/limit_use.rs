@@ -24,10 +24,11 @@ impl LimitUse<'_> {
     pub(crate) fn remaining(&self) -> Vec<Usage> {
         let timed = self.kind == Kind::Action;
         let shown = Limit::ALL.iter().copied().filter(|limit| timed || limit.unit() != Unit::Milliseconds);
-        // Not shown: stack and instances, which are fixed when a component is loaded; fuel, which its own code counts; and
-        // limits of an argument, which are not spent.
+        // Not shown: stack and instances, which are fixed when a component is loaded; fuel, which its own code counts;
+        // storage, which all invocations share; and limits of an argument, which are not spent.
         let shown = shown.filter(|limit| {
-            !matches!(limit, Limit::Stack | Limit::Instances | Limit::Fuel) && !limit.is_of_an_argument()
+            !matches!(limit, Limit::Stack | Limit::Instances | Limit::Fuel | Limit::Storage)
+                && !limit.is_of_an_argument()
         });
         let mut usages: Vec<Usage> =
             shown.map(|limit| Usage { limit, used: self.used(limit), max: self.ledger.max(limit) }).collect();

@@ -2,7 +2,8 @@
 
 use crate::engine::lane::Lane;
 use palisade_guard::ledger::{Exceeded, Usage};
-use palisade_guard::limits::{Limit, Limits};
+use palisade_guard::limits::{Limit, Limits, TABLE_ELEMENT_BYTES};
+use palisade_guard::memory::Reservation;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
@@ -63,9 +64,12 @@ fn thread_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// The memories, tables and instances of one store, and their limits.
+/// The memories, tables and instances of one store, and their limits. A growth over a limit fails in the guest; one for which
+/// the host has no bytes ends the invocation, because the guest is not to blame.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    /// The bytes of the host that the invocation holds with its memories and tables.
+    reservation: Reservation,
     bytes: u64,
     elements: u64,
     limits: [u64; 3],
@@ -73,9 +77,9 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(reservation: Reservation, limits: &Limits) -> Self {
         let max = [Limit::Memory, Limit::TableElements, Limit::Instances].map(|limit| limits.get(limit));
-        Self { bytes: 0, elements: 0, limits: max, refused: None }
+        Self { reservation, bytes: 0, elements: 0, limits: max, refused: None }
     }
 
     /// Bytes of all linear memories. Linear memory never shrinks, so this is the peak.
@@ -107,16 +111,22 @@ impl Memory {
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let [max, _, _] = self.limits;
-        let grown = self.grow(Limit::Memory, self.bytes, max, current, desired);
-        self.bytes = grown.unwrap_or(self.bytes);
-        Ok(grown.is_some())
+        let Some(bytes) = self.grow(Limit::Memory, self.bytes, max, current, desired) else {
+            return Ok(false);
+        };
+        self.reservation.grow(bytes.saturating_sub(self.bytes))?;
+        self.bytes = bytes;
+        Ok(true)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let [_, max, _] = self.limits;
         let grown = self.grow(Limit::TableElements, self.elements, max, current, desired);
-        self.elements = grown.unwrap_or(self.elements);
-        Ok(grown.is_some())
+        let Some(elements) = grown else { return Ok(false) };
+        let more = elements.saturating_sub(self.elements);
+        self.reservation.grow(more.saturating_mul(TABLE_ELEMENT_BYTES))?;
+        self.elements = elements;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
@@ -128,6 +138,7 @@ impl ResourceLimiter for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use palisade_guard::memory::{MemoryBudget, OutOfMemory};
 
     #[test]
     fn waiting_is_charged_in_the_usual_lane_and_not_in_the_slow_lane() {
@@ -159,7 +170,7 @@ mod tests {
 
     #[test]
     fn memory_over_the_limit_is_refused_across_all_memories() {
-        let mut memory = Memory::new(&Limits::default().with(Limit::Memory, 100));
+        let mut memory = Memory::new(Reservation::uncounted(), &Limits::default().with(Limit::Memory, 100));
         assert!(memory.memory_growing(0, 60, None).unwrap());
         assert!(!memory.memory_growing(0, 41, None).unwrap());
         assert_eq!(memory.refused(), Some(Exceeded(Usage { limit: Limit::Memory, used: 101, max: 100 })));
@@ -168,8 +179,22 @@ mod tests {
     }
 
     #[test]
+    fn growth_beyond_the_hosts_memory_ends_the_invocation() {
+        let budget = MemoryBudget::new(1_000_000);
+        let memory = || Memory::new(budget.reservation(None, None), &Limits::default());
+        let mut one = memory();
+        assert!(one.memory_growing(0, 900_000, None).unwrap());
+        let mut two = memory();
+        assert!(two.memory_growing(0, 200_000, None).unwrap_err().is::<OutOfMemory>());
+        assert!(two.table_growing(0, 100_000, None).unwrap_err().is::<OutOfMemory>());
+        drop(one);
+        assert!(two.memory_growing(0, 200_000, None).unwrap());
+    }
+
+    #[test]
     fn table_over_the_limit_is_refused() {
-        let mut memory = Memory::new(&Limits::default().with(Limit::TableElements, 10));
+        let mut memory =
+            Memory::new(Reservation::uncounted(), &Limits::default().with(Limit::TableElements, 10));
         assert!(!memory.table_growing(0, 11, None).unwrap());
         assert!(memory.table_growing(0, 10, None).unwrap());
         assert_eq!(memory.elements(), 10);
@@ -177,6 +202,9 @@ mod tests {
 
     #[test]
     fn instances_are_limited_to_the_invocations_limit() {
-        assert_eq!(Memory::new(&Limits::default().with(Limit::Instances, 7)).instances(), 7);
+        assert_eq!(
+            Memory::new(Reservation::uncounted(), &Limits::default().with(Limit::Instances, 7)).instances(),
+            7
+        );
     }
 }

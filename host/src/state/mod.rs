@@ -22,6 +22,7 @@ use palisade_guard::clock::Clock;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::Limit;
+use palisade_guard::memory::OutOfMemory;
 use palisade_store::Backends;
 use palisade_store::postgres::session::Session;
 use std::sync::Arc;
@@ -68,6 +69,9 @@ impl State {
                 self.meter.enter_guest();
                 if self.session.has_outgrown() {
                     return Err(Outgrown.into());
+                }
+                if self.ledger.is_starved() {
+                    return Err(OutOfMemory.into());
                 }
                 // Only now is it known that this was a host call and not a tick. The guest never sees the call's result.
                 Ok(self.ledger.limits().check(Limit::HostCalls, self.ledger.used(Limit::HostCalls))?)

@@ -9,11 +9,13 @@ use super::breaker::{self, Breaker, Phase, Transition, Wait};
 use super::status::ServingStatus;
 use crate::audit::{Audit, Event};
 use crate::error::CallError;
-use palisade_guard::limits::Limit;
+use palisade_guard::limits::{Limit, QUARANTINE_MS};
 use palisade_guard::name::PluginName;
 use palisade_guard::reports::Reports;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use palisade_store::postgres::failure::spent;
+use palisade_store::postgres::pool::Pool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 /// Whether one plugin is served, and why not.
@@ -29,6 +31,10 @@ pub(crate) struct Availability {
 struct Inner {
     breaker: Breaker,
     switch: LocalSwitch,
+    /// The connections of the plugin's current version.
+    pool: Weak<Pool>,
+    /// Since when all of them are held by backends that run on.
+    spent: Option<SystemTime>,
 }
 
 /// The operators' switch for the plugin, as this host knows it.
@@ -70,9 +76,34 @@ impl Availability {
 
     /// Checks whether an invocation would be admitted, before it waits for a permit. Changes nothing.
     pub(crate) fn check(&self) -> Result<(), CallError> {
-        let inner = self.inner();
+        let mut inner = self.inner();
         inner.switch.check(&self.name)?;
+        self.check_pool(&mut inner)?;
         inner.breaker.check(Instant::now()).map_err(|wait| self.quarantined(wait))
+    }
+
+    /// Connects the plugin to the connections of its current version.
+    pub(crate) fn of_pool(&self, pool: &Arc<Pool>) {
+        self.inner().pool = Arc::downgrade(pool);
+    }
+
+    /// Whether the plugin's connections are all held by statements that run on after they were cancelled. Until the server
+    /// has ended one, the plugin is quarantined: nothing that it does could use the database.
+    fn check_pool(&self, inner: &mut Inner) -> Result<(), CallError> {
+        let Some(seats) = inner.spent() else {
+            if inner.spent.take().is_some() {
+                self.audit.note(Event::Lifted, Some(&self.name), "the database has ended its statements");
+            }
+            return Ok(());
+        };
+        let reason = spent(seats);
+        if inner.spent.is_none() {
+            inner.spent = Some(SystemTime::now());
+            tracing::warn!(plugin = self.name.as_str(), "a plugin is quarantined: {reason}");
+            self.audit.note(Event::Quarantined, Some(&self.name), reason.clone());
+        }
+        let plugin = self.name.to_string();
+        Err(CallError::Quarantined { plugin, reason, retry_after_ms: QUARANTINE_MS })
     }
 
     /// Admits an invocation, or returns why the plugin is not served.
@@ -97,6 +128,15 @@ impl Availability {
         let inner = self.inner();
         if let Some(Off { reason, since }) = inner.switch.off.clone() {
             return ServingStatus::Disabled { reason, since };
+        }
+        if let Some(seats) = inner.spent() {
+            let now = SystemTime::now();
+            let until = now + Duration::from_millis(QUARANTINE_MS);
+            return ServingStatus::Quarantined {
+                reason: spent(seats),
+                since: inner.spent.unwrap_or(now),
+                until,
+            };
         }
         match inner.breaker.phase() {
             Phase::Serving(_) => ServingStatus::Serving,
@@ -235,6 +275,13 @@ impl Availability {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// How many connections the plugin has, if all of them are held by backends that run on.
+    fn spent(&self) -> Option<usize> {
+        self.pool.upgrade()?.spent()
     }
 }
 

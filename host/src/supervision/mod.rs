@@ -17,20 +17,32 @@ pub use status::{PluginStatus, ServingStatus};
 
 use crate::audit::Audit;
 use crate::error::CallError;
-use palisade_guard::limits::{DISABLE_REASON_BYTES_MAX, Limit, SWITCH_POLL_MS};
+use palisade_guard::caller::User;
+use palisade_guard::limits::{DISABLE_REASON_BYTES_MAX, Limit, SWITCH_POLL_MS, SWITCH_WAIT_MS};
 use palisade_guard::name::{PluginName, is_plain};
 use palisade_guard::refusal::Refusal;
 use palisade_store::postgres::Database;
 use palisade_store::postgres::switches::Switch;
+use palisade_store::postgres::users::KnownToken;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
+use tokio::time::timeout;
 
 /// The permission to list, disable and enable plugins over HTTP. No role has it unless an operator grants it.
 pub const OPERATOR_PERMISSION: &str = "host:operate";
 
 /// Who made a change that was read from the database: an operator, on another host or with a command.
 const ELSEWHERE: &str = "by an operator, elsewhere";
+
+/// Where a plugin is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisabledWhere {
+    /// On this host, and on each host of the database within a second.
+    Everywhere,
+    /// On this host only. The database does not answer, and is told as soon as it does.
+    Here,
+}
 
 /// The availabilities of a host's plugins, by name.
 #[derive(Debug)]
@@ -39,12 +51,19 @@ pub(crate) struct Supervision {
     audit: Audit,
     /// Held while switches are read or written, so that a read never returns switches older than this host's last write.
     writing: tokio::sync::Mutex<()>,
+    /// The tokens of operators when the database last told them, for when it does not answer.
+    operators: Mutex<Vec<KnownToken>>,
 }
 
 impl Supervision {
     /// Starts supervision with the switches that the database has.
     pub(crate) async fn open(database: &Database, audit: Audit) -> Result<Self, Refusal> {
-        let supervision = Self { plugins: Mutex::default(), audit, writing: tokio::sync::Mutex::default() };
+        let supervision = Self {
+            plugins: Mutex::default(),
+            audit,
+            writing: tokio::sync::Mutex::default(),
+            operators: Mutex::default(),
+        };
         supervision.sync(database).await?;
         Ok(supervision)
     }
@@ -74,7 +93,7 @@ impl Supervision {
         name: &str,
         reason: &str,
         by: &str,
-    ) -> Result<(), CallError> {
+    ) -> Result<DisabledWhere, CallError> {
         let name = PluginName::parse(name).map_err(|_| unknown(name))?;
         if !is_plain(reason, DISABLE_REASON_BYTES_MAX) {
             return Err(CallError::BadArguments(format!(
@@ -86,21 +105,43 @@ impl Supervision {
         if let Some(availability) = &known {
             availability.isolate(off.clone(), by);
         }
-        let _writing = self.writing.lock().await;
-        let revision =
-            database.set_switch(&name, Some(reason)).await?.ok_or_else(|| unknown(name.as_str()))?;
+        let written = match (self.write(database, &name, Some(reason)).await, &known) {
+            (Ok(written), _) => written,
+            // The poll of the switches writes it as soon as the database answers.
+            (Err(refusal @ (Refusal::Unavailable(_) | Refusal::Busy)), Some(_)) => {
+                tracing::warn!(plugin = name.as_str(), %refusal, "a plugin is disabled on this host only, until the database answers");
+                return Ok(DisabledWhere::Here);
+            }
+            (Err(refusal), _) => return Err(refusal.into()),
+        };
+        let revision = written.ok_or_else(|| unknown(name.as_str()))?;
         match known {
             Some(availability) => availability.is_written(revision),
             None => self.availability(&name).learn(revision, Some(off), by),
         }
-        Ok(())
+        Ok(DisabledWhere::Everywhere)
+    }
+
+    /// Writes a switch within a bounded time. If it may have been written, the next read of the switches tells.
+    async fn write(
+        &self,
+        database: &Database,
+        name: &PluginName,
+        reason: Option<&str>,
+    ) -> Result<Option<i64>, Refusal> {
+        let written = async {
+            let _writing = self.writing.lock().await;
+            database.set_switch(name, reason).await
+        };
+        let silent = |_| Err(Refusal::Unavailable("it did not answer in time".into()));
+        timeout(Duration::from_millis(SWITCH_WAIT_MS), written).await.unwrap_or_else(silent)
     }
 
     /// Enables a plugin and lifts its quarantine, on this host and on every other one.
     pub(crate) async fn enable(&self, database: &Database, name: &str, by: &str) -> Result<(), CallError> {
         let name = PluginName::parse(name).map_err(|_| unknown(name))?;
-        let _writing = self.writing.lock().await;
-        let revision = database.set_switch(&name, None).await?.ok_or_else(|| unknown(name.as_str()))?;
+        let written = self.write(database, &name, None).await?;
+        let revision = written.ok_or_else(|| unknown(name.as_str()))?;
         let availability = self.availability(&name);
         // A disabling that is not written yet is overruled.
         availability.is_written(revision.saturating_sub(1));
@@ -131,6 +172,25 @@ impl Supervision {
         Ok(())
     }
 
+    /// Learns who may operate the host.
+    async fn learn_operators(&self, database: &Database) -> Result<(), Refusal> {
+        let tokens = database.tokens_with(OPERATOR_PERMISSION).await?;
+        *self.operators.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
+        Ok(())
+    }
+
+    /// The operator whom this token identified when the database last answered.
+    pub(crate) fn operator(&self, token: &str) -> Option<User> {
+        let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        operators.iter().find_map(|known| known.user(token)).cloned()
+    }
+
+    /// Whether a user was an operator when the database last answered.
+    pub(crate) fn is_operator(&self, user: &User) -> bool {
+        let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        operators.iter().any(|known| known.is_of(user))
+    }
+
     fn known(&self, name: &PluginName) -> Option<Arc<Availability>> {
         self.plugins.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
@@ -140,8 +200,8 @@ impl Supervision {
     }
 }
 
-/// Reads the switches periodically until the host is dropped.
-pub(crate) async fn watch(supervision: Weak<Supervision>, database: Database) {
+/// Reads the switches periodically until the host is dropped, and who may operate them, if users are in the database.
+pub(crate) async fn watch(supervision: Weak<Supervision>, database: Database, has_users: bool) {
     let mut tick = tokio::time::interval(Duration::from_millis(SWITCH_POLL_MS));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut is_reported = false;
@@ -149,7 +209,12 @@ pub(crate) async fn watch(supervision: Weak<Supervision>, database: Database) {
         tick.tick().await;
         let Some(supervision) = supervision.upgrade() else { return };
         match supervision.sync(&database).await {
-            Ok(()) => is_reported = false,
+            Ok(()) => {
+                is_reported = false;
+                if has_users && let Err(refusal) = supervision.learn_operators(&database).await {
+                    tracing::debug!(%refusal, "cannot read who may operate the host");
+                }
+            }
             // One warning for each outage.
             Err(refusal) if !is_reported => {
                 tracing::warn!(%refusal, "cannot read which plugins are disabled; the last known switches stay in effect");

@@ -41,6 +41,9 @@ pub struct PluginStatus {
     pub version: String,
     /// Whether it is served.
     pub status: ServingStatus,
+    /// How many of its database connections are held by statements that run on after they were cancelled. If all are, the
+    /// plugin is quarantined.
+    pub running_on: usize,
 }
 
 impl ServingStatus {

@@ -3,7 +3,8 @@
 use super::{Field, Flag, Integers, Shape, number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use palisade_guard::limits::JSON_BYTES_MAX;
+use palisade_guard::limits::{JSON_BYTES_MAX, JSON_OBJECT_HELD_BYTES, JSON_VALUE_HELD_BYTES};
+use palisade_guard::memory::{OutOfMemory, Reservation};
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
 
@@ -24,6 +25,9 @@ pub enum BadResult {
         "the result is over {JSON_BYTES_MAX} bytes of JSON, the most that one call may return; return it in pages"
     )]
     TooLarge,
+    /// The host, or the plugin's or caller's share of it, has no memory for the result.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
     /// The result is not of the type that the component declares.
     #[error("the result is not of its declared type, `{expected}`")]
     Mismatch {
@@ -37,8 +41,9 @@ pub(super) fn results(
     shape: Option<&Shape>,
     results: Vec<Val>,
     integers: Integers,
+    memory: &mut Reservation,
 ) -> Result<Returned, BadResult> {
-    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, integers };
+    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, integers, memory };
     match (shape, results.into_iter().next()) {
         (None, None) => Ok(Returned::Ok(Value::Null)),
         (Some(Shape::Result { ok, .. }), Some(Val::Result(Ok(val)))) => {
@@ -56,16 +61,24 @@ pub(super) fn results(
 /// The longest text of a float, in bytes.
 const FLOAT_BYTES: usize = "-2.2250738585072014e-308".len();
 
-struct Lifting {
+struct Lifting<'a> {
     bytes_left: usize,
     integers: Integers,
+    /// What the result holds as JSON values, and once more as text.
+    memory: &'a mut Reservation,
 }
 
-impl Lifting {
+impl Lifting<'_> {
     /// Counts the bytes of JSON text before it is made: exactly, except that each float counts as the longest one.
     fn spend(&mut self, bytes: usize) -> Result<(), BadResult> {
         self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or(BadResult::TooLarge)?;
-        Ok(())
+        let held = (bytes as u64).saturating_mul(2).saturating_add(JSON_VALUE_HELD_BYTES);
+        Ok(self.memory.grow(held)?)
+    }
+
+    fn object(&mut self) -> Result<(), BadResult> {
+        self.spend("{}".len())?;
+        Ok(self.memory.grow(JSON_OBJECT_HELD_BYTES)?)
     }
 
     fn string(&mut self, text: String) -> Result<Value, BadResult> {
@@ -135,7 +148,7 @@ impl Lifting {
     }
 
     fn fields(&mut self, fields: &[Field], vals: Vec<(String, Val)>) -> Result<Value, BadResult> {
-        self.spend("{}".len())?;
+        self.object()?;
         let mut members = Map::new();
         for (field, (_, val)) in fields.iter().zip(vals) {
             members.insert(self.key(&field.key)?, self.value(&field.shape, val)?);
@@ -144,7 +157,7 @@ impl Lifting {
     }
 
     fn flags(&mut self, flags: &[Flag], set: &[String]) -> Result<Value, BadResult> {
-        self.spend("{}".len())?;
+        self.object()?;
         let mut members = Map::new();
         for flag in flags {
             self.spend("false".len())?;
@@ -184,7 +197,7 @@ impl Lifting {
         shape: Option<&Shape>,
         val: Option<Box<Val>>,
     ) -> Result<Value, BadResult> {
-        self.spend("{}".len())?;
+        self.object()?;
         let mut members = Map::new();
         members.insert(self.key("tag")?, self.string(tag)?);
         if let Some(payload) = self.payload(shape, val)? {
@@ -222,7 +235,9 @@ fn text_len(text: &str) -> usize {
 /// A value's JSON, and the bytes that lifting counted for it.
 #[cfg(test)]
 pub(super) fn counted(shape: &Shape, val: Val) -> (Value, usize) {
-    let mut lifting = Lifting { bytes_left: JSON_BYTES_MAX, integers: Integers::Numbers };
+    let mut memory = Reservation::uncounted();
+    let mut lifting =
+        Lifting { bytes_left: JSON_BYTES_MAX, integers: Integers::Numbers, memory: &mut memory };
     let json = lifting.value(shape, val).unwrap();
     (json, JSON_BYTES_MAX - lifting.bytes_left)
 }

@@ -49,7 +49,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use lift::Returned;
+pub use lift::{BadResult, Returned};
 pub use number::Integers;
 pub use refusal::BadArgument;
 pub use shape::{Case, Field, Flag, Int, Shape};

@@ -5,6 +5,7 @@ use super::load::{self, Unmappable};
 use super::lower;
 use super::refusal::BadArgument;
 use super::{Field, Integers, Shape, schema};
+use palisade_guard::memory::Reservation;
 use serde_json::Value;
 use std::fmt;
 use wasmtime::component::{Val, types};
@@ -46,9 +47,15 @@ impl Signature {
         lower::arguments(&self.parameters, arguments)
     }
 
-    /// Converts what the function returned to JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes.
-    pub fn lift(&self, results: Vec<Val>, integers: Integers) -> Result<Returned, BadResult> {
-        lift::results(self.result.as_ref(), results, integers)
+    /// Converts what the function returned to JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes, and
+    /// reserves what the JSON holds before it is made.
+    pub fn lift(
+        &self,
+        results: Vec<Val>,
+        integers: Integers,
+        memory: &mut Reservation,
+    ) -> Result<Returned, BadResult> {
+        lift::results(self.result.as_ref(), results, integers, memory)
     }
 
     /// JSON Schema of the object that [`lower`](Self::lower) takes.

@@ -288,3 +288,43 @@ fn projects_have_folders_of_their_own() {
     assert_eq!(path(one.path()), path(&one.path().join(".")));
     assert_ne!(path(one.path()), path(two.path()));
 }
+
+/// With a backend that looks at no interrupt, and so outlives the server.
+#[tokio::test]
+async fn server_that_is_killed_is_started_again_with_its_data_until_it_is_stopped() {
+    let folder = scratch();
+    let server = PrivateServer::start(kept_in(folder.path())).await.unwrap();
+    let config = palisade_store::private::config(&server);
+    connect(&config).await.unwrap().batch_execute("CREATE TABLE kept (n integer); CHECKPOINT").await.unwrap();
+    for _ in 0..2 {
+        let busy = connect(&config).await.unwrap();
+        let spin = tokio::spawn(async move {
+            busy.batch_execute("SELECT strpos(repeat('0', 8000000), '1e131071'::numeric::text)").await
+        });
+        let client = connect(&config).await.unwrap();
+        let spins = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%strpos%'";
+        while client.query_one(spins, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let first = server.id();
+        let pid = rustix::process::Pid::from_raw(i32::try_from(first).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let again = loop {
+            assert!(Instant::now() < deadline, "the server is never started again");
+            if server.id() != first
+                && let Ok(client) = connect(&config).await
+            {
+                break client;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(again.query_one("SELECT count(*) FROM kept", &[]).await.unwrap().get::<_, i64>(0), 0);
+        assert!(spin.await.unwrap().is_err(), "what ran is gone");
+    }
+    let last = server.id();
+    server.stop().await;
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!is_running(last));
+    assert!(PrivateServer::start(kept_in(folder.path())).await.is_ok(), "the folder is free");
+}

@@ -7,8 +7,8 @@ use super::{Finding, Tree};
 const CRATE: &str = "host/src/";
 /// The floors, from the top down. All modules of [`GROUND`] are one floor below these.
 const FLOORS: [&str; 8] = ["host", "calls", "invocation", "runtime", "program", "api", "state", "plugin"];
-const GROUND: [&str; 8] =
-    ["engine", "value", "audit", "metrics", "supervision", "request", "error", "keyfile"];
+const GROUND: [&str; 9] =
+    ["engine", "value", "audit", "metrics", "memory", "supervision", "request", "error", "keyfile"];
 
 /// Finds imports from a lower floor to a higher one, and circles on the lowest floor.
 pub fn check(tree: &Tree) -> Vec<Finding> {

@@ -49,6 +49,8 @@ impl fmt::Display for Report {
 pub(super) async fn import(host: &Host, folder: &Path, item_type: &str) -> Result<Report> {
     let item_type = ItemType::parse(item_type, ItemScope::All, ItemPower::Write)
         .map_err(|refusal| crate::output::usage(refusal.to_string()))?;
+    // Two servers that start with the same folder import each file once.
+    let _alone = host.alone("import").await?;
     let mut report = Report::default();
     for file in files::markdown(folder)? {
         let done = match file.text() {

@@ -101,6 +101,9 @@ limits! {
     DbRows, "db-rows", Count, 10_000;
     /// Bytes of rows and parameters read and written, because even a few rows can be large.
     DbBytes, "db-bytes", Bytes, 16 * MIB;
+    /// Bytes of a plugin's tables with their indexes, in the database: unlike the others, the sum of all that
+    /// the plugin's invocations ever wrote. 1 GiB holds a large site; without the limit one plugin fills the disk.
+    Storage, "storage", Bytes, 1024 * MIB;
     /// Log records. All plugins write to one log, and one call must not fill it.
     LogRecords, "log-records", Count, 256;
     /// Bytes of log text, for the same reason as the number of records.
@@ -212,6 +215,44 @@ pub const PERCENT: u64 = 100;
 /// Most memory that an operator can grant to an invocation, in bytes: the slots of the instance pool are this
 /// large.
 pub const MEMORY_CEILING_BYTES: u64 = 256 * MIB;
+/// Percent of the machine's memory, or of the memory that a control group allows, that a host uses at most unless its
+/// operator sets a number: the database and the system need the other half.
+pub const MEMORY_DEFAULT_PERCENT: u64 = 50;
+/// Fewest bytes that an operator can allow a host: what it holds while nothing runs, the reserves below, and room for a
+/// few calls of the largest permitted size.
+pub const MEMORY_MIN_BYTES: u64 = 256 * MIB;
+/// Bytes of a host's memory that no reservation can take: what synchronous steps hold for a moment, the runtime, and
+/// connections.
+pub const MEMORY_RESERVE_BYTES: u64 = 64 * MIB;
+/// Percent of a host's memory that idle slots of the instance pool may keep resident. It lowers the number of slots on a
+/// small host.
+pub const MEMORY_POOL_PERCENT: u64 = 12;
+/// Percent of the budget of bytes that one plugin's invocations may hold. The other half is for its neighbours.
+pub const MEMORY_SHARE_OF_PLUGIN_PERCENT: u64 = 50;
+/// Percent of the budget of bytes that one caller's requests may hold. All anonymous callers are one caller.
+pub const MEMORY_SHARE_OF_CALLER_PERCENT: u64 = 50;
+/// Percent of the budget of bytes that the caches of all plugins may hold.
+pub const MEMORY_SHARE_OF_CACHE_PERCENT: u64 = 25;
+/// Percent of the budget of bytes that is left whatever the process holds without a reservation.
+pub const MEMORY_KEPT_PERCENT: u64 = 25;
+/// Shares of users or plugins that are kept before the ones that nobody uses are forgotten.
+pub const MEMORY_SHARES_KEPT: usize = 1_024;
+/// Bytes by which a reservation grows: large enough that most calls reserve once.
+pub const MEMORY_GRAIN_BYTES: u64 = 64 * KIB;
+/// Bytes that the host holds for an invocation besides its linear memory: the touched part of its stack, its state, and a
+/// slot of the pool.
+pub const MEMORY_INVOCATION_BYTES: u64 = 192 * KIB;
+/// Bytes that the host holds for one value of a row beside its text: nulls are not free.
+pub const DB_VALUE_HELD_BYTES: u64 = 64;
+/// Bytes that the host holds for one JSON value beside its text.
+pub const JSON_VALUE_HELD_BYTES: u64 = 96;
+/// Bytes that the host holds for one JSON object beside its members: a node of its map, which has room for eleven.
+pub const JSON_OBJECT_HELD_BYTES: u64 = 640;
+/// Bytes that the host holds for each byte of a row or parameter: the server's message, the decoded value, and the copy
+/// that is passed to the guest.
+pub const MEMORY_PER_DB_BYTE: u64 = 3;
+/// Milliseconds between two looks at how many bytes the process really holds.
+pub const MEMORY_LOOK_MS: u64 = 100;
 /// Instances alive at once on a host. Each takes a slot of address space, and memory while it runs.
 pub const INSTANCES_TOTAL_MAX: u32 = 1_000;
 /// Bytes of memory that stay mapped in an idle slot of the pool. Most calls of a small guest touch no more,
@@ -221,6 +262,8 @@ pub const POOL_KEEP_RESIDENT_BYTES: usize = 128 * 1024;
 /// returning it to the system and faulting it in again. A component has two or three tables of a few dozen
 /// entries each.
 pub const POOL_TABLE_KEEP_RESIDENT_BYTES: usize = 4 * 1024;
+/// Bytes of one element of a table.
+pub const TABLE_ELEMENT_BYTES: u64 = 16;
 /// Bytes of stack for guest code: enough for deep recursion, and half of the invocation's stack.
 pub const WASM_STACK_BYTES: usize = 1024 * 1024;
 /// Bytes of stack for one invocation: the guest's stack, and the same again for the host functions that the
@@ -319,6 +362,12 @@ pub const QUARANTINE_MAX_MS: u64 = 300_000;
 /// Milliseconds between two checks of which plugins are disabled: after `disable`, another host serves the
 /// plugin at most this much longer while its database answers.
 pub const SWITCH_POLL_MS: u64 = 1_000;
+/// Milliseconds that an operator who disables or enables a plugin waits for the database. A disabling is in effect
+/// before, and is stored when the database answers.
+pub const SWITCH_WAIT_MS: u64 = 2_000;
+/// Tokens of operators that a host knows by heart, so that an operator can disable a plugin while the database does not
+/// answer: more than a team has.
+pub const KNOWN_TOKENS_MAX: usize = 1_000;
 /// Bytes of the reason that an operator gives for disabling a plugin: a sentence or two for other operators.
 pub const DISABLE_REASON_BYTES_MAX: usize = 500;
 /// Entries that wait for the audit log's writer. The host counts further ones, and the next entry says how
@@ -394,27 +443,66 @@ pub const TYPE_TEXT_BYTES_MAX: usize = 200;
 pub const QUOTED_CHARS_MAX: usize = 40;
 /// Bytes of an HTTP request's body: as many as the JSON arguments in it may have.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bytes beyond the largest body that the server reads and throws away, so that a caller who sends everything
-/// before it reads still gets the answer.
-pub const BODY_DISCARD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of bodies that the server holds at once. The callers who send them have not yet been admitted.
+pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of a body that the server reads and throws away after it has answered, so that a caller who sends
+/// everything before it reads still gets the answer: the largest body, and as much again.
+pub const BODY_DISCARD_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
+/// Milliseconds for which the server throws away what a caller still sends after the answer.
+pub const BODY_DISCARD_MS: u64 = 2_000;
+/// Bytes of JSON from which it is parsed and written by a thread of its own: 64 KiB take about a millisecond,
+/// and other callers wait for the thread that answers them.
+pub const JSON_INLINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a request's head: a URL of the longest length that HTTP libraries take, with its headers. Each
+/// connection can hold as many.
+pub const HEAD_BYTES_MAX: usize = 80 * 1024;
 /// Milliseconds that a request's head may take to arrive, and that a connection may idle between two
 /// requests. A slow client must not hold a connection.
 pub const HEAD_READ_MS: u64 = 30_000;
 /// Milliseconds that a request's body may take to arrive. A slow client must not hold a connection.
 pub const BODY_READ_MS: u64 = 30_000;
-/// Connections to the server at once. Each costs a file descriptor and some memory; further callers wait in
-/// the kernel.
+/// Milliseconds that a caller's connection may be too full to write to before the server looks at how much of
+/// the answer the caller has taken.
+pub const WRITE_WINDOW_MS: u64 = 10_000;
+/// Bytes of an answer that a caller takes at least in one such window: 6.5 KB/s, as slow as a telephone line. A
+/// caller who takes less holds a connection and the answer's memory for too long.
+pub const WRITE_WINDOW_BYTES_MIN: u64 = 64 * KIB;
+/// Connections to the server at once. Each costs a file descriptor and some memory.
 pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
+/// Connections beyond the largest number that the server answers health checks on, so that a monitor finds it
+/// alive when callers hold all other connections.
+pub const SERVER_RESERVE_CONNECTIONS: usize = 64;
+/// Milliseconds that the head of a health check may take to arrive on such a connection.
+pub const SERVER_RESERVE_HEAD_MS: u64 = 2_000;
+/// Requests that the server answers at once. More would only wait for the permits of the host.
+pub const SERVER_REQUESTS_MAX: usize = 2_048;
+/// File descriptors that the server leaves to the rest of the host: connections to the database, memories,
+/// files, logs and the servers that plugins talk to.
+pub const SERVER_RESERVE_FILES: usize = 384;
 /// Milliseconds that the server pauses when the system has no file descriptor left for a connection. Without
 /// the pause it would spin.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
+/// Milliseconds between two records of the log about connections that could not be accepted.
+pub const ACCEPT_REPORT_MS: u64 = 60_000;
 /// Seconds after which a caller may try a call again that failed for a passing reason.
 pub const RETRY_AFTER_S: u64 = 1;
 /// Items of one page when the caller names no number: about a screenful.
 pub const ITEM_PAGE_DEFAULT: u32 = 20;
-/// Milliseconds that running requests get to finish when the server stops. An orchestrator kills a process
-/// that takes much longer.
-pub const DRAIN_MS: u64 = 10_000;
+/// Milliseconds for which a server that stops still accepts requests while `/readyz` says that it stops:
+/// balancers look about once a second.
+pub const GRACE_MS: u64 = 2_000;
+/// Milliseconds at most for which a server that no longer listens waits for the next request on connections
+/// that it has accepted. Each answer since the stop began has told its caller to close.
+pub const SETTLE_MS: u64 = 1_000;
+/// Milliseconds that running requests and cron taps get to finish when the server stops: as long as a query or
+/// mutation may take. An orchestrator kills a process that takes much longer.
+pub const DRAIN_MS: u64 = 30_000;
+/// Milliseconds that a host gets to stop once nothing runs on it: it syncs its audit log and stops its private PostgreSQL.
+pub const STOP_MS: u64 = 15_000;
+/// Milliseconds within which `/readyz` answers, whatever the database does. Monitors give up after a few seconds.
+pub const READY_MS: u64 = 1_500;
+/// Bytes of the `OpenAPI` document. It has the types of every function of every plugin, and anybody may ask for it.
+pub const OPENAPI_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes of random data in one call. No key or token needs as many.
 pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
@@ -445,8 +533,14 @@ pub const CACHE_TAGS_MAX: usize = 16;
 pub const CACHE_VALUE_BYTES_MAX: u64 = MIB;
 /// Bytes that one plugin's entries may take together. One plugin must not push out the entries of another.
 pub const CACHE_PLUGIN_BYTES_MAX: u64 = 16 * MIB;
-/// Bytes that an entry costs beyond its key, tags and value, so that empty values are not free.
-pub const CACHE_ENTRY_OVERHEAD_BYTES: u64 = 128;
+/// Bytes that an entry costs beyond its key, tags and value: its places in the cache's table, queues and timers. Measured
+/// on 30,000 entries without a value.
+pub const CACHE_ENTRY_OVERHEAD_BYTES: u64 = 640;
+/// Bytes that a tag of an entry costs beyond its text, which the entry and the index both hold: the set of keys, and the
+/// entry's place in it. Measured on 21,000 entries with 16 tags each.
+pub const CACHE_TAG_OVERHEAD_BYTES: u64 = 320;
+/// Entries that a full cache drops at once to make room for one.
+pub const CACHE_DROPPED_MAX: usize = 1_024;
 /// Milliseconds that an entry is kept when the plugin names no time: 1 hour.
 pub const CACHE_TTL_DEFAULT_MS: u64 = 3_600_000;
 /// Milliseconds that an entry may be kept: 30 days. A cache is not a store.
@@ -490,6 +584,38 @@ pub const CRON_INTERVAL_MIN_S: u64 = 1;
 pub const STATEMENT_MS: u64 = 5_000;
 /// Milliseconds that a statement may wait for a lock: less than the statement itself may take.
 pub const LOCK_MS: u64 = 2_000;
+/// Milliseconds that the host waits for the answer to a statement: what the statement may take, and 2 s in
+/// which the server says that it took longer. A server that lets them pass does not answer, or cannot interrupt
+/// the statement.
+pub const ANSWER_MS: u64 = STATEMENT_MS + 2_000;
+/// Milliseconds that a commit gets at least, even if the request's deadline passes meanwhile. A shorter wait
+/// would leave in doubt what the server does at once.
+pub const COMMIT_MS_MIN: u64 = 1_000;
+/// Milliseconds that a single statement of the host's own gets for everything: for a token, for permissions.
+/// The caller of a page waits for it.
+pub const LOOKUP_MS: u64 = 5_000;
+/// Milliseconds that the host waits when it asks whether the database answers: less than the 2 s after which a
+/// balancer gives up.
+pub const PING_MS: u64 = 1_500;
+/// Milliseconds without an answer after which the database counts as silent. A server that works answers in a
+/// few, also on a busy machine.
+pub const SILENCE_MS: u64 = 1_000;
+/// Milliseconds that a cut-off statement gets to end, and its connection to be cleaned, before the connection is
+/// given up. Nearly every statement ends within a few.
+pub const WIND_UP_MS: u64 = 1_000;
+/// Times that one connection is used again after its statement was cut off. A statement that is cut off while
+/// the server prepares it stays prepared there, where nothing frees it.
+pub const WIND_UPS_MAX: u32 = 100;
+/// Milliseconds until the host looks again whether a backend that it gave up is gone. The time doubles up to
+/// [`SEAT_POLL_MAX_MS`].
+pub const SEAT_POLL_MS: u64 = 20;
+/// Most milliseconds between two looks at backends that the host gave up.
+pub const SEAT_POLL_MAX_MS: u64 = 500;
+/// Milliseconds after which a backend that was told to end counts as running on. A healthy one ends in a few.
+pub const RUNNING_ON_MS: u64 = 1_000;
+/// Backends that run on whose place in the connection budget others may use: what a server of 100 connections
+/// has beyond the budget and the host's own connections. Further ones keep their place.
+pub const RUNNING_ON_SPARE_MAX: usize = 16;
 /// Milliseconds that a transaction may idle between two statements: more than the time that guest code may
 /// run.
 pub const IDLE_IN_TRANSACTION_MS: u64 = 15_000;
@@ -501,6 +627,15 @@ pub const PLUGIN_WORK_MEMORY_KIB: u64 = 8 * KIB;
 /// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
 /// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
+/// Bytes that a statement may write within [`STORAGE_WATCH_MS`]: 64 MiB, which takes a fast disk. The host
+/// measures a plugin's tables again when what it has not measured could exceed the quota at this rate.
+pub const STORAGE_STATEMENT_BYTES: u64 = 64 * MIB;
+/// Milliseconds between two looks at the size of a plugin's tables while a statement writes to them. A statement
+/// that is over the quota by then is cut off.
+pub const STORAGE_WATCH_MS: u64 = 250;
+/// The part of the quota by which undone statements may enlarge the tables' files beyond it, as a divisor. Beyond
+/// that, nothing but deletes is tried until the server has given the space back.
+pub const STORAGE_SLACK_DIVISOR: u64 = 8;
 /// Prepared statements that one connection keeps. A guest decides how many different statements it sends, and
 /// each takes memory of the server.
 pub const STATEMENTS_CACHED_MAX: usize = 200;
@@ -516,7 +651,10 @@ pub const CANARY_ATTEMPTS_MAX: u32 = 3;
 pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
 /// Connections for the host's own transactions. A server has 100 by default, and the plugins' pools take most
 /// of them.
-pub const HOST_CONNECTIONS_MAX: usize = 16;
+pub const HOST_CONNECTIONS_MAX: usize = 14;
+/// Connections with which the host watches the server: whether it answers, which plugins are disabled, and
+/// which backends run on. They have a pool of their own, so that nothing that callers ask for delays them.
+pub const WATCH_CONNECTIONS_MAX: usize = 2;
 /// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some
 /// itself.
 pub const CONNECTION_BUDGET_MAX: usize = 64;
@@ -526,6 +664,18 @@ pub const CONNECTION_BUDGET_POLL_MS: u64 = 20;
 /// Milliseconds that connecting to a database server may take when its URL does not say. A page cannot wait
 /// longer.
 pub const DIAL_MS: u64 = 5_000;
+/// Milliseconds before the host tries again to connect to a Unix socket whose queue is full. The time doubles
+/// up to [`DIAL_RETRY_MAX_MS`].
+pub const DIAL_RETRY_MS: u64 = 5;
+/// Most milliseconds between two tries to connect to a Unix socket whose queue is full.
+pub const DIAL_RETRY_MAX_MS: u64 = 100;
+/// Milliseconds that a host that starts waits for its database: as long as a server takes that starts at the same
+/// time, or recovers.
+pub const DATABASE_WAIT_MS: u64 = 30_000;
+/// Milliseconds between two tries to reach the database at the start.
+pub const DATABASE_RETRY_MS: u64 = 500;
+/// Milliseconds between two log records about a database that a starting host waits for.
+pub const DATABASE_REPORT_MS: u64 = 5_000;
 /// Milliseconds that sent data may stay unacknowledged before the host considers the server lost: as long as
 /// a query may take.
 pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
@@ -647,6 +797,11 @@ pub const PRIVATE_CONNECTIONS_MAX: usize = 120;
 pub const PRIVATE_PROCESS_BYTES_MAX: u64 = 1_536 * MIB;
 /// Milliseconds that a private PostgreSQL gets to start. Recovery after a crash reads its whole log.
 pub const PRIVATE_START_MS: u64 = 60_000;
+/// Milliseconds before a private PostgreSQL that ended unexpectedly is started again. The time doubles with each
+/// further try, up to [`PRIVATE_RESTART_MAX_MS`].
+pub const PRIVATE_RESTART_MS: u64 = 100;
+/// Most milliseconds between two tries to start a private PostgreSQL again.
+pub const PRIVATE_RESTART_MAX_MS: u64 = 10_000;
 /// Milliseconds between two checks of whether a private PostgreSQL has started or ended. It starts in about
 /// 50 ms.
 pub const PRIVATE_POLL_MS: u64 = 5;
@@ -678,8 +833,12 @@ pub const CALLER_KEYS_BYTES: usize = 2 * CALLER_KEY_BYTES;
 /// Milliseconds until a proof of who calls expires: three times what a statement may take. One is for the
 /// statement, one for the commit that reads the rest of an action's cursor, and one for what comes before.
 pub const CALLER_PROOF_MS: i64 = 15_000;
-/// Seconds after which the host reads a server's clock again: less than anybody needs to set a clock twice.
+/// Seconds after which the host reads a server's clock again. Until then a proof may expire too early or too late
+/// because the server's clock was set; too early costs another try.
 pub const CALLER_CLOCK_S: u64 = 60;
+/// Times that a statement is proven whose proof had expired when it reached the server. After that the clocks or
+/// the network are in no state to prove anything.
+pub const CALLER_PROOFS_MAX: u32 = 3;
 /// The advisory lock of everything that changes the shape of a database: "pali" in ASCII, so that it differs
 /// from other programs' locks.
 pub const DATABASE_LOCK: i64 = 0x7061_6c69;

@@ -1,6 +1,6 @@
 //! The routes and types of items, which no plugin changes.
 
-use super::{content, failed, refer};
+use super::{content, refer};
 use palisade_guard::limits::{ITEM_PAGE_DEFAULT, ITEM_PAGE_MAX, ITEM_TITLE_BYTES_MAX};
 use serde_json::{Map, Value, json};
 
@@ -104,10 +104,10 @@ fn body(schema: &str) -> Value {
     json!({"required": true, "content": content(&refer(schema))})
 }
 
-fn responses(status: &str, description: &str, schema: Option<&str>) -> Value {
+fn responses(status: &str, description: &str, schema: Option<&str>) -> Map<String, Value> {
     let mut done = json!({"description": description});
     if let Some(schema) = schema {
         done["content"] = content(&refer(schema));
     }
-    json!({status: done, "default": failed()})
+    super::responses(status, done)
 }

@@ -1,6 +1,6 @@
 //! The routes and types of operators.
 
-use super::{content, failed, refer};
+use super::{content, refer, responses};
 use palisade::OPERATOR_PERMISSION;
 use palisade_guard::limits::DISABLE_REASON_BYTES_MAX;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 /// The paths.
 pub(super) fn paths() -> Map<String, Value> {
     let plugin = json!([{"name": "plugin", "in": "path", "required": true, "schema": {"type": "string"}}]);
-    let done = || json!({"204": {"description": "Done"}, "default": failed()});
+    let done = || responses("204", json!({"description": "Done"}));
     let needs = format!("For callers with the permission `{OPERATOR_PERMISSION}`");
     let reason = json!({
         "type": "object", "required": ["reason"], "additionalProperties": false,
@@ -21,7 +21,7 @@ pub(super) fn paths() -> Map<String, Value> {
     let list = json!({"get": {
         "operationId": "plugins.list", "tags": ["admin"], "summary": "The plugins, and whether each is served",
         "description": needs, "security": [{"token": []}],
-        "responses": {"200": {"description": "The plugins", "content": content(&listed)}, "default": failed()},
+        "responses": responses("200", json!({"description": "The plugins", "content": content(&listed)})),
     }});
     let disable = json!({"parameters": plugin, "post": {
         "operationId": "plugins.disable", "tags": ["admin"], "description": needs, "security": [{"token": []}],

@@ -21,6 +21,11 @@ fn plugin(name: &str, paths: &[&str]) -> PluginInfo {
     }
 }
 
+/// The document of these plugins, read back.
+fn read(plugins: Vec<PluginInfo>, bytes_max: usize) -> Value {
+    serde_json::from_str(&document(plugins.into_iter(), bytes_max).unwrap()).unwrap()
+}
+
 /// Every `$ref` of a document.
 fn references(value: &Value, found: &mut Vec<String>) {
     match value {
@@ -35,7 +40,7 @@ fn references(value: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn every_reference_of_the_document_leads_somewhere() {
-    let document = document(&[plugin("blog", &["posts/fails"])]);
+    let document = read(vec![plugin("blog", &["posts/fails"])], OPENAPI_BYTES_MAX);
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(!found.is_empty());
@@ -46,7 +51,7 @@ fn every_reference_of_the_document_leads_somewhere() {
 
 #[test]
 fn every_function_is_a_path_with_its_types() {
-    let document = document(&[plugin("blog", &["posts/fails", "posts/list"])]);
+    let document = read(vec![plugin("blog", &["posts/fails", "posts/list"])], OPENAPI_BYTES_MAX);
     let list = &document["paths"]["/call/blog/posts/list"]["post"];
     assert_eq!(list["requestBody"]["content"]["application/json"]["schema"], json!({"type": "object"}));
     assert!(list["responses"].get("422").is_none());
@@ -55,7 +60,7 @@ fn every_function_is_a_path_with_its_types() {
 
 #[test]
 fn operation_ids_are_unique() {
-    let document = document(&[plugin("a", &["b/c"]), plugin("b", &["b/c"])]);
+    let document = read(vec![plugin("a", &["b/c"]), plugin("b", &["b/c"])], OPENAPI_BYTES_MAX);
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
     let mut names: Vec<&str> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
@@ -63,4 +68,35 @@ fn operation_ids_are_unique() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all);
+}
+
+#[test]
+fn functions_beyond_the_limit_are_left_out_and_the_document_says_so() {
+    let all = || vec![plugin("a", &["b/c", "b/d"]), plugin("e", &["b/c"])];
+    let functions = |document: &Value| {
+        document["paths"].as_object().unwrap().keys().filter(|path| path.starts_with("/call/")).count()
+    };
+    let whole = read(all(), OPENAPI_BYTES_MAX);
+    assert_eq!((functions(&whole), whole["info"].get("description")), (3, None));
+    let of = |path: &str| whole["paths"][path].to_string().len();
+    let at = of("/call/a/b/c") + of("/call/a/b/d") + of("/call/e/b/c");
+    assert_eq!(functions(&read(all(), at)), 3);
+    let over = read(all(), at - 1);
+    assert_eq!(functions(&over), 2);
+    assert!(over["info"]["description"].as_str().unwrap().starts_with("1 functions are left out"), "{over}");
+    assert_eq!(functions(&read(all(), 0)), 0);
+}
+
+#[test]
+fn routes_that_find_out_who_calls_have_401_and_403() {
+    let document = read(vec![plugin("blog", &["posts/list"])], OPENAPI_BYTES_MAX);
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for operation in operations.as_object().unwrap().values().filter(|operation| operation.is_object()) {
+            let is_identified =
+                path.starts_with("/call/") || path.starts_with("/items") || path.starts_with("/admin/");
+            for status in ["401", "403"] {
+                assert_eq!(operation["responses"].get(status).is_some(), is_identified, "{path} {status}");
+            }
+        }
+    }
 }

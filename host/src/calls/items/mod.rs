@@ -80,6 +80,30 @@ impl<'a> Items<'a> {
         self.begin().write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
     }
 
+    /// Whether the caller may create items at all, before it is known which. An access tap may permit what the caller's own
+    /// permissions do not, so with one loaded the answer is yes, and the write itself finds out.
+    pub async fn may_create(self) -> Result<(), CallError> {
+        self.may_write("item:create:").await
+    }
+
+    /// Whether the caller may edit items at all, before it is known which, as [`may_create`](Self::may_create) does. A user may
+    /// edit what is their own.
+    pub async fn may_edit(self) -> Result<(), CallError> {
+        match self.caller {
+            Caller::User(_) => Ok(()),
+            Caller::Anonymous | Caller::Host => self.may_write("item:edit:").await,
+        }
+    }
+
+    async fn may_write(self, permissions: &str) -> Result<(), CallError> {
+        let ItemRequest { runtime, plugins, setting } = self.begin();
+        if matches!(setting.request.caller, Caller::Host) || !plugins.access().is_empty() {
+            return Ok(());
+        }
+        let held = setting.request.permissions(&*runtime.backends.users).await?;
+        if held.iter().any(|held| held.starts_with(permissions)) { Ok(()) } else { Err(CallError::Denied) }
+    }
+
     async fn written(self, write: Write) -> Result<Item, CallError> {
         let written = self.begin().write(&write).await?;
         written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a create or patch left no item")))
@@ -116,7 +140,7 @@ struct ItemRequest<'a> {
 impl ItemRequest<'_> {
     /// One item, as the caller may see it.
     async fn get(&self, id: ItemId) -> Result<Item, CallError> {
-        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let mut work = self.work(self.session(Kind::Query));
         let item = work.any(id).await?.ok_or(CallError::NotFound)?;
         drop(work);
         let seen = self.may(Operation::Read, &item).await?;
@@ -125,7 +149,7 @@ impl ItemRequest<'_> {
 
     /// A page of items.
     async fn find(&self, criteria: &Criteria) -> Result<Page, CallError> {
-        let mut work = self.work(self.runtime.database.session(Kind::Query));
+        let mut work = self.work(self.session(Kind::Query));
         let found = work.content().find(criteria).await?;
         drop(work);
         let full = found.len() >= criteria.limit.get() as usize;
@@ -175,6 +199,11 @@ impl ItemRequest<'_> {
         tap::changed(self.runtime, taps, &self.setting, transaction, &change.to_wit()).await?;
         self.plugins.all_enabled()?;
         Ok(change.written())
+    }
+
+    /// A transaction that waits for nothing beyond the request's deadline.
+    fn session(&self, kind: Kind) -> Session {
+        self.runtime.database.session(kind).until(self.setting.deadline)
     }
 
     fn work<S: BorrowMut<Session>>(&self, session: S) -> Work<'_, S> {
@@ -309,7 +338,7 @@ impl UnitOfWork for WriteUnit<'_> {
 
     async fn run(&mut self) -> Ran<Written> {
         let Self { request, write } = self;
-        let session = request.runtime.database.session(Kind::Mutation);
+        let session = request.session(Kind::Mutation);
         let mut transaction = SharedTransaction::new(session);
         let written = request.attempt(write, &mut transaction).await;
         transaction.ran(written)

@@ -5,6 +5,7 @@ use crate::value::load::Unmappable;
 use crate::value::{Integers, Returned, Signature};
 use palisade_guard::json::parse;
 use palisade_guard::limits::{JSON_DEPTH_MAX, SIGNATURE_TYPES_MAX};
+use palisade_guard::memory::Reservation;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
@@ -138,7 +139,9 @@ fn every_type_passes_through_a_real_component_unchanged() {
     let mut runner =
         TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() });
     let through = |val: Val| {
-        let Returned::Ok(json) = signature.lift(vec![val.clone()], Integers::Numbers).unwrap() else {
+        let Returned::Ok(json) =
+            signature.lift(vec![val.clone()], Integers::Numbers, &mut Reservation::uncounted()).unwrap()
+        else {
             panic!("not a `result`")
         };
         let text = serde_json::to_vec(&json!({"all": json})).unwrap();
@@ -150,7 +153,10 @@ fn every_type_passes_through_a_real_component_unchanged() {
         let mut results = vec![Val::Bool(false); signature.results_len()];
         echo.call(&mut store, &arguments, &mut results).unwrap();
         prop_assert_eq!(&results[0], &val);
-        prop_assert_eq!(signature.lift(results, Integers::Numbers).unwrap(), Returned::Ok(json));
+        prop_assert_eq!(
+            signature.lift(results, Integers::Numbers, &mut Reservation::uncounted()).unwrap(),
+            Returned::Ok(json)
+        );
         Ok(())
     };
     runner.run(&any, through).unwrap();

@@ -4,6 +4,7 @@ use super::{case, echo, field, flags, list, option, record, result, u32};
 use crate::value::lift::BadResult;
 use crate::value::{BadArgument, Int, Integers, Returned, Shape, Signature};
 use palisade_guard::limits::{JSON_BYTES_MAX, JSON_INTEGER_MAX};
+use palisade_guard::memory::{MemoryBudget, Reservation};
 use serde_json::{Value, json};
 use wasmtime::component::Val;
 
@@ -12,7 +13,11 @@ fn returns(shape: Shape) -> Signature {
 }
 
 fn lifted(shape: Shape, val: Val) -> Value {
-    match returns(Shape::Tuple([shape].into())).lift(vec![Val::Tuple(vec![val])], Integers::Numbers) {
+    match returns(Shape::Tuple([shape].into())).lift(
+        vec![Val::Tuple(vec![val])],
+        Integers::Numbers,
+        &mut Reservation::uncounted(),
+    ) {
         Ok(Returned::Ok(mut json)) => json[0].take(),
         other => panic!("{other:?}"),
     }
@@ -25,8 +30,10 @@ fn some(val: Val) -> Val {
 #[test]
 fn result_over_the_limit_is_refused_and_one_at_it_is_not() {
     // Not compared with `assert_eq!`: a failure would print the whole text.
-    let too_large =
-        |shape, val| returns(shape).lift(vec![val], Integers::Numbers) == Err(BadResult::TooLarge);
+    let too_large = |shape, val| {
+        returns(shape).lift(vec![val], Integers::Numbers, &mut Reservation::uncounted())
+            == Err(BadResult::TooLarge)
+    };
     let text = |len| Val::String("a".repeat(len));
     assert!(too_large(Shape::String, text(JSON_BYTES_MAX - 1)));
     assert!(!too_large(Shape::String, text(JSON_BYTES_MAX - 2)));
@@ -34,6 +41,23 @@ fn result_over_the_limit_is_refused_and_one_at_it_is_not() {
     assert!(too_large(Shape::String, Val::String("\0".repeat(JSON_BYTES_MAX / 6 + 1))));
     assert!(too_large(Shape::Bytes, Val::List(vec![Val::U8(0); JSON_BYTES_MAX / 4 * 3])));
     assert!(too_large(list(list(u32())), Val::List(vec![Val::List(vec![]); JSON_BYTES_MAX / 3 + 1])));
+}
+
+#[test]
+fn result_for_which_the_host_has_no_memory_is_refused() {
+    let budget = MemoryBudget::new(1_000_000);
+    let lift = |shape, val| {
+        let mut memory = budget.reservation(None, None);
+        returns(shape).lift(vec![val], Integers::Numbers, &mut memory).map(drop)
+    };
+    let records = |count| Val::List(vec![Val::Record(vec![("a".into(), Val::U32(1))]); count]);
+    let shape = || list(Shape::Record([field("a", u32())].into()));
+    // A small object takes a whole node of a map.
+    assert!(matches!(lift(shape(), records(2_000)), Err(BadResult::OutOfMemory(_))));
+    assert_eq!(lift(shape(), records(1_000)), Ok(()));
+    assert!(matches!(lift(Shape::String, Val::String("a".repeat(600_000))), Err(BadResult::OutOfMemory(_))));
+    assert_eq!(lift(Shape::String, Val::String("a".repeat(400_000))), Ok(()));
+    assert_eq!(budget.held(), 0);
 }
 
 #[test]
@@ -48,11 +72,15 @@ fn value_of_another_type_is_refused() {
         (Shape::Variant([case("a", None)].into()), Val::Variant("a".into(), Some(Val::U8(1).into()))),
         (result(Some(u32()), None), Val::Result(Ok(None))),
     ] {
-        let lifted = returns(shape).lift(vec![val], Integers::Numbers);
+        let lifted = returns(shape).lift(vec![val], Integers::Numbers, &mut Reservation::uncounted());
         assert!(matches!(lifted, Err(BadResult::Mismatch { .. })), "{lifted:?}");
     }
-    assert!(returns(u32()).lift(vec![], Integers::Numbers).is_err());
-    assert!(Signature::from_shapes([].into(), None).lift(vec![Val::Bool(true)], Integers::Numbers).is_err());
+    assert!(returns(u32()).lift(vec![], Integers::Numbers, &mut Reservation::uncounted()).is_err());
+    assert!(
+        Signature::from_shapes([].into(), None)
+            .lift(vec![Val::Bool(true)], Integers::Numbers, &mut Reservation::uncounted())
+            .is_err()
+    );
 }
 
 #[test]
@@ -60,16 +88,35 @@ fn result_of_a_function_is_returned_as_ok_or_err() {
     let both = returns(result(Some(u32()), Some(Shape::String)));
     let ok = Val::Result(Ok(Some(Val::U32(7).into())));
     let err = Val::Result(Err(Some(Val::String("no".into()).into())));
-    assert_eq!(both.lift(vec![err], Integers::Numbers), Ok(Returned::Err(json!("no"))));
-    assert_eq!(both.lift(vec![ok], Integers::Numbers), Ok(Returned::Ok(json!(7))));
-    let neither = returns(result(None, None));
-    assert_eq!(neither.lift(vec![Val::Result(Err(None))], Integers::Numbers), Ok(Returned::Err(json!(null))));
-    assert_eq!(neither.lift(vec![Val::Result(Ok(None))], Integers::Numbers), Ok(Returned::Ok(json!(null))));
     assert_eq!(
-        Signature::from_shapes([].into(), None).lift(vec![], Integers::Numbers),
+        both.lift(vec![err], Integers::Numbers, &mut Reservation::uncounted()),
+        Ok(Returned::Err(json!("no")))
+    );
+    assert_eq!(
+        both.lift(vec![ok], Integers::Numbers, &mut Reservation::uncounted()),
+        Ok(Returned::Ok(json!(7)))
+    );
+    let neither = returns(result(None, None));
+    assert_eq!(
+        neither.lift(vec![Val::Result(Err(None))], Integers::Numbers, &mut Reservation::uncounted()),
+        Ok(Returned::Err(json!(null)))
+    );
+    assert_eq!(
+        neither.lift(vec![Val::Result(Ok(None))], Integers::Numbers, &mut Reservation::uncounted()),
         Ok(Returned::Ok(json!(null)))
     );
-    assert_eq!(returns(u32()).lift(vec![Val::U32(7)], Integers::Numbers), Ok(Returned::Ok(json!(7))));
+    assert_eq!(
+        Signature::from_shapes([].into(), None).lift(
+            vec![],
+            Integers::Numbers,
+            &mut Reservation::uncounted()
+        ),
+        Ok(Returned::Ok(json!(null)))
+    );
+    assert_eq!(
+        returns(u32()).lift(vec![Val::U32(7)], Integers::Numbers, &mut Reservation::uncounted()),
+        Ok(Returned::Ok(json!(7)))
+    );
 }
 
 #[test]
@@ -145,7 +192,10 @@ fn integers_of_64_bits_are_all_strings_on_request_and_others_never() {
     let strings = json!(["0", "-9223372036854775808", "7", "18446744073709551615", 4_294_967_295_u32, -1]);
     let numbers = json!([0, i64::MIN, 7, u64::MAX, 4_294_967_295_u32, -1]);
     for (integers, json) in [(Integers::Strings, strings), (Integers::Numbers, numbers)] {
-        assert_eq!(returns(shape.clone()).lift(tuple(), integers), Ok(Returned::Ok(json.clone())));
+        assert_eq!(
+            returns(shape.clone()).lift(tuple(), integers, &mut Reservation::uncounted()),
+            Ok(Returned::Ok(json.clone()))
+        );
         // Arguments may have both forms.
         assert_eq!(echo(shape.clone()).lower(json!({ "x": json })).unwrap(), tuple());
     }

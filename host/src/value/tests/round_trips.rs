@@ -4,12 +4,13 @@ use super::strategies::{json, shape, val};
 use super::{echo, u32};
 use crate::value::{Integers, Returned, Shape, Signature, lift, number};
 use palisade_guard::json::parse;
+use palisade_guard::memory::Reservation;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wasmtime::component::Val;
 
 fn lifted(signature: &Signature, val: Val) -> Value {
-    match signature.lift(vec![Val::Tuple(vec![val])], Integers::Numbers) {
+    match signature.lift(vec![Val::Tuple(vec![val])], Integers::Numbers, &mut Reservation::uncounted()) {
         Ok(Returned::Ok(mut json)) => json[0].take(),
         other => panic!("{other:?}"),
     }

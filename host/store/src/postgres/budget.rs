@@ -32,6 +32,21 @@ pub(crate) struct ConnectionBudget {
 /// The permit for one connection. Dropping it returns it to the budget.
 pub(super) type Permit = OwnedSemaphorePermit;
 
+/// A connection's place in the budget, if it counts against one.
+#[derive(Debug, Default)]
+pub(super) struct Place(Mutex<Option<Permit>>);
+
+impl Place {
+    pub(super) fn new(permit: Option<Permit>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(permit)))
+    }
+
+    /// Gives the place to others. Returns whether there was one to give.
+    pub(super) fn give_back(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+}
+
 /// Counts a pool that waits for a permit.
 struct Waiting<'a>(&'a AtomicUsize);
 

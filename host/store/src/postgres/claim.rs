@@ -6,10 +6,13 @@
 //! refuses, could save such a proof and set it again, but would gain nothing: on another connection, or later, the
 //! proof is invalid.
 //!
+//! An authentic proof that is expired, or was made for another connection, fails its statement and never shows it less
+//! than there is: the session asks the server again and repeats the statement. What was never a proof shows nothing.
+//!
 //! Not here: which rows a proof gives access to, see [`super::owned`], and when it is sent, see [`super::caller`]. The
-//! other half is `caller.sql`. Tests: `tests/rights/owners.rs`.
+//! other half is `proofs.sql`. Tests: `tests/rights/owners.rs`,
+//! `tests/rights/clocks.rs`.
 
-use jiff::Timestamp;
 use palisade_guard::caller::Caller;
 use palisade_guard::limits::{
     CALLER_CLOCK_S, CALLER_KEY_BYTES, CALLER_KEYS_BYTES, CALLER_PROOF_MS, US_PER_MS,
@@ -28,9 +31,10 @@ pub struct Signer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Server {
     pid: i32,
-    /// How many microseconds the server's clock is ahead of the host's.
-    ahead_us: i64,
-    learnt: Instant,
+    /// What the server's clock showed, in microseconds since 1970.
+    clock_us: i64,
+    /// Just before the server was asked, by a clock that nobody can set.
+    asked: Instant,
 }
 
 /// What a connection remembers of its server, from the first time that the server was asked.
@@ -80,16 +84,15 @@ impl Signer {
 impl Claim {
     /// The proof for a connection's server, good from now for as long as a statement may take.
     pub(super) fn proof(&self, server: Server) -> String {
-        self.signed(server, Timestamp::now().as_microsecond())
+        self.signed(server.pid, server.now_us())
     }
 
-    fn signed(&self, Server { pid, ahead_us, .. }: Server, now_us: i64) -> String {
+    fn signed(&self, pid: i32, now_us: i64) -> String {
         let who = match self.who {
             Who::User(id) => id.to_string(),
             Who::Host => "host".to_owned(),
         };
-        let expiry_us =
-            now_us.saturating_add(ahead_us).saturating_add(CALLER_PROOF_MS.saturating_mul(US_PER_MS));
+        let expiry_us = now_us.saturating_add(CALLER_PROOF_MS.saturating_mul(US_PER_MS));
         let rest = format!("{who}.{expiry_us}.{pid}");
         let mac = self.signer.mac(&format!("{}.{rest}", self.role));
         format!("{rest}.{mac}")
@@ -97,13 +100,30 @@ impl Claim {
 }
 
 impl Server {
-    /// What a server has just answered.
-    pub(super) fn learnt(pid: i32, ahead_us: i64) -> Self {
-        Self { pid, ahead_us, learnt: Instant::now() }
+    /// What a server has answered that was asked at this time.
+    pub(super) fn learnt(pid: i32, clock_us: i64, asked: Instant) -> Self {
+        Self { pid, clock_us, asked }
     }
 
     pub(super) fn is_current(self) -> bool {
-        self.learnt.elapsed() < Duration::from_secs(CALLER_CLOCK_S)
+        self.asked.elapsed() < Duration::from_secs(CALLER_CLOCK_S)
+    }
+
+    /// The process id of the server's end of the connection.
+    pub(super) fn pid(self) -> i32 {
+        self.pid
+    }
+
+    /// What the server's clock showed when it was asked.
+    pub(super) fn clock_us(self) -> i64 {
+        self.clock_us
+    }
+
+    /// What the server's clock shows now, or a little more: the host's own clock has no part in it, and a slow network
+    /// makes a proof valid for longer, never for a shorter time.
+    fn now_us(self) -> i64 {
+        let since = i64::try_from(self.asked.elapsed().as_micros()).unwrap_or(i64::MAX);
+        self.clock_us.saturating_add(since)
     }
 }
 
@@ -114,6 +134,11 @@ impl Remembered {
 
     pub(super) fn keep(&self, server: Server) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+
+    /// Forgets the server, so that it is asked again: a proof for it has failed.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -130,8 +155,7 @@ mod tests {
 
     fn signed(keys: u8, role: &str, who: Who, pid: i32, now_us: i64) -> String {
         let signer = Signer::new([keys; CALLER_KEYS_BYTES]);
-        let server = Server { pid, ahead_us: 0, learnt: Instant::now() };
-        Claim { signer, role: role.to_owned(), who }.signed(server, now_us)
+        Claim { signer, role: role.to_owned(), who }.signed(pid, now_us)
     }
 
     #[test]

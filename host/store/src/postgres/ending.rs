@@ -2,12 +2,15 @@
 
 use super::mode::Mode;
 use super::session::Session;
+use palisade_guard::limits::COMMIT_MS_MIN;
 use palisade_guard::refusal::Refusal;
+use std::time::Duration;
+use tokio::time::Instant;
 
 impl Session {
     pub(super) fn discard(&mut self) {
         if let Some(connection) = self.connection.take() {
-            connection.close();
+            connection.retire();
         }
         self.begun = false;
         self.broken = false;
@@ -29,7 +32,10 @@ impl Session {
         if self.broken {
             return Err(Refusal::Unavailable("the transaction's connection is gone".into()));
         }
-        self.in_flight = true;
+        // The commit gets a moment even if the deadline is here: what is in doubt helps nobody.
+        let moment = Instant::now() + Duration::from_millis(COMMIT_MS_MIN);
+        self.deadline = self.deadline.map(|deadline| deadline.max(moment));
+        self.flies();
         let committed = self.end("COMMIT").await;
         self.in_flight = false;
         self.begun = false;
@@ -39,7 +45,7 @@ impl Session {
     /// Rolls back what the invocation did, and returns when PostgreSQL has done so.
     pub async fn rollback(mut self) {
         if self.begun && !self.broken {
-            self.in_flight = true;
+            self.flies();
             self.broken |= self.end("ROLLBACK").await.is_err();
             self.in_flight = false;
             self.begun = false;
@@ -49,7 +55,7 @@ impl Session {
     pub(super) fn release(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         if self.in_flight || self.broken {
-            connection.cancel_and_close();
+            connection.wind_up();
         } else if self.begun || (self.soiled && !connection.is_pooled()) {
             connection.clean_and_return(self.soiled);
         } else {

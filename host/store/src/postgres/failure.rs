@@ -28,6 +28,16 @@ pub(crate) enum Failure {
     Encoding(String),
     /// The connection is gone.
     Disconnected(String),
+    /// The server, or the network, does not answer.
+    Silent(String),
+    /// The statement runs on after its time, and the server does answer others.
+    Overtime,
+    /// The proof of who calls came too late, or to another backend than the one that it was made for.
+    Unproven,
+    /// The statement made the plugin's tables larger than its quota, and is undone.
+    OverQuota(Exceeded),
+    /// Every seat of the plugin is held by a backend that runs on after its statement was cancelled.
+    Spent(usize),
     /// The connection was lost during a commit.
     InDoubt(String),
     /// No connection came free in time.
@@ -40,6 +50,22 @@ pub(crate) enum Failure {
     Unknown(String),
 }
 
+/// The SQLSTATE with which the host's own function refuses a proof that is authentic, but not valid here and now.
+const UNPROVEN: &str = "PAL01"; // wire: Palisade's own, in `proofs.sql`
+
+/// The failure of a server that owes an answer.
+pub(crate) fn silent() -> Failure {
+    Failure::Silent("the server does not answer".into())
+}
+
+/// Why a plugin gets no connection whose seats are all held by backends that run on.
+pub fn spent(seats: usize) -> String {
+    format!(
+        "all {seats} of its database connections are held by statements that run on after they were cancelled: make its \
+         statements cheaper, and wait until the server has ended them"
+    )
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
     if error.is_closed() {
@@ -49,6 +75,9 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
         // 57P01..57P03: the server is going away, and the connection with it.
         if matches!(server.code().code(), "57P01" | "57P02" | "57P03") {
             return Failure::Disconnected(server.to_string());
+        }
+        if server.code().code() == UNPROVEN {
+            return Failure::Unproven;
         }
         return Failure::Server(Box::new(server.clone()));
     }
@@ -74,8 +103,12 @@ impl Failure {
                     && !code.starts_with("XX")
                     && !code.starts_with("53")
             }
-            Self::Encoding(_) | Self::Exhausted => true,
+            Self::Encoding(_) | Self::Exhausted | Self::Spent(_) | Self::Unproven | Self::OverQuota(_) => {
+                true
+            }
             Self::Disconnected(_)
+            | Self::Silent(_)
+            | Self::Overtime
             | Self::InDoubt(_)
             | Self::NoConnection
             | Self::Exceeded(_)
@@ -86,12 +119,16 @@ impl Failure {
     /// Why the database was unreachable, if the failure means that it was.
     pub(crate) fn absence(&self) -> Option<Absence> {
         match self {
-            Self::Disconnected(_) => Some(Absence::Away),
+            // Clocks or a network in which no proof arrives in time are an outage, too.
+            Self::Disconnected(_) | Self::Silent(_) | Self::Unproven => Some(Absence::Away),
             Self::Exhausted => Some(Absence::Busy),
             Self::InDoubt(_) => Some(Absence::InDoubt),
             Self::Server(_)
             | Self::Encoding(_)
             | Self::NoConnection
+            | Self::Overtime
+            | Self::OverQuota(_)
+            | Self::Spent(_)
             | Self::Exceeded(_)
             | Self::Unknown(_) => None,
         }
@@ -101,11 +138,18 @@ impl Failure {
         match self {
             Self::Server(error) => server(&error),
             Self::Encoding(text) => Refusal::internal(text),
-            Self::Disconnected(text) | Self::Unknown(text) => Refusal::Unavailable(text),
+            Self::Disconnected(text) | Self::Silent(text) | Self::Unknown(text) => Refusal::Unavailable(text),
+            Self::Unproven => Refusal::Unavailable(
+                "the proof of who calls expires before it reaches the server: the server's clock changes, or the network holds \
+                 statements for longer than one may take"
+                    .into(),
+            ),
+            Self::Overtime => Refusal::Timeout,
+            Self::Spent(seats) => Refusal::Other { guest: "connection".into(), log: spent(seats) },
             Self::NoConnection => Refusal::Unavailable("the transaction's connection is gone".into()),
             Self::InDoubt(text) => Refusal::InDoubt(text),
             Self::Exhausted => Refusal::Busy,
-            Self::Exceeded(exceeded) => Refusal::Exceeded(exceeded),
+            Self::Exceeded(exceeded) | Self::OverQuota(exceeded) => Refusal::Exceeded(exceeded),
         }
     }
 }

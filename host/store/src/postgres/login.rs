@@ -1,14 +1,19 @@
 //! How a pool logs in as one role, and what it keeps with each connection.
 
+use super::caller;
 use super::failure::{self, Failure};
-use super::wire::{Allowance, Counted, Target};
-use crate::postgres::budget::{ConnectionBudget, Permit};
+use super::watch::{Backend, Seats, Watch};
+use super::wire::{Allowance, Counted, Socket, Target};
+use crate::postgres::budget::{ConnectionBudget, Permit, Place};
 use crate::postgres::claim::Remembered;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
+use jiff::Timestamp;
 use palisade_guard::limits::{CONNECTION_WAIT_MS, STATEMENT_MS};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Config, Error, NoTls, SimpleQueryMessage};
@@ -20,6 +25,11 @@ pub(super) struct Logins {
     pub targets: Vec<Target>,
     pub budget: Option<Arc<ConnectionBudget>>,
     pub is_pooled: bool,
+    /// Keeps the seats of backends that run on; `None` for its own connections.
+    pub watch: Option<Arc<Watch>>,
+    pub seats: Arc<Seats>,
+    /// Whether the login is a plugin's, which a hardened database tells nothing but through the host's functions.
+    pub is_plugin: bool,
 }
 
 /// An open connection, and how it was made.
@@ -33,6 +43,15 @@ pub(super) struct Login {
     pub is_pooled: bool,
     /// What the connection remembers of its server, once the server was asked.
     pub server: Remembered,
+    pub watch: Option<Arc<Watch>>,
+    pub seats: Arc<Seats>,
+    /// The connection's place in the budget of all plugins.
+    pub permit: Arc<Place>,
+    /// The server's end of the connection. Behind a PgBouncer it changes with each transaction.
+    pub backend: Option<Backend>,
+    /// How often a statement on the connection was cut off.
+    pub wind_ups: AtomicU32,
+    driver: AbortHandle,
 }
 
 impl Manager for Logins {
@@ -49,7 +68,7 @@ impl Manager for Logins {
         };
         let mut last = Failure::Disconnected("the URL names no server".into());
         for target in &self.targets {
-            match self.log_in(target, &mut permit).await {
+            match self.enter(target, &mut permit).await {
                 Ok(login) => return Ok(login),
                 Err(failure) => last = failure,
             }
@@ -63,23 +82,36 @@ impl Manager for Logins {
 }
 
 impl Logins {
-    async fn log_in(&self, target: &Target, permit: &mut Option<Permit>) -> Result<Login, Failure> {
+    /// Connects and logs in, each within the time that it may take.
+    async fn enter(&self, target: &Target, permit: &mut Option<Permit>) -> Result<Login, Failure> {
         let socket = target.dial(&self.config).await;
         let socket = socket.map_err(|error| Failure::Disconnected(error.to_string()))?;
+        let silent = |_| Failure::Silent("the server accepts connections but does not answer".into());
+        let log_in = self.log_in(target, socket, permit);
+        timeout(Duration::from_millis(STATEMENT_MS), log_in).await.map_err(silent)?
+    }
+
+    async fn log_in(
+        &self,
+        target: &Target,
+        socket: Socket,
+        permit: &mut Option<Permit>,
+    ) -> Result<Login, Failure> {
         let allowance = Allowance::unlimited();
         let counted = Counted::new(socket, allowance.clone());
-        let handshake = timeout(Duration::from_millis(STATEMENT_MS), self.config.connect_raw(counted, NoTls));
-        let silent = |_| Failure::Disconnected("the server accepts connections but does not answer".into());
-        let (client, connection) = handshake.await.map_err(silent)?.map_err(failure::of)?;
-        let permit = permit.take();
+        let (client, connection) = self.config.connect_raw(counted, NoTls).await.map_err(failure::of)?;
+        let is_standby = connection.parameter(STANDBY).map(|value| value == "on");
+        let permit = Place::new(permit.take());
+        let place = Arc::clone(&permit);
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(target: "palisade::sql", %error, "a connection to the database ended");
             }
             // The permit is released only when the socket is closed.
-            drop(permit);
+            drop(place);
         });
-        let login = Login {
+        let mut login = Login {
+            driver: driver.abort_handle(),
             client: ClientWrapper::new(client, driver),
             allowance,
             config: Arc::clone(&self.config),
@@ -87,29 +119,57 @@ impl Logins {
             budget: self.budget.clone(),
             is_pooled: self.is_pooled,
             server: Remembered::default(),
+            watch: self.watch.clone(),
+            seats: Arc::clone(&self.seats),
+            permit,
+            backend: None,
+            wind_ups: AtomicU32::new(0),
         };
-        login.check_session().await?;
+        login.check_session(is_standby).await?;
         if self.is_pooled {
             login.learn_types().await.map_err(failure::of)?;
+        } else if self.watch.is_some() {
+            let server = caller::ask(&login.client, self.is_plugin).await?;
+            login.server.keep(server);
+            let clock = Timestamp::from_microsecond(server.clock_us());
+            login.backend = Some(Backend {
+                role: self.config.get_user().unwrap_or_default().to_owned(),
+                pid: server.pid(),
+                clock: clock.map_err(|error| Failure::Unknown(error.to_string()))?,
+            });
         }
         Ok(login)
     }
 }
 
+/// The parameter with which a server says at each login whether it is a standby, from version 14 on.
+const STANDBY: &str = "in_hot_standby";
+
 impl Login {
-    /// Refuses a server that does not have the `target_session_attrs` of the URL.
-    async fn check_session(&self) -> Result<(), Failure> {
-        let wanted = match self.config.get_target_session_attrs() {
-            TargetSessionAttrs::ReadWrite => "off",
-            TargetSessionAttrs::ReadOnly => "on",
+    /// Refuses a server that does not have the `target_session_attrs` of the URL. A driver would ask for
+    /// `transaction_read_only`, which says nothing here: a login's transactions are read only unless they begin
+    /// otherwise. What counts is whether the server is a standby.
+    async fn check_session(&self, is_standby: Option<bool>) -> Result<(), Failure> {
+        let (wanted, sentence) = match self.config.get_target_session_attrs() {
+            TargetSessionAttrs::ReadWrite => {
+                (false, "the server is a standby, and the URL asks for read-write")
+            }
+            TargetSessionAttrs::ReadOnly => (true, "the server is a primary, and the URL asks for read-only"),
             _ => return Ok(()),
         };
-        let setting = self.first("SHOW transaction_read_only").await.map_err(failure::of)?;
-        if setting.as_deref() != Some(wanted) {
-            let sentence = "the server's target_session_attrs are not those that the URL asks for";
-            return Err(Failure::Disconnected(sentence.into()));
-        }
-        Ok(())
+        let is_standby = match is_standby {
+            Some(is_standby) => is_standby,
+            None => {
+                let asked = self.first("SELECT pg_catalog.pg_is_in_recovery()").await;
+                asked.map_err(failure::of)?.as_deref() == Some("t")
+            }
+        };
+        if is_standby == wanted { Ok(()) } else { Err(Failure::Disconnected(sentence.into())) }
+    }
+
+    /// Closes the socket at once, whoever still holds the connection.
+    pub(super) fn hang_up(&self) {
+        self.driver.abort();
     }
 
     /// Lets the driver look up the enum types of the login's schema. For a type that it does not know, the driver

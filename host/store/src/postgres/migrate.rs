@@ -12,6 +12,8 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     (1, "base", include_str!("base.sql")),
     (2, "caller", include_str!("caller.sql")),
     (3, "switches", include_str!("switches.sql")),
+    (4, "proofs", include_str!("proofs.sql")),
+    (5, "storage", include_str!("storage.sql")),
     (6, "audit", include_str!("audit.sql")),
 ];
 

@@ -5,6 +5,7 @@
 //! [`schema`], [`rights`] and [`owned`]; [`caller`] proves who calls; [`failure`] says what the server's errors mean. A
 //! guest's SQL text reaches this folder only as the printed form of a tree that `host/guard/src/db/gate` has checked.
 
+pub mod alone;
 mod at;
 mod attacks;
 pub mod audits;
@@ -23,13 +24,17 @@ mod migrate;
 mod mode;
 mod owned;
 pub mod pool;
+mod pulse;
+mod quota;
 pub mod reading;
 mod rights;
 pub mod role;
 pub mod rows;
 mod schema;
 pub mod session;
+mod start;
 pub mod statement;
+mod storage;
 pub mod switches;
 #[cfg(test)]
 mod tests;
@@ -37,6 +42,7 @@ pub mod text;
 mod url;
 pub mod users;
 pub mod variables;
+mod watch;
 mod wire;
 
 use crate::error::InstallError;
@@ -45,7 +51,8 @@ use claim::Signer;
 use migrate::Secrets;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::{
-    HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, STATEMENT_MS,
+    ANSWER_MS, HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, MIGRATION_MS,
+    STATEMENT_MS, WATCH_CONNECTIONS_MAX,
 };
 use palisade_guard::refusal::Refusal;
 use pool::{Connection, Pool};
@@ -53,7 +60,10 @@ use session::Session;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tokio::time::timeout;
 pub use url::DatabaseUrl;
+use watch::Watch;
 
 /// The host's side of a database.
 #[derive(Clone)]
@@ -63,6 +73,8 @@ pub struct Database {
     transactions: Arc<Pool>,
     /// For single statements. A holder of such a connection never waits for another one.
     lookups: Arc<Pool>,
+    /// What the host asks the server off the path of requests.
+    watch: Arc<Watch>,
     /// The number of connections that all plugins may hold together.
     budget: Arc<ConnectionBudget>,
     secret: Arc<Vec<u8>>,
@@ -78,8 +90,18 @@ pub struct Database {
 
 impl Database {
     /// Connects as the host, and makes or upgrades the host's tables. All plugins together may hold
-    /// `plugin_connections` connections.
+    /// `plugin_connections` connections. Fails if the database does not answer at once.
     pub async fn connect(
+        url: impl Into<DatabaseUrl>,
+        plugin_connections: usize,
+    ) -> Result<Self, InstallError> {
+        Self::connect_within(Duration::ZERO, url, plugin_connections).await
+    }
+
+    /// Like [`connect`](Self::connect), but waits this long for a database that is not there yet, and says so. A database
+    /// that refuses the login is not waited for.
+    pub async fn connect_within(
+        wait: Duration,
         url: impl Into<DatabaseUrl>,
         plugin_connections: usize,
     ) -> Result<Self, InstallError> {
@@ -93,14 +115,22 @@ impl Database {
                  -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
             ));
         }
-        let transactions = Pool::new(host.clone(), HOST_CONNECTIONS_MAX);
-        let lookups = Pool::new(host, LOOKUP_CONNECTIONS_MAX);
-        let connection = lookups
-            .get()
-            .await
-            .map_err(|failure| url::unreachable_at(&url.config, failure.into_refusal()))?;
-        let Secrets { passwords, callers } = migrate::run(&connection).await?;
-        let (connection, hardened) = harden::if_private(connection).await?;
+        let watch = Watch::new(Pool::new(host.clone(), WATCH_CONNECTIONS_MAX, None));
+        let lookups = Pool::new(host.clone(), LOOKUP_CONNECTIONS_MAX, Some(&watch));
+        if let Some(options) = host.config.get_options().map(ToOwned::to_owned) {
+            // A transaction says that it writes. A statement whose BEGIN was cut off must not write by itself.
+            host.config.options(format!("{options} -c default_transaction_read_only=on"));
+        }
+        let transactions = Pool::new(host, HOST_CONNECTIONS_MAX, Some(&watch));
+        let connection = start::reach(&lookups, &url.config, wait).await?;
+        let silent = |_| url::unreachable_at(&url.config, "it does not answer any more");
+        let shaped = async {
+            let secrets = migrate::run(&connection).await?;
+            Ok::<_, InstallError>((secrets, harden::if_private(connection).await?))
+        };
+        let longest = Duration::from_millis(MIGRATION_MS.saturating_add(ANSWER_MS));
+        let (Secrets { passwords, callers }, (connection, hardened)) =
+            timeout(longest, shaped).await.map_err(silent)??;
         let database = connection.client().query_typed("SELECT current_database()", &[]).await;
         let database: String = database
             .and_then(|rows| rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0)))
@@ -108,13 +138,17 @@ impl Database {
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
         let budget = ConnectionBudget::new(plugin_connections);
         let (secret, signer, is_reported) = (Arc::new(passwords), Signer::new(callers), Arc::default());
-        Ok(Self { url, transactions, lookups, budget, secret, signer, tag, hardened, is_reported })
+        Ok(Self { url, transactions, lookups, watch, budget, secret, signer, tag, hardened, is_reported })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, within 1.5 s ([`PING_MS`](palisade_guard::limits::PING_MS)).
     pub async fn ping(&self) -> Result<(), Refusal> {
-        let connection = self.connection().await?;
-        connection.batch(Some("SELECT 1")).await.map_err(|error| failure::of(error).into_refusal())
+        self.watch.ping().await
+    }
+
+    /// Whether the database owes an answer for longer than a working one takes.
+    pub fn is_silent(&self) -> bool {
+        self.watch.is_silent()
     }
 
     /// How many connections all plugins hold together, and how many they may hold.
@@ -136,12 +170,14 @@ impl Database {
     pub fn reap(&self) {
         self.transactions.reap();
         self.lookups.reap();
+        self.watch.reap();
     }
 
     /// Closes the host's connections; running calls keep theirs.
     pub fn close(&self) {
         self.transactions.close();
         self.lookups.close();
+        self.watch.close();
     }
 }
 

@@ -61,7 +61,8 @@ impl Work<'_> {
         // set.
         let text = format!(
             "{verb} EXECUTE ON FUNCTION palisade.caller(name, uuid) {to} {role}; \
-             GRANT EXECUTE ON FUNCTION palisade.server() TO {role}"
+             GRANT EXECUTE ON FUNCTION palisade.server() TO {role}; \
+             GRANT EXECUTE ON FUNCTION palisade.storage(name) TO {role}"
         );
         Ok(self.client.batch_execute(&text).await?)
     }

@@ -6,18 +6,23 @@
 use super::budget::Idle;
 use super::failure::Failure;
 use super::login::Logins;
+use super::storage::Storage;
 use super::url::DatabaseUrl;
+use super::watch::{Backend, Seats, Watch, patience};
 use super::wire::targets;
 use crate::postgres::budget::ConnectionBudget;
 use crate::postgres::claim::Remembered;
 use deadpool::managed::{self, Object, PoolError, QueueMode};
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{
-    CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIRE_ROW_BYTES,
-    WIRE_SLACK_BYTES,
+    CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIND_UP_MS,
+    WIND_UPS_MAX, WIRE_ROW_BYTES, WIRE_SLACK_BYTES,
 };
+use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, NoTls, RowStream, Statement};
@@ -30,6 +35,9 @@ const CLEAN: &str = "ROLLBACK; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNL
 #[derive(Debug)]
 pub struct Pool {
     pool: managed::Pool<Logins>,
+    connections_max: usize,
+    /// The size of the plugin's tables, if the pool is a plugin's.
+    storage: Option<Arc<Storage>>,
 }
 
 /// A borrowed connection.
@@ -37,36 +45,47 @@ pub struct Pool {
 pub(crate) struct Connection(Object<Logins>);
 
 impl Pool {
-    /// A pool that does not count against the connection budget.
-    pub(crate) fn new(url: DatabaseUrl, connections_max: usize) -> Arc<Self> {
-        Self::build(url, connections_max, None)
+    /// A pool of the host's own.
+    pub(crate) fn new(url: DatabaseUrl, connections_max: usize, watch: Option<&Arc<Watch>>) -> Arc<Self> {
+        Self::build(url, connections_max, None, watch, None)
     }
 
-    /// A pool whose connections count against the connection budget.
+    /// A pool of a plugin, whose connections count against the connection budget.
     pub(crate) fn budgeted(
         url: DatabaseUrl,
         connections_max: usize,
         budget: &Arc<ConnectionBudget>,
+        watch: &Arc<Watch>,
+        storage: Arc<Storage>,
     ) -> Arc<Self> {
-        let pool = Self::build(url, connections_max, Some(Arc::clone(budget)));
+        let budgeted = Some(Arc::clone(budget));
+        let pool = Self::build(url, connections_max, budgeted, Some(watch), Some(storage));
         let idle: Weak<dyn Idle> = Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Idle>));
         budget.join(idle);
         pool
     }
 
-    fn build(url: DatabaseUrl, connections_max: usize, budget: Option<Arc<ConnectionBudget>>) -> Arc<Self> {
+    fn build(
+        url: DatabaseUrl,
+        connections_max: usize,
+        budget: Option<Arc<ConnectionBudget>>,
+        watch: Option<&Arc<Watch>>,
+        storage: Option<Arc<Storage>>,
+    ) -> Arc<Self> {
         let DatabaseUrl { config, is_pooled } = url;
         let (targets, config) = (targets(&config), Arc::new(config));
+        let (watch, seats, is_plugin) = (watch.cloned(), Arc::default(), budget.is_some());
         let wait = Duration::from_millis(CONNECTION_WAIT_MS);
-        let pool = managed::Pool::builder(Logins { config, targets, budget, is_pooled })
-            .max_size(connections_max)
-            .runtime(deadpool::Runtime::Tokio1)
-            .wait_timeout(Some(wait))
-            // Reuses the connection that was used last: its server process is still in the processor's caches.
-            .queue_mode(QueueMode::Lifo)
-            .build();
+        let pool =
+            managed::Pool::builder(Logins { config, targets, budget, is_pooled, watch, seats, is_plugin })
+                .max_size(connections_max)
+                .runtime(deadpool::Runtime::Tokio1)
+                .wait_timeout(Some(wait))
+                // Reuses the connection that was used last: its server process is still in the processor's caches.
+                .queue_mode(QueueMode::Lifo)
+                .build();
         match pool {
-            Ok(pool) => Arc::new(Self { pool }),
+            Ok(pool) => Arc::new(Self { pool, connections_max, storage }),
             Err(never) => unreachable!("a pool with a runtime can be built: {never}"),
         }
     }
@@ -76,17 +95,57 @@ impl Pool {
         self.pool.manager().is_pooled
     }
 
+    /// How many backends of the pool run on after their statement was cancelled. Each holds a seat.
+    pub fn running_on(&self) -> usize {
+        self.seats().running_on()
+    }
+
+    /// How many seats the pool has, if each of them is held by a backend that runs on.
+    pub fn spent(&self) -> Option<usize> {
+        (self.running_on() >= self.connections_max).then_some(self.connections_max)
+    }
+
+    pub(super) fn watch(&self) -> Option<&Arc<Watch>> {
+        self.pool.manager().watch.as_ref()
+    }
+
+    pub(super) fn storage(&self) -> Option<&Arc<Storage>> {
+        self.storage.as_ref()
+    }
+
+    fn seats(&self) -> &Seats {
+        &self.pool.manager().seats
+    }
+
     pub(crate) async fn get(&self) -> Result<Connection, Failure> {
+        if let Some(seats) = self.spent() {
+            return Err(Failure::Spent(seats));
+        }
+        self.reach().await.map_err(|failure| match failure {
+            // A refused login concerns the operator and is no error of a guest's statement.
+            Failure::Server(error) => Failure::Disconnected(error.to_string()),
+            other => other,
+        })
+    }
+
+    /// Like [`get`](Self::get), but tells a refused login from a server that is not there.
+    pub(super) async fn reach(&self) -> Result<Connection, Failure> {
         match self.pool.get().await {
             Ok(object) => Ok(Connection(object)),
-            Err(PoolError::Timeout(_)) => Err(Failure::Exhausted),
-            // A refused login concerns the operator and is no error of a guest's statement.
-            Err(PoolError::Backend(Failure::Server(error))) => Err(Failure::Disconnected(error.to_string())),
+            Err(PoolError::Timeout(_)) => Err(self.exhausted()),
             Err(PoolError::Backend(failure)) => Err(failure),
             Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
                 Err(Failure::Disconnected("the host is stopping".into()))
             }
         }
+    }
+
+    /// Why no connection came free in time. While the server is silent, its silence is why.
+    pub(super) fn exhausted(&self) -> Failure {
+        if self.watch().is_some_and(|watch| watch.is_silent()) {
+            return super::failure::silent();
+        }
+        self.spent().map_or(Failure::Exhausted, Failure::Spent)
     }
 
     /// Closes connections that have been idle for a while.
@@ -127,6 +186,11 @@ impl Connection {
         let headers = ledger.left(Limit::DbRows).saturating_mul(WIRE_ROW_BYTES);
         let bytes = ledger.left(Limit::DbBytes).saturating_add(headers);
         self.0.allowance.set(bytes.saturating_add(WIRE_SLACK_BYTES));
+    }
+
+    /// Lets the server send the answer to a small statement of the host's own.
+    pub(crate) fn raise(&self) {
+        self.0.allowance.raise(WIRE_SLACK_BYTES);
     }
 
     /// What the connection remembers of its server.
@@ -203,12 +267,18 @@ impl Connection {
         };
         spawn(async move {
             self.0.allowance.set(WIRE_SLACK_BYTES);
-            if self.client().batch_execute(text).await.is_err() {
-                self.close();
-            } else {
+            let cleaned = timeout(patience(), self.client().batch_execute(text)).await;
+            if matches!(cleaned, Ok(Ok(()))) {
                 self.give_back();
+            } else {
+                self.retire();
             }
         });
+    }
+
+    /// The server's end of the connection, unless a PgBouncer is in between.
+    pub(super) fn backend(&self) -> Option<&Backend> {
+        self.0.backend.as_ref()
     }
 
     /// Gives a clean connection back, or closes it if another pool waits for its permit.
@@ -223,18 +293,49 @@ impl Connection {
         drop(Object::take(self.0));
     }
 
-    /// Cancels the statement that the server runs for this connection, then closes the connection: a late cancel must
-    /// not hit another borrower.
-    pub(crate) fn cancel_and_close(self) {
-        let login = Object::take(self.0);
-        let cancel = login.client.cancel_token();
+    /// Closes the connection, whose backend may run on. Its seat is free when the server says that the backend is gone.
+    pub(crate) fn retire(self) {
+        match (self.0.watch.clone(), self.0.backend.clone()) {
+            (Some(watch), Some(backend)) => watch.hold(self.0, backend),
+            _ => self.close(),
+        }
+    }
+
+    /// Cancels the statement that the server runs for this connection, waits until it has ended, cleans the connection
+    /// and gives it back, all in the background. If that takes long, the connection is [retired](Self::retire).
+    ///
+    /// A late cancel never hits the next borrower. The server closes the connection of a cancel when it has signalled
+    /// the backend, and only then is the cleaning sent. A backend ignores the signal while it waits for a statement, and
+    /// if it hits the cleaning, that fails. A PgBouncer promises nothing of the kind, so behind one the connection is
+    /// closed.
+    pub(crate) fn wind_up(self) {
         spawn(async move {
-            if let Ok(socket) = login.target.dial(&login.config).await {
-                let wait = Duration::from_millis(STATEMENT_MS);
-                let _sent = timeout(wait, cancel.cancel_query_raw(socket, NoTls)).await;
+            let wound_up = timeout(Duration::from_millis(WIND_UP_MS), self.cancel_and_clean()).await;
+            if matches!(wound_up, Ok(true)) {
+                self.give_back();
+            } else {
+                self.retire();
             }
-            drop(login);
         });
+    }
+
+    /// Returns whether the connection is as good as new.
+    async fn cancel_and_clean(&self) -> bool {
+        let login = &*self.0;
+        let cancel = login.client.cancel_token();
+        let Ok(mut socket) = login.target.dial(&login.config).await else { return false };
+        let wait = Duration::from_millis(STATEMENT_MS);
+        let sent = timeout(wait, cancel.cancel_query_raw(&mut socket, NoTls)).await;
+        if self.is_pooled() || !matches!(sent, Ok(Ok(()))) {
+            return false;
+        }
+        let is_closed =
+            matches!(socket.read_u8().await, Err(error) if error.kind() == ErrorKind::UnexpectedEof);
+        if !is_closed || login.wind_ups.fetch_add(1, Ordering::Relaxed) >= WIND_UPS_MAX {
+            return false;
+        }
+        login.allowance.raise(WIRE_SLACK_BYTES);
+        self.client().batch_execute(CLEAN).await.is_ok()
     }
 }
 
@@ -245,7 +346,7 @@ pub(crate) fn overdrawn(ledger: &Ledger) -> Failure {
 }
 
 /// Spawns on the running runtime. Without one the process is ending, and connections end with it.
-fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(future);
     }

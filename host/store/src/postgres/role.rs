@@ -11,6 +11,7 @@ use super::Database;
 use super::harden;
 use super::migrate;
 use super::pool::{Connection, Pool};
+use super::storage::Storage;
 use crate::error::InstallError;
 use crate::postgres::claim::Signer;
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,6 +30,8 @@ pub struct Plan<'a> {
     pub name: &'a PluginName,
     pub version: &'a str,
     pub grants: &'a Grants,
+    /// Bytes that the plugin's tables may take.
+    pub storage: u64,
     /// Names and texts of the migration files, in the order of the names.
     pub migrations: &'a [(String, String)],
 }
@@ -66,7 +69,9 @@ impl Database {
         })?;
         let mut url = self.url.clone();
         url.config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
-        let pool = Pool::budgeted(url, PLUGIN_CONNECTIONS_MAX, &self.budget);
+        let storage = Arc::new(Storage::new(&role, plan.storage));
+        self.watch.store(&role, Arc::clone(&storage));
+        let pool = Pool::budgeted(url, PLUGIN_CONNECTIONS_MAX, &self.budget, &self.watch, storage);
         let has_users_rows = plan.grants.db.tables.values().any(|table| table.owner.is_some());
         let signer = has_users_rows.then(|| Arc::clone(&self.signer));
         Ok(Installed { role, pool, catalogue, signer })
@@ -90,7 +95,7 @@ struct Once(Option<Connection>);
 impl Drop for Once {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
-            connection.close();
+            connection.retire();
         }
     }
 }

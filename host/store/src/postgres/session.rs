@@ -13,14 +13,18 @@ use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Progress};
 use super::pool::{Connection, Pool};
 use super::statement::{Answer, Cursor, Sql, Step};
+use super::watch::patience;
 use crate::postgres::claim::Claim;
 use crate::postgres::mode::Autocommit;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger};
+use palisade_guard::limits::COMMIT_MS_MIN;
 use palisade_guard::refusal::Refusal;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::{Instant as TokioInstant, timeout_at};
 
 /// The database side of one invocation.
 #[derive(Debug)]
@@ -32,6 +36,10 @@ pub struct Session {
     pub(super) begun: bool,
     /// A statement is running: if the session is dropped now, the statement must be cancelled.
     pub(super) in_flight: bool,
+    /// When the last statement was sent.
+    flew: Instant,
+    /// When the request must have ended.
+    pub(super) deadline: Option<TokioInstant>,
     pub(super) broken: bool,
     pub(super) lost_race: bool,
     /// Why the database could not be reached, if it could not.
@@ -53,6 +61,10 @@ pub struct Session {
     /// On whose behalf the plugin acts, if its tables ask for that, and the proof for the next statement.
     pub(super) claim: Option<Claim>,
     pub(super) proof: Option<String>,
+    /// The proof that was sent came too late, so the next statement sends one, whatever was sent before.
+    pub(super) reproves: bool,
+    /// A statement that writes has been committed, in an action.
+    pub(super) has_committed: bool,
 }
 
 impl Session {
@@ -73,6 +85,8 @@ impl Session {
             connection: None,
             begun: false,
             in_flight: false,
+            flew: Instant::now(),
+            deadline: None,
             broken: false,
             lost_race: false,
             absence: None,
@@ -85,6 +99,27 @@ impl Session {
             closing: Vec::new(),
             claim: None,
             proof: None,
+            reproves: false,
+            has_committed: false,
+        }
+    }
+
+    /// Bounds what the session waits for by the request's deadline.
+    pub fn until(mut self, deadline: TokioInstant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Whether the action has committed something that a second run would do again.
+    pub fn has_committed(&self) -> bool {
+        self.has_committed
+    }
+
+    /// Asks why a statement has not been answered whose invocation is cut off: whether the server, or the network, is to
+    /// blame. If it is, the session remembers that the database was away.
+    pub async fn judge_unanswered(&mut self) {
+        if self.in_flight && self.is_outage().await {
+            self.absence = self.absence.or(Some(Absence::Away));
         }
     }
 
@@ -117,7 +152,7 @@ impl Session {
     pub(super) async fn step(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
         self.outgrow()?;
         let is_fresh = self.connection.is_none();
-        let answer = match self.attempt(step, ledger).await {
+        let mut answer = match self.attempt(step, ledger).await {
             // A connection that died while it was idle is replaced: the server has not even answered BEGIN.
             Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
                 self.discard();
@@ -125,6 +160,13 @@ impl Session {
             }
             other => other,
         };
+        let mut tries = 1;
+        // The statement is undone, and nothing of it was shown.
+        while matches!(answer, Err(Failure::Unproven)) && !self.broken && self.prove_again(tries) {
+            tries = tries.saturating_add(1);
+            answer = self.attempt(step, ledger).await;
+        }
+        self.reproves = false;
         let was_autocommit = self.is_autocommit(step);
         self.autocommit = if was_autocommit { Autocommit::Done } else { Autocommit::Never };
         let answer = answer.map_err(|failure| self.refuse(failure));
@@ -138,29 +180,68 @@ impl Session {
 
     async fn attempt(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Failure> {
         self.connect().await?;
+        let growth = self.growth(step).await?;
         let prefix = match step {
             step if self.is_autocommit(step) => None,
             // Preparing the statement has already begun the transaction.
-            Step::RunPrepared(..) | Step::Open { is_prepared: true, .. } if self.begun => None,
+            Step::RunPrepared(..) | Step::Open { is_prepared: true, .. } if self.begun && !self.reproves => {
+                None
+            }
             // A held cursor needs no transaction.
             Step::Fetch { .. } if self.mode == Mode::Each => None,
             _ => self.prefix(step.role()),
         };
         self.assumed |= self.shared && step.role().is_some();
-        self.in_flight = true;
+        self.flies();
         let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
-        let (opened, answer) = tokio::join!(client.batch(prefix.as_deref()), step.take(client, ledger));
+        let sent = async { tokio::join!(client.batch(prefix.as_deref()), step.take(client, ledger)) };
+        let (opened, answer) = match self.watched(growth.as_ref(), sent).await {
+            Ok(both) => both,
+            Err(failure) => return Err(failure),
+        };
         let answer = match (self.opened(opened, prefix.is_some()), answer) {
             (Err(failure), _) => Err(failure),
             (Ok(()), Err(failure)) => Err(self.undo(failure).await),
-            (Ok(()), Ok(answer)) if self.mode == Mode::Each => {
+            (Ok(()), Ok(answer)) => match self.stay_within(growth).await {
+                Ok(()) => Ok(answer),
+                Err(failure) => Err(self.undo(failure).await),
+            },
+        };
+        let answer = match answer {
+            Ok(answer) if self.mode == Mode::Each => {
                 let committed = self.commit_one(step, &answer).await;
+                let may_have = matches!(committed, Ok(()) | Err(Failure::InDoubt(_)));
+                self.has_committed |= may_have && step.writes();
                 committed.map(|()| answer)
             }
-            (Ok(()), Ok(answer)) => Ok(answer),
+            other => other,
         };
         self.in_flight = false;
         answer
+    }
+
+    /// Notes that a statement is sent.
+    pub(super) fn flies(&mut self) {
+        (self.in_flight, self.flew) = (true, Instant::now());
+    }
+
+    /// Waits for an answer as long as a statement may take, but not for long after the request's deadline. The server
+    /// itself ends a statement before; if it does not, the statement, the server or the network hangs.
+    pub(super) async fn answered<T>(&self, answer: impl Future<Output = T>) -> Result<T, Failure> {
+        let latest = TokioInstant::now() + patience();
+        let slack = Duration::from_millis(COMMIT_MS_MIN);
+        let latest = self.deadline.map_or(latest, |deadline| latest.min(deadline + slack));
+        match timeout_at(latest, answer).await {
+            Ok(answer) => Ok(answer),
+            Err(_) if self.is_outage().await => Err(failure::silent()),
+            Err(_) => Err(Failure::Overtime),
+        }
+    }
+
+    async fn is_outage(&self) -> bool {
+        let Some(watch) = self.pool.watch() else { return true };
+        let backend = self.connection.as_ref().and_then(Connection::backend);
+        watch.is_outage(backend, self.flew).await
     }
 
     /// Commits one call of an action. A cursor that has been read to its end is closed with it.
@@ -179,7 +260,15 @@ impl Session {
             return Err(Failure::NoConnection);
         }
         if self.connection.is_none() {
-            self.connection = Some(self.pool.get().await?);
+            // Whoever cuts the session off meanwhile can tell why it got no connection.
+            self.flies();
+            let slack = Duration::from_millis(COMMIT_MS_MIN);
+            let connection = match self.deadline {
+                Some(deadline) => timeout_at(deadline + slack, self.pool.get()).await,
+                None => Ok(self.pool.get().await),
+            };
+            self.in_flight = false;
+            self.connection = Some(connection.map_err(|_| self.pool.exhausted())??);
         }
         self.prove().await
     }
@@ -226,10 +315,20 @@ impl Session {
             "COMMIT" if is_named => "DEALLOCATE ALL; COMMIT".into(),
             other => other.into(),
         };
-        let ended = client.batch(Some(&text)).await.map_err(failure::of);
-        match ended {
+        let ended = self.answered(client.batch(Some(&text))).await;
+        match ended.and_then(|ended| ended.map_err(failure::of)) {
             // The server may have committed before the connection was lost.
-            Err(Failure::Disconnected(text)) if statement.ends_with("COMMIT") => Err(Failure::InDoubt(text)),
+            Err(Failure::Disconnected(text) | Failure::Silent(text)) if statement.ends_with("COMMIT") => {
+                Err(Failure::InDoubt(text))
+            }
+            Err(Failure::Overtime) if statement.ends_with("COMMIT") => {
+                Err(Failure::InDoubt("the server did not answer in time".into()))
+            }
+            // The server has rolled back what it was told to commit.
+            Err(Failure::Unproven) => {
+                self.begun = false;
+                Err(Failure::Unproven)
+            }
             Err(failure) => Err(failure),
             Ok(()) => {
                 self.begun &= self.mode != Mode::Each;

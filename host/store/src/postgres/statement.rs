@@ -3,8 +3,8 @@
 use super::failure::{self, Failure};
 use super::pool::{Connection, overdrawn};
 use futures_util::TryStreamExt;
-use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{DB_FETCH_ROWS, Limit};
+use palisade_guard::ledger::{Exceeded, Ledger};
+use palisade_guard::limits::{DB_FETCH_ROWS, DB_VALUE_HELD_BYTES, Limit};
 use std::fmt;
 use std::pin::pin;
 use tokio_postgres::types::{ToSql, Type};
@@ -45,8 +45,8 @@ pub(super) enum Step<'a> {
     Run(Sql<'a>),
     /// Like `Run`, for a select that may be the only statement of its invocation.
     LookUp(Sql<'a>),
-    /// Like `Run`, for a prepared statement.
-    RunPrepared(&'a Statement, &'a [&'a (dyn ToSql + Sync)]),
+    /// Like `Run`, for a prepared statement, with its text.
+    RunPrepared(&'a str, &'a Statement, &'a [&'a (dyn ToSql + Sync)]),
     /// Opens a cursor on a statement that reads, and fetches its first rows. The driver must know the types of the
     /// columns by then, so the statement is prepared, unless the session has already done so.
     Open { sql: Sql<'a>, is_prepared: bool, cursor: Cursor, is_held: bool },
@@ -62,7 +62,7 @@ impl Step<'_> {
             Self::Run(sql) | Self::LookUp(sql) => {
                 read(on.query(sql.text, sql.types, sql.parameters).await, ledger).await
             }
-            Self::RunPrepared(statement, parameters) => {
+            Self::RunPrepared(_, statement, parameters) => {
                 read(on.query_prepared(statement, parameters).await, ledger).await
             }
             Self::Open { sql, is_prepared, cursor, is_held } => {
@@ -82,6 +82,25 @@ impl Step<'_> {
         match answer {
             Err(Failure::Disconnected(_)) if on.is_overdrawn() => Err(overdrawn(ledger)),
             other => other,
+        }
+    }
+
+    /// Whether the statement may change rows. What a store reads with begins with `SELECT`; what is not known to read
+    /// counts as a change.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Self::Run(sql) => !sql.text.trim_start().starts_with("SELECT"),
+            Self::RunPrepared(..) => true,
+            Self::LookUp(_) | Self::Open { .. } | Self::Fetch { .. } => false,
+        }
+    }
+
+    /// Whether the statement may make the tables of a plugin larger. Deletes are always possible.
+    pub(super) fn grows(&self) -> bool {
+        match self {
+            Self::Run(sql) => sql.role.is_some() && self.writes() && !sql.text.starts_with("DELETE"),
+            Self::RunPrepared(text, ..) => !text.starts_with("DELETE"),
+            Self::LookUp(_) | Self::Open { .. } | Self::Fetch { .. } => false,
         }
     }
 
@@ -108,6 +127,9 @@ async fn read(sent: Result<RowStream, Error>, ledger: &mut Ledger) -> Result<Ans
     while let Some(row) = stream.try_next().await.map_err(failure::of)? {
         ledger.spend(Limit::DbRows, 1).map_err(Failure::Exceeded)?;
         ledger.spend(Limit::DbBytes, row.raw_size_bytes() as u64).map_err(Failure::Exceeded)?;
+        let values = (row.len() as u64).saturating_mul(DB_VALUE_HELD_BYTES);
+        // The invocation ends before its guest sees this error.
+        ledger.hold(values).map_err(|_| Failure::Exceeded(Exceeded(ledger.usage(Limit::DbBytes))))?;
         rows.push(row);
     }
     let affected = stream.rows_affected().unwrap_or_default();

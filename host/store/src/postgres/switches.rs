@@ -20,7 +20,7 @@ impl Database {
     /// Every switch that was ever set.
     pub async fn switches(&self) -> Result<Vec<Switch>, Refusal> {
         let text = "SELECT plugin, revision, reason, changed_at FROM palisade.switches";
-        let rows = self.lookup(text, &[], &[]).await?;
+        let rows = self.watch.ask(text, &[], &[]).await?;
         rows.iter()
             .map(|row| {
                 let reason: Option<String> = row.try_get(2).map_err(Refusal::internal)?;
@@ -45,7 +45,7 @@ impl Database {
             SELECT name, $2, 1 FROM palisade.plugins WHERE name = $1 \
             ON CONFLICT (plugin) DO UPDATE SET reason = excluded.reason, revision = s.revision + 1, changed_at = now() \
             RETURNING revision";
-        let rows = self.lookup(text, &[Type::TEXT, Type::TEXT], &[&plugin.as_str(), &reason]).await?;
+        let rows = self.watch.ask(text, &[Type::TEXT, Type::TEXT], &[&plugin.as_str(), &reason]).await?;
         rows.first().map(|row| row.try_get(0).map_err(Refusal::internal)).transpose()
     }
 }

@@ -1,15 +1,268 @@
 //! Failures that no plugin can cause, and that a session must handle all the same.
 
 use super::Database;
+use super::failure::{Absence, Failure};
+use super::pool::Pool;
 use super::session::Session;
 use super::statement::Sql;
+use super::storage::Storage;
 use crate::private::{PrivateOptions, PrivateServer};
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::gate::ReadStatement;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{HOST_CONNECTIONS_MAX, Limits};
+use palisade_guard::limits::{ANSWER_MS, HOST_CONNECTIONS_MAX, Limits, PING_MS};
+use palisade_guard::refusal::Refusal;
+use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_postgres::{Client, NoTls};
+
+/// Far more than anything here takes that does not hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A statement that looks at no interrupt: PostgreSQL compares 131,072 characters at each of millions of positions.
+const UNINTERRUPTIBLE: &str = "SELECT strpos(repeat('0', 8000000), '1e131071'::numeric::text)";
+
+/// A server with a database, and a superuser's view of it.
+async fn world() -> (PrivateServer, Database, Client) {
+    let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
+    let config = crate::private::config(&server);
+    let database = Database::connect(config.clone(), 2).await.unwrap();
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    (server, database, client)
+}
+
+/// A pool of a plugin that has this many seats.
+fn pool(server: &PrivateServer, database: &Database, seats: usize) -> Arc<Pool> {
+    let mut config = crate::private::config(server);
+    config.application_name("plugin");
+    let storage = Arc::new(Storage::new("nobody", u64::MAX));
+    Pool::budgeted(config.into(), seats, &database.budget, &database.watch, storage)
+}
+
+fn sql(text: &str) -> Sql<'_> {
+    Sql { text, parameters: &[], types: &[], role: None }
+}
+
+async fn run(pool: &Arc<Pool>, text: &str) -> Result<usize, Refusal> {
+    let mut session = Session::of_plugin(Arc::clone(pool), Kind::Query);
+    let answer = session.run(sql(text), &mut Ledger::new(Limits::default())).await;
+    session.rollback().await;
+    answer.map(|answer| answer.rows.len())
+}
+
+/// The backends of the plugin's pool, by their state.
+async fn backends(client: &Client, state: &str) -> Vec<i32> {
+    let text = "SELECT pid FROM pg_stat_activity WHERE application_name = 'plugin' AND state LIKE $1";
+    client.query(text, &[&state]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn signal(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// All processes of a server, the first one last.
+fn processes(server: &PrivateServer) -> Vec<i32> {
+    let parent = server.id().to_string();
+    let is_child = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)) == Some(&parent)
+    };
+    let all = std::fs::read_dir("/proc").unwrap();
+    let pids = all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let children: Vec<i32> = pids.filter(is_child).collect();
+    children.into_iter().chain([i32::try_from(server.id()).unwrap()]).collect()
+}
+
+#[tokio::test]
+async fn cut_off_statement_leaves_its_connection_clean_to_the_next() {
+    let (server, database, client) = world().await;
+    let pool = pool(&server, &database, 2);
+    run(&pool, "SELECT 1").await.unwrap();
+    let before = backends(&client, "%").await;
+    for round in 0..40 {
+        let text = if round % 2 == 0 {
+            "SELECT pg_sleep(60)"
+        } else {
+            "SELECT set_config('a.b', 'left', false), pg_sleep(60)"
+        };
+        let wait = Duration::from_millis(round % 4 * 3);
+        let _cut = tokio::time::timeout(wait, run(&pool, text)).await;
+        eventually("the next statement runs", async || run(&pool, "SELECT 1").await.is_ok()).await;
+    }
+    eventually("no statement runs", async || backends(&client, "active").await.is_empty()).await;
+    let after = backends(&client, "%").await;
+    assert!(before.iter().all(|pid| after.contains(pid)) && after.len() <= 2, "{before:?} {after:?}");
+    // Nothing of them is left, and no late cancel hits what follows.
+    for _ in 0..200 {
+        let mut session = Session::of_plugin(Arc::clone(&pool), Kind::Query);
+        let text = "SELECT coalesce(current_setting('a.b', true), '')";
+        let answer = session.run(sql(text), &mut Ledger::new(Limits::default())).await.unwrap();
+        assert_eq!(answer.rows[0].get::<_, &str>(0), "");
+    }
+    drop(database);
+    server.stop().await;
+}
+
+/// Both a statement that looks at no interrupt, and a process that the machine does not run.
+#[tokio::test]
+async fn seat_of_a_backend_that_runs_on_stays_taken_from_its_plugin_only() {
+    let (server, database, client) = world().await;
+    let (hostile, neighbour) = (pool(&server, &database, 2), pool(&server, &database, 2));
+    for text in ["SELECT pg_sleep(60)", UNINTERRUPTIBLE] {
+        let calls = [run(&hostile, text), run(&hostile, text)];
+        let both = tokio::time::timeout(Duration::from_millis(500), futures_util::future::join_all(calls));
+        let busy = async {
+            eventually("both run", async || backends(&client, "active").await.len() == 2).await;
+            if text != UNINTERRUPTIBLE {
+                for pid in backends(&client, "active").await {
+                    signal(pid, Signal::STOP);
+                }
+            }
+        };
+        let (cut, ()) = tokio::join!(both, busy);
+        assert!(cut.is_err(), "the statements run");
+        let stuck = backends(&client, "active").await;
+        eventually("all seats are spent", async || hostile.spent().is_some()).await;
+        assert_eq!((hostile.running_on(), neighbour.running_on()), (2, 0));
+        let refused = hostile.get().await.unwrap_err();
+        assert!(matches!(refused, Failure::Spent(2)) && refused.absence().is_none(), "{refused:?}");
+        // The budget of all plugins is 2, and the neighbour can have it whole.
+        let (one, two) = tokio::join!(neighbour.get(), neighbour.get());
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!(backends(&client, "active").await, stuck, "no other backend was put to work");
+        drop((one, two));
+        if text == UNINTERRUPTIBLE {
+            // It runs on for minutes, whatever it is told.
+            break;
+        }
+        stuck.iter().for_each(|pid| signal(*pid, Signal::CONT));
+        eventually("the server has ended them", async || hostile.running_on() == 0).await;
+        eventually("the plugin has its seats", async || run(&hostile, "SELECT 1").await.is_ok()).await;
+    }
+    drop(database);
+    drop(server);
+}
+
+#[tokio::test]
+async fn everything_answers_in_time_while_the_server_is_frozen_and_nobody_is_to_blame() {
+    let (server, database, client) = world().await;
+    let pool = pool(&server, &database, 2);
+    run(&pool, "SELECT 1").await.unwrap();
+    database.ping().await.unwrap();
+    client.batch_execute("CREATE TABLE t (n integer)").await.unwrap();
+    let mut writing = database.session(Kind::Mutation);
+    writing.run(sql("INSERT INTO t VALUES (1)"), &mut Ledger::new(Limits::default())).await.unwrap();
+    let frozen = processes(&server);
+    assert!(frozen.len() > 3, "{frozen:?}");
+    for pid in frozen.iter().rev() {
+        signal(*pid, Signal::STOP);
+    }
+    let within = |began: Instant, ms: u64| assert!(began.elapsed() < Duration::from_millis(ms + 3_000));
+    let began = Instant::now();
+    assert!(database.ping().await.is_err());
+    within(began, PING_MS);
+    let began = Instant::now();
+    let (committed, read, looked_up) = tokio::join!(
+        writing.commit(),
+        async {
+            let mut session = Session::of_plugin(Arc::clone(&pool), Kind::Query);
+            let answer = session.run(sql("SELECT 1"), &mut Ledger::new(Limits::default())).await;
+            (answer.err(), session.absence())
+        },
+        database.lookup("SELECT 1", &[], &[]),
+    );
+    within(began, ANSWER_MS + PING_MS);
+    assert!(matches!(committed, Err(Refusal::InDoubt(_))), "{committed:?}");
+    assert!(matches!(read, (Some(Refusal::Unavailable(_)), Some(Absence::Away))), "{read:?}");
+    assert!(matches!(looked_up, Err(Refusal::Unavailable(_))));
+    // An invocation that is cut off by a short time of its own is judged, too.
+    let mut session = Session::of_plugin(Arc::clone(&pool), Kind::Query);
+    let _cut = tokio::time::timeout(
+        Duration::from_millis(50),
+        session.run(sql("SELECT 1"), &mut Ledger::new(Limits::default())),
+    )
+    .await;
+    session.judge_unanswered().await;
+    drop(session);
+    assert_eq!(pool.running_on(), 0, "nobody knows whether anything runs on");
+    for pid in &frozen {
+        signal(*pid, Signal::CONT);
+    }
+    eventually("it works again", async || run(&pool, "SELECT 1").await.is_ok()).await;
+    eventually("tokens, too", async || database.lookup("SELECT 1", &[], &[]).await.is_ok()).await;
+    assert_eq!(pool.running_on(), 0);
+    drop(database);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn invocation_that_is_cut_off_is_excused_only_if_the_server_was_silent() {
+    let (server, database, client) = world().await;
+    let pool = pool(&server, &database, 2);
+    for is_frozen in [false, true] {
+        let mut session = Session::of_plugin(Arc::clone(&pool), Kind::Query);
+        let mut ledger = Ledger::new(Limits::default());
+        let cut = tokio::time::timeout(
+            Duration::from_millis(300),
+            session.run(sql("SELECT pg_sleep(60)"), &mut ledger),
+        );
+        let freeze = async {
+            eventually("it runs", async || !backends(&client, "active").await.is_empty()).await;
+            let pids = if is_frozen { processes(&server) } else { Vec::new() };
+            pids.iter().rev().for_each(|pid| signal(*pid, Signal::STOP));
+            pids
+        };
+        let (cut, pids) = tokio::join!(cut, freeze);
+        assert!(cut.is_err());
+        session.judge_unanswered().await;
+        assert_eq!(session.absence(), is_frozen.then_some(Absence::Away));
+        drop(session);
+        pids.iter().for_each(|pid| signal(*pid, Signal::CONT));
+        eventually("nothing runs", async || backends(&client, "active").await.is_empty()).await;
+    }
+    drop(database);
+    server.stop().await;
+}
+
+/// A URL may ask for a server that can be written to, although a login's transactions are read only by default.
+#[tokio::test]
+async fn primary_is_taken_for_read_write_and_refused_for_read_only() {
+    let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
+    for (wanted, is_taken) in [("any", true), ("read-write", true), ("read-only", false)] {
+        let url = format!("{} target_session_attrs={wanted}", server.url());
+        let url: super::DatabaseUrl = url.parse().unwrap();
+        let connected = Database::connect(url, 2).await;
+        assert_eq!(connected.is_ok(), is_taken, "{wanted}: {:?}", connected.err());
+    }
+    server.stop().await;
+}
+
+/// A cancel may hit the BEGIN of a statement that is sent together with it.
+#[tokio::test]
+async fn statement_of_the_host_writes_nothing_outside_a_transaction() {
+    let (server, database, client) = world().await;
+    client.batch_execute("CREATE TABLE t (n integer)").await.unwrap();
+    let connection = database.transactions.get().await.unwrap();
+    let refused = connection.batch(Some("INSERT INTO t VALUES (1)")).await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "25006");
+    drop(connection);
+    let mut session = database.session(Kind::Mutation);
+    session.run(sql("INSERT INTO t VALUES (1)"), &mut Ledger::new(Limits::default())).await.unwrap();
+    session.commit().await.unwrap();
+    drop(database);
+    server.stop().await;
+}
 
 /// The role of the statement does not exist, so the first statement's prefix begins the transaction and then fails.
 #[tokio::test]

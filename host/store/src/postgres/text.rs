@@ -26,7 +26,8 @@ impl Session {
         ledger: &mut Ledger,
     ) -> Result<u64, Refusal> {
         let (statement, bound) = self.bind(write.text(), bind, ledger).await?;
-        let answer = self.step(Step::RunPrepared(&statement, &borrowed(&bound)), ledger).await?;
+        let answer =
+            self.step(Step::RunPrepared(write.text(), &statement, &borrowed(&bound)), ledger).await?;
         Ok(answer.affected)
     }
 
@@ -65,10 +66,11 @@ impl Session {
     async fn prepare(&mut self, text: &str, ledger: &Ledger) -> Result<Statement, Failure> {
         self.connect().await?;
         let prefix = self.prefix(None);
-        self.in_flight = true;
+        self.flies();
         let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
         client.allow(ledger);
-        let (opened, statement) = tokio::join!(client.batch(prefix.as_deref()), client.prepare(text));
+        let sent = async { tokio::join!(client.batch(prefix.as_deref()), client.prepare(text)) };
+        let (opened, statement) = self.answered(sent).await?;
         let statement = match self.opened(opened, prefix.is_some()) {
             Ok(()) => statement.map_err(failure::of),
             Err(failure) => return Err(failure),

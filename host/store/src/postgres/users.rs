@@ -3,12 +3,12 @@
 use super::Database;
 use crate::UserStore;
 use palisade_guard::caller::User;
-use palisade_guard::limits::{SECRET_BYTES, USER_NAME_BYTES_MAX};
+use palisade_guard::limits::{KNOWN_TOKENS_MAX, SECRET_BYTES, USER_NAME_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::user::{Permission, Role, UserId};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -66,6 +66,49 @@ impl Users {
         let types = [Type::BYTEA, Type::UUID, Type::FLOAT8];
         self.database.lookup(text, &types, &[&hash(&token), &id.uuid(), &seconds]).await?;
         Ok(token)
+    }
+}
+
+/// A token of a user whose roles hold some permission, for when the database does not answer.
+#[derive(Clone, Debug)]
+pub struct KnownToken {
+    hash: Vec<u8>,
+    expires_at: Option<SystemTime>,
+    user: User,
+}
+
+impl KnownToken {
+    /// The user, if this is the token and it has not expired.
+    pub fn user(&self, token: &str) -> Option<&User> {
+        let is_current = self.expires_at.is_none_or(|expiry| expiry > SystemTime::now());
+        (is_current && self.hash == hash(token)).then_some(&self.user)
+    }
+
+    /// Whether the token is one of this user's.
+    pub fn is_of(&self, user: &User) -> bool {
+        self.user.id == user.id
+    }
+}
+
+impl Database {
+    /// The tokens of all users whose roles hold a permission, at most [`KNOWN_TOKENS_MAX`].
+    pub async fn tokens_with(&self, permission: &str) -> Result<Vec<KnownToken>, Refusal> {
+        let text = format!(
+            "SELECT {COLUMNS}, t.hash, t.expires_at FROM palisade.tokens t JOIN palisade.users u ON u.id = t.user_id \
+             WHERE (t.expires_at IS NULL OR t.expires_at > now()) AND EXISTS (SELECT FROM palisade.user_roles r \
+             JOIN palisade.role_permissions p ON p.role = r.role WHERE r.user_id = u.id AND p.permission = $1) \
+             ORDER BY t.hash LIMIT {KNOWN_TOKENS_MAX}"
+        );
+        let rows = self.watch.ask(&text, &[Type::TEXT], &[&permission]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(KnownToken {
+                    user: user(row)?,
+                    hash: row.try_get(3).map_err(Refusal::internal)?,
+                    expires_at: row.try_get(4).map_err(Refusal::internal)?,
+                })
+            })
+            .collect()
     }
 }
 

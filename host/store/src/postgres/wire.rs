@@ -6,10 +6,10 @@
 //! statement, and a connection that exceeds it is cut off in the middle of the message. The ledger, and not the
 //! allowance, counts what is spent from a budget.
 
-use palisade_guard::limits::{DIAL_MS, TCP_USER_TIMEOUT_MS};
+use palisade_guard::limits::{DIAL_MS, DIAL_RETRY_MAX_MS, DIAL_RETRY_MS, TCP_USER_TIMEOUT_MS};
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,7 +70,7 @@ impl Target {
 
     async fn open(&self, config: &Config) -> io::Result<Socket> {
         match self {
-            Self::Unix(path) => UnixStream::connect(path).await.map(Either::Right),
+            Self::Unix(path) => dial_unix(path).await.map(Either::Right),
             Self::Tcp(name, port) => {
                 let stream = TcpStream::connect((name.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
@@ -89,6 +89,19 @@ impl Target {
     }
 }
 
+/// Connects to a Unix socket. If the server's queue is full, which Linux says at once, it waits and tries again until the
+/// caller gives up; a TCP socket waits by itself.
+async fn dial_unix(path: &Path) -> io::Result<UnixStream> {
+    let mut wait = Duration::from_millis(DIAL_RETRY_MS);
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(wait).await,
+            other => return other,
+        }
+        wait = wait.saturating_mul(2).min(Duration::from_millis(DIAL_RETRY_MAX_MS));
+    }
+}
+
 impl Allowance {
     pub(super) fn unlimited() -> Self {
         Self(Arc::new(AtomicU64::new(u64::MAX)))
@@ -97,6 +110,12 @@ impl Allowance {
     /// Sets what may arrive from now on, in bytes.
     pub(super) fn set(&self, bytes: u64) {
         self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Lets at least this much arrive from now on, in bytes, unless the connection is cut off already.
+    pub(super) fn raise(&self, bytes: u64) {
+        let raised = |left: u64| (left > 0).then_some(left.max(bytes));
+        let _raised = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raised);
     }
 
     /// Whether more has arrived than was allowed.

@@ -120,6 +120,21 @@ impl Home {
         remove(&self.sockets(), |path| fs::remove_dir_all(path))
     }
 
+    /// Kills what a server has left that was killed: backends that look at no interrupt outlive it, and no other server
+    /// can start while they hold its memory.
+    pub(super) fn end_orphans(&self) {
+        let data = self.data();
+        let Ok(processes) = fs::read_dir("/proc") else { return };
+        for process in processes.filter_map(Result::ok) {
+            let (id, folder) = (process.file_name(), process.path());
+            let is_here = || fs::read_link(folder.join("cwd")).is_ok_and(|cwd| cwd == data);
+            let Some(pid) = id.to_str().and_then(|id| Pid::from_raw(id.parse().ok()?)) else { continue };
+            if is_server(&folder) && is_here() {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+
     /// Makes the data if it is missing, the folder of the socket, and the rules for who may connect.
     pub(super) fn fill(&self, account: &Account, programs: &Path, durable: bool) -> Result<(), PrivateError> {
         if !self.data().join("PG_VERSION").exists() {
@@ -167,10 +182,15 @@ pub(super) fn is_ready(data: &Path, id: u32) -> bool {
         && lines.nth(6).is_some_and(|status| status.trim() == "ready")
 }
 
+/// Whether a process is one of PostgreSQL's.
+fn is_server(process: &Path) -> bool {
+    fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres")
+}
+
 /// The process that `postmaster.pid` names, if it is this server and not a later process with the same id.
 fn orphan(data: &Path) -> Option<Pid> {
     let (id, process) = named_process(data)?;
-    let named = fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
+    let named = is_server(&process);
     // A container may hide the folder of another user's process; then the name must do.
     let here = fs::read_link(process.join("cwd")).map_or(true, |cwd| cwd == data);
     if named && here { Pid::from_raw(id) } else { None }

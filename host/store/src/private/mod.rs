@@ -103,7 +103,7 @@ impl PrivateError {
     }
 }
 
-/// A running private server. Dropping it stops the server at once; [`stop`](Self::stop) lets the server write a
+/// A running private server. If it ends unexpectedly, it is started again with its data, and the log says so. Dropping it stops the server at once; [`stop`](Self::stop) lets the server write a
 /// checkpoint first.
 pub struct PrivateServer {
     postgres: Postgres,
@@ -122,12 +122,12 @@ impl PrivateServer {
     pub async fn start(options: PrivateOptions) -> Result<Self, PrivateError> {
         let durable = options.durable;
         let prepared = tokio::task::spawn_blocking(move || prepare(&options));
-        let (home, command) = prepared.await.map_err(|e| PrivateError::Failed {
+        let Prepared { home, command, again } = prepared.await.map_err(|e| PrivateError::Failed {
             program: "initdb",
             text: format!("its thread ended: {e}"),
         })??;
         let (sockets, data) = (home.sockets(), home.data());
-        let postgres = Postgres::spawn(command, home, durable).await?;
+        let postgres = Postgres::spawn(command, home, again, durable).await?;
         let server = Self { postgres, sockets };
         let deadline = Instant::now() + Duration::from_millis(PRIVATE_START_MS);
         while !home::is_ready(&data, server.postgres.id()) {
@@ -139,6 +139,7 @@ impl PrivateServer {
             }
             sleep(Duration::from_millis(PRIVATE_POLL_MS)).await;
         }
+        server.postgres.keep();
         Ok(server)
     }
 
@@ -148,7 +149,7 @@ impl PrivateServer {
         format!("host='{sockets}' user={SUPERUSER} dbname=postgres")
     }
 
-    /// The process id of the server.
+    /// The process id of the server. It is another one after the server has ended unexpectedly.
     pub fn id(&self) -> u32 {
         self.postgres.id()
     }
@@ -159,8 +160,18 @@ impl PrivateServer {
     }
 }
 
+/// What a server is started with.
+struct Prepared {
+    home: Home,
+    command: std::process::Command,
+    again: Again,
+}
+
+/// Prepares the folder for another start, after a server that ended unexpectedly.
+type Again = Box<dyn Fn(&Home) -> Result<(), PrivateError> + Send>;
+
 /// Prepares everything before the server starts. Blocks for as long as `initdb` takes.
-fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), PrivateError> {
+fn prepare(options: &PrivateOptions) -> Result<Prepared, PrivateError> {
     let account = Account::find()?;
     let home = Home::open(&options.data, &account)?;
     let programs = programs::find(home.version()?, &home.data())?;
@@ -205,7 +216,13 @@ fn prepare(options: &PrivateOptions) -> Result<(Home, std::process::Command), Pr
     for (name, value) in &options.settings {
         set(name, value.into());
     }
-    Ok((home, command))
+    let durable = options.durable;
+    let again: Again = Box::new(move |home| {
+        home.end_orphans();
+        home.settle()?;
+        home.fill(&account, &programs, durable)
+    });
+    Ok(Prepared { home, command, again })
 }
 
 /// `unix_socket_directories` is a list of identifiers. [`Home`] refuses paths that hold a quote.
