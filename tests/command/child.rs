@@ -83,10 +83,10 @@ pub struct Serving {
 impl Serving {
     /// Serves the example plugins on a free port. It stops without a grace, unless the options have one.
     pub async fn start(world: &World, options: &[&str]) -> Self {
-        Self::of(&examples(), world, options, &[]).await
+        Self::run(&examples(), world, palisade(&[]), options).await
     }
 
-    /// Serves a folder of plugins on a free port, with these variables in its environment.
+    /// Serves a folder of plugins, with these variables in its environment.
     pub async fn of(folder: &Path, world: &World, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = palisade(&[]);
         command.envs(variables.iter().copied());

@@ -57,10 +57,11 @@ const BY: &str = "by the command line";
 /// Runs `disable`.
 pub(super) async fn disable(args: DisableArgs) -> Result<()> {
     let DisableArgs { plugin, reason, through, folder } = args;
-    match switch(&plugin, Some(&reason), &through, &folder).await? {
-        None => Line::of(format_args!("`{plugin}` is disabled")).print(),
-        Some(pending) => Line::of(format_args!("`{plugin}`: {pending}")).print(),
-    }
+    let said = match switch(&plugin, Some(&reason), &through, &folder).await? {
+        None => Line::of(format_args!("`{plugin}` is disabled")),
+        Some(pending) => Line::of(format_args!("`{plugin}`: {pending}")),
+    };
+    said.print();
     Ok(())
 }
 

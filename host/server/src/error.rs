@@ -242,6 +242,7 @@ fn record(error: &CallError, kind: &'static str) {
         CallError::Internal { .. }
         | CallError::Unavailable { .. }
         | CallError::InDoubt { .. }
+        | CallError::PartlyDone { .. }
         | CallError::Overloaded { .. } => "",
         CallError::Trapped { plugin, .. } | CallError::LimitExceeded { plugin, .. } => plugin,
         _ => return tracing::debug!(kind, "{error}"),

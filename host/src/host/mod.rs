@@ -304,9 +304,9 @@ impl Host {
         let supervision = Arc::downgrade(&runtime.supervision);
         let watch = supervision::watch(supervision, runtime.database.clone(), has_users);
         let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
-        let heads =
-            tokio::spawn(heads::follow(runtime.supervision.audit().clone(), runtime.database.clone()));
-        let tasks = [maintenance, tokio::spawn(watch), memory, heads].map(AbortOnDropHandle::new);
+        let heads = heads::follow(runtime.supervision.audit().clone(), runtime.database.clone());
+        let tasks =
+            [maintenance, tokio::spawn(watch), memory, tokio::spawn(heads)].map(AbortOnDropHandle::new);
         let (loader, private) = (Arc::new(loader), private.map(Arc::new));
         Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
     }

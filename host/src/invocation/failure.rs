@@ -65,7 +65,9 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
     }
     if let Some(lack) = lack_of_the_system(error) {
-        tracing::error!(target: "palisade::invocation", plugin, "the system has too few files or too little memory for the host: {lack}");
+        state.plugin.availability.report("the host lacks files or memory", || {
+            tracing::error!(target: "palisade::invocation", plugin, "the system has too few files or too little memory for the host: {lack}");
+        });
         return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
     }
     if let Some(limit) = counted_by_wasmtime(error) {
