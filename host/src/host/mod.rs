@@ -143,6 +143,7 @@ impl Host {
             name: program.plugin.name.to_string(),
             version: program.plugin.version.to_string(),
             status: program.plugin.availability.status(),
+            entries: program.plugin.availability.entries(),
             running_on: program.plugin.pool.running_on(),
         };
         let current = self.runtime.registry.current();
