@@ -7,7 +7,7 @@ use crate::supervision::{answers, assert_disabled, panics, quarantine, until, wa
 use palisade::audit::{Why, verify};
 use palisade::grant::Grants;
 use palisade::guard::user::{Permission, UserId};
-use palisade::limits::BREAKER_FAILURES;
+use palisade::limits::{BREAKER_FAILURES, PROBE_FAILURES};
 use palisade::store::private::DataDir;
 use palisade::{Host, OPERATOR_PERMISSION, Policy};
 use reqwest::Method;
@@ -71,12 +71,16 @@ async fn operator_manages_plugins_over_http_and_readyz_hides_the_reason() {
         Answer::to(served.request(method, path).bearer_auth(&token).json(&body)).await
     };
     quarantine(&host).await;
-    let refused = served.post("/call/probe/reads/now", &json!({})).await;
+    let message = json!({ "message": "another" });
+    let refused = served.post("/call/probe/abuses/panic", &message).await;
     assert_eq!((refused.status, refused.kind()), (503, "quarantined"), "{refused:?}");
+    assert_eq!(served.post("/call/probe/reads/now", &json!({})).await.status, 200);
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
     assert!(refused.body["error"]["reason"].as_str().unwrap().contains("failed"), "{refused:?}");
     let ready = served.get("/readyz").await;
     assert_eq!((ready.status, &ready.body["plugins"][1]["state"]), (200, &json!("quarantined")), "{ready:?}");
+    let entries = &ask(Method::GET, LIST, json!({})).await.body["plugins"][1]["entries"];
+    assert_eq!((&entries[0]["entry"], &entries[0]["callers"]), (&json!("abuses/panic"), &json!("anonymous")));
 
     for bad in [json!({}), json!({ "reason": 5 }), json!({ "reason": "" }), json!({ "reason": "a", "x": 1 })]
     {
@@ -208,15 +212,16 @@ async fn audit_log_records_failed_canaries_and_quarantine_probes() {
         world.builder().audit_log(&path).plugin(guest("probe"), Policy::as_asked()).build().await.unwrap();
     quarantine(&host).await;
     wait_out_quarantine(&host, "probe").await;
-    let _ = panics(&host).await;
+    for _ in 0..PROBE_FAILURES {
+        let _ = panics(&host).await;
+    }
     wait_out_quarantine(&host, "probe").await;
-    answers(&host).await.unwrap();
     world.sql.batch_execute("GRANT SELECT ON palisade.secrets TO PUBLIC").await.unwrap();
     assert!(host.load(guest("greeter"), &Policy::as_asked()).await.is_err());
     host.stop().await;
     let entries = entries(&path);
-    assert_eq!(count(&entries, "probed", Some("probe"), "quarantined for 2000 ms more"), 1);
-    assert_eq!(count(&entries, "probed", Some("probe"), "served again"), 1);
+    assert_eq!(count(&entries, "quarantined", Some("probe"), "`abuses/panic` for anonymous callers"), 1);
+    assert_eq!(count(&entries, "probed", Some("probe"), "for 2000 ms more"), 1);
     assert_eq!(count(&entries, "canary-fell", Some("greeter"), "secrets"), 1);
 }
 

@@ -99,7 +99,7 @@ pub use palisade_guard::violation::{Constraint, Violation};
 pub use plugin::passport::{CompilerLayers, DatabaseLayers, Passport};
 pub use plugin::source::Source;
 pub use request::replay::Replay;
-pub use supervision::{DisabledWhere, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
+pub use supervision::{DisabledWhere, EntryStatus, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 pub use value::{BadArgument, Integers};
 
 pub use palisade_guard::{grant, limits};

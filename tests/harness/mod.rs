@@ -15,7 +15,7 @@ pub use cache::{EmptyCache, OnGet};
 pub use log::Captured;
 pub use outage::{Frozen, OwnServer, signal};
 pub use outside::Outside;
-pub use refused::{exceeded, invalid, trapped};
+pub use refused::{exceeded, invalid, oversized, trapped};
 use server::compiled_code;
 pub use server::{SERVER, shared};
 pub use state::Snapshot;

@@ -22,6 +22,14 @@ pub fn exceeded(result: Result<Value, CallError>) -> (String, u64, u64) {
     )
 }
 
+/// What is said of a result or an argument that is too large. Panics on anything else.
+pub fn oversized(result: Result<Value, CallError>) -> String {
+    match result {
+        Err(CallError::Oversized { reason, .. }) => reason,
+        other => panic!("expected that too much was passed, got {other:?}"),
+    }
+}
+
 /// The reason of a trap. Panics on anything else.
 pub fn trapped(result: Result<Value, CallError>) -> String {
     match result {

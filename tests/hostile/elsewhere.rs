@@ -39,6 +39,9 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "TABLES_PER_COMPONENT",
             "INSTANCES_TOTAL_MAX",
             "ADMISSION_WAIT_MS",
+            "PLACES_RESERVED",
+            "PLACES_RESERVED_PLUGIN_MAX",
+            "PROCESSOR_WAIT_PERCENT",
             "LIMIT_WARNING_PERCENT",
             "PERCENT",
             "DURATION_BUCKETS_US",
@@ -102,7 +105,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
     ),
     (
         "the slow lane, which bounds nothing and keeps neighbours served: lanes.rs",
-        &["SLOW_LANE_GUEST_MS", "SLOW_LANE_CALLS", "SLOW_LANE_NICE"],
+        &["SLOW_LANE_MS", "SLOW_LANE_CALLS", "SLOW_LANE_NICE", "TICK_FRESH_MS"],
     ),
     (
         "the process that compiles: load/compiler.rs",
@@ -129,8 +132,14 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
     (
         "supervision, whose subject is many calls: supervision.rs, operator.rs, the units in host/src/supervision, host/src/audit and host/guard/src/reports.rs",
         &[
-            "BREAKER_WINDOW",
             "BREAKER_FAILURES",
+            "BREAKER_ANSWER_MS",
+            "BREAKER_RECOVERY_ANSWERS",
+            "PROBES_MAX",
+            "PROBE_FAILURES",
+            "PROBE_MS",
+            "PROCESSOR_USE_PERCENT",
+            "CAUSE_BYTES_MAX",
             "QUARANTINE_MS",
             "QUARANTINE_MAX_MS",
             "SWITCH_POLL_MS",

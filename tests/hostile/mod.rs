@@ -19,6 +19,7 @@ mod several;
 mod source;
 mod space;
 mod time;
+mod turns;
 mod values;
 
 use arena::{Arena, groups};

@@ -168,7 +168,9 @@ impl Seen {
         match result {
             Ok(value) => Self::answered(&value, logged),
             Err(CallError::LimitExceeded { usage, .. }) => Self::Limit(usage.limit, usage.used, usage.max),
-            Err(CallError::Trapped { reason, .. }) => Self::Traps(reason),
+            Err(CallError::Trapped { reason, .. } | CallError::Oversized { reason, .. }) => {
+                Self::Traps(reason)
+            }
             Err(CallError::Returned(value)) => Self::returned(&value),
             Err(other) => Self::Otherwise(format!("{other} ({other:?})")),
         }

@@ -1,7 +1,7 @@
 //! Rows about time, about the stack, and about sleeping in the host, which uses neither.
 
 use super::row::{End, Row, wat};
-use palisade::limits::Limit;
+use palisade::limits::{HOST_CALL_BYTES, Limit};
 
 const BRIEF: &str = "guest-time = \"100 ms\"";
 const FOREVER: u64 = 0xffff_ffff;
@@ -38,11 +38,17 @@ fn pairs() -> Vec<Row> {
     ]
 }
 
+/// A text that makes a host call count as three.
+fn two_units() -> String {
+    "x".repeat(2 * usize::try_from(HOST_CALL_BYTES).unwrap())
+}
+
 fn endless() -> Vec<Row> {
     let guest_time = || End::Limit(Limit::GuestTime, 100);
     let stack = || End::Limit(Limit::Stack, Limit::Stack.default_max());
     let wall = || End::Limit(Limit::WallTime, 200);
     let action = || End::Limit(Limit::ActionTime, 200);
+    let host_calls = Limit::HostCalls.default_max();
     vec![
         wat("spin", "G1 guest-time", guest_time()).n(FOREVER).limit(BRIEF),
         wat("spin-bulk", "G1 guest-time", guest_time()).limit(BRIEF),
@@ -56,6 +62,21 @@ fn endless() -> Vec<Row> {
         wat("spin", "G1 action-time", action()).n(FOREVER).kind("action").limit("action-time = \"200 ms\""),
         wat("host-calls", "G1 host-calls", End::Works).n(50).limit("host-calls = 50"),
         wat("host-calls", "G1 host-calls", End::Limit(Limit::HostCalls, 50)).n(51).limit("host-calls = 50"),
+        wat("log-flood", "G1 HOST_CALL_BYTES", End::Works).n(16).text(two_units()).limit("host-calls = 50"),
+        wat("log-flood", "G1 HOST_CALL_BYTES", End::Limit(Limit::HostCalls, 50))
+            .n(17)
+            .text(two_units())
+            .limit("host-calls = 50"),
+        // The guest itself takes a hundredth of this time.
+        wat("log-flood", "G1 guest-time", guest_time()).n(100_000).text("x".repeat(4_000)).limit(BRIEF),
+        wat("query-refused", "G1 guest-time", guest_time())
+            .n(100_000)
+            .text(format!("SELECT {}no_such_column", "1 + ".repeat(500)))
+            .with(super::QUERY)
+            .limit(BRIEF),
+        wat("context-refused", "G1 host-calls", End::Limit(Limit::HostCalls, host_calls))
+            .n(100_000)
+            .text("x".repeat(1_000_000)),
         wat("spin", "G1 fuel", End::Works).n(1_000).limit("fuel = 100000"),
         wat("spin", "G1 fuel", End::Limit(Limit::Fuel, 100_000)).n(FOREVER).limit("fuel = 100000"),
         wat("sleep", "G7 wall-time", End::Works).n(3_600_000),

@@ -87,7 +87,8 @@ fn listed(answer: &Value, json: bool) -> Result<()> {
 
 fn status(plugin: &PluginInfo) -> Value {
     let (name, version, status) = (plugin.name.clone(), plugin.version.clone(), plugin.status.clone());
-    palisade_server::described(&PluginStatus { name, version, status, running_on: 0 })
+    // A host that has just started has quarantined nothing.
+    palisade_server::described(&PluginStatus { name, version, status, entries: Vec::new(), running_on: 0 })
 }
 
 fn describe(plugin: &PluginInfo) -> Value {

@@ -6,7 +6,7 @@
 //! an argument against its limit with [`Limits::check`]. The maxima are fixed when the invocation starts. The numbers
 //! and their reasons are in [`crate::limits`].
 
-use crate::limits::{LIMIT_WARNING_PERCENT, Limit, Limits, MEMORY_PER_DB_BYTE, PERCENT};
+use crate::limits::{HOST_CALL_BYTES, LIMIT_WARNING_PERCENT, Limit, Limits, MEMORY_PER_DB_BYTE, PERCENT};
 use crate::memory::{OutOfMemory, Reservation};
 use crate::reports::Notes;
 use std::fmt;
@@ -108,6 +108,14 @@ impl Ledger {
         self.hold(held_for(limit, amount)).map_err(|_| Exceeded(Usage { limit, used, max }))?;
         self.used.set(limit, used);
         Ok(())
+    }
+
+    /// Counts the bytes of arguments or results that a host call handles: as one more call for each
+    /// [`HOST_CALL_BYTES`]. Refuses nothing, because the bytes have been copied already; the host checks the calls when
+    /// this one returns to the guest.
+    pub fn handled(&mut self, bytes: usize) {
+        let calls = (bytes as u64).checked_div(HOST_CALL_BYTES).unwrap_or(0);
+        self.record(Limit::HostCalls, self.used(Limit::HostCalls).saturating_add(calls));
     }
 
     /// Reserves bytes that the host holds until the invocation ends. If the host's budget has too few, the invocation
@@ -216,6 +224,16 @@ mod tests {
         assert_eq!(ledger.used(Limit::DbRows), 0);
         assert!(ledger.spend(Limit::DbRows, u64::MAX).is_err());
         assert_eq!(ledger.refused().collect::<Vec<_>>(), [Limit::DbRows]);
+    }
+
+    #[test]
+    fn bytes_count_as_calls_in_whole_units() {
+        let unit = usize::try_from(HOST_CALL_BYTES).unwrap();
+        for (bytes, calls) in [(0, 0), (unit - 1, 0), (unit, 1), (2 * unit + 1, 2)] {
+            let mut ledger = Ledger::new(Limits::default());
+            ledger.handled(bytes);
+            assert_eq!(ledger.used(Limit::HostCalls), calls, "{bytes} bytes");
+        }
     }
 
     #[test]

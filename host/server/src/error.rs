@@ -176,9 +176,9 @@ impl From<CallError> for ErrorResponse {
                 message: "the plugin returned an error; `value` is that error".to_owned(),
                 ..failure.detail("value", value)
             },
-            CallError::Refused { plugin, .. } | CallError::Trapped { plugin, .. } => {
-                failure.detail("plugin", plugin)
-            }
+            CallError::Refused { plugin, .. }
+            | CallError::Trapped { plugin, .. }
+            | CallError::Oversized { plugin, .. } => failure.detail("plugin", plugin),
             CallError::LimitExceeded { plugin, usage } => failure
                 .detail("plugin", plugin)
                 .detail("limit", usage.limit.name())
@@ -213,6 +213,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
         CallError::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
         CallError::Trapped { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "plugin-failed"),
+        CallError::Oversized { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "too-large"),
         CallError::LimitExceeded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "limit-exceeded"),
         CallError::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         CallError::Quarantined { .. } => (StatusCode::SERVICE_UNAVAILABLE, "quarantined"),
@@ -244,7 +245,9 @@ fn record(error: &CallError, kind: &'static str) {
         | CallError::InDoubt { .. }
         | CallError::PartlyDone { .. }
         | CallError::Overloaded { .. } => "",
-        CallError::Trapped { plugin, .. } | CallError::LimitExceeded { plugin, .. } => plugin,
+        CallError::Trapped { plugin, .. }
+        | CallError::Oversized { plugin, .. }
+        | CallError::LimitExceeded { plugin, .. } => plugin,
         _ => return tracing::debug!(kind, "{error}"),
     };
     let now = Instant::now();
@@ -308,6 +311,7 @@ mod tests {
             (CallError::NotFound, 404, "not-found", "caller"),
             (CallError::Conflict(3), 409, "conflict", "caller"),
             (CallError::Trapped { plugin: name(), reason: name() }, 500, "plugin-failed", "guest"),
+            (CallError::Oversized { plugin: name(), reason: name() }, 500, "too-large", "guest"),
             (CallError::LimitExceeded { plugin: name(), usage }, 500, "limit-exceeded", "guest"),
             (CallError::Overloaded { retry_after_ms: 5 }, 503, "overloaded", "operator"),
             (

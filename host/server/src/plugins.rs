@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use palisade::CallError;
 use palisade::Host;
-use palisade::{DisabledWhere, PluginStatus, ServingStatus};
+use palisade::{DisabledWhere, EntryStatus, PluginStatus, ServingStatus};
 use palisade_guard::caller::Caller;
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -58,16 +58,31 @@ pub(super) async fn enable(identified: Identified, name: Name) -> Result<StatusC
 
 /// A plugin's status for operators.
 pub fn described(status: &PluginStatus) -> Value {
-    let (reason, since, until) = match &status.status {
+    let entry = |EntryStatus { entry, callers, status }: &EntryStatus| {
+        serving(status, [("entry", entry), ("callers", callers)])
+    };
+    let entries: Vec<Value> = status.entries.iter().map(entry).collect();
+    let mut described = serving(&status.status, [("name", &status.name), ("version", &status.version)]);
+    if let Some(object) = described.as_object_mut() {
+        object.insert("entries".into(), entries.into());
+        object.insert("runningOn".into(), status.running_on.into());
+    }
+    described
+}
+
+/// The status of what these words name.
+fn serving(status: &ServingStatus, names: [(&str, &String); 2]) -> Value {
+    let (reason, since, until) = match status {
         ServingStatus::Serving => (None, None, None),
         ServingStatus::Quarantined { reason, since, until } => (Some(reason), Some(since), Some(until)),
         ServingStatus::HalfOpen { reason, since }
         | ServingStatus::Disabled { reason, since }
         | ServingStatus::NotLoaded { reason, since } => (Some(reason), Some(since), None),
     };
+    let [(first, one), (second, other)] = names;
     json!({
-        "name": status.name, "version": status.version, "state": status.status.state(), "reason": reason,
-        "runningOn": status.running_on, "since": since.copied().map(written), "until": until.copied().map(written),
+        first: one, second: other, "state": status.state(), "reason": reason,
+        "since": since.copied().map(written), "until": until.copied().map(written),
     })
 }
 

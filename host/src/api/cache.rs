@@ -1,7 +1,7 @@
 //! `wit/cache.wit`: a cache of bytes, private to the plugin. Guard: [`palisade_guard::cache`]; store: [`palisade_store::cache`].
 
 use crate::api::bindings::palisade::plugin::cache::{Error, Host, Retention};
-use crate::api::refused;
+use crate::api::{refused, size};
 use crate::state::State;
 use palisade_guard::cache::{CacheEntry, CacheKey, CacheTag};
 use palisade_guard::ledger::Ledger;
@@ -27,12 +27,16 @@ impl<'a> View<'a> {
 
 impl Host for View<'_> {
     async fn get(&mut self, key: String) -> Result<Option<Vec<u8>>, Refusal> {
+        self.ledger.handled(key.len());
         let key = CacheKey::parse(self.plugin, key)?;
         let entry = self.store.get(&key).await?;
-        Ok(entry.map(|entry| entry.value().to_vec()))
+        let value = entry.map(|entry| entry.value().to_vec());
+        self.ledger.handled(value.as_ref().map_or(0, Vec::len));
+        Ok(value)
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>, retention: Retention) -> Result<(), Refusal> {
+        self.ledger.handled(size(&key, &retention.tags).saturating_add(value.len()));
         let key = CacheKey::parse(self.plugin, key)?;
         let entry =
             CacheEntry::parse(self.plugin, value, retention.ttl_ms, retention.tags, self.ledger.limits())?;
@@ -41,11 +45,13 @@ impl Host for View<'_> {
     }
 
     async fn delete(&mut self, key: String) -> Result<(), Refusal> {
+        self.ledger.handled(key.len());
         let key = CacheKey::parse(self.plugin, key)?;
         self.store.delete(&key).await
     }
 
     async fn invalidate_tag(&mut self, tag: String) -> Result<(), Refusal> {
+        self.ledger.handled(tag.len());
         let tag = CacheTag::parse(self.plugin, tag)?;
         self.store.invalidate(&tag).await
     }

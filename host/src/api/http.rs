@@ -1,7 +1,7 @@
 //! `wit/http.wit`: requests to external servers. Guard: [`palisade_guard::http`]; exchange: [`palisade_store::http`].
 
 use crate::api::bindings::palisade::plugin::http as wit;
-use crate::api::refused;
+use crate::api::{refused, size};
 use crate::state::State;
 use crate::supervision::Availability;
 use palisade_guard::http::{Egress, Method, OutboundRequest, RawRequest, ReadSize};
@@ -45,6 +45,10 @@ impl<'a> View<'a> {
 
 impl wit::Host for View<'_> {
     async fn fetch(&mut self, request: wit::Request) -> Result<wit::Response, Refusal> {
+        let (names, body) = (request.headers.iter().map(|header| &header.name), request.body.as_ref());
+        let values = request.headers.iter().map(|header| header.value.len());
+        let bytes = values.chain([size(&request.url, names), body.map_or(0, Vec::len)]);
+        self.ledger.handled(bytes.fold(0, usize::saturating_add));
         let request =
             OutboundRequest::parse(self.egress, request.into()).map_err(|error| self.failed(error))?;
         let exchange = Exchange {
@@ -80,6 +84,7 @@ impl wit::HostBody for View<'_> {
         let body = self.table.get_mut(&body).map_err(Refusal::internal)?;
         let bytes = body.read(max).await.map_err(|error| error.into_refusal(&mut self.ledger.notes))?;
         self.ledger.spend(Limit::HttpBytes, bytes.len() as u64)?;
+        self.ledger.handled(bytes.len());
         Ok(bytes.to_vec())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::api::bindings::palisade::plugin::item as wit;
 use crate::api::bindings::palisade::plugin::item_write::{Alteration, Host as HostWrite};
-use crate::api::refused;
+use crate::api::{refused, size};
 use crate::request::content::Content;
 use crate::request::taps::PluginSight;
 use crate::state::State;
@@ -37,16 +37,22 @@ impl<'a> View<'a> {
 
 impl wit::Host for View<'_> {
     async fn get(&mut self, id: String) -> Result<Option<wit::Item>, Refusal> {
+        self.content.at.ledger.handled(id.len());
         let id = ItemId::parse(&id)?;
-        Ok(self.content.get(id, &self.sight).await?.map(wit::Item::from))
+        let item = self.content.get(id, &self.sight).await?;
+        Ok(item.map(|item| self.passed(item)))
     }
 
     async fn get_many(&mut self, ids: Vec<String>) -> Result<Vec<wit::Item>, Refusal> {
+        self.content.at.ledger.handled(size("", &ids));
         let ids = ItemId::parse_many(&ids)?;
-        Ok(self.content.get_many(&ids, &self.sight).await?.into_iter().map(wit::Item::from).collect())
+        let items = self.content.get_many(&ids, &self.sight).await?;
+        Ok(items.into_iter().map(|item| self.passed(item)).collect())
     }
 
     async fn find(&mut self, criteria: wit::Criteria) -> Result<Vec<wit::Item>, Refusal> {
+        let texts = [&criteria.fields, &criteria.after].into_iter().flatten();
+        self.content.at.ledger.handled(size(&criteria.item_type, texts));
         let mut after = criteria.after.as_deref().map(ItemId::parse).transpose()?;
         let criteria = Criteria {
             item_type: ItemType::parse(&criteria.item_type, self.scope, ItemPower::Read)?,
@@ -64,7 +70,7 @@ impl wit::Host for View<'_> {
             // An empty page is the end, so the search goes on where taps hid all that it examined. The guest pays for it.
             after = part.rest;
             if after.is_none() || !part.items.is_empty() {
-                return Ok(part.items.into_iter().map(wit::Item::from).collect());
+                return Ok(part.items.into_iter().map(|item| self.passed(item)).collect());
             }
         }
     }
@@ -87,11 +93,15 @@ impl wit::Host for View<'_> {
 
 impl HostWrite for View<'_> {
     async fn insert(&mut self, draft: wit::Draft) -> Result<wit::Item, Refusal> {
+        self.content.at.ledger.handled(size(&draft.fields, [&draft.title, &draft.item_type]));
         let draft = parse_draft(&draft, self.scope, self.content.at.ledger.limits())?;
-        Ok(self.content.insert(&draft).await?.into())
+        let item = self.content.insert(&draft).await?;
+        Ok(self.passed(item))
     }
 
     async fn patch(&mut self, id: String, alteration: Alteration) -> Result<wit::Item, Refusal> {
+        let texts = [&alteration.title, &alteration.fields].into_iter().flatten();
+        self.content.at.ledger.handled(size(&id, texts));
         let id = ItemId::parse(&id)?;
         let limits = self.content.at.ledger.limits();
         let patch = Patch {
@@ -100,12 +110,23 @@ impl HostWrite for View<'_> {
             fields: alteration.fields.as_deref().map(|fields| Fields::parse(fields, limits)).transpose()?,
             revision: alteration.revision,
         };
-        Ok(self.content.patch(id, &patch, &self.sight).await?.into())
+        let item = self.content.patch(id, &patch, &self.sight).await?;
+        Ok(self.passed(item))
     }
 
     async fn delete(&mut self, id: String, revision: Option<u32>) -> Result<(), Refusal> {
+        self.content.at.ledger.handled(id.len());
         let id = ItemId::parse(&id)?;
         self.content.delete(id, revision, &self.sight).await
+    }
+}
+
+impl View<'_> {
+    /// An item as the guest gets it.
+    fn passed(&mut self, item: Item) -> wit::Item {
+        let item = wit::Item::from(item);
+        self.content.at.ledger.handled(size(&item.fields, [&item.title]));
+        item
     }
 }
 

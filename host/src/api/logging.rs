@@ -3,6 +3,7 @@
 //! The budget of records is spent when a record is written: `host/src/state/records.rs`.
 
 use crate::api::bindings::palisade::plugin::logging::{Field, Host, Level as WitLevel};
+use crate::api::size;
 use crate::state::{LogWriter, State};
 use palisade_guard::logging::{Level, LogRecord};
 
@@ -19,6 +20,8 @@ impl<'a> View<'a> {
 
 impl Host for View<'_> {
     fn log(&mut self, level: WitLevel, message: String, fields: Vec<Field>) -> wasmtime::Result<()> {
+        let names = fields.iter().map(|field| &field.name);
+        self.0.handled(size(&message, names.chain(fields.iter().map(|field| &field.value))));
         let fields: Vec<(String, String)> =
             fields.into_iter().map(|field| (field.name, field.value)).collect();
         self.0.write(LogRecord::parse(level.into(), &message, &fields));

@@ -7,7 +7,8 @@
 //! `tests/`, under the interface's name.
 //!
 //! The rule for limits: `api/` spends from the [`Ledger`] before it calls. A store spends only what it alone can know, such as
-//! the bytes of the rows that a statement returns.
+//! the bytes of the rows that a statement returns. What a method copies or checks, it counts with [`Ledger::handled`], before
+//! anything can be refused, so that no loop of refused calls is free.
 #![cfg_attr(
     not(test),
     deny(
@@ -78,6 +79,12 @@ pub(crate) const INTERFACES: &[(&str, Link)] = &[
 fn refused(ledger: &mut Ledger, exceeded: Exceeded) -> limits::Usage {
     ledger.refuse(exceeded);
     exceeded.0.into()
+}
+
+/// Bytes of a text and of a list of texts that a guest passed, with what each text of a list costs by itself.
+fn size<'a>(text: &str, list: impl IntoIterator<Item = &'a String>) -> usize {
+    list.into_iter()
+        .fold(text.len(), |sum, text| sum.saturating_add(text.len()).saturating_add(size_of::<String>()))
 }
 
 impl From<Usage> for limits::Usage {

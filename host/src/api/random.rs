@@ -27,6 +27,7 @@ impl Host for View<'_> {
     fn bytes(&mut self, length: u32) -> Result<Vec<u8>, Refusal> {
         let length = RandomLength::parse(length.into(), self.ledger.limits())?;
         self.ledger.spend(Limit::RandomBytes, length.bytes() as u64)?;
+        self.ledger.handled(length.bytes());
         let mut bytes = vec![0; length.bytes()];
         self.random.fill(&mut bytes).map_err(Refusal::internal)?;
         Ok(bytes)

@@ -36,11 +36,15 @@ impl<'a> View<'a> {
 
 impl Host for View<'_> {
     fn get(&mut self, key: String) -> Result<Option<Vec<u8>>, Refusal> {
+        self.ledger.handled(key.len());
         let key = ContextKey::parse(&self.plugin.name, key)?;
-        Ok(self.request.context_get(&key))
+        let value = self.request.context_get(&key);
+        self.ledger.handled(value.as_ref().map_or(0, Vec::len));
+        Ok(value)
     }
 
     fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), Refusal> {
+        self.ledger.handled(key.len().saturating_add(value.len()));
         let key = ContextKey::parse(&self.plugin.name, key)?;
         Ok(self.request.context_set(key, value, self.ledger.limits())?)
     }

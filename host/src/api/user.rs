@@ -34,12 +34,14 @@ impl Host for View<'_> {
     }
 
     async fn has_permission(&mut self, permission: String) -> Result<bool, Refusal> {
+        self.ledger.handled(permission.len());
         let permission = Permission::parse(&permission)?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         self.request.holds(&permission, self.users).await
     }
 
     async fn get(&mut self, id: String) -> Result<Option<Profile>, Refusal> {
+        self.ledger.handled(id.len());
         let id = UserId::parse(&id)?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         Ok(self.users.by_id(id).await?.as_ref().map(profile))

@@ -30,9 +30,12 @@ impl<'a> View<'a> {
 
 impl Host for View<'_> {
     async fn get(&mut self, name: String) -> Result<WitValue, Refusal> {
+        self.at.ledger.handled(name.len());
         let variable = self.declared.find(&name)?;
         let stored = self.store.get(&mut self.at, variable).await?;
-        Ok(variable.stored(stored).into())
+        let value = variable.stored(stored).into();
+        self.at.ledger.handled(text_len(&value));
+        Ok(value)
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
@@ -46,14 +49,20 @@ impl Host for View<'_> {
 
 impl HostWrite for View<'_> {
     async fn set(&mut self, name: String, value: WitValue) -> Result<(), Refusal> {
+        self.at.ledger.handled(name.len().saturating_add(text_len(&value)));
         let setting = self.declared.find(&name)?.set(value.into(), self.at.ledger.limits())?;
         self.store.set(&mut self.at, &setting).await
     }
 
     async fn unset(&mut self, name: String) -> Result<(), Refusal> {
+        self.at.ledger.handled(name.len());
         let variable = self.declared.find(&name)?;
         self.store.unset(&mut self.at, variable).await
     }
+}
+
+fn text_len(value: &WitValue) -> usize {
+    if let WitValue::Text(text) = value { text.len() } else { 0 }
 }
 
 impl From<Value> for WitValue {

@@ -21,6 +21,7 @@ use palisade_guard::request_context::RequestId;
 use serde_json::{Map, Value};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 use wasmtime::component::Val;
 
 /// A call that starts when it is awaited: `host.call("blog", "posts/list").arguments(json).caller(caller).await`. Defaults:
@@ -164,8 +165,10 @@ pub(crate) async fn call(
             function.path
         )));
     }
+    let began = Instant::now();
     let lowered =
         function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
+    program.plugin.tally.processed(began.elapsed());
     // Until the call ends: it passes them to the guest again if it runs again.
     let mut held = runtime.memory.reservation(Some(&program.plugin.memory), &caller);
     held.grow(lowered.bytes as u64)?;
@@ -198,22 +201,26 @@ impl UnitOfWork for FunctionCall<'_> {
 
     async fn run(&mut self) -> Ran<Self::Output> {
         let plugin = &self.admitted.program.plugin;
-        let Function { kind, signature, profile, .. } = &**self.function;
+        let Function { kind, profile, .. } = &**self.function;
         let entry =
             Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
         let mut session = plugin.session(*kind).until(self.setting.deadline);
         if profile.sends_one() {
             session.expect_one();
         }
+        let (lifting, integers) = (Arc::clone(self.function), self.integers);
+        let mut memory = self.runtime.memory.reservation(Some(&plugin.memory), &self.setting.request.caller);
+        let accept = move |plugin: &Plugin, reply| {
+            let value = lift(plugin, &lifting.signature, reply, integers, &mut memory)?;
+            Ok((value, memory))
+        };
         let Ended { session, ledger, reply } =
-            invocation::run(self.runtime, self.admitted, *kind, self.setting, session, entry).await;
+            invocation::run(self.runtime, self.admitted, *kind, self.setting, session, entry, accept).await;
         // The ledger also counts a second statement that was refused because only one was expected.
         profile.record_statements(ledger.used(Limit::DbStatements));
-        profile.record_guest_time(ledger.used(Limit::GuestTime));
+        profile.record_time(ledger.used(Limit::GuestTime));
         let usage = ledger.usages().collect();
-        let mut memory = self.runtime.memory.reservation(Some(&plugin.memory), &self.setting.request.caller);
-        let value = reply.and_then(|reply| lift(plugin, signature, reply, self.integers, &mut memory));
-        Ran { session, result: value.map(|value| (value, usage, memory)) }
+        Ran { session, result: reply.map(|(value, memory)| (value, usage, memory)) }
     }
 }
 
@@ -232,6 +239,11 @@ fn lift(
         Ok(Returned::Ok(value)) => Ok(value),
         Ok(Returned::Err(value)) => Err(CallError::Returned(value)),
         Err(BadResult::OutOfMemory(out)) => Err(out.into()),
-        Err(error) => Err(CallError::Trapped { plugin: plugin.name.to_string(), reason: error.to_string() }),
+        Err(error @ BadResult::Mismatch { .. }) => {
+            Err(CallError::internal(anyhow::anyhow!(error.to_string())))
+        }
+        Err(error) => {
+            Err(CallError::Oversized { plugin: plugin.name.to_string(), reason: error.to_string() })
+        }
     }
 }

@@ -111,13 +111,17 @@ pub(crate) async fn access(
     for program in programs {
         let plugin = &*program.plugin;
         let entry = Entry::Access { operation, item: item.clone().into() };
-        match run_as_query(asked, program, setting, entry).await {
-            Ok(Reply::Decision(Decision::Neutral)) => {}
-            Ok(Reply::Decision(Decision::Grant)) => verdict = Verdict::Grant,
-            Ok(Reply::Decision(Decision::Deny)) => return Ok(Verdict::Deny),
+        let decided = |plugin: &Plugin, reply| match reply {
+            Reply::Decision(decision) => Ok(decision),
+            _ => Err(mismatch(plugin)),
+        };
+        match run_as_query(asked, program, setting, entry, decided).await {
+            Ok(Decision::Neutral) => {}
+            Ok(Decision::Grant) => verdict = Verdict::Grant,
+            Ok(Decision::Deny) => return Ok(Verdict::Deny),
             // Neither an unreachable database nor a plugin that is not served is a decision: the request fails.
             Err(error) if error.is_passing() => return Err(error),
-            Ok(_) | Err(_) => {
+            Err(_) => {
                 plugin.availability.report("an access tap failed", || {
                     tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
                 });
@@ -136,15 +140,14 @@ pub(crate) async fn view(
     mut item: Item,
 ) -> Result<Item, CallError> {
     for program in programs {
-        let plugin = &*program.plugin;
         let entry = Entry::View { item: item.clone().into() };
-        let fields = match run_as_query(Asked::by_request(runtime), program, setting, entry).await {
-            Ok(Reply::View(fields)) => Fields::parse(&fields, &plugin.limits)
+        let parsed = |plugin: &Plugin, reply| match reply {
+            Reply::View(fields) => Fields::parse(&fields, &plugin.limits)
                 .map_err(|refusal| unacceptable(plugin, "view", &refusal)),
-            Ok(_) => Err(mismatch(plugin)),
-            Err(error) => Err(error),
+            _ => Err(mismatch(plugin)),
         };
-        item.fields = fields.inspect_err(|error| hidden(plugin, error))?;
+        let fields = run_as_query(Asked::by_request(runtime), program, setting, entry, parsed).await;
+        item.fields = fields.inspect_err(|error| hidden(&program.plugin, error))?;
     }
     Ok(item)
 }
@@ -168,14 +171,14 @@ pub(crate) async fn presave(
     mut draft: Draft,
 ) -> Result<Draft, CallError> {
     for program in programs {
-        let plugin = &*program.plugin;
         let entry =
             Entry::Presave { previous: previous.cloned().map(Into::into), draft: draft.clone().into() };
-        draft = match run_in_transaction(runtime, program, setting, transaction, entry).await? {
-            Reply::Draft(Ok(next)) => checked(plugin, &draft, &next)?,
-            Reply::Draft(Err(message)) => return Err(refused(plugin, message)),
-            _ => return Err(mismatch(plugin)),
+        let next = move |plugin: &Plugin, reply| match reply {
+            Reply::Draft(Ok(next)) => checked(plugin, &draft, &next),
+            Reply::Draft(Err(message)) => Err(refused(plugin, message)),
+            _ => Err(mismatch(plugin)),
         };
+        draft = run_in_transaction(runtime, program, setting, transaction, entry, next).await?;
     }
     Ok(draft)
 }
@@ -189,12 +192,8 @@ pub(crate) async fn changed(
     change: &ItemChange,
 ) -> Result<(), CallError> {
     for program in programs {
-        let plugin = &*program.plugin;
         let entry = Entry::Changed { change: change.clone() };
-        match run_in_transaction(runtime, program, setting, transaction, entry).await? {
-            Reply::Done(result) => result.map_err(|message| refused(plugin, message))?,
-            _ => return Err(mismatch(plugin)),
-        }
+        run_in_transaction(runtime, program, setting, transaction, entry, done).await?;
     }
     Ok(())
 }
@@ -211,20 +210,25 @@ pub(crate) async fn cron(
     let session = plugin.session(Kind::Action).until(setting.deadline);
     let entry = Entry::Cron { scheduled };
     let setting = asking(runtime, &admitted, setting.clone());
-    let ended = invocation::run(runtime, &admitted, Kind::Action, &setting, session, entry).await;
-    match ended.reply? {
+    invocation::run(runtime, &admitted, Kind::Action, &setting, session, entry, done).await.reply
+}
+
+/// What a tap that only succeeds or refuses returned.
+fn done(plugin: &Plugin, reply: Reply) -> Result<(), CallError> {
+    match reply {
         Reply::Done(result) => result.map_err(|message| refused(plugin, message)),
         _ => Err(mismatch(plugin)),
     }
 }
 
 /// Runs a tap as a query, with its own snapshot of the database.
-async fn run_as_query(
+async fn run_as_query<T: Send + 'static>(
     Asked { runtime, lender }: Asked<'_>,
     program: &Arc<Program>,
     setting: &Setting,
     entry: Entry,
-) -> Result<Reply, CallError> {
+    accept: impl FnOnce(&Plugin, Reply) -> Result<T, CallError> + Send + 'static,
+) -> Result<T, CallError> {
     let (admitted, session) = match lender {
         None => (runtime.admit(program).await?, program.plugin.session(Kind::Query)),
         Some(lender) => (lender.lend(program)?, program.plugin.nested_session()),
@@ -234,7 +238,7 @@ async fn run_as_query(
         own = asking(runtime, &admitted, own);
     }
     let session = session.until(own.deadline);
-    let ended = invocation::run(runtime, &admitted, Kind::Query, &own, session, entry).await;
+    let ended = invocation::run(runtime, &admitted, Kind::Query, &own, session, entry, accept).await;
     match (ended.session, ended.reply) {
         (Some(session), Err(error)) => Err(unreached(error, &session)),
         (_, reply) => reply,
@@ -242,17 +246,18 @@ async fn run_as_query(
 }
 
 /// Runs a tap as a mutation, within a transaction that it shares with other taps.
-async fn run_in_transaction(
+async fn run_in_transaction<T: Send + 'static>(
     runtime: &Arc<Runtime>,
     program: &Arc<Program>,
     setting: &Setting,
     transaction: &mut SharedTransaction,
     entry: Entry,
-) -> Result<Reply, CallError> {
+    accept: impl FnOnce(&Plugin, Reply) -> Result<T, CallError> + Send + 'static,
+) -> Result<T, CallError> {
     let admitted = runtime.admit(program).await?;
     let own = asking(runtime, &admitted, own(setting, program));
     let run = async |session| {
-        let ended = invocation::run(runtime, &admitted, Kind::Mutation, &own, session, entry).await;
+        let ended = invocation::run(runtime, &admitted, Kind::Mutation, &own, session, entry, accept).await;
         Ran { session: ended.session, result: ended.reply }
     };
     transaction.lend(run).await
@@ -280,8 +285,6 @@ fn checked(plugin: &Plugin, before: &Draft, after: &WitDraft) -> Result<Draft, C
 fn unacceptable(plugin: &Plugin, what: &str, refusal: &Refusal) -> CallError {
     let name = plugin.name.to_string();
     if let Refusal::Exceeded(Exceeded(usage)) = *refusal {
-        plugin.availability.hit_limit(usage.limit);
-        plugin.tally.hit_limit(usage.limit);
         return CallError::LimitExceeded { plugin: name, usage };
     }
     CallError::Trapped { plugin: name, reason: format!("its {what} is not acceptable: {refusal}") }

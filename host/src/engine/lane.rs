@@ -1,19 +1,24 @@
 //! Two lanes: one for short calls, one for calls that compute for long.
 //!
 //! A guest that computes yields its thread at each epoch tick, but the next call still waits for the rest of a tick, which is
-//! a hundred times as long as a short call. So a guest that has run for longer than a tick moves to the slow lane: threads of
-//! the host at the lowest priority, which the system runs when no other thread wants the processor. A call begins on its
-//! caller's threads, and a short one stays there. A function that has run for long before begins in the slow lane.
+//! a hundred times as long as a short call. So an invocation that has used the processor for some milliseconds, its host calls
+//! included, moves to the slow lane: threads of the host at a low priority, where plugins take [turns](super::turns). A call
+//! begins on its caller's threads, and a short one stays there. A function that has run for long before begins in the slow
+//! lane.
 //!
 //! An invocation moves between two polls, with its store, its transaction and its deadline. Its I/O stays with the tokio
-//! runtime on which it began. Dropping a call ends it in either lane. Test: `tests/lanes.rs`.
+//! runtime on which it began. Only [`Paced`] work takes turns: deadlines and an operator's switch also reach an invocation
+//! that waits for one. Dropping a call ends it in either lane. Test: `tests/lanes.rs`.
 
-use palisade_guard::limits::{SLOW_LANE_GUEST_MS, SLOW_LANE_NICE};
+use super::processor::{self, Account};
+use super::turns::{Owner, Player, Turns};
+use palisade_guard::limits::{SLOW_LANE_MS, SLOW_LANE_NICE};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::OnceLock;
-use std::task::Poll;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -24,7 +29,7 @@ use tracing::instrument::WithSubscriber;
 pub(crate) enum Lane {
     /// On its caller's threads.
     Usual,
-    /// On the host's threads of the lowest priority.
+    /// On the host's threads of low priority.
     Slow,
 }
 
@@ -33,20 +38,18 @@ thread_local! {
     static RAN_LONG: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Reports how long the guest of the invocation that this thread polls has run. From one tick on, the invocation moves to the
-/// slow lane, and this returns `true`.
-pub(crate) fn has_run(guest_ms: u64) -> bool {
-    let is_long = guest_ms >= SLOW_LANE_GUEST_MS;
-    if is_long {
-        RAN_LONG.set(true);
-    }
-    is_long
-}
-
 /// The lanes of a host. The threads of the slow lane start when they are first needed.
-#[derive(Default)]
 pub(crate) struct Lanes {
     slow: OnceLock<Option<Runtime>>,
+    turns: Arc<Turns>,
+    processors: usize,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { slow: OnceLock::new(), turns: Arc::new(Turns::new(processors)), processors }
+    }
 }
 
 impl Lanes {
@@ -70,10 +73,15 @@ impl Lanes {
                 return Some(outcome);
             }
         }
-        match self.slow.get_or_init(start) {
+        match self.slow.get_or_init(|| start(self.processors)) {
             Some(slow) => continue_on(slow, invocation).await,
             None => Some(invocation.await),
         }
+    }
+
+    /// The turns of the slow lane.
+    pub(crate) fn turns(&self) -> Arc<Turns> {
+        Arc::clone(&self.turns)
     }
 }
 
@@ -86,10 +94,75 @@ impl Drop for Lanes {
     }
 }
 
-/// Starts the slow lane's threads, one for each processor: they may use all processor time that is idle.
-fn start() -> Option<Runtime> {
+/// The part of an invocation whose processor time counts. It marks the invocation when that has run for long, and in the slow
+/// lane it waits for its turn before each poll.
+pub(crate) struct Paced<'a, F> {
+    work: Pin<&'a mut F>,
+    player: Player,
+    account: Account,
+    /// Since when it has been waiting for a processor.
+    waits: Option<Instant>,
+}
+
+impl<'a, F: Future> Paced<'a, F> {
+    pub(crate) fn new(work: Pin<&'a mut F>, turns: Arc<Turns>, owner: Owner) -> Self {
+        Self { work, player: Player::new(turns, owner), account: Account::default(), waits: None }
+    }
+
+    /// What it has used until now.
+    pub(crate) fn account(&self) -> Account {
+        let waits = self.waits.map_or(Duration::ZERO, |since| since.elapsed());
+        Account { waited: self.account.waited.saturating_add(waits), ..self.account }
+    }
+}
+
+impl<F: Future> Future for Paced<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.get_mut();
+        let is_slow = processor::is_patient();
+        let turn = if is_slow { this.player.take(context) } else { None };
+        if is_slow && turn.is_none() {
+            this.waits.get_or_insert_with(Instant::now);
+            return Poll::Pending;
+        }
+        this.account = this.account();
+        this.waits = None;
+        let (polled, has_yielded) =
+            processor::counted(&mut this.account, || this.work.as_mut().poll(context));
+        drop(turn);
+        if has_yielded {
+            this.waits = Some(Instant::now());
+        }
+        if ran_long(this.account.used) {
+            RAN_LONG.set(true);
+        }
+        polled
+    }
+}
+
+/// Whether an invocation that has used the processor for so long belongs in the slow lane.
+pub(crate) fn ran_long(used: Duration) -> bool {
+    used >= Duration::from_millis(SLOW_LANE_MS)
+}
+
+/// Gives the thread to others if the invocation that it polls belongs in the slow lane, which it then continues in.
+pub(crate) async fn yield_if_long() {
+    if ran_long(processor::used()) {
+        processor::will_yield();
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Starts the slow lane's threads: one for each processor, because they may use all processor time that is idle, and one that
+/// is free to end invocations while the others compute.
+fn start(processors: usize) -> Option<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.thread_name("palisade-slow").enable_all().on_thread_start(|| {
+    let builder =
+        builder.worker_threads(processors.saturating_add(1)).thread_name("palisade-slow").enable_all();
+    builder.on_thread_start(|| {
+        processor::be_patient();
         if let Err(error) = rustix::process::setpriority_process(None, SLOW_LANE_NICE) {
             tracing::warn!(%error, "a thread of the slow lane keeps its priority");
         }
@@ -119,8 +192,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guest_changes_lanes_after_a_tick_and_not_before() {
-        assert!(!has_run(SLOW_LANE_GUEST_MS - 1) && !RAN_LONG.take());
-        assert!(has_run(SLOW_LANE_GUEST_MS) && RAN_LONG.take());
+    fn invocation_runs_long_from_the_slow_lanes_time_on_and_not_before() {
+        let long = Duration::from_millis(SLOW_LANE_MS);
+        assert!(ran_long(long) && !ran_long(long - Duration::from_nanos(1)));
     }
 }

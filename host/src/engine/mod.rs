@@ -6,13 +6,15 @@
 //! [`palisade_guard::limits`]. The thread that advances the epoch belongs to the engine and ends with it. This room knows no
 //! plugin and no interface; what is linked is in `program/link.rs`. Checks before compilation are in `prepass.rs`, `types.rs` and
 //! `floats.rs`, compilation in `compiler.rs`, what its process gives up in `confinement.rs`, kept code in `artifact.rs`, threads in
-//! `lane.rs`. Tests: `tests/load/`, `tests/lanes.rs`.
+//! `lane.rs` and `turns.rs`, their time in `processor.rs`. Tests: `tests/load/`, `tests/lanes.rs`.
 
 pub(crate) mod artifact;
 pub(crate) mod compiler;
 pub(crate) mod floats;
 pub(crate) mod lane;
 pub(crate) mod prepass;
+pub(crate) mod processor;
+pub(crate) mod turns;
 
 mod child;
 mod confinement;

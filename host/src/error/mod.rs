@@ -90,6 +90,14 @@ pub enum CallError {
         /// What happened, without addresses.
         reason: String,
     },
+    /// What the guest passed or returned in one call is too large.
+    #[error("plugin `{plugin}` failed: {reason}")]
+    Oversized {
+        /// The plugin.
+        plugin: String,
+        /// What is too large, and what to do instead.
+        reason: String,
+    },
     /// A limit ended the invocation.
     #[error("plugin `{plugin}`: {}", Exceeded(*.usage))]
     LimitExceeded {
@@ -104,12 +112,12 @@ pub enum CallError {
         /// When to try again.
         retry_after_ms: u64,
     },
-    /// The plugin failed too often and is quarantined for a while.
-    #[error("plugin `{plugin}` is quarantined: {reason}; try again in {retry_after_ms} ms")]
+    /// The function or tap failed too often and is quarantined for a while. The plugin's others are served.
+    #[error("plugin `{plugin}` is quarantined in part, {reason}; try again in {retry_after_ms} ms")]
     Quarantined {
         /// The plugin.
         plugin: String,
-        /// Why, in the host's words.
+        /// Which part for whom and why, in the host's words.
         reason: String,
         /// When to try again.
         retry_after_ms: u64,
@@ -197,6 +205,7 @@ impl CallError {
             | Self::Conflict(_)
             | Self::Contended { .. } => Blame::Caller,
             Self::Trapped { .. }
+            | Self::Oversized { .. }
             | Self::LimitExceeded { .. }
             | Self::Quarantined { .. }
             | Self::Violation(_) => Blame::Guest,

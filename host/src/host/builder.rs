@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::plugin::source::Source;
 use crate::program::link::Machines;
 use crate::program::load::Loader;
-use crate::runtime::{Registry, Runtime};
+use crate::runtime::{Places, Registry, Runtime};
 use crate::supervision::Supervision;
 use palisade_guard::address::AddressPolicy;
 use palisade_guard::grant::Policy;
@@ -30,7 +30,6 @@ use palisade_store::{CacheStore, ItemStore, LogSink, UserStore, VariableStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Builds a [`Host`]. Every option has a default that works.
 #[derive(Default)]
@@ -258,7 +257,7 @@ impl HostBuilder {
             backends: Arc::new(backends),
             registry: Registry::default(),
             database,
-            admission: Arc::new(Semaphore::new(memory.instances() as usize)),
+            places: Places::new(memory.instances() as usize),
             memory,
             lanes: Lanes::default(),
             supervision,

@@ -143,6 +143,7 @@ impl Host {
             name: program.plugin.name.to_string(),
             version: program.plugin.version.to_string(),
             status: program.plugin.availability.status(),
+            entries: program.plugin.availability.entries(),
             running_on: program.plugin.pool.running_on(),
         };
         let current = self.runtime.registry.current();
@@ -151,6 +152,7 @@ impl Host {
             version: unloaded.version.clone(),
             status: ServingStatus::NotLoaded { reason: unloaded.reason.clone(), since: unloaded.since },
             running_on: 0,
+            entries: Vec::new(),
         });
         let mut statuses: Vec<_> = self.runtime.registry.all().iter().map(status).chain(unloaded).collect();
         statuses.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,13 +1,14 @@
 //! Failed invocations: who is to blame, in a sentence without addresses.
 
+use crate::engine::processor::Account;
 use crate::error::CallError;
 use crate::plugin::Plugin;
-use crate::program::entry::Reply;
 use crate::program::link::OutOfKind;
 use crate::state::{Outgrown, State};
+use crate::supervision::is_percent;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
-use palisade_guard::limits::{Limit, MS_PER_S, RETRY_AFTER_S};
+use palisade_guard::limits::{Limit, MS_PER_S, PROCESSOR_USE_PERCENT, PROCESSOR_WAIT_PERCENT, RETRY_AFTER_S};
 use palisade_guard::memory::OutOfMemory;
 use palisade_guard::refusal::Refusal;
 use palisade_store::postgres::failure::Absence;
@@ -21,9 +22,23 @@ pub(super) fn exceeded(plugin: &Plugin, Exceeded(usage): Exceeded) -> CallError 
     CallError::LimitExceeded { plugin: plugin.name.to_string(), usage }
 }
 
-pub(super) fn out_of_time(plugin: &Plugin, kind: Kind) -> Exceeded {
+fn out_of_time(plugin: &Plugin, kind: Kind) -> Exceeded {
     let max = time_allowed(plugin, kind);
     Exceeded(Usage { limit: time_limit(kind), used: max.saturating_add(1), max })
+}
+
+/// The error of an invocation whose deadline passed. Its plugin took too long, unless it mostly waited for a processor, or the
+/// database told nobody anything.
+pub(super) fn cut_off(plugin: &Plugin, kind: Kind, account: &Account, is_database_silent: bool) -> CallError {
+    if is_percent(account.waited, PROCESSOR_WAIT_PERCENT, time_allowed(plugin, kind)) {
+        return overloaded();
+    }
+    let is_its_own = is_percent(account.used, PROCESSOR_USE_PERCENT, time_allowed(plugin, kind));
+    if is_database_silent && !is_its_own {
+        let source = anyhow::anyhow!("the database has not answered, and an invocation ran out of time");
+        return CallError::Unavailable { source };
+    }
+    exceeded(plugin, out_of_time(plugin, kind))
 }
 
 pub(super) fn time_allowed(plugin: &Plugin, kind: Kind) -> u64 {
@@ -41,7 +56,7 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
 }
 
 /// Every limit that the invocation hit: those whose errors the guest got, and the one that ended it.
-pub(super) fn limits_hit(ledger: &Ledger, reply: &Result<Reply, CallError>) -> impl Iterator<Item = Limit> {
+pub(super) fn limits_hit<T>(ledger: &Ledger, reply: &Result<T, CallError>) -> impl Iterator<Item = Limit> {
     let last = match reply {
         Err(CallError::LimitExceeded { usage, .. }) => Some(usage.limit),
         _ => None,
@@ -62,13 +77,16 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
     }
     if error.is::<PoolConcurrencyLimitError>() || error.is::<OutOfMemory>() {
         // Other invocations hold every slot of the pool, or the host's memory. The plugin is not to blame.
-        return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
+        return overloaded();
     }
     if let Some(lack) = lack_of_the_system(error) {
         state.plugin.availability.report("the host lacks files or memory", || {
             tracing::error!(target: "palisade::invocation", plugin, "the system has too few files or too little memory for the host: {lack}");
         });
-        return CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) };
+        return overloaded();
+    }
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        return CallError::internal(anyhow::anyhow!("a host function failed: {refusal}"));
     }
     if let Some(limit) = counted_by_wasmtime(error) {
         let max = state.ledger.max(limit);
@@ -93,7 +111,9 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         }
         Some(trap) => trap.to_string(),
         None if is_too_large(error) => {
-            "it passed the host more in one call than fits: pass less, or return it in pages".to_owned()
+            let reason =
+                "it passed the host more in one call than fits: pass less, or return it in pages".to_owned();
+            return CallError::Oversized { plugin, reason };
         }
         None => "it broke the rules of its interface".to_owned(),
     };
@@ -150,6 +170,10 @@ fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
         return Some(Limit::Handles);
     }
     says("resource limit exceeded: instance count").then_some(Limit::Instances)
+}
+
+pub(super) fn overloaded() -> CallError {
+    CallError::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) }
 }
 
 /// Whether the guest passed more data in one call than wasmtime's budget for host calls. wasmtime has no type for this

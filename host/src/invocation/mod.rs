@@ -1,4 +1,5 @@
-//! One invocation: a fresh store with its limits and deadline, the call into the guest, and how it ended.
+//! One invocation: a fresh store with its limits and deadline, the call into the guest, whether its reply is accepted, and how
+//! it ended.
 //!
 //! Everything that a guest can reach while it runs is in [`State`] and is dropped with the store. This room does not choose
 //! the transaction that an invocation is part of: see [`crate::calls::call`] for functions and [`crate::calls::tap`] for taps.
@@ -10,17 +11,19 @@ mod usage;
 pub(crate) use failure::unreached;
 
 use crate::engine::Fuel;
-use crate::engine::lane::{self, Lane};
+use crate::engine::lane::{self, Paced};
+use crate::engine::turns::{Owner, Turns};
 use crate::error::CallError;
 use crate::metrics::Ending;
+use crate::plugin::Plugin;
 use crate::program::Program;
 use crate::program::entry::{Entry, Reply};
 use crate::request::random::Random;
 use crate::request::setting::Setting;
 use crate::runtime::{Admitted, Runtime};
-use crate::state::{Memory, Meter, Records, State};
-use crate::supervision::Evidence;
-use failure::{blame, exceeded, limits_hit, out_of_time, panicked, time_allowed};
+use crate::state::{Border, Memory, Records, State};
+use crate::supervision::{Crowd, Evidence, Supervision, Visit};
+use failure::{blame, cut_off, exceeded, limits_hit, panicked, time_allowed};
 use futures_util::FutureExt;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
@@ -29,28 +32,31 @@ use palisade_guard::memory::Reservation;
 use palisade_store::Backends;
 use palisade_store::postgres::session::Session;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::time::Instant;
+use wasmtime::Store;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, UpdateDeadline};
 
 /// An invocation that has ended. `session` is `None` if the invocation was cut off.
-pub(crate) struct Ended {
+pub(crate) struct Ended<T> {
     pub(crate) session: Option<Session>,
     pub(crate) ledger: Ledger,
-    pub(crate) reply: Result<Reply, CallError>,
+    pub(crate) reply: Result<T, CallError>,
 }
 
-/// Runs one entry of a plugin in a fresh store.
-pub(crate) async fn run(
+/// Runs one entry of a plugin in a fresh store. `accept` takes what the guest returned or says what is wrong with it; it is
+/// part of the invocation, so that its time is the plugin's and its error counts as the entry's.
+pub(crate) async fn run<T: Send + 'static>(
     runtime: &Runtime,
     admitted: &Admitted,
     kind: Kind,
     setting: &Setting,
     session: Session,
     entry: Entry,
-) -> Ended {
-    let (backends, lane) = (Arc::clone(&runtime.backends), entry.lane());
+    accept: impl FnOnce(&Plugin, Reply) -> Result<T, CallError> + Send + 'static,
+) -> Ended<T> {
+    let lane = entry.lane();
     let (plugin, caller) = (&admitted.program.plugin, &setting.request.caller);
     let reserve = || runtime.memory.reservation(Some(&plugin.memory), caller);
     let (mut held, linear) = (reserve(), reserve());
@@ -59,9 +65,15 @@ pub(crate) async fn run(
         return Ended { session: Some(session), ledger, reply: Err(out.into()) };
     }
     let memory = (held, linear);
-    let invocation =
-        Invocation { backends, admitted: admitted.clone(), kind, lane, setting: setting.clone() };
-    runtime.lanes.run(lane, invocation.run(session, entry, memory)).await.unwrap_or_else(|| {
+    let invocation = Invocation {
+        backends: Arc::clone(&runtime.backends),
+        supervision: Arc::clone(&runtime.supervision),
+        turns: runtime.lanes.turns(),
+        admitted: admitted.clone(),
+        kind,
+        setting: setting.clone(),
+    };
+    runtime.lanes.run(lane, invocation.run(session, entry, memory, accept)).await.unwrap_or_else(|| {
         let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped during a call")));
         Ended { session: None, ledger: Ledger::new(admitted.program.plugin.limits.clone()), reply }
     })
@@ -70,19 +82,28 @@ pub(crate) async fn run(
 /// What an invocation needs of the host. It owns all of it, because it may change threads and may briefly outlive its caller.
 struct Invocation {
     backends: Arc<Backends>,
+    supervision: Arc<Supervision>,
+    turns: Arc<Turns>,
     /// Held until the invocation is dropped, in whichever lane it runs.
     admitted: Admitted,
     kind: Kind,
-    lane: Lane,
     setting: Setting,
 }
 
 impl Invocation {
-    async fn run(self, session: Session, entry: Entry, memory: (Reservation, Reservation)) -> Ended {
+    async fn run<T>(
+        self,
+        session: Session,
+        entry: Entry,
+        memory: (Reservation, Reservation),
+        accept: impl FnOnce(&Plugin, Reply) -> Result<T, CallError>,
+    ) -> Ended<T> {
         let Self { admitted: Admitted { program, .. }, kind, setting, .. } = &self;
         let plugin = &program.plugin;
         let (name, began) = (entry.name(), Instant::now());
-        let pass = match plugin.availability.enter() {
+        let (caller, origin) = (&setting.request.caller, entry.origin(&setting.request.caller));
+        let visit = Visit { entry: name.as_str(), crowd: Crowd::of(caller), cause: &|| origin.cause() };
+        let pass = match plugin.availability.enter(&visit) {
             Ok(pass) => pass,
             Err(error) => {
                 plugin.tally.turned_away();
@@ -91,31 +112,36 @@ impl Invocation {
             }
         };
         let count = plugin.tally.begin(*kind);
-        let claim = plugin.claim(&setting.request.caller, matches!(entry, Entry::Cron { .. }));
+        let claim = plugin.claim(caller, matches!(entry, Entry::Cron { .. }));
         let mut store = self.store(session.on_behalf(claim), memory);
-        let entered = AssertUnwindSafe(program.enter(&mut store, *kind, entry)).catch_unwind();
-        let cut = tokio::select! {
-            biased;
-            () = pass.isolated() => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
-            result = tokio::time::timeout_at(setting.deadline, entered) => {
-                result.map_err(|_| exceeded(plugin, out_of_time(plugin, *kind)))
-            }
+        let (cut, account) = {
+            let entered = pin!(AssertUnwindSafe(self.enter(&mut store, entry, accept)).catch_unwind());
+            let mut paced = Paced::new(entered, Arc::clone(&self.turns), self.owner());
+            let cut = tokio::select! {
+                biased;
+                () = pass.isolated() => Err(Cut::Disabled),
+                result = tokio::time::timeout_at(setting.deadline, &mut paced) => result.map_err(|_| Cut::Late),
+            };
+            (cut, paced.account())
         };
-        let cut_off = cut.is_err();
+        let was_cut = cut.is_err();
         let reply = match cut {
-            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Ok(reply))) => reply,
             Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
             Ok(Err(panic)) => Err(panicked(&*panic)),
-            Err(error) => Err(error),
+            Err(Cut::Disabled) => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
+            Err(Cut::Late) => Err(cut_off(plugin, *kind, &account, self.supervision.hears_nothing())),
         };
         let fuel = usage::burnt(&store);
         let mut state = store.into_data();
         let printed = state.wasi.take().map(|closed| closed.records()).unwrap_or_default();
         state.log().close(printed);
-        state.close_account(began.elapsed(), fuel);
+        state.close_account(began.elapsed(), account.used, fuel);
         state.report_usage(name.as_str());
+        plugin.tally.processed(account.used);
+        plugin.tally.waited_for_processor(account.waited);
         let State { mut session, ledger, .. } = state;
-        if cut_off && matches!(reply, Err(CallError::LimitExceeded { .. })) {
+        if was_cut && matches!(reply, Err(CallError::LimitExceeded { .. })) {
             session.judge_unanswered().await;
         }
         let reply = match session.exceeded() {
@@ -123,20 +149,37 @@ impl Invocation {
             _ => reply,
         };
         // A session that is left is judged by whoever ends it, when the whole reply is known.
-        let reply = if cut_off { reply.map_err(|error| unreached(error, &session)) } else { reply };
+        let reply = if was_cut { reply.map_err(|error| unreached(error, &session)) } else { reply };
         for limit in limits_hit(&ledger, &reply) {
             plugin.availability.hit_limit(limit);
             plugin.tally.hit_limit(limit);
         }
         // The guest is not to blame if the database was out of reach or if the invocation runs again.
         let runs_again = session.runs_again();
-        let is_error = reply.as_ref().map(Reply::is_error);
-        count.end(if runs_again { Ending::Again } else { Ending::of(&is_error) });
+        count.end(if runs_again { Ending::Again } else { Ending::of(&reply) });
         let is_excused = runs_again || session.absence().is_some();
-        let evidence = Evidence::of(&reply).unless_short(began.elapsed(), time_allowed(plugin, *kind));
+        let evidence = Evidence::of(&reply).unless_it_waited(account.used, time_allowed(plugin, *kind));
         pass.settle(if is_excused { Evidence::Neither } else { evidence });
         // Dropping the session of an invocation that was cut off cancels its statement.
-        Ended { session: (!cut_off).then_some(session), ledger, reply }
+        Ended { session: (!was_cut).then_some(session), ledger, reply }
+    }
+
+    /// Calls the guest and accepts what it returns. The outer error is the guest's.
+    async fn enter<T>(
+        &self,
+        store: &mut Store<State>,
+        entry: Entry,
+        accept: impl FnOnce(&Plugin, Reply) -> Result<T, CallError>,
+    ) -> wasmtime::Result<Result<T, CallError>> {
+        let program = &self.admitted.program;
+        let reply = program.enter(store, self.kind, entry).await?;
+        lane::yield_if_long().await;
+        Ok(accept(&program.plugin, reply))
+    }
+
+    /// Whose turns the invocation takes in the slow lane: all versions of a plugin share them.
+    fn owner(&self) -> Owner {
+        Owner(Arc::as_ptr(&self.admitted.program.plugin.availability).addr())
     }
 
     fn store(&self, session: Session, (held, linear): (Reservation, Reservation)) -> Store<State> {
@@ -156,7 +199,6 @@ impl Invocation {
             session,
             table,
             memory: Memory::new(linear, &plugin.limits),
-            meter: Meter::start(self.lane),
             wasi: None,
             deadline: setting.deadline,
             records: Records::default(),
@@ -171,18 +213,13 @@ impl Invocation {
             // On failure the guest has no fuel and traps at once, so the error is safe to ignore.
             let _given = store.set_fuel(plugin.limits.get(Limit::Fuel));
         }
-        store.call_hook(|mut context, hook| context.data_mut().cross(hook));
-        store.set_epoch_deadline(1);
-        // At each tick the guest yields its thread; `cross` checks its time as it leaves the guest.
-        store.epoch_deadline_callback(|mut context| {
-            // The call hook also runs for a tick and counted it as a host call, which it is not.
-            let state = context.data_mut();
-            state.ledger.release(Limit::HostCalls, 1);
-            if lane::has_run(state.meter.guest_ms()) {
-                state.meter.change_to_slow();
-            }
-            Ok(UpdateDeadline::Yield(1))
-        });
+        Border::watch(&mut store);
         store
     }
+}
+
+/// Why an invocation was cut off.
+enum Cut {
+    Disabled,
+    Late,
 }

@@ -23,12 +23,14 @@ pub(super) fn burnt(store: &Store<State>) -> u64 {
 
 impl State {
     /// Records in the ledger what is not counted there while the guest runs: memory, context, time and fuel.
-    pub(super) fn close_account(&mut self, took: Duration, fuel: u64) {
+    pub(super) fn close_account(&mut self, took: Duration, used: Duration, fuel: u64) {
         for limit in [Limit::Memory, Limit::TableElements, Limit::ContextEntries, Limit::ContextBytes] {
             let used = self.limit_use().used(limit);
             self.ledger.record(limit, used);
         }
-        self.ledger.record(time_limit(self.kind), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.ledger.record(time_limit(self.kind), ms(took));
+        self.ledger.record(Limit::GuestTime, ms(used));
         self.ledger.record(Limit::Fuel, fuel);
         self.ledger.close();
     }

@@ -4,12 +4,15 @@
 //! |---|---|---|
 //! | `invocations_total` | plugin, kind, outcome | invocations that ended; [`Ending`] lists the outcomes |
 //! | `invocation_duration_seconds` | plugin, kind | how long they took, host calls included |
-//! | `turned_away_total` | plugin | calls rejected because the plugin is quarantined or disabled |
+//! | `processor_seconds_total` | plugin | processor time: guests, and what the host does for them without waiting |
+//! | `processor_wait_seconds_total` | plugin | time that invocations waited for a processor in the slow lane |
+//! | `turned_away_total` | plugin | calls rejected because their entry is quarantined or the plugin disabled |
 //! | `limit_used_total` | plugin, limit | what invocations used, in the limit's unit; for what is held at once, the sum of the peaks |
 //! | `limit_hits_total`, `limit_warnings_total` | plugin, limit | invocations that hit a limit, and that came near to one |
 //! | `admission_wait_seconds`, `overloads_total` | plugin | calls that waited for a permit, and that got none |
 //! | `retries_total`, `item_write_retries_total` | plugin; none | runs that lost a serialization race and ran again |
-//! | `plugin_state` | plugin, state | 1 for the plugin's current state, else 0 |
+//! | `plugin_state` | plugin, state | 1 for the plugin's current state, else 0; it is quarantined while an entry is |
+//! | `entries_quarantined` | plugin | its entries that are quarantined or half-open, counted once for each kind of callers |
 //! | `plugin_backends_running_on` | plugin | connections that a plugin has lost, for now, to statements that run on after they were cancelled |
 //! | `plugin_connections`, `plugin_connections_max` | none | connections that all plugins together hold, and may hold |
 //! | `memory_reserved_bytes`, `memory_max_bytes` | none | bytes that requests and plugins have reserved, and can reserve |
@@ -34,9 +37,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
 
 /// The media type of the metrics' text.
 pub const TEXT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A counter of seconds.
+type Seconds = Counter<f64, AtomicU64>;
 
 /// The labels of one time series: names and values.
 type Labels = Vec<(&'static str, String)>;
@@ -47,6 +54,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     invocations: Family<Labels, Counter>,
     durations: Family<Labels, Durations>,
+    processor: Family<Labels, Seconds>,
+    processor_waits: Family<Labels, Seconds>,
     turned_away: Family<Labels, Counter>,
     used: Family<Labels, Counter>,
     hits: Family<Labels, Counter>,
@@ -56,6 +65,7 @@ pub(crate) struct Metrics {
     retries: Family<Labels, Counter>,
     item_write_retries: Counter,
     states: Family<Labels, Gauge>,
+    quarantined: Family<Labels, Gauge>,
     running_on: Family<Labels, Gauge>,
     connections: Gauge,
     connections_max: Gauge,
@@ -69,6 +79,8 @@ impl Metrics {
             registry: Registry::with_prefix("palisade"),
             invocations: Family::default(),
             durations: Family::default(),
+            processor: Family::default(),
+            processor_waits: Family::default(),
             turned_away: Family::default(),
             used: Family::default(),
             hits: Family::default(),
@@ -78,6 +90,7 @@ impl Metrics {
             retries: Family::default(),
             item_write_retries: Counter::default(),
             states: Family::default(),
+            quarantined: Family::default(),
             running_on: Family::default(),
             connections: Gauge::default(),
             connections_max: Gauge::default(),
@@ -94,7 +107,7 @@ impl Metrics {
             ("invocations", "Invocations that ended", &self.invocations),
             (
                 "turned_away",
-                "Calls rejected because the plugin is quarantined or disabled",
+                "Calls rejected because their entry is quarantined or the plugin disabled",
                 &self.turned_away,
             ),
             ("limit_used", "What invocations used of a limit, in its unit", &self.used),
@@ -111,9 +124,17 @@ impl Metrics {
         ] {
             registry.register_with_unit(name, help, Unit::Seconds, family.clone());
         }
+        for (name, help, family) in [
+            ("processor", "Processor time that plugins used", &self.processor),
+            ("processor_wait", "Time that invocations waited for a processor", &self.processor_waits),
+        ] {
+            registry.register_with_unit(name, help, Unit::Seconds, family.clone());
+        }
         let retries = "Writes of items that lost a serialization race and ran again";
         registry.register("item_write_retries", retries, self.item_write_retries.clone());
         registry.register("plugin_state", "1 for the current state of a plugin", self.states.clone());
+        let quarantined = "Entries of a plugin that are quarantined or half-open";
+        registry.register("entries_quarantined", quarantined, self.quarantined.clone());
         let running_on =
             "Connections that statements of a plugin hold which run on after they were cancelled";
         registry.register("plugin_backends_running_on", running_on, self.running_on.clone());
@@ -152,9 +173,12 @@ impl Metrics {
         self.memory_max.set(i64::try_from(memory_max).unwrap_or(i64::MAX));
         // A plugin that is unloaded has no state.
         self.states.clear();
+        self.quarantined.clear();
         self.running_on.clear();
         for plugin in plugins {
             let labels = vec![("plugin", plugin.name.clone())];
+            let entries = i64::try_from(plugin.entries.len()).unwrap_or(i64::MAX);
+            self.quarantined.get_or_create_owned(&labels).set(entries);
             let running_on = i64::try_from(plugin.running_on).unwrap_or(i64::MAX);
             self.running_on.get_or_create_owned(&labels).set(running_on);
             for state in ServingStatus::STATES {

@@ -1,6 +1,6 @@
 //! The counters of one plugin.
 
-use super::{Durations, Labels, Metrics};
+use super::{Durations, Labels, Metrics, Seconds};
 use crate::error::CallError;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::Limit;
@@ -19,6 +19,8 @@ pub(crate) enum Ending {
     Error,
     /// The guest trapped.
     Trap,
+    /// What the guest passed or returned in one call was too large.
+    TooLarge,
     /// A limit ended it.
     Limit,
     /// An operator disabled the plugin while it ran.
@@ -32,10 +34,11 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Answered,
         Self::Error,
         Self::Trap,
+        Self::TooLarge,
         Self::Limit,
         Self::Disabled,
         Self::Again,
@@ -43,12 +46,14 @@ impl Ending {
         Self::Cancelled,
     ];
 
-    /// The ending for a reply: `Ok(true)` is an `err` that the guest returned.
-    pub(crate) fn of(is_error: &Result<bool, &CallError>) -> Self {
-        match is_error {
-            Ok(true) => Self::Error,
-            Ok(false) => Self::Answered,
+    /// The ending for a reply that was accepted or not.
+    pub(crate) fn of<T>(reply: &Result<T, CallError>) -> Self {
+        match reply {
+            Ok(_) => Self::Answered,
+            Err(CallError::Returned(_) | CallError::Refused { .. }) => Self::Error,
             Err(CallError::Trapped { .. }) => Self::Trap,
+            Err(CallError::Oversized { .. }) => Self::TooLarge,
+            Err(CallError::LimitExceeded { usage, .. }) if usage.limit.is_of_an_argument() => Self::TooLarge,
             Err(CallError::LimitExceeded { .. }) => Self::Limit,
             Err(CallError::Disabled { .. }) => Self::Disabled,
             Err(_) => Self::Failed,
@@ -60,6 +65,7 @@ impl Ending {
             Self::Answered => "answered",
             Self::Error => "error",
             Self::Trap => "trap",
+            Self::TooLarge => "too-large",
             Self::Limit => "limit",
             Self::Disabled => "disabled",
             Self::Again => "again",
@@ -75,6 +81,8 @@ pub(crate) struct Tally {
     kinds: Vec<(Kind, ByKind)>,
     /// In the order of [`Limit::ALL`].
     limits: Vec<ByLimit>,
+    processor: Seconds,
+    processor_waits: Seconds,
     turned_away: Counter,
     waits: Durations,
     overloads: Counter,
@@ -130,6 +138,8 @@ impl Tally {
         Self {
             kinds: kinds.iter().map(by_kind).collect(),
             limits: Limit::ALL.iter().map(by_limit).collect(),
+            processor: metrics.processor.get_or_create_owned(&labels(&[])),
+            processor_waits: metrics.processor_waits.get_or_create_owned(&labels(&[])),
             turned_away: counter(&metrics.turned_away, &[]),
             waits: metrics.waits.get_or_create_owned(&labels(&[])),
             overloads: counter(&metrics.overloads, &[]),
@@ -141,6 +151,18 @@ impl Tally {
     pub(crate) fn begin(&self, kind: Kind) -> Count<'_> {
         let of = self.kinds.iter().find(|(other, _)| *other == kind).map(|(_, of)| of);
         Count { of, began: Instant::now(), ending: Ending::Cancelled }
+    }
+
+    /// Counts processor time that an invocation, or what the host does for it before and after, used.
+    pub(crate) fn processed(&self, used: Duration) {
+        self.processor.inc_by(used.as_secs_f64());
+    }
+
+    /// Counts how long an invocation waited for a processor.
+    pub(crate) fn waited_for_processor(&self, wait: Duration) {
+        if !wait.is_zero() {
+            self.processor_waits.inc_by(wait.as_secs_f64());
+        }
     }
 
     /// Counts a call that is rejected because the plugin is quarantined or disabled.

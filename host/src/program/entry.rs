@@ -1,10 +1,11 @@
 //! The ways into a component: an exported function, called with component values, or a tap, called with its Rust types.
 
-use super::{Function, Program};
+use super::{Function, Program, origin::Origin};
 use crate::api::bindings::exports::palisade::plugin as taps;
 use crate::api::bindings::palisade::plugin::tap_types;
 use crate::engine::lane::Lane;
 use crate::state::State;
+use palisade_guard::caller::Caller;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::REFUSAL_BYTES_MAX;
 use palisade_guard::manifest::Taps;
@@ -36,6 +37,25 @@ impl Entry {
             Self::Presave { .. } => EntryName::Tap("tap-item-presave"),
             Self::Changed { .. } => EntryName::Tap("tap-item-changed"),
             Self::Cron { .. } => EntryName::Tap("tap-cron"),
+        }
+    }
+
+    /// Who or what brings the invocation about. A tap that is asked about an item is asked because of the item's author, so
+    /// the items of one author count as one.
+    pub(crate) fn origin(&self, caller: &Caller) -> Origin {
+        let user = caller.as_user().map(|user| user.id);
+        match (self, user) {
+            (Self::Access { item, .. } | Self::View { item }, _) => {
+                Origin::of(item.author.as_ref().unwrap_or(&item.id))
+            }
+            (_, Some(user)) => Origin::of(&user),
+            (Self::Function { arguments, .. }, None) => Origin::Arguments(Arc::clone(arguments)),
+            (Self::Presave { draft, .. }, None) => Origin::of(&draft.title),
+            (Self::Changed { change }, None) => Origin::of(match change {
+                ItemChange::Created(item) | ItemChange::Deleted(item) => &item.id,
+                ItemChange::Updated(update) => &update.after.id,
+            }),
+            (Self::Cron { scheduled }, None) => Origin::of(scheduled),
         }
     }
 
@@ -99,17 +119,6 @@ impl TapIndices {
                 .transpose()?,
             cron: taps.cron.map(|_| export::tap_cron::GuestIndices::new(pre)).transpose()?,
         })
-    }
-}
-
-impl Reply {
-    /// Whether the guest returned `err`.
-    pub(crate) fn is_error(&self) -> bool {
-        match self {
-            Self::Values(values) => matches!(values.as_slice(), [Val::Result(Err(_))]),
-            Self::Draft(Err(_)) | Self::Done(Err(_)) => true,
-            Self::Decision(_) | Self::View(_) | Self::Draft(Ok(_)) | Self::Done(Ok(())) => false,
-        }
     }
 }
 

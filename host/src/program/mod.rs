@@ -7,6 +7,7 @@
 pub(crate) mod entry;
 pub(crate) mod link;
 pub(crate) mod load;
+mod origin;
 mod profile;
 
 use crate::plugin::Plugin;

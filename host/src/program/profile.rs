@@ -3,7 +3,7 @@
 //! [lane](crate::engine::lane) in which it begins.
 
 use crate::engine::lane::Lane;
-use palisade_guard::limits::{SLOW_LANE_CALLS, SLOW_LANE_GUEST_MS};
+use palisade_guard::limits::{SLOW_LANE_CALLS, SLOW_LANE_MS};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 const UNKNOWN: u8 = 0;
@@ -44,9 +44,9 @@ impl Profile {
         if self.long.load(Ordering::Relaxed) > 0 { Lane::Slow } else { Lane::Usual }
     }
 
-    /// Records the guest time of one run. One long run moves the function to the slow lane; several short ones move it back.
-    pub(crate) fn record_guest_time(&self, guest_ms: u64) {
-        if guest_ms >= SLOW_LANE_GUEST_MS {
+    /// Records the processor time of one run. One long run moves the function to the slow lane; several short ones move it back.
+    pub(crate) fn record_time(&self, used_ms: u64) {
+        if used_ms >= SLOW_LANE_MS {
             self.long.store(SLOW_LANE_CALLS, Ordering::Relaxed);
         } else {
             let less = |left: u8| left.checked_sub(1);
@@ -62,12 +62,12 @@ mod tests {
     #[test]
     fn one_long_run_moves_to_the_slow_lane_and_several_short_runs_move_back() {
         let profile = Profile::default();
-        profile.record_guest_time(SLOW_LANE_GUEST_MS - 1);
+        profile.record_time(SLOW_LANE_MS - 1);
         assert_eq!(profile.lane(), Lane::Usual);
-        profile.record_guest_time(SLOW_LANE_GUEST_MS);
+        profile.record_time(SLOW_LANE_MS);
         for _ in 0..SLOW_LANE_CALLS {
             assert_eq!(profile.lane(), Lane::Slow);
-            profile.record_guest_time(0);
+            profile.record_time(0);
         }
         assert_eq!(profile.lane(), Lane::Usual);
     }

@@ -3,8 +3,10 @@
 //! It finds functions and admits invocations. It does not load plugins (`program/load.rs`) and does not run them
 //! (`invocation/`). The loaded plugins are in `registry.rs`. Tests: `tests/calls.rs`, `tests/load/`.
 
+mod places;
 mod registry;
 
+pub(crate) use places::Places;
 pub(crate) use registry::{Current, Registry, Unloaded};
 
 use crate::engine::lane::Lanes;
@@ -20,7 +22,7 @@ use palisade_store::postgres::Database;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A program with the permits to run once. The permits are returned when the last clone is dropped.
 #[derive(Clone)]
@@ -43,7 +45,7 @@ pub(crate) struct Runtime {
     pub(crate) backends: Arc<Backends>,
     pub(crate) registry: Registry,
     pub(crate) database: Database,
-    pub(crate) admission: Arc<Semaphore>,
+    pub(crate) places: Places,
     pub(crate) memory: Arc<HostMemory>,
     pub(crate) lanes: Lanes,
     pub(crate) supervision: Arc<Supervision>,
@@ -91,7 +93,7 @@ impl Runtime {
         let mut permits = pin!(async {
             // The plugin's permit comes first: a busy plugin waits for its own invocations and takes no permit from other plugins.
             let own = Arc::clone(&program.admission).acquire_owned().await;
-            let host = Arc::clone(&self.admission).acquire_owned().await;
+            let host = self.places.take(&program.admission).await;
             Ok::<_, tokio::sync::AcquireError>([own?, host?])
         });
         // Both are nearly always free, and then no timer is needed.

@@ -1,6 +1,7 @@
 //! What one invocation has used of each limit, whether the ledger, the memory, the clock or the request counts it.
 
 use super::Memory;
+use crate::engine::processor;
 use crate::request::Request;
 use palisade_guard::clock::Clock;
 use palisade_guard::kind::Kind;
@@ -41,6 +42,7 @@ impl LimitUse<'_> {
         match limit {
             Limit::Memory => self.memory.bytes(),
             Limit::TableElements => self.memory.elements(),
+            Limit::GuestTime => processor::used_ms(),
             Limit::ActionTime | Limit::WallTime => self.clock.monotonic() / NS_PER_MS,
             Limit::ContextEntries => self.request.context_use(self.plugin).0,
             Limit::ContextBytes => self.request.context_use(self.plugin).1,

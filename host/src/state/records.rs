@@ -30,6 +30,11 @@ pub(crate) struct LogWriter<'a> {
 }
 
 impl LogWriter<'_> {
+    /// Counts the bytes that the guest passed, of which a record may keep a part.
+    pub(crate) fn handled(&mut self, bytes: usize) {
+        self.ledger.handled(bytes);
+    }
+
     /// Writes a record if the budget covers it; otherwise drops it and counts the drop.
     pub(crate) fn write(&mut self, record: LogRecord) {
         let fits =

@@ -1,12 +1,12 @@
-//! The availability of one plugin: its breaker, and the switch with which operators disable it.
+//! The availability of one plugin: the breakers of its entries, and the switch with which operators disable all of it.
 //!
 //! Every invocation [enters](Availability::enter) here and keeps its [`Pass`] until it ends. All versions of a plugin share one
 //! availability, so disabling also reaches the calls of a version that is being replaced. The lock is held for a few
 //! instructions and never across an await.
 
 use super::Evidence;
-use super::breaker::{self, Breaker, Phase, Transition, Wait};
-use super::status::ServingStatus;
+use super::breaker::{self, Breaker, Cause, Crowd, Phase, Reason, Transition, Wait};
+use super::status::{EntryStatus, ServingStatus};
 use crate::audit::{Audit, Event};
 use crate::error::CallError;
 use palisade_guard::limits::{Limit, QUARANTINE_MS};
@@ -14,6 +14,8 @@ use palisade_guard::name::PluginName;
 use palisade_guard::reports::Reports;
 use palisade_store::postgres::failure::spent;
 use palisade_store::postgres::pool::Pool;
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
@@ -29,12 +31,35 @@ pub(crate) struct Availability {
 
 #[derive(Debug, Default)]
 struct Inner {
-    breaker: Breaker,
+    /// The entries by name. Programs determine the names, and a caller cannot add one.
+    entries: HashMap<String, Place>,
+    breakers: Vec<Breakers>,
     switch: LocalSwitch,
     /// The connections of the plugin's current version.
     pool: Weak<Pool>,
     /// Since when all of them are held by backends that run on.
     spent: Option<SystemTime>,
+}
+
+/// Where the breakers of an entry are.
+#[derive(Clone, Copy, Debug)]
+struct Place(usize);
+
+/// The breakers of one entry.
+#[derive(Debug, Default)]
+struct Breakers {
+    anonymous: Breaker,
+    known: Breaker,
+}
+
+/// What an invocation enters, and what brought it about.
+#[derive(Clone, Copy)]
+pub(crate) struct Visit<'a> {
+    /// The function's path, or the tap's interface.
+    pub(crate) entry: &'a str,
+    pub(crate) crowd: Crowd,
+    /// Asked for only after failures.
+    pub(crate) cause: &'a (dyn Fn() -> Cause + Send + Sync),
 }
 
 /// The operators' switch for the plugin, as this host knows it.
@@ -57,12 +82,12 @@ pub(crate) struct Off {
 }
 
 /// An invocation that was admitted. If it is dropped before it is settled, it is no evidence about the plugin.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    availability: Arc<Availability>,
+pub(crate) struct Pass<'a> {
+    availability: &'a Availability,
     isolated: CancellationToken,
-    /// The breaker's generation when the invocation entered; `None` once it is settled.
-    entered: Option<breaker::Generation>,
+    visit: &'a Visit<'a>,
+    /// The entry's breakers, and the generation when the invocation entered; `None` once it is settled.
+    entered: Option<(Place, breaker::Generation)>,
 }
 
 impl Availability {
@@ -74,12 +99,11 @@ impl Availability {
         &self.name
     }
 
-    /// Checks whether an invocation would be admitted, before it waits for a permit. Changes nothing.
+    /// Checks whether the plugin is served at all, before an invocation waits for a permit.
     pub(crate) fn check(&self) -> Result<(), CallError> {
         let mut inner = self.inner();
         inner.switch.check(&self.name)?;
-        self.check_pool(&mut inner)?;
-        inner.breaker.check(Instant::now()).map_err(|wait| self.quarantined(wait))
+        self.check_pool(&mut inner)
     }
 
     /// Connects the plugin to the connections of its current version.
@@ -106,16 +130,27 @@ impl Availability {
         Err(CallError::Quarantined { plugin, reason, retry_after_ms: QUARANTINE_MS })
     }
 
-    /// Admits an invocation, or returns why the plugin is not served.
-    pub(crate) fn enter(self: &Arc<Self>) -> Result<Pass, CallError> {
+    /// Admits an invocation, or returns why it is not served.
+    pub(crate) fn enter<'a>(&'a self, visit: &'a Visit<'a>) -> Result<Pass<'a>, CallError> {
         let mut inner = self.inner();
         inner.switch.check(&self.name)?;
-        let generation = inner.breaker.enter(Instant::now()).map_err(|wait| self.quarantined(wait))?;
-        Ok(Pass {
-            availability: Arc::clone(self),
-            isolated: inner.switch.isolated.clone(),
-            entered: Some(generation),
-        })
+        let isolated = inner.switch.isolated.clone();
+        let place = inner.place(visit.entry);
+        let entered =
+            inner.breaker(place, visit.crowd).map(|breaker| breaker.enter(visit.cause, Instant::now()));
+        drop(inner);
+        match entered.transpose() {
+            Ok(entered) => {
+                let entered = entered.map(|generation| (place, generation));
+                Ok(Pass { availability: self, isolated, visit, entered })
+            }
+            Err(wait) => {
+                if wait.is_new {
+                    self.announce(visit, Transition::ProbeFailed(wait.reason, wait.retry));
+                }
+                Err(self.quarantined(visit, wait))
+            }
+        }
     }
 
     /// Whether an operator has disabled the plugin.
@@ -123,31 +158,51 @@ impl Availability {
         self.inner().switch.off.is_some()
     }
 
-    /// Whether the plugin is served, for callers and operators.
+    /// Whether the plugin is served, for callers and operators. It is quarantined while one of its entries is.
     pub(crate) fn status(&self) -> ServingStatus {
-        let inner = self.inner();
-        if let Some(Off { reason, since }) = inner.switch.off.clone() {
+        if let Some(Off { reason, since }) = self.inner().switch.off.clone() {
             return ServingStatus::Disabled { reason, since };
         }
-        if let Some(seats) = inner.spent() {
+        let (spent_seats, spent_since) = {
+            let inner = self.inner();
+            (inner.spent(), inner.spent)
+        };
+        if let Some(seats) = spent_seats {
             let now = SystemTime::now();
             let until = now + Duration::from_millis(QUARANTINE_MS);
-            return ServingStatus::Quarantined {
-                reason: spent(seats),
-                since: inner.spent.unwrap_or(now),
-                until,
-            };
+            let since = spent_since.unwrap_or(now);
+            return ServingStatus::Quarantined { reason: spent(seats), since, until };
         }
-        match inner.breaker.phase() {
-            Phase::Serving(_) => ServingStatus::Serving,
-            Phase::Quarantined { reason, since, until } => {
-                let until = SystemTime::now() + until.saturating_duration_since(Instant::now());
-                ServingStatus::Quarantined { reason: reason.to_string(), since, until }
+        let worst = |EntryStatus { entry, callers, status }| match status {
+            ServingStatus::Quarantined { reason, since, until } => {
+                ServingStatus::Quarantined { reason: sentence(&entry, &callers, &reason), since, until }
             }
-            Phase::HalfOpen { reason, since } => {
-                ServingStatus::HalfOpen { reason: reason.to_string(), since }
+            ServingStatus::HalfOpen { reason, since } => {
+                ServingStatus::HalfOpen { reason: sentence(&entry, &callers, &reason), since }
             }
-        }
+            other => other,
+        };
+        let mut entries = self.entries();
+        entries.sort_by_key(|entry| !matches!(entry.status, ServingStatus::Quarantined { .. }));
+        entries.into_iter().next().map_or(ServingStatus::Serving, worst)
+    }
+
+    /// The entries that are not served as usual, sorted by name.
+    pub(crate) fn entries(&self) -> Vec<EntryStatus> {
+        let inner = self.inner();
+        let all =
+            inner.entries.iter().filter_map(|(name, Place(index))| Some((name, inner.breakers.get(*index)?)));
+        let mut entries: Vec<EntryStatus> = all
+            .flat_map(|(entry, Breakers { anonymous, known })| {
+                let both = [(Crowd::Anonymous, anonymous), (Crowd::Known, known)];
+                both.into_iter().filter_map(|(crowd, breaker)| {
+                    let (entry, callers) = (entry.clone(), crowd.to_string());
+                    Some(EntryStatus { entry, callers, status: open(breaker.phase())? })
+                })
+            })
+            .collect();
+        entries.sort_by(|a, b| (&a.entry, &a.callers).cmp(&(&b.entry, &b.callers)));
+        entries
     }
 
     /// Writes a line about the plugin to the host's log, or counts it if there were too many of this kind. `kind` is in the
@@ -177,7 +232,7 @@ impl Availability {
 
     /// Called when another version is loaded: lifts the quarantine, because it was for the previous version.
     pub(crate) fn renew(&self) {
-        if self.inner().breaker.lift() {
+        if self.inner().lift() {
             self.audit.note(Event::Lifted, Some(&self.name), "another version is loaded");
         }
     }
@@ -238,7 +293,7 @@ impl Availability {
             if was_off {
                 inner.switch.isolated = CancellationToken::new();
             }
-            (was_off, inner.breaker.lift())
+            (was_off, inner.lift())
         };
         if was_off {
             tracing::warn!(plugin = self.name.as_str(), "a plugin is enabled, {by}");
@@ -249,26 +304,36 @@ impl Availability {
         }
     }
 
-    fn settle(&self, entered: breaker::Generation, evidence: Evidence) {
-        let transition = self.inner().breaker.settle(entered, evidence, Instant::now());
+    fn settle(&self, visit: &Visit<'_>, (place, entered): (Place, breaker::Generation), evidence: Evidence) {
+        let mut inner = self.inner();
+        let transition = inner
+            .breaker(place, visit.crowd)
+            .and_then(|breaker| breaker.settle(entered, visit.cause, evidence, Instant::now()));
+        drop(inner);
+        if let Some(transition) = transition {
+            self.announce(visit, transition);
+        }
+    }
+
+    fn announce(&self, Visit { entry, crowd, .. }: &Visit<'_>, transition: Transition) {
+        let what = |length: Duration, more: &str, reason: Reason| {
+            format!("`{entry}` for {crowd} callers, for {} ms{more}: {reason}", length.as_millis())
+        };
         let (event, what) = match transition {
-            None => return,
-            Some(Transition::Quarantined(reason, length)) => {
-                (Event::Quarantined, format!("for {} ms: {reason}", length.as_millis()))
+            Transition::Quarantined(reason, length) => (Event::Quarantined, what(length, "", reason)),
+            Transition::ProbeFailed(reason, length) => (Event::Probed, what(length, " more", reason)),
+            Transition::ProbeAnswered => {
+                (Event::Probed, format!("`{entry}` answered {crowd} callers and is served again"))
             }
-            Some(Transition::ProbeFailed(reason, length)) => {
-                (Event::Probed, format!("quarantined for {} ms more: {reason}", length.as_millis()))
-            }
-            Some(Transition::ProbeAnswered) => (Event::Probed, "it answered and is served again".to_owned()),
         };
         tracing::warn!(plugin = self.name.as_str(), "{}, {what}", event.name());
         self.audit.note(event, Some(&self.name), what);
     }
 
-    fn quarantined(&self, Wait { reason, retry }: Wait) -> CallError {
+    fn quarantined(&self, visit: &Visit<'_>, Wait { reason, retry, .. }: Wait) -> CallError {
         CallError::Quarantined {
             plugin: self.name.to_string(),
-            reason: reason.to_string(),
+            reason: sentence(visit.entry, &visit.crowd, &reason),
             retry_after_ms: u64::try_from(retry.as_millis()).unwrap_or(u64::MAX).saturating_add(1),
         }
     }
@@ -294,24 +359,69 @@ impl LocalSwitch {
     }
 }
 
-impl Pass {
+impl Inner {
+    /// The place of an entry, which is made when the entry is first entered.
+    fn place(&mut self, entry: &str) -> Place {
+        if let Some(place) = self.entries.get(entry) {
+            return *place;
+        }
+        let place = Place(self.breakers.len());
+        self.breakers.push(Breakers::default());
+        self.entries.insert(entry.to_owned(), place);
+        place
+    }
+
+    fn breaker(&mut self, Place(index): Place, crowd: Crowd) -> Option<&mut Breaker> {
+        let Breakers { anonymous, known } = self.breakers.get_mut(index)?;
+        Some(match crowd {
+            Crowd::Anonymous => anonymous,
+            Crowd::Known => known,
+        })
+    }
+
+    /// Lifts the quarantine of every entry. Returns whether there was one.
+    fn lift(&mut self) -> bool {
+        let all = self.breakers.iter_mut().flat_map(|Breakers { anonymous, known }| [anonymous, known]);
+        all.fold(false, |was_open, breaker: &mut Breaker| breaker.lift() || was_open)
+    }
+}
+
+/// The status of an entry that is not served as usual.
+fn open(phase: &Phase) -> Option<ServingStatus> {
+    match phase {
+        Phase::Serving { .. } => None,
+        Phase::Quarantined { reason, since, until } => {
+            let until = SystemTime::now() + until.saturating_duration_since(Instant::now());
+            Some(ServingStatus::Quarantined { reason: reason.to_string(), since: *since, until })
+        }
+        Phase::HalfOpen { reason, since, .. } => {
+            Some(ServingStatus::HalfOpen { reason: reason.to_string(), since: *since })
+        }
+    }
+}
+
+fn sentence(entry: &str, callers: &dyn fmt::Display, reason: &dyn fmt::Display) -> String {
+    format!("`{entry}` for {callers} callers: {reason}")
+}
+
+impl Pass<'_> {
     /// Completes when the plugin is disabled.
     pub(crate) async fn isolated(&self) {
         self.isolated.cancelled().await;
     }
 
-    /// Ends the invocation with the evidence that it gives about the plugin.
+    /// Ends the invocation with the evidence that it gives about the entry.
     pub(crate) fn settle(mut self, evidence: Evidence) {
         if let Some(entered) = self.entered.take() {
-            self.availability.settle(entered, evidence);
+            self.availability.settle(self.visit, entered, evidence);
         }
     }
 }
 
-impl Drop for Pass {
+impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if let Some(entered) = self.entered.take() {
-            self.availability.settle(entered, Evidence::Neither);
+            self.availability.settle(self.visit, entered, Evidence::Neither);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Supervision: which plugins are served. The [`breaker`] quarantines a plugin that fails repeatedly. An operator can disable
-//! a plugin, which cuts off its running calls and takes effect on every host of the database.
+//! Supervision: which plugins are served. The [`breaker`] quarantines an entry of a plugin that fails repeatedly. An operator
+//! can disable a plugin, which cuts off its running calls and takes effect on every host of the database.
 //!
 //! Every invocation [enters](availability::Availability::enter) its plugin's availability, whoever the caller is. A tap whose
 //! plugin is not served does not count as consent. An operator's switch is a row of `palisade.switches`. Each host reads
@@ -11,14 +11,16 @@ mod availability;
 mod breaker;
 mod status;
 
-pub(crate) use availability::{Availability, Off};
-pub(crate) use breaker::{Evidence, GuestFailure};
-pub use status::{PluginStatus, ServingStatus};
+pub(crate) use availability::{Availability, Off, Visit};
+pub(crate) use breaker::{Cause, Crowd, Evidence, GuestFailure};
+pub use status::{EntryStatus, PluginStatus, ServingStatus};
 
 use crate::audit::Audit;
 use crate::error::CallError;
 use palisade_guard::caller::User;
-use palisade_guard::limits::{DISABLE_REASON_BYTES_MAX, Limit, SWITCH_POLL_MS, SWITCH_WAIT_MS};
+use palisade_guard::limits::{
+    DISABLE_REASON_BYTES_MAX, Limit, PERCENT, PROCESSOR_USE_PERCENT, SWITCH_POLL_MS, SWITCH_WAIT_MS,
+};
 use palisade_guard::name::{PluginName, is_plain};
 use palisade_guard::refusal::Refusal;
 use palisade_store::postgres::Database;
@@ -26,7 +28,7 @@ use palisade_store::postgres::switches::Switch;
 use palisade_store::postgres::users::KnownToken;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::time::timeout;
 
 /// The permission to list, disable and enable plugins over HTTP. No role has it unless an operator grants it.
@@ -51,6 +53,8 @@ pub(crate) struct Supervision {
     audit: Audit,
     /// Held while switches are read or written, so that a read never returns switches older than this host's last write.
     writing: tokio::sync::Mutex<()>,
+    /// When the database last told the switches.
+    heard: Mutex<Instant>,
     /// The tokens of operators when the database last told them, for when it does not answer.
     operators: Mutex<Vec<KnownToken>>,
 }
@@ -62,6 +66,7 @@ impl Supervision {
             plugins: Mutex::default(),
             audit,
             writing: tokio::sync::Mutex::default(),
+            heard: Mutex::new(Instant::now()),
             operators: Mutex::default(),
         };
         supervision.sync(database).await?;
@@ -162,7 +167,9 @@ impl Supervision {
                 availability.is_written(revision);
             }
         }
-        for Switch { plugin, revision, off } in database.switches().await? {
+        let switches = database.switches().await?;
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        for Switch { plugin, revision, off } in switches {
             // No plugin with a malformed name can be loaded, so such a row is ignored.
             if let Ok(name) = PluginName::parse(&plugin) {
                 let off = off.map(|(reason, since)| Off { reason, since });
@@ -170,6 +177,12 @@ impl Supervision {
             }
         }
         Ok(())
+    }
+
+    /// Whether the database has been silent for longer than two of the periods in which it is asked for the switches.
+    pub(crate) fn hears_nothing(&self) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.elapsed() > Duration::from_millis(SWITCH_POLL_MS.saturating_mul(2))
     }
 
     /// Learns who may operate the host.
@@ -226,22 +239,31 @@ pub(crate) async fn watch(supervision: Weak<Supervision>, database: Database, ha
 }
 
 impl Evidence {
-    /// The evidence of a reply. An `err` that the guest returns is an answer. A failure for which the caller, the operator,
-    /// the database or the host is to blame is [`Neither`](Self::Neither).
+    /// The evidence of a reply that was accepted or not. An `err` that the guest returns is an answer. A result or an argument
+    /// that is too large says nothing, because what it is made of decides its size, and neither does a failure for which the
+    /// caller, the operator, the database or the host is to blame.
     pub(crate) fn of<T>(reply: &Result<T, CallError>) -> Self {
         match reply {
-            Ok(_) => Self::Answered,
+            Ok(_) | Err(CallError::Returned(_) | CallError::Refused { .. }) => Self::Answered,
             Err(CallError::Trapped { .. }) => Self::Failed(GuestFailure::Trap),
-            Err(CallError::LimitExceeded { usage, .. }) => Self::Failed(GuestFailure::Limit(usage.limit)),
+            Err(CallError::LimitExceeded { usage, .. }) if !usage.limit.is_of_an_argument() => {
+                Self::Failed(GuestFailure::Limit(usage.limit))
+            }
             Err(_) => Self::Neither,
         }
     }
 
-    /// The same evidence, or [`Neither`](Self::Neither) if the invocation ran out of time that others had mostly used up.
-    pub(crate) fn unless_short(self, ran: Duration, allowed_ms: u64) -> Self {
+    /// The same evidence, or [`Neither`](Self::Neither) if the invocation ran out of time that it spent waiting for others: for
+    /// a database, a server, a processor, or the taps before it. `used` is its processor time.
+    pub(crate) fn unless_it_waited(self, used: Duration, allowed_ms: u64) -> Self {
         let is_time = matches!(self, Self::Failed(GuestFailure::Limit(Limit::WallTime | Limit::ActionTime)));
-        if is_time && ran.as_millis() < u128::from(allowed_ms / 2) { Self::Neither } else { self }
+        if is_time && !is_percent(used, PROCESSOR_USE_PERCENT, allowed_ms) { Self::Neither } else { self }
     }
+}
+
+/// Whether a time is at least this many percent of another.
+pub(crate) fn is_percent(part: Duration, percent: u64, whole_ms: u64) -> bool {
+    part.as_millis().saturating_mul(PERCENT.into()) >= u128::from(whole_ms).saturating_mul(percent.into())
 }
 
 fn unknown(name: &str) -> CallError {
@@ -255,6 +277,10 @@ fn unknown(name: &str) -> CallError {
 mod tests {
     use super::*;
     use palisade_guard::ledger::Usage;
+
+    fn usage(limit: Limit) -> Usage {
+        Usage { limit, used: 101, max: 100 }
+    }
 
     fn failed(error: CallError) -> Evidence {
         Evidence::of(&Err::<(), _>(error))
@@ -273,6 +299,8 @@ mod tests {
             CallError::Denied,
             CallError::Contended { attempts: 1 },
             CallError::Disabled { plugin: name() },
+            CallError::Oversized { plugin: name(), reason: name() },
+            CallError::LimitExceeded { plugin: name(), usage: usage(Limit::ItemFieldsBytes) },
         ] {
             let sentence = error.to_string();
             assert_eq!(failed(error), Evidence::Neither, "{sentence}");
@@ -281,20 +309,21 @@ mod tests {
             failed(CallError::Trapped { plugin: name(), reason: name() }),
             Evidence::Failed(GuestFailure::Trap)
         );
+        let memory = CallError::LimitExceeded { plugin: name(), usage: usage(Limit::Memory) };
+        assert_eq!(failed(memory), Evidence::Failed(GuestFailure::Limit(Limit::Memory)));
         assert_eq!(Evidence::of(&Ok(())), Evidence::Answered);
+        assert_eq!(failed(CallError::Returned(serde_json::Value::Null)), Evidence::Answered);
+        assert_eq!(failed(CallError::Refused { plugin: name(), message: name() }), Evidence::Answered);
     }
 
     #[test]
-    fn time_limit_that_others_used_up_is_not_the_guests_failure() {
-        let ran_out = |limit| {
-            let usage = Usage { limit, used: 101, max: 100 };
-            failed(CallError::LimitExceeded { plugin: "a".into(), usage })
-        };
-        let (short, long) = (Duration::from_millis(49), Duration::from_millis(50));
+    fn time_that_was_spent_waiting_is_not_the_guests_failure() {
+        let ran_out = |limit| failed(CallError::LimitExceeded { plugin: "a".into(), usage: usage(limit) });
+        let (little, half) = (Duration::from_millis(49), Duration::from_millis(50));
         for limit in [Limit::WallTime, Limit::ActionTime] {
-            assert_eq!(ran_out(limit).unless_short(short, 100), Evidence::Neither);
-            assert_eq!(ran_out(limit).unless_short(long, 100), ran_out(limit));
+            assert_eq!(ran_out(limit).unless_it_waited(little, 100), Evidence::Neither);
+            assert_eq!(ran_out(limit).unless_it_waited(half, 100), ran_out(limit));
         }
-        assert_eq!(ran_out(Limit::GuestTime).unless_short(short, 100), ran_out(Limit::GuestTime));
+        assert_eq!(ran_out(Limit::GuestTime).unless_it_waited(little, 100), ran_out(Limit::GuestTime));
     }
 }

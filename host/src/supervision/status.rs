@@ -7,16 +7,16 @@ use std::time::SystemTime;
 pub enum ServingStatus {
     /// The plugin is served.
     Serving,
-    /// The plugin failed too often. Calls are rejected until `until`.
+    /// An entry failed too often. Its calls are rejected until `until`; the plugin's other entries are served.
     Quarantined {
         /// Why, in the host's words.
         reason: String,
         /// Since when.
         since: SystemTime,
-        /// When an invocation is admitted as a probe.
+        /// When invocations are admitted as probes.
         until: SystemTime,
     },
-    /// One invocation is admitted as a probe. If it answers, the quarantine ends.
+    /// A few invocations of the entry are admitted as probes. If one answers, the quarantine ends.
     HalfOpen {
         /// Why it was quarantined.
         reason: String,
@@ -46,11 +46,24 @@ pub struct PluginStatus {
     pub name: String,
     /// Its version; empty if its manifest could not be read.
     pub version: String,
-    /// Whether it is served.
+    /// Whether it is served: quarantined if one of its entries is.
     pub status: ServingStatus,
+    /// The entries that are quarantined or half-open, sorted by name.
+    pub entries: Vec<EntryStatus>,
     /// How many of its database connections are held by statements that run on after they were cancelled. If all are, the
     /// plugin is quarantined.
     pub running_on: usize,
+}
+
+/// An entry of a plugin that is quarantined or half-open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryStatus {
+    /// The function as `interface/function`, or the tap's interface.
+    pub entry: String,
+    /// The callers whom this is about: `anonymous`, or `known` for users and the program that embeds the host.
+    pub callers: String,
+    /// Why, and since when.
+    pub status: ServingStatus,
 }
 
 impl ServingStatus {

@@ -79,7 +79,8 @@ limits! {
     Instances, "instances", Count, 200;
     /// Bytes of stack for guest code. Deeper recursion is a stack overflow.
     Stack, "stack", Bytes, WASM_STACK_BYTES as u64;
-    /// Milliseconds that guest code runs, without its host calls. 10 s is far more than any page takes.
+    /// Milliseconds of processor time that an invocation uses: guest code, and what the host does for it without
+    /// waiting, such as checking arguments and converting the result. 10 s is far more than any page takes.
     GuestTime, "guest-time", Milliseconds, 10_000;
     /// Units of fuel: about one for each instruction of guest code, and the same number in each run of the
     /// same call. Off unless a policy or manifest sets it, because counting takes time.
@@ -90,7 +91,8 @@ limits! {
     /// Milliseconds from start to end of an action, host calls included. An action gets more time because it
     /// waits for other servers. Longer work belongs in several runs of a cron tap.
     ActionTime, "action-time", Milliseconds, 300_000;
-    /// Calls from the guest into the host. One call is cheap; a million calls are not.
+    /// Calls from the guest into the host. A call that handles many bytes counts as one more for each 4 KiB of
+    /// them. One call is cheap; a million calls are not.
     HostCalls, "host-calls", Count, 100_000;
     /// Resources (rows, bodies) open at once, each of which takes memory of the host. wasmtime's own default
     /// is 1,000,000.
@@ -271,13 +273,30 @@ pub const WASM_STACK_BYTES: usize = 1024 * 1024;
 pub const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Milliseconds between two epoch ticks: the longest that a spinning guest keeps its thread.
 pub const EPOCH_TICK_MS: u64 = 10;
-/// Milliseconds of guest code after which an invocation moves to the slow lane: one epoch tick. Nearly every
-/// call needs only a small part of it.
-pub const SLOW_LANE_GUEST_MS: u64 = EPOCH_TICK_MS;
+/// Milliseconds for which a guest must have had its thread for a tick to take it away. A tick that came while
+/// the guest waited is no reason to wait again.
+pub const TICK_FRESH_MS: u64 = 1;
+/// Milliseconds of processor time after which an invocation moves to the slow lane. Nearly every call needs
+/// less than one, and short calls of others wait for as long.
+pub const SLOW_LANE_MS: u64 = 3;
 /// Short calls in a row after which a function that ran for long starts in the usual lane again.
 pub const SLOW_LANE_CALLS: u8 = 16;
-/// Priority of the slow lane's threads, as `nice` counts it: 19 is the lowest that exists.
-pub const SLOW_LANE_NICE: i32 = 19;
+/// Priority of the slow lane's threads, as `nice` counts it. A thread of usual priority goes first, and beside
+/// one that never rests they still get a tenth of the processor. At 19, the lowest priority, they get a
+/// seventieth, and calls of 0.3 s run out of time on a busy machine.
+pub const SLOW_LANE_NICE: i32 = 10;
+/// Percent of an invocation's time that it must have waited for a processor for the host to say that it is
+/// overloaded, and not that the plugin took too long.
+pub const PROCESSOR_WAIT_PERCENT: u64 = 75;
+/// Percent of an invocation's time that it must have used the processor for its deadline to count as the
+/// plugin's failure. An invocation that waits for a database, a server or a processor has not failed.
+pub const PROCESSOR_USE_PERCENT: u64 = 50;
+/// Bytes that a host call handles for the price of one more call: to copy and check them takes about as long as
+/// a call that handles none.
+pub const HOST_CALL_BYTES: u64 = 4 * KIB;
+/// Bytes of anonymous arguments that tell one request from another when they fail. The host reads them only
+/// after a failure.
+pub const CAUSE_BYTES_MAX: usize = 4 * 1024;
 /// Bytes that one host call may make the host allocate while it lifts arguments. With aliased pointers, 320
 /// KiB of a guest's memory can name 2 GiB.
 pub const HOSTCALL_FUEL: usize = 4 * 1024 * 1024;
@@ -362,6 +381,11 @@ pub const PLUGIN_NAME_BYTES_MAX: usize = 40;
 
 /// Invocations of one plugin at once. No plugin can take all of the host's instances.
 pub const PLUGIN_CONCURRENCY_MAX: usize = 128;
+/// Invocations of the host's total that are kept for plugins with few running ones, so that eight busy plugins
+/// leave room for the others.
+pub const PLACES_RESERVED: usize = 200;
+/// Invocations of one plugin up to which it may take a reserved place.
+pub const PLACES_RESERVED_PLUGIN_MAX: usize = 16;
 /// Milliseconds that an invocation waits for a permit before it fails with `overloaded`. A caller who retries
 /// later does better than one who waits longer.
 pub const ADMISSION_WAIT_MS: u64 = 2_000;
@@ -373,13 +397,23 @@ pub const MUTATION_BACKOFF_MS: u64 = 2;
 /// Most milliseconds between two runs of a mutation. The caller waits for them.
 pub const MUTATION_BACKOFF_MAX_MS: u64 = 50;
 
-/// Latest outcomes of a plugin that decide whether it is quarantined: a count.
-pub const BREAKER_WINDOW: u32 = 20;
-/// Failures in that window of outcomes that quarantine a plugin: half of a full window, so that a caller who
-/// makes the plugin fail has to outnumber all others. The number does not shrink while the window fills, so
-/// that one bad minute of a rarely called plugin is not enough.
+/// Different causes that must have failed, with no answer since, to quarantine an entry of a plugin: a count.
+/// One user, one item and one repeated request are one cause each, so one of them alone is never enough.
 pub const BREAKER_FAILURES: u32 = 10;
-/// Milliseconds of a first quarantine. The time doubles with each probe that fails.
+/// Milliseconds since an entry's last answer in which it is not quarantined: an entry that still answers
+/// somebody is served, however many failures another caller causes meanwhile.
+pub const BREAKER_ANSWER_MS: u64 = 5_000;
+/// Answers after a quarantine that make the next one start at its shortest length again: a count.
+pub const BREAKER_RECOVERY_ANSWERS: u32 = 20;
+/// Invocations that probe an entry at once after its quarantine. With one alone, the fastest caller decides
+/// for all others.
+pub const PROBES_MAX: usize = 3;
+/// Different causes whose probes must fail to quarantine the entry again: a count.
+pub const PROBE_FAILURES: usize = 3;
+/// Milliseconds that a probe counts as running, and that others have to be answered after a probe has failed.
+/// A slow action must not hold the place of a probe for minutes.
+pub const PROBE_MS: u64 = 1_000;
+/// Milliseconds of a first quarantine. The time doubles with each one that follows failed probes.
 pub const QUARANTINE_MS: u64 = 1_000;
 /// Milliseconds of the longest quarantine: a repaired plugin serves again within 5 min, and an operator need
 /// not act.

@@ -43,12 +43,21 @@ pub(super) fn paths() -> Map<String, Value> {
 pub(super) fn schemas() -> Map<String, Value> {
     let time = json!({"type": ["string", "null"], "format": "date-time"});
     let status = json!({
-        "type": "object", "required": ["name", "version", "state", "reason", "since", "until"],
+        "type": "object", "required": ["name", "version", "state", "reason", "since", "until", "entries"],
         "properties": {
             "name": {"type": "string"}, "version": {"type": "string"},
             "state": {"type": "string", "enum": palisade::ServingStatus::STATES},
             "reason": {"type": ["string", "null"]}, "since": time, "until": time,
+            "entries": {"type": "array", "items": refer("EntryStatus")},
         },
     });
-    Map::from_iter([("PluginStatus".to_owned(), status)])
+    let entry = json!({
+        "type": "object", "required": ["entry", "callers", "state", "reason", "since", "until"],
+        "properties": {
+            "entry": {"type": "string"}, "callers": {"type": "string", "enum": ["anonymous", "known"]},
+            "state": {"type": "string", "enum": ["quarantined", "half-open"]},
+            "reason": {"type": ["string", "null"]}, "since": time, "until": time,
+        },
+    });
+    Map::from_iter([("PluginStatus".to_owned(), status), ("EntryStatus".to_owned(), entry)])
 }

@@ -5,6 +5,7 @@ mod convert;
 use crate::api::bindings::palisade::plugin::db as wit;
 use crate::api::bindings::palisade::plugin::db_write as write;
 use crate::api::refused;
+use crate::engine::processor;
 use crate::state::State;
 use crate::supervision::Availability;
 use palisade_guard::db::batch::BatchSize;
@@ -71,7 +72,8 @@ impl wit::Host for View<'_> {
     }
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
-        let statement = ReadStatement::parse(self.catalogue, &sql)?;
+        self.ledger.handled(sql.len());
+        let statement = processor::elsewhere(|| ReadStatement::parse(self.catalogue, &sql))?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values)?;
@@ -144,7 +146,8 @@ impl write::Host for View<'_> {
     }
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<u64, Refusal> {
-        let statement = WriteStatement::parse(self.catalogue, &sql)?;
+        self.ledger.handled(sql.len());
+        let statement = processor::elsewhere(|| WriteStatement::parse(self.catalogue, &sql))?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values)?;

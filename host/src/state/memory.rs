@@ -1,68 +1,9 @@
-//! Meters for what a running guest uses of the machine: processor time and memory.
+//! What a running guest uses of the machine's memory. Processor time is counted around each poll: `engine/processor.rs`.
 
-use crate::engine::lane::Lane;
 use palisade_guard::ledger::{Exceeded, Usage};
 use palisade_guard::limits::{Limit, Limits, TABLE_ELEMENT_BYTES};
 use palisade_guard::memory::Reservation;
-use rustix::time::{ClockId, clock_gettime};
-use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
-
-/// A stopwatch that runs only while guest code runs.
-///
-/// In the slow lane it counts the thread's processor time, because a guest there often waits for the processor. Reading that
-/// time takes a system call, so in the usual lane it counts elapsed time.
-#[derive(Debug)]
-pub(crate) struct Meter {
-    lane: Lane,
-    guest: Duration,
-    since: Option<Since>,
-}
-
-/// When the guest was last entered, by the clock of its lane.
-#[derive(Debug)]
-enum Since {
-    Instant(Instant),
-    Thread(Duration),
-}
-
-impl Meter {
-    pub(crate) fn start(lane: Lane) -> Self {
-        Self { lane, guest: Duration::ZERO, since: None }
-    }
-
-    /// Counts as in the slow lane from the next time that the guest is entered.
-    pub(crate) fn change_to_slow(&mut self) {
-        self.lane = Lane::Slow;
-    }
-
-    pub(crate) fn enter_guest(&mut self) {
-        self.since = Some(match self.lane {
-            Lane::Usual => Since::Instant(Instant::now()),
-            Lane::Slow => Since::Thread(thread_time()),
-        });
-    }
-
-    pub(crate) fn leave_guest(&mut self) {
-        let took = match self.since.take() {
-            Some(Since::Instant(since)) => since.elapsed(),
-            // A guest never changes threads between entering and leaving.
-            Some(Since::Thread(since)) => thread_time().saturating_sub(since),
-            None => Duration::ZERO,
-        };
-        self.guest = self.guest.saturating_add(took);
-    }
-
-    /// Milliseconds for which guest code has run so far.
-    pub(crate) fn guest_ms(&self) -> u64 {
-        u64::try_from(self.guest.as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// The processor time that this thread has used.
-fn thread_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
-}
 
 /// The memories, tables and instances of one store, and their limits. A growth over a limit fails in the guest; one for which
 /// the host has no bytes ends the invocation, because the guest is not to blame.
@@ -139,34 +80,6 @@ impl ResourceLimiter for Memory {
 mod tests {
     use super::*;
     use palisade_guard::memory::{MemoryBudget, OutOfMemory};
-
-    #[test]
-    fn waiting_is_charged_in_the_usual_lane_and_not_in_the_slow_lane() {
-        let wait = Duration::from_millis(50);
-        for (lane, is_charged) in [(Lane::Slow, false), (Lane::Usual, true)] {
-            let mut meter = Meter::start(lane);
-            meter.enter_guest();
-            std::thread::sleep(wait);
-            meter.leave_guest();
-            assert_eq!(meter.guest >= wait, is_charged, "{lane:?}: {:?}", meter.guest);
-        }
-    }
-
-    #[test]
-    fn guest_that_changes_to_the_slow_lane_is_charged_only_for_processor_time() {
-        let wait = Duration::from_millis(50);
-        let mut meter = Meter::start(Lane::Usual);
-        meter.change_to_slow();
-        meter.enter_guest();
-        std::thread::sleep(wait);
-        meter.leave_guest();
-        assert!(meter.guest < wait, "{:?}", meter.guest);
-        meter.enter_guest();
-        let start = thread_time();
-        while thread_time().saturating_sub(start) < wait {}
-        meter.leave_guest();
-        assert!(meter.guest >= wait && meter.guest_ms() >= 50, "{:?}", meter.guest);
-    }
 
     #[test]
     fn memory_over_the_limit_is_refused_across_all_memories() {
