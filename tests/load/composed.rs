@@ -47,9 +47,10 @@ fn composed(through: usize) -> Vec<u8> {
             (func (export "f") {ty}
                 (canon lift (core func $i "f") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc")))))"#
     );
-    let instances: String = (1..through)
+    let instances: Vec<_> = (1..through)
         .map(|n| format!(r#"(instance $i{n} (instantiate $c (with "f" (func $i{} "f"))))"#, n - 1))
         .collect();
+    let instances = instances.concat();
     let last = through - 1;
     let text = format!(
         r#"(component {innermost} {outer} (instance $i0 (instantiate $c0)) {instances}

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 
 /// A component that exports functions `f0`, `f1` and so on. Each takes a list of records with these options as fields.
 fn listing(functions: usize, fields: &[String]) -> Vec<u8> {
-    let fields: String = fields.iter().map(|name| format!(r#"(field "{name}" (option u64))"#)).collect();
-    let lifted: String = (0..functions)
-        .map(|n| {
-            format!(
-                r#"(func $f{n} (param "l" (list $r)) (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))"#
-            )
-        })
-        .collect();
-    let exported: String = (0..functions).map(|n| format!(r#"(export "f{n}" (func $f{n}))"#)).collect();
+    let fields: Vec<_> = fields.iter().map(|name| format!(r#"(field "{name}" (option u64))"#)).collect();
+    let lift = |n| {
+        format!(
+            r#"(func $f{n} (param "l" (list $r)) (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))"#
+        )
+    };
+    let lifted = (0..functions).map(lift).collect::<Vec<_>>().concat();
+    let exported: Vec<_> = (0..functions).map(|n| format!(r#"(export "f{n}" (func $f{n}))"#)).collect();
+    let (fields, exported) = (fields.concat(), exported.concat());
     let text = format!(
         r#"(component
             (core module $m

@@ -176,9 +176,12 @@ impl From<CallError> for ErrorResponse {
                 message: "the plugin returned an error; `value` is that error".to_owned(),
                 ..failure.detail("value", value)
             },
+            // Without `retry-after`: nobody knows when the plugin will be enabled or repaired.
             CallError::Refused { plugin, .. }
             | CallError::Trapped { plugin, .. }
-            | CallError::Oversized { plugin, .. } => failure.detail("plugin", plugin),
+            | CallError::Oversized { plugin, .. }
+            | CallError::Disabled { plugin }
+            | CallError::NotLoaded { plugin } => failure.detail("plugin", plugin),
             CallError::LimitExceeded { plugin, usage } => failure
                 .detail("plugin", plugin)
                 .detail("limit", usage.limit.name())
@@ -188,10 +191,6 @@ impl From<CallError> for ErrorResponse {
                 .detail("plugin", plugin)
                 .detail("reason", reason)
                 .header(header::RETRY_AFTER, retry_after_ms.div_ceil(MS_PER_S).into()),
-            // Without `retry-after`: nobody knows when the plugin will be enabled.
-            CallError::Disabled { plugin } | CallError::NotLoaded { plugin } => {
-                failure.detail("plugin", plugin)
-            }
             CallError::Conflict(revision) => failure.detail("revision", revision),
             CallError::Overloaded { .. } | CallError::Contended { .. } | CallError::Unavailable { .. } => {
                 failure.retry()

@@ -79,7 +79,7 @@ impl Artifacts {
         let unusable = |error: std::io::Error| match error.kind() {
             ErrorKind::NotFound => {}
             _ => {
-                tracing::warn!(path = %path.display(), %error, "kept code is not used; the component is compiled again")
+                tracing::warn!(path = %path.display(), %error, "kept code is not used; the component is compiled again");
             }
         };
         let bytes_max = COMPILED_BYTES_MAX.saturating_add(MAC_BYTES as u64).saturating_add(1);

@@ -208,13 +208,17 @@ mod tests {
     use std::io::{self, Read, Write};
     use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
     use std::os::unix::net::{UnixListener, UnixStream};
-    use std::path::PathBuf;
+    use std::path::Path;
     use std::process::Command;
 
     type Attempt = (&'static str, Box<dyn Fn() -> io::Result<()> + Send>);
 
+    fn attempt(what: &'static str, run: impl Fn() -> io::Result<()> + Send + 'static) -> Attempt {
+        (what, Box::new(run))
+    }
+
     /// What a compiler that was taken over may try: each is possible for the test, and must not be for a confined thread.
-    fn attempts(folder: PathBuf) -> Vec<Attempt> {
+    fn attempts(folder: &Path) -> Vec<Attempt> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let socket = folder.join("socket");
@@ -225,9 +229,6 @@ mod tests {
         fs::write(&one, "text").unwrap();
         let parent = rustix::process::getppid().unwrap();
         let limit = rustix::process::getrlimit(rustix::process::Resource::Core);
-        fn attempt(what: &'static str, run: impl Fn() -> io::Result<()> + Send + 'static) -> Attempt {
-            (what, Box::new(run))
-        }
         vec![
             attempt("read /etc/passwd", || fs::read("/etc/passwd").map(drop)),
             attempt("read its own memory map", || fs::read("/proc/self/maps").map(drop)),
@@ -292,14 +293,14 @@ mod tests {
     #[test]
     fn confined_thread_reaches_no_file_network_program_or_process() {
         let folder = tempfile::tempdir().unwrap();
-        let every: Vec<_> = attempts(folder.path().join("")).iter().map(|(what, _)| *what).collect();
+        let every: Vec<_> = attempts(folder.path()).iter().map(|(what, _)| *what).collect();
         fs::remove_file(folder.path().join("socket")).unwrap();
-        let free = succeeding(attempts(folder.path().join("")), || {});
+        let free = succeeding(attempts(folder.path()), || {});
         if geteuid().is_root() {
             assert_eq!(free, every, "the test itself can do all of it");
         }
         fs::remove_file(folder.path().join("socket")).unwrap();
-        let confined = succeeding(attempts(folder.path().join("")), || {
+        let confined = succeeding(attempts(folder.path()), || {
             let missing = confine();
             assert!(!missing.has(FILTERED), "{missing:?}");
         });
@@ -312,7 +313,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             // Where another user may look, so that only the layer in question is in the way.
             fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-            let open = succeeding(attempts(folder.path().join("")), layer);
+            let open = succeeding(attempts(folder.path()), layer);
             for what in closed {
                 assert!(!open.contains(what), "{what} is still possible");
             }

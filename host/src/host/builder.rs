@@ -98,7 +98,7 @@ impl HostBuilder {
         source: Result<Source, LoadError>,
         policy: Policy,
     ) -> Self {
-        self.plugins.push(Planned { origin: Origin::Opened(path.into(), source), policy });
+        self.plugins.push(Planned { origin: Origin::Opened(path.into(), source.map(Box::new)), policy });
         self
     }
 

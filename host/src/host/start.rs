@@ -25,7 +25,7 @@ pub(super) struct Planned {
 /// Where a plugin comes from.
 pub(super) enum Origin {
     Path(PathBuf),
-    Opened(PathBuf, Result<Source, LoadError>),
+    Opened(PathBuf, Result<Box<Source>, LoadError>),
 }
 
 /// What came of the plugins.
@@ -50,11 +50,11 @@ pub(super) async fn load(
 ) -> Result<Started, LoadError> {
     let (mut installed, mut failed) = (Vec::new(), Vec::new());
     for (known, source, policy) in opened(loader, plugins).await {
-        let loaded = match source {
+        let program = match source {
             Ok(source) => loader.load(source, &policy).await,
             Err(error) => Err(error),
         };
-        match loaded {
+        match program {
             Ok(program) => installed.push((known, program)),
             Err(error) if error.is_of_the_host() => return Err(error),
             Err(error) => failed.push((known, error)),
@@ -89,7 +89,9 @@ async fn opened(loader: &Loader, plugins: Vec<Planned>) -> Vec<(Known, Result<So
                 let source = loader.open(&path).await;
                 (path, source)
             }
-            Origin::Opened(path, source) => (path, source.inspect_err(|error| loader.refused(error))),
+            Origin::Opened(path, source) => {
+                (path, source.map(|source| *source).inspect_err(|error| loader.refused(error)))
+            }
         };
         all.push((path, source, policy));
     }

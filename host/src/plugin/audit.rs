@@ -6,17 +6,19 @@ use palisade_guard::grant::Grants;
 use palisade_guard::name::PluginName;
 use serde_json::Value;
 
-/// Records that a plugin was refused. A failed database, engine or compiler refuses no plugin and is not recorded.
+/// Records that a plugin was refused. A failed database, engine or compiler refuses no plugin and is not recorded; of several
+/// errors each is recorded by itself.
 pub fn refused(audit: &Audit, error: &LoadError) {
     let (event, plugin) = match error {
-        LoadError::Database { .. } | LoadError::Engine(_) | LoadError::Compiler(_) => return,
+        LoadError::Database { .. }
+        | LoadError::Engine(_)
+        | LoadError::Compiler(_)
+        | LoadError::Several(_) => return,
         LoadError::Breach { plugin, .. } => (Event::CanaryFell, Some(plugin)),
         LoadError::Component { plugin, .. } | LoadError::Migration { plugin, .. } => {
             (Event::RefusedLoad, Some(plugin))
         }
         LoadError::File { .. } | LoadError::Manifest(_) => (Event::RefusedLoad, None),
-        // Each of them is recorded by itself.
-        LoadError::Several(_) => return,
     };
     let plugin = plugin.and_then(|name| PluginName::parse(name).ok());
     audit.note(event, plugin.as_ref(), error.to_string());

@@ -40,6 +40,7 @@ impl fmt::Display for Parameters<'_> {
     }
 }
 
+#[expect(clippy::struct_field_names, reason = "each is what is left of another thing")]
 struct Lowering {
     /// How many more values may be made. Even an empty object can become a record of a thousand absent options.
     values_left: usize,

@@ -8,6 +8,7 @@
 //! What is in a file is not checked here.
 
 use palisade_guard::limits::{FOLDER_ENTRIES_MAX, LINKS_MAX};
+use palisade_guard::text::quoted;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
@@ -237,7 +238,8 @@ impl Folder {
             }
             let plain = name.to_str().filter(|name| !name.chars().any(char::is_control));
             let plain = plain.ok_or_else(|| {
-                let why = format!("{name:?} is not a name that can be shown: rename the file");
+                let shown = name.to_string_lossy();
+                let why = format!("{} is not a name that can be shown: rename the file", quoted(&shown));
                 Error::new(ErrorKind::InvalidData, why)
             })?;
             names.push(plain.to_owned());

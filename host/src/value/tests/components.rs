@@ -123,7 +123,8 @@ fn bytes_of_a_signature_are_counted_as_often_as_a_type_is_used() {
     let long = |i: usize| format!("n{i:0>width$}", width = COMPONENT_NAME_BYTES_MAX - 1);
     // A record of long names, used several times: as a tuple's parts, or as fields.
     let used = |times: usize| {
-        let fields: String = (0..100).map(|i| format!(r#"(field "{}" u8)"#, long(i))).collect();
+        let fields: Vec<_> = (0..100).map(|i| format!(r#"(field "{}" u8)"#, long(i))).collect();
+        let fields = fields.concat();
         let tuple = "$r ".repeat(times);
         imported(&format!(
             r#"(component (type $r' (record {fields})) (import "r" (type $r (eq $r'))) (type $t (tuple {tuple}))
