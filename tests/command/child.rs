@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 /// Longer than any command takes.
 const WAIT_MAX: Duration = Duration::from_mins(3);
@@ -73,6 +74,8 @@ pub struct Serving {
     child: Child,
     _logs: tempfile::TempDir,
     stdout: BufReader<ChildStdout>,
+    /// What it logs is read while it runs: a full pipe would stop it.
+    stderr: JoinHandle<Vec<u8>>,
     /// The line that it printed when it was ready.
     pub ready: String,
 }
@@ -80,8 +83,12 @@ pub struct Serving {
 impl Serving {
     /// Serves the example plugins on a free port.
     pub async fn start(world: &World, options: &[&str]) -> Self {
-        let examples = examples();
-        let mut command = palisade(&["serve", examples.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        Self::of(world, &examples(), options).await
+    }
+
+    /// Serves a folder of plugins on a free port.
+    pub async fn of(world: &World, folder: &Path, options: &[&str]) -> Self {
+        let mut command = palisade(&["serve", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
         let logs = tempfile::tempdir().unwrap();
         if !options.contains(&"--audit-log") {
             // Not in the data folder of the examples, because all tests share it.
@@ -89,16 +96,29 @@ impl Serving {
         }
         let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut logged = child.stderr.take().unwrap();
+        let stderr = tokio::spawn(async move {
+            let mut text = Vec::new();
+            let _read = logged.read_to_end(&mut text).await;
+            text
+        });
         let mut ready = String::new();
         let read = tokio::time::timeout(WAIT_MAX, stdout.read_line(&mut ready))
             .await
             .expect("a ready line")
             .unwrap();
         if read == 0 {
-            let ended = child.wait_with_output().await.unwrap();
-            panic!("the server exited before it was ready: {}", String::from_utf8_lossy(&ended.stderr));
+            panic!(
+                "the server exited before it was ready: {}",
+                String::from_utf8_lossy(&stderr.await.unwrap())
+            );
         }
-        Self { child, _logs: logs, stdout, ready }
+        Self { child, _logs: logs, stdout, stderr, ready }
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// Its URL, from the ready line.
@@ -113,10 +133,9 @@ impl Serving {
         assert!(sent.success());
         let mut rest = self.ready.clone();
         self.stdout.read_to_string(&mut rest).await.unwrap();
-        let ended = tokio::time::timeout(WAIT_MAX, self.child.wait_with_output())
-            .await
-            .expect("the server exits")
-            .unwrap();
-        Ran { code: ended.status.code(), stdout: rest, stderr: String::from_utf8(ended.stderr).unwrap() }
+        let status =
+            tokio::time::timeout(WAIT_MAX, self.child.wait()).await.expect("the server exits").unwrap();
+        let stderr = String::from_utf8(self.stderr.await.unwrap()).unwrap();
+        Ran { code: status.code(), stdout: rest, stderr }
     }
 }
