@@ -10,6 +10,7 @@ mod cache;
 mod calls;
 mod clock;
 mod command;
+mod cost;
 mod db;
 mod determinism;
 mod embedding;

@@ -56,11 +56,10 @@ pub fn held(text: &[u8]) -> u64 {
                     }
                 }
             }
-            b',' | b':' | b'[' => values = values.saturating_add(1),
-            b'{' => {
-                values = values.saturating_add(1);
-                objects = objects.saturating_add(1);
-            }
+            b',' | b':' => values = values.saturating_add(1),
+            // Its first element, and room for more.
+            b'[' => values = values.saturating_add(2),
+            b'{' => objects = objects.saturating_add(1),
             _ => {}
         }
     }
