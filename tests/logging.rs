@@ -252,13 +252,13 @@ async fn failing_statements_of_one_call_are_a_few_lines_with_their_number() {
     let host = world.host(&["sql"]).await;
     for function in ["in-query/query-each", "in-mutation/query-each", "in-action/query-each"] {
         let (lines, _capturing) = Lines::capture();
-        let arguments = json!({ "statements": vec!["SELECT 1 / 0"; 900] });
+        let arguments = json!({ "statements": vec!["SELECT (SELECT 1 UNION ALL SELECT 2)"; 900] });
         let answer = call(&host, "sql", function, arguments).await;
         let warnings = lines.warnings();
         assert!(warnings.len() <= 8, "{function}: {} lines: {:?}", warnings.len(), warnings.first());
         let failed = answer.ok().map_or(0, |answer| answer.to_string().matches("\"other\"").count() as u64);
         let counted: u64 = warnings.iter().filter_map(|event| event["fields"]["count"].as_u64()).sum();
-        assert!(counted >= failed, "{function}: {counted} of {failed}: {warnings:?}");
+        assert!(counted >= failed.max(1), "{function}: {counted} of {failed}: {warnings:?}");
     }
 }
 

@@ -25,8 +25,6 @@ const END: &str = "\"}";
 
 /// The HMAC's input for the name of a log, which differs from every entry's and from a head's.
 const LOG: &[u8] = b"log";
-/// How many characters of it are the name.
-const LOG_CHARS: usize = 32;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,7 +165,7 @@ pub(super) fn read(key: &Key, line: &[u8]) -> Option<AuditEntry> {
 
 /// The name of the log that has this key. Every entry belongs to it, because its HMAC needs the key.
 pub(super) fn log_of(key: &Key) -> String {
-    hex::encode(mac(key, &[LOG])).chars().take(LOG_CHARS).collect()
+    hex::encode(mac(key, &[LOG])).chars().take(SECRET_BYTES).collect()
 }
 
 /// The HMAC of the concatenated parts.

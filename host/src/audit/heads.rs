@@ -10,15 +10,7 @@ use palisade_guard::limits::{AUDIT_HEAD_MS, AUDIT_TICK_MS};
 use palisade_guard::refusal::Refusal;
 use palisade_store::postgres::Database;
 use palisade_store::postgres::audits::AuditHead;
-use std::path::{Path, absolute};
 use std::time::Duration;
-
-/// The machine and the file of a log.
-pub(super) fn place_of(path: &Path) -> String {
-    let path = path.canonicalize().or_else(|_| absolute(path)).unwrap_or_else(|_| path.to_owned());
-    let machine = rustix::system::uname();
-    format!("{}:{}", machine.nodename().to_string_lossy(), path.display())
-}
 
 /// Compares a log with the database. An entry says what the database names and the file does not have.
 pub(crate) async fn compare(audit: &Audit, database: &Database) -> Result<(), Refusal> {

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, Instant};
 
 /// The text of a `resumed` if there was no valid head: entries at the end may be missing.
@@ -90,7 +90,7 @@ impl Log {
                 path = %path.display(),
                 "the key of the audit log was missing: its entries so far cannot be verified, and it continues with a new key"
             );
-            log.repair(Note::new(Event::Resumed, None, KEYLESS.into()))?;
+            log.repair(&Note::new(Event::Resumed, None, KEYLESS.into()))?;
         } else if is_new {
             write_head(&log.path, &log.key, BEGIN)?;
         }
@@ -189,19 +189,19 @@ impl Log {
         }
         if let Some(what) = found.damage {
             tracing::warn!(path = %self.path.display(), "the audit log is damaged: {what}");
-            return self.repair(Note::new(Event::Resumed, None, what.into()));
+            return self.repair(&Note::new(Event::Resumed, None, what.into()));
         }
         self.len = self.file.metadata()?.len();
         Ok(())
     }
 
-    fn repair(&mut self, note: Note) -> io::Result<()> {
+    fn repair(&mut self, note: &Note) -> io::Result<()> {
         let last = &mut [0];
         let len = self.file.metadata()?.len();
         if len > 0 && self.file.read_exact_at(last, len.saturating_sub(1)).is_ok() && last != b"\n" {
             self.file.write_all(b"\n")?;
         }
-        self.put(&note)
+        self.put(note)
     }
 
     /// Writes an entry. If this fails, the entry is not in the file.
@@ -280,6 +280,13 @@ pub(super) fn predecessor(path: &Path, key: &Key, hash: &Hash) -> Option<PathBuf
         let found = File::open(path).and_then(|file| find(&file, key, None));
         found.is_ok_and(|found| found.tail.seq > 0 && found.tail.hash == *hash && found.is_whole)
     })
+}
+
+/// The machine and the file of a log.
+pub(super) fn place_of(path: &Path) -> String {
+    let path = path.canonicalize().or_else(|_| absolute(path)).unwrap_or_else(|_| path.to_owned());
+    let machine = rustix::system::uname();
+    format!("{}:{}", machine.nodename().to_string_lossy(), path.display())
 }
 
 /// The path of a log's key or head, which are beside it.

@@ -72,7 +72,7 @@ impl Audit {
     /// Opens a log, or creates one.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut log = Log::open(path)?;
-        let identity = (log.name(), heads::place_of(path));
+        let identity = (log.name(), log::place_of(path));
         let (sender, tails) = watch::channel(log.tail()?);
         let (queue, notes) = sync_channel(AUDIT_QUEUE_MAX);
         let shared = Arc::new(Shared::default());

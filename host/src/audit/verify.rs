@@ -2,8 +2,9 @@
 //! against what the database knows.
 
 use super::entry::{self, AuditEntry, Hash, NOTHING};
-use super::heads::place_of;
-use super::log::{DATABASE, HEADLESS, KEYLESS, Tail, beside, lock_shared, predecessor, read_head, torn};
+use super::log::{
+    DATABASE, HEADLESS, KEYLESS, Tail, beside, lock_shared, place_of, predecessor, read_head, torn,
+};
 use crate::error::CallError;
 use crate::keyfile::{self, Key};
 use palisade_guard::limits::AUDIT_FILES_MAX;

@@ -38,7 +38,7 @@ impl State {
     /// Writes which host calls failed and why, which the guest is not told.
     fn report_notes(&self) {
         let (plugin, request) = (self.plugin.name.as_str(), self.request.id.as_str());
-        for Note { what, reason, count } in self.ledger.notes.iter() {
+        for Note { what, reason, count } in self.ledger.notes.kept() {
             self.plugin.availability.report(what, || {
                 tracing::warn!(target: "palisade::refusal", plugin, request, reason, count, "{what}");
             });

@@ -114,7 +114,7 @@ impl Kept {
         let (kept, rest) = bytes.split_at(room);
         self.text.extend_from_slice(kept);
         if !rest.is_empty() {
-            let lines = rest.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let lines = rest.split(|byte| *byte == b'\n').count().saturating_sub(1) as u64;
             self.dropped = self.dropped.saturating_add(lines.max(1));
         }
     }
