@@ -40,9 +40,10 @@ const END: &str = "SELECT s.id, pg_catalog.pg_terminate_backend(a.pid) \
     FROM unnest($1::int8[], $2::int4[], $3::timestamptz[], $4::text[]) AS s(id, pid, clock, role) \
     JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid AND a.usename = s.role AND a.backend_start <= s.clock";
 
-/// Whether a backend works on a statement right now.
+/// Whether a backend works on a statement, or has just ended one: then its answer is not owed, but on its way.
 const IS_BUSY: &str = "SELECT FROM pg_catalog.pg_stat_activity \
-    WHERE pid = $1 AND usename = $2 AND backend_start <= $3 AND state = 'active'";
+    WHERE pid = $1 AND usename = $2 AND backend_start <= $3 \
+    AND (state = 'active' OR state_change > pg_catalog.clock_timestamp() - interval '1 second')";
 
 /// A backend of one of the host's connections: its process id, and the server's clock at a time when it was there, which
 /// tells it from a later process with the same id.
