@@ -1,6 +1,6 @@
 //! Calls: how failing calls end, and whether the host still works after them.
 
-use crate::harness::{CALLS, World, call, component, guest, limited, odd, returned, trapped};
+use crate::harness::{CALLS, World, call, component, guest, limited, odd, oversized, returned, trapped};
 use palisade::guard::logging::Level;
 use palisade::limits::{Limit, MIB};
 use palisade::{Blame, CallError, Host, Policy, Usage};
@@ -211,11 +211,11 @@ async fn host_calls_over_the_limit_end_the_call() {
 }
 
 #[tokio::test]
-async fn oversized_result_traps_with_a_clear_message() {
+async fn oversized_result_is_refused_with_a_clear_message() {
     let world = World::new().await;
     let host = world.host(&["probe"]).await;
     for bytes in [MIB, 16 * MIB] {
-        let reason = trapped(produce(&host, bytes).await);
+        let reason = oversized(produce(&host, bytes).await);
         assert!(reason.contains("return it in pages"), "{reason}");
         assert_usable(&host).await;
     }

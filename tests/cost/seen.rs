@@ -75,7 +75,7 @@ impl<'a> Watch<'a> {
     /// Stores what the rows read: notes, one of them large, and an item with the largest fields.
     pub async fn prepare(&self) {
         let notes = "INSERT INTO plugin_probe.notes (title, extra, tags) SELECT repeat('0', 8000), jsonb_build_array(g), ARRAY['t'] \
-             FROM generate_series(1, 200) g; INSERT INTO plugin_probe.notes (title) VALUES (repeat('0', 4000000))";
+             FROM generate_series(1, 200) g; INSERT INTO plugin_probe.notes (title) VALUES (repeat('0', 1000000))";
         self.world.sql.batch_execute(notes).await.unwrap();
         let item = format!(
             "INSERT INTO palisade.items (id, item_type, title, status, fields, revision, created_at, updated_at) \

@@ -7,13 +7,16 @@
 //! It is refused at once instead of waiting: what is held may be held for long. Bytes return when a reservation is
 //! dropped.
 //!
+//! The last quarter of the budget and of each share is for small reservations, so that a few large requests do not keep
+//! ordinary calls from being served.
+//!
 //! What is not reserved: what the host holds while nothing runs, and what a synchronous step of one thread holds for a
 //! moment. The budget that the host passes to [`MemoryBudget::new`] is smaller than the operator's number by a reserve for
 //! these. Numbers: `MEMORY_…` in [`crate::limits`].
 
 use crate::limits::{
-    MEMORY_GRAIN_BYTES, MEMORY_KEPT_PERCENT, MEMORY_SHARE_OF_CACHE_PERCENT, MEMORY_SHARE_OF_CALLER_PERCENT,
-    MEMORY_SHARE_OF_PLUGIN_PERCENT, PERCENT,
+    MEMORY_FOR_SMALL_PERCENT, MEMORY_GRAIN_BYTES, MEMORY_KEPT_PERCENT, MEMORY_SHARE_OF_CACHE_PERCENT,
+    MEMORY_SHARE_OF_CALLER_PERCENT, MEMORY_SHARE_OF_PLUGIN_PERCENT, MEMORY_SMALL_BYTES, PERCENT,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -123,8 +126,11 @@ impl Share {
         Arc::strong_count(&self.0) == 1
     }
 
-    fn take(&self, bytes: u64) -> Result<(), OutOfMemory> {
+    fn take(&self, bytes: u64, is_small: bool) -> Result<(), OutOfMemory> {
         let max = self.0.max.load(Ordering::Relaxed);
+        // Divided first, so that no budget is too large to multiply.
+        let kept = if is_small { 0 } else { (max / PERCENT).saturating_mul(MEMORY_FOR_SMALL_PERCENT) };
+        let max = max.saturating_sub(kept);
         let more = |held: u64| held.checked_add(bytes).filter(|total| *total <= max);
         let taken = self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         taken.map(drop).map_err(|_| OutOfMemory)
@@ -191,8 +197,9 @@ impl Reservation {
 
     fn take(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
         let counters = &self.counters;
+        let is_small = self.reserved.saturating_add(bytes) <= MEMORY_SMALL_BYTES;
         for (index, share) in counters.iter().flatten().enumerate() {
-            if let Err(out) = share.take(bytes) {
+            if let Err(out) = share.take(bytes, is_small) {
                 counters.iter().flatten().take(index).for_each(|taken| taken.put_back(bytes));
                 return Err(out);
             }
@@ -218,7 +225,8 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
-    const MAX: u64 = 100 * MEMORY_GRAIN_BYTES;
+    /// A budget in which no reservation is large.
+    const MAX: u64 = MEMORY_SMALL_BYTES;
 
     #[test]
     fn reservation_over_the_budget_is_refused_and_takes_nothing() {
@@ -290,6 +298,22 @@ mod tests {
         assert_eq!(budget.reservation(None, None).grow(MEMORY_GRAIN_BYTES), Ok(()));
         budget.lower_by(0);
         assert_eq!(budget.reservation(None, None).grow(MAX), Ok(()));
+    }
+
+    #[test]
+    fn large_reservations_leave_the_last_quarter_to_small_ones() {
+        let budget = MemoryBudget::new(100 * MEMORY_SMALL_BYTES);
+        let mut large = budget.reservation(None, None);
+        large.grow(75 * MEMORY_SMALL_BYTES).unwrap();
+        assert_eq!(large.grow(1), Err(OutOfMemory));
+        assert_eq!(budget.reservation(None, None).grow(MEMORY_SMALL_BYTES + 1), Err(OutOfMemory));
+        let mut small = Vec::new();
+        for _ in 0..25 {
+            let mut one = budget.reservation(None, None);
+            one.grow(MEMORY_SMALL_BYTES).unwrap();
+            small.push(one);
+        }
+        assert_eq!(budget.reservation(None, None).grow(1), Err(OutOfMemory));
     }
 
     #[test]

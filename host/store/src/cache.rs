@@ -262,8 +262,8 @@ mod tests {
     async fn entry_is_forgotten_where_the_host_has_no_memory_for_it() {
         let budget = MemoryBudget::new(4 * CACHE_VALUE_BYTES_MAX);
         let cache = InProcessCache::within(&budget);
-        let mut requests = budget.reservation(None, None);
-        requests.grow(4 * CACHE_VALUE_BYTES_MAX).unwrap();
+        let mut requests = [budget.reservation(None, None), budget.reservation(None, None)];
+        requests.iter_mut().for_each(|request| request.grow(2 * CACHE_VALUE_BYTES_MAX).unwrap());
         cache.set(key("a", "k"), entry("a", 100, None, &["t"])).await.unwrap();
         assert!(cache.get(&key("a", "k")).await.unwrap().is_none());
         drop(requests);

@@ -295,7 +295,10 @@ async fn server_that_is_killed_is_started_again_with_its_data_until_it_is_stoppe
     let folder = scratch();
     let server = PrivateServer::start(kept_in(folder.path())).await.unwrap();
     let config = palisade_store::private::config(&server);
-    connect(&config).await.unwrap().batch_execute("CREATE TABLE kept (n integer); CHECKPOINT").await.unwrap();
+    // Two batches: statements of one batch are one transaction, which ends after its checkpoint.
+    for text in ["CREATE TABLE kept (n integer)", "CHECKPOINT"] {
+        connect(&config).await.unwrap().batch_execute(text).await.unwrap();
+    }
     for _ in 0..2 {
         let busy = connect(&config).await.unwrap();
         let spin = tokio::spawn(async move {

@@ -239,6 +239,11 @@ pub const MEMORY_SHARE_OF_CACHE_PERCENT: u64 = 25;
 pub const MEMORY_KEPT_PERCENT: u64 = 25;
 /// Shares of users or plugins that are kept before the ones that nobody uses are forgotten.
 pub const MEMORY_SHARES_KEPT: usize = 1_024;
+/// Bytes up to which a reservation is small: an ordinary call of a small guest, with its instance.
+pub const MEMORY_SMALL_BYTES: u64 = 2 * MIB;
+/// Percent of the budget, and of each share, that only small reservations may take: a few large requests must not keep
+/// ordinary calls from being served.
+pub const MEMORY_FOR_SMALL_PERCENT: u64 = 25;
 /// Bytes by which a reservation grows: large enough that most calls reserve once.
 pub const MEMORY_GRAIN_BYTES: u64 = 64 * KIB;
 /// Bytes that the host holds for an invocation besides its linear memory: the touched part of its stack, its state, and a

@@ -80,7 +80,12 @@ BEGIN
 END $$;
 
 -- An earlier version of this file revoked it.
-GRANT EXECUTE ON FUNCTION pg_column_size("any") TO PUBLIC;
+DO $$
+BEGIN
+    IF NOT has_function_privilege('public', 'pg_column_size("any")'::regprocedure, 'EXECUTE') THEN
+        GRANT EXECUTE ON FUNCTION pg_column_size("any") TO PUBLIC;
+    END IF;
+END $$;
 
 -- Relations that tell about others, and the one whose UPDATE is a SET: pg_settings, pg_stat_*, pg_roles, pg_proc,
 -- pg_class, the views of extensions (pg_stat_statements has other people's queries), information_schema. Default deny

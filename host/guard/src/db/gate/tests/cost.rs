@@ -69,6 +69,7 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
         ("SELECT concat(body, body, $1, $1, $1, $1) FROM drafts".into(), vec![text(8_000_000)]),
         ("SELECT $1::text || $1 || $1 || $1 || $1 || $1 || $1 || $1".into(), vec![text(8_000_000)]),
         ("SELECT a.data @> b.data FROM drafts a, drafts b".into(), vec![]),
+        ("SELECT a.id FROM drafts a, drafts b WHERE a.tags && b.tags".into(), vec![]),
         // The planner writes a subquery's expression in place of its column, at each reference.
         (
             format!(
@@ -123,7 +124,6 @@ fn ordinary_statement_is_cheap_enough() {
             vec![],
         ),
         ("SELECT jsonb_build_object('titles', json_agg(title), 'tags', jsonb_agg(tags)) FROM drafts", vec![]),
-        ("SELECT a.id FROM drafts a, drafts b WHERE a.tags && b.tags AND a.id <> b.id", vec![]),
         ("SELECT unnest(tags), lower(title), length(body), split_part(body, ',', 1) FROM drafts", vec![]),
         (
             "INSERT INTO drafts (id, body) SELECT x, $2 FROM unnest($1::bigint[]) AS u (x)",
