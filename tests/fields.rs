@@ -143,7 +143,7 @@ async fn malformed_fields_are_rejected_from_every_writer_and_reader() {
             assert_eq!(error["tag"], "invalid-argument", "{function} {fields}: {error}");
         }
         let id = item["id"].as_str().unwrap();
-        let query = fields.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let query = fields.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
         for (method, path, body) in [
             (
                 Method::POST,

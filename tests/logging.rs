@@ -385,7 +385,8 @@ async fn no_command_prints_a_control_character_whoever_wrote_it() {
 
 #[tokio::test]
 async fn served_log_escapes_every_field_of_every_line() {
-    let id: String = EVIL.chars().map(|character| format!("\\u{{{:x}}}", u32::from(character))).collect();
+    let id = EVIL.chars().map(|character| format!("\\u{{{:x}}}", u32::from(character)));
+    let id = id.collect::<Vec<_>>().concat();
     let text = format!(
         r#"(component
             (core module $m (func $"{id}" (export "f") unreachable))

@@ -133,9 +133,7 @@ impl Serving {
             .await
             .expect("a ready line")
             .unwrap();
-        if read == 0 {
-            panic!("the server exited before it was ready: {}", stderr.await.unwrap());
-        }
+        assert!(read > 0, "the server exited before it was ready: {}", stderr.await.unwrap());
         Self { child, _logs: logs, stdout, stderr, ready }
     }
 

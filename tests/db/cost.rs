@@ -40,8 +40,9 @@ async fn stored_value_at_its_limit_is_accepted_and_over_it_refused() {
             let refusal = invalid(arena.call(&format!("{kind}/insert"), insert(column, &over)).await);
             assert!(refusal.contains("stored"), "{column}: {refusal}");
             let sql = format!("INSERT INTO kinds (id, {column}) VALUES (1, $1)");
-            let refusal =
-                invalid(arena.call(&format!("{kind}/execute"), statement(&sql, &[over.clone()])).await);
+            let refusal = invalid(
+                arena.call(&format!("{kind}/execute"), statement(&sql, std::slice::from_ref(&over))).await,
+            );
             assert!(refusal.contains("stored"), "{column}: {refusal}");
         }
     }

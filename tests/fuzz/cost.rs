@@ -162,7 +162,7 @@ impl Cost {
     }
 
     async fn structured(&mut self, dice: &mut Dice) -> Result<Vec<String>, String> {
-        let text = |bytes: usize, piece: &str| Scalar::Text(piece.repeat(bytes / piece.len()));
+        let repeated = |bytes: usize, piece: &str| Scalar::Text(piece.repeat(bytes / piece.len()));
         let test = |dice: &mut Dice| -> Condition<Value> {
             let piece = *dice.pick(&["a", "%a", "_a", "é"]);
             let short = *dice.pick(&[1, 10, 100, 256]);
@@ -170,7 +170,7 @@ impl Cost {
             let json = |times: usize, piece: &str| {
                 Value::Scalar(Scalar::Json(format!("[{}]", vec![piece; times].join(","))))
             };
-            let pattern = Value::Scalar(text(short, piece));
+            let pattern = Value::Scalar(repeated(short, piece));
             let (column, test) = match dice.below(8) {
                 0 => ("body", Test::Like(pattern)),
                 1 => ("body", Test::Ilike(pattern)),
@@ -178,10 +178,11 @@ impl Cost {
                     let piece = *dice.pick(&["1", "[1]", "{\"a\":1}", "[[1]]"]);
                     ("extra", Test::Contains(json(*dice.pick(&[1, 10, 100, 10_000]), piece)))
                 }
-                3 => ("body", Test::Less(Value::Scalar(text(long, "a")))),
-                4 => {
-                    ("body", Test::OneOf(vec![Value::Scalar(text(1_000, "a")); *dice.pick(&[1, 100, 1_000])]))
-                }
+                3 => ("body", Test::Less(Value::Scalar(repeated(long, "a")))),
+                4 => (
+                    "body",
+                    Test::OneOf(vec![Value::Scalar(repeated(1_000, "a")); *dice.pick(&[1, 100, 1_000])]),
+                ),
                 5 => ("extra", Test::Equal(json(*dice.pick(&[1, 1_000, 100_000]), "null"))),
                 6 => (
                     "amount",

@@ -72,7 +72,9 @@ async fn calls_that_compute_on_a_busy_machine_are_served() {
     }
     println!("6 calls of an eighth of a second took {:?} on a busy machine", began.elapsed());
     is_over.store(true, Ordering::Relaxed);
-    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    for hog in hogs {
+        hog.join().unwrap();
+    }
     for call in &ended {
         assert!(matches!(call, Ok(_) | Err(CallError::Overloaded { .. })), "{call:?}");
     }

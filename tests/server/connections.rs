@@ -121,7 +121,8 @@ async fn head_at_the_limit_is_read_and_over_it_refused() {
     let with = |bytes: usize| {
         let headers = (0..bytes / 1_000)
             .map(|number| format!("X-{number}: {}\r\n", "x".repeat(990)))
-            .collect::<String>();
+            .collect::<Vec<_>>()
+            .concat();
         format!("GET /livez HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", served.address)
     };
     for (bytes, expected) in [(79_000, 200), (90_000, 431)] {

@@ -6,9 +6,6 @@ use crate::output::{self, Line};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use palisade::audit::{self, Verified};
-use palisade_guard::limits::LOOKUP_CONNECTIONS_MAX;
-use palisade_store::error::InstallError;
-use palisade_store::postgres::{Database, DatabaseUrl};
 use std::path::{Path, PathBuf};
 
 /// Checks the audit log, or begins a new file of it
@@ -84,16 +81,7 @@ async fn verify(path: &Path, database: Option<String>, latest: bool) -> Result<(
     let compared =
         if database.is_some() { "and the database agrees" } else { "not compared with a database" };
     let verified = match database {
-        Some(url) => {
-            let url: DatabaseUrl =
-                url.parse().map_err(|error: InstallError| output::usage(error.to_string()))?;
-            let database = Database::connect(url, LOOKUP_CONNECTIONS_MAX)
-                .await
-                .map_err(|error| output::of_load(error.into()))?;
-            let verified = audit::verify_with(path, &database).await.map_err(output::of_call);
-            database.close();
-            verified?
-        }
+        Some(url) => audit::verify_with(path, &url).await.map_err(output::of_load)?,
         None if latest => audit::verify_latest(path),
         None => audit::verify(path),
     };

@@ -181,13 +181,11 @@ impl Reservation {
 
     /// Makes the reservation this large: a growth or a return.
     pub fn resize(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
-        match bytes.checked_sub(self.used) {
-            Some(more) => self.grow(more),
-            None => {
-                self.shrink(self.used.saturating_sub(bytes));
-                Ok(())
-            }
+        if let Some(more) = bytes.checked_sub(self.used) {
+            return self.grow(more);
         }
+        self.shrink(self.used.saturating_sub(bytes));
+        Ok(())
     }
 
     /// The bytes that are in use.

@@ -5,11 +5,11 @@ use super::entry::{self, AuditEntry, Hash, NOTHING};
 use super::log::{
     DATABASE, HEADLESS, KEYLESS, Tail, beside, lock_shared, place_of, predecessor, read_head, torn,
 };
-use crate::error::CallError;
+use crate::error::LoadError;
 use crate::keyfile::{self, Key};
-use palisade_guard::limits::AUDIT_FILES_MAX;
-use palisade_store::postgres::Database;
+use palisade_guard::limits::{AUDIT_FILES_MAX, LOOKUP_CONNECTIONS_MAX};
 use palisade_store::postgres::audits::AuditHead;
+use palisade_store::postgres::{Database, DatabaseUrl};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -116,15 +116,18 @@ pub fn verify_latest(path: &Path) -> io::Result<Result<Verified, Damage>> {
     Ok(check(&[latest], start, None))
 }
 
-/// Verifies a log from beginning to end, and that it has every entry which the database names. A log that is gone, with its
-/// key or without it, is found if the database names a log in its place.
-pub async fn verify_with(
-    path: &Path,
-    database: &Database,
-) -> Result<io::Result<Result<Verified, Damage>>, CallError> {
+/// Verifies a log from beginning to end, and that it has every entry which the database at this URL names. A log that is gone,
+/// with its key or without it, is found if the database names a log in its place.
+pub async fn verify_with(path: &Path, url: &str) -> Result<io::Result<Result<Verified, Damage>>, LoadError> {
+    let database = Database::connect(url.parse::<DatabaseUrl>()?, LOOKUP_CONNECTIONS_MAX).await?;
     let key = read_key(path);
     let log = key.as_ref().map(entry::log_of).unwrap_or_default();
-    let known = database.audit_heads(&log, &place_of(path)).await?;
+    let known = database.audit_heads(&log, &place_of(path)).await;
+    database.close();
+    let known = known.map_err(|refusal| LoadError::Database {
+        sentence: "cannot read from the database what it knows of the audit log".to_owned(),
+        source: refusal.into(),
+    })?;
     let (own, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|head| head.log == log);
     let at = |line, why| Damage { file: path.to_owned(), line, why };
     if others.iter().any(|head| head.seq > 0 && head.replaced_by.as_ref().is_none_or(|found| *found == log)) {

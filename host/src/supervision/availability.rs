@@ -382,7 +382,7 @@ impl Inner {
     /// Lifts the quarantine of every entry. Returns whether there was one.
     fn lift(&mut self) -> bool {
         let all = self.breakers.iter_mut().flat_map(|Breakers { anonymous, known }| [anonymous, known]);
-        all.fold(false, |was_open, breaker: &mut Breaker| breaker.lift() || was_open)
+        all.filter_map(|breaker: &mut Breaker| breaker.lift().then_some(())).count() > 0
     }
 }
 

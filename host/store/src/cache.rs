@@ -263,7 +263,9 @@ mod tests {
         let budget = MemoryBudget::new(4 * CACHE_VALUE_BYTES_MAX);
         let cache = InProcessCache::within(&budget);
         let mut requests = [budget.reservation(None, None), budget.reservation(None, None)];
-        requests.iter_mut().for_each(|request| request.grow(2 * CACHE_VALUE_BYTES_MAX).unwrap());
+        for request in &mut requests {
+            request.grow(2 * CACHE_VALUE_BYTES_MAX).unwrap();
+        }
         cache.set(key("a", "k"), entry("a", 100, None, &["t"])).await.unwrap();
         assert!(cache.get(&key("a", "k")).await.unwrap().is_none());
         drop(requests);

@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn held_bytes_are_at_least_what_the_tree_takes() {
-        let many = |open: &str, one: &str, close: &str| format!("{open}{}{close}", [one; 5_000].join(","));
+        let many =
+            |open: &str, one: &str, close: &str| format!("{open}{}{close}", vec![one; 5_000].join(","));
         let mut keys: Vec<String> = (0..5_000).map(|number| format!("\"{number:05}\":0")).collect();
         let ascending = format!("{{{}}}", keys.join(","));
         keys.reverse();
@@ -234,7 +235,7 @@ mod tests {
                 .collect(),
         ] {
             let (held, measured) = (held(text.as_bytes()), measured(&parse(text.as_bytes()).unwrap()));
-            assert!(held >= measured, "{:.60}: {held} for {measured}", text);
+            assert!(held >= measured, "{text:.60}: {held} for {measured}");
         }
         // Punctuation in a text is no value.
         let prose = format!("\"{}\"", ", [:{".repeat(1_000));

@@ -105,7 +105,7 @@ impl Progress {
 
     /// Waits, and completes when the caller has taken too little in a window.
     fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let since = *self.blocked.get_or_insert_with(Instant::now);
+        let mut since = *self.blocked.get_or_insert_with(Instant::now);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.window)));
         loop {
             timer.as_mut().reset(since + self.window.saturating_sub(self.waited));
@@ -113,8 +113,8 @@ impl Progress {
             if self.taken < WRITE_WINDOW_BYTES_MIN {
                 return Poll::Ready(());
             }
-            (self.blocked, self.waited, self.taken) = (Some(Instant::now()), Duration::ZERO, 0);
-            return self.poll_too_slow(cx);
+            since = Instant::now();
+            (self.blocked, self.waited, self.taken) = (Some(since), Duration::ZERO, 0);
         }
     }
 }
