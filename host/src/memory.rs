@@ -2,7 +2,7 @@
 //!
 //! [`MemoryBudget`] counts what is reserved. This file decides how large the budget is, keeps the shares of plugins and
 //! callers, and compares the budget with what the process really holds. It reserves nothing itself: see
-//! `invocation/`, `calls/`, and the server's bodies and answers. Tests: `tests/memory.rs`, `tests/server/memory.rs`.
+//! `invocation/`, `calls/`, and the server's bodies and answers. Tests: `tests/cost/`, `tests/server/cost.rs`.
 
 use crate::error::LoadError;
 use palisade_guard::caller::Caller;

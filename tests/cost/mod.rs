@@ -4,7 +4,7 @@
 //!
 //! The table shows what each row takes: the process's memory, the processor time of the host and of the database's
 //! backends, and beside it the median and the 99th percentile of a neighbour that calls all the time. No time is a
-//! failure. `cargo xtask hostile --cost MINUTES` runs the rows for minutes.
+//! failure. With `PALISADE_COST_SECONDS` in the environment each row takes that many seconds.
 
 mod rows;
 mod seen;

@@ -12,7 +12,7 @@ interface_errors! {
         AccessDenied,
         /// An argument or statement is invalid.
         InvalidArgument(rule: String),
-        /// A limit is exceeded: statements, rows or bytes.
+        /// A limit is exceeded: statements, rows, bytes, or the size of all tables of the plugin.
         LimitExceeded(usage: Usage),
         /// A constraint of the table rejected the change.
         ConstraintViolation(violation: Violation),

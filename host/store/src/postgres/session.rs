@@ -2,8 +2,8 @@
 //!
 //! The transaction begins with the first statement, in the same round trip: `BEGIN` and the statement are sent
 //! together. Each statement of a mutation runs behind a savepoint, so that a failed statement does not end the
-//! transaction. An action gives its connection back after each of its calls. A connection with a timeout, a dropped
-//! call or an unknown error is closed and never pooled again.
+//! transaction. An action gives its connection back after each of its calls. After a timeout or a dropped call the
+//! statement is cancelled and the connection cleaned; after an unknown error the connection is closed.
 //!
 //! Not here: the text of a statement, which `host/guard/src/db` and the stores beside this file make; a guest's SQL
 //! text, see [`text`](super::text); how a session ends, see [`ending`](super::ending); and results that are read in
