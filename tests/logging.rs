@@ -5,7 +5,8 @@ use crate::harness::{CALLS, Served, World, altered, builder, call, client, guest
 use palisade::guard::logging::Level;
 use palisade::guard::request_context::RequestId;
 use palisade::limits::{
-    KIB, LOG_FIELD_NAME_BYTES_MAX, LOG_FIELDS_MAX, LOG_RECORD_BYTES_MAX, Limit, REPORT_PERIOD_MS, REPORTS_MAX,
+    BREAKER_FAILURES, KIB, LOG_FIELD_NAME_BYTES_MAX, LOG_FIELDS_MAX, LOG_RECORD_BYTES_MAX, Limit,
+    REPORT_PERIOD_MS, REPORTS_MAX,
 };
 use palisade::{Host, Policy};
 use palisade_guard::text::is_unsafe;
@@ -252,13 +253,14 @@ async fn failing_statements_of_one_call_are_a_few_lines_with_their_number() {
     let host = world.host(&["sql"]).await;
     for function in ["in-query/query-each", "in-mutation/query-each", "in-action/query-each"] {
         let (lines, _capturing) = Lines::capture();
-        let arguments = json!({ "statements": vec!["SELECT (SELECT 1 UNION ALL SELECT 2)"; 900] });
-        let answer = call(&host, "sql", function, arguments).await;
+        // PostgreSQL refuses it, and the guest gets a code alone.
+        let arguments = json!({ "statements": vec!["SELECT extract(hour FROM date '2020-01-01')"; 900] });
+        let answer = call(&host, "sql", function, arguments).await.unwrap();
         let warnings = lines.warnings();
         assert!(warnings.len() <= 8, "{function}: {} lines: {:?}", warnings.len(), warnings.first());
-        let failed = answer.ok().map_or(0, |answer| answer.to_string().matches("\"other\"").count() as u64);
+        let failed = answer.to_string().matches("\"other\"").count() as u64;
         let counted: u64 = warnings.iter().filter_map(|event| event["fields"]["count"].as_u64()).sum();
-        assert!(counted >= failed.max(1), "{function}: {counted} of {failed}: {warnings:?}");
+        assert!(failed > 8 && counted >= failed, "{function}: {counted} of {failed}: {warnings:?}");
     }
 }
 
@@ -271,9 +273,9 @@ async fn traps_of_a_loud_plugin_are_bounded_and_hide_nothing_of_a_quiet_one() {
     let began = Instant::now();
     let mut traps = 0;
     for number in 0..300 {
-        // Too few of the calls fail for a quarantine.
+        // Failures of too few causes for a quarantine, however many they are.
         if number % 5 < 2 {
-            let message = json!({ "message": format!("{number}") });
+            let message = json!({ "message": format!("{}", number % (BREAKER_FAILURES - 1)) });
             assert_eq!(served.post("/call/probe/abuses/panic", &message).await.status, 500);
             traps += 1;
         } else {

@@ -1,7 +1,7 @@
 //! Rows about the budgets of one invocation, in pairs: a call at the limit succeeds, and one more is rejected.
 
 use super::row::{End, Row, rust, wat};
-use palisade::limits::Limit;
+use palisade::limits::{CACHE_ENTRY_OVERHEAD_BYTES, Limit};
 use serde_json::json;
 
 const SERVER: &str = "[grants]\nhttp = [{ url = \"http://ADDRESS/\", methods = [\"GET\", \"POST\"] }]";
@@ -23,8 +23,12 @@ pub fn rows() -> Vec<Row> {
         rust("sql", "G14 storage", "in-mutation/execute", arguments, end).limit(limit)
     };
     let three = "VALUES (1), (2), (3)";
-    // The size of an entry of 1 KiB under a key of one byte, of which 128 bytes are overhead.
-    let kept = "cache-bytes = \"3459 B\"";
+    // The size of an entry of 1 KiB under a key of one byte.
+    let entry = CACHE_ENTRY_OVERHEAD_BYTES + 1 + 1024;
+    let cache = |n, end| {
+        let row = wat("cache-flood", "G14 cache-bytes", end).n(n).text("k");
+        row.limit(&format!("cache-bytes = \"{} B\"", 3 * entry))
+    };
     vec![
         query("G14 db-statements", 3, "SELECT 1", "db-statements = 3", End::Works),
         query("G14 db-statements", 4, "SELECT 1", "db-statements = 3", End::Told(Limit::DbStatements, 4, 3)),
@@ -38,11 +42,8 @@ pub fn rows() -> Vec<Row> {
         fetch("G14 http-requests", 4, "http-requests = 3", End::Told(Limit::HttpRequests, 4, 3)),
         send(1_000, End::Works),
         send(1_001, End::Told(Limit::HttpBytes, 1_001, 1_000)),
-        wat("cache-flood", "G14 cache-bytes", End::Works).n(3).text("k").limit(kept),
-        wat("cache-flood", "G14 cache-bytes", End::Told(Limit::CacheBytes, 4_612, 3_459))
-            .n(4)
-            .text("k")
-            .limit(kept),
+        cache(3, End::Works),
+        cache(4, End::Told(Limit::CacheBytes, 4 * entry, 3 * entry)),
         wat("context-flood", "G14 context-entries", End::Works).n(3).limit("context-entries = 3"),
         wat("context-flood", "G14 context-entries", End::Told(Limit::ContextEntries, 4, 3))
             .n(4)

@@ -67,6 +67,16 @@ fn endless() -> Vec<Row> {
             .n(17)
             .text(two_units())
             .limit("host-calls = 50"),
+        // Without a loop there is no tick of the epoch, and the border to the host ends the call.
+        wat("log-straight", "G1 HOST_CALL_BYTES", End::Works)
+            .size(16)
+            .text(two_units())
+            .limit("host-calls = 50"),
+        wat("log-straight", "G1 HOST_CALL_BYTES", End::Limit(Limit::HostCalls, 50))
+            .size(17)
+            .text(two_units())
+            .limit("host-calls = 50"),
+        wat("log-straight", "G1 guest-time", guest_time()).size(5_000).text("x".repeat(16_000)).limit(BRIEF),
         // The guest itself takes a hundredth of this time.
         wat("log-flood", "G1 guest-time", guest_time()).n(100_000).text("x".repeat(4_000)).limit(BRIEF),
         wat("query-refused", "G1 guest-time", guest_time())
