@@ -119,7 +119,9 @@ pub mod guard {
 /// The stores behind the interfaces: one small trait each, and the default implementations.
 pub mod store {
     pub use palisade_store::http;
-    pub use palisade_store::{At, CacheStore, ItemStore, LogSink, UserStore, VariableStore, Viewer};
+    pub use palisade_store::{
+        At, CacheStore, Found, ItemStore, LogSink, Search, UserStore, VariableStore, Viewer,
+    };
 
     /// A private PostgreSQL, for when there is no server.
     pub mod private {
