@@ -197,6 +197,8 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "MEMORY_SHARE_OF_CALLER_PERCENT",
             "MEMORY_SHARE_OF_CACHE_PERCENT",
             "MEMORY_KEPT_PERCENT",
+            "MEMORY_SMALL_BYTES",
+            "MEMORY_FOR_SMALL_PERCENT",
             "MEMORY_SHARES_KEPT",
             "MEMORY_GRAIN_BYTES",
             "MEMORY_INVOCATION_BYTES",
