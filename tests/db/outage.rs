@@ -3,6 +3,8 @@
 
 use super::rows::step;
 use crate::harness::{Frozen, OwnServer, World, altered, builder, call, guest};
+use palisade::grant::ItemPower;
+use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
 use palisade::guard::user::Permission;
 use palisade::{Blame, CallError, Caller, Host, Policy, ServingStatus};
 use serde_json::{Value, json};
@@ -138,6 +140,35 @@ async fn action_that_has_committed_something_is_not_told_to_try_again() {
     assert!(error.to_string().contains("a part of the action was done"), "{error}");
     drop(host);
     database.stop().await;
+}
+
+#[tokio::test]
+async fn full_disk_is_the_operators_and_quarantines_nobody() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    // What a server says whose disk is full.
+    let full = "CREATE FUNCTION public.no_room() RETURNS trigger LANGUAGE plpgsql AS \
+        $$BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END$$; \
+        CREATE TRIGGER no_room BEFORE INSERT ON plugin_probe.notes FOR EACH ROW EXECUTE FUNCTION public.no_room(); \
+        CREATE TRIGGER no_room BEFORE INSERT ON palisade.items FOR EACH ROW EXECUTE FUNCTION public.no_room()";
+    world.sql.batch_execute(full).await.unwrap();
+    let insertion = json!({ "insertion": { "table": "notes", "columns": ["title"], "rows": [[{ "tag": "scalar", "val": { "tag": "text", "val": "t" } }]], "returning": [] } });
+    for _ in 0..30 {
+        let error = call(&host, "probe", "writes/insert", insertion.clone()).await.unwrap_err();
+        assert!(matches!(error, CallError::InsufficientStorage { .. }), "{error:?}");
+        assert_eq!(error.blame(), Blame::Operator);
+    }
+    let draft = Draft {
+        item_type: ItemType::parse("note", ItemScope::All, ItemPower::Write).unwrap(),
+        title: Title::parse("t").unwrap(),
+        status: Status::Published,
+        fields: Fields::empty(),
+    };
+    let error = host.items(Caller::Host).create(draft).await.unwrap_err();
+    assert!(matches!(error, CallError::InsufficientStorage { .. }), "{error:?}");
+    world.sql.batch_execute("DROP FUNCTION public.no_room() CASCADE").await.unwrap();
+    call(&host, "probe", "writes/insert", insertion).await.unwrap();
+    host.stop().await;
 }
 
 #[tokio::test]

@@ -43,6 +43,9 @@ pub enum Refusal {
     /// The host cannot reach the database.
     #[error("the database is unreachable: {0}")]
     Unavailable(String),
+    /// The database's disk is full.
+    #[error("the database's disk is full: {0}")]
+    StorageFull(String),
     /// All connections to the database stayed in use for too long.
     #[error("no connection to the database became free in time")]
     Busy,
@@ -75,6 +78,7 @@ impl Refusal {
             Self::Other { guest, .. } => guest.into_owned(),
             Self::Unavailable(_) | Self::Busy => "connection".into(),
             Self::OutOfMemory(_) => "overloaded".into(),
+            Self::StorageFull(_) => "storage".into(),
             Self::InDoubt(_) => "in-doubt".into(),
             _ => "internal".into(),
         }

@@ -226,6 +226,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
         // For the same reason: what is done already would be done again.
         CallError::PartlyDone { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "partly-done"),
+        CallError::InsufficientStorage { .. } => (StatusCode::INSUFFICIENT_STORAGE, "insufficient-storage"),
         // Only an integrator's typed call can get an unexpected answer.
         CallError::Internal { .. } | CallError::UnexpectedAnswer { .. } | _ => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal")
@@ -243,6 +244,7 @@ fn record(error: &CallError, kind: &'static str) {
         | CallError::Unavailable { .. }
         | CallError::InDoubt { .. }
         | CallError::PartlyDone { .. }
+        | CallError::InsufficientStorage { .. }
         | CallError::Overloaded { .. } => "",
         CallError::Trapped { plugin, .. }
         | CallError::Oversized { plugin, .. }
@@ -260,7 +262,8 @@ fn record(error: &CallError, kind: &'static str) {
         CallError::Internal { source } => tracing::error!(kind, "{source:#}"),
         CallError::Unavailable { source }
         | CallError::InDoubt { source }
-        | CallError::PartlyDone { source } => {
+        | CallError::PartlyDone { source }
+        | CallError::InsufficientStorage { source } => {
             tracing::warn!(kind, "{source:#}");
         }
         _ => tracing::warn!(kind, "{error}"),
@@ -331,6 +334,7 @@ mod tests {
             (CallError::Unavailable { source: source() }, 503, "unavailable", "operator"),
             (CallError::InDoubt { source: source() }, 500, "in-doubt", "operator"),
             (CallError::PartlyDone { source: source() }, 500, "partly-done", "operator"),
+            (CallError::InsufficientStorage { source: source() }, 507, "insufficient-storage", "operator"),
             (CallError::Internal { source: source() }, 500, "internal", "host"),
         ];
         for (error, status, kind, blame) in rows {

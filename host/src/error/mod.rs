@@ -170,6 +170,13 @@ pub enum CallError {
         #[source]
         source: anyhow::Error,
     },
+    /// The database's disk is full.
+    #[error("the database has no room to store this; the operator has to make room")]
+    InsufficientStorage {
+        /// For the log.
+        #[source]
+        source: anyhow::Error,
+    },
     /// The host failed.
     #[error("the host failed; its log says why")]
     Internal {
@@ -214,6 +221,7 @@ impl CallError {
             | Self::NotLoaded { .. }
             | Self::Unavailable { .. }
             | Self::InDoubt { .. }
+            | Self::InsufficientStorage { .. }
             | Self::PartlyDone { .. } => Blame::Operator,
             Self::Internal { .. } | Self::UnexpectedAnswer { .. } => Blame::Host,
         }
@@ -243,6 +251,7 @@ impl From<Refusal> for CallError {
             Refusal::Busy | Refusal::OutOfMemory(_) => {
                 Self::Overloaded { retry_after_ms: RETRY_AFTER_S.saturating_mul(MS_PER_S) }
             }
+            Refusal::StorageFull(reason) => Self::InsufficientStorage { source: anyhow::anyhow!(reason) },
             Refusal::InDoubt(reason) => Self::InDoubt { source: anyhow::anyhow!(reason) },
             // Outside a plugin, the caller is to blame only for what it sends. The host's own statements exceed no other limit
             // unless the host is wrong about what they return.

@@ -147,11 +147,16 @@ pub(crate) fn unreached(error: CallError, session: &Session) -> CallError {
     let error = match session.absence() {
         Some(Absence::Away) if replaces => CallError::Unavailable { source: source(&error) },
         Some(Absence::Busy) if replaces => Refusal::Busy.into(),
+        Some(Absence::Full) if replaces => CallError::InsufficientStorage { source: source(&error) },
         Some(Absence::InDoubt) if replaces => CallError::InDoubt { source: source(&error) },
         _ => error,
     };
     match error {
-        CallError::Unavailable { source } if session.has_committed() => CallError::PartlyDone { source },
+        CallError::Unavailable { source } | CallError::InsufficientStorage { source }
+            if session.has_committed() =>
+        {
+            CallError::PartlyDone { source }
+        }
         CallError::Overloaded { .. } if session.has_committed() => {
             CallError::PartlyDone { source: anyhow::anyhow!("{error}") }
         }

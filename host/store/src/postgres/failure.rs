@@ -18,6 +18,8 @@ pub enum Absence {
     Busy,
     /// The connection was lost during a commit.
     InDoubt,
+    /// The database's disk is full.
+    Full,
 }
 
 /// A failed statement, before it is decided what the guest and the log learn.
@@ -53,6 +55,9 @@ pub(crate) enum Failure {
 
 /// The SQLSTATE with which the host's own function refuses a proof that is authentic, but not valid here and now.
 const UNPROVEN: &str = "PAL01"; // wire: Palisade's own, in `proofs.sql`
+
+/// The SQLSTATE of a server whose disk is full. A login's own bound on temporary files has another.
+const DISK_FULL: &str = "53100"; // wire: PostgreSQL, appendix A
 
 /// The failure of a server that owes an answer.
 pub(crate) fn silent() -> Failure {
@@ -142,6 +147,7 @@ impl Failure {
             Self::Disconnected(_) | Self::Silent(_) | Self::Unproven => Some(Absence::Away),
             Self::Exhausted => Some(Absence::Busy),
             Self::InDoubt(_) => Some(Absence::InDoubt),
+            Self::Server(error) if error.code().code() == DISK_FULL => Some(Absence::Full),
             Self::Server(_)
             | Self::Encoding(_)
             | Self::NoConnection
@@ -191,6 +197,7 @@ fn server(error: &DbError) -> Refusal {
         "23514" => violation(Constraint::Check),
         "23P01" => violation(Constraint::Exclusion),
         "40001" | "40P01" => Refusal::Serialization,
+        DISK_FULL => Refusal::StorageFull(error.to_string()),
         "57014" | "55P03" | "25P03" => Refusal::Timeout,
         // 42501 also stands for another plugin's table: the answer is the same as for a table that does not exist.
         "42501" | "42P01" => Refusal::Denied,
