@@ -206,7 +206,6 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "MEMORY_LOOK_MS",
             "DB_VALUE_HELD_BYTES",
             "JSON_VALUE_HELD_BYTES",
-            "JSON_OBJECT_HELD_BYTES",
             "TABLE_ELEMENT_BYTES",
         ],
     ),

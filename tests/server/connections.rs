@@ -33,6 +33,19 @@ fn trail(address: SocketAddr) -> String {
     post(address, TRAIL, &json!({ "item": "0190a5f0-0000-7000-8000-000000000000" }))
 }
 
+/// Connections whose calls wait until the world's transaction ends.
+async fn waiting(world: &World, address: SocketAddr, count: i64) -> Vec<Wire> {
+    hold(world).await;
+    let mut wires = Vec::new();
+    for _ in 0..count {
+        let mut wire = Wire::to(address).await;
+        wire.send(trail(address)).await;
+        wires.push(wire);
+    }
+    until_waiting(world, count).await;
+    wires
+}
+
 /// A client that calls from an address of its own.
 fn client_at(address: &str) -> reqwest::Client {
     let client = reqwest::Client::builder().no_proxy().local_address(Some(address.parse().unwrap()));
@@ -161,14 +174,7 @@ async fn call_ends_when_its_caller_leaves_and_requests_behind_it_are_not_run() {
 async fn health_is_answered_while_calls_hold_every_place_of_a_peer() {
     let world = World::new().await;
     let served = served_with(&world, ServerOptions { connections: 8, ..ServerOptions::default() }).await;
-    hold(&world).await;
-    let mut wires = Vec::new();
-    for _ in 0..4 {
-        let mut wire = Wire::to(served.address).await;
-        wire.send(trail(served.address)).await;
-        wires.push(wire);
-    }
-    until_waiting(&world, 4).await;
+    let mut wires = waiting(&world, served.address, 4).await;
     for _ in 0..200 {
         // Connections that say nothing, and take no place from a health check.
         wires.push(Wire::to(served.address).await);
@@ -208,14 +214,7 @@ async fn health_is_answered_while_calls_hold_every_place_of_a_peer() {
 async fn requests_of_a_peer_at_the_limit_are_run_and_over_it_refused() {
     let world = World::new().await;
     let served = served_with(&world, ServerOptions { requests: 8, ..ServerOptions::default() }).await;
-    hold(&world).await;
-    let mut wires = Vec::new();
-    for _ in 0..4 {
-        let mut wire = Wire::to(served.address).await;
-        wire.send(trail(served.address)).await;
-        wires.push(wire);
-    }
-    until_waiting(&world, 4).await;
+    let mut wires = waiting(&world, served.address, 4).await;
     let refused = served.post(GREET, &json!({ "name": "Ada" })).await;
     assert_eq!((refused.status, refused.kind()), (503, "overloaded"), "{refused:?}");
     assert_eq!(served.get("/livez").await.status, 200);
@@ -233,14 +232,7 @@ async fn proxy_may_hold_every_place() {
     let proxies = vec!["127.0.0.1".parse().unwrap()];
     let options = ServerOptions { connections: 8, requests: 8, proxies, ..ServerOptions::default() };
     let served = served_with(&world, options).await;
-    hold(&world).await;
-    let mut wires = Vec::new();
-    for _ in 0..8 {
-        let mut wire = Wire::to(served.address).await;
-        wire.send(trail(served.address)).await;
-        wires.push(wire);
-    }
-    until_waiting(&world, 8).await;
+    let mut wires = waiting(&world, served.address, 8).await;
     world.sql.batch_execute("COMMIT").await.unwrap();
     for wire in &mut wires {
         assert_eq!(status(&wire.head().await), 200);

@@ -7,7 +7,7 @@
 pub mod text;
 
 use crate::limits::{
-    JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_OBJECT_HELD_BYTES, JSON_VALUE_HELD_BYTES, JSON_VALUES_MAX,
+    JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_NODE_BYTES, JSON_VALUE_HELD_BYTES, JSON_VALUES_MAX,
 };
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -64,7 +64,7 @@ pub fn held(text: &[u8]) -> u64 {
         }
     }
     let nodes = values.saturating_mul(JSON_VALUE_HELD_BYTES);
-    nodes.saturating_add(objects.saturating_mul(JSON_OBJECT_HELD_BYTES)).saturating_add(text.len() as u64)
+    nodes.saturating_add(objects.saturating_mul(JSON_NODE_BYTES as u64)).saturating_add(text.len() as u64)
 }
 
 struct Node<'a> {

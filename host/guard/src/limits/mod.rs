@@ -253,8 +253,6 @@ pub const MEMORY_INVOCATION_BYTES: u64 = 192 * KIB;
 pub const DB_VALUE_HELD_BYTES: u64 = 64;
 /// Bytes that the host holds for one JSON value beside its text.
 pub const JSON_VALUE_HELD_BYTES: u64 = 96;
-/// Bytes that the host holds for one JSON object beside its members: a node of its map, which has room for eleven.
-pub const JSON_OBJECT_HELD_BYTES: u64 = 640;
 /// Bytes that the host holds for each byte of a row or parameter: the server's message, the decoded value, and the copy
 /// that is passed to the guest.
 pub const MEMORY_PER_DB_BYTE: u64 = 3;
