@@ -36,6 +36,8 @@ pub enum Seen {
     Works(u64, usize),
     Refused(String),
     Limit(Limit, u64, u64),
+    /// At its deadline, most of which the call waited for a processor.
+    Overloaded,
     Told(String, u64, u64),
     Traps(String),
     Invalid(String),
@@ -150,6 +152,9 @@ impl End {
             (Self::Gives(number), Seen::Works(given, _)) => number == given,
             (Self::Logs(number), Seen::Works(_, logged)) => number == logged,
             (Self::Limit(limit, max), Seen::Limit(by, used, at)) => limit == by && max == at && used >= max,
+            // On a machine that is busy with something else, no patience gets a call to its own limit. Without the limit it
+            // would end by another one.
+            (Self::Limit(Limit::WallTime | Limit::ActionTime, _), Seen::Overloaded) => true,
             (Self::Told(limit, used, max), Seen::Told(which, had, at)) => {
                 limit.name() == which && used == had && max == at
             }
@@ -172,6 +177,7 @@ impl Seen {
                 Self::Traps(reason)
             }
             Err(CallError::Returned(value)) => Self::returned(&value),
+            Err(CallError::Overloaded { .. }) => Self::Overloaded,
             Err(other) => Self::Otherwise(format!("{other} ({other:?})")),
         }
     }
@@ -218,6 +224,7 @@ impl fmt::Display for Seen {
             Self::Works(answer, logged) => write!(f, "answer {answer}, {logged} log records"),
             Self::Refused(text) => write!(f, "rejected at load: {text}"),
             Self::Limit(limit, used, max) => write!(f, "limit {limit}: {used} of {max} {}", limit.unit()),
+            Self::Overloaded => f.write_str("overloaded at its deadline"),
             Self::Told(limit, used, max) => write!(f, "limit {limit} (guest told): {used} of {max}"),
             Self::Traps(reason) => write!(f, "trap: {reason}"),
             Self::Invalid(text) => write!(f, "invalid (guest told): {text}"),

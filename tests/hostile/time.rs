@@ -102,6 +102,6 @@ fn endless() -> Vec<Row> {
             .size(400)
             .text(format!("SELECT {}1{}", "(".repeat(30), ")".repeat(30)))
             .with("[grants]\ndb = { query = true }")
-            .limit("db-statements = 1000"),
+            .limit("db-statements = 1000\nguest-time = \"200 s\"\nwall-time = \"300 s\""),
     ]
 }
