@@ -77,22 +77,29 @@ pub struct PrivateOptions {
     /// PostgreSQL settings, name and value, that override the host's own. If `shared_buffers` is among them, the
     /// server's processes have no bound on their address space, because that memory is part of it.
     pub settings: Vec<(String, String)>,
+    /// The folder of PostgreSQL's programs; `None` looks for them where they are usually installed.
+    pub programs: Option<PathBuf>,
 }
 
+/// The environment variable that names the folder of PostgreSQL's programs for servers of tests.
+const TEST_PROGRAMS: &str = "PALISADE_TEST_POSTGRES";
+
 impl PrivateOptions {
-    /// A server for one test: temporary and not durable.
+    /// A server for one test: temporary and not durable, with the programs in the folder that `PALISADE_TEST_POSTGRES` names,
+    /// if it is set.
     pub fn temporary() -> Self {
-        Self { data: DataDir::Temporary, durable: false, settings: Vec::new() }
+        let programs = env::var_os(TEST_PROGRAMS).map(PathBuf::from);
+        Self { data: DataDir::Temporary, durable: false, settings: Vec::new(), programs }
     }
 
     /// A durable server for this project, with its data in [`DataDir::of_project`].
     pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
-        Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new() })
+        Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new(), programs: None })
     }
 
     /// A server whose data stays in `folder`.
     pub fn persistent(folder: impl Into<PathBuf>) -> Self {
-        Self { data: DataDir::Persistent(folder.into()), durable: true, settings: Vec::new() }
+        Self { data: DataDir::Persistent(folder.into()), durable: true, settings: Vec::new(), programs: None }
     }
 }
 
@@ -174,7 +181,7 @@ type Again = Box<dyn Fn(&Home) -> Result<(), PrivateError> + Send>;
 fn prepare(options: &PrivateOptions) -> Result<Prepared, PrivateError> {
     let account = Account::find()?;
     let home = Home::open(&options.data, &account)?;
-    let programs = programs::find(home.version()?, &home.data())?;
+    let programs = programs::find(options.programs.as_deref(), home.version()?, &home.data())?;
     home.settle()?;
     home.fill(&account, &programs, options.durable)?;
     let postgres = programs.join("postgres");
