@@ -13,6 +13,7 @@ mod determinism;
 mod fuzz;
 mod hostile;
 mod mutants;
+mod sql;
 mod test;
 
 mod guests;
@@ -81,6 +82,17 @@ enum Task {
         #[arg(long)]
         no_settings: bool,
     },
+    /// Compare what SQL means before and after the gate, and print what the gate accepts and why it refuses the rest
+    ///
+    /// Runs statements as a superuser writes them and as a plugin's login sends them. A difference is a failure.
+    Sql {
+        /// Major version of PostgreSQL, such as 18, installed from a package if it is missing [default: the installed one]
+        #[arg(long, value_name = "MAJOR")]
+        postgres: Option<u32>,
+        /// How many generated statements the gate has to accept
+        #[arg(long)]
+        statements: Option<u64>,
+    },
     /// Compare the answers of two builds of the host, byte by byte
     ///
     /// Builds the `palisade` command with the profiles dev and release, which takes minutes the first time, and gives both
@@ -147,6 +159,7 @@ fn main() -> ExitCode {
         Task::Mutants { files, shard, units, no_settings } => {
             mutants::run(&mutants::Options { files, shard, units, no_settings })
         }
+        Task::Sql { postgres, statements } => sql::run(postgres, statements),
         Task::Determinism => determinism::run(),
         Task::Fuzz { target, minutes, seed, cases } => {
             fuzz::run(target, &fuzz::Plan { minutes, seed, cases })

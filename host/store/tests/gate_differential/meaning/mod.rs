@@ -217,7 +217,8 @@ fn without_values(comparison: Comparison) -> Comparison {
     Comparison { written: strip(comparison.written), sent: strip(comparison.sent) }
 }
 
-/// The text that the plugin's login sends.
+/// The text that the plugin's login sends. The instant of the invocation is a parameter behind the author's, see
+/// [`Pair::compare`].
 fn sent(catalogue: &Catalogue, row: &Row) -> Result<String, Refusal> {
     if row.is_write {
         WriteStatement::parse(catalogue, &row.text).map(|statement| statement.text().to_owned())
