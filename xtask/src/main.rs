@@ -13,6 +13,7 @@ mod determinism;
 mod fuzz;
 mod hostile;
 mod mutants;
+mod soak;
 mod test;
 
 mod guests;
@@ -103,6 +104,17 @@ enum Task {
         #[arg(long)]
         cases: Option<u64>,
     },
+    /// Let a hostile neighbour do the dearest that is permitted for some minutes, and show what a plugin beside it notices
+    ///
+    /// Builds the host optimized, allows it 512 MiB, and sends the dearest input of each function of the contract and of each
+    /// route by many callers at once, one after the other. Another plugin is called all the time. Prints, for each row, the
+    /// memory, the processor time, and that plugin's median and 99th percentile against a quiet host's. Fails if one of its
+    /// calls failed or the host held more; no time is a failure.
+    Soak {
+        /// Minutes for all rows together
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
+    },
     /// Compare a select in a plugin with the same select in the bare driver
     ///
     /// Builds the host optimized, starts a private database, and reads one row in each way in turn, with 1 and with 16
@@ -151,6 +163,7 @@ fn main() -> ExitCode {
         Task::Fuzz { target, minutes, seed, cases } => {
             fuzz::run(target, &fuzz::Plan { minutes, seed, cases })
         }
+        Task::Soak { minutes } => soak::run(minutes),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
