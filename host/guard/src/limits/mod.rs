@@ -279,6 +279,9 @@ pub const EPOCH_TICK_MS: u64 = 10;
 /// Milliseconds for which a guest must have had its thread for a tick to take it away. A tick that came while
 /// the guest waited is no reason to wait again.
 pub const TICK_FRESH_MS: u64 = 1;
+/// Milliseconds of one poll from which on the thread's own processor time counts, and not the clock. To read it takes a
+/// system call, and nearly every poll is shorter.
+pub const POLL_LONG_MS: u64 = 1;
 /// Milliseconds of processor time after which an invocation moves to the slow lane. Nearly every call needs
 /// less than one, and short calls of others wait for as long.
 pub const SLOW_LANE_MS: u64 = 3;
