@@ -137,6 +137,7 @@ impl Loader {
             functions,
             instances,
             tap_indices,
+            tap_profiles: Default::default(),
             _code: code,
         })
     }

@@ -36,6 +36,8 @@ pub(crate) struct Program {
     functions: Functions,
     instances: BTreeMap<Kind, InstancePre<State>>,
     tap_indices: TapIndices,
+    /// Those of the access, view, presave, changed and cron tap.
+    tap_profiles: [Profile; 5],
     /// The bytes of its compiled code.
     _code: Reservation,
 }
