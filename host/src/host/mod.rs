@@ -7,6 +7,7 @@ mod builder;
 mod info;
 mod maintenance;
 mod start;
+mod tables;
 mod typed;
 
 pub use builder::HostBuilder;
@@ -45,7 +46,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 4]>,
+    tasks: Arc<[AbortOnDropHandle<()>; 5]>,
     stopping: CancellationToken,
     crons: TaskTracker,
 }
@@ -307,8 +308,9 @@ impl Host {
         let watch = supervision::watch(supervision, runtime.database.clone(), has_users);
         let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
         let heads = heads::follow(runtime.supervision.audit().clone(), runtime.database.clone());
-        let tasks =
-            [maintenance, tokio::spawn(watch), memory, tokio::spawn(heads)].map(AbortOnDropHandle::new);
+        let tables = tokio::spawn(tables::follow(Arc::downgrade(&runtime)));
+        let tasks = [maintenance, tokio::spawn(watch), memory, tokio::spawn(heads), tables]
+            .map(AbortOnDropHandle::new);
         let (loader, private) = (Arc::new(loader), private.map(Arc::new));
         Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
     }

@@ -10,7 +10,6 @@ pub(crate) mod source;
 use crate::metrics::Tally;
 use crate::supervision::Availability;
 use palisade_guard::caller::Caller;
-use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::grant::Grants;
 use palisade_guard::http::Egress;
 use palisade_guard::kind::Kind;
@@ -21,6 +20,7 @@ use palisade_guard::variables::Declarations;
 use palisade_store::postgres::claim::{Claim, Signer};
 use palisade_store::postgres::pool::Pool;
 use palisade_store::postgres::session::Session;
+use palisade_store::postgres::tables::Tables;
 use std::sync::Arc;
 
 /// One version of a plugin, as its invocations know it.
@@ -30,7 +30,8 @@ pub(crate) struct Plugin {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) variables: Declarations,
-    pub(crate) catalogue: Catalogue,
+    /// Its tables as the host knows them.
+    pub(crate) tables: Arc<Tables>,
     pub(crate) egress: Egress,
     /// The plugin's login role. In a shared transaction, statements on its own tables run as this role.
     pub(crate) role: String,

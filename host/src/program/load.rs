@@ -114,7 +114,7 @@ impl Loader {
         let plugin = Plugin {
             version: manifest.plugin.version,
             variables: Declarations::new(manifest.variables),
-            catalogue: installed.catalogue,
+            tables: installed.tables,
             role: installed.role,
             pool: installed.pool,
             nested_pool: installed.nested_pool,
@@ -144,7 +144,7 @@ impl Loader {
     /// Attacks the database with the plugin's login, and records in the passport which layers are missing.
     pub(crate) async fn attack(&self, mut program: Program) -> Result<Program, LoadError> {
         let plugin = &program.plugin;
-        let (role, schema) = (plugin.role.as_str(), plugin.catalogue.schema());
+        let (role, schema) = (plugin.role.as_str(), plugin.tables.schema());
         let login = Login { plugin: &plugin.name, role, schema, pool: &plugin.pool };
         let attacked = self.database.attack(&login).await.map_err(LoadError::from);
         program.passport.database.missing =

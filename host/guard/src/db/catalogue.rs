@@ -77,7 +77,7 @@ pub struct Column {
 }
 
 /// A table of the plugin's schema, with the operations that are granted on it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     name: String,
     columns: Vec<Column>,
@@ -123,7 +123,7 @@ impl Table {
 }
 
 /// All tables that a plugin is granted, and whether it may use SQL text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Catalogue {
     schema: String,
     tables: BTreeMap<String, Table>,

@@ -15,6 +15,7 @@ pub mod cost;
 pub mod gate;
 pub mod migration;
 pub mod parameter;
+pub mod shape;
 pub mod structured;
 pub mod typmod;
 pub mod value;

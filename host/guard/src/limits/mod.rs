@@ -792,6 +792,8 @@ pub const DATABASE_REPORT_MS: u64 = 5_000;
 pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
 /// Bytes that a row takes on the wire beyond its values: the head of its message.
 pub const WIRE_ROW_BYTES: u64 = 8;
+/// Bytes that a null takes in a row on the wire: its length, which is -1.
+pub const WIRE_NULL_BYTES: u64 = 4;
 /// Bytes that the server may send beyond the budget and the heads of its rows before the host cuts the
 /// connection: column descriptions, notices and the answer to a rollback.
 pub const WIRE_SLACK_BYTES: u64 = MIB;
@@ -855,6 +857,11 @@ pub const SQL_COLUMNS_MAX: usize = 1_664;
 /// Columns of all results, subqueries and common table expressions of one statement together, with those of the tables.
 /// The host holds a name for each.
 pub const SQL_COLUMNS_TOTAL_MAX: usize = 20_000;
+/// Milliseconds between two looks at a plugin's tables that its failing statements cause. A guest's SQL text can fail as often
+/// as it likes, and a look takes a few statements for each table.
+pub const TABLES_DOUBT_MS: u64 = 1_000;
+/// Milliseconds between two looks for installations by other hosts.
+pub const TABLES_POLL_MS: u64 = 1_000;
 /// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min,
 /// enough to build an index on a large table.
 pub const MIGRATION_MS: u64 = 600_000;

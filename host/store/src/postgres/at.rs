@@ -55,7 +55,7 @@ impl At<'_> {
         let parameters = parameters.iter().zip(&types).map(parse).collect::<Result<Vec<_>, _>>()?;
         let sent: Vec<&(dyn ToSql + Sync)> =
             parameters.iter().map(|parameter| parameter as &(dyn ToSql + Sync)).collect();
-        self.run(Sql { text, parameters: &sent, types: &types, role: None }).await
+        self.run(Sql { text, parameters: &sent, types: &types, role: None, shape: None }).await
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     Overtime,
     /// The proof of who calls came too late, or to another backend than the one that it was made for.
     Unproven,
+    /// The statement's columns are not those of the catalogue: the tables have changed since the host read it.
+    Changed,
     /// The statement made the plugin's tables larger than its quota, and is undone.
     OverQuota(Exceeded),
     /// Every seat of the plugin is held by a backend that runs on after its statement was cancelled.
@@ -82,6 +84,10 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
         if matches!(server.code().code(), "57P01" | "57P02" | "57P03") {
             return Failure::Disconnected(server.to_string());
         }
+        // A prepared statement whose columns have changed.
+        if server.code().code() == "0A000" && server.routine() == Some("RevalidateCachedQuery") {
+            return Failure::Changed;
+        }
         if server.code().code() == UNPROVEN {
             return Failure::Unproven;
         }
@@ -114,9 +120,12 @@ impl Failure {
                     && !code.starts_with("XX")
                     && !code.starts_with("53")
             }
-            Self::Encoding(_) | Self::Exhausted | Self::Spent(_) | Self::Unproven | Self::OverQuota(_) => {
-                true
-            }
+            Self::Encoding(_)
+            | Self::Exhausted
+            | Self::Spent(_)
+            | Self::Unproven
+            | Self::Changed
+            | Self::OverQuota(_) => true,
             Self::Disconnected(_)
             | Self::Silent(_)
             | Self::Overtime
@@ -124,6 +133,21 @@ impl Failure {
             | Self::NoConnection
             | Self::Exceeded(_)
             | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Whether a column, a table or a type is missing.
+    pub(crate) fn misses_a_name(&self) -> bool {
+        matches!(self, Self::Server(error) if matches!(error.code().code(), "42703" | "42P01" | "42704"))
+    }
+
+    /// Whether the failure means, or may mean, that the tables are not as the host knows them: a column, table or type is
+    /// missing, or an operator does not fit.
+    pub(crate) fn doubts_the_tables(&self) -> bool {
+        match self {
+            Self::Changed => true,
+            Self::Server(error) => self.misses_a_name() || matches!(error.code().code(), "42804" | "42883"),
+            _ => false,
         }
     }
 
@@ -152,6 +176,7 @@ impl Failure {
             | Self::Encoding(_)
             | Self::NoConnection
             | Self::Overtime
+            | Self::Changed
             | Self::OverQuota(_)
             | Self::Spent(_)
             | Self::Exceeded(_)
@@ -170,6 +195,7 @@ impl Failure {
                     .into(),
             ),
             Self::Overtime => Refusal::Timeout,
+            Self::Changed => Refusal::Serialization,
             Self::Spent(seats) => Refusal::Other { guest: "connection".into(), log: spent(seats) },
             Self::NoConnection => Refusal::Unavailable("the transaction's connection is gone".into()),
             Self::InDoubt(text) => Refusal::InDoubt(text),

@@ -227,7 +227,7 @@ async fn run(
     types: &[Type],
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Answer, Refusal> {
-    at.run(Sql { text, parameters, types, role: None }).await
+    at.run(Sql { text, parameters, types, role: None, shape: None }).await
 }
 
 fn one(answer: &Answer) -> Result<Item, Refusal> {

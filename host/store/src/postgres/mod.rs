@@ -37,6 +37,7 @@ mod start;
 pub mod statement;
 mod storage;
 pub mod switches;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 pub mod text;

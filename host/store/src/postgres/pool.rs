@@ -16,7 +16,7 @@ use deadpool::managed::{self, Object, PoolError, QueueMode};
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{
     CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIND_UP_MS,
-    WIND_UPS_MAX, WIRE_ROW_BYTES, WIRE_SLACK_BYTES,
+    WIND_UPS_MAX, WIRE_NULL_BYTES, WIRE_ROW_BYTES, WIRE_SLACK_BYTES,
 };
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
@@ -154,6 +154,11 @@ impl Pool {
         self.inner.retain(|_, metrics| metrics.last_used() < idle);
     }
 
+    /// Closes the connections that are idle: what they have prepared is of tables that have changed.
+    pub(super) fn renew(&self) {
+        self.inner.retain(|_, _| false);
+    }
+
     pub(crate) fn close(&self) {
         self.inner.close();
     }
@@ -181,9 +186,11 @@ impl Connection {
         &self.0.client
     }
 
-    /// Lets the server send as many bytes as the ledger has left, and the overhead of the protocol.
-    pub(crate) fn allow(&self, ledger: &Ledger) {
-        let headers = ledger.left(Limit::DbRows).saturating_mul(WIRE_ROW_BYTES);
+    /// Lets the server send as many bytes as the ledger has left, and the overhead of the protocol: the heads of rows, and
+    /// in each as many nulls as only show the types of their columns.
+    pub(crate) fn allow(&self, ledger: &Ledger, nulls: usize) {
+        let row = WIRE_ROW_BYTES.saturating_add((nulls as u64).saturating_mul(WIRE_NULL_BYTES));
+        let headers = ledger.left(Limit::DbRows).saturating_mul(row);
         let bytes = ledger.left(Limit::DbBytes).saturating_add(headers);
         self.0.allowance.set(bytes.saturating_add(WIRE_SLACK_BYTES));
     }
@@ -215,10 +222,19 @@ impl Connection {
         self.client().prepare(text).await
     }
 
-    /// Lets the driver look up the types of a result's columns, which it cannot do while the result arrives. Behind a
-    /// PgBouncer it has looked up all types at login.
-    pub(crate) async fn learn(&self, text: &str, types: &[Type]) -> Result<(), Error> {
-        if self.is_pooled() { Ok(()) } else { self.prepare_cached(text, types).await.map(drop) }
+    /// The statement as it is prepared once for this connection; `None` behind a PgBouncer. With it the driver looks up the
+    /// types of a result's columns, which it cannot do while the result arrives. Behind a PgBouncer it has looked up all
+    /// types at login.
+    pub(crate) async fn prepared(&self, text: &str, types: &[Type]) -> Result<Option<Statement>, Error> {
+        if self.is_pooled() { Ok(None) } else { self.prepare_cached(text, types).await.map(Some) }
+    }
+
+    /// Forgets the statements that this connection has prepared: the tables have changed since.
+    pub(crate) fn forget_statements(&self) {
+        self.0.client.statement_cache.clear();
+        if !self.is_pooled() {
+            self.client().clear_type_cache();
+        }
     }
 
     /// Runs a statement: prepared once for this connection, or unnamed behind a PgBouncer.
@@ -228,12 +244,20 @@ impl Connection {
         types: &[Type],
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<RowStream, Error> {
-        if self.is_pooled() {
-            let pairs = parameters.iter().copied().zip(types.iter().cloned());
-            return self.client().query_typed_raw(text, pairs).await;
+        match self.prepared(text, types).await? {
+            Some(statement) => self.query_prepared(&statement, parameters).await,
+            None => self.query_unnamed(text, types, parameters).await,
         }
-        let statement = self.prepare_cached(text, types).await?;
-        self.query_prepared(&statement, parameters).await
+    }
+
+    pub(crate) async fn query_unnamed(
+        &self,
+        text: &str,
+        types: &[Type],
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream, Error> {
+        let pairs = parameters.iter().copied().zip(types.iter().cloned());
+        self.client().query_typed_raw(text, pairs).await
     }
 
     pub(crate) async fn query_prepared(

@@ -12,6 +12,7 @@ use super::harden;
 use super::migrate;
 use super::pool::{Connection, Pool};
 use super::storage::Storage;
+use super::tables::{self, Tables};
 use crate::error::InstallError;
 use crate::postgres::claim::Signer;
 use hmac::{Hmac, KeyInit, Mac};
@@ -45,7 +46,8 @@ pub struct Installed {
     pub pool: Arc<Pool>,
     /// For invocations that another one waits for.
     pub nested_pool: Arc<Pool>,
-    pub catalogue: Catalogue,
+    /// The plugin's tables as the host knows them.
+    pub tables: Arc<Tables>,
     /// The signer of callers' proofs, if rows of the plugin's tables belong to users.
     pub signer: Option<Arc<Signer>>,
 }
@@ -60,9 +62,8 @@ impl Database {
         let owner = format!("pal_owner_{}_{}", self.tag, plan.name.snake());
         let connection = self.connection().await.map_err(|refusal| refuse(refusal.to_string()))?;
         // Never pooled again: if this future is dropped, the connection is in the middle of something.
-        let connection = Once(Some(connection));
-        let client =
-            connection.0.as_ref().map(Connection::client).ok_or_else(|| refuse("no connection".into()))?;
+        let connection = Once::new(connection);
+        let client = connection.client().ok_or_else(|| refuse("no connection".into()))?;
         let work = Work { client, plan, role: &role, owner: &owner, schema: schema(plan.name) };
         let password = self.password(&role);
         let longest = Duration::from_millis(MIGRATION_MS.saturating_add(ANSWER_MS));
@@ -70,7 +71,7 @@ impl Database {
         let installed = installed.unwrap_or_else(|_| {
             Err(InstallFailure::Sentence("the database does not answer any more; start again".to_owned()))
         });
-        let catalogue = installed.map_err(|failure| match failure {
+        let read = installed.map_err(|failure| match failure {
             InstallFailure::Server(error) => InstallError::Database {
                 sentence: format!("plugin `{}` could not be installed; the cause is below", plan.name),
                 source: anyhow::anyhow!("{}", migrate::describe(&error)),
@@ -89,9 +90,11 @@ impl Database {
             Arc::clone(&storage),
         );
         let pool = Pool::budgeted(url, PLUGIN_CONNECTIONS_MAX, &self.budget, &self.watch, storage);
+        let pools = [Arc::clone(&pool), Arc::clone(&nested_pool)];
+        let tables = Tables::new(self, plan.name, &plan.grants.db, pools, read);
         let has_users_rows = plan.grants.db.tables.values().any(|table| table.owner.is_some());
         let signer = has_users_rows.then(|| Arc::clone(&self.signer));
-        Ok(Installed { role, pool, nested_pool, catalogue, signer })
+        Ok(Installed { role, pool, nested_pool, tables, signer })
     }
 
     /// A role's password. Every host of this database derives the same one, and nobody stores it.
@@ -107,7 +110,17 @@ impl Database {
 }
 
 /// A connection that is closed on drop.
-struct Once(Option<Connection>);
+pub(super) struct Once(Option<Connection>);
+
+impl Once {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self(Some(connection))
+    }
+
+    pub(super) fn client(&self) -> Option<&Client> {
+        self.0.as_ref().map(Connection::client)
+    }
+}
 
 impl Drop for Once {
     fn drop(&mut self) {
@@ -146,7 +159,7 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn transaction(&self, password: &str) -> Result<Catalogue, InstallFailure> {
+    async fn transaction(&self, password: &str) -> Result<(Catalogue, i64), InstallFailure> {
         self.client.batch_execute(&migrate::begin()).await?;
         let result = self.install(password).await;
         self.client.batch_execute(migrate::end(result.is_ok())).await?;
@@ -155,19 +168,20 @@ impl Work<'_> {
 
     /// The catalogue is read in the same transaction: it needs named statements, and behind a PgBouncer only a
     /// transaction stays on the server connection that knows the names. Also, nobody changes the tables in between.
-    async fn install(&self, password: &str) -> Result<Catalogue, InstallFailure> {
-        self.login(password).await?;
+    async fn install(&self, password: &str) -> Result<(Catalogue, i64), InstallFailure> {
+        let stamp = self.login(password).await?;
         self.owner().await?;
         self.take_schema().await?;
         self.migrate().await?;
         self.bound_values().await?;
         self.rights().await?;
         self.own_rows().await?;
-        self.catalogue().await
+        Ok((tables::read(self.client, &self.schema, &self.plan.grants.db).await?, stamp))
     }
 
-    /// Makes the login: it owns nothing and inherits nothing, and its defaults are the limits.
-    async fn login(&self, password: &str) -> Result<(), InstallFailure> {
+    /// Makes the login: it owns nothing and inherits nothing, and its defaults are the limits. Returns the note that tells other
+    /// hosts of the installation.
+    async fn login(&self, password: &str) -> Result<i64, InstallFailure> {
         let Self { role, schema, .. } = self;
         self.make(role).await?;
         let connections = PLUGIN_CONNECTIONS_MAX
@@ -185,9 +199,11 @@ impl Work<'_> {
         self.client.batch_execute(&text).await?;
         harden::bound_memory(self.client, role).await?;
         let note = "INSERT INTO palisade.plugins (name, role, version) VALUES ($1, $2, $3) \
-             ON CONFLICT (name) DO UPDATE SET role = EXCLUDED.role, version = EXCLUDED.version, installed_at = now()";
-        self.client.execute(note, &[&self.plan.name.as_str(), role, &self.plan.version]).await?;
-        Ok(())
+             ON CONFLICT (name) DO UPDATE SET role = EXCLUDED.role, version = EXCLUDED.version, installed_at = now() \
+             RETURNING (extract(epoch FROM installed_at) * 1000000)::bigint";
+        let noted =
+            self.client.query_one(note, &[&self.plan.name.as_str(), role, &self.plan.version]).await?;
+        Ok(noted.get(0))
     }
 
     /// Makes the schema's owner. The host becomes a member with the owner's rights: since version 16 the membership

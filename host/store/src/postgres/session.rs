@@ -67,6 +67,19 @@ pub struct Session {
     pub(super) reproves: bool,
     /// A statement that writes has been committed, in an action.
     pub(super) has_committed: bool,
+    /// What the last failure says of the tables, if it says that they may have changed.
+    doubt: Option<Doubt>,
+    /// The tables have changed: the invocation must run again.
+    is_outdated: bool,
+}
+
+/// What a failed statement says of the tables that the host knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The server describes them otherwise.
+    Certain,
+    /// The statement does not fit them, which a guest's SQL text can cause as well.
+    Possible,
 }
 
 impl Session {
@@ -104,6 +117,8 @@ impl Session {
             proof: None,
             reproves: false,
             has_committed: false,
+            doubt: None,
+            is_outdated: false,
         }
     }
 
@@ -357,7 +372,28 @@ impl Session {
         }
     }
 
+    /// What the last failure says of the tables, if it says that they may have changed. It is told once.
+    pub fn take_doubt(&mut self) -> Option<Doubt> {
+        self.doubt.take()
+    }
+
+    /// Notes that the tables have changed, and returns what the guest gets: a query or mutation runs again, and an action
+    /// may try its call again.
+    pub fn outdate(&mut self) -> Refusal {
+        self.is_outdated |= self.mode != Mode::Each;
+        Refusal::Serialization
+    }
+
+    /// Whether the invocation must run again because the tables have changed.
+    pub fn is_outdated(&self) -> bool {
+        self.is_outdated
+    }
+
     pub(super) fn refuse(&mut self, failure: Failure) -> Refusal {
+        self.doubt = match failure {
+            Failure::Changed => Some(Doubt::Certain),
+            _ => failure.doubts_the_tables().then_some(Doubt::Possible),
+        };
         if let Failure::Exceeded(exceeded) = &failure {
             self.exceeded = Some(*exceeded);
         }
@@ -366,7 +402,9 @@ impl Session {
         self.absence = self.absence.or(failure.absence());
         let refusal = failure.into_refusal();
         // Only a mutation leaves nothing behind: an action's earlier calls are committed.
-        self.lost_race |= self.mode == Mode::Serializable && matches!(refusal, Refusal::Serialization);
+        self.lost_race |= self.mode == Mode::Serializable
+            && matches!(refusal, Refusal::Serialization)
+            && self.doubt.is_none();
         refusal
     }
 

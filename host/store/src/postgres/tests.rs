@@ -43,7 +43,7 @@ fn pool(server: &PrivateServer, database: &Database, seats: usize) -> Arc<Pool> 
 }
 
 fn sql(text: &str) -> Sql<'_> {
-    Sql { text, parameters: &[], types: &[], role: None }
+    Sql { text, parameters: &[], types: &[], role: None, shape: None }
 }
 
 async fn run(pool: &Arc<Pool>, text: &str) -> Result<usize, Refusal> {
@@ -323,7 +323,7 @@ async fn connection_with_a_partly_opened_transaction_is_not_pooled() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
-    let sql = |role| Sql { text: "SELECT 1", parameters: &[], types: &[], role };
+    let sql = |role| Sql { text: "SELECT 1", parameters: &[], types: &[], role, shape: None };
     for kind in [Kind::Mutation, Kind::Action] {
         for _ in 0..3 {
             let mut session = database.session(kind);
@@ -347,7 +347,7 @@ async fn second_statement_after_autocommit_is_refused_and_the_invocation_runs_ag
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
-    let sql = Sql { text: "SELECT 1", parameters: &[], types: &[], role: None };
+    let sql = Sql { text: "SELECT 1", parameters: &[], types: &[], role: None, shape: None };
     let read = ReadStatement::parse(&Catalogue::new("any", true, true), "SELECT 1").unwrap();
     for second in 0..4 {
         let mut session = Session::of_plugin(Arc::clone(&database.transactions), Kind::Query);

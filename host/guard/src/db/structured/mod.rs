@@ -17,9 +17,11 @@ pub use bound::Bound;
 use super::Refusal;
 use super::catalogue::{Catalogue, ColumnName, Operation, TableName};
 use crate::db::cost::{Class, Moment, Plan, Planner, Size};
+use crate::db::shape::Shape;
 use crate::db::typmod::Typmod;
 use crate::limits;
 use postgres_types::Type;
+use std::cell::RefCell;
 
 /// A test of a column's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,6 +159,7 @@ pub struct Statement<V> {
     sql: String,
     parameters: Vec<(Argument<V>, Type)>,
     columns: Vec<(String, Type)>,
+    shape: Shape,
     rows_max: Option<u32>,
     cost: Plan,
 }
@@ -192,6 +195,10 @@ struct Writer<'c, V> {
     conditions: usize,
     rows_max: Option<u32>,
     cost: Planner,
+    /// Every column that was looked up: the [`Shape`] has them all.
+    seen: RefCell<Vec<ColumnName<'c>>>,
+    /// The columns of the result, and where their list ends in the text.
+    list: Option<(Vec<ColumnName<'c>>, usize)>,
 }
 
 impl<'c, V> Writer<'c, V> {
@@ -199,7 +206,9 @@ impl<'c, V> Writer<'c, V> {
         let table = catalogue.table(table, operation)?;
         let (parameters, columns) = (Vec::new(), Vec::new());
         let cost = Planner::default();
-        Ok(Self { table, sql: String::new(), parameters, columns, conditions: 0, rows_max: None, cost })
+        let (seen, list) = (RefCell::default(), None);
+        let sql = String::new();
+        Ok(Self { table, sql, parameters, columns, conditions: 0, rows_max: None, cost, seen, list })
     }
 
     fn put(&mut self, text: &str) {
@@ -229,6 +238,13 @@ impl<'c, V> Writer<'c, V> {
         self.cost.forget(mark);
     }
 
+    /// Looks up a column. Every column of a statement is looked up here.
+    fn column(&self, name: &str, operation: Operation) -> Result<ColumnName<'c>, Refusal> {
+        let column = self.table.column(name, operation)?;
+        self.seen.borrow_mut().push(column);
+        Ok(column)
+    }
+
     /// Looks up columns. Refuses a list that is empty or contains a column twice.
     fn lookup<'n>(
         &self,
@@ -238,7 +254,7 @@ impl<'c, V> Writer<'c, V> {
     ) -> Result<Vec<ColumnName<'c>>, Refusal> {
         let mut columns: Vec<ColumnName<'c>> = Vec::new();
         for name in names {
-            let column = self.table.column(name, operation)?;
+            let column = self.column(name, operation)?;
             // The search is short: without repetition, the list has at most as many columns as the table.
             if columns.iter().any(|known| known.name() == column.name()) {
                 return Err(Refusal::Invalid(format!("{what}: {} is listed twice", super::shown(name))));
@@ -252,11 +268,12 @@ impl<'c, V> Writer<'c, V> {
     }
 
     /// Prints columns with commas between them, and makes them the columns of the result.
-    fn result(&mut self, columns: &[ColumnName<'_>]) {
+    fn result(&mut self, columns: &[ColumnName<'c>]) {
         let sql: Vec<String> = columns.iter().map(|column| column.sql()).collect();
         self.put(&sql.join(", "));
         self.columns =
             columns.iter().map(|column| (column.name().to_owned(), column.data_type().clone())).collect();
+        self.list = Some((columns.to_vec(), self.sql.len()));
     }
 
     fn returning(&mut self, returning: &[String]) -> Result<(), Refusal> {
@@ -269,7 +286,22 @@ impl<'c, V> Writer<'c, V> {
     }
 
     fn finish(self) -> Statement<V> {
-        let Self { table: _, sql, parameters, columns, conditions: _, rows_max, cost } = self;
-        Statement { sql, parameters, columns, rows_max, cost: cost.finish() }
+        let Self { table, mut sql, parameters, columns, conditions: _, rows_max, cost, seen, list } = self;
+        let (visible, end) = list.unwrap_or_default();
+        let mut hidden: Vec<ColumnName<'c>> = Vec::new();
+        for column in seen.into_inner() {
+            if !visible.iter().chain(&hidden).any(|known| known.name() == column.name()) {
+                hidden.push(column);
+            }
+        }
+        let types = hidden.iter().map(|column| format!("(NULL::{}).{}", table.sql(), column.sql()));
+        let types = types.collect::<Vec<_>>().join(", ");
+        match (end, types.is_empty()) {
+            (_, true) => {}
+            (0, false) => sql.extend([" RETURNING ", types.as_str()]),
+            (end, false) => sql.insert_str(end, &format!(", {types}")),
+        }
+        let shape = Shape::new(visible, &hidden);
+        Statement { sql, parameters, columns, shape, rows_max, cost: cost.finish() }
     }
 }

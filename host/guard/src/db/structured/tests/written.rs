@@ -24,7 +24,8 @@ fn select_is_written_from_granted_names() {
     let statement = call.parse(&catalogue).unwrap();
     assert_eq!(
         statement.sql(),
-        "SELECT \"id\", \"odd\"\"name\" FROM \"plugin_blog\".\"drafts\" WHERE (\"id\" >= $1 AND \"id\" <= $2 AND \
+        "SELECT \"id\", \"odd\"\"name\", (NULL::\"plugin_blog\".\"drafts\").\"title\", \
+         (NULL::\"plugin_blog\".\"drafts\").\"data\" FROM \"plugin_blog\".\"drafts\" WHERE (\"id\" >= $1 AND \"id\" <= $2 AND \
          \"odd\"\"name\" LIKE $3) OR (\"title\" = ANY ($4) AND \"data\" @> $5) \
          ORDER BY \"title\" DESC NULLS LAST, \"id\" LIMIT $6"
     );
@@ -90,7 +91,8 @@ fn changes_are_written_from_granted_names() {
     let statement = insertion.parse(&catalogue).unwrap();
     assert_eq!(
         statement.sql(),
-        "INSERT INTO \"plugin_blog\".\"drafts\" (\"id\", \"secret\") VALUES ($1, $2), ($3, $4) RETURNING \"id\""
+        "INSERT INTO \"plugin_blog\".\"drafts\" (\"id\", \"secret\") VALUES ($1, $2), ($3, $4) RETURNING \"id\", \
+         (NULL::\"plugin_blog\".\"drafts\").\"secret\""
     );
     assert_eq!(statement.columns(), [("id".to_owned(), Type::INT8)]);
     let change = Modification {
@@ -102,7 +104,9 @@ fn changes_are_written_from_granted_names() {
     let statement = change.parse(&catalogue).unwrap();
     assert_eq!(
         statement.sql(),
-        "UPDATE \"plugin_blog\".\"drafts\" SET \"title\" = $1, \"secret\" = $2 WHERE (\"id\" = $3)"
+        "UPDATE \"plugin_blog\".\"drafts\" SET \"title\" = $1, \"secret\" = $2 WHERE (\"id\" = $3) \
+         RETURNING (NULL::\"plugin_blog\".\"drafts\").\"title\", (NULL::\"plugin_blog\".\"drafts\").\"secret\", \
+         (NULL::\"plugin_blog\".\"drafts\").\"id\""
     );
     let removal = Removal {
         table: "drafts".to_owned(),
@@ -110,7 +114,11 @@ fn changes_are_written_from_granted_names() {
         returning: Vec::new(),
     };
     let statement = removal.parse(&catalogue).unwrap();
-    assert_eq!(statement.sql(), "DELETE FROM \"plugin_blog\".\"drafts\" WHERE (\"title\" <> $1)");
+    assert_eq!(
+        statement.sql(),
+        "DELETE FROM \"plugin_blog\".\"drafts\" WHERE (\"title\" <> $1) \
+         RETURNING (NULL::\"plugin_blog\".\"drafts\").\"title\""
+    );
 }
 
 #[test]
