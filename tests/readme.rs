@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md", "docs/migrations.md"];
 /// The pages behind SECURITY.md.
 const SECURITY_PAGES: &str = "docs/security";
 /// The folders that documents speak of; what begins otherwise in a code span is no path.

@@ -13,6 +13,7 @@ mod folder;
 mod host;
 mod import;
 mod log;
+mod migrate;
 mod output;
 mod plugins;
 mod policy;
@@ -56,6 +57,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Call(call::CallArgs),
     Plugins(plugins::PluginsArgs),
+    Migrate(migrate::MigrateArgs),
     Import(import::ImportArgs),
     Disable(switch::DisableArgs),
     Enable(switch::EnableArgs),
@@ -93,6 +95,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Serve(args) => serve::run(args, began).await,
             Command::Call(args) => call::run(args).await,
             Command::Plugins(args) => plugins::run(args).await,
+            Command::Migrate(args) => migrate::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Disable(args) => switch::disable(args).await,
             Command::Enable(args) => switch::enable(args).await,

@@ -34,6 +34,8 @@ pub(crate) struct Program {
     pub(crate) machine: Arc<Machine>,
     pub(crate) admission: Arc<Semaphore>,
     functions: Functions,
+    /// The migrations that have not run, on a host that only looks.
+    pub(crate) pending: Vec<String>,
     instances: BTreeMap<Kind, InstancePre<State>>,
     tap_indices: TapIndices,
     /// The bytes of its compiled code.

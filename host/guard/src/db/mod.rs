@@ -14,6 +14,7 @@ pub mod codec;
 pub mod cost;
 pub mod gate;
 pub mod migration;
+pub mod migration_file;
 pub mod parameter;
 pub mod shape;
 pub mod structured;

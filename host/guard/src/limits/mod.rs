@@ -865,6 +865,16 @@ pub const TABLES_POLL_MS: u64 = 1_000;
 /// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min,
 /// enough to build an index on a large table.
 pub const MIGRATION_MS: u64 = 600_000;
+/// Milliseconds that a migration waits for one lock: half of what a statement may. Whoever comes to the same table waits
+/// behind it, and still gets through in time.
+pub const MIGRATION_LOCK_MS: u64 = 1_000;
+/// Milliseconds until a migration first tries again that got no lock; they double with each try.
+pub const MIGRATION_RETRY_MS: u64 = 250;
+/// Milliseconds between two tries of a migration for its locks, at most.
+pub const MIGRATION_RETRY_MAX_MS: u64 = 4_000;
+/// Milliseconds that a migration tries in all to get its locks. A backup that holds them takes longer, and then an operator
+/// chooses another time.
+pub const MIGRATION_LOCKS_MS: u64 = 30_000;
 /// Bytes of one migration. A person writes it, with the rows that a plugin starts with.
 pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
 /// References to common table expressions, spelled out. Each level of doubling doubles the planner's work.

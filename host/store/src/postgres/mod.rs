@@ -17,6 +17,7 @@ pub mod claim;
 mod ending;
 pub mod failure;
 pub mod harden;
+mod index;
 pub mod items;
 mod login;
 mod lookup;
@@ -108,14 +109,34 @@ impl Database {
         url: impl Into<DatabaseUrl>,
         plugin_connections: usize,
     ) -> Result<Self, InstallError> {
-        let url = url.into();
+        Self::open(wait, url.into(), plugin_connections, false).await
+    }
+
+    /// Connects as the host, and changes nothing: the host's tables stay as they are, or missing, and the server refuses
+    /// whatever would write.
+    pub async fn look_within(
+        wait: Duration,
+        url: impl Into<DatabaseUrl>,
+        plugin_connections: usize,
+    ) -> Result<Self, InstallError> {
+        Self::open(wait, url.into(), plugin_connections, true).await
+    }
+
+    async fn open(
+        wait: Duration,
+        url: DatabaseUrl,
+        plugin_connections: usize,
+        only_looks: bool,
+    ) -> Result<Self, InstallError> {
         let mut host = url.clone();
         host.config.application_name("palisade");
         if !url.is_pooled {
             // A PgBouncer accepts no options; behind one, each transaction sets them.
             host.config.options(format!(
                 "-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS} \
-                 -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+                 -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}{}",
+                // A rehearsal says that it writes, and is rolled back.
+                if only_looks { " -c default_transaction_read_only=on" } else { "" }
             ));
         }
         let watch = Watch::new(Pool::new(host.clone(), WATCH_CONNECTIONS_MAX, None));
@@ -128,6 +149,10 @@ impl Database {
         let connection = start::reach(&lookups, &url.config, wait).await?;
         let silent = |_| url::unreachable_at(&url.config, "it does not answer any more");
         let shaped = async {
+            if only_looks {
+                let secrets = migrate::known(&connection).await?;
+                return Ok((secrets.unwrap_or_else(migrate::none), (connection, false)));
+            }
             let secrets = migrate::run(&connection).await?;
             Ok::<_, InstallError>((secrets, harden::if_private(connection).await?))
         };

@@ -90,6 +90,11 @@ impl PrivateOptions {
         Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new() })
     }
 
+    /// Whether the server has data already.
+    pub fn exists(&self) -> bool {
+        matches!(&self.data, DataDir::Persistent(folder) if folder.join("data").exists())
+    }
+
     /// A server whose data stays in `folder`.
     pub fn persistent(folder: impl Into<PathBuf>) -> Self {
         Self { data: DataDir::Persistent(folder.into()), durable: true, settings: Vec::new() }
@@ -158,6 +163,19 @@ impl PrivateServer {
     pub async fn stop(self) {
         self.postgres.stop().await;
     }
+}
+
+/// Removes the data of a private server that does not run, so that the next start makes it anew. Returns whether there was
+/// any. What else is in the folder stays, such as the audit log. It waits for the disk.
+pub fn reset(data: &DataDir) -> Result<bool, PrivateError> {
+    let DataDir::Persistent(path) = data else { return Ok(false) };
+    if !path.join("data").exists() {
+        return Ok(false);
+    }
+    let home = Home::open(data, &Account::find()?)?;
+    home.settle()?;
+    home.empty()?;
+    Ok(true)
 }
 
 /// What a server is started with.
