@@ -1,6 +1,7 @@
 //! Several hosts on one database: what a host does when its plugins' tables change while it serves, and how migrations run
 //! beside those who use the tables.
 
+mod development;
 mod locks;
 mod migrations;
 mod types;
