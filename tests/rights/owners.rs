@@ -132,7 +132,7 @@ async fn migration_sees_every_users_rows_and_changes_the_owner_column() {
     migration(
         &folder,
         "0002_rank.sql",
-        "UPDATE notes SET rank = 5; ALTER TABLE notes RENAME COLUMN key TO author;",
+        "-- palisade: contract\nUPDATE notes SET rank = 5; ALTER TABLE notes RENAME COLUMN key TO author;",
     );
     let manifest = folder.path().join("palisade.toml");
     let renamed =
