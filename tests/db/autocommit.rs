@@ -58,6 +58,15 @@ async fn select_by_key_needs_no_limit_for_autocommit() {
 }
 
 #[tokio::test]
+async fn aggregate_of_all_rows_runs_without_a_transaction() {
+    let world = World::new().await;
+    let host = host_that_knows_its_function(&world).await;
+    assert_eq!(run(&host, "reading", &[json!({ "tag": "count" })]).await, ["3"]);
+    wait_for_last_statement(&world, "SELECT \"pg_catalog\".\"count\"(*) FROM \"plugin_cursors\".\"numbers\"")
+        .await;
+}
+
+#[tokio::test]
 async fn query_with_a_second_statement_is_rerun_in_a_transaction() {
     let world = World::new().await;
     let host = host_that_knows_its_function(&world).await;

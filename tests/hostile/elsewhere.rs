@@ -278,6 +278,8 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "DB_CONDITIONS_MAX",
             "DB_ONE_OF_MAX",
             "DB_INSERT_ROWS_MAX",
+            "DB_MEASURES_MAX",
+            "GROUPED_VALUE_BYTES_MAX",
             "DB_PARAMETERS_MAX",
             "DB_BATCH_ROWS_MAX",
             "DB_ARRAY_ELEMENTS_MAX",

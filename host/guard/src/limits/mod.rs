@@ -872,6 +872,11 @@ pub const DB_CONDITIONS_MAX: usize = 64;
 pub const DB_ONE_OF_MAX: usize = 1_000;
 /// Rows of one structured insert. The host writes them all into one statement.
 pub const DB_INSERT_ROWS_MAX: usize = 1_000;
+/// Measures of one aggregation. The server keeps a state for each of them in each group.
+pub const DB_MEASURES_MAX: usize = 32;
+/// Bytes of a value that the server may keep for each group of a hash table, which grows beyond the server's bound on
+/// memory when a group's value does: as long as a stored `numeric`. Rows with longer values are sorted by group.
+pub const GROUPED_VALUE_BYTES_MAX: u64 = 2_000;
 /// Parameters that PostgreSQL's protocol can number in one statement.
 pub const DB_PARAMETERS_MAX: usize = 65_535;
 /// Rows that the host fetches together with the statement that selects them. A larger result is read from a

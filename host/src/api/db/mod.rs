@@ -13,7 +13,9 @@ use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::codec;
 use palisade_guard::db::gate::{ReadStatement, WriteStatement, may_run_text};
 use palisade_guard::db::parameter::{Binder, Raw};
-use palisade_guard::db::structured::{Bound, Insertion, Modification, Removal, Selection, Statement};
+use palisade_guard::db::structured::{
+    Aggregation, Bound, Insertion, Modification, Removal, Selection, Statement,
+};
 use palisade_guard::db::value::Value;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::{DB_FETCH_ROWS, Limit};
@@ -56,19 +58,12 @@ impl<'a> View<'a> {
 impl wit::Host for View<'_> {
     async fn select(&mut self, selection: wit::Selection) -> Result<Resource<Rows>, Refusal> {
         let statement = Selection::<Value>::from(selection).parse(self.catalogue)?;
-        let is_small = statement.rows_max().is_some_and(|rows| rows <= DB_FETCH_ROWS);
-        let bound = self.bind(statement)?;
-        let parameters = bound.parameters();
-        let sql = sql(&bound, &parameters, self.role);
-        let reading = if is_small {
-            // All rows fit the first fetch, so no cursor is needed.
-            let answer = self.session.look_up(sql, self.ledger).await?;
-            Reading { rows: answer.rows, cursor: None }
-        } else {
-            self.session.read(sql, self.ledger).await?
-        };
-        drop(parameters);
-        self.rows(Rows::new(reading, bound.columns))
+        self.read(statement).await
+    }
+
+    async fn aggregate(&mut self, aggregation: wit::Aggregation) -> Result<Resource<Rows>, Refusal> {
+        let statement = Aggregation::<Value>::from(aggregation).parse(self.catalogue)?;
+        self.read(statement).await
     }
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
@@ -158,6 +153,23 @@ impl write::Host for View<'_> {
 }
 
 impl View<'_> {
+    /// Runs a structured statement that reads.
+    async fn read(&mut self, statement: Statement<Value>) -> Result<Resource<Rows>, Refusal> {
+        let is_small = statement.rows_max().is_some_and(|rows| rows <= DB_FETCH_ROWS);
+        let bound = self.bind(statement)?;
+        let parameters = bound.parameters();
+        let sql = sql(&bound, &parameters, self.role);
+        let reading = if is_small {
+            // All rows fit the first fetch, so no cursor is needed.
+            let answer = self.session.look_up(sql, self.ledger).await?;
+            Reading { rows: answer.rows, cursor: None }
+        } else {
+            self.session.read(sql, self.ledger).await?
+        };
+        drop(parameters);
+        self.rows(Rows::new(reading, bound.columns))
+    }
+
     /// Runs a structured statement that writes. In a shared transaction it runs with the plugin's own rights.
     async fn change(&mut self, statement: Statement<Value>) -> Result<write::Outcome, Refusal> {
         let bound = self.bind(statement)?;

@@ -214,7 +214,16 @@ fn server(error: &DbError) -> Refusal {
         "54000" if error.routine() == Some("chr") => {
             Refusal::Invalid("PostgreSQL's text cannot contain NUL (SQLSTATE 54000)".into())
         }
+        // An increment, a sum or a conversion.
+        "22003" => Refusal::Invalid("a number is outside the range of its type (SQLSTATE 22003)".into()),
         code if code.starts_with("22") => Refusal::Invalid(format!("a value does not fit (SQLSTATE {code})")),
+        "42P10" if error.routine() == Some("infer_arbiter_indexes") => Refusal::Invalid(
+            "on-conflict: its columns are not exactly those of a primary key or UNIQUE constraint of the table (SQLSTATE 42P10)"
+                .into(),
+        ),
+        "55000" if error.routine() == Some("ExecCheckIndexConstraints") => Refusal::Invalid(
+            "on-conflict: its columns are those of a DEFERRABLE constraint, which is checked too late (SQLSTATE 55000)".into(),
+        ),
         code if code.starts_with("42") => {
             Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
         }

@@ -161,7 +161,7 @@ pub(super) fn comparable(column: ColumnName<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn unfit(column: ColumnName<'_>, what: &str, needs: &str) -> Refusal {
+pub(super) fn unfit(column: ColumnName<'_>, what: &str, needs: &str) -> Refusal {
     Refusal::Invalid(format!("{}: {what} needs {needs}", shown(column.name())))
 }
 

@@ -1,12 +1,14 @@
-//! The structured calls of `wit/db.wit`: select, insert, update and delete, written from granted names.
+//! The structured calls of `wit/db.wit`: select, aggregate, insert, update and delete, written from granted names.
 //!
 //! The text of a [`Statement`] depends only on the shape of a call: its names, and how many values it has. Values are
 //! parameters, so the server can keep the text as a prepared statement. A call reads every column that it compares,
-//! orders by or returns, and needs the right to read it. [`Statement::bind`] checks the values against the columns'
-//! types. The tests are in `tests/`.
+//! computes with, orders by or returns, and needs the right to read it. [`Statement::bind`] checks the values against the
+//! columns' types. The tests are in `tests/`.
 
+mod aggregate;
 mod bound;
 mod change;
+mod conflict;
 mod filter;
 mod select;
 #[cfg(test)]
@@ -99,6 +101,107 @@ pub struct Selection<V> {
     pub after: Vec<V>,
 }
 
+/// What to compute of a group of rows, of a column unless of the rows themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Computation {
+    /// The number of rows.
+    Count,
+    /// The number of rows in which the column is not null.
+    CountOf(String),
+    /// The number of different values.
+    CountDistinct(String),
+    /// The sum.
+    Sum(String),
+    /// The average.
+    Average(String),
+    /// The smallest value.
+    Minimum(String),
+    /// The largest value.
+    Maximum(String),
+}
+
+/// A computed column of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The column's name, which the guest chooses.
+    pub name: String,
+    /// What the column contains.
+    pub computation: Computation,
+}
+
+/// A call of `aggregate`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregation<V> {
+    /// The table.
+    pub table: String,
+    /// The columns whose values make a group; all rows are one group if empty.
+    pub group_by: Vec<String>,
+    /// What to compute of each group.
+    pub measures: Vec<Measure>,
+    /// The rows to read; all if empty.
+    pub filter: Filter<V>,
+    /// The order of the groups, by columns of the result.
+    pub order_by: Vec<Ordering>,
+    /// The most groups to return.
+    pub limit: Option<u32>,
+}
+
+/// A new value for a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change<V> {
+    /// The value.
+    Set(V),
+    /// The sum of the present value and this one.
+    Add(V),
+}
+
+/// A column and its new value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment<V> {
+    /// The column.
+    pub column: String,
+    /// The new value.
+    pub change: Change<V>,
+}
+
+/// A new value for a column of the row in the way of an insert.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Merge<V> {
+    /// The value of the row to insert.
+    Inserted,
+    /// The sum of the present value and of that of the row to insert.
+    Sum,
+    /// A value that does not depend on the row to insert.
+    Change(Change<V>),
+}
+
+/// A column of the row in the way, and its new value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merging<V> {
+    /// The column.
+    pub column: String,
+    /// The new value.
+    pub merge: Merge<V>,
+}
+
+/// What happens to a row to insert, and to the one in its way.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resolution<V> {
+    /// The row is left out.
+    Nothing,
+    /// The row in the way is changed.
+    Update(Vec<Merging<V>>),
+}
+
+/// What to do when a stored row has the key of a row to insert.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict<V> {
+    /// The columns of the key.
+    pub columns: Vec<String>,
+    /// What to do.
+    pub resolution: Resolution<V>,
+}
+
 /// A call of `insert`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insertion<V> {
@@ -108,6 +211,8 @@ pub struct Insertion<V> {
     pub columns: Vec<String>,
     /// The rows, each with one value for each column.
     pub rows: Vec<Vec<V>>,
+    /// What to do when a stored row has the same key.
+    pub on_conflict: Option<Conflict<V>>,
     /// The columns to return.
     pub returning: Vec<String>,
 }
@@ -118,7 +223,7 @@ pub struct Modification<V> {
     /// The table.
     pub table: String,
     /// The columns to change, with their new values.
-    pub assignments: Vec<(String, V)>,
+    pub assignments: Vec<Assignment<V>>,
     /// The rows to change.
     pub filter: Filter<V>,
     /// The columns to return.
@@ -225,6 +330,20 @@ impl<'c, V> Writer<'c, V> {
         let mark = self.cost.mark();
         self.cost.known(Size::column(column.data_type(), column.typmod()), Moment::Unknown);
         self.cost.parameter(self.parameters.len());
+        self.cost.close(mark, class, what, Moment::Unknown);
+        self.cost.forget(mark);
+    }
+
+    /// Adds an operation on two values of a column to what the statement costs.
+    fn paired(&mut self, column: ColumnName<'_>, class: Class, what: &'static str) {
+        let size = Size::column(column.data_type(), column.typmod());
+        self.sized(size, size, class, what);
+    }
+
+    fn sized(&mut self, first: Size, second: Size, class: Class, what: &'static str) {
+        let mark = self.cost.mark();
+        self.cost.known(first, Moment::Unknown);
+        self.cost.known(second, Moment::Unknown);
         self.cost.close(mark, class, what, Moment::Unknown);
         self.cost.forget(mark);
     }

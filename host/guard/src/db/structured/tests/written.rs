@@ -85,6 +85,7 @@ fn changes_are_written_from_granted_names() {
         table: "drafts".to_owned(),
         columns: owned(&["id", "secret"]),
         rows: vec![vec![Number(1), Number(2)], vec![Number(3), Number(0)]],
+        on_conflict: None,
         returning: owned(&["id"]),
     };
     let statement = insertion.parse(&catalogue).unwrap();
@@ -95,7 +96,7 @@ fn changes_are_written_from_granted_names() {
     assert_eq!(statement.columns(), [("id".to_owned(), Type::INT8)]);
     let change = Modification {
         table: "drafts".to_owned(),
-        assignments: vec![("title".to_owned(), Number(1)), ("secret".to_owned(), Number(3))],
+        assignments: vec![set("title", 1), set("secret", 3)],
         filter: vec![vec![condition("id", Test::Equal(Number(2)))]],
         returning: Vec::new(),
     };
@@ -123,12 +124,13 @@ fn stored_value_is_bound_with_the_typmod_of_its_column() {
         table: "t".to_owned(),
         columns: owned(&["code"]),
         rows: vec![vec![Number(1)]],
+        on_conflict: None,
         returning: Vec::new(),
     };
     assert_eq!(insertion.parse(&catalogue).unwrap().parameters()[0].0, Argument::Stored(Number(1), typmod));
     let change = Modification {
         table: "t".to_owned(),
-        assignments: vec![("code".to_owned(), Number(1))],
+        assignments: vec![set("code", 1)],
         filter: vec![vec![condition("code", Test::Equal(Number(2)))]],
         returning: Vec::new(),
     };
