@@ -7,6 +7,7 @@ mod aggregate;
 pub mod attacks;
 mod autocommit;
 mod cost;
+mod documented;
 mod ending;
 mod outage;
 mod pgbouncer;
