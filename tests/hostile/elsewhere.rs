@@ -309,6 +309,8 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "LOOKUP_CONNECTIONS_MAX",
             "HOST_CONNECTIONS_MAX",
             "CONNECTION_BUDGET_MAX",
+            "HOST_WRITES_MAX",
+            "PLUGIN_JOINED_MAX",
             "CONNECTION_BUDGET_POLL_MS",
             "DIAL_MS",
             "TCP_USER_TIMEOUT_MS",

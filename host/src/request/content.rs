@@ -91,6 +91,7 @@ impl Content<'_> {
         let mut unseen = self.at.ledger.beside();
         let found = self.items.get(&mut self.at.charging(&mut unseen), ids, &viewer).await;
         let found = found.map_err(|refusal| starved(&unseen, refusal))?;
+        self.at.pause();
         let mut items = Vec::with_capacity(found.len());
         for item in in_order(ids, found) {
             if let Some(item) = sight.see(item).await? {
@@ -148,6 +149,8 @@ impl Content<'_> {
                 let Some(item) = sight.see(item).await? else { continue };
                 if !criteria.fields.as_ref().is_none_or(|filter| is_open || shows(&item, filter)) {
                     continue;
+            // Nothing waits for a connection that a tap's own time holds.
+            self.at.pause();
                 }
                 bytes = bytes.saturating_add(item.bytes());
                 if bytes > ITEM_PAGE_BYTES_MAX && before.is_some() {

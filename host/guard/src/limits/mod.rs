@@ -735,6 +735,9 @@ pub const PLUGIN_NESTED_CONNECTIONS_MAX: usize = 2;
 /// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 4 MiB. A
 /// statement may have dozens of them.
 pub const PLUGIN_WORK_MEMORY_KIB: u64 = 4 * KIB;
+/// Tables from which on PostgreSQL joins a plugin's tables in an order that it has not compared with every other: a count. It
+/// compares all of them otherwise, and eleven tables that are joined over equal columns took 2.2 GB to plan.
+pub const PLUGIN_JOINED_MAX: u32 = 8;
 /// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
 /// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
@@ -766,6 +769,9 @@ pub const HOST_CONNECTIONS_MAX: usize = 14;
 /// Connections with which the host watches the server: whether it answers, which plugins are disabled, and
 /// which backends run on. They have a pool of their own, so that nothing that callers ask for delays them.
 pub const WATCH_CONNECTIONS_MAX: usize = 2;
+/// Of these, connections for writes of items, which plugins' taps take part in: half of them, so that reads find some whatever
+/// taps do.
+pub const HOST_WRITES_MAX: usize = HOST_CONNECTIONS_MAX / 2;
 /// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some
 /// itself.
 pub const CONNECTION_BUDGET_MAX: usize = 64;

@@ -48,6 +48,11 @@ impl At<'_> {
         self.session.run(sql, self.ledger).await
     }
 
+    /// Lets others have the connection of a read of the host's own, which goes on with another snapshot.
+    pub fn pause(&mut self) {
+        self.session.pause();
+    }
+
     async fn answer(&mut self, text: &str, parameters: &[Value]) -> Result<Answer, Refusal> {
         let types: Vec<Type> = parameters.iter().map(natural).collect();
         let parse =

@@ -49,6 +49,8 @@ pub(crate) enum Failure {
     NoConnection,
     /// The result exceeded a limit while it was read.
     Exceeded(Exceeded),
+    /// A session does not have the host's settings, as the sentence says.
+    Unfit(String),
     /// Something that should not happen.
     Unknown(String),
 }
@@ -123,6 +125,7 @@ impl Failure {
             | Self::InDoubt(_)
             | Self::NoConnection
             | Self::Exceeded(_)
+            | Self::Unfit(_)
             | Self::Unknown(_) => false,
         }
     }
@@ -144,7 +147,7 @@ impl Failure {
     pub(crate) fn absence(&self) -> Option<Absence> {
         match self {
             // Clocks or a network in which no proof arrives in time are an outage, too.
-            Self::Disconnected(_) | Self::Silent(_) | Self::Unproven => Some(Absence::Away),
+            Self::Disconnected(_) | Self::Silent(_) | Self::Unproven | Self::Unfit(_) => Some(Absence::Away),
             Self::Exhausted => Some(Absence::Busy),
             Self::InDoubt(_) => Some(Absence::InDoubt),
             Self::Server(error) if error.code().code() == DISK_FULL => Some(Absence::Full),
@@ -163,7 +166,9 @@ impl Failure {
         match self {
             Self::Server(error) => server(&error),
             Self::Encoding(text) => Refusal::internal(text),
-            Self::Disconnected(text) | Self::Silent(text) | Self::Unknown(text) => Refusal::Unavailable(text),
+            Self::Disconnected(text) | Self::Silent(text) | Self::Unfit(text) | Self::Unknown(text) => {
+                Refusal::Unavailable(text)
+            }
             Self::Unproven => Refusal::Unavailable(
                 "the proof of who calls expires before it reaches the server: the server's clock changes, or the network holds \
                  statements for longer than one may take"
@@ -218,10 +223,26 @@ fn server(error: &DbError) -> Refusal {
         code if code.starts_with("42") => {
             Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
         }
-        // Among them are the errors in which a resource bomb ends: 53200 (memory), 53400 (temporary files), 54000 (a
-        // value over PostgreSQL's own limits). The ledger has no limit for these, and so no number, so the guest gets
-        // the SQLSTATE.
+        // The errors in which a resource bomb ends. The ledger has no limit for these, and so no number.
+        code @ ("53200" | "53400" | "54000") => {
+            let guest = format!("{code}: {}", too_large(code));
+            Refusal::Other { guest: guest.into(), log: error.to_string() }
+        }
         code => Refusal::Other { guest: code.to_owned().into(), log: error.to_string() },
+    }
+}
+
+/// What to do about a statement that needed too much of the server.
+fn too_large(code: &str) -> &'static str {
+    match code {
+        "53200" => {
+            "the statement needs more memory than the database has for it: join fewer tables, gather fewer values, or use several \
+             statements"
+        }
+        "53400" => {
+            "the statement needs a larger temporary file than it may have: sort, join or gather fewer rows at once"
+        }
+        _ => "the statement, or a value in it, is larger than PostgreSQL allows: make it shorter",
     }
 }
 

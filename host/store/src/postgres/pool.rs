@@ -6,6 +6,8 @@
 use super::budget::Idle;
 use super::failure::Failure;
 use super::login::Logins;
+use super::settings::Settings;
+use super::share::Share;
 use super::storage::Storage;
 use super::url::DatabaseUrl;
 use super::watch::{Backend, Seats, Watch, patience};
@@ -38,28 +40,39 @@ pub struct Pool {
     connections_max: usize,
     /// The size of the plugin's tables, if the pool is a plugin's.
     storage: Option<Arc<Storage>>,
+    /// What a transaction sets first, if nothing else gives a session its settings.
+    sets: Option<String>,
 }
 
-/// A borrowed connection.
+/// A borrowed connection, and the share that it counts against, if any.
 #[derive(Debug)]
-pub(crate) struct Connection(Object<Logins>);
+pub(crate) struct Connection(
+    Object<Logins>,
+    #[allow(dead_code, reason = "it is held to be dropped")] Option<Share>,
+);
 
 impl Pool {
     /// A pool of the host's own.
-    pub(crate) fn new(url: DatabaseUrl, connections_max: usize, watch: Option<&Arc<Watch>>) -> Arc<Self> {
-        Self::build(url, connections_max, None, watch, None)
+    pub(super) fn new(
+        url: DatabaseUrl,
+        settings: &Settings,
+        connections_max: usize,
+        watch: Option<&Arc<Watch>>,
+    ) -> Arc<Self> {
+        Self::build(url, settings, connections_max, None, watch, None)
     }
 
     /// A pool of a plugin, whose connections count against the connection budget.
-    pub(crate) fn budgeted(
+    pub(super) fn budgeted(
         url: DatabaseUrl,
+        settings: &Settings,
         connections_max: usize,
         budget: &Arc<ConnectionBudget>,
         watch: &Arc<Watch>,
         storage: Arc<Storage>,
     ) -> Arc<Self> {
         let budgeted = Some(Arc::clone(budget));
-        let pool = Self::build(url, connections_max, budgeted, Some(watch), Some(storage));
+        let pool = Self::build(url, settings, connections_max, budgeted, Some(watch), Some(storage));
         let idle: Weak<dyn Idle> = Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Idle>));
         budget.join(idle);
         pool
@@ -67,25 +80,30 @@ impl Pool {
 
     fn build(
         url: DatabaseUrl,
+        settings: &Settings,
         connections_max: usize,
         budget: Option<Arc<ConnectionBudget>>,
         watch: Option<&Arc<Watch>>,
         storage: Option<Arc<Storage>>,
     ) -> Arc<Self> {
-        let DatabaseUrl { config, is_pooled } = url;
+        let DatabaseUrl { mut config, is_pooled } = url;
+        if !is_pooled {
+            config.options(settings.options());
+        }
         let (targets, config) = (targets(&config), Arc::new(config));
         let (watch, seats, is_plugin) = (watch.cloned(), Arc::default(), budget.is_some());
-        let wait = Duration::from_millis(CONNECTION_WAIT_MS);
-        let pool =
-            managed::Pool::builder(Logins { config, targets, budget, is_pooled, watch, seats, is_plugin })
-                .max_size(connections_max)
-                .runtime(deadpool::Runtime::Tokio1)
-                .wait_timeout(Some(wait))
-                // Reuses the connection that was used last: its server process is still in the processor's caches.
-                .queue_mode(QueueMode::Lifo)
-                .build();
+        let sets = (is_pooled && !is_plugin).then(|| settings.of_transaction());
+        let (wait, settings) = (Duration::from_millis(CONNECTION_WAIT_MS), settings.clone());
+        let logins = Logins { config, settings, targets, budget, is_pooled, watch, seats, is_plugin };
+        let pool = managed::Pool::builder(logins)
+            .max_size(connections_max)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some(wait))
+            // Reuses the connection that was used last: its server process is still in the processor's caches.
+            .queue_mode(QueueMode::Lifo)
+            .build();
         match pool {
-            Ok(inner) => Arc::new(Self { inner, connections_max, storage }),
+            Ok(inner) => Arc::new(Self { inner, connections_max, storage, sets }),
             Err(never) => unreachable!("a pool with a runtime can be built: {never}"),
         }
     }
@@ -93,6 +111,16 @@ impl Pool {
     /// Whether the connections go through a PgBouncer.
     pub(crate) fn is_pooled(&self) -> bool {
         self.inner.manager().is_pooled
+    }
+
+    /// What a transaction sets first. Behind a PgBouncer the host's own sessions get no settings otherwise.
+    pub(super) fn sets(&self) -> Option<&str> {
+        self.sets.as_deref()
+    }
+
+    /// What a session of the pool must have set.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.inner.manager().settings
     }
 
     /// How many backends of the pool run on after their statement was cancelled. Each holds a seat.
@@ -131,7 +159,7 @@ impl Pool {
     /// Like [`get`](Self::get), but tells a refused login from a server that is not there.
     pub(super) async fn reach(&self) -> Result<Connection, Failure> {
         match self.inner.get().await {
-            Ok(object) => Ok(Connection(object)),
+            Ok(object) => Ok(Connection(object, None)),
             Err(PoolError::Timeout(_)) => Err(self.exhausted()),
             Err(PoolError::Backend(failure)) => Err(failure),
             Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
@@ -177,6 +205,11 @@ impl Idle for Pool {
 }
 
 impl Connection {
+    /// Counts the connection against a share until it is given back.
+    pub(super) fn shared_by(self, share: Share) -> Self {
+        Self(self.0, Some(share))
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }

@@ -11,6 +11,7 @@ use super::Database;
 use super::harden;
 use super::migrate;
 use super::pool::{Connection, Pool};
+use super::settings::Settings;
 use super::storage::Storage;
 use crate::error::InstallError;
 use crate::postgres::claim::Signer;
@@ -81,14 +82,16 @@ impl Database {
         url.config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
         let storage = Arc::new(Storage::new(&role, plan.storage));
         self.watch.store(&role, Arc::clone(&storage));
+        let settings = Settings::of_plugin(&schema(plan.name));
         let nested_pool = Pool::budgeted(
             url.clone(),
+            &settings,
             PLUGIN_NESTED_CONNECTIONS_MAX,
             &self.budget,
             &self.watch,
             Arc::clone(&storage),
         );
-        let pool = Pool::budgeted(url, PLUGIN_CONNECTIONS_MAX, &self.budget, &self.watch, storage);
+        let pool = Pool::budgeted(url, &settings, PLUGIN_CONNECTIONS_MAX, &self.budget, &self.watch, storage);
         let has_users_rows = plan.grants.db.tables.values().any(|table| table.owner.is_some());
         let signer = has_users_rows.then(|| Arc::clone(&self.signer));
         Ok(Installed { role, pool, nested_pool, catalogue, signer })
@@ -173,21 +176,27 @@ impl Work<'_> {
         let connections = PLUGIN_CONNECTIONS_MAX
             .saturating_add(PLUGIN_NESTED_CONNECTIONS_MAX)
             .saturating_mul(ROLE_POOLS_MAX);
+        let settings = Settings::of_plugin(schema).of_role(role, &self.database().await?);
         let text = format!(
             "ALTER ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT {connections} PASSWORD '{password}'; \
-             ALTER ROLE {role} SET search_path = {schema}; \
              ALTER ROLE {role} SET default_transaction_read_only = on; \
              ALTER ROLE {role} SET statement_timeout = {STATEMENT_MS}; \
              ALTER ROLE {role} SET lock_timeout = {LOCK_MS}; \
              ALTER ROLE {role} SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}; \
-             GRANT {role} TO CURRENT_USER"
+             {settings} GRANT {role} TO CURRENT_USER"
         );
         self.client.batch_execute(&text).await?;
-        harden::bound_memory(self.client, role).await?;
+        harden::bound_files(self.client, role).await?;
         let note = "INSERT INTO palisade.plugins (name, role, version) VALUES ($1, $2, $3) \
              ON CONFLICT (name) DO UPDATE SET role = EXCLUDED.role, version = EXCLUDED.version, installed_at = now()";
         self.client.execute(note, &[&self.plan.name.as_str(), role, &self.plan.version]).await?;
         Ok(())
+    }
+
+    /// The quoted name of the database.
+    async fn database(&self) -> Result<String, InstallFailure> {
+        let name = "SELECT pg_catalog.quote_ident(pg_catalog.current_database())";
+        Ok(self.client.query_one(name, &[]).await?.get(0))
     }
 
     /// Makes the schema's owner. The host becomes a member with the owner's rights: since version 16 the membership

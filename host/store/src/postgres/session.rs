@@ -12,13 +12,14 @@
 use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Progress};
 use super::pool::{Connection, Pool};
+use super::share::{Owner, Shares};
 use super::statement::{Answer, Cursor, Sql, Step};
 use super::watch::patience;
 use crate::postgres::claim::Claim;
 use crate::postgres::mode::Autocommit;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger};
-use palisade_guard::limits::COMMIT_MS_MIN;
+use palisade_guard::limits::{COMMIT_MS_MIN, CONNECTION_WAIT_MS};
 use palisade_guard::refusal::Refusal;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -50,6 +51,8 @@ pub struct Session {
     pub(super) soiled: bool,
     /// The transaction is the host's own, and several plugins take part in it.
     shared: bool,
+    /// Of a transaction of the host's own: whose share its connection counts against.
+    owner: Option<(Arc<Shares>, Owner)>,
     /// A statement has run as a plugin's role since the transaction began.
     assumed: bool,
     /// The limit that ended the transaction, if one was exceeded.
@@ -72,15 +75,15 @@ pub struct Session {
 impl Session {
     /// The transaction of one plugin's invocation, as that plugin's login role.
     pub fn of_plugin(pool: Arc<Pool>, kind: Kind) -> Self {
-        Self::new(pool, kind, false)
+        Self::new(pool, kind, None)
     }
 
     /// A transaction of the host, in which plugins may take part.
-    pub(crate) fn of_host(pool: Arc<Pool>, kind: Kind) -> Self {
-        Self::new(pool, kind, true)
+    pub(super) fn of_host(pool: Arc<Pool>, shares: Arc<Shares>, owner: Owner, kind: Kind) -> Self {
+        Self::new(pool, kind, Some((shares, owner)))
     }
 
-    fn new(pool: Arc<Pool>, kind: Kind, shared: bool) -> Self {
+    fn new(pool: Arc<Pool>, kind: Kind, owner: Option<(Arc<Shares>, Owner)>) -> Self {
         Self {
             pool,
             mode: Mode::of(kind),
@@ -94,7 +97,8 @@ impl Session {
             lost_race: false,
             absence: None,
             soiled: false,
-            shared,
+            shared: owner.is_some(),
+            owner,
             assumed: false,
             exceeded: None,
             autocommit: Autocommit::Never,
@@ -267,13 +271,29 @@ impl Session {
             self.flies();
             let slack = Duration::from_millis(COMMIT_MS_MIN);
             let connection = match self.deadline {
-                Some(deadline) => timeout_at(deadline + slack, self.pool.get()).await,
-                None => Ok(self.pool.get().await),
+                Some(deadline) => timeout_at(deadline + slack, self.borrow()).await,
+                None => Ok(self.borrow().await),
             };
             self.in_flight = false;
             self.connection = Some(connection.map_err(|_| self.pool.exhausted())??);
         }
         self.prove().await
+    }
+
+    async fn borrow(&self) -> Result<Connection, Failure> {
+        let Some((shares, owner)) = &self.owner else { return self.pool.get().await };
+        let (writes, wait) = (self.mode == Mode::Serializable, Duration::from_millis(CONNECTION_WAIT_MS));
+        let share = shares.wait(*owner, writes, wait).await.ok_or_else(|| self.pool.exhausted())?;
+        Ok(self.pool.get().await?.shared_by(share))
+    }
+
+    /// Gives the connection of a read of the host's own back while the host waits for plugins. The next statement gets a
+    /// connection and a snapshot of its own.
+    pub(crate) fn pause(&mut self) {
+        if self.shared && self.mode == Mode::Snapshot && self.cursors.is_empty() && !self.broken {
+            self.release();
+            (self.begun, self.soiled, self.spoiled, self.in_flight) = (false, false, false, false);
+        }
     }
 
     pub(super) fn prefix(&mut self, role: Option<&str>) -> Option<String> {
@@ -284,7 +304,7 @@ impl Session {
             assumed: self.assumed,
             keeps_cursors: !self.cursors.is_empty(),
             closing: &closing,
-            is_timed: self.shared && self.pool.is_pooled(),
+            sets: self.pool.sets(),
             role,
             // In a shared transaction, only a statement that runs as a role is a plugin's.
             proof: self.proof.as_deref().filter(|_| !self.shared || role.is_some()),
