@@ -678,11 +678,14 @@ pub const ITEM_FILTER_BYTES_MAX: usize = 4 * 1024;
 /// Values of the fields that a search asks for, without the objects and arrays around them. PostgreSQL compares each of them
 /// with each element of a stored array, and looks at no cancellation meanwhile: 64 with 250,000 take a third of a second.
 pub const ITEM_FILTER_VALUES_MAX: usize = 64;
-/// Items that one read of a page examines where taps decide what is shown. Each may cost an invocation of every such tap.
+/// Items that one read of a page examines where taps decide what is shown, or where it asks for fields. Each may cost an
+/// invocation of every such tap.
 pub const ITEM_EXAMINED_MAX: usize = 1_000;
-/// Bytes of the fields of these items together: PostgreSQL parses them where the search asks for fields, at about 100 MiB a
-/// second.
+/// Bytes of the fields of these items together where nothing asks for fields: the page has few of them, and where it ends should
+/// tell nothing of the others.
 pub const ITEM_EXAMINED_BYTES_MAX: u64 = 64 * MIB;
+/// Bytes of the fields that one read of a page searches: PostgreSQL parses them, at 20 to 100 MiB a second.
+pub const ITEM_SEARCHED_BYTES_MAX: u64 = 4 * MIB;
 /// Bytes of the sentence with which a tap refuses. It is for the caller, and the host cuts a longer one.
 pub const REFUSAL_BYTES_MAX: usize = 1024;
 /// Least seconds between two runs of a cron tap: the host looks for due taps once a second.
@@ -732,12 +735,12 @@ pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
 /// Connections of one plugin for access taps that other invocations wait for. The usual ones may all be held by invocations that
 /// wait for such a tap, so it must not need one of them.
 pub const PLUGIN_NESTED_CONNECTIONS_MAX: usize = 2;
-/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 4 MiB. A
-/// statement may have dozens of them.
-pub const PLUGIN_WORK_MEMORY_KIB: u64 = 4 * KIB;
 /// Tables from which on PostgreSQL joins a plugin's tables in an order that it has not compared with every other: a count. It
 /// compares all of them otherwise, and eleven tables that are joined over equal columns took 2.2 GB to plan.
 pub const PLUGIN_JOINED_MAX: u32 = 8;
+/// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 4 MiB. A
+/// statement may have dozens of them.
+pub const PLUGIN_WORK_MEMORY_KIB: u64 = 4 * KIB;
 /// KiB of temporary files that one statement of a plugin may write: 256 MiB, sixteen times what an invocation
 /// may read.
 pub const PLUGIN_TEMPORARY_FILES_KIB: u64 = 256 * KIB;
@@ -766,12 +769,12 @@ pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
 /// Connections for the host's own transactions. A server has 100 by default, and the plugins' pools take most
 /// of them.
 pub const HOST_CONNECTIONS_MAX: usize = 14;
-/// Connections with which the host watches the server: whether it answers, which plugins are disabled, and
-/// which backends run on. They have a pool of their own, so that nothing that callers ask for delays them.
-pub const WATCH_CONNECTIONS_MAX: usize = 2;
 /// Of these, connections for writes of items, which plugins' taps take part in: half of them, so that reads find some whatever
 /// taps do.
 pub const HOST_WRITES_MAX: usize = HOST_CONNECTIONS_MAX / 2;
+/// Connections with which the host watches the server: whether it answers, which plugins are disabled, and
+/// which backends run on. They have a pool of their own, so that nothing that callers ask for delays them.
+pub const WATCH_CONNECTIONS_MAX: usize = 2;
 /// Connections that all plugins of a host hold together. A server has 100 by default, and the host needs some
 /// itself.
 pub const CONNECTION_BUDGET_MAX: usize = 64;

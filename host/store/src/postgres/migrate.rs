@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     (5, "storage", include_str!("storage.sql")),
     (6, "items", include_str!("items.sql")),
     (7, "audit", include_str!("audit.sql")),
+    (8, "search", include_str!("search.sql")),
 ];
 
 /// The secrets that all hosts of a database share.
