@@ -19,6 +19,7 @@ mod fuzz;
 mod harden;
 mod hidden;
 mod hostile;
+mod hosts;
 mod http;
 mod item;
 mod kinds;

@@ -278,7 +278,8 @@ async fn search_for_too_many_values_is_refused_and_one_at_the_bound_is_answered(
     }
     let answer = served.get(&format!("/items?type=note&fields={at}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%palisade.items%' AND pid <> pg_backend_pid()";
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%palisade.items%' AND pid <> pg_backend_pid() \
+         AND datname = current_database()";
     assert_eq!(world.count(busy).await, 0);
 }
 
@@ -338,8 +339,9 @@ async fn fields_that_were_stored_as_jsonb_survive_the_upgrade() {
     world
         .sql
         .batch_execute(
-            "DELETE FROM palisade.migrations WHERE name = 'items';
-             DROP INDEX palisade.items_by_fields;
+            "DELETE FROM palisade.migrations WHERE name IN ('items', 'search');
+             ALTER TABLE palisade.items DROP COLUMN terms;
+             DROP FUNCTION palisade.item_terms(json);
              ALTER TABLE palisade.items DROP COLUMN fields_bytes;
              ALTER TABLE palisade.items DROP CONSTRAINT items_fields_check;
              ALTER TABLE palisade.items ALTER COLUMN fields TYPE jsonb USING fields::jsonb;
@@ -404,4 +406,111 @@ async fn place_that_is_not_the_hosts_is_rejected() {
     let criteria = Criteria { after: Some(sealed), ..notes(Order::Newest, 1) };
     let error = host.items(Caller::Host).find(&criteria).await.unwrap_err();
     assert!(matches!(error, CallError::BadArguments(_)), "{error:?}");
+}
+
+/// `@>` parses each item whole. A search that parsed all of these took seconds, and a few such searches took all of the host's
+/// connections.
+#[tokio::test]
+async fn search_among_large_items_reads_few_bytes_and_goes_on_in_the_next_page() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let zeros = format!("{{\"a\":[{}0]}}", "0,".repeat(400_000));
+    store(&world, (0..13).map(|number| if number == 12 { zeros.replace("0]", "7]") } else { zeros.clone() }))
+        .await;
+    let filter = "{\"a\":[0,7]}";
+    let mut criteria = Criteria { fields: Some(Filter::parse(filter).unwrap()), ..notes(Order::Oldest, 1) };
+    let mut found = Vec::new();
+    loop {
+        let page = host.items(Caller::Anonymous).find(&criteria).await.unwrap();
+        found.push(page.items.iter().map(|item| item.title.clone()).collect::<Vec<_>>());
+        criteria.after = page.next;
+        if page.next.is_none() || found.len() > 20 {
+            break;
+        }
+    }
+    // Five items of 800 KB are read for each page.
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.concat(), ["n12"]);
+    let served = Served::new(host.clone()).await;
+    let answer = served.get(&format!("/items?type=note&order=oldest&limit=1&fields={filter}")).await;
+    assert!(answer.status == 200 && answer.body["next"].is_string(), "{answer:?}");
+    // A plugin's page goes on by itself.
+    let found = call(&host, "probe", "reads/item-find", find(Some(r#"{"a":[7]}"#), 10, None)).await.unwrap();
+    assert_eq!(titles(&found), ["n12"]);
+}
+
+/// A search looks at terms before it reads fields. What it finds is what PostgreSQL's `@>` finds.
+#[tokio::test]
+async fn search_by_terms_finds_what_postgresql_finds() {
+    let world = World::new().await;
+    let host = world.host(&[]).await;
+    let many = (0..300).map(|n| format!("\"k{n}\":{n}")).collect::<Vec<_>>().join(",");
+    let fields = [
+        "{}".to_owned(),
+        r#"{"a":1}"#.to_owned(),
+        r#"{"a":1.0}"#.to_owned(),
+        r#"{"a":1e0,"b":-0}"#.to_owned(),
+        r#"{"a":"1"}"#.to_owned(),
+        r#"{"a":[1,"1",null,true,[1],{"b":1}]}"#.to_owned(),
+        r#"{"a":null}"#.to_owned(),
+        r#"{"a":true,"b":0}"#.to_owned(),
+        r#"{"a":{"b":1}}"#.to_owned(),
+        r#"{"a":[]}"#.to_owned(),
+        r#"{"a b":"c","a":"b c"}"#.to_owned(),
+        r#"{"a":"\u00e9","\u00e9":"a"}"#.to_owned(),
+        r#"{"a":100000000000000000000000000000.50}"#.to_owned(),
+        format!("{{\"a\":1,{many}}}"),
+        format!("{{\"a\":[1,\"{}\"]}}", "x".repeat(70_000)),
+    ];
+    store(&world, fields.clone()).await;
+    let filters = [
+        "{}",
+        r#"{"a":1}"#,
+        r#"{"a":10e-1}"#,
+        r#"{"a":"1"}"#,
+        r#"{"a":[1]}"#,
+        r#"{"a":[1.00,null]}"#,
+        r#"{"a":[[1]]}"#,
+        r#"{"a":[{"b":1}]}"#,
+        r#"{"a":null}"#,
+        r#"{"a":true}"#,
+        r#"{"a":{"b":1}}"#,
+        r#"{"a":{}}"#,
+        r#"{"a":[]}"#,
+        r#"{"a b":"c"}"#,
+        r#"{"a":"b c"}"#,
+        r#"{"a":"é"}"#,
+        r#"{"é":"a"}"#,
+        r#"{"b":0}"#,
+        r#"{"b":-0.0}"#,
+        r#"{"a":1e29}"#,
+        r#"{"a":100000000000000000000000000000.5}"#,
+        r#"{"k299":299}"#,
+        r#"{"a":1,"k0":0}"#,
+        r#"{"c":1}"#,
+        r#"{"a":[false]}"#,
+    ];
+    for filter in filters {
+        let wanted = "SELECT title FROM palisade.items WHERE fields::jsonb @> $1::text::jsonb ORDER BY id";
+        let wanted: Vec<String> =
+            world.sql.query(wanted, &[&filter]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        let criteria = Criteria { fields: Some(Filter::parse(filter).unwrap()), ..notes(Order::Oldest, 100) };
+        let page = host.items(Caller::Anonymous).find(&criteria).await.unwrap();
+        let found: Vec<String> = page.items.into_iter().map(|item| item.title).collect();
+        assert_eq!(found, wanted, "{filter}");
+    }
+    let without = "SELECT count(*) FROM palisade.items WHERE terms IS NULL";
+    assert_eq!(world.count(without).await, 2, "the last two have too many terms, or too many bytes");
+}
+
+/// The statement waits for a lock and is ended by its time. That is no outage.
+#[tokio::test]
+async fn statement_of_the_host_that_is_ended_by_its_time_is_a_timeout() {
+    let world = World::new().await;
+    let served = Served::new(world.host(&[]).await).await;
+    world.sql.batch_execute("BEGIN; LOCK TABLE palisade.items IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let answer = served.get("/items?type=note").await;
+    assert_eq!((answer.status, answer.kind()), (504, "timeout"), "{answer:?}");
+    world.sql.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(served.get("/items?type=note").await.status, 200);
 }

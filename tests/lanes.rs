@@ -4,11 +4,13 @@ use crate::db::rows::{run, step};
 use crate::harness::{EmptyCache, OnGet, World, call, guest};
 use crate::logging::Lines;
 use async_trait::async_trait;
-use palisade::limits::{EPOCH_TICK_MS, SLOW_LANE_CALLS, SLOW_LANE_NICE};
-use palisade::{Host, Policy};
+use futures_util::FutureExt;
+use palisade::limits::{EPOCH_TICK_MS, JSON_INLINE_BYTES_MAX, SLOW_LANE_CALLS, SLOW_LANE_NICE};
+use palisade::{Caller, Host, Policy};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// A slow cache that records the priority of the thread that calls it.
 #[derive(Default)]
@@ -75,6 +77,46 @@ async fn long_running_function_starts_in_the_slow_lane_until_it_is_short() {
     let mut expected = [SLOW_LANE_NICE, own].repeat(usize::from(SLOW_LANE_CALLS));
     expected.push(own);
     assert_eq!(priorities.taken(), expected);
+}
+
+#[tokio::test]
+async fn tap_that_gets_a_large_item_starts_in_the_slow_lane() {
+    let world = World::new().await;
+    let priorities = Arc::new(Priorities::default());
+    let builder = world.builder().cache(Arc::new(EmptyCache(priorities.clone())));
+    let host = builder.plugin(guest("blog"), Policy::as_asked()).build().await.unwrap();
+    let own = rustix::process::getpriority_process(None).unwrap();
+    // Both ways: a large item says nothing about how long the tap takes for others.
+    for (bytes, priority) in [
+        (10, own),
+        (JSON_INLINE_BYTES_MAX, SLOW_LANE_NICE),
+        (10, own),
+        (JSON_INLINE_BYTES_MAX, SLOW_LANE_NICE),
+    ] {
+        let id = Uuid::now_v7();
+        let item = format!(
+            "INSERT INTO palisade.items (id, item_type, title, status, fields, revision, created_at, updated_at) \
+             VALUES ('{id}', 'post', 't', 'published', json_build_object('body', repeat('x', {bytes})), 1, now(), now())"
+        );
+        world.sql.batch_execute(&item).await.unwrap();
+        host.items(Caller::Anonymous).get(&id.to_string()).await.unwrap();
+        assert_eq!(priorities.taken(), [priority], "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn only_large_arguments_are_converted_away_from_the_thread_that_answers_callers() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let bad = |arguments: Value| host.call("probe", "reads/cache-set").arguments(arguments).into_future();
+    let small = json!({ "key": "k", "value": "AAAA", "retention": { "ttlMs": null, "tags": [] }, "no": 0 });
+    let mut large = small.clone();
+    large["value"] = json!("AAAA".repeat(300_000));
+    // Whatever is done on this thread is done in the first poll.
+    let error = bad(small).now_or_never().expect("it is refused at once").unwrap_err();
+    let mut converting = bad(large);
+    assert!((&mut converting).now_or_never().is_none());
+    assert_eq!(converting.await.unwrap_err().to_string(), error.to_string());
 }
 
 #[tokio::test]

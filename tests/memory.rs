@@ -70,3 +70,32 @@ async fn statement_that_fills_the_disk_ends_at_the_login_limit() {
     assert_eq!(error.code().unwrap().code(), "42501", "{error:?}");
     host.stop().await;
 }
+
+/// The role itself has them, so that they hold where a session gets no options, as behind a PgBouncer, whatever the database says.
+#[tokio::test]
+async fn login_has_the_hosts_settings_in_every_session() {
+    let world = World::new().await;
+    let database = world.database();
+    let hostile = format!(
+        "ALTER DATABASE {database} SET jit = on; ALTER DATABASE {database} SET geqo_threshold = 100; \
+         ALTER DATABASE {database} SET \"DateStyle\" = 'German'; ALTER DATABASE {database} SET work_mem = '1GB'; \
+         ALTER DATABASE {database} SET search_path = nowhere"
+    );
+    world.sql.batch_execute(&hostile).await.unwrap();
+    let host = build(&world).await.unwrap();
+    let session = session(&world).await;
+    for (setting, value) in [
+        ("jit", "off"),
+        ("max_parallel_workers_per_gather", "0"),
+        ("geqo_threshold", "8"),
+        ("join_collapse_limit", "8"),
+        ("DateStyle", "ISO, MDY"),
+        ("work_mem", "4MB"),
+        ("hash_mem_multiplier", "1"),
+        ("search_path", "plugin_probe"),
+    ] {
+        let shown: String = session.query_one(&format!("SHOW {setting}"), &[]).await.unwrap().get(0);
+        assert_eq!(shown, value, "{setting}");
+    }
+    host.stop().await;
+}

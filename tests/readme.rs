@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md"];
-/// The pages behind SECURITY.md.
-const SECURITY_PAGES: &str = "docs/security";
+/// Where other pages are: those for authors, and those behind SECURITY.md.
+const PAGES: [&str; 2] = ["docs", "docs/security"];
 /// The folders that documents speak of; what begins otherwise in a code span is no path.
 const FOLDERS: [&str; 7] = ["docs/", "wit/", "host/", "guest-sdk/", "example-plugins/", "tests/", "xtask/"];
 /// Lines that README promises of its plugin.
@@ -24,9 +24,14 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// Every document, as a path from the root.
 fn documents() -> impl Iterator<Item = String> {
-    let pages = fs::read_dir(root().join(SECURITY_PAGES)).unwrap();
-    let pages = pages.map(|page| format!("{SECURITY_PAGES}/{}", page.unwrap().file_name().to_str().unwrap()));
-    DOCUMENTS.into_iter().map(str::to_owned).chain(pages)
+    let pages = PAGES.into_iter().flat_map(|folder| {
+        let pages = fs::read_dir(root().join(folder)).unwrap();
+        pages.map(move |page| format!("{folder}/{}", page.unwrap().file_name().to_str().unwrap()))
+    });
+    DOCUMENTS
+        .into_iter()
+        .map(str::to_owned)
+        .chain(pages.filter(|page| Path::new(page).extension().is_some_and(|kind| kind == "md")))
 }
 
 /// What stands between the first fence of a language and its end.

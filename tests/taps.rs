@@ -369,3 +369,51 @@ async fn view_over_its_plugins_limit_is_counted_as_a_hit_of_that_limit() {
     );
     assert_ne!(hits(), before, "{}", host.metrics());
 }
+
+/// The reads need a connection of the host's and no tap. They are answered before the first tap has ended.
+async fn reads_are_answered_while(host: &Host, mut running: tokio::task::JoinSet<()>) {
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let nothing =
+        Criteria { item_type: ItemType::parse("page", ItemScope::All, ItemPower::Read).unwrap(), ..notes() };
+    for _ in 0..8 {
+        let page = host.items(Caller::Anonymous).peer(Some([192, 0, 2, 1].into())).find(&nothing).await;
+        assert!(page.unwrap().items.is_empty());
+    }
+    assert!(running.try_join_next().is_none(), "the taps ended before the reads");
+    running.shutdown().await;
+}
+
+/// Twenty writes want more connections than the host has, and each holds one until its tap is cut off.
+#[tokio::test]
+async fn reads_are_served_while_writes_wait_for_taps() {
+    let world = World::new().await;
+    let host = world.host_with("taps", limited("wall-time = \"20 s\"")).await;
+    host.users().permit("writer", &[Permission::parse("item:create:note").unwrap()]).await.unwrap();
+    let mut writes = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let author = Caller::user(world.user(&host, &format!("Ada {}", number % 4), &["writer"]).await);
+        let host = host.clone();
+        writes.spawn(async move {
+            let _ = create(&host, &author, json!({ "changed": "spin" })).await;
+        });
+    }
+    reads_are_answered_while(&host, writes).await;
+}
+
+/// A list holds no connection while an access tap looks at its items.
+#[tokio::test]
+async fn reads_are_served_while_lists_wait_for_taps() {
+    let world = World::new().await;
+    let host = world.host_with("taps", limited("wall-time = \"20 s\"")).await;
+    let row = "INSERT INTO palisade.items SELECT gen_random_uuid(), 'note', 'n', 'published', '{\"access\":\"spin\"}', 1, NULL, \
+         now(), now() FROM generate_series(1, 3)";
+    world.sql.batch_execute(row).await.unwrap();
+    let mut lists = tokio::task::JoinSet::new();
+    for peer in 0..28 {
+        let host = host.clone();
+        lists.spawn(async move {
+            let _ = host.items(Caller::Anonymous).peer(Some([10, 0, 0, peer].into())).find(&notes()).await;
+        });
+    }
+    reads_are_answered_while(&host, lists).await;
+}

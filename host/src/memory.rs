@@ -11,7 +11,7 @@ use palisade_guard::limits::{
     MEMORY_RESERVE_BYTES, MEMORY_SHARES_KEPT, MIB, PERCENT, POOL_KEEP_RESIDENT_BYTES,
     POOL_TABLE_KEEP_RESIDENT_BYTES, TABLES_PER_COMPONENT,
 };
-use palisade_guard::memory::{MemoryBudget, Reservation, Share};
+use palisade_guard::memory::{MemoryBudget, Reservation, Share, Template};
 use palisade_guard::name::PluginName;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -20,6 +20,13 @@ use std::sync::{Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
+
+/// The share of a plugin.
+pub(crate) struct PluginShare {
+    share: Share,
+    /// Makes the reservations of anonymous callers, who have one share together: each call needs several.
+    anonymous: Template,
+}
 
 /// The memory of a host.
 pub(crate) struct HostMemory {
@@ -71,17 +78,20 @@ impl HostMemory {
     }
 
     /// The share of a plugin, which all its versions have in common.
-    pub(crate) fn share_of_plugin(&self, name: &PluginName) -> Share {
+    pub(crate) fn share_of_plugin(&self, name: &PluginName) -> PluginShare {
         let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
-        share_of(&mut plugins, name, || self.budget.share_of_plugin())
+        let share = share_of(&mut plugins, name, || self.budget.share_of_plugin());
+        PluginShare { anonymous: self.budget.template(Some(&share), Some(&self.anonymous)), share }
     }
 
     /// An empty reservation for a request of this caller, of which a plugin's share may count the bytes as well.
-    pub(crate) fn reservation(&self, plugin: Option<&Share>, caller: &Caller) -> Reservation {
-        match caller {
-            Caller::Host => self.budget.reservation(plugin, None),
-            Caller::Anonymous => self.budget.reservation(plugin, Some(&self.anonymous)),
-            Caller::User(user) => self.budget.reservation(plugin, Some(&self.share_of_user(user.id))),
+    pub(crate) fn reservation(&self, plugin: Option<&PluginShare>, caller: &Caller) -> Reservation {
+        let share = plugin.map(|plugin| &plugin.share);
+        match (caller, plugin) {
+            (Caller::Anonymous, Some(plugin)) => plugin.anonymous.reservation(),
+            (Caller::Anonymous, None) => self.budget.reservation(None, Some(&self.anonymous)),
+            (Caller::Host, _) => self.budget.reservation(share, None),
+            (Caller::User(user), _) => self.budget.reservation(share, Some(&self.share_of_user(user.id))),
         }
     }
 

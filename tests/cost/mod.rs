@@ -3,8 +3,9 @@
 //! neighbour from being served.
 //!
 //! The table shows what each row takes: the process's memory, the processor time of the host and of the database's
-//! backends, and beside it the median and the 99th percentile of a neighbour that calls all the time. No time is a
-//! failure. With `PALISADE_COST_SECONDS` in the environment each row takes that many seconds.
+//! backends, and beside it the median and the 99th percentile of a neighbour that calls all the time, and how many times
+//! the 99th percentile of a quiet host that is. No time is a failure. `cargo xtask soak` runs the table for minutes, against
+//! an optimized host.
 
 mod rows;
 mod seen;
@@ -14,7 +15,7 @@ use crate::harness::{World, copy, guest};
 use palisade::OPERATOR_PERMISSION;
 use palisade::guard::user::{Permission, UserId};
 use rows::rows;
-use seen::{Seen, Watch};
+use seen::{Seen, Total, Watch};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,8 +23,10 @@ use std::time::Duration;
 const MEMORY: u64 = 512 << 20;
 /// Callers of a row at once.
 const CALLERS: usize = 16;
-/// How long each row is sent, unless the environment says.
+/// How long each row is sent, unless the environment says how many minutes all of them take.
 const ROW: Duration = Duration::from_millis(400);
+/// How many rows' time is taken before the first row and after the last one, to see the neighbour alone.
+const QUIET_ROWS: u32 = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dearest_permitted_input_of_each_function_and_route_stays_within_the_hosts_memory() {
@@ -42,16 +45,21 @@ async fn dearest_permitted_input_of_each_function_and_route_stays_within_the_hos
     let token = token(&world).await;
     let watch = Watch::new(&world, &serving, token);
     watch.prepare().await;
-    let quiet = watch.quiet(ROW).await;
-    println!("{}\n{}", Seen::HEAD, quiet.line("(quiet)"));
-    let mut wrong = Vec::new();
-    for row in rows() {
-        let seen = watch.send(&row, CALLERS, row_time()).await;
-        println!("{}", seen.line(&row.name));
+    let rows = rows();
+    let time = row_time(rows.len());
+    let quiet = watch.quiet(time * QUIET_ROWS).await;
+    println!("{}\n{}", Seen::HEAD, quiet.line("(quiet)", &quiet));
+    let (mut wrong, mut all) = (Vec::new(), Total::default());
+    for row in rows {
+        let seen = watch.send(&row, CALLERS, time).await;
+        println!("{}", seen.line(&row.name, &quiet));
         if seen.bytes > MEMORY || seen.failed > 0 || !seen.is_alive {
             wrong.push(format!("{}: {seen:?}", row.name));
         }
+        all.add(&row.name, seen, &quiet);
     }
+    println!("{}", watch.quiet(time * QUIET_ROWS).await.line("(quiet again)", &quiet));
+    println!("{}", all.line(&quiet));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -66,10 +74,11 @@ fn every_function_and_every_route_has_a_row() {
     }
 }
 
-/// How long each row is sent.
-fn row_time() -> Duration {
-    let given = std::env::var("PALISADE_COST_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    given.map_or(ROW, Duration::from_secs)
+/// How long each of so many rows is sent.
+fn row_time(rows: usize) -> Duration {
+    let minutes = std::env::var("PALISADE_SOAK_MINUTES").ok().and_then(|minutes| minutes.parse().ok());
+    let parts = u32::try_from(rows).unwrap() + 2 * QUIET_ROWS;
+    minutes.map_or(ROW, |minutes| Duration::from_mins(minutes) / parts)
 }
 
 /// The token of a user who may do everything with items, and is an operator.

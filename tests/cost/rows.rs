@@ -1,8 +1,8 @@
 //! The rows: the dearest permitted input of each function of the contract, through `probe`, and of each route.
 
 use palisade::limits::{
-    BODY_BYTES_MAX, CACHE_KEY_BYTES_MAX, CACHE_TAGS_MAX, DB_ARRAY_ELEMENTS_MAX, ITEM_FIELDS_BYTES_MAX,
-    JSON_DEPTH_MAX, JSON_VALUES_MAX, KIB, MIB, SQL_BYTES_MAX,
+    BODY_BYTES_MAX, CACHE_KEY_BYTES_MAX, CACHE_TAGS_MAX, DB_ARRAY_ELEMENTS_MAX, DB_MEASURES_MAX,
+    ITEM_FIELDS_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, KIB, MIB, SQL_BYTES_MAX,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -96,6 +96,14 @@ fn conditions(column: &str, test: &str, value: &Value, count: usize) -> Value {
     json!([vec![json!({ "column": column, "test": { "tag": test, "val": value } }); count]])
 }
 
+/// Measures of the largest column.
+fn aggregation(group_by: &[&str], computation: &str, count: usize) -> Value {
+    let measure =
+        |n: usize| json!({ "name": n.to_string(), "computation": { "tag": computation, "val": "title" } });
+    let measures: Vec<Value> = (0..count).map(measure).collect();
+    json!({ "aggregation": { "table": "notes", "groupBy": group_by, "measures": measures, "filter": [], "orderBy": [], "limit": null } })
+}
+
 pub fn rows() -> Vec<Row> {
     [database(), contract(), routes(), shapes()].into_iter().flatten().collect()
 }
@@ -106,7 +114,11 @@ fn database() -> Vec<Row> {
     let numbers: Vec<Value> =
         (0..DB_ARRAY_ELEMENTS_MAX / 4).map(|n| json!({ "tag": "text", "val": n.to_string() })).collect();
     let insertion = json!({ "insertion": { "table": "notes", "columns": ["title"], "rows": vec![json!([text("x".repeat(4_000))]); 500], "returning": ["title"] } });
-    let modification = json!({ "modification": { "table": "notes", "assignments": [{ "column": "title", "value": text(long()) }], "filter": conditions("id", "greater", &json!({ "tag": "scalar", "val": { "tag": "integer", "val": 0 } }), 1), "returning": [] } });
+    let merges = json!([{ "column": "title", "merge": { "tag": "inserted" } }]);
+    let slugs: Vec<Value> = (0..500).map(|n| json!([text(n.to_string()), text("x".repeat(4_000))])).collect();
+    let conflict = json!({ "insertion": { "table": "notes", "columns": ["slug", "title"], "rows": slugs,
+        "onConflict": { "columns": ["slug"], "resolution": { "tag": "update", "val": merges } }, "returning": ["title"] } });
+    let modification = json!({ "modification": { "table": "notes", "assignments": [{ "column": "title", "change": { "tag": "set", "val": text(long()) } }], "filter": conditions("id", "greater", &json!({ "tag": "scalar", "val": { "tag": "integer", "val": 0 } }), 1), "returning": [] } });
     let removal = json!({ "removal": { "table": "notes", "filter": conditions("title", "like", &json!(like), 50), "returning": [] } });
     vec![
         call("db.select", "reads/select", &selection(&conditions("title", "like", &json!(like), 60))),
@@ -153,6 +165,18 @@ fn database() -> Vec<Row> {
                 json!([{ "tag": "array", "val": numbers }]),
             ),
         ),
+        call(
+            "db.aggregate",
+            "reads/aggregate",
+            &aggregation(&["title", "extra", "tags"], "count-distinct", DB_MEASURES_MAX),
+        ),
+        call(
+            "db.aggregate: all rows",
+            "reads/aggregate",
+            &aggregation(&[], "count-distinct", DB_MEASURES_MAX),
+        ),
+        // As many as the bound on the work for one row allows.
+        call("db.aggregate: longest", "reads/aggregate", &aggregation(&["id"], "maximum", 16)),
         call("db.columns", "reads/columns", &selection(&json!([]))),
         call(
             "db.next",
@@ -160,6 +184,7 @@ fn database() -> Vec<Row> {
             &json!({ "sql": "SELECT a.title, b.title FROM notes a, notes b", "parameters": [], "max": 1_000 }),
         ),
         call("db-write.insert", "writes/insert", &insertion),
+        call("db-write.insert: conflict", "writes/insert", &conflict),
         call("db-write.update", "writes/update", &modification),
         call("db-write.delete", "writes/delete", &removal),
         call(

@@ -3,8 +3,8 @@
 use super::rows::{ITEM, Row};
 use crate::command::child::Serving;
 use crate::harness::{World, client};
-use palisade::limits::ITEM_FIELDS_BYTES_MAX;
-use reqwest::{Client, StatusCode};
+use palisade::limits::{ITEM_FIELDS_BYTES_MAX, SLOW_LANE_NICE};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -41,27 +41,86 @@ pub struct Seen {
     pub host: Duration,
     /// Processor time of the database's backends.
     pub backends: Duration,
-    /// The neighbour's calls that were not answered well.
+    /// The neighbour's calls, and those of them that were not answered well.
+    pub calls: Times,
     pub failed: u64,
-    pub median: Duration,
-    pub p99: Duration,
     pub is_alive: bool,
 }
 
-impl Seen {
-    pub const HEAD: &'static str = "row                                     answered   done    MiB  host ms  backends ms  neighbour ms: median    p99";
+/// How long the neighbour's calls took, from the shortest to the longest.
+#[derive(Clone, Default)]
+pub struct Times(Vec<Duration>);
 
-    pub fn line(&self, name: &str) -> String {
+/// All rows together.
+#[derive(Default)]
+pub struct Total {
+    calls: Vec<Duration>,
+    failed: u64,
+    bytes: u64,
+    worst: Option<(f64, String)>,
+}
+
+impl Seen {
+    pub const HEAD: &'static str = "row                                     answered   done    MiB  host ms  backends ms  neighbour's calls  failed  median ms   p99 ms  p99/quiet";
+
+    pub fn line(&self, name: &str, quiet: &Self) -> String {
         let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
         format!(
-            "{name:<38} {:>9} {:>6} {:>6} {:>8.0} {:>12.0} {:>21.1} {:>6.1}",
+            "{name:<38} {:>9} {:>6} {:>6} {:>8.0} {:>12.0} {:>18} {:>7} {:>10.2} {:>8.2} {:>10.1}",
             self.answered,
             self.done,
             self.bytes >> 20,
             ms(self.host),
             ms(self.backends),
-            ms(self.median),
-            ms(self.p99)
+            self.calls.0.len(),
+            self.failed,
+            ms(self.calls.at(50)),
+            ms(self.calls.at(99)),
+            self.calls.ratio(&quiet.calls)
+        )
+    }
+}
+
+impl Times {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort();
+        Self(times)
+    }
+
+    fn at(&self, percent: usize) -> Duration {
+        self.0.get(self.0.len() * percent / 100).copied().unwrap_or_default()
+    }
+
+    /// How many times the other 99th percentile this one is.
+    fn ratio(&self, other: &Self) -> f64 {
+        self.at(99).as_secs_f64() / other.at(99).as_secs_f64()
+    }
+}
+
+impl std::fmt::Debug for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} calls, median {:?}, p99 {:?}", self.0.len(), self.at(50), self.at(99))
+    }
+}
+
+impl Total {
+    pub fn add(&mut self, name: &str, seen: Seen, quiet: &Seen) {
+        let ratio = seen.calls.ratio(&quiet.calls);
+        if self.worst.as_ref().is_none_or(|(worst, _)| ratio > *worst) {
+            self.worst = Some((ratio, name.to_owned()));
+        }
+        self.calls.extend(seen.calls.0);
+        self.failed += seen.failed;
+        self.bytes = self.bytes.max(seen.bytes);
+    }
+
+    pub fn line(self, quiet: &Seen) -> String {
+        let Self { calls, failed, bytes, worst } = self;
+        let (calls, (ratio, row)) = (Times::of(calls), worst.unwrap_or_default());
+        format!(
+            "neighbour: {calls:?} ({:.1} times quiet), {failed} failed; worst p99 {ratio:.1} times quiet in {row}; at most {} MiB",
+            calls.ratio(&quiet.calls),
+            bytes >> 20
         )
     }
 }
@@ -90,29 +149,27 @@ impl<'a> Watch<'a> {
         self.measure(async { (tokio::time::sleep(time).await, (0, 0)).1 }).await
     }
 
-    /// Sends a row from many callers for a while.
+    /// Sends a row from many callers for a while. They have a thread of their own of low priority, so that the neighbour waits
+    /// for the host and not for them: callers have machines of their own.
     pub async fn send(&self, row: &Row, callers: usize, time: Duration) -> Seen {
-        let until = Instant::now() + time;
-        let body: bytes::Bytes = row.body.clone().into();
-        let (answered, done) = (AtomicU64::new(0), AtomicU64::new(0));
-        let caller = async || {
-            while Instant::now() < until {
-                let request = self.client.request(row.method.clone(), format!("{}{}", self.url, row.path));
-                let request = if row.with_token { request.bearer_auth(&self.token) } else { request };
-                let request = request.header("content-type", "application/json").body(body.clone());
-                let Ok(answer) = request.timeout(WAIT_MAX).send().await else { continue };
-                done.fetch_add(u64::from(answer.status().is_success()), Ordering::Relaxed);
-                let _read = answer.bytes().await;
-                answered.fetch_add(1, Ordering::Relaxed);
-            }
+        let (url, token) = (format!("{}{}", self.url, row.path), row.with_token.then(|| self.token.clone()));
+        let (method, body) = (row.method.clone(), bytes::Bytes::from(row.body.clone()));
+        let load = move || {
+            rustix::process::setpriority_process(None, SLOW_LANE_NICE).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let request =
+                client().request(method, url).timeout(WAIT_MAX).header("content-type", "application/json");
+            let request = token.into_iter().fold(request.body(body), RequestBuilder::bearer_auth);
+            runtime.block_on(call(&request, callers, time))
         };
-        let all = futures_util::future::join_all((0..callers).map(|_| caller()));
-        self.measure(async {
-            // What is not answered soon after is left: callers do that, too.
-            let _left = tokio::time::timeout(time + GRACE, all).await;
-            (answered.load(Ordering::Relaxed), done.load(Ordering::Relaxed))
-        })
-        .await
+        self.measure(async { Self::on_a_thread(load).await }).await
+    }
+
+    /// Does work on a thread of its own, which ends with it: its priority is no other one's.
+    async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || done.send(work()).ok());
+        result.await.unwrap()
     }
 
     async fn measure(&self, load: impl Future<Output = (u64, u64)>) -> Seen {
@@ -140,8 +197,7 @@ impl<'a> Watch<'a> {
                     times.push(began.elapsed());
                     tokio::time::sleep(PAUSE).await;
                 }
-                times.sort();
-                (times, failed)
+                (Times::of(times), failed)
             })
         };
         let (host, backends) = (processor_time(self.process), self.backends().await);
@@ -152,11 +208,10 @@ impl<'a> Watch<'a> {
         );
         stop.store(true, Ordering::Relaxed);
         sampler.await.unwrap();
-        let (times, failed) = neighbour.await.unwrap();
-        let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
+        let (calls, failed) = neighbour.await.unwrap();
         let is_alive = resident(self.process) > 0;
         let bytes = most.load(Ordering::Relaxed);
-        Seen { answered, done, bytes, host, backends, failed, median: at(50), p99: at(99), is_alive }
+        Seen { answered, done, bytes, host, backends, calls, failed, is_alive }
     }
 
     /// Processor time of all backends of this database that are alive.
@@ -165,6 +220,24 @@ impl<'a> Watch<'a> {
         let rows = self.world.sql.query(all, &[]).await.unwrap();
         rows.iter().map(|row| processor_time(row.get::<_, i32>(0).cast_unsigned())).sum()
     }
+}
+
+/// Sends a request from many callers at once, again and again. Returns how many were answered, and how many did what was asked.
+async fn call(request: &RequestBuilder, callers: usize, time: Duration) -> (u64, u64) {
+    let until = Instant::now() + time;
+    let (answered, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let caller = async || {
+        while Instant::now() < until {
+            let Ok(answer) = request.try_clone().unwrap().send().await else { continue };
+            done.fetch_add(u64::from(answer.status().is_success()), Ordering::Relaxed);
+            let _read = answer.bytes().await;
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let all = futures_util::future::join_all((0..callers).map(|_| caller()));
+    // What is not answered soon after is left: callers do that, too.
+    let _left = tokio::time::timeout(time + GRACE, all).await;
+    (answered.load(Ordering::Relaxed), done.load(Ordering::Relaxed))
 }
 
 /// Bytes that a process holds in memory; 0 if there is no such process.

@@ -58,6 +58,15 @@ async fn select_by_key_needs_no_limit_for_autocommit() {
 }
 
 #[tokio::test]
+async fn aggregate_of_all_rows_runs_without_a_transaction() {
+    let world = World::new().await;
+    let host = host_that_knows_its_function(&world).await;
+    assert_eq!(run(&host, "reading", &[json!({ "tag": "count" })]).await, ["3"]);
+    wait_for_last_statement(&world, "SELECT \"pg_catalog\".\"count\"(*) FROM \"plugin_cursors\".\"numbers\"")
+        .await;
+}
+
+#[tokio::test]
 async fn query_with_a_second_statement_is_rerun_in_a_transaction() {
     let world = World::new().await;
     let host = host_that_knows_its_function(&world).await;
@@ -114,12 +123,14 @@ async fn query_with_a_late_second_statement_sees_one_snapshot() {
 async fn failed_autocommit_select_leaves_the_connection_usable() {
     let world = World::new().await;
     let host = host_that_knows_its_function(&world).await;
-    world.sql.batch_execute("ALTER TABLE plugin_cursors.numbers RENAME COLUMN n TO m").await.unwrap();
-    assert_eq!(
-        run(&host, "reading", &[first()]).await,
-        ["invalid: the statement does not fit the tables (SQLSTATE 42703)"]
-    );
-    world.sql.batch_execute("ALTER TABLE plugin_cursors.numbers RENAME COLUMN m TO n").await.unwrap();
+    let known = "SELECT role FROM palisade.plugins WHERE name = 'cursors'";
+    let role: String = world.sql.query_one(known, &[]).await.unwrap().get(0);
+    let revoke = format!("REVOKE SELECT ON plugin_cursors.numbers FROM {role}");
+    world.sql.batch_execute(&revoke).await.unwrap();
+    let failed = run(&host, "reading", &[first()]).await;
+    assert!(failed.len() == 1 && failed[0].contains("AccessDenied"), "{failed:?}");
+    let grant = format!("GRANT SELECT ON plugin_cursors.numbers TO {role}");
+    world.sql.batch_execute(&grant).await.unwrap();
     assert_eq!(run(&host, "reading", &[first()]).await, ["1"]);
     wait_for_last_statement(&world, "SELECT \"n\"").await;
 }

@@ -125,8 +125,8 @@ async fn nul_and_untyped_parameters_are_the_guests_fault() {
     let arena = Arena::new().await;
     let before = arena.world.snapshot().await;
     for (sql, parameters, words) in [
-        ("SELECT U&'\\0000'", vec![], "NUL"),
-        ("SELECT E'a\\000'", vec![], "string literal"),
+        ("SELECT U&'\\0000'", vec![], "escape"),
+        ("SELECT E'a\\000'", vec![], "NUL"),
         ("SELECT chr(0)", vec![], "NUL"),
         ("SELECT chr(id::int - id::int) FROM notes", vec![], "NUL"),
         ("SELECT $1::text", vec![scalar("text", "a\0b")], "NUL"),

@@ -3,9 +3,11 @@
 //!
 //! Attacks are in `db/attacks/`. Retries and cached statements are in `db/transactions.rs`.
 
+mod aggregate;
 pub mod attacks;
 mod autocommit;
 mod cost;
+mod documented;
 mod ending;
 mod outage;
 mod pgbouncer;
@@ -14,6 +16,7 @@ mod seats;
 mod storage;
 mod transactions;
 mod typmod;
+mod upsert;
 
 use crate::harness::{World, altered, call, guest, returned};
 use palisade::{Host, Policy};
@@ -154,7 +157,7 @@ async fn update_and_delete_change_only_the_matching_rows() {
     let host = world.host(&["probe"]).await;
     insert(&host, "probe", &["a", "b", "c"]).await;
     let is = |title: &str| json!([[{ "column": "title", "test": { "tag": "equal", "val": text(title) } }]]);
-    let modification = json!({ "table": "notes", "assignments": [{ "column": "rank", "value": integer(7) }], "filter": is("b"), "returning": ["title"] });
+    let modification = json!({ "table": "notes", "assignments": [{ "column": "rank", "change": { "tag": "set", "val": integer(7) } }], "filter": is("b"), "returning": ["title"] });
     let outcome =
         call(&host, "probe", "writes/update", json!({ "modification": modification })).await.unwrap();
     assert_eq!(outcome, json!({ "count": 1, "rows": [[text("b")]] }));

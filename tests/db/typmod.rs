@@ -32,7 +32,7 @@ async fn inexact_value_for_a_column_is_rejected_and_an_exact_one_stored() {
         for (kind, count) in [("in-mutation", 1), ("in-action", 2)] {
             let insert = |value: &Value| json!({ "insertion": { "table": "rounded", "columns": [column], "rows": [[value]], "returning": [column] } });
             let update = |value: &Value| {
-                let assignments = json!([{ "column": column, "value": value }]);
+                let assignments = json!([{ "column": column, "change": { "tag": "set", "val": value } }]);
                 json!({ "modification": { "table": "rounded", "assignments": assignments, "filter": [[{ "column": column, "test": { "tag": "is-null" } }]], "returning": [] } })
             };
             for (function, arguments) in [("insert", insert(&lossy)), ("update", update(&lossy))] {

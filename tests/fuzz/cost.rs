@@ -12,12 +12,15 @@ use palisade_guard::db::catalogue::{Catalogue, Column, Operations, Table};
 use palisade_guard::db::cost;
 use palisade_guard::db::gate::ReadStatement;
 use palisade_guard::db::parameter::{Binder, Parameter};
-use palisade_guard::db::structured::{Condition, Selection, Test};
+use palisade_guard::db::structured::{
+    Aggregation, Computation, Condition, Direction, Measure, Ordering, Selection, Statement, Test,
+};
 use palisade_guard::db::typmod::Typmod;
 use palisade_guard::db::value::{Scalar, Value};
+use palisade_guard::limits::DB_MEASURES_MAX;
 use palisade_guard::refusal::Refusal;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicBool, AtomicU64};
 use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -100,7 +103,11 @@ impl Fuzzer for Cost {
     }
 
     async fn case(&mut self, dice: &mut Dice) -> Result<Vec<String>, String> {
-        if dice.one_in(5) { self.structured(dice).await } else { self.text(dice).await }
+        match dice.below(10) {
+            0 => self.aggregate(dice).await,
+            1 | 2 => self.structured(dice).await,
+            _ => self.text(dice).await,
+        }
     }
 
     async fn end(self) -> Result<(), String> {
@@ -108,7 +115,9 @@ impl Fuzzer for Cost {
     }
 
     fn check_outcomes(tally: &Tally) -> Result<(), String> {
-        for what in ["too expensive", "answered", "select too expensive", "select answered"] {
+        for what in
+            ["too expensive", "answered", "select too expensive", "select answered", "aggregate answered"]
+        {
             if tally.get(what).is_none() {
                 return Err(format!("no case was {what}: {tally:?}"));
             }
@@ -147,7 +156,7 @@ impl Cost {
             Err(error) if error.is_closed() => return Err(format!("{sql}: {error}")),
             Err(error) => return Ok(vec![format!("not prepared: {}", code(&error))]),
         };
-        let bound = Binder::parse(statement.demands(), made.values)
+        let bound = Binder::parse(statement.demands(), made.values, 0)
             .and_then(|binder| binder.bind(prepared.params(), &mut |_| Ok(())));
         let bound: Vec<Parameter> = match bound {
             Ok(bound) => bound,
@@ -211,17 +220,52 @@ impl Cost {
             limit: None,
             after: Vec::new(),
         };
-        let statement =
-            selection.parse(&self.catalogue).and_then(|statement| statement.bind(&mut |_| Ok(())));
-        let bound = match statement {
+        let statement = selection.parse(&self.catalogue);
+        self.sent("select ", statement, &format!("{times} × {:.300}", format!("{one:?}"))).await
+    }
+
+    async fn aggregate(&mut self, dice: &mut Dice) -> Result<Vec<String>, String> {
+        let columns = ["id", "title", "body", "tags", "extra", "amount"];
+        let of = *dice.pick(&columns);
+        let computation = match dice.below(6) {
+            0 => Computation::CountDistinct(of.into()),
+            1 => Computation::CountOf(of.into()),
+            2 => Computation::Sum("amount".into()),
+            3 => Computation::Average("amount".into()),
+            4 => Computation::Minimum(dice.pick(&["body", "amount"]).to_string()),
+            _ => Computation::Maximum(dice.pick(&["body", "amount"]).to_string()),
+        };
+        let measures = (0..*dice.pick(&[1, 8, DB_MEASURES_MAX]))
+            .map(|n| Measure { name: n.to_string(), computation: computation.clone() });
+        let group_by: Vec<String> =
+            columns.iter().filter(|_| dice.one_in(2)).map(|&column| column.to_owned()).collect();
+        let measures: Vec<Measure> = measures.collect();
+        let names = group_by.iter().chain(measures.iter().map(|measure| &measure.name));
+        let order_by =
+            names.map(|column| Ordering { column: column.clone(), direction: Direction::Descending });
+        let order_by = order_by.collect();
+        let (table, filter, limit) = ("notes".into(), Vec::new(), None);
+        let aggregation = Aggregation { table, group_by, measures, filter, order_by, limit };
+        let what = format!("{:.600}", format!("{aggregation:?}"));
+        self.sent("aggregate ", aggregation.parse(&self.catalogue), &what).await
+    }
+
+    /// Sends a structured call, unless it is refused.
+    async fn sent(
+        &mut self,
+        kind: &str,
+        statement: Result<Statement<Value>, Refusal>,
+        what: &str,
+    ) -> Result<Vec<String>, String> {
+        let bound = match statement.and_then(|statement| statement.bind(&mut |_| Ok(()))) {
             Ok(bound) => bound,
-            Err(refusal) => return Ok(vec![outcome("select ", &refusal)]),
+            Err(refusal) => return Ok(vec![outcome(kind, &refusal)]),
         };
         let parameters: Vec<_> = bound.parameters().into_iter().zip(bound.types.iter().cloned()).collect();
         let watched = Watched::start(self.pid);
         let answer = self.client.query_typed(&bound.text, &parameters).await;
-        watched.check(&format!("{times} × {:.300}", format!("{one:?}")))?;
-        self.settle("select ", answer.map(drop)).await
+        watched.check(what)?;
+        self.settle(kind, answer.map(drop)).await
     }
 
     async fn settle(
@@ -473,8 +517,8 @@ impl Watched {
         let (peak_kib, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (peak, is_over) = (Arc::clone(&peak_kib), Arc::clone(&stop));
         std::thread::spawn(move || {
-            while !is_over.load(Ordering::Relaxed) {
-                peak.fetch_max(memory_kib(pid), Ordering::Relaxed);
+            while !is_over.load(atomic::Ordering::Relaxed) {
+                peak.fetch_max(memory_kib(pid), atomic::Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
@@ -483,9 +527,9 @@ impl Watched {
 
     /// Checks what the statement took.
     fn check(self, what: &str) -> Result<(), String> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.store(true, atomic::Ordering::Relaxed);
         let cpu_ms = cpu_ms(self.pid).saturating_sub(self.cpu_ms);
-        let kib = self.peak_kib.load(Ordering::Relaxed).max(memory_kib(self.pid));
+        let kib = self.peak_kib.load(atomic::Ordering::Relaxed).max(memory_kib(self.pid));
         if cpu_ms > CPU_MS_MAX || kib > MEMORY_KIB_MAX {
             return Err(format!("{cpu_ms} ms of processor time and {kib} KiB for {what}"));
         }

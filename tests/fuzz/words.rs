@@ -14,9 +14,10 @@ pub const USER: &str = "USER";
 const PLAUSIBLE: &[(&[&str], &[&str])] = &[
     (&["table"], &["notes", "notes", "notes", "kinds", "journal"]),
     (
-        &["column", "columns", "order-by", "returning"],
+        &["column", "columns", "order-by", "returning", "group-by", "count-of", "count-distinct"],
         &["title", "title", "body", "id", "rank", "tags", "extra"],
     ),
+    (&["sum", "average", "minimum", "maximum"], &["rank", "id", "amount"]),
     (&["sql"], STATEMENTS),
     (&["key", "tag", "tags"], &["k", "a:b", "largest"]),
     (&["name"], &["flag", "count", "ratio", "label", "accept", "x-one", "content-type"]),

@@ -148,13 +148,14 @@ impl End {
     /// Whether a row ended as it must.
     pub fn fits(&self, seen: &Seen) -> bool {
         match (self, seen) {
-            (Self::Works, Seen::Works(..)) | (Self::Denied, Seen::Denied) => true,
+            (Self::Works, Seen::Works(..))
+            | (Self::Denied, Seen::Denied)
+            // On a machine that is busy with something else, no patience gets a call to its own limit. Without the limit it
+            // would end by another one.
+            | (Self::Limit(Limit::WallTime | Limit::ActionTime, _), Seen::Overloaded) => true,
             (Self::Gives(number), Seen::Works(given, _)) => number == given,
             (Self::Logs(number), Seen::Works(_, logged)) => number == logged,
             (Self::Limit(limit, max), Seen::Limit(by, used, at)) => limit == by && max == at && used >= max,
-            // On a machine that is busy with something else, no patience gets a call to its own limit. Without the limit it
-            // would end by another one.
-            (Self::Limit(Limit::WallTime | Limit::ActionTime, _), Seen::Overloaded) => true,
             (Self::Told(limit, used, max), Seen::Told(which, had, at)) => {
                 limit.name() == which && used == had && max == at
             }

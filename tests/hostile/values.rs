@@ -122,7 +122,7 @@ fn arguments() -> Vec<Row> {
         wat("query", "G5 SQL_BYTES_MAX", End::Works).n(1).text(padded(SQL_BYTES_MAX)).with(QUERY),
         wat("query", "G5 SQL_BYTES_MAX", End::Invalid("")).n(1).text(padded(SQL_BYTES_MAX + 1)).with(QUERY),
         wat("query", "G2 SQL_DEPTH_MAX", End::Invalid("")).n(1).text(nested(SQL_DEPTH_MAX)).with(QUERY),
-        wat("query", "G2 SQL_PARSER_DEPTH_MAX", End::Invalid("")).n(1).text(nested(5_000)).with(QUERY),
+        wat("query", "G2 SQL_DEPTH_MAX", End::Invalid("")).n(1).text(nested(5_000)).with(QUERY),
         wat("log-large", "G9 LOG_RECORD_BYTES_MAX", End::Logs(1)).at().n(LOG_RECORD_BYTES_MAX as u64),
     ]
 }

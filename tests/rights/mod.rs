@@ -63,7 +63,8 @@ fn insertion(columns: &[&str], row: Value, returning: &[&str]) -> Value {
 #[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn modification(column: &str, value: Value, filter: Value, returning: &[&str]) -> Value {
     json!({ "modification": {
-        "table": "notes", "assignments": [{ "column": column, "value": value }], "filter": filter, "returning": returning } })
+        "table": "notes", "assignments": [{ "column": column, "change": { "tag": "set", "val": value } }],
+        "filter": filter, "returning": returning } })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]

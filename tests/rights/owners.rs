@@ -93,6 +93,115 @@ async fn write_for_another_owner_is_denied() {
     assert_eq!(world.state().await, before);
 }
 
+/// A structured upsert has no WHERE: the policy refuses the hidden row before any new value is computed.
+#[tokio::test]
+async fn upsert_on_a_hidden_row_is_denied_or_left_out_whatever_the_row_contains() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    let (as_ada, as_bob) = (Caller::user(ada.clone()), Caller::user(bob.clone()));
+    let mut hidden = Vec::new();
+    for (id, slug, rank) in [(1, "full", json!(i32::MAX)), (2, "low", json!(0)), (3, "null", Value::Null)] {
+        let rank = if rank.is_null() {
+            json!({ "tag": "scalar", "val": { "tag": "null" } })
+        } else {
+            integer(rank.as_i64().unwrap())
+        };
+        let row = json!([integer(id), text("his"), text(slug), rank, uuid(bob.id)]);
+        let row = insertion(&["id", "title", "slug", "rank", "key"], row, &[]);
+        call_as(&host, "probe", "writes/insert", row, as_bob.clone()).await.unwrap();
+        hidden.push((id, slug));
+    }
+    let before = world.state().await;
+    let change = |tag: &str, value: Value| json!({ "tag": "change", "val": { "tag": tag, "val": value } });
+    let inserted = || json!({ "tag": "inserted" });
+    let upsert = |id: i64, slug: &str, key: &str, resolution: Value| {
+        let row = json!([integer(id), text("x"), text(slug), integer(1), uuid(ada.id)]);
+        let mut call = insertion(&["id", "title", "slug", "rank", "key"], row, &["id", "title", "rank"]);
+        call["insertion"]["onConflict"] = json!({ "columns": [key], "resolution": resolution });
+        call
+    };
+    for (id, slug) in hidden {
+        for (key, id, slug) in [("id", id, "free"), ("slug", 99, slug)] {
+            for (column, merge) in [
+                ("rank", inserted()),
+                // With the row that has the largest rank this would overflow.
+                ("rank", json!({ "tag": "sum" })),
+                ("rank", change("add", integer(i64::from(i32::MAX)))),
+                ("rank", change("add", integer(-1))),
+                ("title", change("set", text("taken"))),
+                ("key", inserted()),
+                ("key", change("set", uuid(bob.id))),
+            ] {
+                let update = json!({ "tag": "update", "val": [{ "column": column, "merge": merge }] });
+                for caller in [&as_ada, &Caller::Anonymous] {
+                    let call = upsert(id, slug, key, update.clone());
+                    let result = call_as(&host, "probe", "writes/insert", call, caller.clone()).await;
+                    assert!(is_denied(result), "{key} {slug} {column} {merge}");
+                }
+            }
+            let call = upsert(id, slug, key, json!({ "tag": "nothing" }));
+            let left_out = call_as(&host, "probe", "writes/insert", call, as_ada.clone()).await.unwrap();
+            assert_eq!(left_out, json!({ "count": 0, "rows": [] }), "{key} {slug}");
+        }
+    }
+    assert_eq!(world.state().await, before);
+    // Her own row she may change, and may not give away.
+    let own = |rank: i64, column: &str, merge: Value| {
+        let row = json!([integer(50), text("mine"), integer(rank), uuid(ada.id)]);
+        let mut call = insertion(&["id", "title", "rank", "key"], row, &["rank"]);
+        let update = json!({ "tag": "update", "val": [{ "column": column, "merge": merge }] });
+        call["insertion"]["onConflict"] = json!({ "columns": ["id"], "resolution": update });
+        call
+    };
+    for (rank, seen) in [(4, 4), (3, 7)] {
+        let call = own(rank, "rank", json!({ "tag": "sum" }));
+        let outcome = call_as(&host, "probe", "writes/insert", call, as_ada.clone()).await.unwrap();
+        assert_eq!(outcome, json!({ "count": 1, "rows": [[integer(seen)]] }));
+    }
+    let away = own(1, "key", change("set", uuid(bob.id)));
+    assert!(is_denied(call_as(&host, "probe", "writes/insert", away, as_ada).await));
+}
+
+#[tokio::test]
+async fn aggregate_computes_with_the_callers_own_rows_only() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    for (user, ranks) in [(&ada, &[1, 2][..]), (&bob, &[40, 2, 2_000_000_000, 2_000_000_000])] {
+        for rank in ranks {
+            let row = json!([text(&user.name), integer(*rank), uuid(user.id)]);
+            let row = insertion(&["title", "rank", "key"], row, &[]);
+            call_as(&host, "probe", "writes/insert", row, Caller::user(user.clone())).await.unwrap();
+        }
+    }
+    let measure =
+        |name: &str, tag: &str| json!({ "name": name, "computation": { "tag": tag, "val": "rank" } });
+    let measures = json!([
+        { "name": "n", "computation": { "tag": "count" } },
+        measure("ranks", "count-distinct"),
+        measure("total", "sum"),
+        measure("least", "minimum"),
+        measure("most", "maximum")
+    ]);
+    let aggregate = |group_by: Value, measures: &Value| json!({ "aggregation": { "table": "notes", "groupBy": group_by, "measures": measures, "filter": [], "orderBy": [], "limit": null } });
+    let no_value = json!({ "tag": "scalar", "val": { "tag": "null" } });
+    let own = json!([[integer(2), integer(2), integer(3), integer(1), integer(2)]]);
+    let none = json!([[integer(0), integer(0), no_value, no_value, no_value]]);
+    let all = json!([[integer(6), integer(4), integer(4_000_000_045), integer(1), integer(2_000_000_000)]]);
+    for (caller, expected, groups) in [
+        (Caller::user(ada.clone()), own, json!([[text("Ada")]])),
+        (Caller::Anonymous, none, json!([])),
+        (Caller::Host, all, json!([[text("Ada")], [text("Bob")]])),
+    ] {
+        let found =
+            call_as(&host, "probe", "reads/aggregate", aggregate(json!([]), &measures), caller.clone()).await;
+        assert_eq!(found.unwrap(), expected, "{caller:?}");
+        let mut distinct = aggregate(json!(["title"]), &json!([]));
+        distinct["aggregation"]["orderBy"] = json!([{ "column": "title", "direction": "ascending" }]);
+        let found = call_as(&host, "probe", "reads/aggregate", distinct, caller.clone()).await;
+        assert_eq!(found.unwrap(), groups, "{caller:?}");
+    }
+}
+
 #[tokio::test]
 async fn host_as_caller_sees_every_users_rows() {
     let world = World::new().await;
@@ -132,7 +241,7 @@ async fn migration_sees_every_users_rows_and_changes_the_owner_column() {
     migration(
         &folder,
         "0002_rank.sql",
-        "UPDATE notes SET rank = 5; ALTER TABLE notes RENAME COLUMN key TO author;",
+        "-- palisade: contract\nUPDATE notes SET rank = 5; ALTER TABLE notes RENAME COLUMN key TO author;",
     );
     let manifest = folder.path().join("palisade.toml");
     let renamed =

@@ -35,7 +35,20 @@ async fn malformed_head_is_refused_and_no_request_hides_in_another() {
             400,
             "a coding twice",
         ),
-        ("GET /livez HTTP/1.0\r\n\r\n".to_owned(), 200, "HTTP/1.0 without a host"),
+        ("GET /livez HTTP/1.0\r\n\r\n".to_owned(), 200, "a health check of HTTP/1.0 without a host"),
+        ("GET /items?type=note HTTP/1.0\r\n\r\n".to_owned(), 400, "a list of HTTP/1.0 without a host"),
+        (
+            format!(
+                "POST {GREET} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+            ),
+            400,
+            "a call of HTTP/1.0 without a host",
+        ),
+        (
+            "DELETE /items/0190a5f0-0000-7000-8000-000000000001 HTTP/1.0\r\n\r\n".to_owned(),
+            400,
+            "a delete of HTTP/1.0 without a host",
+        ),
         (
             format!("GET http://{}/livez HTTP/1.1\r\n{host}Connection: close\r\n\r\n", served.address),
             200,

@@ -13,6 +13,8 @@ mod determinism;
 mod fuzz;
 mod hostile;
 mod mutants;
+mod soak;
+mod sql;
 mod test;
 
 mod guests;
@@ -24,8 +26,10 @@ mod tidy;
 
 mod apt;
 mod postgres;
+mod sql_page;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -81,6 +85,17 @@ enum Task {
         #[arg(long)]
         no_settings: bool,
     },
+    /// Compare what SQL means before and after the gate, and print what the gate accepts and why it refuses the rest
+    ///
+    /// Runs statements as a superuser writes them and as a plugin's login sends them. A difference is a failure.
+    Sql {
+        /// Major version of PostgreSQL, such as 18, installed from a package if it is missing [default: the installed one]
+        #[arg(long, value_name = "MAJOR")]
+        postgres: Option<u32>,
+        /// How many generated statements the gate has to accept
+        #[arg(long)]
+        statements: Option<u64>,
+    },
     /// Compare the answers of two builds of the host, byte by byte
     ///
     /// Builds the `palisade` command with the profiles dev and release, which takes minutes the first time, and gives both
@@ -102,6 +117,17 @@ enum Task {
         /// Largest number of cases
         #[arg(long)]
         cases: Option<u64>,
+    },
+    /// Let a hostile neighbour do the dearest that is permitted for some minutes, and show what a plugin beside it notices
+    ///
+    /// Builds the host optimized, allows it 512 MiB, and sends the dearest input of each function of the contract and of each
+    /// route by many callers at once, one after the other. Another plugin is called all the time. Prints, for each row, the
+    /// memory, the processor time, and that plugin's median and 99th percentile against a quiet host's. Fails if one of its
+    /// calls failed or the host held more; no time is a failure.
+    Soak {
+        /// Minutes for all rows together
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
     },
     /// Compare a select in a plugin with the same select in the bare driver
     ///
@@ -128,6 +154,13 @@ enum Task {
     Lint,
     /// Check the repository's own rules: crates, imports, names, numbers, the contract's docs, lock files
     Tidy,
+    /// Write docs/sql.md, the page for authors of SQL, from the guard's lists and the functions of a PostgreSQL
+    ///
+    /// Name the folders with the binaries of several releases, the oldest first, to get the functions of each.
+    SqlPage {
+        /// Folders with initdb and postgres [default: the installed release]
+        folders: Vec<PathBuf>,
+    },
     /// Print the environment to build guests by hand: `eval "$(cargo xtask toolchain)"`
     Toolchain {
         /// The target to build for
@@ -147,12 +180,15 @@ fn main() -> ExitCode {
         Task::Mutants { files, shard, units, no_settings } => {
             mutants::run(&mutants::Options { files, shard, units, no_settings })
         }
+        Task::Sql { postgres, statements } => sql::run(postgres, statements),
         Task::Determinism => determinism::run(),
         Task::Fuzz { target, minutes, seed, cases } => {
             fuzz::run(target, &fuzz::Plan { minutes, seed, cases })
         }
+        Task::Soak { minutes } => soak::run(minutes),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
+        Task::SqlPage { folders } => sql_page::run(&folders),
         Task::Tidy => tidy::run(),
         Task::Toolchain { target } => toolchain::print(target),
     };

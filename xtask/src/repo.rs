@@ -27,6 +27,11 @@ pub fn palisade() -> PathBuf {
     target().join("debug").join(format!("palisade{}", env::consts::EXE_SUFFIX))
 }
 
+/// The product's binary, as an optimized build leaves it.
+pub fn optimized() -> PathBuf {
+    target().join("release").join(format!("palisade{}", env::consts::EXE_SUFFIX))
+}
+
 /// The cargo that runs xtask, in the given folder of the repository.
 pub fn cargo(folder: impl AsRef<Path>) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

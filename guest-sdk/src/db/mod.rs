@@ -15,20 +15,29 @@
 //! for draft in drafts {
 //!     let title: String = draft.get("title")?;
 //! }
-//! db::update("drafts").set("title", "Hello again").filter(col("id").equals(id)).run()?;
+//! db::update("drafts").set("title", "Hello again").add("edits", 1).filter(col("id").equals(id)).run()?;
+//! db::insert("tags")
+//!     .columns(["name", "uses"])
+//!     .row(params!["news", 1])
+//!     .on_conflict_update(["name"], db::Merge::new().sum(["uses"]))
+//!     .run()?;
+//! let all = db::aggregate("drafts").count("drafts").sum("edits", "edits").one()?;
+//! let (count, edits): (i64, Option<i64>) = (all.get("drafts")?, all.get("edits")?);
 //! db::delete("drafts").filter(col("id").equals(id)).run()?;
 //! let newest = db::query("SELECT max(id) AS id FROM drafts WHERE id > $1", params![id])?.all()?;
 //! # Ok(()) }
 //! ```
 
+pub use aggregate::Aggregate;
 pub use filter::{ColumnName, Filter, col};
 pub use row::{Row, Rows};
 pub use select::Select;
 pub use value::{Date, FromValue, Inet, Json, Numeric, Time, Timestamp, Timestamptz, Uuid};
-pub use write::{Changed, Delete, Insert, Update};
+pub use write::{Changed, Delete, Insert, Merge, Update};
 
 pub use crate::raw::db::{Column, Constraint, Error, Interval, Scalar, Value, Violation};
 
+mod aggregate;
 mod filter;
 mod row;
 mod select;
@@ -42,12 +51,17 @@ pub fn select(table: impl Into<String>) -> Select {
     Select::new(table.into())
 }
 
+/// Returns a row for each group of rows of one table: the columns of `group-by`, then the measures.
+pub fn aggregate(table: impl Into<String>) -> Aggregate {
+    Aggregate::new(table.into())
+}
+
 /// Returns the rows of one SQL statement that reads: `SELECT`, `VALUES`, or `WITH` of these. Needs `query = true`.
 pub fn query(sql: &str, parameters: impl AsRef<[Value]>) -> Result<Rows, Error> {
     raw::query(sql, parameters.as_ref()).map(Rows::new)
 }
 
-/// Inserts rows.
+/// Inserts rows, or changes those that are in their way.
 pub fn insert(table: impl Into<String>) -> Insert {
     Insert::new(table.into())
 }

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use super::filter::Filter;
 use super::row::Row;
 use crate::raw::db::{Error, Value};
-use crate::raw::db_write::{self as raw, Assignment, Insertion, Modification, Outcome, Removal};
+use crate::raw::db_write::{
+    self as raw, Assignment, Change, Conflict, Insertion, Merging, Modification, Outcome, Removal, Resolution,
+};
 
 /// The result of a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +35,11 @@ impl Changed {
         self.rows.into_iter().next().ok_or_else(none)
     }
 }
+
+/// New values for the columns of a stored row that has the key of a row to insert.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use]
+pub struct Merge(Vec<Merging>);
 
 /// Rows to insert. [`super::insert`] returns a new one.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,10 +85,44 @@ change! {
     Delete => raw::delete,
 }
 
+impl Merge {
+    /// Returns one without columns; add at least 1.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives columns the values of the row to insert.
+    pub fn inserted<N: Into<String>>(self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.each(columns, &raw::Merge::Inserted)
+    }
+
+    /// Adds the values of the row to insert to those of the columns. A null stays null.
+    pub fn sum<N: Into<String>>(self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.each(columns, &raw::Merge::Sum)
+    }
+
+    /// Sets a column to a value, whatever the row to insert has.
+    pub fn set(self, column: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.each([column], &raw::Merge::Change(Change::Set(value.into())))
+    }
+
+    /// Adds a number to a column's value, whatever the row to insert has. A null stays null.
+    pub fn add(self, column: impl Into<String>, number: impl Into<Value>) -> Self {
+        self.each([column], &raw::Merge::Change(Change::Add(number.into())))
+    }
+
+    fn each<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>, merge: &raw::Merge) -> Self {
+        self.0.extend(
+            columns.into_iter().map(|column| Merging { column: column.into(), merge: merge.clone() }),
+        );
+        self
+    }
+}
+
 impl Insert {
     pub(super) fn new(table: String) -> Self {
         let (columns, rows, returning) = Default::default();
-        Self(Insertion { table, columns, rows, returning })
+        Self(Insertion { table, columns, rows, on_conflict: None, returning })
     }
 
     /// Adds columns to set, at least 1; all other columns get their defaults.
@@ -95,6 +136,32 @@ impl Insert {
         self.0.rows.push(values.into());
         self
     }
+
+    /// Leaves a row out when a stored row has the same values in these columns, which must be exactly those of a primary
+    /// key or `UNIQUE` constraint. Rows that are left out are neither counted nor returned.
+    pub fn on_conflict_nothing<N: Into<String>>(self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.resolve(columns, Resolution::Nothing)
+    }
+
+    /// Changes the stored row instead when one has the same values in these columns, which must be exactly those of a
+    /// primary key or `UNIQUE` constraint.
+    pub fn on_conflict_update<N: Into<String>>(
+        self,
+        columns: impl IntoIterator<Item = N>,
+        merge: Merge,
+    ) -> Self {
+        self.resolve(columns, Resolution::Update(merge.0))
+    }
+
+    fn resolve<N: Into<String>>(
+        mut self,
+        columns: impl IntoIterator<Item = N>,
+        resolution: Resolution,
+    ) -> Self {
+        let columns = columns.into_iter().map(Into::into).collect();
+        self.0.on_conflict = Some(Conflict { columns, resolution });
+        self
+    }
 }
 
 impl Update {
@@ -104,8 +171,17 @@ impl Update {
     }
 
     /// Sets a column to a new value.
-    pub fn set(mut self, column: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.0.assignments.push(Assignment { column: column.into(), value: value.into() });
+    pub fn set(self, column: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.change(column.into(), Change::Set(value.into()))
+    }
+
+    /// Adds a number to a column's value. A null stays null.
+    pub fn add(self, column: impl Into<String>, number: impl Into<Value>) -> Self {
+        self.change(column.into(), Change::Add(number.into()))
+    }
+
+    fn change(mut self, column: String, change: Change) -> Self {
+        self.0.assignments.push(Assignment { column, change });
         self
     }
 
@@ -146,10 +222,33 @@ mod tests {
     }
 
     #[test]
+    fn insert_builds_the_conflict() {
+        let insert = || Insert::new("t".to_owned()).columns(["a", "b"]).row(params![1, 2]);
+        let Insert(Insertion { on_conflict, .. }) = insert().on_conflict_nothing(["a"]);
+        let conflict = on_conflict.expect("a conflict");
+        assert_eq!((conflict.columns, conflict.resolution), (vec!["a".to_owned()], Resolution::Nothing));
+        let merge = Merge::new().inserted(["a"]).sum(["b"]).set("c", "x").add("d", 1);
+        let Insert(Insertion { on_conflict, .. }) = insert().on_conflict_update(["a"], merge);
+        let merging = |column: &str, merge| Merging { column: column.to_owned(), merge };
+        let merges = vec![
+            merging("a", raw::Merge::Inserted),
+            merging("b", raw::Merge::Sum),
+            merging("c", raw::Merge::Change(Change::Set("x".into()))),
+            merging("d", raw::Merge::Change(Change::Add(1.into()))),
+        ];
+        assert_eq!(on_conflict.map(|conflict| conflict.resolution), Some(Resolution::Update(merges)));
+        assert_eq!(insert().0.on_conflict, None);
+    }
+
+    #[test]
     fn update_and_delete_build_the_modification_and_the_removal() {
         let Update(modification) =
-            Update::new("t".to_owned()).set("a", 1).filter(col("id").equals(5)).returning(["a"]);
-        assert_eq!(modification.assignments, [Assignment { column: "a".to_owned(), value: 1.into() }]);
+            Update::new("t".to_owned()).set("a", 1).add("b", 2).filter(col("id").equals(5)).returning(["a"]);
+        let assignment = |column: &str, change| Assignment { column: column.to_owned(), change };
+        assert_eq!(
+            modification.assignments,
+            [assignment("a", Change::Set(1.into())), assignment("b", Change::Add(2.into()))]
+        );
         assert_eq!((modification.filter.len(), modification.returning.len()), (1, 1));
         let Delete(removal) = Delete::new("t".to_owned()).filter(col("id").equals(5));
         assert_eq!(removal.filter.len(), 1);

@@ -4,7 +4,7 @@ use crate::folder::{Folder, Plugin};
 use crate::output;
 use anyhow::Result;
 use palisade::Host;
-use palisade::HostBuilder;
+use palisade::{HostBuilder, Migrated};
 use palisade_store::private::{DataDir, PrivateOptions};
 use std::env;
 use std::path::PathBuf;
@@ -45,18 +45,45 @@ pub(super) fn audit_log(folder: &Folder) -> Option<PathBuf> {
 
 /// Builds the host of a folder from a builder.
 pub(super) async fn build(folder: Folder, builder: HostBuilder) -> Result<Host> {
+    prepared(folder, builder, false)?.build().await.map_err(output::of_load)
+}
+
+/// Builds the host of a folder that changes nothing.
+pub(super) async fn look(folder: Folder) -> Result<Host> {
+    let builder = at_once().serve_the_others().only_look();
+    prepared(folder, builder, true)?.build().await.map_err(output::of_load)
+}
+
+/// Runs the migrations of a folder's plugins, or tries them.
+pub(super) async fn migrate(folder: Folder, only_tries: bool) -> Result<Vec<Migrated>> {
+    let builder = prepared(folder, at_once(), only_tries)?;
+    let migrated = if only_tries { builder.rehearse().await } else { builder.migrate().await };
+    migrated.map_err(output::of_load)
+}
+
+/// Adds the folder to the builder of a host: on `DATABASE_URL`, or on a private database of that folder. A command that changes
+/// nothing makes none: its private database is gone afterwards.
+fn prepared(folder: Folder, builder: HostBuilder, changes_nothing: bool) -> Result<HostBuilder> {
     let mut builder = builder.secrets(folder.secrets);
-    match env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => builder = builder.database(url),
-        _ => builder = builder.private_database(PrivateOptions::of_project(&folder.path)?),
-    }
+    builder = if let Some(url) = named() {
+        builder.database(url)
+    } else {
+        let private = PrivateOptions::of_project(&folder.path)?;
+        let is_temporary = changes_nothing && !private.exists();
+        builder.private_database(if is_temporary { PrivateOptions::temporary() } else { private })
+    };
     if let Some(compiled) = compiled_code() {
         builder = builder.compiled_code(compiled);
     }
     for Plugin { path, source, policy } in folder.plugins {
         builder = builder.source(path, source, policy);
     }
-    builder.build().await.map_err(output::of_load)
+    Ok(builder)
+}
+
+/// The database that the environment names.
+pub(super) fn named() -> Option<String> {
+    env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())
 }
 
 /// The folder for compiled code, if it can be written. Without it, every start compiles.

@@ -13,6 +13,7 @@ mod folder;
 mod host;
 mod import;
 mod log;
+mod migrate;
 mod output;
 mod plugins;
 mod policy;
@@ -20,6 +21,7 @@ mod remote;
 mod replay;
 mod secrets;
 mod serve;
+mod sql;
 mod switch;
 mod user;
 
@@ -56,6 +58,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Call(call::CallArgs),
     Plugins(plugins::PluginsArgs),
+    Migrate(migrate::MigrateArgs),
     Import(import::ImportArgs),
     Disable(switch::DisableArgs),
     Enable(switch::EnableArgs),
@@ -66,6 +69,7 @@ enum Command {
         after_help = "Example:\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
     )]
     Build(build::BuildArgs),
+    Sql(sql::SqlArgs),
 }
 
 /// The whole program.
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
     log::start(log_format, matches!(command, Command::Serve(_)));
     let done = match command {
         Command::Build(args) => build::run(&args),
+        Command::Sql(args) => sql::run(&args),
         other => run(other, began),
     };
     match done {
@@ -93,12 +98,14 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Serve(args) => serve::run(args, began).await,
             Command::Call(args) => call::run(args).await,
             Command::Plugins(args) => plugins::run(args).await,
+            Command::Migrate(args) => migrate::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Disable(args) => switch::disable(args).await,
             Command::Enable(args) => switch::enable(args).await,
             Command::User(args) => user::run(args).await,
             Command::Db(args) => db::run(args).await,
             Command::Build(args) => build::run(&args),
+            Command::Sql(args) => sql::run(&args),
             Command::AuditLog(args) => audit::run(args).await,
         }
     });

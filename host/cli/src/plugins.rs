@@ -8,12 +8,12 @@ use crate::output::{self, Line};
 use anstyle::Style;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use palisade::{Host, PluginInfo, PluginStatus, ServingStatus};
+use palisade::{PluginInfo, PluginStatus, ServingStatus};
 use serde_json::{Value, json};
 
-/// Loads the plugins of a folder and prints what each can do
+/// Shows what each plugin of a folder can do, and changes nothing
 ///
-/// A plugin that cannot be loaded is listed with the reason, and the command then fails, so this also checks a plugin before
+/// Migrations that have not run are listed and not run. A plugin that cannot be loaded is listed with the reason, and the command then fails, so this also checks a plugin before
 /// it is served. With --url it asks a running server which plugins it serves, and which are quarantined or disabled.
 #[derive(Debug, Args)]
 #[command(
@@ -35,7 +35,7 @@ pub(super) async fn run(args: PluginsArgs) -> Result<()> {
         return listed(&remote::plugins(url, args.through.token.as_deref()).await?, args.json);
     }
     let folder = args.folder.find()?.with_plugins()?;
-    let host = host::build(folder, Host::builder().serve_the_others()).await?;
+    let host = host::look(folder).await?;
     let (plugins, statuses) = (host.plugins(), host.statuses());
     host.stop().await;
     let broken: Vec<_> =
@@ -117,12 +117,13 @@ fn describe(plugin: &PluginInfo) -> Value {
             "compiler": { "missing": plugin.passport.compiler.missing },
         },
         "grants": plugin.grants,
+        "pending": plugin.pending,
     })
 }
 
 fn print(plugin: &PluginInfo) {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
-    let PluginInfo { name, version, description, passport, grants, functions, status } = plugin;
+    let PluginInfo { name, version, description, passport, grants, functions, pending, status } = plugin;
     let gap = if description.is_empty() { "" } else { "  " };
     Line::default().styled(bold, name).text(format_args!(" {version}{gap}{description}")).print();
     if let ServingStatus::Disabled { reason, .. } = status {
@@ -137,6 +138,9 @@ fn print(plugin: &PluginInfo) {
     }
     for (table, grant) in &grants.db.tables {
         Line::of("  ").styled(dim, format_args!("table    {table}: {grant}")).print();
+    }
+    for file in pending {
+        Line::of("  ").styled(dim, format_args!("pending  migrations/{file}")).print();
     }
     let imports: Vec<&str> = passport.imports.keys().chain(&passport.wasi).map(String::as_str).collect();
     if !imports.is_empty() {

@@ -47,8 +47,7 @@ struct Counter {
 /// Bytes that are held, until it is dropped.
 #[derive(Debug, Default)]
 pub struct Reservation {
-    /// The host's budget and the shares, each of which counts all bytes.
-    counters: [Option<Share>; 3],
+    counters: Counters,
     /// Bytes that are taken ahead, so that frequent small growths do not each change counters that all threads share.
     grain: u64,
     /// Bytes that the counters count.
@@ -56,6 +55,18 @@ pub struct Reservation {
     /// Bytes that are in use; the rest is kept for the next growth.
     used: u64,
 }
+
+/// The host's budget and the shares that count a reservation, each of which counts all bytes.
+#[derive(Clone, Debug)]
+enum Counters {
+    Own([Option<Share>; 3]),
+    /// Those of many reservations, each of which then has one thing to refer to and not three.
+    Common(Arc<[Option<Share>; 3]>),
+}
+
+/// Makes empty reservations of the same budget and shares, at less cost than the budget itself.
+#[derive(Clone, Debug)]
+pub struct Template(Arc<[Option<Share>; 3]>);
 
 impl MemoryBudget {
     /// A budget of this many bytes.
@@ -85,12 +96,12 @@ impl MemoryBudget {
 
     /// An empty reservation, for which these shares count as well.
     pub fn reservation(&self, plugin: Option<&Share>, caller: Option<&Share>) -> Reservation {
-        Reservation {
-            counters: [Some(self.all.clone()), plugin.cloned(), caller.cloned()],
-            grain: MEMORY_GRAIN_BYTES,
-            reserved: 0,
-            used: 0,
-        }
+        Reservation::of(Counters::Own([Some(self.all.clone()), plugin.cloned(), caller.cloned()]))
+    }
+
+    /// What makes such reservations.
+    pub fn template(&self, plugin: Option<&Share>, caller: Option<&Share>) -> Template {
+        Template([Some(self.all.clone()), plugin.cloned(), caller.cloned()].into())
     }
 
     /// The bytes that are reserved now.
@@ -108,6 +119,29 @@ impl MemoryBudget {
     pub fn lower_by(&self, unreserved: u64) {
         let kept = (self.max / PERCENT).saturating_mul(MEMORY_KEPT_PERCENT);
         self.all.0.max.store(self.max.saturating_sub(unreserved).max(kept), Ordering::Relaxed);
+    }
+}
+
+impl Template {
+    /// An empty reservation.
+    pub fn reservation(&self) -> Reservation {
+        Reservation::of(Counters::Common(Arc::clone(&self.0)))
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::Own([const { None }; 3])
+    }
+}
+
+impl Counters {
+    fn iter(&self) -> impl Iterator<Item = &Share> {
+        let shares = match self {
+            Self::Own(shares) => shares,
+            Self::Common(shares) => &**shares,
+        };
+        shares.iter().flatten()
     }
 }
 
@@ -142,6 +176,10 @@ impl Share {
 }
 
 impl Reservation {
+    fn of(counters: Counters) -> Self {
+        Self { counters, grain: MEMORY_GRAIN_BYTES, reserved: 0, used: 0 }
+    }
+
     /// A reservation that no budget counts: for tests, and for tools without a host.
     pub fn uncounted() -> Self {
         Self::default()
@@ -196,9 +234,9 @@ impl Reservation {
     fn take(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
         let counters = &self.counters;
         let is_small = self.reserved.saturating_add(bytes) <= MEMORY_SMALL_BYTES;
-        for (index, share) in counters.iter().flatten().enumerate() {
+        for (index, share) in counters.iter().enumerate() {
             if let Err(out) = share.take(bytes, is_small) {
-                counters.iter().flatten().take(index).for_each(|taken| taken.put_back(bytes));
+                counters.iter().take(index).for_each(|taken| taken.put_back(bytes));
                 return Err(out);
             }
         }
@@ -207,7 +245,7 @@ impl Reservation {
     }
 
     fn put_back(&self, bytes: u64) {
-        self.counters.iter().flatten().for_each(|share| share.put_back(bytes));
+        self.counters.iter().for_each(|share| share.put_back(bytes));
     }
 }
 
@@ -259,6 +297,22 @@ mod tests {
             assert_eq!(budget.held(), loud.held(), "a refused growth is taken back from every counter");
             assert_eq!(budget.reservation(None, Some(&quiet)).grow(1), Ok(()));
         }
+    }
+
+    #[test]
+    fn reservations_of_a_template_are_counted_as_others_are() {
+        let budget = MemoryBudget::new(MAX);
+        let (plugin, caller) = (budget.share_of_plugin(), budget.share_of_caller());
+        let template = budget.template(Some(&plugin), Some(&caller));
+        let (mut one, mut other) = (template.reservation(), template.reservation());
+        one.grow(MEMORY_GRAIN_BYTES).unwrap();
+        other.grow(MEMORY_GRAIN_BYTES).unwrap();
+        let held = || [budget.held(), plugin.held(), caller.held()];
+        assert_eq!(held(), [2 * MEMORY_GRAIN_BYTES; 3]);
+        assert_eq!(other.grow(MAX), Err(OutOfMemory));
+        assert_eq!(held(), [2 * MEMORY_GRAIN_BYTES; 3], "a refused growth is taken back from every counter");
+        drop((one, other));
+        assert_eq!(held(), [0; 3]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Identified {
 
     /// Items, as the caller may see and change them.
     pub(super) fn items(&self) -> Items<'_> {
-        self.host.items(self.caller.clone()).request(self.id.clone())
+        self.host.items(self.caller.clone()).request(self.id.clone()).peer(self.from.peer().address())
     }
 }
 

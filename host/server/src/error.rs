@@ -222,6 +222,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Contended { .. } => (StatusCode::CONFLICT, "contended"),
         CallError::Violation(_) => (StatusCode::CONFLICT, "constraint-violation"),
         CallError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        CallError::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
         // Not 503: a client that retries a 503 by itself must not retry this.
         CallError::InDoubt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "in-doubt"),
         // For the same reason: what is done already would be done again.
@@ -245,6 +246,7 @@ fn record(error: &CallError, kind: &'static str) {
         | CallError::InDoubt { .. }
         | CallError::PartlyDone { .. }
         | CallError::InsufficientStorage { .. }
+        | CallError::TimedOut
         | CallError::Overloaded { .. } => "",
         CallError::Trapped { plugin, .. }
         | CallError::Oversized { plugin, .. }
@@ -332,6 +334,7 @@ mod tests {
                 "guest",
             ),
             (CallError::Unavailable { source: source() }, 503, "unavailable", "operator"),
+            (CallError::TimedOut, 504, "timeout", "operator"),
             (CallError::InDoubt { source: source() }, 500, "in-doubt", "operator"),
             (CallError::PartlyDone { source: source() }, 500, "partly-done", "operator"),
             (CallError::InsufficientStorage { source: source() }, 507, "insufficient-storage", "operator"),

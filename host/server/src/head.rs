@@ -2,7 +2,7 @@
 //!
 //! | rule | otherwise |
 //! |---|---|
-//! | one `host`, which names a host; a URL with a host in the request line names the same | 400 |
+//! | one `host`, which names a host; a URL with a host in the request line names the same; HTTP/1.0 may leave it out of health checks | 400 |
 //! | no coding of the transfer but `chunked` | 400 |
 //! | on loopback and without a token, `host` is the address listened on or a name of the operator's | 403 |
 //! | a request that may change something comes from no page of another origin | 403 |
@@ -35,6 +35,11 @@ pub(super) fn check(
 ) -> Result<(), ErrorResponse> {
     let headers = request.headers();
     let host = host(request)?;
+    let path = request.uri().path();
+    let is_identified = IDENTIFIED.iter().any(|start| path.starts_with(start));
+    if host.is_none() && is_identified {
+        return Err(ErrorResponse::bad_head(NO_HOST));
+    }
     if let Some(coding) =
         one(headers, &header::TRANSFER_ENCODING).map_err(|()| ErrorResponse::bad_head(CODINGS))?
         && !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
@@ -42,9 +47,7 @@ pub(super) fn check(
         return Err(ErrorResponse::bad_head(CODINGS));
     }
     // A token that is wrong is refused, but only where somebody looks at it.
-    let path = request.uri().path();
-    let has_token =
-        headers.contains_key(header::AUTHORIZATION) && IDENTIFIED.iter().any(|start| path.starts_with(start));
+    let has_token = headers.contains_key(header::AUTHORIZATION) && is_identified;
     if let (Some(local), false) = (local, has_token) {
         from_an_expected_host(host.as_ref(), local, options)?;
     }
@@ -59,12 +62,14 @@ pub(super) fn check(
 const CODINGS: &str =
     "the body's transfer-encoding is not `chunked`; send the body with `content-length`, or chunked";
 
+const NO_HOST: &str = "the header `host` is missing; send the host of the URL in it";
+
 /// Whether a body follows.
 pub(super) fn has_body(body: &Body) -> bool {
     !body.is_end_stream()
 }
 
-/// The host that a request names, which HTTP/1.0 does not need.
+/// The host that a request names, which HTTP/1.0 needs only on the paths of [`IDENTIFIED`].
 fn host(request: &Request) -> Result<Option<HostName>, ErrorResponse> {
     let given = one(request.headers(), &header::HOST)
         .map_err(|()| ErrorResponse::bad_head("the header `host` is given twice; send it once"))?;
@@ -76,9 +81,7 @@ fn host(request: &Request) -> Result<Option<HostName>, ErrorResponse> {
     };
     let Some(given) = given else {
         return match request.version() {
-            Version::HTTP_11 => {
-                Err(ErrorResponse::bad_head("the header `host` is missing; send the host of the URL in it"))
-            }
+            Version::HTTP_11 => Err(ErrorResponse::bad_head(NO_HOST)),
             _ => Ok(in_line),
         };
     };

@@ -6,9 +6,10 @@ use crate::listen::places::Places;
 use crate::options::ServerOptions;
 use bytes::Bytes;
 use palisade::Host;
-use palisade_guard::limits::BODIES_BYTES_MAX;
+use palisade_guard::limits::{BODIES_BYTES_MAX, SLOW_LANE_NICE};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, Semaphore};
 
 /// What all requests share.
@@ -20,8 +21,9 @@ pub struct Shared {
     pub(super) bodies: Arc<Places>,
     host: OnceLock<Host>,
     stopping: AtomicBool,
-    /// Threads for work that would keep other callers waiting.
-    threads: Arc<Semaphore>,
+    /// Turns of work that would keep other callers waiting, one for each processor.
+    turns: Arc<Semaphore>,
+    aside: Aside,
     /// The document, and the version of the plugins that it describes. Locked while it is made, so that it is made once.
     openapi: Arc<Mutex<Option<(u64, Bytes)>>>,
 }
@@ -41,7 +43,8 @@ impl Shared {
             options,
             host: OnceLock::new(),
             stopping: AtomicBool::new(false),
-            threads: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+            turns: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+            aside: Aside::default(),
             openapi: Arc::default(),
         }
     }
@@ -72,18 +75,22 @@ impl Shared {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Does work of more than a few hundred microseconds on a thread of its own. It is done to its end even if the caller leaves.
+    /// Does work of more than a few hundred microseconds on a thread of low priority. It is done to its end even if the caller
+    /// leaves.
     pub(super) async fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ErrorResponse> {
         // The semaphore is never closed.
-        let permit =
-            Arc::clone(&self.threads).acquire_owned().await.map_err(|_| ErrorResponse::panicked())?;
-        let done = tokio::task::spawn_blocking(move || {
+        let permit = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| ErrorResponse::panicked())?;
+        let work = move || {
             let _permit = permit;
             work()
-        });
+        };
+        let done = match self.aside.runtime() {
+            Some(runtime) => runtime.spawn_blocking(work),
+            None => tokio::task::spawn_blocking(work),
+        };
         done.await.map_err(|_| ErrorResponse::panicked())
     }
 
@@ -102,5 +109,36 @@ impl Shared {
             Ok::<_, serde_json::Error>(document)
         });
         made.await?.map_err(|error| palisade::CallError::Internal { source: error.into() }.into())
+    }
+}
+
+/// The threads of a priority below that of the threads that answer callers. They start when they are first needed.
+#[derive(Default)]
+struct Aside(OnceLock<Option<Runtime>>);
+
+impl Aside {
+    fn runtime(&self) -> Option<&Runtime> {
+        let start = || {
+            let mut builder = Builder::new_current_thread();
+            builder.thread_name("palisade-aside").on_thread_start(|| {
+                if let Err(error) = rustix::process::setpriority_process(None, SLOW_LANE_NICE) {
+                    tracing::warn!(%error, "a thread for large bodies keeps its priority");
+                }
+            });
+            let started = builder.build();
+            started
+                .inspect_err(|error| tracing::warn!(%error, "large bodies are parsed at the usual priority"))
+                .ok()
+        };
+        self.0.get_or_init(start).as_ref()
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take().flatten() {
+            // A server may be dropped in async code, which must not block.
+            runtime.shutdown_background();
+        }
     }
 }

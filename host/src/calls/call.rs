@@ -11,17 +11,17 @@ use crate::request::Request;
 use crate::request::replay::Replay;
 use crate::request::setting::Setting;
 use crate::runtime::{Admitted, Runtime};
-use crate::value::{BadResult, Integers, Returned, Signature};
+use crate::value::{BadArguments, BadResult, Integers, Returned, Signature};
 use palisade_guard::caller::Caller;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Usage;
-use palisade_guard::limits::Limit;
+use palisade_guard::limits::{ADMISSION_WAIT_MS, Limit};
 use palisade_guard::memory::Reservation;
 use palisade_guard::request_context::RequestId;
 use serde_json::{Map, Value};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::component::Val;
 
 /// A call that starts when it is awaited: `host.call("blog", "posts/list").arguments(json).caller(caller).await`. Defaults:
@@ -165,22 +165,68 @@ pub(crate) async fn call(
             function.path
         )));
     }
-    let began = Instant::now();
-    let lowered =
-        function.signature.lower(arguments).map_err(|error| CallError::BadArguments(error.to_string()))?;
-    program.plugin.tally.processed(began.elapsed());
-    // Until the call ends: it passes them to the guest again if it runs again.
-    let mut held = runtime.memory.reservation(Some(&program.plugin.memory), &caller);
-    held.grow(lowered.bytes as u64)?;
+    let held = runtime.memory.reservation(Some(&program.plugin.memory), &caller);
+    let is_large = !function.signature.is_quick(&arguments);
+    // Both are kept until the call ends: it passes the arguments to the guest again if it runs again.
+    let (arguments, _held) = lower(runtime, program, function, arguments, is_large, held).await?;
     let admitted = runtime.admit(program).await?;
     let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
     let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
     let setting = tap::asking(runtime, &admitted, replay.iter().fold(setting, Setting::at));
-    let arguments = lowered.values.into();
-    let unit =
-        FunctionCall { runtime, admitted: &admitted, function, arguments, setting: &setting, integers };
+    let arguments = arguments.into();
+    let unit = FunctionCall {
+        runtime,
+        admitted: &admitted,
+        function,
+        arguments,
+        is_large,
+        setting: &setting,
+        integers,
+    };
     let (value, usage, memory) = transact(&setting, unit).await?;
     Ok(Outcome { value, usage, memory: Arc::new(memory) })
+}
+
+/// Arguments as values, for which `held` grows: large ones in the slow lane, because this thread answers other callers.
+async fn lower(
+    runtime: &Runtime,
+    program: &Arc<Program>,
+    function: &Arc<Function>,
+    arguments: Value,
+    is_large: bool,
+    mut held: Reservation,
+) -> Result<(Vec<Val>, Reservation), CallError> {
+    let plugin = &program.plugin;
+    if !is_large {
+        let began = Instant::now();
+        let lowered = function.signature.lower(arguments, &mut held)?;
+        plugin.tally.processed(began.elapsed());
+        return Ok((lowered, held));
+    }
+    let function = Arc::clone(function);
+    let work = move || function.signature.lower(arguments, &mut held).map(|lowered| (lowered, held));
+    // On the heap, so that the future of each call is not larger for the sake of a few.
+    let lowering = Box::pin(runtime.lanes.aside(plugin.owner(), work));
+    match tokio::time::timeout(Duration::from_millis(ADMISSION_WAIT_MS), lowering).await {
+        Ok(Some((lowered, used))) => {
+            plugin.tally.processed(used);
+            Ok(lowered?)
+        }
+        Ok(None) => Err(CallError::internal(anyhow::anyhow!("the host was stopped during a call"))),
+        Err(_) => {
+            plugin.tally.overloaded();
+            Err(CallError::Overloaded { retry_after_ms: ADMISSION_WAIT_MS })
+        }
+    }
+}
+
+impl From<BadArguments> for CallError {
+    fn from(error: BadArguments) -> Self {
+        match error {
+            BadArguments::Argument(bad) => Self::BadArguments(bad.to_string()),
+            BadArguments::OutOfMemory(out) => out.into(),
+        }
+    }
 }
 
 struct FunctionCall<'a> {
@@ -188,6 +234,7 @@ struct FunctionCall<'a> {
     admitted: &'a Admitted,
     function: &'a Arc<Function>,
     arguments: Arc<[Val]>,
+    is_large: bool,
     setting: &'a Setting,
     integers: Integers,
 }
@@ -202,8 +249,11 @@ impl UnitOfWork for FunctionCall<'_> {
     async fn run(&mut self) -> Ran<Self::Output> {
         let plugin = &self.admitted.program.plugin;
         let Function { kind, profile, .. } = &**self.function;
-        let entry =
-            Entry::Function { function: Arc::clone(self.function), arguments: Arc::clone(&self.arguments) };
+        let entry = Entry::Function {
+            function: Arc::clone(self.function),
+            arguments: Arc::clone(&self.arguments),
+            is_large: self.is_large,
+        };
         let mut session = plugin.session(*kind).until(self.setting.deadline);
         if profile.sends_one() {
             session.expect_one();
@@ -218,7 +268,9 @@ impl UnitOfWork for FunctionCall<'_> {
             invocation::run(self.runtime, self.admitted, *kind, self.setting, session, entry, accept).await;
         // The ledger also counts a second statement that was refused because only one was expected.
         profile.record_statements(ledger.used(Limit::DbStatements));
-        profile.record_time(ledger.used(Limit::GuestTime));
+        if !self.is_large {
+            profile.record_time(ledger.used(Limit::GuestTime));
+        }
         let usage = ledger.usages().collect();
         Ran { session, result: reply.map(|(value, memory)| (value, usage, memory)) }
     }

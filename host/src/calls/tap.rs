@@ -81,6 +81,7 @@ fn unasked(error: CallError) -> Refusal {
     match error {
         CallError::Unavailable { source } => Refusal::Unavailable(source.to_string()),
         CallError::Overloaded { .. } => Refusal::Busy,
+        CallError::TimedOut => Refusal::Timeout,
         error => Refusal::Other { guest: "access-tap".into(), log: error.to_string() },
     }
 }

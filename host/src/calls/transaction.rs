@@ -90,13 +90,18 @@ pub(crate) async fn transact<U: UnitOfWork>(setting: &Setting, mut unit: U) -> R
 enum Again {
     /// After a wait: it lost a race.
     AfterOthers,
-    /// Without a wait: it needs a transaction, and the next run has one.
+    /// Without a wait: it needs a transaction, and the next run has one; or the tables have changed, and the host has read them
+    /// again.
     AtOnce,
 }
 
 async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Again> {
     match (ran.session, ran.result) {
         (Some(session), _) if session.has_outgrown() => Err(Again::AtOnce),
+        (Some(session), _) if session.is_outdated() => {
+            session.rollback().await;
+            Err(Again::AtOnce)
+        }
         (Some(session), _) if session.lost_race() => {
             session.rollback().await;
             Err(Again::AfterOthers)

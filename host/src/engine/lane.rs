@@ -3,8 +3,8 @@
 //! A guest that computes yields its thread at each epoch tick, but the next call still waits for the rest of a tick, which is
 //! a hundred times as long as a short call. So an invocation that has used the processor for some milliseconds, its host calls
 //! included, moves to the slow lane: threads of the host at a low priority, where plugins take [turns](super::turns). A call
-//! begins on its caller's threads, and a short one stays there. A function that has run for long before begins in the slow
-//! lane.
+//! begins on its caller's threads, and a short one stays there. A function or tap that has run for long before begins in the
+//! slow lane, and so does an invocation that gets large arguments or a large item: these are converted there, too.
 //!
 //! An invocation moves between two polls, with its store, its transaction and its deadline. Its I/O stays with the tokio
 //! runtime on which it began. Only [`Paced`] work takes turns: deadlines and an operator's switch also reach an invocation
@@ -15,7 +15,7 @@ use super::turns::{Owner, Player, Turns};
 use palisade_guard::limits::{SLOW_LANE_MS, SLOW_LANE_NICE};
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -77,6 +77,23 @@ impl Lanes {
             Some(slow) => continue_on(slow, invocation).await,
             None => Some(invocation.await),
         }
+    }
+
+    /// Does work of more than a few hundred microseconds, in the slow lane and when it is its owner's turn. Returns its result
+    /// and the processor time that it took, or `None` if the host is stopped meanwhile.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        owner: Owner,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<(T, Duration)> {
+        let turns = self.turns();
+        let paced = async move {
+            let work = pin!(async move { work() });
+            let mut paced = Paced::new(work, turns, owner);
+            let done = (&mut paced).await;
+            (done, paced.account().used)
+        };
+        self.run(Lane::Slow, paced).await
     }
 
     /// The turns of the slow lane.
@@ -190,6 +207,16 @@ async fn continue_on<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn work_aside_is_done_in_the_slow_lane_and_ends_its_turn() {
+        let lanes = Lanes::default();
+        // More than there are turns.
+        for _ in 0..=lanes.processors {
+            let (is_slow, _used) = lanes.aside(Owner(1), processor::is_patient).await.unwrap();
+            assert!(is_slow && !processor::is_patient());
+        }
+    }
 
     #[test]
     fn invocation_runs_long_from_the_slow_lanes_time_on_and_not_before() {

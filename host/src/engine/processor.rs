@@ -3,10 +3,12 @@
 //!
 //! An invocation is a future that one thread polls at a time. [`counted`] reads the clock before and after a poll: on a
 //! thread of the slow lane the thread's own time, because such a thread often waits for the processor, and elsewhere the
-//! elapsed time, because the other takes a system call. Code that runs within the poll reads the sum with [`used`]. Not here:
-//! what is done about it, which is in `lane.rs` and in `host/src/state`.
+//! elapsed time, because the other takes a system call. Only a long poll is compared with the thread's own time there, too: on
+//! a busy machine a short call can wait for long in the middle of its poll, and does not belong in the slow lane. Code that
+//! runs within the poll reads the sum with [`used`]. Not here: what is done about it, which is in `lane.rs` and in
+//! `host/src/state`.
 
-use palisade_guard::limits::NS_PER_MS;
+use palisade_guard::limits::{NS_PER_MS, POLL_LONG_MS};
 use rustix::time::{ClockId, clock_gettime};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -21,11 +23,13 @@ pub(crate) struct Account {
 /// The poll that a thread is in.
 #[derive(Clone, Copy, Debug)]
 struct Current {
-    /// What the invocation had used before this poll, and what other threads used for it during the poll.
+    /// What the invocation had used before this poll.
     before: Duration,
     began: Instant,
-    /// The thread's processor time at the beginning, if that is what counts.
-    thread: Option<Duration>,
+    /// The thread's processor time at the beginning, or shortly before it where a poll is short as a rule.
+    thread: Duration,
+    /// What other threads used for it during the poll.
+    others: Duration,
     has_yielded: bool,
 }
 
@@ -33,6 +37,8 @@ thread_local! {
     static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
     /// Whether this thread waits for the processor while others run.
     static IS_PATIENT: Cell<bool> = const { Cell::new(false) };
+    /// When this thread's processor time was read, and what it was.
+    static LAST_READ: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
 }
 
 /// Declares that this thread runs only when no other one wants the processor: from now on its own time is counted.
@@ -47,12 +53,9 @@ pub(super) fn is_patient() -> bool {
 
 /// Runs one poll of an invocation and adds its time to the account. Also returns whether the invocation yielded.
 pub(super) fn counted<T>(account: &mut Account, poll: impl FnOnce() -> T) -> (T, bool) {
-    let current = Current {
-        before: account.used,
-        began: Instant::now(),
-        thread: is_patient().then(thread_time),
-        has_yielded: false,
-    };
+    let began = Instant::now();
+    let thread = if is_patient() { thread_time() } else { recent_thread_time(began) };
+    let current = Current { before: account.used, began, thread, others: Duration::ZERO, has_yielded: false };
     let outer = CURRENT.replace(Some(current));
     let polled = poll();
     let current = CURRENT.replace(outer).unwrap_or(current);
@@ -90,19 +93,36 @@ pub(crate) fn will_yield() {
 /// Runs work that blocks this thread until another one has done it. The time counts as the invocation's, whichever clock
 /// this thread is counted by.
 pub(crate) fn elsewhere<T>(work: impl FnOnce() -> T) -> T {
-    let (began, own) = (Instant::now(), is_patient().then(thread_time));
+    let (began, own) = (Instant::now(), thread_time());
     let done = work();
-    if let (Some(own), Some(current)) = (own, CURRENT.get()) {
+    if let Some(current) = CURRENT.get() {
         let theirs = began.elapsed().saturating_sub(thread_time().saturating_sub(own));
-        CURRENT.set(Some(Current { before: current.before.saturating_add(theirs), ..current }));
+        CURRENT.set(Some(Current { others: current.others.saturating_add(theirs), ..current }));
     }
     done
 }
 
 impl Current {
     fn used_since(&self, elapsed: Duration) -> Duration {
-        self.thread.map_or(elapsed, |began| thread_time().saturating_sub(began).min(elapsed))
+        if !is_patient() && elapsed < LONG {
+            return elapsed;
+        }
+        thread_time().saturating_sub(self.thread).saturating_add(self.others).min(elapsed)
     }
+}
+
+/// How long a poll takes from which on the thread's own time counts, and how old the reading of it may be that it begins with.
+const LONG: Duration = Duration::from_millis(POLL_LONG_MS);
+
+/// This thread's processor time, as it was at most [`LONG`] ago.
+fn recent_thread_time(now: Instant) -> Duration {
+    let last = LAST_READ.get().filter(|(read, _)| now.saturating_duration_since(*read) < LONG);
+    let (_, time) = last.unwrap_or_else(|| {
+        let reading = (now, thread_time());
+        LAST_READ.set(Some(reading));
+        reading
+    });
+    time
 }
 
 /// The processor time that this thread has used.
@@ -142,9 +162,19 @@ mod tests {
     }
 
     #[test]
-    fn usual_lane_counts_elapsed_time() {
+    fn usual_lane_counts_a_long_poll_by_the_threads_own_time_and_a_short_one_by_the_clock() {
         let slept = account_of(false, || std::thread::sleep(A_WHILE));
-        assert!(slept.used >= A_WHILE && slept.waited == Duration::ZERO, "{slept:?}");
+        assert!(slept.used < A_WHILE / 2 && slept.used + slept.waited >= A_WHILE, "{slept:?}");
+        assert!(account_of(false, compute).used >= A_WHILE);
+        let current = Current {
+            before: Duration::ZERO,
+            began: Instant::now(),
+            thread: thread_time(),
+            others: Duration::ZERO,
+            has_yielded: false,
+        };
+        let short = LONG.saturating_sub(Duration::from_nanos(1));
+        assert_eq!(current.used_since(short), short);
     }
 
     #[test]

@@ -151,6 +151,11 @@ pub enum CallError {
         #[source]
         source: anyhow::Error,
     },
+    /// A statement of the host's own took longer than one may, or waited too long for a lock, and was ended. Nothing has changed.
+    #[error(
+        "a statement for this request took too long and was ended, so nothing has changed; ask for less, or try again later"
+    )]
+    TimedOut,
     /// The connection to the database was lost during the commit.
     #[error(
         "the database was lost while the change was committed: it may have happened or not; look before you try again"
@@ -192,6 +197,7 @@ impl CallError {
         matches!(
             self,
             Self::Unavailable { .. }
+                | Self::TimedOut
                 | Self::Overloaded { .. }
                 | Self::Quarantined { .. }
                 | Self::Disabled { .. }
@@ -220,6 +226,7 @@ impl CallError {
             | Self::Disabled { .. }
             | Self::NotLoaded { .. }
             | Self::Unavailable { .. }
+            | Self::TimedOut
             | Self::InDoubt { .. }
             | Self::InsufficientStorage { .. }
             | Self::PartlyDone { .. } => Blame::Operator,
@@ -258,7 +265,7 @@ impl From<Refusal> for CallError {
             Refusal::Exceeded(exceeded) if exceeded.0.limit.is_of_an_argument() => {
                 Self::BadArguments(exceeded.to_string())
             }
-            Refusal::Timeout => Self::Unavailable { source: anyhow::anyhow!("a statement took too long") },
+            Refusal::Timeout => Self::TimedOut,
             other => Self::internal(other),
         }
     }

@@ -34,12 +34,13 @@ use std::time::Duration;
 /// Builds a [`Host`]. Every option has a default that works.
 #[derive(Default)]
 pub struct HostBuilder {
-    database: Option<String>,
-    private: Option<PrivateOptions>,
+    pub(super) database: Option<String>,
+    pub(super) private: Option<PrivateOptions>,
     plugin_connections: Option<usize>,
-    database_wait: Option<Duration>,
-    plugins: Vec<Planned>,
+    pub(super) database_wait: Option<Duration>,
+    pub(super) plugins: Vec<Planned>,
     serves_the_others: bool,
+    only_looks: bool,
     compiler: Compiler,
     compiled: Option<PathBuf>,
     users: Option<Arc<dyn UserStore>>,
@@ -108,6 +109,14 @@ impl HostBuilder {
     /// start fails if any plugin cannot be loaded, with the errors of all of them.
     pub fn serve_the_others(mut self) -> Self {
         self.serves_the_others = true;
+        self
+    }
+
+    /// Changes nothing in the database, which refuses whatever would write: the host's tables and those of the plugins stay as they
+    /// are, and [`PluginInfo::pending`](crate::PluginInfo::pending) lists the migrations that have not run. The plugins can be
+    /// listed and not called: this is for a program that shows what a folder holds.
+    pub fn only_look(mut self) -> Self {
+        self.only_looks = true;
         self
     }
 
@@ -205,11 +214,16 @@ impl HostBuilder {
         let (url, private) = database(self.database, self.private).await?;
         let connections = self.plugin_connections.unwrap_or(CONNECTION_BUDGET_MAX);
         let wait = self.database_wait.unwrap_or(Duration::from_millis(DATABASE_WAIT_MS));
-        let database = Database::connect_within(wait, url, connections).await?;
-        heads::compare(&audit, &database).await.map_err(|refusal| LoadError::Database {
-            sentence: "cannot compare the audit log with the database".to_owned(),
-            source: refusal.into(),
-        })?;
+        let database = if self.only_looks {
+            Database::look_within(wait, url, connections).await?
+        } else {
+            let database = Database::connect_within(wait, url, connections).await?;
+            heads::compare(&audit, &database).await.map_err(|refusal| LoadError::Database {
+                sentence: "cannot compare the audit log with the database".to_owned(),
+                source: refusal.into(),
+            })?;
+            database
+        };
         let memory = Arc::new(HostMemory::new(self.memory)?);
         let machines =
             Machines::new(Arc::clone(&memory)).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
@@ -235,12 +249,15 @@ impl HostBuilder {
             secrets: self.secrets.unwrap_or_else(|| Arc::new(Secrets::default())),
             http,
         };
-        let supervision =
-            Supervision::open(&database, audit).await.map_err(|refusal| LoadError::Database {
+        let supervision = Arc::new(Supervision::new(audit));
+        match supervision.sync(&database).await {
+            // The host's tables may be missing, and then nobody has disabled anything.
+            Err(_) if self.only_looks => {}
+            synced => synced.map_err(|refusal| LoadError::Database {
                 sentence: "cannot read from the database which plugins are disabled".to_owned(),
                 source: refusal.into(),
-            })?;
-        let supervision = Arc::new(supervision);
+            })?,
+        }
         let metrics = Arc::new(Metrics::new());
         let loader = Loader {
             machines,
@@ -252,6 +269,7 @@ impl HostBuilder {
             metrics: Arc::clone(&metrics),
             memory: Arc::clone(&memory),
             limits: self.limits.iter().fold(Limits::ceiling(), Limits::lowered_to),
+            only_looks: self.only_looks,
         };
         let runtime = Arc::new(Runtime {
             backends: Arc::new(backends),
@@ -287,7 +305,7 @@ fn audit(file: Option<&Path>) -> Result<Audit, LoadError> {
 }
 
 /// The database that the caller or the environment names, or a private one.
-async fn database(
+pub(super) async fn database(
     url: Option<String>,
     private: Option<PrivateOptions>,
 ) -> Result<(DatabaseUrl, Option<PrivateServer>), LoadError> {

@@ -20,6 +20,8 @@ pub struct PluginInfo {
     pub passport: Passport,
     /// What the plugin is granted.
     pub grants: Grants,
+    /// The migrations that have not run yet. There can be some only on a host that [only looks](crate::HostBuilder::only_look).
+    pub pending: Vec<String>,
     /// Whether the plugin is served.
     pub status: ServingStatus,
     /// The functions that callers can call.
@@ -63,6 +65,7 @@ impl PluginInfo {
             description: program.description.clone(),
             passport: program.passport.clone(),
             grants: plugin.grants.clone(),
+            pending: program.pending.clone(),
             status: plugin.availability.status(),
             functions: functions.collect(),
         }

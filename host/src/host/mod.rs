@@ -6,11 +6,14 @@
 mod builder;
 mod info;
 mod maintenance;
+mod migrate;
 mod start;
+mod tables;
 mod typed;
 
 pub use builder::HostBuilder;
 pub use info::{FunctionInfo, PluginInfo};
+pub use migrate::Migrated;
 pub use typed::{Typed, TypedCall};
 
 use crate::audit::heads;
@@ -45,7 +48,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     loader: Arc<Loader>,
     private: Option<Arc<PrivateServer>>,
-    tasks: Arc<[AbortOnDropHandle<()>; 4]>,
+    tasks: Arc<[AbortOnDropHandle<()>]>,
     stopping: CancellationToken,
     crons: TaskTracker,
 }
@@ -301,15 +304,21 @@ impl Host {
     /// Makes a host of these parts and starts its background tasks.
     fn start(runtime: Arc<Runtime>, loader: Loader, private: Option<PrivateServer>, has_users: bool) -> Self {
         let (stopping, crons) = (CancellationToken::new(), TaskTracker::new());
-        let maintenance = maintenance::run(Arc::downgrade(&runtime), stopping.clone(), crons.clone());
-        let maintenance = tokio::spawn(maintenance);
-        let supervision = Arc::downgrade(&runtime.supervision);
-        let watch = supervision::watch(supervision, runtime.database.clone(), has_users);
-        let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
-        let heads = heads::follow(runtime.supervision.audit().clone(), runtime.database.clone());
-        let tasks =
-            [maintenance, tokio::spawn(watch), memory, tokio::spawn(heads)].map(AbortOnDropHandle::new);
+        // A host that only looks has nothing to follow.
+        let tasks = if loader.only_looks {
+            Vec::new()
+        } else {
+            let maintenance = maintenance::run(Arc::downgrade(&runtime), stopping.clone(), crons.clone());
+            let maintenance = tokio::spawn(maintenance);
+            let supervision = Arc::downgrade(&runtime.supervision);
+            let watch = tokio::spawn(supervision::watch(supervision, runtime.database.clone(), has_users));
+            let memory = tokio::spawn(memory::watch(Arc::downgrade(&runtime.memory)));
+            let heads = heads::follow(runtime.supervision.audit().clone(), runtime.database.clone());
+            let tables = tokio::spawn(tables::follow(Arc::downgrade(&runtime)));
+            vec![maintenance, watch, memory, tokio::spawn(heads), tables]
+        };
+        let tasks: Vec<_> = tasks.into_iter().map(AbortOnDropHandle::new).collect();
         let (loader, private) = (Arc::new(loader), private.map(Arc::new));
-        Self { runtime, loader, private, tasks: Arc::new(tasks), stopping, crons }
+        Self { runtime, loader, private, tasks: tasks.into(), stopping, crons }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) use failure::unreached;
 
 use crate::engine::Fuel;
 use crate::engine::lane::{self, Paced};
-use crate::engine::turns::{Owner, Turns};
+use crate::engine::turns::Turns;
 use crate::error::CallError;
 use crate::metrics::Ending;
 use crate::plugin::Plugin;
@@ -56,7 +56,7 @@ pub(crate) async fn run<T: Send + 'static>(
     entry: Entry,
     accept: impl FnOnce(&Plugin, Reply) -> Result<T, CallError> + Send + 'static,
 ) -> Ended<T> {
-    let lane = entry.lane();
+    let (lane, tap_profile) = (admitted.program.lane(&entry), admitted.program.tap_profile(&entry));
     let (plugin, caller) = (&admitted.program.plugin, &setting.request.caller);
     let reserve = || runtime.memory.reservation(Some(&plugin.memory), caller);
     let (mut held, linear) = (reserve(), reserve());
@@ -73,10 +73,15 @@ pub(crate) async fn run<T: Send + 'static>(
         kind,
         setting: setting.clone(),
     };
-    runtime.lanes.run(lane, invocation.run(session, entry, memory, accept)).await.unwrap_or_else(|| {
+    let ended = runtime.lanes.run(lane, invocation.run(session, entry, memory, accept)).await;
+    let ended = ended.unwrap_or_else(|| {
         let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped during a call")));
         Ended { session: None, ledger: Ledger::new(admitted.program.plugin.limits.clone()), reply }
-    })
+    });
+    if let Some(profile) = tap_profile {
+        profile.record_time(ended.ledger.used(Limit::GuestTime));
+    }
+    ended
 }
 
 /// What an invocation needs of the host. It owns all of it, because it may change threads and may briefly outlive its caller.
@@ -116,7 +121,7 @@ impl Invocation {
         let mut store = self.store(session.on_behalf(claim), memory);
         let (cut, account) = {
             let entered = pin!(AssertUnwindSafe(self.enter(&mut store, entry, accept)).catch_unwind());
-            let mut paced = Paced::new(entered, Arc::clone(&self.turns), self.owner());
+            let mut paced = Paced::new(entered, Arc::clone(&self.turns), plugin.owner());
             let cut = tokio::select! {
                 biased;
                 () = pass.isolated() => Err(Cut::Disabled),
@@ -175,11 +180,6 @@ impl Invocation {
         let reply = program.enter(store, self.kind, entry).await?;
         lane::yield_if_long().await;
         Ok(accept(&program.plugin, reply))
-    }
-
-    /// Whose turns the invocation takes in the slow lane: all versions of a plugin share them.
-    fn owner(&self) -> Owner {
-        Owner(Arc::as_ptr(&self.admitted.program.plugin.availability).addr())
     }
 
     fn store(&self, session: Session, (held, linear): (Reservation, Reservation)) -> Store<State> {

@@ -5,6 +5,7 @@
 //! are read and not checked here.
 
 use crate::error::LoadError;
+use palisade_guard::db::migration_file;
 use palisade_guard::limits::{
     COMPONENT_BYTES_MAX, MANIFEST_BYTES_MAX, MIGRATION_BYTES_MAX, MIGRATIONS_BYTES_MAX,
 };
@@ -25,7 +26,7 @@ pub struct Source {
 pub(crate) struct Files {
     pub(crate) manifest: Manifest,
     pub(crate) component: Vec<u8>,
-    /// Names and texts, sorted by name.
+    /// Names and texts, in the order in which they run.
     pub(crate) migrations: Vec<(String, String)>,
 }
 
@@ -82,11 +83,13 @@ impl Source {
         })
     }
 
-    /// The `.sql` files of the folder of migrations; none if there is no such folder.
-    fn migrations(&self) -> Result<Vec<(String, String)>, LoadError> {
+    /// The `.sql` files of the folder of migrations, in the order of their numbers; none if there is no such folder.
+    pub(crate) fn migrations(&self) -> Result<Vec<(String, String)>, LoadError> {
         let inner = &self.manifest.plugin.migrations;
-        let names =
-            self.folder.names(inner, "sql").map_err(|error| refused(&self.path().join(inner), error))?;
+        let names = self.folder.names(inner, "sql").and_then(|names| {
+            migration_file::ordered(names).map_err(|why| Error::new(ErrorKind::InvalidData, why))
+        });
+        let names = names.map_err(|error| refused(&self.path().join(inner), error))?;
         let mut left = MIGRATIONS_BYTES_MAX;
         let mut migrations = Vec::new();
         for name in names {
@@ -167,6 +170,20 @@ mod tests {
         fs::remove_file(folder.path().join("migrations")).unwrap();
         symlink("real", folder.path().join("migrations")).unwrap();
         assert_eq!(read(folder.path()).unwrap().migrations[0].1, "SELECT 1", "a link inside is followed");
+    }
+
+    #[test]
+    fn migrations_are_read_in_the_order_of_their_numbers_and_a_number_is_had_once() {
+        let folder = plugin();
+        for name in ["10.sql", "2.sql"] {
+            fs::write(folder.path().join("migrations").join(name), "SELECT 1").unwrap();
+        }
+        let names: Vec<_> =
+            read(folder.path()).unwrap().migrations.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["1.sql", "2.sql", "10.sql"]);
+        fs::write(folder.path().join("migrations/02_more.sql"), "SELECT 1").unwrap();
+        let refused = refusal(folder.path());
+        assert!(refused.contains("02_more.sql and 2.sql have the same number"), "{refused}");
     }
 
     #[test]

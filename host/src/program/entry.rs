@@ -1,13 +1,13 @@
 //! The ways into a component: an exported function, called with component values, or a tap, called with its Rust types.
 
-use super::{Function, Program, origin::Origin};
+use super::{Function, Program, origin::Origin, profile::Profile};
 use crate::api::bindings::exports::palisade::plugin as taps;
 use crate::api::bindings::palisade::plugin::tap_types;
 use crate::engine::lane::Lane;
 use crate::state::State;
 use palisade_guard::caller::Caller;
 use palisade_guard::kind::Kind;
-use palisade_guard::limits::REFUSAL_BYTES_MAX;
+use palisade_guard::limits::{JSON_INLINE_BYTES_MAX, REFUSAL_BYTES_MAX};
 use palisade_guard::manifest::Taps;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -19,12 +19,29 @@ pub(crate) use taps::tap_item_changed::{Change as ItemChange, Update};
 
 /// What an invocation enters.
 pub(crate) enum Entry {
-    Function { function: Arc<Function>, arguments: Arc<[Val]> },
-    Access { operation: Operation, item: Item },
-    View { item: Item },
-    Presave { previous: Option<Item>, draft: WitDraft },
-    Changed { change: ItemChange },
-    Cron { scheduled: i64 },
+    /// `is_large` says that the arguments are more than a thread that answers callers converts.
+    Function {
+        function: Arc<Function>,
+        arguments: Arc<[Val]>,
+        is_large: bool,
+    },
+    Access {
+        operation: Operation,
+        item: Item,
+    },
+    View {
+        item: Item,
+    },
+    Presave {
+        previous: Option<Item>,
+        draft: WitDraft,
+    },
+    Changed {
+        change: ItemChange,
+    },
+    Cron {
+        scheduled: i64,
+    },
 }
 
 impl Entry {
@@ -59,12 +76,21 @@ impl Entry {
         }
     }
 
-    /// The lane in which the invocation begins.
-    pub(crate) fn lane(&self) -> Lane {
-        match self {
-            Self::Function { function, .. } => function.profile.lane(),
-            _ => Lane::Usual,
-        }
+    /// Whether the guest gets so much that copying it alone keeps other callers waiting.
+    fn is_large(&self) -> bool {
+        let fields = match self {
+            Self::Function { is_large, .. } => return *is_large,
+            Self::Access { item, .. } | Self::View { item } => item.fields.len(),
+            Self::Presave { previous, draft } => {
+                draft.fields.len().max(previous.as_ref().map_or(0, |item| item.fields.len()))
+            }
+            Self::Changed { change } => match change {
+                ItemChange::Created(item) | ItemChange::Deleted(item) => item.fields.len(),
+                ItemChange::Updated(update) => update.before.fields.len().max(update.after.fields.len()),
+            },
+            Self::Cron { .. } => 0,
+        };
+        fields > JSON_INLINE_BYTES_MAX
     }
 }
 
@@ -123,6 +149,30 @@ impl TapIndices {
 }
 
 impl Program {
+    /// The lane in which an invocation begins: a large one in the slow lane, and any other as its entry's profile says. How long
+    /// it takes says something about the next one only if it is not large.
+    pub(crate) fn lane(&self, entry: &Entry) -> Lane {
+        match entry {
+            _ if entry.is_large() => Lane::Slow,
+            Entry::Function { function, .. } => function.profile.lane(),
+            _ => self.tap_profile(entry).map_or(Lane::Usual, Profile::lane),
+        }
+    }
+
+    /// The profile of the tap that an entry is, unless it is large.
+    pub(crate) fn tap_profile(&self, entry: &Entry) -> Option<&Profile> {
+        let [access, view, presave, changed, cron] = &self.tap_profiles;
+        let profile = match entry {
+            Entry::Function { .. } => return None,
+            Entry::Access { .. } => access,
+            Entry::View { .. } => view,
+            Entry::Presave { .. } => presave,
+            Entry::Changed { .. } => changed,
+            Entry::Cron { .. } => cron,
+        };
+        (!entry.is_large()).then_some(profile)
+    }
+
     /// Instantiates the component and calls it.
     pub(crate) async fn enter(
         &self,
@@ -134,7 +184,7 @@ impl Program {
         let instance = pre.instantiate_async(&mut *store).await?;
         let taps = &self.tap_indices;
         Ok(match entry {
-            Entry::Function { function, arguments } => {
+            Entry::Function { function, arguments, .. } => {
                 let Function { export, signature, .. } = &*function;
                 let function = instance.get_func(&mut *store, *export).ok_or_else(|| absent("function"))?;
                 let mut results = vec![Val::Bool(false); signature.results_len()];

@@ -35,7 +35,7 @@ use palisade_guard::name::PluginName;
 use palisade_guard::variables::Declarations;
 use palisade_store::postgres::Database;
 use palisade_store::postgres::canary::Login;
-use palisade_store::postgres::role::Plan;
+use palisade_store::postgres::role::{Look, Plan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub(crate) struct Loader {
     pub(crate) memory: Arc<HostMemory>,
     /// The limits that no plugin of the host may exceed.
     pub(crate) limits: Limits,
+    /// Whether the host writes nothing to the database.
+    pub(crate) only_looks: bool,
 }
 
 impl Loader {
@@ -100,7 +102,7 @@ impl Loader {
             Ok((linked, manifest, concurrency(&component, instances_made)))
         });
         let (linked, manifest, concurrency) = linked.await.map_err(refuse)?;
-        let Linked { passport, functions, instances, tap_indices } = linked;
+        let Linked { mut passport, functions, instances, tap_indices } = linked;
         let plan = Plan {
             name: &name,
             version: &manifest.plugin.version.to_string(),
@@ -108,13 +110,22 @@ impl Loader {
             storage: limits.get(Limit::Storage),
             migrations: &migrations,
         };
-        let installed = self.database.install(&plan).await?;
+        let (installed, pending) = if self.only_looks {
+            let (installed, Look { is_installed, pending }) = self.database.look(&plan).await?;
+            if !is_installed || !pending.is_empty() {
+                let untried = "the database, which is not tried before the plugin is installed in it";
+                passport.database.missing = vec![untried.to_owned()];
+            }
+            (installed, pending)
+        } else {
+            (self.database.install(&plan).await?, Vec::new())
+        };
         let availability = self.supervision.availability(&name);
         availability.of_pool(&installed.pool);
         let plugin = Plugin {
             version: manifest.plugin.version,
             variables: Declarations::new(manifest.variables),
-            catalogue: installed.catalogue,
+            tables: installed.tables,
             role: installed.role,
             pool: installed.pool,
             nested_pool: installed.nested_pool,
@@ -135,16 +146,22 @@ impl Loader {
             machine,
             passport,
             functions,
+            pending,
             instances,
             tap_indices,
+            tap_profiles: Default::default(),
             _code: code,
         })
     }
 
     /// Attacks the database with the plugin's login, and records in the passport which layers are missing.
     pub(crate) async fn attack(&self, mut program: Program) -> Result<Program, LoadError> {
+        if !program.passport.database.missing.is_empty() {
+            // The login is not there, or not as it will be.
+            return Ok(program);
+        }
         let plugin = &program.plugin;
-        let (role, schema) = (plugin.role.as_str(), plugin.catalogue.schema());
+        let (role, schema) = (plugin.role.as_str(), plugin.tables.schema());
         let login = Login { plugin: &plugin.name, role, schema, pool: &plugin.pool };
         let attacked = self.database.attack(&login).await.map_err(LoadError::from);
         program.passport.database.missing =

@@ -34,8 +34,12 @@ pub(crate) struct Program {
     pub(crate) machine: Arc<Machine>,
     pub(crate) admission: Arc<Semaphore>,
     functions: Functions,
+    /// The migrations that have not run, on a host that only looks.
+    pub(crate) pending: Vec<String>,
     instances: BTreeMap<Kind, InstancePre<State>>,
     tap_indices: TapIndices,
+    /// Those of the access, view, presave, changed and cron tap.
+    tap_profiles: [Profile; 5],
     /// The bytes of its compiled code.
     _code: Reservation,
 }

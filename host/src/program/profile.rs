@@ -1,4 +1,4 @@
-//! The profile of a function, learned from its runs: how many statements it sends, which decides whether its queries
+//! The profile of a function or a tap, learned from its runs: how many statements it sends, which decides whether its queries
 //! autocommit (see `host/store/src/postgres/autocommit.rs`), and whether it runs for long, which decides the
 //! [lane](crate::engine::lane) in which it begins.
 
@@ -10,7 +10,7 @@ const UNKNOWN: u8 = 0;
 const ONE: u8 = 1;
 const SEVERAL: u8 = 2;
 
-/// What a function has done in its runs since it was loaded.
+/// What a function or a tap has done in its runs since it was loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
     statements: AtomicU8,

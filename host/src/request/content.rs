@@ -91,6 +91,7 @@ impl Content<'_> {
         let mut unseen = self.at.ledger.beside();
         let found = self.items.get(&mut self.at.charging(&mut unseen), ids, &viewer).await;
         let found = found.map_err(|refusal| starved(&unseen, refusal))?;
+        self.at.pause();
         let mut items = Vec::with_capacity(found.len());
         for item in in_order(ids, found) {
             if let Some(item) = sight.see(item).await? {
@@ -111,12 +112,13 @@ impl Content<'_> {
     }
 
     /// The next items that match the criteria and that the caller may see: at most `limit`, and as many bytes as one page has. There
-    /// may be none although the list goes on, if taps have hidden [`ITEM_EXAMINED_MAX`] items in a row.
+    /// may be none although the list goes on, if taps have hidden [`ITEM_EXAMINED_MAX`] items in a row, or if a search for fields
+    /// has examined as many, or [so many bytes](palisade_guard::limits::ITEM_SEARCHED_BYTES_MAX).
     ///
     /// Where taps have a say, a filter is applied to fields only in rows that were chosen without it, and then to what `see`
     /// returns. So what a caller gets depends only on items that they see, and on the number and size of the others, but not on
     /// what these contain. (How long it takes is not hidden.) A caller who is the host sees everything, so that its filters may
-    /// use the index.
+    /// leave out what cannot match.
     pub(crate) async fn find<S: Sight>(
         &mut self,
         criteria: &Criteria,
@@ -126,11 +128,15 @@ impl Content<'_> {
         let permissions = self.request.permissions(self.users).await?;
         let viewer = viewer(self.request, permissions, self.scope);
         let (limit, is_open) = (criteria.limit.get() as usize, self.is_open(sight));
+        let searched = criteria.fields.is_some().then_some(ITEM_EXAMINED_MAX);
         if !sight.has_say() {
-            let search = Search { criteria, after, limit, rows: None };
+            let search = Search { criteria, after, limit, rows: searched, is_blind: false };
             let found = self.items.find(&mut self.at, &search, &viewer).await;
             let Found { items, end } = found.map_err(|refusal| starved(self.at.ledger, refusal))?;
-            let rest = if let End::Cut { after, .. } = end { Some(after) } else { None };
+            let rest = match end {
+                End::Cut { after, .. } | End::Window { after } => Some(after),
+                End::Last => None,
+            };
             return Ok(Part { items: items.into_iter().map(|(item, _)| item).collect(), rest });
         }
         let (mut part, mut bytes, mut rows) =
@@ -138,11 +144,13 @@ impl Content<'_> {
         loop {
             self.spend(Limit::DbStatements, 1)?;
             let left = limit.saturating_sub(part.items.len());
-            let rows_left = (!is_open).then_some(rows);
-            let search = Search { criteria, after: part.rest, limit: left, rows: rows_left };
+            let window = if is_open { searched } else { Some(rows) };
+            let search = Search { criteria, after: part.rest, limit: left, rows: window, is_blind: !is_open };
             let mut unseen = self.at.ledger.beside();
             let found = self.items.find(&mut self.at.charging(&mut unseen), &search, &viewer).await;
             let found = found.map_err(|refusal| starved(&unseen, refusal))?;
+            // Others have the connection while taps look at the items.
+            self.at.pause();
             for (item, _) in found.items {
                 let (id, before) = (ItemId::from(item.id), part.items.last().map(|item| item.id.into()));
                 let Some(item) = sight.see(item).await? else { continue };

@@ -74,7 +74,7 @@ impl State {
                 Ok(Crossing::Free)
             }
             CallHook::ReturningFromHost => {
-                if self.session.has_outgrown() {
+                if self.session.has_outgrown() || self.session.is_outdated() {
                     return Err(Outgrown.into());
                 }
                 if self.ledger.is_starved() {

@@ -60,7 +60,7 @@ impl LogWriter<'_> {
 
     /// Called when the guest has ended: writes the kept records and what the guest printed. Writes nothing if it runs again.
     pub(crate) fn close(&mut self, printed: Printed) {
-        if self.session.has_outgrown() {
+        if self.session.has_outgrown() || self.session.is_outdated() {
             return;
         }
         for record in printed.records {

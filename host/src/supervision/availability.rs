@@ -35,6 +35,8 @@ struct Inner {
     entries: HashMap<String, Place>,
     breakers: Vec<Breakers>,
     switch: LocalSwitch,
+    /// Why and since when the current version does not fit its tables, which have changed.
+    misfit: Option<Off>,
     /// The connections of the plugin's current version.
     pool: Weak<Pool>,
     /// Since when all of them are held by backends that run on.
@@ -103,6 +105,7 @@ impl Availability {
     pub(crate) fn check(&self) -> Result<(), CallError> {
         let mut inner = self.inner();
         inner.switch.check(&self.name)?;
+        inner.check_fit(&self.name)?;
         self.check_pool(&mut inner)
     }
 
@@ -134,6 +137,7 @@ impl Availability {
     pub(crate) fn enter<'a>(&'a self, visit: &'a Visit<'a>) -> Result<Pass<'a>, CallError> {
         let mut inner = self.inner();
         inner.switch.check(&self.name)?;
+        inner.check_fit(&self.name)?;
         let isolated = inner.switch.isolated.clone();
         let place = inner.place(visit.entry);
         let entered =
@@ -162,6 +166,9 @@ impl Availability {
     pub(crate) fn status(&self) -> ServingStatus {
         if let Some(Off { reason, since }) = self.inner().switch.off.clone() {
             return ServingStatus::Disabled { reason, since };
+        }
+        if let Some(Off { reason, since }) = self.inner().misfit.clone() {
+            return ServingStatus::NotLoaded { reason, since };
         }
         let (spent_seats, spent_since) = {
             let inner = self.inner();
@@ -230,8 +237,27 @@ impl Availability {
         self.audit.repeat(Event::DeniedGrant, &self.name, what);
     }
 
+    /// Called when the tables of the current version have changed so that it no longer fits them: it is not served until it
+    /// does, or until another version is loaded.
+    pub(crate) fn outlive(&self, reason: String) {
+        let mut inner = self.inner();
+        if inner.misfit.is_none() {
+            tracing::error!(plugin = self.name.as_str(), "not served any more: {reason}");
+        }
+        let since = inner.misfit.as_ref().map_or_else(SystemTime::now, |old| old.since);
+        inner.misfit = Some(Off { reason, since });
+    }
+
+    /// Called when the current version fits its tables.
+    pub(crate) fn fit(&self) {
+        if self.inner().misfit.take().is_some() {
+            tracing::info!(plugin = self.name.as_str(), "served again: it fits its tables");
+        }
+    }
+
     /// Called when another version is loaded: lifts the quarantine, because it was for the previous version.
     pub(crate) fn renew(&self) {
+        self.fit();
         if self.inner().lift() {
             self.audit.note(Event::Lifted, Some(&self.name), "another version is loaded");
         }
@@ -344,6 +370,14 @@ impl Availability {
 }
 
 impl Inner {
+    /// Whether the current version fits its tables.
+    fn check_fit(&self, name: &PluginName) -> Result<(), CallError> {
+        match self.misfit {
+            Some(_) => Err(CallError::NotLoaded { plugin: name.to_string() }),
+            None => Ok(()),
+        }
+    }
+
     /// How many connections the plugin has, if all of them are held by backends that run on.
     fn spent(&self) -> Option<usize> {
         self.pool.upgrade()?.spent()

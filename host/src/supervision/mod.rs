@@ -60,17 +60,15 @@ pub(crate) struct Supervision {
 }
 
 impl Supervision {
-    /// Starts supervision with the switches that the database has.
-    pub(crate) async fn open(database: &Database, audit: Audit) -> Result<Self, Refusal> {
-        let supervision = Self {
+    /// Supervision that has heard of no switch yet.
+    pub(crate) fn new(audit: Audit) -> Self {
+        Self {
             plugins: Mutex::default(),
             audit,
             writing: tokio::sync::Mutex::default(),
             heard: Mutex::new(Instant::now()),
             operators: Mutex::default(),
-        };
-        supervision.sync(database).await?;
-        Ok(supervision)
+        }
     }
 
     /// The availability of a plugin. All its versions share it.
@@ -155,7 +153,7 @@ impl Supervision {
     }
 
     /// Writes the switches that the database does not have yet, then reads all of them.
-    async fn sync(&self, database: &Database) -> Result<(), Refusal> {
+    pub(crate) async fn sync(&self, database: &Database) -> Result<(), Refusal> {
         let _writing = self.writing.lock().await;
         let pending: Vec<_> = self
             .all()

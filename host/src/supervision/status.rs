@@ -23,7 +23,8 @@ pub enum ServingStatus {
         /// Since when.
         since: SystemTime,
     },
-    /// The plugin could not be loaded when the host started, and the host serves the others.
+    /// The plugin could not be loaded when the host started, and the host serves the others; or its tables have changed since,
+    /// and no longer have what it is granted.
     NotLoaded {
         /// Why, in the sentence for operators: not for callers.
         reason: String,

@@ -1,19 +1,24 @@
 //! Lowering: a caller's JSON to component values. It is strict, and its errors say where and why.
 
-use super::refusal::{BadArgument, Refused, absent, found, mismatch, refuse, unknown};
+use super::refusal::{BadArguments, Refused, absent, found, mismatch, refuse, unknown};
 use super::shape::record;
-use super::{Case, Field, Flag, Lowered, Shape, number};
+use super::{Case, Field, Flag, Shape, number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use palisade_guard::limits::{
-    CALL_VALUES_BYTES_MAX, HEAP_BLOCK_BYTES, JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX,
+    CALL_VALUES_BYTES_MAX, HEAP_BLOCK_BYTES, JSON_BINARY_BYTES_MAX, JSON_INLINE_BYTES_MAX, JSON_VALUES_MAX,
 };
+use palisade_guard::memory::Reservation;
 use serde_json::{Map, Value};
 use std::fmt;
 use wasmtime::component::Val;
 
-/// Converts named arguments to values in the order of the parameters.
-pub(super) fn arguments(parameters: &[Field], json: Value) -> Result<Lowered, BadArgument> {
+/// Converts named arguments to values in the order of the parameters, for which `memory` grows.
+pub(super) fn arguments(
+    parameters: &[Field],
+    json: Value,
+    memory: &mut Reservation,
+) -> Result<Vec<Val>, BadArguments> {
     let ty = Parameters(parameters);
     let lowered = match json {
         Value::Object(members) => {
@@ -21,16 +26,66 @@ pub(super) fn arguments(parameters: &[Field], json: Value) -> Result<Lowered, Ba
                 values_left: JSON_VALUES_MAX,
                 binary_left: JSON_BINARY_BYTES_MAX,
                 bytes_left: CALL_VALUES_BYTES_MAX,
+                memory,
             };
-            lowering.fields(&ty, parameters, members, |_, val| val).map(|values| {
-                let bytes = CALL_VALUES_BYTES_MAX.saturating_sub(lowering.bytes_left);
-                Lowered { values, bytes }
-            })
+            lowering.fields(&ty, parameters, members, |_, val| val)
         }
         other => Err(refuse(&ty, Some("an object of named arguments".into()), found(&other))),
     };
     lowered.map_err(|refused| refused.at("$").into_inner())
 }
+
+/// Whether so little is converted that nobody waits for it: at most [`JSON_INLINE_BYTES_MAX`] bytes of values, by an estimate
+/// that is never too low. It looks at no more of the arguments than that. `widest` is [`widest`] of the parameters.
+pub(super) fn is_quick(json: &Value, widest: usize) -> bool {
+    fn spend(json: &Value, widest: usize, left: &mut usize) -> Option<()> {
+        *left = left.checked_sub(VALUE_BYTES)?;
+        match json {
+            Value::String(text) => *left = left.checked_sub(text.len())?,
+            Value::Array(elements) => elements.iter().try_for_each(|json| spend(json, widest, left))?,
+            Value::Object(members) => {
+                *left = left.checked_sub(widest)?;
+                members.values().try_for_each(|json| spend(json, widest, left))?;
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+        Some(())
+    }
+    spend(json, widest, &mut { JSON_INLINE_BYTES_MAX }).is_some()
+}
+
+/// The most bytes that a JSON object becomes, without the values in it: those of the largest record, whose fields may all be
+/// absent options, or of the largest flags.
+pub(super) fn widest(parameters: &[Field]) -> usize {
+    fn own<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+        names.map(|name| VALUE_BYTES.saturating_add(name.len())).fold(0, usize::saturating_add)
+    }
+    fn of(shape: &Shape) -> usize {
+        match shape {
+            Shape::Record(fields) => widest(fields),
+            Shape::Flags(flags) => own(flags.iter().map(|flag| &*flag.name)),
+            Shape::Tuple(shapes) => most(shapes.iter()),
+            Shape::List(shape) | Shape::Option(shape) => of(shape),
+            Shape::Variant(cases) => most(cases.iter().filter_map(|case| case.shape.as_ref())),
+            Shape::Result { ok, err } => most([ok, err].into_iter().flatten().map(|side| &**side)),
+            Shape::Bool
+            | Shape::Int(_)
+            | Shape::F32
+            | Shape::F64
+            | Shape::Char
+            | Shape::String
+            | Shape::Bytes
+            | Shape::Enum(_) => 0,
+        }
+    }
+    fn most<'a>(shapes: impl Iterator<Item = &'a Shape>) -> usize {
+        shapes.map(of).max().unwrap_or(0)
+    }
+    own(parameters.iter().map(|field| &*field.name)).max(most(parameters.iter().map(|field| &field.shape)))
+}
+
+/// What a value takes at most, with a text or a payload of its own, but without the bytes of either.
+const VALUE_BYTES: usize = size_of::<Val>() + size_of::<String>() + HEAP_BLOCK_BYTES;
 
 struct Parameters<'a>(&'a [Field]);
 
@@ -40,8 +95,7 @@ impl fmt::Display for Parameters<'_> {
     }
 }
 
-#[expect(clippy::struct_field_names, reason = "each is what is left of another thing")]
-struct Lowering {
+struct Lowering<'a> {
     /// How many more values may be made. Even an empty object can become a record of a thousand absent options.
     values_left: usize,
     /// How many more bytes of `list<u8>` are accepted.
@@ -49,6 +103,8 @@ struct Lowering {
     /// How many more bytes of memory the values may take. The caller controls how many values there are, and the plugin how
     /// long the names in each of them are.
     bytes_left: usize,
+    /// What the values hold.
+    memory: &'a mut Reservation,
 }
 
 /// The bytes of a text of this length in a value: on the heap, with its owner.
@@ -56,7 +112,7 @@ fn text_bytes(len: usize) -> usize {
     size_of::<String>().saturating_add(len).saturating_add(HEAP_BLOCK_BYTES)
 }
 
-impl Lowering {
+impl Lowering<'_> {
     fn spend(&mut self, shape: &Shape) -> Result<(), Refused> {
         let rule = || Some(format!("at most {JSON_VALUES_MAX} values in one call's arguments together"));
         let left = self.values_left.checked_sub(1);
@@ -72,7 +128,7 @@ impl Lowering {
                 format!("at most {CALL_VALUES_BYTES_MAX} bytes of memory for one call's arguments together");
             refuse(shape, Some(rule), "more".into())
         })?;
-        Ok(())
+        Ok(self.memory.grow(bytes as u64)?)
     }
 
     /// Counts a text that is kept as it is.

@@ -52,6 +52,6 @@ mod tests;
 
 pub use lift::{BadResult, Returned};
 pub use number::Integers;
-pub use refusal::BadArgument;
+pub use refusal::{BadArgument, BadArguments};
 pub use shape::{Case, Field, Flag, Int, Shape};
-pub use signature::{Lowered, Signature};
+pub use signature::Signature;

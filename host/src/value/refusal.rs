@@ -7,6 +7,7 @@ use super::name::closest;
 use super::shape::short;
 use super::{Int, Shape};
 use palisade_guard::json::NotJson;
+use palisade_guard::memory::OutOfMemory;
 use palisade_guard::text::quoted;
 use serde_json::Value;
 use std::fmt;
@@ -42,23 +43,43 @@ impl From<NotJson> for BadArgument {
     }
 }
 
+/// Arguments that are not converted. The caller is to blame for the one, and nobody for the other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadArguments {
+    /// An argument does not fit.
+    #[error(transparent)]
+    Argument(BadArgument),
+    /// The host, or the plugin's or caller's share of it, has no memory for the values.
+    #[error(transparent)]
+    OutOfMemory(OutOfMemory),
+}
+
 /// An error on its way up the recursion over a value. It is boxed, because every level returns it.
-pub(super) struct Refused(Box<BadArgument>);
+pub(super) struct Refused(Box<BadArguments>);
 
 impl Refused {
     /// Adds a step at the front of the path. The path is built while the recursion unwinds, so a value that fits costs nothing.
     pub(super) fn at(mut self, step: &str) -> Self {
-        self.0.path.insert_str(0, step);
+        if let BadArguments::Argument(bad) = &mut *self.0 {
+            bad.path.insert_str(0, step);
+        }
         self
     }
 
-    pub(super) fn into_inner(self) -> BadArgument {
+    pub(super) fn into_inner(self) -> BadArguments {
         *self.0
     }
 }
 
+impl From<OutOfMemory> for Refused {
+    fn from(out: OutOfMemory) -> Self {
+        Self(BadArguments::OutOfMemory(out).into())
+    }
+}
+
 pub(super) fn refuse(ty: &dyn fmt::Display, rule: Option<String>, found: String) -> Refused {
-    Refused(BadArgument { path: String::new(), expected: short(ty), rule, found }.into())
+    let bad = BadArgument { path: String::new(), expected: short(ty), rule, found };
+    Refused(BadArguments::Argument(bad).into())
 }
 
 pub(super) fn mismatch(shape: &Shape, json: &Value) -> Refused {

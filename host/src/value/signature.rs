@@ -3,7 +3,7 @@
 use super::lift::{self, BadResult, Returned};
 use super::load::{self, Unmappable};
 use super::lower;
-use super::refusal::BadArgument;
+use super::refusal::BadArguments;
 use super::{Field, Integers, Shape, schema};
 use palisade_guard::memory::Reservation;
 use serde_json::Value;
@@ -16,16 +16,8 @@ pub struct Signature {
     pub(super) parameters: Box<[Field]>,
     pub(super) result: Option<Shape>,
     bytes: usize,
-}
-
-/// Arguments as component values.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Lowered {
-    /// The values, in the order of the parameters.
-    pub values: Vec<Val>,
-    /// Bytes of the host's memory that they take: at most
-    /// [`CALL_VALUES_BYTES_MAX`](palisade_guard::limits::CALL_VALUES_BYTES_MAX).
-    pub bytes: usize,
+    /// The most bytes that one value of a caller's JSON becomes, without the values in it.
+    widest: usize,
 }
 
 impl Signature {
@@ -33,12 +25,14 @@ impl Signature {
     /// JSON form and what to do about it.
     pub fn of(interface: &str, function: &str, ty: &types::ComponentFunc) -> Result<Self, Unmappable> {
         let (parameters, result, bytes) = load::read(interface, function, ty)?;
-        Ok(Self { parameters, result, bytes })
+        let widest = lower::widest(&parameters);
+        Ok(Self { parameters, result, bytes, widest })
     }
 
     #[cfg(test)]
     pub(super) fn from_shapes(parameters: Box<[Field]>, result: Option<Shape>) -> Self {
-        Self { parameters, result, bytes: 0 }
+        let widest = lower::widest(&parameters);
+        Self { parameters, result, bytes: 0, widest }
     }
 
     /// Bytes that the types take in `/openapi.json`, by estimate: at most
@@ -59,9 +53,16 @@ impl Signature {
     }
 
     /// Converts a JSON object of named arguments, such as `{"limit": 10}`, to the values to call the function with. The key
-    /// of a parameter may be absent if its type is an `option`.
-    pub fn lower(&self, arguments: Value) -> Result<Lowered, BadArgument> {
-        lower::arguments(&self.parameters, arguments)
+    /// of a parameter may be absent if its type is an `option`. The values are in the order of the parameters, and take at most
+    /// [`CALL_VALUES_BYTES_MAX`](palisade_guard::limits::CALL_VALUES_BYTES_MAX) bytes of memory, which it reserves before it
+    /// takes them.
+    pub fn lower(&self, arguments: Value, memory: &mut Reservation) -> Result<Vec<Val>, BadArguments> {
+        lower::arguments(&self.parameters, arguments, memory)
+    }
+
+    /// Whether [`lower`](Self::lower) takes at most a few hundred microseconds.
+    pub fn is_quick(&self, arguments: &Value) -> bool {
+        lower::is_quick(arguments, self.widest)
     }
 
     /// Converts what the function returned to JSON of at most [`JSON_BYTES_MAX`](palisade_guard::limits::JSON_BYTES_MAX) bytes of

@@ -159,9 +159,10 @@ pub struct Search<'a> {
     pub after: Option<ItemId>,
     /// The most items to return.
     pub limit: usize,
-    /// If it is given, only as many of the next items of the type and status are looked at, whether or not their fields match: then
-    /// where the result ends tells nothing of fields.
+    /// If it is given, only as many of the next items of the type and status are looked at, and not many bytes of them.
     pub rows: Option<usize>,
+    /// Whether all of these count, whether or not their fields can match: then where the result ends tells nothing of fields.
+    pub is_blind: bool,
 }
 
 /// What a search found.

@@ -25,7 +25,6 @@ const TEXTS: &[&str] = &[
     "SELECT * FROM pg_temp.notes",
     "SELECT * FROM pg_temp_3.notes",
     "SELECT * FROM pg_toast.pg_toast_1",
-    "SELECT * FROM U&\"n\\006ftes\"",
     "SELECT * FROM notes_id_seq",
     "SELECT * FROM notes_pkey",
     "SELECT * FROM _notes",
@@ -154,17 +153,42 @@ fn with(mut call: Value, field: &str, value: Value) -> Value {
 fn calls(name: &str) -> Vec<(&'static str, &'static str, Value)> {
     let text = json!({ "tag": "scalar", "val": { "tag": "text", "val": "evil" } });
     let insertion = json!({ "table": "notes", "columns": ["title"], "rows": [[text]], "returning": [] });
-    let set = |column: &str| json!([{ "column": column, "value": text }]);
+    let set = |column: &str| json!([{ "column": column, "change": { "tag": "set", "val": text } }]);
     let modification = json!({ "table": "notes", "assignments": set("title"), "filter": condition("title"), "returning": [] });
     let removal = json!({ "table": "notes", "filter": condition("title"), "returning": [] });
     let order = json!([{ "column": name, "direction": "ascending" }]);
+    let add = json!({ "tag": "add", "val": { "tag": "scalar", "val": { "tag": "integer", "val": 1 } } });
+    let add = json!([{ "column": name, "change": add }]);
+    let counted = json!([{ "name": "n", "computation": { "tag": "count" } }]);
+    let aggregation = json!({ "table": "notes", "groupBy": ["rank"], "measures": counted, "filter": [], "orderBy": [], "limit": null });
+    let computed = |tag: &str| json!([{ "name": "n", "computation": { "tag": tag, "val": name } }]);
+    let conflict = |key: &str, column: &str, merge: Value| json!({ "columns": [key], "resolution": { "tag": "update", "val": [{ "column": column, "merge": merge }] } });
+    let (inserted, sum) = (json!({ "tag": "inserted" }), json!({ "tag": "sum" }));
+    let changed = json!({ "tag": "change", "val": { "tag": "set", "val": text } });
     let one = json!([name]);
     vec![
         ("select", "selection", with(selection(), "table", json!(name))),
         ("select", "selection", with(selection(), "columns", one.clone())),
         ("select", "selection", with(selection(), "columns", json!(["title", name]))),
         ("select", "selection", with(selection(), "filter", condition(name))),
-        ("select", "selection", with(selection(), "orderBy", order)),
+        ("select", "selection", with(selection(), "orderBy", order.clone())),
+        ("aggregate", "aggregation", with(aggregation.clone(), "table", json!(name))),
+        ("aggregate", "aggregation", with(aggregation.clone(), "groupBy", one.clone())),
+        ("aggregate", "aggregation", with(aggregation.clone(), "filter", condition(name))),
+        ("aggregate", "aggregation", with(aggregation.clone(), "orderBy", order)),
+        ("aggregate", "aggregation", with(aggregation.clone(), "measures", computed("count-of"))),
+        ("aggregate", "aggregation", with(aggregation.clone(), "measures", computed("count-distinct"))),
+        ("aggregate", "aggregation", with(aggregation.clone(), "measures", computed("sum"))),
+        ("aggregate", "aggregation", with(aggregation, "measures", computed("maximum"))),
+        (
+            "insert",
+            "insertion",
+            with(insertion.clone(), "onConflict", conflict(name, "body", inserted.clone())),
+        ),
+        ("insert", "insertion", with(insertion.clone(), "onConflict", conflict("title", name, inserted))),
+        ("insert", "insertion", with(insertion.clone(), "onConflict", conflict("title", name, sum))),
+        ("insert", "insertion", with(insertion.clone(), "onConflict", conflict("title", name, changed))),
+        ("update", "modification", with(modification.clone(), "assignments", add)),
         ("insert", "insertion", with(insertion.clone(), "table", json!(name))),
         ("insert", "insertion", with(insertion.clone(), "columns", one.clone())),
         ("insert", "insertion", with(insertion, "returning", one.clone())),
@@ -193,7 +217,7 @@ async fn ungranted_name_is_rejected_everywhere_in_structured_calls() {
     for name in names() {
         for (function, parameter, argument) in calls(&name) {
             for (kind, can_write) in KINDS {
-                if can_write || function == "select" {
+                if can_write || ["select", "aggregate"].contains(&function) {
                     let sent = format!("{function} {name}");
                     let outcome =
                         arena.call(&format!("{kind}/{function}"), json!({ parameter: argument })).await;
@@ -213,7 +237,7 @@ async fn structured_update_of_settings_is_denied() {
     let zero = json!({ "tag": "scalar", "val": { "tag": "text", "val": "0" } });
     let name = json!({ "tag": "scalar", "val": { "tag": "text", "val": "statement_timeout" } });
     let filter = json!([[{ "column": "name", "test": { "tag": "equal", "val": name } }]]);
-    let assignments = json!([{ "column": "setting", "value": zero }]);
+    let assignments = json!([{ "column": "setting", "change": { "tag": "set", "val": zero } }]);
     for kind in ["in-mutation", "in-action"] {
         let modification =
             json!({ "table": "pg_settings", "assignments": assignments, "filter": filter, "returning": [] });

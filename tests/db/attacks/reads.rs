@@ -4,13 +4,7 @@ use super::arena::Arena;
 
 /// S1: writes through a read.
 const WRITES_IN_READS: &[&str] = &[
-    "WITH x AS (DELETE FROM notes RETURNING id) SELECT * FROM x",
-    "WITH x AS (UPDATE notes SET title = 'x' RETURNING id) SELECT * FROM x",
-    "WITH x AS (INSERT INTO notes (title) VALUES ('x') RETURNING id) SELECT * FROM x",
-    "WITH x AS (SELECT 1), y AS (DELETE FROM notes RETURNING id) SELECT * FROM x, y",
     "WITH x AS (WITH y AS (DELETE FROM notes RETURNING id) SELECT * FROM y) SELECT * FROM x",
-    "WITH x AS (MERGE INTO notes USING readings ON true WHEN MATCHED THEN DELETE) SELECT 1",
-    "WITH RECURSIVE x AS (DELETE FROM notes RETURNING id) SELECT * FROM x",
     "SELECT * FROM (WITH x AS (DELETE FROM notes RETURNING id) SELECT * FROM x) y",
     "SELECT (WITH x AS (DELETE FROM notes RETURNING id) SELECT count(*) FROM x)",
     "VALUES ((WITH x AS (DELETE FROM notes RETURNING id) SELECT count(*) FROM x))",
@@ -25,7 +19,6 @@ const WRITES_IN_READS: &[&str] = &[
     "EXPLAIN ANALYZE DELETE FROM notes",
     "EXPLAIN (ANALYZE, VERBOSE) UPDATE notes SET title = 'x'",
     "EXPLAIN SELECT title FROM notes",
-    "MERGE INTO notes USING readings ON true WHEN MATCHED THEN DELETE",
 ];
 
 /// S2: statements that evade keyword lists.
@@ -89,7 +82,6 @@ const TRICKS: &[&str] = &[
     "REINDEX TABLE notes",
     "CHECKPOINT",
     "REFRESH MATERIALIZED VIEW evil",
-    "TABLE notes",
 ];
 
 /// S5: SQL inside strings, which a check of table names cannot see.
@@ -154,7 +146,6 @@ const EFFECTS: &[&str] = &[
     "SELECT random()",
     "SELECT setseed(0.5)",
     "SELECT gen_random_uuid()",
-    "SELECT now()",
     "SELECT clock_timestamp()",
     "SELECT evil()",
     "SELECT plugin_sql.evil()",
@@ -267,9 +258,31 @@ const HIDDEN: &[&str] = &[
     "(SELECT secret FROM vault)",
 ];
 
+/// Statements that may run where a plugin may write, and not as a query.
+const WRITES: &[&str] = &[
+    "DELETE FROM notes",
+    "WITH x AS (UPDATE notes SET title = 'x' RETURNING id) SELECT * FROM x",
+    "WITH x AS (INSERT INTO notes (title) VALUES ('x') RETURNING id) SELECT * FROM x",
+    "MERGE INTO notes USING readings ON true WHEN MATCHED THEN DELETE",
+    "WITH x AS (DELETE FROM notes RETURNING id) SELECT * FROM x",
+    "WITH x AS (SELECT 1), y AS (DELETE FROM notes RETURNING id) SELECT * FROM x, y",
+    "WITH x AS (MERGE INTO notes USING readings ON true WHEN MATCHED THEN DELETE) SELECT 1",
+    "WITH RECURSIVE x AS (DELETE FROM notes RETURNING id) SELECT * FROM x",
+];
+
 #[tokio::test]
 async fn write_in_a_read_is_rejected() {
-    Arena::new().await.withstands(WRITES_IN_READS).await;
+    let arena = Arena::new().await;
+    arena.withstands(WRITES_IN_READS).await;
+    let before = arena.world.snapshot().await;
+    let rows: Vec<String> = WRITES.iter().map(|&row| row.to_owned()).collect();
+    for (kind, _) in super::arena::KINDS {
+        let function = format!("{kind}/query-each");
+        for (row, outcome) in rows.iter().zip(arena.each(&function, &rows).await) {
+            super::arena::assert_rejected(&function, row, outcome);
+        }
+    }
+    assert_eq!(arena.world.snapshot().await, before);
 }
 
 #[tokio::test]

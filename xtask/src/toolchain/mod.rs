@@ -135,7 +135,7 @@ fn has_core(rustc: &Path, sysroot: Option<&Path>, target: Target) -> bool {
 }
 
 /// The folder for files that all clones share.
-fn cache() -> Result<PathBuf> {
+pub fn cache() -> Result<PathBuf> {
     let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = path("PALISADE_CACHE")
         .or_else(|| path("XDG_CACHE_HOME").map(|cache| cache.join("palisade")))

@@ -61,7 +61,9 @@ pub(super) async fn import(host: &Host, folder: &Path, item_type: &str) -> Resul
             Ok(Written::Inserted) => report.imported += 1,
             Ok(Written::Updated) => report.updated += 1,
             Ok(Written::Unchanged) => report.unchanged += 1,
-            Err(error @ (CallError::Unavailable { .. } | CallError::Internal { .. })) => {
+            Err(
+                error @ (CallError::Unavailable { .. } | CallError::TimedOut | CallError::Internal { .. }),
+            ) => {
                 return Err(error.into());
             }
             Err(error) => report.refused.push((file.source, error.to_string())),

@@ -24,6 +24,18 @@ pub enum Operation {
     Delete,
 }
 
+impl Operation {
+    /// What the statement wants to do, for a sentence.
+    pub(in crate::db) const fn verb(self) -> &'static str {
+        match self {
+            Self::Select => "select",
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// The operations that are granted on all columns of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent operations, as SQL names them")]
@@ -77,7 +89,7 @@ pub struct Column {
 }
 
 /// A table of the plugin's schema, with the operations that are granted on it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     name: String,
     columns: Vec<Column>,
@@ -123,7 +135,7 @@ impl Table {
 }
 
 /// All tables that a plugin is granted, and whether it may use SQL text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Catalogue {
     schema: String,
     tables: BTreeMap<String, Table>,
@@ -157,6 +169,11 @@ impl Catalogue {
     /// Whether the plugin may write with SQL text.
     pub fn execute(&self) -> bool {
         self.execute
+    }
+
+    /// The names of the tables of which something is granted.
+    pub(in crate::db) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str)
     }
 
     /// Finds a table that is granted for an operation.

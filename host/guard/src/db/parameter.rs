@@ -76,12 +76,14 @@ impl ToSql for Parameter {
 pub struct Binder<'a> {
     demands: &'a Demands,
     values: Vec<Value>,
+    /// The invocation's instant, in microseconds since 1970.
+    instant: i64,
 }
 
 impl<'a> Binder<'a> {
     /// Checks that there are as many values as the text has parameters, and that the statement is not too expensive with
-    /// values of their sizes.
-    pub fn parse(demands: &'a Demands, values: Vec<Value>) -> Result<Self, Refusal> {
+    /// values of their sizes. `now()` and its kin in the text mean the instant: microseconds since 1970.
+    pub fn parse(demands: &'a Demands, values: Vec<Value>, instant: i64) -> Result<Self, Refusal> {
         let (expected, found) = (demands.parameters, values.len());
         if found != expected {
             return Err(Refusal::Invalid(format!(
@@ -92,12 +94,13 @@ impl<'a> Binder<'a> {
             let sizes: Vec<Size> = values.iter().map(Size::of).collect();
             demands.cost.check(&sizes)?;
         }
-        Ok(Self { demands, values })
+        Ok(Self { demands, values, instant })
     }
 
     /// Checks each value against the type that the server named for it. Each is paid for before the next one is encoded.
     pub fn bind(self, types: &[Type], pay: &mut Pay<'_>) -> Result<Vec<Parameter>, Refusal> {
-        let numbered = (1..).zip(self.values.into_iter().zip(types));
+        let instant = self.demands.instant.then_some(Value::Scalar(Scalar::Timestamptz(self.instant)));
+        let numbered = (1..).zip(self.values.into_iter().chain(instant).zip(types));
         let bound = numbered.map(|(number, (value, kind))| {
             let Demands { short: shorts, moments, zones, .. } = self.demands;
             if moments.contains(&number) && !is_moment(kind) {

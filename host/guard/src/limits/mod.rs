@@ -279,6 +279,9 @@ pub const EPOCH_TICK_MS: u64 = 10;
 /// Milliseconds for which a guest must have had its thread for a tick to take it away. A tick that came while
 /// the guest waited is no reason to wait again.
 pub const TICK_FRESH_MS: u64 = 1;
+/// Milliseconds of one poll from which on the thread's own processor time counts, and not the clock. To read it takes a
+/// system call, and nearly every poll is shorter.
+pub const POLL_LONG_MS: u64 = 1;
 /// Milliseconds of processor time after which an invocation moves to the slow lane. Nearly every call needs
 /// less than one, and short calls of others wait for as long.
 pub const SLOW_LANE_MS: u64 = 3;
@@ -678,11 +681,14 @@ pub const ITEM_FILTER_BYTES_MAX: usize = 4 * 1024;
 /// Values of the fields that a search asks for, without the objects and arrays around them. PostgreSQL compares each of them
 /// with each element of a stored array, and looks at no cancellation meanwhile: 64 with 250,000 take a third of a second.
 pub const ITEM_FILTER_VALUES_MAX: usize = 64;
-/// Items that one read of a page examines where taps decide what is shown. Each may cost an invocation of every such tap.
+/// Items that one read of a page examines where taps decide what is shown, or where it asks for fields. Each may cost an
+/// invocation of every such tap.
 pub const ITEM_EXAMINED_MAX: usize = 1_000;
-/// Bytes of the fields of these items together: PostgreSQL parses them where the search asks for fields, at about 100 MiB a
-/// second.
+/// Bytes of the fields of these items together where nothing asks for fields: the page has few of them, and where it ends should
+/// tell nothing of the others.
 pub const ITEM_EXAMINED_BYTES_MAX: u64 = 64 * MIB;
+/// Bytes of the fields that one read of a page searches: PostgreSQL parses them, at 20 to 100 MiB a second.
+pub const ITEM_SEARCHED_BYTES_MAX: u64 = 4 * MIB;
 /// Bytes of the sentence with which a tap refuses. It is for the caller, and the host cuts a longer one.
 pub const REFUSAL_BYTES_MAX: usize = 1024;
 /// Least seconds between two runs of a cron tap: the host looks for due taps once a second.
@@ -732,6 +738,9 @@ pub const PLUGIN_CONNECTIONS_MAX: usize = 8;
 /// Connections of one plugin for access taps that other invocations wait for. The usual ones may all be held by invocations that
 /// wait for such a tap, so it must not need one of them.
 pub const PLUGIN_NESTED_CONNECTIONS_MAX: usize = 2;
+/// Tables from which on PostgreSQL joins a plugin's tables in an order that it has not compared with every other: a count. It
+/// compares all of them otherwise, and eleven tables that are joined over equal columns took 2.2 GB to plan.
+pub const PLUGIN_JOINED_MAX: u32 = 8;
 /// KiB of memory that one sort or hash of a plugin's statement takes before it spills to disk: 4 MiB. A
 /// statement may have dozens of them.
 pub const PLUGIN_WORK_MEMORY_KIB: u64 = 4 * KIB;
@@ -763,6 +772,9 @@ pub const LOOKUP_CONNECTIONS_MAX: usize = 4;
 /// Connections for the host's own transactions. A server has 100 by default, and the plugins' pools take most
 /// of them.
 pub const HOST_CONNECTIONS_MAX: usize = 14;
+/// Of these, connections for writes of items, which plugins' taps take part in: half of them, so that reads find some whatever
+/// taps do.
+pub const HOST_WRITES_MAX: usize = HOST_CONNECTIONS_MAX / 2;
 /// Connections with which the host watches the server: whether it answers, which plugins are disabled, and
 /// which backends run on. They have a pool of their own, so that nothing that callers ask for delays them.
 pub const WATCH_CONNECTIONS_MAX: usize = 2;
@@ -792,6 +804,8 @@ pub const DATABASE_REPORT_MS: u64 = 5_000;
 pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
 /// Bytes that a row takes on the wire beyond its values: the head of its message.
 pub const WIRE_ROW_BYTES: u64 = 8;
+/// Bytes that a null takes in a row on the wire: its length, which is -1.
+pub const WIRE_NULL_BYTES: u64 = 4;
 /// Bytes that the server may send beyond the budget and the heads of its rows before the host cuts the
 /// connection: column descriptions, notices and the answer to a rollback.
 pub const WIRE_SLACK_BYTES: u64 = MIB;
@@ -807,11 +821,6 @@ pub const SQL_PARAMETERS_MAX: usize = 100;
 pub const SQL_NODES_MAX: usize = 5_000;
 /// Levels of nesting of one statement. The parser recurses over them.
 pub const SQL_DEPTH_MAX: usize = 40;
-/// Levels that the SQL parser may recurse. A level of nesting takes two or three of them, and each takes up
-/// to 40 KiB of stack.
-pub const SQL_PARSER_DEPTH_MAX: usize = 128;
-/// Words `position` in one statement. The parser tries each nested one in two ways, which doubles its time.
-pub const SQL_POSITIONS_MAX: usize = 8;
 /// Bytes of stack of the thread that parses SQL: twice what the deepest statement within the limits needs.
 /// Only the part that is used takes memory.
 pub const SQL_STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -821,15 +830,20 @@ pub const SQL_CALLS_MAX: usize = 128;
 /// Products in one statement: operations whose time grows with the product of two lengths. One product of two
 /// numerics of 65,000 digits takes 0.15 s that no timeout interrupts.
 pub const SQL_PRODUCTS_MAX: usize = 32;
+/// Sorts in one SQL text: DISTINCT or ORDER BY in a call, WITHIN GROUP, and windows. Each takes 4 MiB of the server's memory
+/// (`work_mem`) while the statement runs: 120 of them took 503 MiB.
+pub const SQL_SORTS_MAX: usize = 16;
+/// Names of granted columns that the refusal of another name shows.
+pub const SQL_NAMES_SHOWN_MAX: usize = 20;
 /// Bytes of a number in SQL text. A longer number goes as a parameter.
 pub const SQL_NUMBER_BYTES_MAX: usize = 64;
-/// Bytes of a pattern, a separator or a text that is searched for. PostgreSQL compares it at every position
-/// of the other text and does not check for a cancel: 256 bytes against 16 MiB take seconds, 8 MiB take
-/// hours.
+/// Bytes of a separator that a call repeats for each row or element.
 pub const SQL_SHORT_TEXT_BYTES_MAX: usize = 256;
-/// Pieces that such a pattern or separator may be put together from. A parameter between two `%` has five,
-/// with the operators.
-pub const SQL_SHORT_TEXT_PIECES_MAX: usize = 8;
+/// Rows of one `generate_series` in FROM, where PostgreSQL keeps all of them, on disk if need be, before it goes on. They
+/// are more than the hours of ten years.
+pub const SQL_SERIES_ROWS_MAX: u64 = 100_000;
+/// Bytes of spaces that the widths in one `format` may add. A line of a report has fewer.
+pub const SQL_FORMAT_WIDTH_MAX: u64 = 10_000;
 /// Milliseconds that PostgreSQL may work on one row without a look at a cancel, by the host's own estimate: a
 /// statement then ends within a second of its deadline on a machine that is half as fast.
 pub const WORK_MS_MAX: u64 = 500;
@@ -855,11 +869,30 @@ pub const SQL_COLUMNS_MAX: usize = 1_664;
 /// Columns of all results, subqueries and common table expressions of one statement together, with those of the tables.
 /// The host holds a name for each.
 pub const SQL_COLUMNS_TOTAL_MAX: usize = 20_000;
+/// Milliseconds between two looks at a plugin's tables that its failing statements cause. A guest's SQL text can fail as often
+/// as it likes, and a look takes a few statements for each table.
+pub const TABLES_DOUBT_MS: u64 = 1_000;
+/// Milliseconds between two looks for installations by other hosts.
+pub const TABLES_POLL_MS: u64 = 1_000;
 /// Milliseconds that one statement of a migration may take, or wait for another host that migrates: 10 min,
 /// enough to build an index on a large table.
 pub const MIGRATION_MS: u64 = 600_000;
+/// Milliseconds that a migration waits for one lock: half of what a statement may. Whoever comes to the same table waits
+/// behind it, and still gets through in time.
+pub const MIGRATION_LOCK_MS: u64 = 1_000;
+/// Milliseconds until a migration first tries again that got no lock; they double with each try.
+pub const MIGRATION_RETRY_MS: u64 = 250;
+/// Milliseconds between two tries of a migration for its locks, at most.
+pub const MIGRATION_RETRY_MAX_MS: u64 = 4_000;
+/// Milliseconds that a migration tries in all to get its locks. A backup that holds them takes longer, and then an operator
+/// chooses another time.
+pub const MIGRATION_LOCKS_MS: u64 = 30_000;
 /// Bytes of one migration. A person writes it, with the rows that a plugin starts with.
 pub const MIGRATION_BYTES_MAX: usize = 1024 * 1024;
+/// Numbers that a session may take from an identity's sequence at once. A session that ends loses the rest of them.
+pub const IDENTITY_CACHE_MAX: i64 = 1_000;
+/// The largest step between two numbers of an identity, up or down. With a larger one, `integer` ends after 2,000 rows.
+pub const IDENTITY_STEP_MAX: i64 = 1_000_000;
 /// References to common table expressions, spelled out. Each level of doubling doubles the planner's work.
 pub const SQL_CTE_REFERENCES_MAX: usize = 32;
 /// Grouping sets, with CUBE and ROLLUP spelled out. PostgreSQL's work grows with them.
@@ -872,6 +905,11 @@ pub const DB_CONDITIONS_MAX: usize = 64;
 pub const DB_ONE_OF_MAX: usize = 1_000;
 /// Rows of one structured insert. The host writes them all into one statement.
 pub const DB_INSERT_ROWS_MAX: usize = 1_000;
+/// Measures of one aggregation. The server keeps a state for each of them in each group.
+pub const DB_MEASURES_MAX: usize = 32;
+/// Bytes of a value that the server may keep for each group of a hash table, which grows beyond the server's bound on
+/// memory when a group's value does: as long as a stored `numeric`. Rows with longer values are sorted by group.
+pub const GROUPED_VALUE_BYTES_MAX: u64 = 2_000;
 /// Parameters that PostgreSQL's protocol can number in one statement.
 pub const DB_PARAMETERS_MAX: usize = 65_535;
 /// Rows that the host fetches together with the statement that selects them. A larger result is read from a

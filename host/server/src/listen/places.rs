@@ -35,6 +35,11 @@ impl Peer {
         };
         Self { address, is_proxy }
     }
+
+    /// The address, unless it is a proxy's, which stands for many callers.
+    pub(crate) fn address(self) -> Option<IpAddr> {
+        (!self.is_proxy).then_some(self.address)
+    }
 }
 
 /// Places that peers share.

@@ -8,7 +8,7 @@
 use super::seats::Seat;
 use palisade_guard::limits::{BODY_DISCARD_BYTES_MAX, BODY_DISCARD_MS, WRITE_WINDOW_BYTES_MIN};
 use socket2::SockRef;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Bytes of what a caller still sends after the answer that are thrown away at once.
-const DISCARD_BYTES: usize = 4_096; // wire: a page of memory
+const DISCARD_BYTES: usize = 16_384; // wire: four pages of memory
 
 /// A socket that hyper reads and writes.
 pub(super) struct Socket {
@@ -127,14 +127,32 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
-            match this.stream.try_read_buf(buffer) {
-                Ok(_) => return Poll::Ready(Ok(())),
+            match read(&this.stream, buffer) {
+                Ok(()) => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
             ready!(this.stream.poll_read_ready(cx))?;
         }
     }
+}
+
+/// Reads what is there. A socket that had less than there is room for is empty until the kernel says otherwise, so that nobody
+/// has to ask it again to find that out.
+fn read(stream: &TcpStream, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
+    let mut had = None;
+    let room = buffer.initialize_unfilled();
+    let read = stream.try_io(Interest::READABLE, || {
+        let bytes = (&*SockRef::from(stream)).read(room)?;
+        had = Some(bytes);
+        // The kind of error with which tokio notes that the socket is empty.
+        if (1..room.len()).contains(&bytes) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    match had {
+        Some(bytes) => buffer.advance(bytes),
+        None => read?,
+    }
+    Ok(())
 }
 
 impl AsyncWrite for Socket {

@@ -16,6 +16,7 @@ fn plugin(name: &str, paths: &[&str]) -> PluginInfo {
         description: String::new(),
         passport: palisade::Passport::default(),
         grants: palisade_guard::grant::Grants::default(),
+        pending: Vec::new(),
         status: palisade::ServingStatus::Serving,
         functions: paths.iter().map(function).collect(),
     }

@@ -2,7 +2,8 @@
 
 use crate::api::bindings::palisade::plugin::{db as wit, db_write as write};
 use palisade_guard::db::structured::{
-    Condition, Direction, Insertion, Modification, Ordering, Removal, Selection, Test,
+    Aggregation, Assignment, Change, Computation, Condition, Conflict, Direction, Insertion, Measure, Merge,
+    Merging, Modification, Ordering, Removal, Resolution, Selection, Test,
 };
 use palisade_guard::db::value::{Scalar, Value};
 
@@ -85,35 +86,105 @@ fn values(values: Vec<wit::Value>) -> Vec<Value> {
     values.into_iter().map(Value::from).collect()
 }
 
+fn order(order_by: Vec<wit::Ordering>) -> Vec<Ordering> {
+    let ordering = |wit::Ordering { column, direction }| Ordering {
+        column,
+        direction: match direction {
+            wit::Direction::Ascending => Direction::Ascending,
+            wit::Direction::Descending => Direction::Descending,
+        },
+    };
+    order_by.into_iter().map(ordering).collect()
+}
+
 impl From<wit::Selection> for Selection<Value> {
     fn from(selection: wit::Selection) -> Self {
-        let ordering = |wit::Ordering { column, direction }| Ordering {
-            column,
-            direction: match direction {
-                wit::Direction::Ascending => Direction::Ascending,
-                wit::Direction::Descending => Direction::Descending,
-            },
-        };
         Self {
             table: selection.table,
             columns: selection.columns,
             filter: filter(selection.filter),
-            order_by: selection.order_by.into_iter().map(ordering).collect(),
+            order_by: order(selection.order_by),
             limit: selection.limit,
             after: values(selection.after),
         }
     }
 }
 
+impl From<wit::Measure> for Measure {
+    fn from(wit::Measure { name, computation }: wit::Measure) -> Self {
+        let computation = match computation {
+            wit::Computation::Count => Computation::Count,
+            wit::Computation::CountOf(column) => Computation::CountOf(column),
+            wit::Computation::CountDistinct(column) => Computation::CountDistinct(column),
+            wit::Computation::Sum(column) => Computation::Sum(column),
+            wit::Computation::Average(column) => Computation::Average(column),
+            wit::Computation::Minimum(column) => Computation::Minimum(column),
+            wit::Computation::Maximum(column) => Computation::Maximum(column),
+        };
+        Self { name, computation }
+    }
+}
+
+impl From<wit::Aggregation> for Aggregation<Value> {
+    fn from(aggregation: wit::Aggregation) -> Self {
+        Self {
+            table: aggregation.table,
+            group_by: aggregation.group_by,
+            measures: aggregation.measures.into_iter().map(Measure::from).collect(),
+            filter: filter(aggregation.filter),
+            order_by: order(aggregation.order_by),
+            limit: aggregation.limit,
+        }
+    }
+}
+
+impl From<write::Change> for Change<Value> {
+    fn from(change: write::Change) -> Self {
+        match change {
+            write::Change::Set(value) => Self::Set(value.into()),
+            write::Change::Add(value) => Self::Add(value.into()),
+        }
+    }
+}
+
+impl From<write::Merging> for Merging<Value> {
+    fn from(write::Merging { column, merge }: write::Merging) -> Self {
+        let merge = match merge {
+            write::Merge::Inserted => Merge::Inserted,
+            write::Merge::Sum => Merge::Sum,
+            write::Merge::Change(change) => Merge::Change(change.into()),
+        };
+        Self { column, merge }
+    }
+}
+
+impl From<write::Conflict> for Conflict<Value> {
+    fn from(write::Conflict { columns, resolution }: write::Conflict) -> Self {
+        let resolution = match resolution {
+            write::Resolution::Nothing => Resolution::Nothing,
+            write::Resolution::Update(update) => {
+                Resolution::Update(update.into_iter().map(Merging::from).collect())
+            }
+        };
+        Self { columns, resolution }
+    }
+}
+
 impl From<write::Insertion> for Insertion<Value> {
-    fn from(write::Insertion { table, columns, rows, returning }: write::Insertion) -> Self {
-        Self { table, columns, rows: rows.into_iter().map(values).collect(), returning }
+    fn from(insertion: write::Insertion) -> Self {
+        Self {
+            table: insertion.table,
+            columns: insertion.columns,
+            rows: insertion.rows.into_iter().map(values).collect(),
+            on_conflict: insertion.on_conflict.map(Conflict::from),
+            returning: insertion.returning,
+        }
     }
 }
 
 impl From<write::Modification> for Modification<Value> {
     fn from(modification: write::Modification) -> Self {
-        let assignment = |write::Assignment { column, value }| (column, value.into());
+        let assignment = |write::Assignment { column, change }| Assignment { column, change: change.into() };
         Self {
             table: modification.table,
             assignments: modification.assignments.into_iter().map(assignment).collect(),

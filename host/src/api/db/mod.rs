@@ -8,31 +8,40 @@ use crate::api::refused;
 use crate::engine::processor;
 use crate::state::State;
 use crate::supervision::Availability;
+use palisade_guard::clock::Clock;
 use palisade_guard::db::batch::BatchSize;
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::codec;
 use palisade_guard::db::gate::{ReadStatement, WriteStatement, may_run_text};
 use palisade_guard::db::parameter::{Binder, Raw};
-use palisade_guard::db::structured::{Bound, Insertion, Modification, Removal, Selection, Statement};
+use palisade_guard::db::structured::{
+    Aggregation, Bound, Insertion, Modification, Removal, Selection, Statement,
+};
 use palisade_guard::db::value::Value;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::{DB_FETCH_ROWS, Limit};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::Constraint;
+use palisade_store::error::InstallError;
 use palisade_store::postgres::reading::Reading;
 use palisade_store::postgres::rows::{Row, Rows};
-use palisade_store::postgres::session::Session;
+use palisade_store::postgres::session::{Doubt, Session};
 use palisade_store::postgres::statement::Sql;
+use palisade_store::postgres::tables::Tables;
 use palisade_store::postgres::text::Arguments;
 use postgres_types::{ToSql, Type};
+use std::sync::Arc;
 use wasmtime::component::{Resource, ResourceTable};
 
 /// The plugin's tables, and the invocation's transaction.
 struct View<'a> {
-    catalogue: &'a Catalogue,
+    tables: &'a Tables,
+    /// The tables as the host knows them when the call begins.
+    catalogue: Arc<Catalogue>,
     role: &'a str,
     availability: &'a Availability,
     session: &'a mut Session,
+    clock: &'a Clock,
     ledger: &'a mut Ledger,
     table: &'a mut ResourceTable,
 }
@@ -41,12 +50,14 @@ interface! { link: db, link_write: db_write }
 
 impl<'a> View<'a> {
     fn of(state: &'a mut State) -> Self {
-        let State { plugin, session, ledger, table, .. } = state;
+        let State { plugin, session, clock, ledger, table, .. } = state;
         Self {
-            catalogue: &plugin.catalogue,
+            catalogue: plugin.tables.catalogue(),
+            tables: &plugin.tables,
             role: &plugin.role,
             availability: &plugin.availability,
             session,
+            clock,
             ledger,
             table,
         }
@@ -55,34 +66,28 @@ impl<'a> View<'a> {
 
 impl wit::Host for View<'_> {
     async fn select(&mut self, selection: wit::Selection) -> Result<Resource<Rows>, Refusal> {
-        let statement = Selection::<Value>::from(selection).parse(self.catalogue)?;
-        let is_small = statement.rows_max().is_some_and(|rows| rows <= DB_FETCH_ROWS);
-        let bound = self.bind(statement)?;
-        let parameters = bound.parameters();
-        let sql = sql(&bound, &parameters, self.role);
-        let reading = if is_small {
-            // All rows fit the first fetch, so no cursor is needed.
-            let answer = self.session.look_up(sql, self.ledger).await?;
-            Reading { rows: answer.rows, cursor: None }
-        } else {
-            self.session.read(sql, self.ledger).await?
-        };
-        drop(parameters);
-        self.rows(Rows::new(reading, bound.columns))
+        let statement = Selection::<Value>::from(selection).parse(&self.catalogue)?;
+        self.read(statement).await
+    }
+
+    async fn aggregate(&mut self, aggregation: wit::Aggregation) -> Result<Resource<Rows>, Refusal> {
+        let statement = Aggregation::<Value>::from(aggregation).parse(&self.catalogue)?;
+        self.read(statement).await
     }
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         self.ledger.handled(sql.len());
-        let statement = processor::elsewhere(|| ReadStatement::parse(self.catalogue, &sql))?;
+        let statement = processor::elsewhere(|| ReadStatement::parse(&self.catalogue, &sql))?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
-        let binder = Binder::parse(statement.demands(), values)?;
+        let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
-        let (reading, prepared) = self.session.read_text(&statement, bind, self.ledger).await?;
+        let read = self.session.read_text(&statement, bind, self.ledger).await;
+        let (reading, prepared) = self.told(read).await?;
         let columns =
             prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
-        self.rows(Rows::new(reading, columns.collect()))
+        self.rows(Rows::new(reading, columns.collect(), None))
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
@@ -131,41 +136,82 @@ impl wit::HostRows for View<'_> {
 
 impl write::Host for View<'_> {
     async fn insert(&mut self, insertion: write::Insertion) -> Result<write::Outcome, Refusal> {
-        let statement = Insertion::<Value>::from(insertion).parse(self.catalogue)?;
+        let statement = Insertion::<Value>::from(insertion).parse(&self.catalogue)?;
         self.change(statement).await
     }
 
     async fn update(&mut self, modification: write::Modification) -> Result<write::Outcome, Refusal> {
-        let statement = Modification::<Value>::from(modification).parse(self.catalogue)?;
+        let statement = Modification::<Value>::from(modification).parse(&self.catalogue)?;
         self.change(statement).await
     }
 
     async fn delete(&mut self, removal: write::Removal) -> Result<write::Outcome, Refusal> {
-        let statement = Removal::<Value>::from(removal).parse(self.catalogue)?;
+        let statement = Removal::<Value>::from(removal).parse(&self.catalogue)?;
         self.change(statement).await
     }
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<u64, Refusal> {
         self.ledger.handled(sql.len());
-        let statement = processor::elsewhere(|| WriteStatement::parse(self.catalogue, &sql))?;
+        let statement = processor::elsewhere(|| WriteStatement::parse(&self.catalogue, &sql))?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
-        let binder = Binder::parse(statement.demands(), values)?;
+        let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
-        self.session.run_text(&statement, bind, self.ledger).await
+        let ran = self.session.run_text(&statement, bind, self.ledger).await;
+        self.told(ran).await
     }
 }
 
 impl View<'_> {
+    /// Runs a structured statement that reads.
+    async fn read(&mut self, statement: Statement<Value>) -> Result<Resource<Rows>, Refusal> {
+        let is_small = statement.rows_max().is_some_and(|rows| rows <= DB_FETCH_ROWS);
+        let bound = self.bind(statement)?;
+        let parameters = bound.parameters();
+        let sql = sql(&bound, &parameters, self.role);
+        let reading = if is_small {
+            // All rows fit the first fetch, so no cursor is needed.
+            let answer = self.session.look_up(sql, self.ledger).await;
+            answer.map(|answer| Reading { rows: answer.rows, cursor: None })
+        } else {
+            self.session.read(sql, self.ledger).await
+        };
+        drop(parameters);
+        let reading = self.told(reading).await?;
+        self.rows(Rows::new(reading, bound.columns, Some(bound.shape)))
+    }
+
     /// Runs a structured statement that writes. In a shared transaction it runs with the plugin's own rights.
     async fn change(&mut self, statement: Statement<Value>) -> Result<write::Outcome, Refusal> {
         let bound = self.bind(statement)?;
         let parameters = bound.parameters();
         let sql = sql(&bound, &parameters, self.role);
-        let answer = self.session.run(sql, self.ledger).await?;
+        let answer = self.session.run(sql, self.ledger).await;
+        drop(parameters);
+        let answer = self.told(answer).await?;
         let rows = decode(&answer.rows, &bound.columns)?;
         Ok(write::Outcome { count: answer.affected, rows })
+    }
+
+    /// Passes an answer on. If the failure of a statement means that the tables have changed, the host reads them again, and the
+    /// invocation runs again or, in an action, its call may be tried again. If the plugin no longer fits them, it is not served.
+    async fn told<T>(&mut self, answer: Result<T, Refusal>) -> Result<T, Refusal> {
+        let Err(refusal) = answer else { return answer };
+        let is_certain = match self.session.take_doubt() {
+            Some(Doubt::Certain) => true,
+            Some(Doubt::Possible) if self.tables.may_doubt() => false,
+            _ => return Err(refusal),
+        };
+        match self.tables.read_again(&self.catalogue).await {
+            Ok(false) if !is_certain => Err(refusal),
+            Ok(_) => Err(self.session.outdate()),
+            Err(InstallError::Migration { sentence, .. }) => {
+                self.availability.outlive(sentence);
+                Err(self.session.outdate())
+            }
+            Err(error) => Err(Refusal::Unavailable(error.to_string())),
+        }
     }
 
     /// Checks the values of a structured statement, and spends for the values and for the statement.
@@ -183,7 +229,7 @@ impl View<'_> {
 
 /// The SQL of a structured statement. In a shared transaction it runs with the plugin's own rights.
 fn sql<'a>(bound: &'a Bound, parameters: &'a [&'a (dyn ToSql + Sync)], role: &'a str) -> Sql<'a> {
-    Sql { text: &bound.text, parameters, types: &bound.types, role: Some(role) }
+    Sql { text: &bound.text, parameters, types: &bound.types, role: Some(role), shape: Some(&bound.shape) }
 }
 
 /// The values of SQL text as the driver takes them, each paid for.

@@ -24,7 +24,9 @@ use palisade_guard::limits::Limits;
 use palisade_guard::refusal::Refusal;
 use palisade_guard::request_context::RequestId;
 use palisade_store::postgres::session::Session;
+use palisade_store::postgres::share::Owner;
 use std::borrow::BorrowMut;
+use std::net::IpAddr;
 use std::sync::Arc;
 use work::Work;
 
@@ -34,7 +36,8 @@ pub struct Page {
     /// The items that the caller may see.
     pub items: Vec<Item>,
     /// Pass this as `after` to get the next page; `None` on the last page. A page may have fewer items than its limit, or none,
-    /// although there is a next one: pages end by bytes as well, and where taps have hidden very many items in a row.
+    /// although there is a next one: pages end by bytes as well, where taps have hidden very many items in a row, and where a
+    /// search has read many bytes of items.
     pub next: Option<Place>,
     /// The bytes of the items, until the page is dropped.
     #[allow(dead_code, reason = "it is held to be dropped")]
@@ -48,16 +51,24 @@ pub struct Items<'a> {
     runtime: &'a Arc<Runtime>,
     caller: Caller,
     request: RequestId,
+    peer: Option<IpAddr>,
 }
 
 impl<'a> Items<'a> {
     pub(crate) fn new(runtime: &'a Arc<Runtime>, caller: Caller) -> Self {
-        Self { runtime, caller, request: RequestId::random() }
+        Self { runtime, caller, request: RequestId::random(), peer: None }
     }
 
     /// The request's id, which plugins see and which their log records carry. Default: a random id.
     pub fn request(mut self, id: RequestId) -> Self {
         self.request = id;
+        self
+    }
+
+    /// The address that the request comes from. Anonymous callers at one address share connections to the database. Default:
+    /// not known, which is one address.
+    pub fn peer(mut self, peer: Option<IpAddr>) -> Self {
+        self.peer = peer;
         self
     }
 
@@ -102,7 +113,7 @@ impl<'a> Items<'a> {
     }
 
     async fn may_write(self, permissions: &str) -> Result<(), CallError> {
-        let ItemRequest { runtime, plugins, setting } = self.begin()?;
+        let ItemRequest { runtime, plugins, setting, .. } = self.begin()?;
         if matches!(setting.request.caller, Caller::Host) || !plugins.access().is_empty() {
             return Ok(());
         }
@@ -120,7 +131,12 @@ impl<'a> Items<'a> {
         plugins.all_guards_loaded()?;
         let request = Arc::new(Request::new(self.request.clone(), self.caller.clone()));
         let setting = Setting::new(request, Kind::Mutation, &Limits::default());
-        Ok(ItemRequest { runtime: self.runtime, plugins, setting })
+        let owner = match &self.caller {
+            Caller::Host => Owner::Host,
+            Caller::User(user) => Owner::User(user.id),
+            Caller::Anonymous => Owner::Anonymous(self.peer),
+        };
+        Ok(ItemRequest { runtime: self.runtime, plugins, setting, owner })
     }
 }
 
@@ -143,6 +159,7 @@ struct ItemRequest<'a> {
     runtime: &'a Arc<Runtime>,
     plugins: Arc<Current>,
     setting: Setting,
+    owner: Owner,
 }
 
 impl ItemRequest<'_> {
@@ -214,7 +231,7 @@ impl ItemRequest<'_> {
 
     /// A transaction that waits for nothing beyond the request's deadline.
     fn session(&self, kind: Kind) -> Session {
-        self.runtime.database.session(kind).until(self.setting.deadline)
+        self.runtime.database.session(kind, self.owner).until(self.setting.deadline)
     }
 
     fn work<S: BorrowMut<Session>>(&self, session: S) -> Work<'_, S> {

@@ -204,7 +204,7 @@ fn every_type_passes_through_a_real_component_unchanged() {
             panic!("not a `result`")
         };
         let text = serde_json::to_vec(&json!({"all": json})).unwrap();
-        let arguments = signature.lower(parse(&text).unwrap()).unwrap().values;
+        let arguments = signature.lowered(parse(&text).unwrap()).unwrap().values;
 
         let mut store = Store::new(&engine, ());
         let instance = linker.instantiate(&mut store).unwrap();

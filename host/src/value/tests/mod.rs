@@ -7,7 +7,10 @@ mod round_trips;
 mod strategies;
 
 use super::name::camel;
-use super::{Case, Field, Flag, Int, Shape, Signature};
+use super::{BadArgument, BadArguments, Case, Field, Flag, Int, Shape, Signature};
+use palisade_guard::memory::Reservation;
+use serde_json::Value;
+use wasmtime::component::Val;
 
 fn field(name: &str, shape: Shape) -> Field {
     Field { name: name.into(), key: camel(name), shape }
@@ -36,6 +39,25 @@ fn result(ok: Option<Shape>, err: Option<Shape>) -> Shape {
 /// A function that takes one parameter `x` and returns it in a tuple, so that a `result` is lifted as an ordinary value.
 fn echo(shape: Shape) -> Signature {
     Signature::from_shapes([field("x", shape.clone())].into(), Some(Shape::Tuple([shape].into())))
+}
+
+/// Arguments as values, and the bytes that they take.
+#[derive(Debug)]
+struct Lowered {
+    values: Vec<Val>,
+    bytes: u64,
+}
+
+impl Signature {
+    /// [`lower`](Self::lower) where there is memory enough.
+    fn lowered(&self, arguments: Value) -> Result<Lowered, BadArgument> {
+        let mut memory = Reservation::uncounted();
+        match self.lower(arguments, &mut memory) {
+            Ok(values) => Ok(Lowered { values, bytes: memory.bytes() }),
+            Err(BadArguments::Argument(bad)) => Err(bad),
+            Err(BadArguments::OutOfMemory(out)) => panic!("{out}"),
+        }
+    }
 }
 
 fn u32() -> Shape {

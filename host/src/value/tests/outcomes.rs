@@ -202,7 +202,7 @@ fn values_have_the_form_that_javascript_uses() {
         ),
     ] {
         assert_eq!(lifted(shape.clone(), val.clone()), json, "{shape}");
-        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap().values, [val]);
+        assert_eq!(echo(shape).lowered(json!({"x": json})).unwrap().values, [val]);
     }
 }
 
@@ -227,7 +227,7 @@ fn integers_of_64_bits_are_all_strings_on_request_and_others_never() {
             Ok(Returned::Ok(json.clone()))
         );
         // Arguments may have both forms.
-        assert_eq!(echo(shape.clone()).lower(json!({ "x": json })).unwrap().values, tuple());
+        assert_eq!(echo(shape.clone()).lowered(json!({ "x": json })).unwrap().values, tuple());
     }
 }
 
@@ -250,9 +250,9 @@ fn key_that_javascript_omits_is_none_or_false() {
         (sparse(), json!({}), Val::Record(vec![("a".into(), none()), ("b".into(), none())])),
         (flags(&["read"]), json!({}), Val::Flags(vec![])),
     ] {
-        assert_eq!(echo(shape).lower(json!({"x": json})).unwrap().values, [val]);
+        assert_eq!(echo(shape).lowered(json!({"x": json})).unwrap().values, [val]);
     }
-    assert_eq!(echo(option(u32())).lower(json!({})).unwrap().values, [none()]);
+    assert_eq!(echo(option(u32())).lowered(json!({})).unwrap().values, [none()]);
 }
 
 #[test]

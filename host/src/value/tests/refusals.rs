@@ -1,17 +1,19 @@
 //! Arguments that are refused, and the sentences that refuse them.
 
 use super::{echo, field, flags, list, option, record, result, u32, variant};
-use crate::value::refusal::BadArgument;
+use crate::value::refusal::{BadArgument, BadArguments};
 use crate::value::{Int, Shape, Signature};
 use palisade_guard::json::parse;
 use palisade_guard::limits::{
-    CALL_VALUES_BYTES_MAX, COMPONENT_NAME_BYTES_MAX, HEAP_BLOCK_BYTES, JSON_BINARY_BYTES_MAX, JSON_VALUES_MAX,
+    CALL_VALUES_BYTES_MAX, COMPONENT_NAME_BYTES_MAX, HEAP_BLOCK_BYTES, JSON_BINARY_BYTES_MAX,
+    JSON_INLINE_BYTES_MAX, JSON_VALUES_MAX,
 };
+use palisade_guard::memory::{MemoryBudget, OutOfMemory};
 use serde_json::{Value, json};
 
 fn refusal(shape: Shape, x: &Value) -> BadArgument {
     let signature = echo(shape);
-    match signature.lower(json!({"x": x})) {
+    match signature.lowered(json!({"x": x})) {
         Err(refusal) => refusal,
         Ok(vals) => panic!("{signature} took {vals:?}"),
     }
@@ -197,9 +199,9 @@ fn arguments_that_are_not_an_object_of_the_parameters_are_refused() {
         ),
         (json!({"limit": 1, "afterId": 2}), "`$.afterId`: expected `string`, found 2".into()),
     ] {
-        assert_eq!(signature.lower(arguments).unwrap_err().to_string(), sentence);
+        assert_eq!(signature.lowered(arguments).unwrap_err().to_string(), sentence);
     }
-    assert!(signature.lower(json!({"limit": 1})).is_ok());
+    assert!(signature.lowered(json!({"limit": 1})).is_ok());
 }
 
 #[test]
@@ -211,14 +213,14 @@ fn integers_are_accepted_at_the_ends_of_their_range_and_refused_beyond() {
         for beyond in [below, above] {
             // Parsed from text, so that numbers beyond 64 bits arrive as a client would send them.
             let json = parse(format!(r#"{{"x": {beyond}}}"#).as_bytes()).unwrap();
-            let refusal = signature.lower(json).unwrap_err();
+            let refusal = signature.lowered(json).unwrap_err();
             assert_eq!((&*refusal.path, &*refusal.expected), ("$.x", int.name()));
             assert!(refusal.rule.unwrap().starts_with(&format!("{min} to {max}")));
-            assert!(signature.lower(json!({"x": beyond.to_string()})).is_err());
+            assert!(signature.lowered(json!({"x": beyond.to_string()})).is_err());
         }
-        assert!(signature.lower(json!({"x": min})).is_ok());
-        assert!(signature.lower(json!({"x": max})).is_ok());
-        assert_eq!(signature.lower(json!({"x": max.to_string()})).is_ok(), int.is_wide());
+        assert!(signature.lowered(json!({"x": min})).is_ok());
+        assert!(signature.lowered(json!({"x": max})).is_ok());
+        assert_eq!(signature.lowered(json!({"x": max.to_string()})).is_ok(), int.is_wide());
     }
 }
 
@@ -226,14 +228,14 @@ fn integers_are_accepted_at_the_ends_of_their_range_and_refused_beyond() {
 fn integer_text_has_one_form() {
     for text in ["", "-", "-0", "+1", "01", " 1", "1 ", "1.0", "1e2", "0x1", "1_000", "١", &"9".repeat(5_000)]
     {
-        assert!(echo(Shape::Int(Int::S64)).lower(json!({"x": text})).is_err(), "{text}");
+        assert!(echo(Shape::Int(Int::S64)).lowered(json!({"x": text})).is_err(), "{text}");
     }
     for text in ["0", "-1", "10", "-9223372036854775808"] {
-        assert!(echo(Shape::Int(Int::S64)).lower(json!({"x": text})).is_ok(), "{text}");
+        assert!(echo(Shape::Int(Int::S64)).lowered(json!({"x": text})).is_ok(), "{text}");
     }
     for (number, taken) in [("1e300", false), ("1e16", false), ("1.0", true), ("1e2", true), ("-0", true)] {
         let json = parse(format!(r#"{{"x": {number}}}"#).as_bytes()).unwrap();
-        assert_eq!(echo(Shape::Int(Int::S64)).lower(json).is_ok(), taken, "{number}");
+        assert_eq!(echo(Shape::Int(Int::S64)).lowered(json).is_ok(), taken, "{number}");
     }
 }
 
@@ -243,7 +245,7 @@ fn base64_of_another_alphabet_or_padding_is_refused() {
         assert_eq!(refusal(Shape::Bytes, &json!(text)).expected, "list<u8>", "{text}");
     }
     for text in ["", "YQ==", "/+8="] {
-        assert!(echo(Shape::Bytes).lower(json!({"x": text})).is_ok(), "{text}");
+        assert!(echo(Shape::Bytes).lowered(json!({"x": text})).is_ok(), "{text}");
     }
 }
 
@@ -252,7 +254,7 @@ fn total_bytes_of_all_arguments_are_accepted_at_the_limit_and_refused_over_it() 
     use base64::Engine as _;
     let encoded = |len| base64::engine::general_purpose::STANDARD.encode(vec![7; len]);
     let half = JSON_BINARY_BYTES_MAX / 2;
-    let both = |second| echo(list(Shape::Bytes)).lower(json!({"x": [encoded(half), encoded(second)]}));
+    let both = |second| echo(list(Shape::Bytes)).lowered(json!({"x": [encoded(half), encoded(second)]}));
     assert_eq!(both(half + 1).unwrap_err().path, "$.x[1]");
     assert_eq!(both(half + 1_000).unwrap_err().path, "$.x[1]");
     assert!(both(half).is_ok());
@@ -263,7 +265,7 @@ fn absent_options_count_towards_the_limit_of_values() {
     let sparse = Shape::Record((0..99).map(|i| field(&format!("f{i}"), option(u32()))).collect());
     let signature = echo(list(sparse));
     // Each record counts as 100 values, and the list as one.
-    let records = |count| signature.lower(json!({"x": vec![json!({}); count]}));
+    let records = |count| signature.lowered(json!({"x": vec![json!({}); count]}));
     let most = (JSON_VALUES_MAX - 1) / 100;
     let refusal = records(most + 1).unwrap_err();
     assert!(refusal.path.starts_with(&format!("$.x[{most}]")), "{refusal}");
@@ -278,11 +280,11 @@ const TEXT: usize = size_of::<String>() + HEAP_BLOCK_BYTES;
 fn fills_memory(shape: Shape, x: &Value, each: usize) {
     let signature = echo(list(shape));
     let most = (CALL_VALUES_BYTES_MAX - VALUE) / each;
-    let lower = |count| signature.lower(json!({"x": vec![x.clone(); count]}));
+    let lower = |count| signature.lowered(json!({"x": vec![x.clone(); count]}));
     let refusal = lower(most + 1).unwrap_err();
     assert!(refusal.to_string().contains("bytes of memory"), "{refusal}");
     assert!(refusal.path.starts_with(&format!("$.x[{most}]")), "{refusal}");
-    assert_eq!(lower(most).unwrap().bytes, VALUE + most * each);
+    assert_eq!(lower(most).unwrap().bytes, (VALUE + most * each) as u64);
 }
 
 #[test]
@@ -319,4 +321,43 @@ fn long_type_is_cut_in_errors() {
     let refusal = refusal(long.clone(), &json!(1));
     assert!(refusal.expected.len() < 210 && refusal.expected.ends_with('…'), "{}", refusal.expected);
     assert!(long.to_string().len() > 8_000);
+}
+
+#[test]
+fn values_are_reserved_before_they_are_made() {
+    let long = "n".repeat(COMPONENT_NAME_BYTES_MAX);
+    let sparse = Shape::Record((0..50).map(|i| field(&format!("{long}{i}"), option(u32()))).collect());
+    for (shape, x) in [
+        (list(sparse), json!(vec![json!({}); 10])),
+        (Shape::Bytes, json!("AAAA".repeat(1_000))),
+        (list(Shape::String), json!(vec!["a"; 1_000])),
+    ] {
+        let signature = echo(shape);
+        let needed = signature.lowered(json!({ "x": x })).unwrap().bytes;
+        for (bytes, fits) in [(needed - 1, false), (needed, true)] {
+            let budget = MemoryBudget::new(bytes);
+            let mut memory = budget.reservation(None, None).exact();
+            let lowered = signature.lower(json!({ "x": x }), &mut memory);
+            assert_eq!(lowered.is_ok(), fits, "{signature}: {bytes}");
+            assert!(fits || lowered == Err(BadArguments::OutOfMemory(OutOfMemory)));
+            drop(memory);
+            assert_eq!(budget.held(), 0, "all is returned");
+        }
+    }
+}
+
+#[test]
+fn conversion_is_quick_up_to_the_bytes_that_are_converted_inline_and_not_over_them() {
+    let sparse = Shape::Record((0..50).map(|i| field(&format!("f{i}"), option(u32()))).collect());
+    let (text, elements, records) = (echo(Shape::String), echo(list(u32())), echo(list(list(sparse))));
+    let quick = |signature: &Signature, x: Value| signature.is_quick(&json!({ "x": x }));
+    assert!(quick(&text, json!("a".repeat(JSON_INLINE_BYTES_MAX - 1_000))));
+    assert!(!quick(&text, json!("a".repeat(JSON_INLINE_BYTES_MAX))));
+    assert!(quick(&elements, json!(vec![0; 500])));
+    assert!(!quick(&elements, json!(vec![0; JSON_INLINE_BYTES_MAX / VALUE])));
+    // Few bytes that stand for many.
+    assert!(quick(&records, json!([[{}, {}]])));
+    let x = json!([vec![json!({}); 30]]);
+    assert!(!quick(&records, x.clone()));
+    assert!(records.lowered(json!({ "x": x })).unwrap().bytes > JSON_INLINE_BYTES_MAX as u64);
 }

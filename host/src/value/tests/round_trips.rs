@@ -1,8 +1,9 @@
 //! Round trips: every value survives both conversions, and no JSON makes them panic.
 
+use super::Lowered;
 use super::strategies::{json, shape, val};
 use super::{echo, u32};
-use crate::value::{Integers, Lowered, Returned, Shape, Signature, lift, number};
+use crate::value::{Integers, Returned, Shape, Signature, lift, number};
 use palisade_guard::json::parse;
 use palisade_guard::memory::Reservation;
 use proptest::prelude::*;
@@ -33,10 +34,10 @@ proptest! {
     #[test]
     fn any_json_for_any_type_is_accepted_or_refused(shape in shape(), json in json()) {
         let signature = echo(shape);
-        if let Err(refusal) = signature.lower(json.clone()) {
+        if let Err(refusal) = signature.lowered(json.clone()) {
             prop_assert!(refusal.path.starts_with('$'));
         }
-        if let Err(refusal) = signature.lower(json!({"x": json})) {
+        if let Err(refusal) = signature.lowered(json!({"x": json})) {
             prop_assert!(refusal.path.starts_with("$.x"));
         }
     }
@@ -50,9 +51,9 @@ proptest! {
         let signature = echo(shape);
         let mut json = lifted(&signature, val);
         replace(&mut json, &mut nth.clone(), &other);
-        if let Ok(Lowered { values: mut vals, .. }) = signature.lower(json!({"x": json})) {
+        if let Ok(Lowered { values: mut vals, .. }) = signature.lowered(json!({"x": json})) {
             let again = lifted(&signature, vals[0].clone());
-            prop_assert_eq!(signature.lower(json!({"x": again})).unwrap().values, [vals.remove(0)]);
+            prop_assert_eq!(signature.lowered(json!({"x": again})).unwrap().values, [vals.remove(0)]);
         }
     }
 
@@ -63,7 +64,7 @@ proptest! {
         let signature = echo(shape);
         let json = lifted(&signature, val.clone());
         let text = serde_json::to_vec(&json!({"x": json})).unwrap();
-        prop_assert_eq!(signature.lower(parse(&text).unwrap()).unwrap().values, [val]);
+        prop_assert_eq!(signature.lowered(parse(&text).unwrap()).unwrap().values, [val]);
     }
 
     #[test]
@@ -97,5 +98,5 @@ fn deep_json_against_a_deep_type_is_lowered_and_lifted() {
     }
     let signature = echo(shape);
     let json = lifted(&signature, val.clone());
-    assert_eq!(signature.lower(json!({"x": json})).unwrap().values, [val]);
+    assert_eq!(signature.lowered(json!({"x": json})).unwrap().values, [val]);
 }

@@ -48,6 +48,11 @@ impl At<'_> {
         self.session.run(sql, self.ledger).await
     }
 
+    /// Lets others have the connection of a read of the host's own, which goes on with another snapshot.
+    pub fn pause(&mut self) {
+        self.session.pause();
+    }
+
     async fn answer(&mut self, text: &str, parameters: &[Value]) -> Result<Answer, Refusal> {
         let types: Vec<Type> = parameters.iter().map(natural).collect();
         let parse =
@@ -55,7 +60,7 @@ impl At<'_> {
         let parameters = parameters.iter().zip(&types).map(parse).collect::<Result<Vec<_>, _>>()?;
         let sent: Vec<&(dyn ToSql + Sync)> =
             parameters.iter().map(|parameter| parameter as &(dyn ToSql + Sync)).collect();
-        self.run(Sql { text, parameters: &sent, types: &types, role: None }).await
+        self.run(Sql { text, parameters: &sent, types: &types, role: None, shape: None }).await
     }
 }
 

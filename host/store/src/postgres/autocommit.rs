@@ -35,7 +35,7 @@ impl Session {
 
     /// Whether the work of the invocation is discarded and done again.
     pub fn runs_again(&self) -> bool {
-        self.lost_race() || self.has_outgrown()
+        self.lost_race() || self.has_outgrown() || self.is_outdated()
     }
 
     /// Runs a select whose text the host wrote and whose rows are read whole.

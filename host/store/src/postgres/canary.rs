@@ -144,10 +144,19 @@ impl Database {
         drop(host);
         let connection = login.pool.get().await?;
         let longest = Duration::from_millis(MIGRATION_MS);
-        let verdict = timeout(longest, attack_all(connection.client(), &targets)).await;
+        let attacked = async {
+            let mut verdict = attack_all(connection.client(), &targets).await.map_err(super::failure::of)?;
+            match login.pool.settings().check(connection.client()).await {
+                // Otherwise the login itself would have failed. A PgBouncer may still have a session from before.
+                Err(Failure::Unfit(sentence)) => verdict.missing.push(sentence),
+                other => other?,
+            }
+            Ok(verdict)
+        };
+        let verdict = timeout(longest, attacked).await;
         // Closed, so that a start with two hundred plugins does not leave two hundred connections open.
         connection.close();
-        verdict.map_err(|_| super::failure::silent())?.map_err(super::failure::of)
+        verdict.map_err(|_| super::failure::silent())?
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     Overtime,
     /// The proof of who calls came too late, or to another backend than the one that it was made for.
     Unproven,
+    /// The statement's columns are not those of the catalogue: the tables have changed since the host read it.
+    Changed,
     /// The statement made the plugin's tables larger than its quota, and is undone.
     OverQuota(Exceeded),
     /// Every seat of the plugin is held by a backend that runs on after its statement was cancelled.
@@ -49,6 +51,8 @@ pub(crate) enum Failure {
     NoConnection,
     /// The result exceeded a limit while it was read.
     Exceeded(Exceeded),
+    /// A session does not have the host's settings, as the sentence says.
+    Unfit(String),
     /// Something that should not happen.
     Unknown(String),
 }
@@ -82,6 +86,10 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
         if matches!(server.code().code(), "57P01" | "57P02" | "57P03") {
             return Failure::Disconnected(server.to_string());
         }
+        // A prepared statement whose columns have changed.
+        if server.code().code() == "0A000" && server.routine() == Some("RevalidateCachedQuery") {
+            return Failure::Changed;
+        }
         if server.code().code() == UNPROVEN {
             return Failure::Unproven;
         }
@@ -114,16 +122,35 @@ impl Failure {
                     && !code.starts_with("XX")
                     && !code.starts_with("53")
             }
-            Self::Encoding(_) | Self::Exhausted | Self::Spent(_) | Self::Unproven | Self::OverQuota(_) => {
-                true
-            }
+            Self::Encoding(_)
+            | Self::Exhausted
+            | Self::Spent(_)
+            | Self::Unproven
+            | Self::Changed
+            | Self::OverQuota(_) => true,
             Self::Disconnected(_)
             | Self::Silent(_)
             | Self::Overtime
             | Self::InDoubt(_)
             | Self::NoConnection
             | Self::Exceeded(_)
+            | Self::Unfit(_)
             | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Whether a column, a table or a type is missing.
+    pub(crate) fn misses_a_name(&self) -> bool {
+        matches!(self, Self::Server(error) if matches!(error.code().code(), "42703" | "42P01" | "42704"))
+    }
+
+    /// Whether the failure means, or may mean, that the tables are not as the host knows them: a column, table or type is
+    /// missing, or an operator does not fit.
+    pub(crate) fn doubts_the_tables(&self) -> bool {
+        match self {
+            Self::Changed => true,
+            Self::Server(error) => self.misses_a_name() || matches!(error.code().code(), "42804" | "42883"),
+            _ => false,
         }
     }
 
@@ -144,7 +171,7 @@ impl Failure {
     pub(crate) fn absence(&self) -> Option<Absence> {
         match self {
             // Clocks or a network in which no proof arrives in time are an outage, too.
-            Self::Disconnected(_) | Self::Silent(_) | Self::Unproven => Some(Absence::Away),
+            Self::Disconnected(_) | Self::Silent(_) | Self::Unproven | Self::Unfit(_) => Some(Absence::Away),
             Self::Exhausted => Some(Absence::Busy),
             Self::InDoubt(_) => Some(Absence::InDoubt),
             Self::Server(error) if error.code().code() == DISK_FULL => Some(Absence::Full),
@@ -152,6 +179,7 @@ impl Failure {
             | Self::Encoding(_)
             | Self::NoConnection
             | Self::Overtime
+            | Self::Changed
             | Self::OverQuota(_)
             | Self::Spent(_)
             | Self::Exceeded(_)
@@ -163,13 +191,16 @@ impl Failure {
         match self {
             Self::Server(error) => server(&error),
             Self::Encoding(text) => Refusal::internal(text),
-            Self::Disconnected(text) | Self::Silent(text) | Self::Unknown(text) => Refusal::Unavailable(text),
+            Self::Disconnected(text) | Self::Silent(text) | Self::Unfit(text) | Self::Unknown(text) => {
+                Refusal::Unavailable(text)
+            }
             Self::Unproven => Refusal::Unavailable(
                 "the proof of who calls expires before it reaches the server: the server's clock changes, or the network holds \
                  statements for longer than one may take"
                     .into(),
             ),
             Self::Overtime => Refusal::Timeout,
+            Self::Changed => Refusal::Serialization,
             Self::Spent(seats) => Refusal::Other { guest: "connection".into(), log: spent(seats) },
             Self::NoConnection => Refusal::Unavailable("the transaction's connection is gone".into()),
             Self::InDoubt(text) => Refusal::InDoubt(text),
@@ -214,14 +245,39 @@ fn server(error: &DbError) -> Refusal {
         "54000" if error.routine() == Some("chr") => {
             Refusal::Invalid("PostgreSQL's text cannot contain NUL (SQLSTATE 54000)".into())
         }
+        // An increment, a sum or a conversion.
+        "22003" => Refusal::Invalid("a number is outside the range of its type (SQLSTATE 22003)".into()),
         code if code.starts_with("22") => Refusal::Invalid(format!("a value does not fit (SQLSTATE {code})")),
+        "42P10" if error.routine() == Some("infer_arbiter_indexes") => Refusal::Invalid(
+            "on-conflict: its columns are not exactly those of a primary key or UNIQUE constraint of the table (SQLSTATE 42P10)"
+                .into(),
+        ),
+        "55000" if error.routine() == Some("ExecCheckIndexConstraints") => Refusal::Invalid(
+            "on-conflict: its columns are those of a DEFERRABLE constraint, which is checked too late (SQLSTATE 55000)".into(),
+        ),
         code if code.starts_with("42") => {
             Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
         }
-        // Among them are the errors in which a resource bomb ends: 53200 (memory), 53400 (temporary files), 54000 (a
-        // value over PostgreSQL's own limits). The ledger has no limit for these, and so no number, so the guest gets
-        // the SQLSTATE.
+        // The errors in which a resource bomb ends. The ledger has no limit for these, and so no number.
+        code @ ("53200" | "53400" | "54000") => {
+            let guest = format!("{code}: {}", too_large(code));
+            Refusal::Other { guest: guest.into(), log: error.to_string() }
+        }
         code => Refusal::Other { guest: code.to_owned().into(), log: error.to_string() },
+    }
+}
+
+/// What to do about a statement that needed too much of the server.
+fn too_large(code: &str) -> &'static str {
+    match code {
+        "53200" => {
+            "the statement needs more memory than the database has for it: join fewer tables, gather fewer values, or use several \
+             statements"
+        }
+        "53400" => {
+            "the statement needs a larger temporary file than it may have: sort, join or gather fewer rows at once"
+        }
+        _ => "the statement, or a value in it, is larger than PostgreSQL allows: make it shorter",
     }
 }
 

@@ -13,7 +13,7 @@ use super::pool::Connection;
 use super::url::DatabaseUrl;
 use crate::error::InstallError;
 use crate::private::PRIVATE_SETTING;
-use palisade_guard::limits::{MIGRATION_MS, PLUGIN_TEMPORARY_FILES_KIB, PLUGIN_WORK_MEMORY_KIB};
+use palisade_guard::limits::{MIGRATION_MS, PLUGIN_TEMPORARY_FILES_KIB};
 use tokio_postgres::{Client, Error, NoTls};
 
 /// The SQL that a superuser runs in the host's database. It can run again at any time.
@@ -93,14 +93,9 @@ pub(super) async fn if_private(connection: Connection) -> Result<(Connection, bo
     }
 }
 
-/// Bounds the memory and the temporary files of a login's statements. Only a superuser can bound the files; the canary
-/// attacks check whether they are bounded.
-pub(super) async fn bound_memory(client: &Client, role: &str) -> Result<(), Error> {
-    // By default a hash takes twice as much as a sort.
-    let memory = format!(
-        "ALTER ROLE {role} SET work_mem = '{PLUGIN_WORK_MEMORY_KIB}kB'; ALTER ROLE {role} SET hash_mem_multiplier = 1"
-    );
-    client.batch_execute(&memory).await?;
+/// Bounds the temporary files of a login's statements. Only a superuser can do that; the canary attacks check whether
+/// they are bounded.
+pub(super) async fn bound_files(client: &Client, role: &str) -> Result<(), Error> {
     let may = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user";
     if client.query_one(may, &[]).await?.get(0) {
         let files = format!("ALTER ROLE {role} SET temp_file_limit = '{PLUGIN_TEMPORARY_FILES_KIB}kB'");

@@ -4,8 +4,9 @@
 //! also checks who may see which item. Times come from the invocation and not from the server, so that a mutation that
 //! runs again writes the same times.
 //!
-//! Fields are `json`, sent and received as text. What `@>` compares is `fields::jsonb`, of which there is an index. No statement
-//! returns more bytes of fields than one page has, because the server ends the page.
+//! Fields are `json`, sent and received as text. What `@>` compares is `fields::jsonb`, which PostgreSQL has to parse; an index of
+//! their [terms](self::page) says of most items that they do not match. No statement returns more bytes of fields than one page
+//! has, or parses more than a window has, because the server ends the page.
 
 use super::statement::{Answer, Sql};
 use crate::{At, End, Found, Item, ItemStore, Search, Viewer};
@@ -13,7 +14,8 @@ use jiff::Timestamp;
 use palisade_guard::grant::ItemPower;
 use palisade_guard::item::{Criteria, Draft, Fields, Filter, ItemId, Order, Status};
 use palisade_guard::limits::{
-    ITEM_EXAMINED_BYTES_MAX, ITEM_OVERHEAD_BYTES, ITEM_PAGE_BYTES_MAX, ITEM_STORED_BYTES_MAX,
+    ITEM_EXAMINED_BYTES_MAX, ITEM_OVERHEAD_BYTES, ITEM_PAGE_BYTES_MAX, ITEM_SEARCHED_BYTES_MAX,
+    ITEM_STORED_BYTES_MAX,
 };
 use palisade_guard::refusal::Refusal;
 use tokio_postgres::Row;
@@ -85,7 +87,7 @@ impl ItemStore for PostgresItems {
         viewer: &Viewer<'_>,
     ) -> Result<Found, Refusal> {
         let Criteria { item_type, status, fields, order, .. } = search.criteria;
-        let text = page(*order, search.rows.is_some(), fields.is_some());
+        let text = page(*order, search.rows.is_some(), fields.is_some(), search.is_blind);
         let viewer = ViewerValues::of(viewer);
         let (item_type, status) = (item_type.as_str(), status.map(self::status));
         let fields = fields.as_ref().map(Filter::as_str);
@@ -166,22 +168,30 @@ async fn keep(at: &mut At<'_>, old: &Item) -> Result<(), Refusal> {
 /// The statement of a page: the items that match, in their order, until `$9` of them or the bytes of a page. `$10` are the
 /// rows that may match.
 ///
-/// With a window these rows are chosen before the fields are looked at. So nobody learns from where a page ends what the fields
-/// of a row contain that no page shows. Version 7 ids sort by creation, so a page needs no other key.
-fn page(order: Order, has_window: bool, has_filter: bool) -> String {
+/// With a window these rows are chosen before the fields are read, and only so many of them that PostgreSQL has few bytes to
+/// parse. A blind window has every row, so that nobody learns from where a page ends what the fields of a row contain that no
+/// page shows. Any other leaves out the rows whose terms say that they do not match. Version 7 ids sort by creation, so a page
+/// needs no other key.
+fn page(order: Order, has_window: bool, has_filter: bool, is_blind: bool) -> String {
     let (order, after) = match order {
         Order::Newest => ("DESC", "<"),
         Order::Oldest => ("ASC", ">"),
     };
-    let filter = if has_filter { "fields::jsonb @> $7::jsonb" } else { "$7 IS NULL" };
-    let (early, late) = if has_window { ("true", filter) } else { (filter, "true") };
+    let late = if has_filter { "fields::jsonb @> $7::jsonb" } else { "$7 IS NULL" };
+    let early = if has_filter && !is_blind {
+        "(terms IS NULL OR terms @> palisade.item_terms($7::json))"
+    } else {
+        "true"
+    };
+    // Only a search has PostgreSQL parse what it examines.
+    let bytes = if has_filter { ITEM_SEARCHED_BYTES_MAX } else { ITEM_EXAMINED_BYTES_MAX };
     let columns = read_columns();
     format!(
         "WITH chosen AS (SELECT {COLUMNS}, fields_bytes FROM palisade.items WHERE item_type = $5 AND {VISIBLE} \
              AND ($6 IS NULL OR status = $6) AND ($8 IS NULL OR id {after} $8) AND {early} ORDER BY id {order} LIMIT $10), \
          placed AS (SELECT *, row_number() OVER way AS place, count(*) OVER () AS placed, \
              sum(fields_bytes::bigint) OVER way AS examined FROM chosen WINDOW way AS (ORDER BY id {order})), \
-         seen AS (SELECT * FROM placed WHERE place = 1 OR NOT {has_window} OR examined <= {ITEM_EXAMINED_BYTES_MAX}), \
+         seen AS (SELECT * FROM placed WHERE place = 1 OR NOT {has_window} OR examined <= {bytes}), \
          hit AS (SELECT *, row_number() OVER way AS nth, count(*) OVER () AS hits, \
              sum(least(fields_bytes, {ITEM_STORED_BYTES_MAX})::bigint + {ITEM_OVERHEAD_BYTES}) OVER way AS bytes \
              FROM seen WHERE {late} WINDOW way AS (ORDER BY place)), \
@@ -227,7 +237,7 @@ async fn run(
     types: &[Type],
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Answer, Refusal> {
-    at.run(Sql { text, parameters, types, role: None }).await
+    at.run(Sql { text, parameters, types, role: None, shape: None }).await
 }
 
 fn one(answer: &Answer) -> Result<Item, Refusal> {

@@ -2,6 +2,7 @@
 
 use super::caller;
 use super::failure::{self, Failure};
+use super::settings::Settings;
 use super::watch::{Backend, Seats, Watch};
 use super::wire::{Allowance, Counted, Socket, Target};
 use crate::postgres::budget::{ConnectionBudget, Permit, Place};
@@ -22,6 +23,8 @@ use tokio_postgres::{Config, Error, NoTls, SimpleQueryMessage};
 #[derive(Debug)]
 pub(super) struct Logins {
     pub config: Arc<Config>,
+    /// What each session has set.
+    pub settings: Settings,
     pub targets: Vec<Target>,
     pub budget: Option<Arc<ConnectionBudget>>,
     pub is_pooled: bool,
@@ -128,8 +131,13 @@ impl Logins {
         login.check_session(is_standby).await?;
         if self.is_pooled {
             login.learn_types().await.map_err(failure::of)?;
-        } else if self.watch.is_some() {
-            let server = caller::ask(&login.client, self.is_plugin).await?;
+        } else if self.watch.is_none() {
+            self.settings.check(&login.client).await?;
+        } else {
+            let asked = caller::ask(&login.client, self.is_plugin);
+            let (server, set) = tokio::join!(asked, self.settings.check(&login.client));
+            set?;
+            let server = server?;
             login.server.keep(server);
             let clock = Timestamp::from_microsecond(server.clock_us());
             login.backend = Some(Backend {

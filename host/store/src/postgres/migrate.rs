@@ -2,9 +2,11 @@
 //! them at once.
 
 use super::pool::Connection;
+use super::role::InstallFailure;
 use crate::error::InstallError;
 use palisade_guard::limits::{CALLER_KEYS_BYTES, DATABASE_LOCK, MIGRATION_MS, SECRET_BYTES};
 use sha2::{Digest, Sha256};
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// The host's migrations. A released one never changes: its checksum is in every database.
@@ -16,6 +18,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     (5, "storage", include_str!("storage.sql")),
     (6, "items", include_str!("items.sql")),
     (7, "audit", include_str!("audit.sql")),
+    (8, "search", include_str!("search.sql")),
 ];
 
 /// The secrets that all hosts of a database share.
@@ -50,7 +53,7 @@ impl From<tokio_postgres::Error> for MigrationFailure {
 async fn apply(connection: &Connection) -> Result<Secrets, MigrationFailure> {
     let client = connection.client();
     client.batch_execute(&begin()).await?;
-    let result = apply_locked(connection).await;
+    let result = apply_locked(client).await;
     client.batch_execute(end(result.is_ok())).await?;
     result
 }
@@ -58,7 +61,7 @@ async fn apply(connection: &Connection) -> Result<Secrets, MigrationFailure> {
 /// Begins a change of the structure of a database: under a lock, and with more time than a call has.
 pub(super) fn begin() -> String {
     format!(
-        "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}; \
+        "BEGIN READ WRITE; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}; \
          SELECT pg_advisory_xact_lock({DATABASE_LOCK})"
     )
 }
@@ -68,8 +71,46 @@ pub(super) fn end(succeeded: bool) -> &'static str {
     if succeeded { "DEALLOCATE ALL; COMMIT" } else { "ROLLBACK; DEALLOCATE ALL" }
 }
 
-async fn apply_locked(connection: &Connection) -> Result<Secrets, MigrationFailure> {
+/// Whether no host has used the database yet.
+pub(super) async fn is_new(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    // What is there may be of an earlier version.
+    let known = "SELECT to_regclass('palisade.plugin_migrations') IS NULL";
+    let rows = client.query_typed(known, &[]).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Makes the host's tables in a transaction that is rolled back.
+pub(super) async fn rehearse(client: &Client) -> Result<(), InstallFailure> {
+    match apply_locked(client).await {
+        Ok(_) => Ok(()),
+        Err(MigrationFailure::Server(error)) => Err(InstallFailure::Server(error)),
+        Err(MigrationFailure::Drift(sentence)) => Err(InstallFailure::Sentence(sentence)),
+    }
+}
+
+/// What a host that only looks knows of the database's secrets: those that are there.
+pub(super) async fn known(connection: &Connection) -> Result<Option<Secrets>, InstallError> {
     let client = connection.client();
+    let known = async {
+        if is_new(client).await? {
+            return Ok(None);
+        }
+        let text =
+            "SELECT value FROM palisade.secrets WHERE name IN ('callers', 'role-passwords') ORDER BY name";
+        let rows = client.query_typed(text, &[]).await?;
+        let [callers, passwords] = rows.as_slice() else { return Ok(None) };
+        let callers = callers.get::<_, Vec<u8>>(0).try_into();
+        Ok(callers.ok().map(|callers| Secrets { passwords: passwords.get(0), callers }))
+    };
+    known.await.map_err(|error: tokio_postgres::Error| failed(&error))
+}
+
+/// Secrets for a host that only looks, in a database that has none yet.
+pub(super) fn none() -> Secrets {
+    Secrets { passwords: rand::random::<[u8; SECRET_BYTES]>().to_vec(), callers: rand::random() }
+}
+
+async fn apply_locked(client: &Client) -> Result<Secrets, MigrationFailure> {
     client
         .batch_execute(
             "CREATE SCHEMA IF NOT EXISTS palisade; CREATE TABLE IF NOT EXISTS palisade.migrations (version integer PRIMARY \
@@ -103,9 +144,8 @@ async fn apply_locked(connection: &Connection) -> Result<Secrets, MigrationFailu
             }
         }
     }
-    let passwords =
-        secret(connection, "role-passwords", rand::random::<[u8; SECRET_BYTES]>().to_vec()).await?;
-    let callers = secret(connection, "callers", rand::random::<[u8; CALLER_KEYS_BYTES]>().to_vec()).await?;
+    let passwords = secret(client, "role-passwords", rand::random::<[u8; SECRET_BYTES]>().to_vec()).await?;
+    let callers = secret(client, "callers", rand::random::<[u8; CALLER_KEYS_BYTES]>().to_vec()).await?;
     let callers = callers.try_into().map_err(|_| {
         MigrationFailure::Drift(
             "the secret `callers` in palisade.secrets is not this host's: delete its row".to_owned(),
@@ -115,8 +155,7 @@ async fn apply_locked(connection: &Connection) -> Result<Secrets, MigrationFailu
 }
 
 /// The secret of this name. If there is none yet, `new` becomes it.
-async fn secret(connection: &Connection, name: &str, new: Vec<u8>) -> Result<Vec<u8>, MigrationFailure> {
-    let client = connection.client();
+async fn secret(client: &Client, name: &str, new: Vec<u8>) -> Result<Vec<u8>, MigrationFailure> {
     let keep = "INSERT INTO palisade.secrets VALUES ($1, $2) ON CONFLICT DO NOTHING";
     client.execute(keep, &[&name, &new]).await?;
     let stored = client.query_one("SELECT value FROM palisade.secrets WHERE name = $1", &[&name]).await?;

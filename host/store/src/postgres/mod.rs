@@ -17,6 +17,7 @@ pub mod claim;
 mod ending;
 pub mod failure;
 pub mod harden;
+mod index;
 pub mod items;
 mod login;
 mod lookup;
@@ -33,10 +34,13 @@ pub mod rows;
 mod schema;
 mod sealed;
 pub mod session;
+mod settings;
+pub mod share;
 mod start;
 pub mod statement;
 mod storage;
 pub mod switches;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 pub mod text;
@@ -53,13 +57,15 @@ use claim::Signer;
 use migrate::Secrets;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::{
-    ANSWER_MS, HOST_CONNECTIONS_MAX, IDLE_IN_TRANSACTION_MS, LOCK_MS, LOOKUP_CONNECTIONS_MAX, MIGRATION_MS,
-    STATEMENT_MS, WATCH_CONNECTIONS_MAX,
+    ANSWER_MS, HOST_CONNECTIONS_MAX, HOST_WRITES_MAX, LOOKUP_CONNECTIONS_MAX, MIGRATION_MS,
+    WATCH_CONNECTIONS_MAX,
 };
 use palisade_guard::refusal::Refusal;
 use pool::{Connection, Pool};
 use session::Session;
+use settings::Settings;
 use sha2::{Digest, Sha256};
+use share::{Owner, Shares};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -73,6 +79,8 @@ pub struct Database {
     url: DatabaseUrl,
     /// For transactions, which may hold a connection while they wait for plugins.
     transactions: Arc<Pool>,
+    /// Who holds them.
+    shares: Arc<Shares>,
     /// For single statements. A holder of such a connection never waits for another one.
     lookups: Arc<Pool>,
     /// What the host asks the server off the path of requests.
@@ -107,26 +115,41 @@ impl Database {
         url: impl Into<DatabaseUrl>,
         plugin_connections: usize,
     ) -> Result<Self, InstallError> {
-        let url = url.into();
+        Self::open(wait, url.into(), plugin_connections, false).await
+    }
+
+    /// Connects as the host, and changes nothing: the host's tables stay as they are, or missing, and the server refuses
+    /// whatever would write.
+    pub async fn look_within(
+        wait: Duration,
+        url: impl Into<DatabaseUrl>,
+        plugin_connections: usize,
+    ) -> Result<Self, InstallError> {
+        Self::open(wait, url.into(), plugin_connections, true).await
+    }
+
+    async fn open(
+        wait: Duration,
+        url: DatabaseUrl,
+        plugin_connections: usize,
+        only_looks: bool,
+    ) -> Result<Self, InstallError> {
         let mut host = url.clone();
         host.config.application_name("palisade");
-        if !url.is_pooled {
-            // A PgBouncer accepts no options; behind one, each transaction sets them.
-            host.config.options(format!(
-                "-c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS} \
-                 -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
-            ));
-        }
-        let watch = Watch::new(Pool::new(host.clone(), WATCH_CONNECTIONS_MAX, None));
-        let lookups = Pool::new(host.clone(), LOOKUP_CONNECTIONS_MAX, Some(&watch));
-        if let Some(options) = host.config.get_options().map(ToOwned::to_owned) {
-            // A transaction says that it writes. A statement whose BEGIN was cut off must not write by itself.
-            host.config.options(format!("{options} -c default_transaction_read_only=on"));
-        }
-        let transactions = Pool::new(host, HOST_CONNECTIONS_MAX, Some(&watch));
+        let settings = Settings::of_host();
+        // A transaction that rehearses says that it writes, and is rolled back.
+        let looking = if only_looks { settings.clone().read_only() } else { settings.clone() };
+        let watch = Watch::new(Pool::new(host.clone(), &looking, WATCH_CONNECTIONS_MAX, None));
+        let lookups = Pool::new(host.clone(), &looking, LOOKUP_CONNECTIONS_MAX, Some(&watch));
+        let transactions = Pool::new(host, &settings.read_only(), HOST_CONNECTIONS_MAX, Some(&watch));
+        let shares = Shares::new(HOST_CONNECTIONS_MAX, HOST_WRITES_MAX);
         let connection = start::reach(&lookups, &url.config, wait).await?;
         let silent = |_| url::unreachable_at(&url.config, "it does not answer any more");
         let shaped = async {
+            if only_looks {
+                let secrets = migrate::known(&connection).await?;
+                return Ok((secrets.unwrap_or_else(migrate::none), (connection, false)));
+            }
             let secrets = migrate::run(&connection).await?;
             Ok::<_, InstallError>((secrets, harden::if_private(connection).await?))
         };
@@ -140,7 +163,19 @@ impl Database {
         let tag = hex::encode(Sha256::digest(database.as_bytes())).chars().take(TAG_CHARS).collect();
         let budget = ConnectionBudget::new(plugin_connections);
         let (secret, signer, is_reported) = (Arc::new(passwords), Signer::new(callers), Arc::default());
-        Ok(Self { url, transactions, lookups, watch, budget, secret, signer, tag, hardened, is_reported })
+        Ok(Self {
+            url,
+            transactions,
+            shares,
+            lookups,
+            watch,
+            budget,
+            secret,
+            signer,
+            tag,
+            hardened,
+            is_reported,
+        })
     }
 
     /// Whether the database answers, within 1.5 s ([`PING_MS`](palisade_guard::limits::PING_MS)).
@@ -158,9 +193,9 @@ impl Database {
         (self.budget.in_use(), self.budget.max())
     }
 
-    /// A transaction of the host's own.
-    pub fn session(&self, kind: Kind) -> Session {
-        Session::of_host(Arc::clone(&self.transactions), kind)
+    /// A transaction of the host's own, for this owner.
+    pub fn session(&self, kind: Kind, owner: Owner) -> Session {
+        Session::of_host(Arc::clone(&self.transactions), Arc::clone(&self.shares), owner, kind)
     }
 
     /// A connection for single statements. Its holder must not wait for another one.

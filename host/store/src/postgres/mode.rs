@@ -3,7 +3,6 @@
 
 use super::statement::Cursor;
 use palisade_guard::kind::Kind;
-use palisade_guard::limits::{IDLE_IN_TRANSACTION_MS, LOCK_MS, STATEMENT_MS};
 use std::fmt::Write as _;
 
 /// How statements become transactions.
@@ -29,8 +28,8 @@ pub(super) struct Progress<'a> {
     pub keeps_cursors: bool,
     /// Cursors to close.
     pub closing: &'a [Cursor],
-    /// The connection has no timeouts of its own, so the transaction sets them.
-    pub is_timed: bool,
+    /// What the transaction sets first, because the connection has no settings of its own.
+    pub sets: Option<&'a str>,
     /// The role to take.
     pub role: Option<&'a str>,
     /// The proof of who calls, if the plugin's tables ask for it. It is set after the savepoint and lost when its
@@ -90,12 +89,8 @@ impl Mode {
             // Writing to a string cannot fail.
             let _written = write!(text, "{gap}CLOSE {cursor}");
         }
-        if progress.is_timed && !progress.begun {
-            let _written = write!(
-                text,
-                "; SET LOCAL statement_timeout = {STATEMENT_MS}; SET LOCAL lock_timeout = {LOCK_MS}; \
-                 SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}"
-            );
+        if !progress.begun {
+            text.push_str(progress.sets.unwrap_or_default());
         }
         if let Some(role) = progress.role {
             let _written = write!(text, "; SET LOCAL ROLE \"{role}\"");

@@ -5,6 +5,7 @@
 //! row whose owner is null belongs to nobody. The policy applies to everything that the plugin sends, SQL text
 //! included. Only constraints ignore it, as always in PostgreSQL: a `UNIQUE` can reveal that a value is taken.
 
+use super::rights::COLUMNS;
 use super::role::{InstallFailure, Work, quoted};
 use palisade_guard::grant::TableGrant;
 
@@ -30,12 +31,21 @@ struct TableState {
 
 impl Work<'_> {
     /// Makes policies for the tables that have an owner, and drops those of tables that no longer have one. A policy
-    /// that is right already is left alone: changing it would wait for every call that uses the table.
-    pub(super) async fn own_rows(&self) -> Result<(), InstallFailure> {
+    /// that is right already is left alone: changing it would wait for every call that uses the table. Between two
+    /// transactions of one installation a later file may have yet to make a table.
+    pub(super) async fn own_rows(&self, is_partial: bool) -> Result<(), InstallFailure> {
         let tables = self.plan.grants.db.tables.iter();
-        let owned: Vec<(&String, &String)> = tables
+        let mut owned: Vec<(&String, &String)> = tables
             .filter_map(|(table, grant): (_, &TableGrant)| Some((table, grant.owner.as_ref()?)))
             .collect();
+        if is_partial {
+            for (table, owner) in std::mem::take(&mut owned) {
+                let rows = self.client.query(COLUMNS, &[&self.schema, table]).await?;
+                if rows.iter().any(|row| row.get::<_, &str>(0) == owner.as_str() && row.get(1)) {
+                    owned.push((table, owner));
+                }
+            }
+        }
         let states = self.states().await?;
         for TableState { table, .. } in
             states.iter().filter(|state| owned.iter().all(|(table, _)| **table != state.table))

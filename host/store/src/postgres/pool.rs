@@ -6,6 +6,8 @@
 use super::budget::Idle;
 use super::failure::Failure;
 use super::login::Logins;
+use super::settings::Settings;
+use super::share::Share;
 use super::storage::Storage;
 use super::url::DatabaseUrl;
 use super::watch::{Backend, Seats, Watch, patience};
@@ -16,7 +18,7 @@ use deadpool::managed::{self, Object, PoolError, QueueMode};
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{
     CONNECTION_IDLE_S, CONNECTION_WAIT_MS, Limit, STATEMENT_MS, STATEMENTS_CACHED_MAX, WIND_UP_MS,
-    WIND_UPS_MAX, WIRE_ROW_BYTES, WIRE_SLACK_BYTES,
+    WIND_UPS_MAX, WIRE_NULL_BYTES, WIRE_ROW_BYTES, WIRE_SLACK_BYTES,
 };
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
@@ -38,28 +40,39 @@ pub struct Pool {
     connections_max: usize,
     /// The size of the plugin's tables, if the pool is a plugin's.
     storage: Option<Arc<Storage>>,
+    /// What a transaction prelude first, if nothing else gives a session its settings.
+    prelude: Option<String>,
 }
 
-/// A borrowed connection.
+/// A borrowed connection, and the share that it counts against, if any.
 #[derive(Debug)]
-pub(crate) struct Connection(Object<Logins>);
+pub(crate) struct Connection(
+    Object<Logins>,
+    #[allow(dead_code, reason = "it is held to be dropped")] Option<Share>,
+);
 
 impl Pool {
     /// A pool of the host's own.
-    pub(crate) fn new(url: DatabaseUrl, connections_max: usize, watch: Option<&Arc<Watch>>) -> Arc<Self> {
-        Self::build(url, connections_max, None, watch, None)
+    pub(super) fn new(
+        url: DatabaseUrl,
+        settings: &Settings,
+        connections_max: usize,
+        watch: Option<&Arc<Watch>>,
+    ) -> Arc<Self> {
+        Self::build(url, settings, connections_max, None, watch, None)
     }
 
     /// A pool of a plugin, whose connections count against the connection budget.
-    pub(crate) fn budgeted(
+    pub(super) fn budgeted(
         url: DatabaseUrl,
+        settings: &Settings,
         connections_max: usize,
         budget: &Arc<ConnectionBudget>,
         watch: &Arc<Watch>,
         storage: Arc<Storage>,
     ) -> Arc<Self> {
         let budgeted = Some(Arc::clone(budget));
-        let pool = Self::build(url, connections_max, budgeted, Some(watch), Some(storage));
+        let pool = Self::build(url, settings, connections_max, budgeted, Some(watch), Some(storage));
         let idle: Weak<dyn Idle> = Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Idle>));
         budget.join(idle);
         pool
@@ -67,25 +80,30 @@ impl Pool {
 
     fn build(
         url: DatabaseUrl,
+        settings: &Settings,
         connections_max: usize,
         budget: Option<Arc<ConnectionBudget>>,
         watch: Option<&Arc<Watch>>,
         storage: Option<Arc<Storage>>,
     ) -> Arc<Self> {
-        let DatabaseUrl { config, is_pooled } = url;
+        let DatabaseUrl { mut config, is_pooled } = url;
+        if !is_pooled {
+            config.options(settings.options());
+        }
         let (targets, config) = (targets(&config), Arc::new(config));
         let (watch, seats, is_plugin) = (watch.cloned(), Arc::default(), budget.is_some());
-        let wait = Duration::from_millis(CONNECTION_WAIT_MS);
-        let pool =
-            managed::Pool::builder(Logins { config, targets, budget, is_pooled, watch, seats, is_plugin })
-                .max_size(connections_max)
-                .runtime(deadpool::Runtime::Tokio1)
-                .wait_timeout(Some(wait))
-                // Reuses the connection that was used last: its server process is still in the processor's caches.
-                .queue_mode(QueueMode::Lifo)
-                .build();
+        let prelude = (is_pooled && !is_plugin).then(|| settings.of_transaction());
+        let (wait, settings) = (Duration::from_millis(CONNECTION_WAIT_MS), settings.clone());
+        let logins = Logins { config, settings, targets, budget, is_pooled, watch, seats, is_plugin };
+        let pool = managed::Pool::builder(logins)
+            .max_size(connections_max)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some(wait))
+            // Reuses the connection that was used last: its server process is still in the processor's caches.
+            .queue_mode(QueueMode::Lifo)
+            .build();
         match pool {
-            Ok(inner) => Arc::new(Self { inner, connections_max, storage }),
+            Ok(inner) => Arc::new(Self { inner, connections_max, storage, prelude }),
             Err(never) => unreachable!("a pool with a runtime can be built: {never}"),
         }
     }
@@ -93,6 +111,16 @@ impl Pool {
     /// Whether the connections go through a PgBouncer.
     pub(crate) fn is_pooled(&self) -> bool {
         self.inner.manager().is_pooled
+    }
+
+    /// What a transaction prelude first. Behind a PgBouncer the host's own sessions get no settings otherwise.
+    pub(super) fn prelude(&self) -> Option<&str> {
+        self.prelude.as_deref()
+    }
+
+    /// What a session of the pool must have set.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.inner.manager().settings
     }
 
     /// How many backends of the pool run on after their statement was cancelled. Each holds a seat.
@@ -131,7 +159,7 @@ impl Pool {
     /// Like [`get`](Self::get), but tells a refused login from a server that is not there.
     pub(super) async fn reach(&self) -> Result<Connection, Failure> {
         match self.inner.get().await {
-            Ok(object) => Ok(Connection(object)),
+            Ok(object) => Ok(Connection(object, None)),
             Err(PoolError::Timeout(_)) => Err(self.exhausted()),
             Err(PoolError::Backend(failure)) => Err(failure),
             Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
@@ -152,6 +180,11 @@ impl Pool {
     pub fn reap(&self) {
         let idle = Duration::from_secs(CONNECTION_IDLE_S);
         self.inner.retain(|_, metrics| metrics.last_used() < idle);
+    }
+
+    /// Closes the connections that are idle: what they have prepared is of tables that have changed.
+    pub(super) fn renew(&self) {
+        self.inner.retain(|_, _| false);
     }
 
     pub(crate) fn close(&self) {
@@ -177,13 +210,20 @@ impl Idle for Pool {
 }
 
 impl Connection {
+    /// Counts the connection against a share until it is given back.
+    pub(super) fn shared_by(self, share: Share) -> Self {
+        Self(self.0, Some(share))
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
 
-    /// Lets the server send as many bytes as the ledger has left, and the overhead of the protocol.
-    pub(crate) fn allow(&self, ledger: &Ledger) {
-        let headers = ledger.left(Limit::DbRows).saturating_mul(WIRE_ROW_BYTES);
+    /// Lets the server send as many bytes as the ledger has left, and the overhead of the protocol: the heads of rows, and
+    /// in each as many nulls as only show the types of their columns.
+    pub(crate) fn allow(&self, ledger: &Ledger, nulls: usize) {
+        let row = WIRE_ROW_BYTES.saturating_add((nulls as u64).saturating_mul(WIRE_NULL_BYTES));
+        let headers = ledger.left(Limit::DbRows).saturating_mul(row);
         let bytes = ledger.left(Limit::DbBytes).saturating_add(headers);
         self.0.allowance.set(bytes.saturating_add(WIRE_SLACK_BYTES));
     }
@@ -215,10 +255,19 @@ impl Connection {
         self.client().prepare(text).await
     }
 
-    /// Lets the driver look up the types of a result's columns, which it cannot do while the result arrives. Behind a
-    /// PgBouncer it has looked up all types at login.
-    pub(crate) async fn learn(&self, text: &str, types: &[Type]) -> Result<(), Error> {
-        if self.is_pooled() { Ok(()) } else { self.prepare_cached(text, types).await.map(drop) }
+    /// The statement as it is prepared once for this connection; `None` behind a PgBouncer. With it the driver looks up the
+    /// types of a result's columns, which it cannot do while the result arrives. Behind a PgBouncer it has looked up all
+    /// types at login.
+    pub(crate) async fn prepared(&self, text: &str, types: &[Type]) -> Result<Option<Statement>, Error> {
+        if self.is_pooled() { Ok(None) } else { self.prepare_cached(text, types).await.map(Some) }
+    }
+
+    /// Forgets the statements that this connection has prepared: the tables have changed since.
+    pub(crate) fn forget_statements(&self) {
+        self.0.client.statement_cache.clear();
+        if !self.is_pooled() {
+            self.client().clear_type_cache();
+        }
     }
 
     /// Runs a statement: prepared once for this connection, or unnamed behind a PgBouncer.
@@ -228,12 +277,20 @@ impl Connection {
         types: &[Type],
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<RowStream, Error> {
-        if self.is_pooled() {
-            let pairs = parameters.iter().copied().zip(types.iter().cloned());
-            return self.client().query_typed_raw(text, pairs).await;
+        match self.prepared(text, types).await? {
+            Some(statement) => self.query_prepared(&statement, parameters).await,
+            None => self.query_unnamed(text, types, parameters).await,
         }
-        let statement = self.prepare_cached(text, types).await?;
-        self.query_prepared(&statement, parameters).await
+    }
+
+    pub(crate) async fn query_unnamed(
+        &self,
+        text: &str,
+        types: &[Type],
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream, Error> {
+        let pairs = parameters.iter().copied().zip(types.iter().cloned());
+        self.client().query_typed_raw(text, pairs).await
     }
 
     pub(crate) async fn query_prepared(

@@ -10,6 +10,7 @@ use super::session::Session;
 use super::statement::{Answer, Cursor, Sql, Step};
 use super::text::{Arguments, borrowed};
 use palisade_guard::db::gate::ReadStatement;
+use palisade_guard::db::shape::Shape;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::DB_FETCH_ROWS;
 use palisade_guard::refusal::Refusal;
@@ -49,7 +50,8 @@ impl Session {
     ) -> Result<(Reading, Statement), Refusal> {
         let text = read.text();
         let (statement, bound) = self.bind(text, bind, ledger).await?;
-        let sql = Sql { text, parameters: &borrowed(&bound), types: statement.params(), role: None };
+        let sql =
+            Sql { text, parameters: &borrowed(&bound), types: statement.params(), role: None, shape: None };
         let reading = self.open(sql, true, ledger).await?;
         Ok((reading, statement))
     }
@@ -87,12 +89,13 @@ impl Session {
         cursor: Cursor,
         rows: u32,
         role: Option<&str>,
+        shape: Option<&Shape>,
         ledger: &mut Ledger,
     ) -> Result<Reading, Refusal> {
         if !self.cursors.contains(&cursor) {
             return Err(Refusal::Invalid("the rest of these rows was lost to an earlier error".into()));
         }
-        let step = Step::Fetch { cursor, rows, role };
+        let step = Step::Fetch { cursor, rows, role, shape };
         let answer = self.step(step, ledger).await;
         let is_over = answer.as_ref().map_or(true, |answer| step.is_exhausted_by(answer));
         if is_over {

@@ -2,24 +2,22 @@
 //!
 //! All rights are revoked first and granted again, so that a right that is no longer granted is gone. The server
 //! enforces these rights, whatever the guards in front of it let pass. The catalogue, from which the guards know the
-//! tables, is read here too.
+//! tables, is read in [`tables`].
 
 use super::role::{InstallFailure, Work, quoted};
-use palisade_guard::db::catalogue::{Catalogue, Column, Table};
-use palisade_guard::db::typmod::Typmod;
+use super::tables;
 use palisade_guard::grant::ColumnSet;
 use palisade_guard::grant::{ItemPower, TableGrant, TableOperation, VariablePower};
-use std::collections::BTreeSet;
 
 /// The columns of each unique index that covers all rows and is checked at once. A column may be null, because null is
 /// equal to nothing.
-const KEYS: &str = "SELECT array_agg(a.attname::text) FROM pg_index i \
+pub(super) const KEYS: &str = "SELECT array_agg(a.attname::text) FROM pg_index i \
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) \
     WHERE i.indrelid = $1::text::regclass AND i.indisunique AND i.indimmediate AND i.indisvalid \
     AND i.indpred IS NULL AND i.indexprs IS NULL GROUP BY i.indexrelid";
 
 /// The columns of a table, and whether each is a `uuid`.
-const COLUMNS: &str = "SELECT attname::text, atttypid = 'pg_catalog.uuid'::regtype FROM pg_catalog.pg_attribute \
+pub(super) const COLUMNS: &str = "SELECT attname::text, atttypid = 'pg_catalog.uuid'::regtype FROM pg_catalog.pg_attribute \
     JOIN pg_catalog.pg_class ON attrelid = pg_class.oid JOIN pg_catalog.pg_namespace ON relnamespace = pg_namespace.oid \
     WHERE nspname = $1 AND relname = $2 AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped";
 
@@ -44,7 +42,7 @@ impl Work<'_> {
             format!("GRANT SELECT ON palisade.plugins, palisade.item_grants, palisade.variables TO {role}"),
         ];
         for (table, grant) in &plan.grants.db.tables {
-            self.check(table, grant).await?;
+            tables::check(self.client, schema, table, grant).await?;
             statements.extend(
                 rights(grant).map(|right| format!("GRANT {right} ON {schema}.{} TO {role}", quoted(table))),
             );
@@ -57,32 +55,6 @@ impl Work<'_> {
         }
         self.client.batch_execute(&statements.join("; ")).await?;
         self.item_rights().await
-    }
-
-    /// Refuses a grant on a table or column that does not exist.
-    async fn check(&self, table: &str, grant: &TableGrant) -> Result<(), InstallFailure> {
-        let rows = self.client.query(COLUMNS, &[&self.schema, &table]).await?;
-        let columns: Vec<(String, bool)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        if columns.is_empty() {
-            return Err(InstallFailure::Sentence(format!(
-                "[grants] db names the table `{table}`, which no migration makes: correct the name, or add a migration"
-            )));
-        }
-        if let Some(missing) = grant.columns().find(|named| columns.iter().all(|(name, _)| name != *named)) {
-            return Err(InstallFailure::Sentence(format!(
-                "[grants] db names the column `{missing}` of the table `{table}`, which has none of that name: correct it, or \
-                 add a migration"
-            )));
-        }
-        match &grant.owner {
-            Some(owner) if !columns.iter().any(|(name, is_uuid)| name == owner && *is_uuid) => {
-                Err(InstallFailure::Sentence(format!(
-                    "[grants] db names `{owner}` as the owner of a row of `{table}`, and it is no `uuid`: name the column that \
-                     holds a user's id"
-                )))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The sequences that an insert may draw from.
@@ -116,33 +88,6 @@ impl Work<'_> {
             self.client.batch_execute(&text).await?;
         }
         Ok(())
-    }
-
-    /// The granted tables as the server describes them.
-    pub(super) async fn catalogue(&self) -> Result<Catalogue, InstallFailure> {
-        let grants = &self.plan.grants.db;
-        let mut catalogue = Catalogue::new(&self.schema, grants.query, grants.execute);
-        for (name, grant) in &grants.tables {
-            let text = format!("SELECT * FROM {}.{}", self.schema, quoted(name));
-            let described = self.client.prepare(&text).await?;
-            let nullable = "SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 \
-                 AND NOT a.attnotnull";
-            let relation = format!("{}.{}", self.schema, quoted(name));
-            let rows = self.client.query(nullable, &[&relation]).await?;
-            let nullable: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
-            let columns = described.columns().iter().map(|column| Column {
-                name: column.name().to_owned(),
-                data_type: column.type_().clone(),
-                nullable: nullable.contains(column.name()),
-                typmod: Typmod::of(column.type_(), column.type_modifier()),
-            });
-            let keys = self.client.query(KEYS, &[&relation]).await?;
-            let keys = keys.iter().map(|row| row.get::<_, Vec<String>>(0).into_iter().collect());
-            let table = Table::new(name, columns.collect(), grant).with_keys(keys.collect());
-            let table = table.with_owner(grant.owner.clone());
-            catalogue = catalogue.with_table(table);
-        }
-        Ok(catalogue)
     }
 }
 

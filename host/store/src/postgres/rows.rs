@@ -7,6 +7,7 @@ use super::reading::Reading;
 use super::session::Session;
 use super::statement::Cursor;
 use palisade_guard::db::batch::BatchSize;
+use palisade_guard::db::shape::Shape;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::DB_FETCH_ROWS;
 use palisade_guard::refusal::Refusal;
@@ -18,13 +19,15 @@ use tokio_postgres::types::Type;
 pub struct Rows {
     fetched: VecDeque<Row>,
     columns: Vec<(String, Type)>,
+    /// What the server must say of the columns, unless it has just said what they are.
+    shape: Option<Shape>,
     cursor: Option<Cursor>,
 }
 
 impl Rows {
     /// A result with these columns.
-    pub fn new(reading: Reading, columns: Vec<(String, Type)>) -> Self {
-        Self { fetched: reading.rows.into(), columns, cursor: reading.cursor }
+    pub fn new(reading: Reading, columns: Vec<(String, Type)>, shape: Option<Shape>) -> Self {
+        Self { fetched: reading.rows.into(), columns, shape, cursor: reading.cursor }
     }
 
     /// Its columns' names and types.
@@ -50,7 +53,8 @@ impl Rows {
         {
             // A guest that reads row by row does not cause a round trip for each row. After an error there are no more
             // rows.
-            let more = session.fetch(cursor, max.rows().max(DB_FETCH_ROWS), Some(role), ledger).await?;
+            let (rows, shape) = (max.rows().max(DB_FETCH_ROWS), self.shape.as_ref());
+            let more = session.fetch(cursor, rows, Some(role), shape, ledger).await?;
             (self.fetched, self.cursor) = (more.rows.into(), more.cursor);
         }
         let count = (max.rows() as usize).min(self.fetched.len());

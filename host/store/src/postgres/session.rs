@@ -12,13 +12,14 @@
 use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Progress};
 use super::pool::{Connection, Pool};
+use super::share::{Owner, Shares};
 use super::statement::{Answer, Cursor, Sql, Step};
 use super::watch::patience;
 use crate::postgres::claim::Claim;
 use crate::postgres::mode::Autocommit;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger};
-use palisade_guard::limits::COMMIT_MS_MIN;
+use palisade_guard::limits::{COMMIT_MS_MIN, CONNECTION_WAIT_MS};
 use palisade_guard::refusal::Refusal;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -50,6 +51,8 @@ pub struct Session {
     pub(super) soiled: bool,
     /// The transaction is the host's own, and several plugins take part in it.
     shared: bool,
+    /// Of a transaction of the host's own: whose share its connection counts against.
+    owner: Option<(Arc<Shares>, Owner)>,
     /// A statement has run as a plugin's role since the transaction began.
     assumed: bool,
     /// The limit that ended the transaction, if one was exceeded.
@@ -67,20 +70,33 @@ pub struct Session {
     pub(super) reproves: bool,
     /// A statement that writes has been committed, in an action.
     pub(super) has_committed: bool,
+    /// What the last failure says of the tables, if it says that they may have changed.
+    doubt: Option<Doubt>,
+    /// The tables have changed: the invocation must run again.
+    is_outdated: bool,
+}
+
+/// What a failed statement says of the tables that the host knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The server describes them otherwise.
+    Certain,
+    /// The statement does not fit them, which a guest's SQL text can cause as well.
+    Possible,
 }
 
 impl Session {
     /// The transaction of one plugin's invocation, as that plugin's login role.
     pub fn of_plugin(pool: Arc<Pool>, kind: Kind) -> Self {
-        Self::new(pool, kind, false)
+        Self::new(pool, kind, None)
     }
 
     /// A transaction of the host, in which plugins may take part.
-    pub(crate) fn of_host(pool: Arc<Pool>, kind: Kind) -> Self {
-        Self::new(pool, kind, true)
+    pub(super) fn of_host(pool: Arc<Pool>, shares: Arc<Shares>, owner: Owner, kind: Kind) -> Self {
+        Self::new(pool, kind, Some((shares, owner)))
     }
 
-    fn new(pool: Arc<Pool>, kind: Kind, shared: bool) -> Self {
+    fn new(pool: Arc<Pool>, kind: Kind, owner: Option<(Arc<Shares>, Owner)>) -> Self {
         Self {
             pool,
             mode: Mode::of(kind),
@@ -94,7 +110,8 @@ impl Session {
             lost_race: false,
             absence: None,
             soiled: false,
-            shared,
+            shared: owner.is_some(),
+            owner,
             assumed: false,
             exceeded: None,
             autocommit: Autocommit::Never,
@@ -104,6 +121,8 @@ impl Session {
             proof: None,
             reproves: false,
             has_committed: false,
+            doubt: None,
+            is_outdated: false,
         }
     }
 
@@ -267,13 +286,29 @@ impl Session {
             self.flies();
             let slack = Duration::from_millis(COMMIT_MS_MIN);
             let connection = match self.deadline {
-                Some(deadline) => timeout_at(deadline + slack, self.pool.get()).await,
-                None => Ok(self.pool.get().await),
+                Some(deadline) => timeout_at(deadline + slack, self.borrow()).await,
+                None => Ok(self.borrow().await),
             };
             self.in_flight = false;
             self.connection = Some(connection.map_err(|_| self.pool.exhausted())??);
         }
         self.prove().await
+    }
+
+    async fn borrow(&self) -> Result<Connection, Failure> {
+        let Some((shares, owner)) = &self.owner else { return self.pool.get().await };
+        let (writes, wait) = (self.mode == Mode::Serializable, Duration::from_millis(CONNECTION_WAIT_MS));
+        let share = shares.wait(*owner, writes, wait).await.ok_or_else(|| self.pool.exhausted())?;
+        Ok(self.pool.get().await?.shared_by(share))
+    }
+
+    /// Gives the connection of a read of the host's own back while the host waits for plugins. The next statement gets a
+    /// connection and a snapshot of its own.
+    pub(crate) fn pause(&mut self) {
+        if self.shared && self.mode == Mode::Snapshot && self.cursors.is_empty() && !self.broken {
+            self.release();
+            (self.begun, self.soiled, self.spoiled, self.in_flight) = (false, false, false, false);
+        }
     }
 
     pub(super) fn prefix(&mut self, role: Option<&str>) -> Option<String> {
@@ -284,7 +319,7 @@ impl Session {
             assumed: self.assumed,
             keeps_cursors: !self.cursors.is_empty(),
             closing: &closing,
-            is_timed: self.shared && self.pool.is_pooled(),
+            sets: self.pool.prelude(),
             role,
             // In a shared transaction, only a statement that runs as a role is a plugin's.
             proof: self.proof.as_deref().filter(|_| !self.shared || role.is_some()),
@@ -357,7 +392,28 @@ impl Session {
         }
     }
 
+    /// What the last failure says of the tables, if it says that they may have changed. It is told once.
+    pub fn take_doubt(&mut self) -> Option<Doubt> {
+        self.doubt.take()
+    }
+
+    /// Notes that the tables have changed, and returns what the guest gets: a query or mutation runs again, and an action
+    /// may try its call again.
+    pub fn outdate(&mut self) -> Refusal {
+        self.is_outdated |= self.mode != Mode::Each;
+        Refusal::Serialization
+    }
+
+    /// Whether the invocation must run again because the tables have changed.
+    pub fn is_outdated(&self) -> bool {
+        self.is_outdated
+    }
+
     pub(super) fn refuse(&mut self, failure: Failure) -> Refusal {
+        self.doubt = match failure {
+            Failure::Changed => Some(Doubt::Certain),
+            _ => failure.doubts_the_tables().then_some(Doubt::Possible),
+        };
         if let Failure::Exceeded(exceeded) = &failure {
             self.exceeded = Some(*exceeded);
         }
@@ -366,7 +422,9 @@ impl Session {
         self.absence = self.absence.or(failure.absence());
         let refusal = failure.into_refusal();
         // Only a mutation leaves nothing behind: an action's earlier calls are committed.
-        self.lost_race |= self.mode == Mode::Serializable && matches!(refusal, Refusal::Serialization);
+        self.lost_race |= self.mode == Mode::Serializable
+            && matches!(refusal, Refusal::Serialization)
+            && self.doubt.is_none();
         refusal
     }
 

@@ -54,6 +54,10 @@ fn refused(config: &Config, failure: Failure) -> InstallError {
             source: anyhow::anyhow!("{}", error.message()),
         },
         Failure::Server(error) => url::unreachable_at(config, error),
+        Failure::Unfit(sentence) => InstallError::Database {
+            sentence: sentence.clone(),
+            source: anyhow::anyhow!("a session was checked after its login"),
+        },
         _ => url::unreachable_at(config, failure.into_refusal()),
     }
 }

@@ -3,12 +3,13 @@
 use super::failure::{self, Failure};
 use super::pool::{Connection, overdrawn};
 use futures_util::TryStreamExt;
+use palisade_guard::db::shape::Shape;
 use palisade_guard::ledger::{Exceeded, Ledger};
-use palisade_guard::limits::{DB_FETCH_ROWS, DB_VALUE_HELD_BYTES, Limit};
+use palisade_guard::limits::{DB_FETCH_ROWS, DB_VALUE_HELD_BYTES, Limit, WIRE_NULL_BYTES};
 use std::fmt;
 use std::pin::pin;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row, RowStream, Statement};
+use tokio_postgres::{Column, Error, Row, RowStream, Statement};
 
 /// A statement to run.
 #[derive(Clone, Copy)]
@@ -20,6 +21,8 @@ pub struct Sql<'a> {
     /// The role that runs the statement in a shared transaction: for a plugin's own tables, the plugin's. Only for
     /// texts that the host wrote, because a guest's text could reset the role.
     pub role: Option<&'a str>,
+    /// What the server must say of the columns, if the host knows the tables from a catalogue.
+    pub shape: Option<&'a Shape>,
 }
 
 /// The rows of a result, and how many rows the statement changed.
@@ -51,37 +54,65 @@ pub(super) enum Step<'a> {
     /// columns by then, so the statement is prepared, unless the session has already done so.
     Open { sql: Sql<'a>, is_prepared: bool, cursor: Cursor, is_held: bool },
     /// Fetches the next rows of a cursor, as a role.
-    Fetch { cursor: Cursor, rows: u32, role: Option<&'a str> },
+    Fetch { cursor: Cursor, rows: u32, role: Option<&'a str>, shape: Option<&'a Shape> },
 }
 
 impl Step<'_> {
     /// Takes the step on a connection.
     pub(super) async fn take(self, on: &Connection, ledger: &mut Ledger) -> Result<Answer, Failure> {
-        on.allow(ledger);
+        on.allow(ledger, self.shape().map_or(0, Shape::hidden));
+        let answer = self.taken(on, ledger).await;
+        // The host itself has written the names, from its catalogue.
+        let answer = answer.map_err(|failure| match failure {
+            failure if self.shape().is_some() && failure.misses_a_name() => Failure::Changed,
+            failure => failure,
+        });
+        if answer.as_ref().is_err_and(Failure::doubts_the_tables) {
+            on.forget_statements();
+        }
+        answer
+    }
+
+    async fn taken(self, on: &Connection, ledger: &mut Ledger) -> Result<Answer, Failure> {
         let answer = match self {
-            Self::Run(sql) | Self::LookUp(sql) => {
-                read(on.query(sql.text, sql.types, sql.parameters).await, ledger).await
-            }
+            Self::Run(sql) | Self::LookUp(sql) => match described(on, sql).await? {
+                Some(statement) => {
+                    read(on.query_prepared(&statement, sql.parameters).await, sql.shape, ledger).await
+                }
+                None => {
+                    read(on.query_unnamed(sql.text, sql.types, sql.parameters).await, sql.shape, ledger).await
+                }
+            },
             Self::RunPrepared(_, statement, parameters) => {
-                read(on.query_prepared(statement, parameters).await, ledger).await
+                read(on.query_prepared(statement, parameters).await, None, ledger).await
             }
             Self::Open { sql, is_prepared, cursor, is_held } => {
                 if !is_prepared {
-                    on.learn(sql.text, sql.types).await.map_err(failure::of)?;
+                    described(on, sql).await?;
                 }
                 let held = if is_held { "WITH HOLD " } else { "" };
                 let text = format!("DECLARE {cursor} NO SCROLL CURSOR {held}FOR {}", sql.text);
                 let parameters: Vec<_> =
                     sql.parameters.iter().copied().zip(sql.types.iter().cloned()).collect();
                 let declare = on.client().execute_typed(&text, &parameters);
-                let (declared, fetched) = tokio::join!(declare, fetch(on, cursor, DB_FETCH_ROWS, ledger));
+                let (declared, fetched) =
+                    tokio::join!(declare, fetch(on, cursor, DB_FETCH_ROWS, sql.shape, ledger));
                 declared.map_err(failure::of).and(fetched)
             }
-            Self::Fetch { cursor, rows, .. } => fetch(on, cursor, rows, ledger).await,
+            Self::Fetch { cursor, rows, shape, .. } => fetch(on, cursor, rows, shape, ledger).await,
         };
         match answer {
             Err(Failure::Disconnected(_)) if on.is_overdrawn() => Err(overdrawn(ledger)),
             other => other,
+        }
+    }
+
+    /// What the server must say of the columns.
+    fn shape(&self) -> Option<&Shape> {
+        match self {
+            Self::Run(sql) | Self::LookUp(sql) | Self::Open { sql, .. } => sql.shape,
+            Self::Fetch { shape, .. } => *shape,
+            Self::RunPrepared(..) => None,
         }
     }
 
@@ -114,20 +145,62 @@ impl Step<'_> {
     }
 }
 
-async fn fetch(on: &Connection, cursor: Cursor, rows: u32, ledger: &mut Ledger) -> Result<Answer, Failure> {
-    let text = format!("FETCH {rows} FROM {cursor}");
-    let none: [(&(dyn ToSql + Sync), Type); 0] = [];
-    read(on.client().query_typed_raw(&text, none).await, ledger).await
+/// The prepared statement, once the server has said of its columns what the catalogue says; none behind a PgBouncer, where
+/// the description comes with the rows. The connection may have prepared the text before the tables changed, and then does
+/// it anew.
+async fn described(on: &Connection, sql: Sql<'_>) -> Result<Option<Statement>, Failure> {
+    let prepare = async || on.prepared(sql.text, sql.types).await.map_err(failure::of);
+    let Some(statement) = prepare().await? else { return Ok(None) };
+    let Some(shape) = sql.shape else { return Ok(Some(statement)) };
+    if agrees(shape, statement.columns()) {
+        return Ok(Some(statement));
+    }
+    on.forget_statements();
+    let anew = prepare().await?.filter(|statement| agrees(shape, statement.columns()));
+    anew.map(Some).ok_or(Failure::Changed)
 }
 
-/// Reads a result within the limits, and counts rows and bytes as they arrive.
-async fn read(sent: Result<RowStream, Error>, ledger: &mut Ledger) -> Result<Answer, Failure> {
+fn agrees(shape: &Shape, columns: &[Column]) -> bool {
+    shape.agrees(columns.iter().map(|column| (column.type_(), column.type_modifier())))
+}
+
+async fn fetch(
+    on: &Connection,
+    cursor: Cursor,
+    rows: u32,
+    shape: Option<&Shape>,
+    ledger: &mut Ledger,
+) -> Result<Answer, Failure> {
+    let text = format!("FETCH {rows} FROM {cursor}");
+    let none: [(&(dyn ToSql + Sync), Type); 0] = [];
+    read(on.client().query_typed_raw(&text, none).await, shape, ledger).await
+}
+
+/// Reads a result within the limits, and counts rows and bytes as they arrive. Columns that only show their types are
+/// nobody's, and a row that has no other is not kept. Rows of another shape are not read: whatever the statement did is
+/// undone.
+async fn read(
+    sent: Result<RowStream, Error>,
+    shape: Option<&Shape>,
+    ledger: &mut Ledger,
+) -> Result<Answer, Failure> {
     let mut stream = pin!(sent.map_err(failure::of)?);
-    let mut rows = Vec::new();
+    let (mut rows, mut counted) = (Vec::new(), 0_u64);
+    let hidden = shape.map_or(0, Shape::hidden);
     while let Some(row) = stream.try_next().await.map_err(failure::of)? {
+        // All rows of a result have the same columns.
+        if counted == 0 && shape.is_some_and(|shape| !agrees(shape, row.columns())) {
+            return Err(Failure::Changed);
+        }
+        counted = counted.saturating_add(1);
         ledger.spend(Limit::DbRows, 1).map_err(Failure::Exceeded)?;
-        ledger.spend(Limit::DbBytes, row.raw_size_bytes() as u64).map_err(Failure::Exceeded)?;
-        let values = (row.len() as u64).saturating_mul(DB_VALUE_HELD_BYTES);
+        if hidden > 0 && row.len() == hidden {
+            continue;
+        }
+        let nulls = (hidden as u64).saturating_mul(WIRE_NULL_BYTES);
+        let bytes = (row.raw_size_bytes() as u64).saturating_sub(nulls);
+        ledger.spend(Limit::DbBytes, bytes).map_err(Failure::Exceeded)?;
+        let values = (row.len().saturating_sub(hidden) as u64).saturating_mul(DB_VALUE_HELD_BYTES);
         // The invocation ends before its guest sees this error.
         ledger.hold(values).map_err(|_| Failure::Exceeded(Exceeded(ledger.usage(Limit::DbBytes))))?;
         rows.push(row);
@@ -135,7 +208,7 @@ async fn read(sent: Result<RowStream, Error>, ledger: &mut Ledger) -> Result<Ans
     let affected = stream.rows_affected().unwrap_or_default();
     // Returned rows are counted already. The others are spent before any commit, so that a statement over the limit is
     // undone.
-    let unreturned = affected.saturating_sub(rows.len() as u64);
+    let unreturned = affected.saturating_sub(counted);
     ledger.spend(Limit::DbRows, unreturned).map_err(Failure::Exceeded)?;
     Ok(Answer { rows, affected })
 }

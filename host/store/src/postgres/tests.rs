@@ -4,6 +4,8 @@ use super::Database;
 use super::failure::{Absence, Failure};
 use super::pool::Pool;
 use super::session::Session;
+use super::settings::Settings;
+use super::share::Owner;
 use super::statement::Sql;
 use super::storage::Storage;
 use crate::private::{PrivateOptions, PrivateServer};
@@ -39,11 +41,18 @@ fn pool(server: &PrivateServer, database: &Database, seats: usize) -> Arc<Pool> 
     let mut config = crate::private::config(server);
     config.application_name("plugin");
     let storage = Arc::new(Storage::new("nobody", u64::MAX));
-    Pool::budgeted(config.into(), seats, &database.budget, &database.watch, storage)
+    Pool::budgeted(
+        config.into(),
+        &Settings::of_plugin("public"),
+        seats,
+        &database.budget,
+        &database.watch,
+        storage,
+    )
 }
 
 fn sql(text: &str) -> Sql<'_> {
-    Sql { text, parameters: &[], types: &[], role: None }
+    Sql { text, parameters: &[], types: &[], role: None, shape: None }
 }
 
 async fn run(pool: &Arc<Pool>, text: &str) -> Result<usize, Refusal> {
@@ -163,7 +172,7 @@ async fn everything_answers_in_time_while_the_server_is_frozen_and_nobody_is_to_
     run(&pool, "SELECT 1").await.unwrap();
     database.ping().await.unwrap();
     client.batch_execute("CREATE TABLE t (n integer)").await.unwrap();
-    let mut writing = database.session(Kind::Mutation);
+    let mut writing = database.session(Kind::Mutation, Owner::Host);
     writing.run(sql("INSERT INTO t VALUES (1)"), &mut Ledger::new(Limits::default())).await.unwrap();
     let frozen = processes(&server);
     assert!(frozen.len() > 3, "{frozen:?}");
@@ -253,7 +262,14 @@ async fn statement_that_writes_far_beyond_the_quota_is_cut_off_while_it_writes()
     let storage = Arc::new(Storage::new("palisade", quota));
     database.watch.store("palisade", Arc::clone(&storage));
     let config = crate::private::config(&server);
-    let pool = Pool::budgeted(config.into(), 2, &database.budget, &database.watch, storage);
+    let pool = Pool::budgeted(
+        config.into(),
+        &Settings::of_plugin("public"),
+        2,
+        &database.budget,
+        &database.watch,
+        storage,
+    );
     let write = async |copies: u32| {
         let text =
             format!("INSERT INTO plugin_x.t SELECT b || n FROM public.seed, generate_series(1, {copies}) n");
@@ -310,7 +326,7 @@ async fn statement_of_the_host_writes_nothing_outside_a_transaction() {
     let refused = connection.batch(Some("INSERT INTO t VALUES (1)")).await.unwrap_err();
     assert_eq!(refused.code().unwrap().code(), "25006");
     drop(connection);
-    let mut session = database.session(Kind::Mutation);
+    let mut session = database.session(Kind::Mutation, Owner::Host);
     session.run(sql("INSERT INTO t VALUES (1)"), &mut Ledger::new(Limits::default())).await.unwrap();
     session.commit().await.unwrap();
     drop(database);
@@ -323,16 +339,16 @@ async fn connection_with_a_partly_opened_transaction_is_not_pooled() {
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
-    let sql = |role| Sql { text: "SELECT 1", parameters: &[], types: &[], role };
+    let sql = |role| Sql { text: "SELECT 1", parameters: &[], types: &[], role, shape: None };
     for kind in [Kind::Mutation, Kind::Action] {
         for _ in 0..3 {
-            let mut session = database.session(kind);
+            let mut session = database.session(kind, Owner::Host);
             assert!(session.run(sql(Some("missing_role")), &mut ledger).await.is_err(), "{kind:?}");
             session.rollback().await;
         }
         // As often as the pool has connections, so that each connection is used.
         for _ in 0..HOST_CONNECTIONS_MAX {
-            let mut session = database.session(kind);
+            let mut session = database.session(kind, Owner::Host);
             assert!(session.run(sql(None), &mut ledger).await.is_ok(), "{kind:?}");
             session.rollback().await;
         }
@@ -347,7 +363,7 @@ async fn second_statement_after_autocommit_is_refused_and_the_invocation_runs_ag
     let server = PrivateServer::start(PrivateOptions::temporary()).await.unwrap();
     let database = Database::connect(crate::private::config(&server), 1).await.unwrap();
     let mut ledger = Ledger::new(Limits::default());
-    let sql = Sql { text: "SELECT 1", parameters: &[], types: &[], role: None };
+    let sql = Sql { text: "SELECT 1", parameters: &[], types: &[], role: None, shape: None };
     let read = ReadStatement::parse(&Catalogue::new("any", true, true), "SELECT 1").unwrap();
     for second in 0..4 {
         let mut session = Session::of_plugin(Arc::clone(&database.transactions), Kind::Query);
@@ -362,6 +378,118 @@ async fn second_statement_after_autocommit_is_refused_and_the_invocation_runs_ag
         };
         assert!(refused && session.has_outgrown(), "{second}");
         session.rollback().await;
+    }
+    drop(database);
+    server.stop().await;
+}
+
+/// Settings of a database that change what a statement means or may cost, and a question whose answer they change.
+const HOSTILE: &[(&str, &str, &str)] = &[
+    ("TimeZone", "Asia/Kolkata", "SELECT '2020-01-01 00:00+00'::timestamptz::text"),
+    (
+        "timezone_abbreviations",
+        "India",
+        "SELECT ('2020-01-01 00:00 IST'::timestamptz AT TIME ZONE 'UTC')::text",
+    ),
+    ("DateStyle", "German, DMY", "SELECT '01/02/2020'::date::text"),
+    ("IntervalStyle", "iso_8601", "SELECT '1 day'::interval::text"),
+    ("bytea_output", "escape", "SELECT 'abc'::bytea::text"),
+    ("extra_float_digits", "-5", "SELECT (1::float8 / 3)::text"),
+    ("xmlbinary", "hex", ""),
+    ("xmloption", "document", "SELECT xml_is_well_formed('a')::text"),
+    ("array_nulls", "off", "SELECT (('{NULL}'::text[])[1] IS NULL)::text"),
+    ("transform_null_equals", "on", "SELECT ((1 = NULL) IS NULL)::text"),
+    ("backslash_quote", "off", "SELECT E'a\\'b'"),
+    ("standard_conforming_strings", "off", "SELECT length('a\\b')::text"),
+    ("quote_all_identifiers", "on", "SELECT quote_ident('a')"),
+    ("row_security", "off", ""),
+    ("default_text_search_config", "pg_catalog.english", "SELECT to_tsvector('the cats')::text"),
+    ("lc_monetary", "C.UTF-8", ""),
+    ("lc_numeric", "C.UTF-8", ""),
+    ("lc_time", "C.UTF-8", ""),
+    ("gin_fuzzy_search_limit", "1", ""),
+    ("default_transaction_deferrable", "on", ""),
+    ("jit", "on", ""),
+    ("max_parallel_workers_per_gather", "8", ""),
+    ("plan_cache_mode", "force_generic_plan", ""),
+    ("geqo", "off", ""),
+    ("geqo_effort", "1", ""),
+    ("geqo_pool_size", "9", ""),
+    ("geqo_generations", "9", ""),
+    ("geqo_threshold", "100", ""),
+    ("join_collapse_limit", "100", ""),
+    ("from_collapse_limit", "100", ""),
+    ("work_mem", "1GB", ""),
+    ("hash_mem_multiplier", "100", ""),
+    ("search_path", "nowhere", ""),
+];
+
+async fn answer(mut session: Session, question: &str) -> String {
+    let answer = session.run(sql(question), &mut Ledger::new(Limits::default())).await;
+    answer.map(|answer| answer.rows[0].get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn answers_do_not_depend_on_the_settings_of_the_server_or_the_database() {
+    let (server, database, client) = world().await;
+    for name in Settings::of_plugin("public").names() {
+        assert!(HOSTILE.iter().any(|(hostile, ..)| *hostile == name), "{name} has no row");
+    }
+    for (name, value, question) in HOSTILE {
+        let shown = format!("SELECT current_setting('{name}')");
+        let question = if question.is_empty() { shown.as_str() } else { question };
+        let plugin = || Session::of_plugin(pool(&server, &database, 1), Kind::Query);
+        let wanted = answer(plugin(), question).await;
+        client.batch_execute(&format!("ALTER DATABASE postgres SET {name} = '{value}'")).await.unwrap();
+        let (raw, connection) = crate::private::config(&server).connect(NoTls).await.unwrap();
+        let raw = tokio::join!(connection, async move { raw.query_one(question, &[]).await }).1;
+        let raw = raw.map_or_else(|error| error.to_string(), |row| row.get(0));
+        assert_ne!(raw, wanted, "{name}: the row changes nothing");
+        assert_eq!(answer(plugin(), question).await, wanted, "{name}");
+        let host = Database::connect(crate::private::config(&server), 1).await.unwrap();
+        if *name != "search_path" {
+            assert_eq!(answer(host.session(Kind::Query, Owner::Host), question).await, wanted, "{name}");
+        }
+        host.close();
+        client.batch_execute("ALTER DATABASE postgres RESET ALL").await.unwrap();
+    }
+    drop(database);
+    server.stop().await;
+}
+
+/// A pooler may drop the options, and what a superuser sets for a database disables triggers. Nothing runs in such a session.
+#[tokio::test]
+async fn session_without_the_hosts_settings_is_not_used() {
+    let (server, database, client) = world().await;
+    let unfit = Settings::of_plugin("public").check(&client).await;
+    assert!(
+        matches!(&unfit, Err(Failure::Unfit(sentence)) if sentence.contains("pgbouncer=true")),
+        "{unfit:?}"
+    );
+    let replica = "ALTER DATABASE postgres SET session_replication_role = replica";
+    client.batch_execute(replica).await.unwrap();
+    let error = Database::connect(crate::private::config(&server), 1).await.err().unwrap().to_string();
+    assert!(error.contains("`session_replication_role` = `replica` and needs `origin`"), "{error}");
+    let pool = pool(&server, &database, 1);
+    assert!(matches!(run(&pool, "SELECT 1").await, Err(Refusal::Unavailable(_))));
+    client.batch_execute("ALTER DATABASE postgres RESET ALL").await.unwrap();
+    assert_eq!(run(&pool, "SELECT 1").await.unwrap(), 1);
+    drop(database);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn statement_that_needs_too_much_is_refused_with_what_to_do() {
+    let (server, database, client) = world().await;
+    let pool = pool(&server, &database, 1);
+    for code in ["53200", "53400", "54000"] {
+        let raise = format!(
+            "CREATE OR REPLACE FUNCTION public.boom() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'x' USING ERRCODE = '{code}'; END $$"
+        );
+        client.batch_execute(&raise).await.unwrap();
+        let refused = run(&pool, "SELECT public.boom()").await;
+        let Err(Refusal::Other { guest, .. }) = refused else { panic!("{code}: {refused:?}") };
+        assert!(guest.starts_with(&format!("{code}: the statement")) && guest.len() > 60, "{guest}");
     }
     drop(database);
     server.stop().await;

@@ -68,7 +68,7 @@ impl Session {
         let prefix = self.prefix(None);
         self.flies();
         let client = self.connection.as_ref().ok_or(Failure::NoConnection)?;
-        client.allow(ledger);
+        client.allow(ledger, 0);
         let sent = async { tokio::join!(client.batch(prefix.as_deref()), client.prepare(text)) };
         let (opened, statement) = self.answered(sent).await?;
         let statement = match self.opened(opened, prefix.is_some()) {

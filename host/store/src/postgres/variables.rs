@@ -21,7 +21,13 @@ impl VariableStore for PostgresVariables {
     async fn get(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<Option<Value>, Refusal> {
         let plugin = plugin(at)?;
         let parameters: [&(dyn ToSql + Sync); 2] = [&plugin, &variable.name()];
-        let sql = Sql { text: GET, parameters: &parameters, types: &[Type::TEXT, Type::TEXT], role: None };
+        let sql = Sql {
+            text: GET,
+            parameters: &parameters,
+            types: &[Type::TEXT, Type::TEXT],
+            role: None,
+            shape: None,
+        };
         let answer = at.run(sql).await?;
         let Some(row) = answer.rows.first() else { return Ok(None) };
         let Json(value) = row.try_get::<_, Json<Value>>(0).map_err(Refusal::internal)?;
@@ -33,13 +39,21 @@ impl VariableStore for PostgresVariables {
         let value = Json(setting.value());
         let parameters: [&(dyn ToSql + Sync); 3] = [&plugin, &setting.name(), &value];
         let types = [Type::TEXT, Type::TEXT, Type::JSONB];
-        at.run(Sql { text: SET, parameters: &parameters, types: &types, role: None }).await.map(drop)
+        at.run(Sql { text: SET, parameters: &parameters, types: &types, role: None, shape: None })
+            .await
+            .map(drop)
     }
 
     async fn unset(&self, at: &mut At<'_>, variable: Variable<'_>) -> Result<(), Refusal> {
         let plugin = plugin(at)?;
         let parameters: [&(dyn ToSql + Sync); 2] = [&plugin, &variable.name()];
-        let sql = Sql { text: UNSET, parameters: &parameters, types: &[Type::TEXT, Type::TEXT], role: None };
+        let sql = Sql {
+            text: UNSET,
+            parameters: &parameters,
+            types: &[Type::TEXT, Type::TEXT],
+            role: None,
+            shape: None,
+        };
         at.run(sql).await.map(drop)
     }
 }

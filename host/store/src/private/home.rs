@@ -120,6 +120,12 @@ impl Home {
         remove(&self.sockets(), |path| fs::remove_dir_all(path))
     }
 
+    /// Removes the data. A folder that is only half removed is no data: its version goes first.
+    pub(super) fn empty(&self) -> Result<(), PrivateError> {
+        remove(&self.data().join("PG_VERSION"), |path| fs::remove_file(path))?;
+        remove(&self.data(), |path| fs::remove_dir_all(path))
+    }
+
     /// Kills what a server has left that was killed: backends that look at no interrupt outlive it, and no other server
     /// can start while they hold its memory.
     pub(super) fn end_orphans(&self) {

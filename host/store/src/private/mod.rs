@@ -77,22 +77,34 @@ pub struct PrivateOptions {
     /// PostgreSQL settings, name and value, that override the host's own. If `shared_buffers` is among them, the
     /// server's processes have no bound on their address space, because that memory is part of it.
     pub settings: Vec<(String, String)>,
+    /// The folder of PostgreSQL's programs; `None` looks for them where they are usually installed.
+    pub programs: Option<PathBuf>,
 }
 
+/// The environment variable that names the folder of PostgreSQL's programs for servers of tests.
+const TEST_PROGRAMS: &str = "PALISADE_TEST_POSTGRES";
+
 impl PrivateOptions {
-    /// A server for one test: temporary and not durable.
+    /// A server for one test: temporary and not durable, with the programs in the folder that `PALISADE_TEST_POSTGRES` names,
+    /// if it is set.
     pub fn temporary() -> Self {
-        Self { data: DataDir::Temporary, durable: false, settings: Vec::new() }
+        let programs = env::var_os(TEST_PROGRAMS).map(PathBuf::from);
+        Self { data: DataDir::Temporary, durable: false, settings: Vec::new(), programs }
     }
 
     /// A durable server for this project, with its data in [`DataDir::of_project`].
     pub fn of_project(project: &Path) -> Result<Self, PrivateError> {
-        Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new() })
+        Ok(Self { data: DataDir::of_project(project)?, durable: true, settings: Vec::new(), programs: None })
+    }
+
+    /// Whether the server has data already.
+    pub fn exists(&self) -> bool {
+        matches!(&self.data, DataDir::Persistent(folder) if folder.join("data").exists())
     }
 
     /// A server whose data stays in `folder`.
     pub fn persistent(folder: impl Into<PathBuf>) -> Self {
-        Self { data: DataDir::Persistent(folder.into()), durable: true, settings: Vec::new() }
+        Self { data: DataDir::Persistent(folder.into()), durable: true, settings: Vec::new(), programs: None }
     }
 }
 
@@ -160,6 +172,19 @@ impl PrivateServer {
     }
 }
 
+/// Removes the data of a private server that does not run, so that the next start makes it anew. Returns whether there was
+/// any. What else is in the folder stays, such as the audit log. It waits for the disk.
+pub fn reset(data: &DataDir) -> Result<bool, PrivateError> {
+    let DataDir::Persistent(path) = data else { return Ok(false) };
+    if !path.join("data").exists() {
+        return Ok(false);
+    }
+    let home = Home::open(data, &Account::find()?)?;
+    home.settle()?;
+    home.empty()?;
+    Ok(true)
+}
+
 /// What a server is started with.
 struct Prepared {
     home: Home,
@@ -174,7 +199,7 @@ type Again = Box<dyn Fn(&Home) -> Result<(), PrivateError> + Send>;
 fn prepare(options: &PrivateOptions) -> Result<Prepared, PrivateError> {
     let account = Account::find()?;
     let home = Home::open(&options.data, &account)?;
-    let programs = programs::find(home.version()?, &home.data())?;
+    let programs = programs::find(options.programs.as_deref(), home.version()?, &home.data())?;
     home.settle()?;
     home.fill(&account, &programs, options.durable)?;
     let postgres = programs.join("postgres");

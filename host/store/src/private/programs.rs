@@ -1,4 +1,5 @@
-//! Where PostgreSQL's server programs are: Debian's folders, newest version first, then `PATH`.
+//! Where PostgreSQL's server programs are: the folder of the options, or else Debian's folders, newest version first, then
+//! `PATH`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,16 @@ use crate::private::error::PrivateError;
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The folder of the programs: those of the version that made the data, when there is data.
-pub(super) fn find(major: Option<u32>, data: &Path) -> Result<PathBuf, PrivateError> {
-    let mut folders = debian(Path::new(DEBIAN));
-    let path = env::var_os("PATH").unwrap_or_default();
-    folders
-        .extend(env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| (None, folder)));
+pub(super) fn find(own: Option<&Path>, major: Option<u32>, data: &Path) -> Result<PathBuf, PrivateError> {
+    let mut folders = match own {
+        Some(own) => vec![(None, own.to_owned())],
+        None => debian(Path::new(DEBIAN)),
+    };
+    if own.is_none() {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let absolute = env::split_paths(&path).filter(|folder| folder.is_absolute());
+        folders.extend(absolute.map(|folder| (None, folder)));
+    }
     folders.retain(|(_, folder)| folder.join("initdb").is_file() && folder.join("postgres").is_file());
     let Some(major) = major else {
         return folders.into_iter().next().map(|(_, folder)| folder).ok_or(PrivateError::NotInstalled);
@@ -60,8 +66,18 @@ mod tests {
     }
 
     #[test]
+    fn folder_of_the_options_is_the_only_one() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(matches!(find(Some(root.path()), None, Path::new("/data")), Err(PrivateError::NotInstalled)));
+        for name in ["initdb", "postgres"] {
+            std::fs::write(root.path().join(name), "").unwrap();
+        }
+        assert_eq!(find(Some(root.path()), None, Path::new("/data")).unwrap(), root.path());
+    }
+
+    #[test]
     fn data_of_a_version_that_is_not_installed_names_the_package() {
-        let error = find(Some(7), Path::new("/data")).unwrap_err().to_string();
+        let error = find(None, Some(7), Path::new("/data")).unwrap_err().to_string();
         assert!(error.contains("apt-get install postgresql-7"), "{error}");
     }
 }

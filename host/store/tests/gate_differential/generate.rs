@@ -38,7 +38,7 @@ impl Dice {
         Self(ChaCha20Rng::seed_from_u64(number))
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.0.next_u32()).unwrap() % bound
     }
 

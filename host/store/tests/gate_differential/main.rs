@@ -7,6 +7,7 @@
 #[path = "../../../guard/src/db/gate/tests/corpus/mod.rs"]
 mod corpus;
 mod generate;
+mod meaning;
 
 use futures_util::TryStreamExt as _;
 use tokio_postgres::{Client, NoTls};

@@ -4,7 +4,8 @@ palisade_sdk::plugin! { path: "wit" }
 
 use exports::probe::cursors::{acting, changing, reading};
 use palisade_sdk::raw::db::{
-    Condition, Direction, Error, Ordering, Row, Rows, Scalar, Selection, Test, Value,
+    Aggregation, Computation, Condition, Direction, Error, Measure, Ordering, Row, Rows, Scalar, Selection,
+    Test, Value,
 };
 use palisade_sdk::raw::db_write::Insertion;
 use palisade_sdk::raw::logging::{self, Level};
@@ -55,6 +56,18 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
             let filter = vec![vec![Condition { column: "n".into(), test }]];
             return Ok(shown(&db::select(&Selection { filter, ..all("n") })?.next(1)?));
         }
+        Step::Count => {
+            let count = Measure { name: "count".into(), computation: Computation::Count };
+            let aggregation = Aggregation {
+                table: "numbers".into(),
+                group_by: Vec::new(),
+                measures: vec![count],
+                filter: Vec::new(),
+                order_by: Vec::new(),
+                limit: None,
+            };
+            return Ok(shown(&db::aggregate(&aggregation)?.next(1)?));
+        }
         Step::OpenFillers => db::select(&all("filler"))?,
         Step::OpenText(text) => db::query(&text, &[])?,
         Step::Next((index, max)) => {
@@ -78,8 +91,13 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
         Step::Insert(number) => {
             let row = vec![Value::Scalar(Scalar::Integer(number))];
             let columns = vec!["n".into()];
-            let insertion =
-                Insertion { table: "numbers".into(), columns, rows: vec![row], returning: Vec::new() };
+            let insertion = Insertion {
+                table: "numbers".into(),
+                columns,
+                rows: vec![row],
+                on_conflict: None,
+                returning: Vec::new(),
+            };
             return Ok(db_write::insert(&insertion)?.count.to_string());
         }
         Step::Execute(text) => return Ok(db_write::execute(&text, &[])?.to_string()),

@@ -83,6 +83,7 @@ fn mark() -> db_write::Insertion {
         table: "marks".into(),
         columns: vec!["kind".into()],
         rows: vec![vec![Value::Scalar(Scalar::Text("any".into()))]],
+        on_conflict: None,
         returning: Vec::new(),
     }
 }

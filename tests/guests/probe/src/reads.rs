@@ -3,14 +3,19 @@
 use palisade_sdk::raw::{cache, clock, db, item, logging, random, request_context, user, variables};
 
 use crate::exports::probe::probe::reads::{
-    CacheError, Column, ContextError, Criteria, DbError, Field, Guest, Item, ItemError, Level, Profile,
-    RandomError, RequestInfo, Retention, Row, Selection, Usage, UserError, Value, Variable, VariablesError,
+    Aggregation, CacheError, Column, ContextError, Criteria, DbError, Field, Guest, Item, ItemError, Level,
+    Profile, RandomError, RequestInfo, Retention, Row, Selection, Usage, UserError, Value, Variable,
+    VariablesError,
 };
 use crate::{Probe, drain};
 
 impl Guest for Probe {
     fn select(selection: Selection) -> Result<Vec<Row>, DbError> {
         drain(&db::select(&selection)?)
+    }
+
+    fn aggregate(aggregation: Aggregation) -> Result<Vec<Row>, DbError> {
+        drain(&db::aggregate(&aggregation)?)
     }
 
     fn columns(selection: Selection) -> Result<Vec<Column>, DbError> {

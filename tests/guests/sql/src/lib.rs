@@ -5,7 +5,7 @@ palisade_sdk::plugin! { path: "wit" }
 
 use exports::probe::sql::in_query::Answer;
 use exports::probe::sql::{in_action, in_mutation, in_query};
-use palisade_sdk::raw::db::{self, Error, Selection, Value};
+use palisade_sdk::raw::db::{self, Aggregation, Error, Selection, Value};
 use palisade_sdk::raw::db_write::{self, Insertion, Modification, Outcome, Removal};
 
 struct Sql;
@@ -40,6 +40,10 @@ fn select(selection: &Selection) -> Result<Answer, Error> {
     drained(&db::select(selection)?)
 }
 
+fn aggregate(aggregation: &Aggregation) -> Result<Answer, Error> {
+    drained(&db::aggregate(aggregation)?)
+}
+
 fn query(sql: &str, parameters: &[Value]) -> Result<Answer, Error> {
     drained(&db::query(sql, parameters)?)
 }
@@ -60,6 +64,10 @@ fn execute_each(statements: &[String]) -> Vec<Result<u64, Error>> {
 impl in_query::Guest for Sql {
     fn select(selection: Selection) -> Result<Answer, Error> {
         select(&selection)
+    }
+
+    fn aggregate(aggregation: Aggregation) -> Result<Answer, Error> {
+        aggregate(&aggregation)
     }
 
     fn query(sql: String, parameters: Vec<Value>) -> Result<Answer, Error> {
@@ -84,6 +92,10 @@ macro_rules! writes {
     () => {
         fn select(selection: Selection) -> Result<Answer, Error> {
             select(&selection)
+        }
+
+        fn aggregate(aggregation: Aggregation) -> Result<Answer, Error> {
+            aggregate(&aggregation)
         }
 
         fn query(sql: String, parameters: Vec<Value>) -> Result<Answer, Error> {

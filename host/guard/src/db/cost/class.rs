@@ -3,8 +3,9 @@
 //! The numbers are nanoseconds for a byte, an element or a pair, measured with the worst values that were found.
 // tidy: numbers are measured nanoseconds, bytes that PostgreSQL adds, and digits that it counts
 
+use super::bounds::Bounds;
 use super::size::{DECIMALS, DIGITS_MAX, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
-use crate::limits::STORED_NUMERIC_BYTES_MAX;
+use crate::limits::{SQL_SERIES_ROWS_MAX, STORED_NUMERIC_BYTES_MAX};
 
 /// How an operation behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,14 @@ pub enum Class {
     ReplaceElements,
     /// A text that the second operand, a pattern, decides.
     Pattern,
+    /// The second operand, a regular expression, is looked for in the first. PostgreSQL looks for a cancel meanwhile.
+    Regex,
+    /// The same, with a part of the first as the result.
+    RegexPart,
+    /// The first operand is looked for at each position of the second.
+    Position,
+    /// Characters of one operand are taken off the other.
+    TrimEither,
     /// A row for each element.
     Rows,
     /// A conversion to a type of a fixed size.
@@ -97,6 +106,62 @@ pub enum Class {
     ToJson,
     /// A conversion to an array.
     ToArray,
+    /// A conversion to a floating-point number.
+    ToFloat,
+    /// The first operand with either sign.
+    Sign,
+    /// The least operand, after comparing them.
+    Least,
+    /// A number of bytes or characters of the operands.
+    Count,
+    /// A number of elements of the operands.
+    Counted,
+    /// A time that is so many days from one of the operands at most.
+    Near(u64),
+    /// The first operand as often as the second, a number, says.
+    Repeated,
+    /// A text of as many characters as the second operand, a number, says.
+    Padded,
+    /// A text with so many operands in it, and so many bytes of spaces.
+    Formatted(u64, u64),
+    /// The product of all numbers up to the first operand.
+    Factorial,
+    /// A power, or an exponential.
+    Power,
+    /// A logarithm or a root.
+    Logarithm,
+    /// A common divisor or multiple.
+    Divisor,
+    /// A function of a floating-point number.
+    Float,
+    /// A text in a normal form of Unicode.
+    Normalized,
+    /// Each match of the second operand, a regular expression, in the first becomes the third.
+    RegexReplace,
+    /// The same, with all parts as the result.
+    RegexSplit,
+    /// A path of JSON is followed. PostgreSQL looks for a cancel meanwhile.
+    JsonPath,
+    /// JSON text from values.
+    JsonText,
+    /// An array in order.
+    Sorted,
+    /// All labels of an enum.
+    Labels,
+    /// The words of a text. PostgreSQL looks for a cancel meanwhile.
+    Document,
+    /// A query for words from a text.
+    Terms,
+    /// A document is searched for words.
+    Found,
+    /// A document is searched for the distances of words, in pairs.
+    Ranked,
+    /// A text with words marked, and so many bytes around each. PostgreSQL looks for a cancel meanwhile.
+    Headline(u64),
+    /// A row for each step from the first operand to the second.
+    Steps,
+    /// The same in FROM, where PostgreSQL keeps all rows before it goes on.
+    Series,
 }
 
 /// One look at a byte, fetching and decompressing a stored value included.
@@ -106,8 +171,77 @@ const CALL_NS: u64 = 50;
 
 impl Class {
     /// The size of the result, and the nanoseconds.
-    #[expect(clippy::too_many_lines, reason = "a table with a row for each class reads best as one")]
     pub(super) fn weigh(self, operands: &[Size], parameters: &[Size]) -> (Size, u64) {
+        let (size, ns) = self.measure(operands, parameters);
+        (Size { bounds: self.bounds(operands, parameters), ..size }, ns)
+    }
+
+    /// The bounds of the result. Only what is listed here passes them on.
+    fn bounds(self, operands: &[Size], parameters: &[Size]) -> Bounds {
+        let of = |index: usize| operands.get(index).map_or(Bounds::ANY, |size| size.bounds);
+        let all = || operands.iter().map(|size| size.bounds);
+        match self {
+            Self::Known(size) => size.bounds,
+            Self::Parameter(number) => {
+                let index = number.checked_sub(1);
+                index.and_then(|index| parameters.get(index)).map_or(Bounds::PENDING, |size| size.bounds)
+            }
+            Self::Reference => of(0),
+            Self::Either | Self::Largest | Self::Extreme => all().reduce(Bounds::or).unwrap_or_default(),
+            Self::Least => all().reduce(Bounds::least).unwrap_or_default(),
+            Self::Sign => of(0).signed(),
+            Self::Sum if operands.len() == 2 => of(0).sum(of(1)),
+            Self::Product if operands.len() == 2 => of(0).product(of(1)),
+            Self::Count => {
+                let bytes = operands.iter().fold(0, |sum: u64, size| sum.saturating_add(size.bytes));
+                Bounds::up_to(bytes)
+            }
+            Self::Counted => {
+                Bounds::up_to(operands.iter().fold(0, |sum: u64, size| sum.saturating_add(size.elements)))
+            }
+            Self::Near(days) => {
+                let moved = all().map(|bounds| bounds.moved(days)).filter(|bounds| *bounds != Bounds::ANY);
+                moved.reduce(Bounds::or).unwrap_or_default()
+            }
+            Self::ToFixed => of(0).converted(),
+            Self::Steps | Self::Series => of(0).or(of(1)),
+            _ => Bounds::ANY,
+        }
+    }
+
+    /// What the operation demands of its operands, if they do not have it.
+    pub(super) fn demand(self, operands: &[Size]) -> Option<String> {
+        let of = |index: usize| operands.get(index).map_or(Bounds::ANY, |size| size.bounds);
+        match self {
+            Self::Repeated | Self::Padded if of(1).most().is_none() => Some(
+                "needs a bound for its second argument: write a whole number, `$1::int` or `least(…, 100)`"
+                    .into(),
+            ),
+            Self::Factorial if of(0).most().is_none() => Some(
+                "needs a bound for its argument: write a whole number, `$1::int` or `least(…, 100)`".into(),
+            ),
+            Self::Series => {
+                let step = operands.get(2).map_or(Bounds::number(1), |size| size.bounds);
+                let how = "in FROM has a known number of rows";
+                let max = SQL_SERIES_ROWS_MAX;
+                match of(0).rows(of(1), step) {
+                    Some(rows) if rows <= max => None,
+                    Some(rows) => {
+                        Some(format!("{how}, at most {max}, and this one may have {rows}: make it shorter"))
+                    }
+                    None => Some(format!(
+                        "{how}, at most {max}: write literals, parameters such as `$1::date`, now() or `least(…, 100)` \
+                         and an interval such as '1 day'; or write (SELECT generate_series(…) AS name) AS alias"
+                    )),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The size of the result without its bounds, and the nanoseconds.
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each class reads best as one")]
+    fn measure(self, operands: &[Size], parameters: &[Size]) -> (Size, u64) {
         let of = |index: usize| operands.get(index).copied().unwrap_or(Size::FIXED);
         let (first, second, third) = (of(0), of(1), of(2));
         let all = operands.iter().copied().reduce(Size::and).unwrap_or(Size::FIXED);
@@ -123,10 +257,12 @@ impl Class {
             }
             Self::Reference => (first, 0),
             Self::Either => (largest, 0),
-            Self::Fixed => (Size::FIXED, and(all.elements.saturating_mul(4))),
-            Self::Same => (first, looked),
+            Self::Fixed | Self::Count | Self::Counted | Self::Near(_) => {
+                (Size::FIXED, and(all.elements.saturating_mul(4)))
+            }
+            Self::Same | Self::Sign => (first, looked),
             Self::Largest => (largest, CALL_NS),
-            Self::Extreme => (largest, and(ordered(largest, largest).saturating_mul(count))),
+            Self::Extreme | Self::Least => (largest, and(ordered(largest, largest).saturating_mul(count))),
             Self::Joined => (Size { digits: 0, ..all }, looked),
             Self::Listed => {
                 let elements = all.elements.max(count);
@@ -233,7 +369,7 @@ impl Class {
                     listed: all.listed.max(elements),
                     nested: all.nested.saturating_add(count),
                     digits: DIGITS_MAX,
-                    least: 0,
+                    ..Size::default()
                 };
                 (size, and(all.bytes).saturating_add(elements.saturating_mul(60)))
             }
@@ -251,6 +387,13 @@ impl Class {
             Self::Pattern => {
                 let bytes = second.bytes.saturating_mul(64).saturating_add(256);
                 (Size { bytes, ..Size::FIXED }, and(bytes).saturating_add(first.digits.saturating_mul(20)))
+            }
+            Self::Regex => (Size::FIXED, and(second.bytes.saturating_mul(1_000))),
+            Self::RegexPart => (Size { least: 0, ..first }, and(second.bytes.saturating_mul(1_000))),
+            Self::Position => (Size::FIXED, and(searched(second, first))),
+            Self::TrimEither => {
+                let pairs = first.bytes.saturating_mul(second.bytes).saturating_mul(2);
+                (Size { least: 0, ..first.or(second) }, and(pairs))
             }
             Self::Rows => (first, and(first.elements.saturating_mul(600))),
             Self::ToFixed => (Size::FIXED, and(first.digits.saturating_mul(2))),
@@ -280,6 +423,115 @@ impl Class {
                 let size = Size { bytes, elements, listed: elements, ..first };
                 (Size { least: 0, ..size }, and(elements.saturating_mul(60)))
             }
+            Self::ToFloat => (Size::FLOAT, and(first.digits.saturating_mul(20))),
+            Self::Repeated => {
+                let bytes = first.bytes.saturating_mul(second.bounds.most().unwrap_or(0));
+                (Size { bytes, ..Size::default() }, and(bytes))
+            }
+            Self::Padded => {
+                let bytes = second.bounds.most().unwrap_or(0).saturating_mul(4);
+                (Size { bytes, ..Size::default() }, and(bytes.saturating_mul(2)))
+            }
+            Self::Formatted(times, spaces) => {
+                let each = as_text(largest).saturating_mul(2);
+                let bytes = first.bytes.saturating_add(spaces).saturating_add(each.saturating_mul(times));
+                (Size { bytes, ..Size::default() }, and(bytes.saturating_mul(2)))
+            }
+            Self::Factorial => {
+                let most = first.bounds.most().unwrap_or(0);
+                // A factor of n digits adds as many; PostgreSQL's largest is 32,177.
+                (number(most.saturating_mul(5) / 4), and(most.saturating_mul(most).saturating_mul(2)))
+            }
+            Self::Power if operands.iter().any(|size| size.is_float) => (Size::FLOAT, looked),
+            Self::Power => {
+                let exponent = second.bounds.most().filter(|_| operands.len() == 2);
+                let digits = match exponent {
+                    Some(exponent) => {
+                        first.digits.saturating_mul(exponent.max(1)).saturating_add(8).min(DIGITS_MAX)
+                    }
+                    None => DIGITS_MAX,
+                };
+                // Multiplying takes digits² / 4, and a fractional exponent some milliseconds of series.
+                let work = (digits.saturating_mul(digits) / 4).saturating_add(LOGARITHM_NS);
+                (number(digits), and(work))
+            }
+            Self::Logarithm if operands.iter().any(|size| size.is_float) => (Size::FLOAT, looked),
+            Self::Logarithm => (number(first.digits.max(QUOTIENT_SCALE)), and(LOGARITHM_NS)),
+            Self::Divisor => {
+                let pairs = all.digits.saturating_mul(all.digits);
+                (number(first.digits.saturating_add(second.digits)), and(pairs.saturating_mul(4)))
+            }
+            Self::Float => (Size::FLOAT, and(all.digits.saturating_mul(20))),
+            Self::Normalized => {
+                let bytes = first.bytes.saturating_mul(18);
+                (Size { bytes, ..Size::default() }, and(first.bytes.saturating_mul(450)))
+            }
+            Self::RegexReplace => {
+                let matches = first.bytes.saturating_add(1).saturating_mul(third.bytes);
+                // `\\&` in the replacement is the whole match.
+                let copies = first.bytes.saturating_mul(third.bytes / 2);
+                let bytes = first.bytes.saturating_add(matches).saturating_add(copies);
+                (
+                    Size { bytes, ..Size::default() },
+                    and(second.bytes.saturating_mul(1_000)).saturating_add(bytes),
+                )
+            }
+            Self::RegexSplit => {
+                let parts = first.bytes.saturating_add(1);
+                let bytes = first.bytes.saturating_add(parts.saturating_mul(24));
+                let size = Size { bytes, elements: parts, listed: parts, ..Size::default() };
+                (size, and(second.bytes.saturating_mul(1_000)).saturating_add(parts.saturating_mul(40)))
+            }
+            // Members of `.keyvalue()` are three values for one.
+            Self::JsonPath => {
+                let bytes = first.bytes.saturating_mul(4);
+                let elements = first.elements.saturating_mul(4);
+                let size = Size { bytes, elements, listed: elements, nested: elements, least: 0, ..first };
+                (size, and(first.bytes.saturating_mul(12)))
+            }
+            Self::JsonText => {
+                let escaped = all.bytes.saturating_mul(JSON_ESCAPE).saturating_add(expanded(all));
+                let elements = all.elements.saturating_add(count);
+                let bytes = escaped.saturating_add(elements.saturating_mul(16));
+                (Size { bytes, ..Size::default() }, and(bytes).saturating_add(elements.saturating_mul(60)))
+            }
+            Self::Sorted => {
+                let compared = first.elements.saturating_mul(20).saturating_mul(60);
+                (Size { least: 0, ..first }, and(compared).saturating_add(first.bytes.saturating_mul(100)))
+            }
+            Self::Labels => (Size { nested: 0, ..Size::stored() }, CALL_NS),
+            Self::Document => {
+                let elements = (all.bytes / 2).min(DOCUMENT_BYTES_MAX / 4);
+                let bytes = all.bytes.saturating_mul(4).min(DOCUMENT_BYTES_MAX);
+                (Size { bytes, elements, ..Size::default() }, and(all.bytes.saturating_mul(20)))
+            }
+            Self::Terms => {
+                let terms = (all.bytes / 2).saturating_add(1);
+                let bytes = all.bytes.saturating_add(terms.saturating_mul(24));
+                (
+                    Size { bytes, elements: terms, listed: terms, ..Size::default() },
+                    and(all.bytes.saturating_mul(1_500)),
+                )
+            }
+            Self::Found => {
+                // JSON is asked by a path, and a text on the left becomes a document.
+                let left = if first.nested > 0 { 0 } else { first.listed };
+                let is_text = second.elements == 0 && second.listed == 0;
+                let right = if is_text { second.bytes / 2 } else { second.listed };
+                (Size::FIXED, and(left.saturating_add(right).saturating_mul(30_000)))
+            }
+            Self::Ranked => {
+                // A word of a document has up to 256 places, and the places of two words are compared in pairs.
+                let terms = operands.iter().fold(0, |sum: u64, size| sum.saturating_add(terms(*size)));
+                let pairs = terms.saturating_mul(terms).saturating_mul(256 * 256);
+                (Size::FIXED, and(pairs.saturating_mul(2)))
+            }
+            Self::Headline(marks) => {
+                let words = largest.bytes / 2;
+                let bytes = largest.bytes.saturating_mul(2).saturating_add(words.saturating_mul(marks));
+                (Size { bytes, ..Size::default() }, and(largest.bytes.saturating_mul(20)))
+            }
+            Self::Steps | Self::Series => (first.or(second), looked),
         }
     }
 
@@ -291,6 +543,8 @@ impl Class {
             | Self::Reference
             | Self::Either
             | Self::Largest
+            | Self::Steps
+            | Self::Series
             // A comparison frees the copies of stored values that it made.
             | Self::Equal
             | Self::Order
@@ -298,11 +552,24 @@ impl Class {
             | Self::Extreme
             | Self::AnyEqual
             | Self::AnyOrder => 0,
+            Self::Document | Self::Headline(_) => {
+                // Each word takes a place of its own until the text has ended; another call gets it again.
+                operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes.saturating_mul(8)))
+            }
             _ => operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)),
         }
     }
 }
 
+/// The words that a query for words can have. A text becomes one where a query is needed.
+fn terms(value: Size) -> u64 {
+    if value.elements == 0 && value.listed == 0 { value.least / 2 } else { value.listed }
+}
+
+/// Bytes of the longest `tsvector`: its words and their places take 1 MiB at most, and each word four bytes more.
+const DOCUMENT_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// Nanoseconds of a logarithm with a thousand digits behind the point, which are as many as PostgreSQL computes.
+const LOGARITHM_NS: u64 = 4_000_000;
 /// Digits of a count of rows.
 const FIXED_DIVISOR: u64 = 5;
 /// Digits in base 10,000 that a quotient gets after the point at most, unless an operand has more.

@@ -5,12 +5,13 @@
 //! literals and parameters, which are known, and of stored values, which the host bounds
 //! ([`STORED_BYTES_MAX`](crate::limits::STORED_BYTES_MAX)).
 //!
-//! Read `size.rs` (how large a value can be), `class.rs` (how an operation behaves), `functions.rs` and `operators.rs`
+//! Read `size.rs` (how large a value can be), `bounds.rs` (between which numbers it lies), `class.rs` (how an operation behaves), `functions.rs` and `operators.rs`
 //! (which class each has), and `plan.rs` (a statement's operations and their sum). Nothing here knows the SQL parser.
 //!
 //! The nanoseconds are of PostgreSQL 15 on one core of 2024. They decide which statements pass and are no promise.
 // tidy: numbers are measured nanoseconds, the reasons stand beside them
 
+mod bounds;
 mod class;
 mod functions;
 mod json;
@@ -18,6 +19,7 @@ mod operators;
 mod plan;
 mod size;
 
+pub use self::bounds::Bounds;
 pub use self::class::Class;
 pub use self::functions::{function, functions};
 pub use self::json::Census;

@@ -21,8 +21,21 @@ pub enum Moment {
     Unknown,
     /// A literal or parameter alone, which takes the type that it is converted to.
     Bare,
-    /// A date, a time or an interval.
+    /// A date, a timestamp or an interval.
     Certain,
+    /// A time of day.
+    Time,
+}
+
+impl Moment {
+    /// What one of two values is that get one type.
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Time, _) | (_, Self::Time) => Self::Time,
+            (Self::Certain, _) | (_, Self::Certain) => Self::Certain,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// A value in a plan.
@@ -97,7 +110,7 @@ impl Planner {
     /// A reference to a node.
     pub fn refer(&mut self, to: Node) {
         let moment = match self.moment(to) {
-            Moment::Certain => Moment::Certain,
+            known @ (Moment::Certain | Moment::Time) => known,
             _ => Moment::Unknown,
         };
         let node = self.node(Class::Reference, "a column", &[to], moment);
@@ -135,8 +148,7 @@ impl Planner {
     /// Whether one of the values since a mark is certainly a date or time. PostgreSQL gives the others its type, or
     /// refuses them.
     pub fn any_moment(&self, mark: usize) -> Moment {
-        let is_certain = |node: &Node| self.moment(*node) == Moment::Certain;
-        if self.since(mark).iter().any(is_certain) { Moment::Certain } else { Moment::Unknown }
+        self.since(mark).iter().fold(Moment::Unknown, |found, node| found.or(self.moment(*node)))
     }
 
     /// The finished plan.
@@ -188,6 +200,9 @@ impl Plan {
             for &Node(operand) in self.operands.get(range).unwrap_or_default() {
                 operands.push(sizes.get(operand as usize).copied().unwrap_or_default());
                 below = below.and(works.get(operand as usize).copied().unwrap_or_default());
+            }
+            if let Some(demand) = operation.class.demand(&operands) {
+                return Err(Refusal::Invalid(format!("`{}` {demand}", operation.what)));
             }
             let (size, ns) = operation.class.weigh(&operands, parameters);
             let kept = operation.class.kept(size, &operands);

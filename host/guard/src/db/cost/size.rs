@@ -1,6 +1,7 @@
 //! Sizes: how large a value can be, as far as it is known before the statement runs.
 // tidy: numbers are sizes that PostgreSQL gives its values
 
+use super::bounds::Bounds;
 use super::json::Census;
 use crate::db::typmod::Typmod;
 use crate::db::value::{Scalar, Value};
@@ -41,12 +42,30 @@ pub struct Size {
     pub nested: u64,
     /// Digits of a number in base 10,000, from the first to the last.
     pub digits: u64,
+    /// Between which numbers or times the value lies.
+    pub bounds: Bounds,
+    /// Whether the value is certainly a `real` or `double precision`.
+    pub is_float: bool,
 }
 
 impl Size {
     /// A number, a time, or another value of a fixed size.
-    pub const FIXED: Self =
-        Self { bytes: FIXED_BYTES, least: 0, elements: 0, listed: 0, nested: 0, digits: FIXED_DIGITS };
+    pub const FIXED: Self = Self {
+        bytes: FIXED_BYTES,
+        least: 0,
+        elements: 0,
+        listed: 0,
+        nested: 0,
+        digits: FIXED_DIGITS,
+        bounds: Bounds::ANY,
+        is_float: false,
+    };
+
+    /// The invocation's instant.
+    pub const INSTANT: Self = Self { bounds: Bounds::INSTANT, ..Self::FIXED };
+
+    /// A floating-point number.
+    pub(super) const FLOAT: Self = Self { is_float: true, ..Self::FIXED };
 
     /// What an aggregate gathers from many rows.
     pub(super) const GATHERED: Self = Self {
@@ -56,6 +75,8 @@ impl Size {
         listed: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
         nested: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
         digits: DIGITS_MAX,
+        bounds: Bounds::ANY,
+        is_float: false,
     };
 
     /// A text of exactly this many bytes.
@@ -69,7 +90,13 @@ impl Size {
         let has_exponent = text.contains(['e', 'E']);
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         let digits = if has_exponent { DIGITS_MAX } else { digits(bytes) };
-        Self { bytes, digits, ..Self::FIXED }
+        let bounds = text.parse().map_or(Bounds::ANY, Bounds::number);
+        Self { bytes, digits, bounds, ..Self::FIXED }
+    }
+
+    /// The same after a conversion to another type of a fixed size.
+    pub fn converted(self) -> Self {
+        Self { bounds: self.bounds.converted(), ..self }
     }
 
     /// A string in SQL text, which can be of any type.
@@ -79,7 +106,15 @@ impl Size {
         let digits = if is_number { digits(text.len() as u64) } else { DIGITS_MAX };
         // An element of an array takes two bytes of text, and an array begins with a brace.
         let listed = if text.trim_start().starts_with('{') { json.values() } else { json.listed };
-        Self { digits, listed, elements: json.elements, nested: json.nested, ..Self::text(text.len()) }
+        let bounds = Bounds::literal(text);
+        Self {
+            digits,
+            listed,
+            elements: json.elements,
+            nested: json.nested,
+            bounds,
+            ..Self::text(text.len())
+        }
     }
 
     fn values(self) -> u64 {
@@ -95,6 +130,8 @@ impl Size {
             listed: STORED_BYTES_MAX / JSONB_ELEMENT_BYTES,
             nested: STORED_BYTES_MAX / JSONB_CONTAINER_BYTES,
             digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
+            bounds: Bounds::ANY,
+            is_float: false,
         }
     }
 
@@ -114,6 +151,8 @@ impl Size {
         };
         match (data_type, typmod) {
             (_, Typmod::Characters(count) | Typmod::Padded(count)) => characters(count),
+            (&Type::FLOAT4 | &Type::FLOAT8, _) => Self::FLOAT,
+            (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, ..Self::stored() },
             (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR | &Type::BYTEA, _) => {
                 Self { bytes: STORED_BYTES_MAX, ..Self::default() }
             }
@@ -127,8 +166,6 @@ impl Size {
                 | &Type::INT2
                 | &Type::INT4
                 | &Type::INT8
-                | &Type::FLOAT4
-                | &Type::FLOAT8
                 | &Type::UUID
                 | &Type::DATE
                 | &Type::TIME
@@ -178,6 +215,15 @@ impl Size {
             }
             Scalar::Json(text) => Self::json(text),
             Scalar::Inet(_) | Scalar::Uuid(_) => Self { bytes: FIXED_BYTES, ..Self::FIXED },
+            Scalar::Integer(value) => Self { bounds: Bounds::number(*value), ..Self::FIXED },
+            Scalar::Float(_) => Self::FLOAT,
+            Scalar::Date(days) => Self { bounds: Bounds::date(*days), ..Self::FIXED },
+            Scalar::Timestamp(time) | Scalar::Timestamptz(time) if !matches!(*time, i64::MIN | i64::MAX) => {
+                Self { bounds: Bounds::moment(*time), ..Self::FIXED }
+            }
+            Scalar::Interval { months, days, microseconds } => {
+                Self { bounds: Bounds::interval(*months, *days, *microseconds), ..Self::FIXED }
+            }
             _ => Self::FIXED,
         }
     }
@@ -190,7 +236,16 @@ impl Size {
         let stored = bytes.saturating_add(census.values.saturating_mul(12));
         let Census { listed, nested, values, has_exponent } = census;
         let digits = if has_exponent { DIGITS_MAX } else { FIXED_DIGITS };
-        Self { bytes: stored, least: 0, elements: values, listed, nested, digits }
+        Self {
+            bytes: stored,
+            least: 0,
+            elements: values,
+            listed,
+            nested,
+            digits,
+            bounds: Bounds::ANY,
+            is_float: false,
+        }
     }
 
     /// The larger of both, in every respect.
@@ -202,6 +257,8 @@ impl Size {
             listed: self.listed.max(other.listed),
             nested: self.nested.max(other.nested),
             digits: self.digits.max(other.digits),
+            bounds: self.bounds.or(other.bounds),
+            is_float: self.is_float && other.is_float,
         }
     }
 
@@ -214,6 +271,8 @@ impl Size {
             listed: self.listed.saturating_add(other.listed),
             nested: self.nested.saturating_add(other.nested),
             digits: self.digits.max(other.digits),
+            bounds: Bounds::ANY,
+            is_float: false,
         }
     }
 

@@ -1,261 +1,607 @@
-//! Calls of functions. A function must be in the list, and its name is always printed with `pg_catalog`.
+//! Calls of functions. A function must be in the list, and its name is printed with `pg_catalog` unless it is a word of the
+//! grammar. Functions with their own syntax are in `special.rs`.
 
-use super::functions::{self, Kind};
-use super::printer::Printer;
+use super::functions::{self, Kind as Way};
+use super::lex::Class as Lexed;
+use super::literal::unwrapped;
+use super::printer::{Printer, Role};
+use super::tree::{Kind, Parts, Tree};
 use crate::db::cost::{self, Class, Moment, Size};
 use crate::db::gate::fault::Checked;
-use crate::db::{quoted, shown};
+use crate::db::shown;
 use crate::limits;
-use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, ObjectName, OrderByExpr, WindowFrame, WindowFrameBound,
-    WindowFrameUnits, WindowSpec, WindowType,
-};
+
+/// What a call has beside its name.
+#[derive(Debug, Default)]
+struct Suffix {
+    within: Option<Tree>,
+    filter: Option<Tree>,
+    over: Option<Tree>,
+}
 
 impl Printer<'_> {
-    /// The name of a function. The only schema that may stand before it is `pg_catalog`.
-    pub(super) fn function_name(&mut self, name: &ObjectName) -> Checked<String> {
-        match self.dotted(name)? {
-            (None, name) => Ok(name),
-            (Some(schema), name) if schema == "pg_catalog" => Ok(name),
-            (Some(_), name) => {
-                self.refuse(format!("{} with a schema", shown(&name)), "not in the list of functions")
-            }
+    pub(super) fn call(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let head = self.must_any(&mut parts)?;
+        if !matches!(head.kind(), Kind::NAME_REF | Kind::FIELD_EXPR) {
+            self.done(parts)?;
+            return self.special(&head);
         }
+        let (name, is_word) = self.function_name(&head)?;
+        let list = self.must_node(&mut parts, Kind::ARG_LIST)?;
+        let mut suffix = Suffix::default();
+        while let Some(part) = parts.any_node() {
+            let place = match part.kind() {
+                Kind::WITHIN_CLAUSE => &mut suffix.within,
+                Kind::FILTER_CLAUSE => &mut suffix.filter,
+                Kind::OVER_CLAUSE => &mut suffix.over,
+                _ => {
+                    return self.refuse_at(
+                        &part,
+                        shown(&part.to_string()),
+                        "not part of the SQL that plugins can use",
+                    );
+                }
+            };
+            *place = Some(part);
+        }
+        self.done(parts)?;
+        if functions::is_clock(&name) || is_word && functions::is_clock_word(&name) {
+            return self.clock_call(&name, &list, &suffix);
+        }
+        if self.in_default && self.default_call(&name, &list, &suffix)? {
+            return Ok(());
+        }
+        self.listed_call(&name, is_word, &list, &suffix)
     }
 
-    /// Prints a function's name and the opening parenthesis, and adds to the number of calls.
-    pub(super) fn call_start(&mut self, name: &str, calls: usize) -> Checked {
-        self.counted("calls", |count| &mut count.calls, calls, limits::SQL_CALLS_MAX)?;
-        match functions::kind(name) {
-            Some(Kind::Grammar) => self.put(&format!("{}(", name.to_ascii_uppercase())),
-            Some(_) => self.put(&format!("\"pg_catalog\".{}(", quoted(name))),
-            None => return self.refuse(shown(name), functions::instead(name)),
+    /// The name of a function, and whether it stands without quotes and schema. The only schema that may stand before it
+    /// is `pg_catalog`.
+    fn function_name(&mut self, tree: &Tree) -> Checked<(String, bool)> {
+        if tree.kind() == Kind::NAME_REF {
+            let token = self.single(tree)?;
+            return match token.class {
+                Lexed::Word => Ok((token.value, true)),
+                Lexed::Name => Ok((token.value, false)),
+                _ => self.refuse(shown(&token.value), "not the name of a function"),
+            };
+        }
+        let mut parts = Parts::of(tree);
+        let schema = self.must_node(&mut parts, Kind::NAME_REF)?;
+        let schema = self.name(&schema)?;
+        self.must_take(&mut parts, Kind::DOT)?;
+        let name = self.must_node(&mut parts, Kind::NAME_REF)?;
+        let name = self.name(&name)?;
+        self.done(parts)?;
+        if schema == "pg_catalog" {
+            return Ok((name, false));
+        }
+        self.refuse(format!("{} with a schema", shown(&name)), "not in the list of functions")
+    }
+
+    /// Counts a call and prints the name of the function.
+    pub(super) fn call_start(&mut self, name: &str, way: Way) -> Checked {
+        self.counted("calls", |count| &mut count.calls, 1, limits::SQL_CALLS_MAX)?;
+        if way == Way::Grammar {
+            self.put_call(&name.to_ascii_uppercase());
+        } else {
+            self.put("pg_catalog");
+            self.put(".");
+            self.put_as(Role::Function, name);
         }
         Ok(())
     }
 
-    pub(super) fn function(&mut self, function: &Function) -> Checked {
-        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
-            function;
-        let is_array = name.to_string().eq_ignore_ascii_case("array");
-        let name = self.function_name(name)?;
-        self.absent(*uses_odbc_syntax, "{fn …}")?;
-        self.absent(*parameters != FunctionArguments::None, "parameters before the arguments")?;
-        self.absent(null_treatment.is_some(), "IGNORE NULLS or RESPECT NULLS")?;
-        if let (true, FunctionArguments::Subquery(query), None, None) = (is_array, args, filter, over) {
-            self.put("ARRAY(");
-            let mark = self.cost.mark();
-            self.subquery(query)?;
-            let moment = self.cost.any_moment(mark);
-            self.cost.close(mark, Class::Gathered, "ARRAY", moment);
-            self.put(")");
-            return Ok(());
-        }
-        if self.in_default && self.default_call(&name, function) {
-            return Ok(());
-        }
-        let Some(kind) = functions::kind(&name) else {
-            return self.refuse(shown(&name), functions::instead(&name));
+    fn listed_call(&mut self, name: &str, is_word: bool, list: &Tree, suffix: &Suffix) -> Checked {
+        self.see(list);
+        let is_in_from = std::mem::take(&mut self.is_in_from);
+        let Some((way, known)) = functions::kind(name).zip(cost::function(name)) else {
+            return self.refuse(shown(name), functions::instead(name));
         };
-        let FunctionArguments::List(args) = args else {
-            return self.refuse(shown(&name), "write a function's arguments in parentheses");
+        let way = match (way, &suffix.within) {
+            (Way::Place, Some(_)) => Way::OrderedSet,
+            (Way::Place, None) => Way::Window,
+            (way, _) => way,
         };
-        let is_aggregate = matches!(kind, Kind::Aggregate | Kind::ShortAggregate(_) | Kind::OrderedSet);
-        let is_window = kind == Kind::Window;
-        self.absent(!is_aggregate && filter.is_some(), "FILTER after a function that is not an aggregate")?;
-        self.absent(
-            !is_aggregate && !is_window && over.is_some(),
-            "OVER after a function that is not an aggregate",
-        )?;
-        self.absent(is_window && over.is_none(), "a window function without OVER")?;
-        let is_ordered_set = kind == Kind::OrderedSet;
-        let construct = if is_ordered_set {
-            "this function without WITHIN GROUP"
+        if way == Way::Records && !is_in_from {
+            return self
+                .refuse(shown(name), "it returns rows with several columns: it can stand only in FROM");
+        }
+        let class = self.class_of(name, known.class, list, is_in_from)?;
+        if way == Way::Grammar && !is_word {
+            return self.refuse(shown(name), "a word of SQL: write it without quotes and schema");
+        }
+        self.suffix_fits(way, suffix)?;
+        if name == "unnest" && is_in_from && list.children().count() > 1 {
+            // With several arrays it is grammar, which knows the name only without a schema, and means `pg_catalog`.
+            self.counted("calls", |count| &mut count.calls, 1, limits::SQL_CALLS_MAX)?;
+            self.put_as(Role::Function, name);
         } else {
-            "this function with WITHIN GROUP"
-        };
-        self.absent(is_ordered_set == within_group.is_empty(), construct)?;
-        self.call_start(&name, 1)?;
-        let Some(known) = cost::function(&name) else {
-            return self.refuse(shown(&name), functions::instead(&name));
-        };
-        self.zone_of_call(&name, args)?;
+            self.call_start(name, way)?;
+        }
         let mark = self.cost.mark();
-        self.arguments(&name, kind, args)?;
-        self.put(")");
-        if is_ordered_set {
-            self.after_call(within_group, filter.as_deref(), over.as_ref())?;
-            self.cost.close(mark, known.class, known.name, Moment::Unknown);
+        self.arguments(name, way, list)?;
+        if way == Way::OrderedSet {
+            self.after_call(suffix)?;
+            self.cost.close(mark, class, known.name, Moment::Unknown);
             return Ok(());
         }
-        let moment = known.moment.of(self.cost.any_moment(mark));
-        self.cost.close(mark, known.class, known.name, moment);
+        let moments = self.cost.any_moment(mark);
+        // PostgreSQL would take the zone's offset of today.
+        if functions::zone_argument(name).is_some() && moments == Moment::Time {
+            return self.refuse_at(list, "a time of day with a zone", super::zone::TIME_RULE);
+        }
+        let moment = if name == "make_time" { Moment::Time } else { known.moment.of(moments) };
+        self.cost.close(mark, class, known.name, moment);
         let done = self.cost.mark();
-        self.after_call(within_group, filter.as_deref(), over.as_ref())?;
+        self.after_call(suffix)?;
         self.cost.forget(done);
         Ok(())
     }
 
-    /// Checks the argument of a call that names a time zone.
-    fn zone_of_call(&mut self, name: &str, arguments: &FunctionArgumentList) -> Checked {
-        let place = match (name, arguments.args.len()) {
-            ("timezone", _) => 0,
-            ("date_trunc", 3..) => 2,
-            ("make_timestamptz", 7..) => 6,
-            _ => return Ok(()),
+    fn suffix_fits(&mut self, way: Way, Suffix { within, filter, over }: &Suffix) -> Checked {
+        let is_aggregate = matches!(way, Way::Aggregate | Way::ShortAggregate(_) | Way::OrderedSet);
+        self.absent(!is_aggregate && filter.is_some(), "FILTER after a function that is not an aggregate")?;
+        self.absent(
+            !is_aggregate && way != Way::Window && over.is_some(),
+            "OVER after a function that is not an aggregate",
+        )?;
+        self.absent(way == Way::Window && over.is_none(), "a window function without OVER")?;
+        let is_set = way == Way::OrderedSet;
+        let construct =
+            if is_set { "this function without WITHIN GROUP" } else { "this function with WITHIN GROUP" };
+        self.absent(is_set == within.is_none(), construct)
+    }
+
+    /// Prints the arguments in parentheses. One value for each waits afterwards.
+    fn arguments(&mut self, name: &str, way: Way, list: &Tree) -> Checked {
+        let is_aggregate = matches!(way, Way::Aggregate | Way::ShortAggregate(_));
+        let mut parts = Parts::of(list);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put("(");
+        if let Some(word) = parts.node(Kind::DISTINCT).or_else(|| parts.node(Kind::ALL)) {
+            let word = self.words(&word)?;
+            self.absent(!is_aggregate, "DISTINCT or ALL in a call")?;
+            self.sorted()?;
+            self.put(&word);
+        }
+        // With one argument the function would read the server's clock.
+        if name == "age" && list.children().count() == 1 {
+            self.take_instant(name)?;
+            self.put(&format!("({}::date)", super::literal::INSTANT));
+            self.put(",");
+            self.cost.known(Size::FIXED, Moment::Certain);
+        }
+        let all = list.children().filter(|child| child.kind() == Kind::ARG).count();
+        let mut count = 0_usize;
+        if self.takes(&mut parts, Kind::STAR) {
+            self.absent(name != "count", "* in a call of a function other than count")?;
+            self.put("*");
+            self.cost.known(Size::FIXED, Moment::Unknown);
+        } else if parts.next_kind() != Some(Kind::R_PAREN) {
+            self.items(&mut parts, |printer, parts| {
+                let argument = printer.must_node(parts, Kind::ARG)?;
+                let index = count;
+                count = count.saturating_add(1);
+                printer.argument(name, way, (index, all), &argument)
+            })?;
+        }
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(parts)?;
+        if way == Way::Product {
+            self.counted("products", |count| &mut count.products, 1, limits::SQL_PRODUCTS_MAX)?;
+        }
+        let most = functions::arguments_max(name);
+        if count > most {
+            return self.refuse(shown(name), format!("at most {most} arguments"));
+        }
+        Ok(())
+    }
+
+    /// Prints an argument: the one at an index, of so many.
+    fn argument(&mut self, name: &str, way: Way, (index, all): (usize, usize), argument: &Tree) -> Checked {
+        let mut parts = Parts::of(argument);
+        let is_variadic = self.keyword_if(&mut parts, Kind::VARIADIC_KW, "VARIADIC");
+        let mut value = self.must_any(&mut parts)?;
+        if value.kind() == Kind::NAMED_ARG {
+            let mut named = Parts::of(&value);
+            let parameter = self.must_node(&mut named, Kind::PARAM_NAME_REF)?;
+            let parameter = self.name(&parameter)?;
+            if !functions::has_named_arguments(name) {
+                return self.refuse(shown(&parameter), "arguments of this function have no names");
+            }
+            self.put_as(Role::Column, &parameter);
+            self.sign(&mut named)?;
+            self.put("=>");
+            value = self.must_any(&mut named)?;
+            self.done(named)?;
+            if parameter == "timezone" {
+                self.zone(&value)?;
+            }
+        }
+        if is_variadic && functions::is_never_variadic(name) {
+            return self.refuse("VARIADIC", "write the arguments one by one");
+        }
+        if matches!(way, Way::Short(short) | Way::ShortAggregate(short) | Way::ShortRows(short) if short.contains(&index))
+        {
+            self.short(name, &value)?;
+        }
+        match (way, index) {
+            (Way::Path | Way::PathRows, 1) => self.path(name, &value)?,
+            (Way::Search, 0) if all > 1 => self.configuration(&value)?,
+            (Way::Grammar, 1) if name == "normalize" => return self.normal_form(&value, parts),
+            _ => {}
+        }
+        if functions::zone_argument(name) == Some(index) {
+            self.zone(&value)?;
+        }
+        self.expr(&value)?;
+        if let Some(order) = parts.node(Kind::ORDER_BY_CLAUSE) {
+            self.absent(!matches!(way, Way::Aggregate | Way::ShortAggregate(_)), "ORDER BY in a call")?;
+            self.sorted()?;
+            let mark = self.cost.mark();
+            self.order_by(&order, false)?;
+            self.cost.forget(mark);
+        }
+        self.done(parts)
+    }
+
+    /// Counts a sort: each takes memory of its own while the statement runs.
+    fn sorted(&mut self) -> Checked {
+        let what = "sorts (DISTINCT or ORDER BY in a call, WITHIN GROUP, windows)";
+        self.counted(what, |count| &mut count.sorts, 1, limits::SQL_SORTS_MAX)
+    }
+
+    /// The class of a call, which literal arguments can decide.
+    fn class_of(&mut self, name: &str, class: Class, list: &Tree, is_in_from: bool) -> Checked<Class> {
+        let arguments: Vec<Tree> = list.children().filter(|child| child.kind() == Kind::ARG).collect();
+        let text = |printer: &Self, index: usize| {
+            let argument = arguments.get(index).and_then(|argument| argument.children().next())?;
+            printer.string_of(&unwrapped(&argument)).map(str::to_owned)
         };
-        match arguments.args.get(place) {
-            Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(zone))) => self.zone(zone),
-            _ => Ok(()),
+        Ok(match (class, name) {
+            (Class::Steps, _) if is_in_from => Class::Series,
+            (Class::Formatted(..), _) => {
+                let rule = format!(
+                    "its format must be a literal whose widths are numbers of at most {} together",
+                    limits::SQL_FORMAT_WIDTH_MAX
+                );
+                match text(self, 0).as_deref().and_then(widths) {
+                    Some((places, width)) if width <= limits::SQL_FORMAT_WIDTH_MAX => {
+                        Class::Formatted(places, width)
+                    }
+                    _ => return self.refuse(shown(name), rule),
+                }
+            }
+            (Class::Headline(_), _) => {
+                let has_configuration = text(self, 0).is_some_and(|first| is_configuration(&first));
+                let options = if has_configuration && arguments.len() > 2 { 3 } else { 2 };
+                let options =
+                    if arguments.len() > options { text(self, options) } else { Some("<b></b>".to_owned()) };
+                let max = limits::SQL_SHORT_TEXT_BYTES_MAX;
+                let Some(options) = options.filter(|text| text.len() <= max) else {
+                    return self.refuse(
+                        shown(name),
+                        format!("its options must be a literal of at most {max} bytes"),
+                    );
+                };
+                Class::Headline(u64::try_from(options.len()).unwrap_or(u64::MAX))
+            }
+            (_, "date_trunc") => text(self, 0).and_then(|field| days_of(&field)).map_or(class, Class::Near),
+            _ => class,
+        })
+    }
+
+    /// Checks that an expression is a path of JSON whose cost is bounded.
+    pub(super) fn path(&mut self, what: &str, tree: &Tree) -> Checked {
+        match self.string_of(&unwrapped(tree)) {
+            Some(path) if is_cheap_path(path) => Ok(()),
+            _ => self.refuse_at(tree, shown(what), PATH_RULE),
         }
     }
 
-    fn arguments(&mut self, name: &str, kind: Kind, arguments: &FunctionArgumentList) -> Checked {
-        let FunctionArgumentList { duplicate_treatment, args, clauses } = arguments;
-        let is_aggregate = matches!(kind, Kind::Aggregate | Kind::ShortAggregate(_));
-        self.absent(!is_aggregate && duplicate_treatment.is_some(), "DISTINCT in a call")?;
-        self.absent(!is_aggregate && !clauses.is_empty(), "a clause in a call")?;
-        if kind == Kind::Pair && args.len() != 2 {
-            return self.refuse(shown(name), "write two arguments: with one it reads the clock");
-        }
-        if kind == Kind::Product {
-            self.counted("products", |count| &mut count.products, 1, limits::SQL_PRODUCTS_MAX)?;
-        }
-        if let Some(DuplicateTreatment::Distinct) = duplicate_treatment {
-            self.put("DISTINCT ");
-        }
-        self.list(args.iter().enumerate(), |printer, (index, arg)| match arg {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
-                if matches!(kind, Kind::Short(short) | Kind::ShortAggregate(short) if short.contains(&index))
-                {
-                    printer.short(name, expr)?;
-                }
-                printer.expr(expr)
-            }
-            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if name == "count" && args.len() == 1 => {
-                printer.put("*");
-                printer.cost.known(Size::FIXED, Moment::Unknown);
-                Ok(())
-            }
-            FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => printer
-                .refuse(format!("this argument of {}", shown(name)), "arguments are values without names"),
-        })?;
-        for clause in clauses {
-            let FunctionArgumentClause::OrderBy(order) = clause else {
-                return self
-                    .refuse(format!("this clause in {}", shown(name)), "only ORDER BY can stand there");
-            };
-            self.put(" ORDER BY ");
-            self.order(order, false)?;
+    /// Checks that a literal that may name a configuration of full-text search names one that every server has.
+    fn configuration(&mut self, tree: &Tree) -> Checked {
+        let tree = unwrapped(tree);
+        let is_other = self.string_of(&tree).is_some_and(|text| !is_configuration(text));
+        if is_other {
+            let all = functions::CONFIGURATIONS.join(", ");
+            return self.refuse_at(&tree, "this configuration", format!("the configurations are {all}"));
         }
         Ok(())
+    }
+
+    /// Prints the form of NORMALIZE: a word.
+    fn normal_form(&mut self, tree: &Tree, parts: Parts) -> Checked {
+        let token = self.single(tree)?;
+        match (token.class, token.value.as_str()) {
+            (Lexed::Word, "nfc" | "nfd" | "nfkc" | "nfkd") => self.put(&token.value.to_ascii_uppercase()),
+            _ => return self.refuse(shown(&token.value), "the forms are NFC, NFD, NFKC and NFKD"),
+        }
+        self.done(parts)
+    }
+
+    /// Prints a call of PostgreSQL's clock as the invocation's instant.
+    fn clock_call(&mut self, name: &str, list: &Tree, suffix: &Suffix) -> Checked {
+        self.suffix_fits(Way::Plain, suffix)?;
+        let mut parts = Parts::of(list);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        let precision = match parts.node(Kind::ARG) {
+            None => None,
+            Some(argument) if functions::is_clock_word(name) => {
+                let mut inner = Parts::of(&argument);
+                let literal = self.must_node(&mut inner, Kind::LITERAL)?;
+                self.done(inner)?;
+                Some(literal)
+            }
+            Some(argument) => return self.refuse_at(&argument, shown(name), "takes no arguments"),
+        };
+        self.clock(name, precision.as_ref())?;
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.done(parts)
     }
 
     /// Prints a call that is not in the list but allowed in a column's default; false if it is not such a call.
-    fn default_call(&mut self, name: &str, function: &Function) -> bool {
-        let is_bare = match &function.args {
-            FunctionArguments::None => true,
-            FunctionArguments::List(list) => list.args.is_empty() && list.clauses.is_empty(),
-            FunctionArguments::Subquery(_) => false,
-        };
-        let is_plain = is_bare
-            && function.over.is_none()
-            && function.filter.is_none()
-            && function.within_group.is_empty();
-        let text = match name {
-            "now" => "\"pg_catalog\".\"now\"()",
-            "gen_random_uuid" => "\"pg_catalog\".\"gen_random_uuid\"()",
-            "current_timestamp" => "CURRENT_TIMESTAMP",
-            "current_date" => "CURRENT_DATE",
-            _ => return false,
-        };
-        if is_plain {
-            self.put(text);
-            self.cost.known(Size::FIXED, Moment::Certain);
+    fn default_call(&mut self, name: &str, list: &Tree, suffix: &Suffix) -> Checked<bool> {
+        if name != "gen_random_uuid" {
+            return Ok(false);
         }
-        is_plain
+        self.suffix_fits(Way::Plain, suffix)?;
+        let mut parts = Parts::of(list);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.done(parts)?;
+        self.put("pg_catalog.\"gen_random_uuid\"()");
+        self.cost.known(Size::FIXED, Moment::Certain);
+        Ok(true)
     }
 
-    fn after_call(
-        &mut self,
-        group: &[OrderByExpr],
-        filter: Option<&Expr>,
-        over: Option<&WindowType>,
-    ) -> Checked {
-        if !group.is_empty() {
-            self.put(" WITHIN GROUP (ORDER BY ");
-            self.order(group, false)?;
+    fn after_call(&mut self, Suffix { within, filter, over }: &Suffix) -> Checked {
+        if let Some(within) = within {
+            let mut parts = Parts::of(within);
+            self.sorted()?;
+            self.keyword(&mut parts, Kind::WITHIN_KW, "WITHIN")?;
+            self.keyword(&mut parts, Kind::GROUP_KW, "GROUP")?;
+            self.must_take(&mut parts, Kind::L_PAREN)?;
+            self.put("(");
+            let order = self.must_node(&mut parts, Kind::ORDER_BY_CLAUSE)?;
+            self.order_by(&order, false)?;
+            self.must_take(&mut parts, Kind::R_PAREN)?;
             self.put(")");
+            self.done(parts)?;
         }
         if let Some(filter) = filter {
-            self.put(" FILTER (WHERE ");
-            self.expr(filter)?;
+            let mut parts = Parts::of(filter);
+            self.keyword(&mut parts, Kind::FILTER_KW, "FILTER")?;
+            self.must_take(&mut parts, Kind::L_PAREN)?;
+            self.put("(");
+            self.keyword(&mut parts, Kind::WHERE_KW, "WHERE")?;
+            let condition = self.must_any(&mut parts)?;
+            self.expr(&condition)?;
+            self.must_take(&mut parts, Kind::R_PAREN)?;
             self.put(")");
+            self.done(parts)?;
         }
-        match over {
-            None => Ok(()),
-            Some(WindowType::NamedWindow(name)) => {
-                self.put(" OVER ");
-                self.put_name(name).map(drop)
-            }
-            Some(WindowType::WindowSpec(spec)) => {
-                self.put(" OVER ");
-                self.window(spec)
-            }
+        let Some(over) = over else { return Ok(()) };
+        let mut parts = Parts::of(over);
+        self.keyword(&mut parts, Kind::OVER_KW, "OVER")?;
+        if let Some(name) = parts.node(Kind::WINDOW_REF) {
+            let name = self.name(&name)?;
+            self.put_as(Role::Column, &name);
+            return self.done(parts);
         }
+        let spec = self.must_node(&mut parts, Kind::OVER_WINDOW_SPEC)?;
+        self.done(parts)?;
+        let mut parts = Parts::of(&spec);
+        self.window(&mut parts)?;
+        self.done(parts)
     }
 
-    /// Prints a window in parentheses.
-    pub(super) fn window(&mut self, spec: &WindowSpec) -> Checked {
-        let WindowSpec { window_name, partition_by, order_by, window_frame } = spec;
-        let ((), inside) = self.apart(|printer| {
-            if let Some(name) = window_name {
-                printer.put(" ");
-                printer.put_name(name)?;
+    /// Takes and prints a window in parentheses.
+    pub(super) fn window(&mut self, parts: &mut Parts) -> Checked {
+        self.sorted()?;
+        self.must_take(parts, Kind::L_PAREN)?;
+        self.put("(");
+        if let Some(spec) = parts.node(Kind::WINDOW_SPEC) {
+            let mut parts = Parts::of(&spec);
+            if let Some(name) = parts.node(Kind::WINDOW_REF) {
+                let name = self.name(&name)?;
+                self.put_as(Role::Column, &name);
             }
-            if !partition_by.is_empty() {
-                printer.put(" PARTITION BY ");
-                printer.list(partition_by, Self::expr)?;
+            if let Some(partition) = parts.node(Kind::PARTITION_BY_CLAUSE) {
+                let mut parts = Parts::of(&partition);
+                self.keyword(&mut parts, Kind::PARTITION_KW, "PARTITION")?;
+                self.keyword(&mut parts, Kind::BY_KW, "BY")?;
+                self.items(&mut parts, |printer, parts| {
+                    let item = printer.must_any(parts)?;
+                    printer.expr(&item)
+                })?;
+                self.done(parts)?;
             }
-            if !order_by.is_empty() {
-                printer.put(" ORDER BY ");
-                printer.order(order_by, false)?;
+            if let Some(order) = parts.node(Kind::ORDER_BY_CLAUSE) {
+                self.order_by(&order, false)?;
             }
-            window_frame.as_ref().map_or(Ok(()), |frame| printer.frame(frame))
-        })?;
-        self.put(&format!("({})", inside.trim_start()));
+            if let Some(frame) = parts.node(Kind::FRAME_CLAUSE) {
+                self.frame(&frame)?;
+            }
+            self.done(parts)?;
+        }
+        self.must_take(parts, Kind::R_PAREN)?;
+        self.put(")");
         Ok(())
     }
 
-    fn frame(&mut self, frame: &WindowFrame) -> Checked {
-        let WindowFrame { units, start_bound, end_bound } = frame;
-        self.put(match units {
-            WindowFrameUnits::Rows => " ROWS ",
-            WindowFrameUnits::Range => " RANGE ",
-            WindowFrameUnits::Groups => " GROUPS ",
-        });
-        let Some(end) = end_bound else { return self.bound(start_bound) };
-        self.put("BETWEEN ");
-        self.bound(start_bound)?;
-        self.put(" AND ");
-        self.bound(end)
+    fn frame(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let unit = self.must_any(&mut parts)?;
+        let unit = self.words(&unit)?;
+        self.put(&unit);
+        if let Some(between) = parts.node(Kind::FRAME_BETWEEN) {
+            let mut parts = Parts::of(&between);
+            self.keyword(&mut parts, Kind::BETWEEN_KW, "BETWEEN")?;
+            self.bound(&mut parts)?;
+            self.keyword(&mut parts, Kind::AND_KW, "AND")?;
+            self.bound(&mut parts)?;
+            self.done(parts)?;
+        } else {
+            self.bound(&mut parts)?;
+        }
+        if let Some(exclude) = parts.node(Kind::FRAME_EXCLUDE) {
+            let words = self.words(&exclude)?;
+            self.put(&words);
+        }
+        self.done(parts)
     }
 
-    fn bound(&mut self, bound: &WindowFrameBound) -> Checked {
-        let (distance, direction) = match bound {
-            WindowFrameBound::CurrentRow => {
-                self.put("CURRENT ROW");
+    fn bound(&mut self, parts: &mut Parts) -> Checked {
+        let bound = self.must_any(parts)?;
+        let word = match bound.kind() {
+            Kind::EXPR_PRECEDING => (Kind::PRECEDING_KW, "PRECEDING"),
+            Kind::EXPR_FOLLOWING => (Kind::FOLLOWING_KW, "FOLLOWING"),
+            _ => {
+                let words = self.words(&bound)?;
+                self.put(&words);
                 return Ok(());
             }
-            WindowFrameBound::Preceding(distance) => (distance, " PRECEDING"),
-            WindowFrameBound::Following(distance) => (distance, " FOLLOWING"),
         };
-        match distance {
-            None => self.put("UNBOUNDED"),
-            Some(distance) => self.expr(distance)?,
+        let mut inner = Parts::of(&bound);
+        let distance = self.must_any(&mut inner)?;
+        self.expr(&distance)?;
+        self.keyword(&mut inner, word.0, word.1)?;
+        self.done(inner)
+    }
+
+    /// Adds an operation to the plan: on all values since a mark.
+    pub(super) fn cost_of(&mut self, mark: usize, class: Class, name: &'static str) {
+        self.cost.close(mark, class, name, Moment::Unknown);
+    }
+}
+
+const PATH_RULE: &str = "the path must be a literal of at most 256 bytes, without like_regex, * and / as arithmetic, a list of \
+     subscripts, and more than one ** or keyvalue()";
+
+/// Whether a path of JSON gives at most a few times as many values as the JSON has.
+pub(super) fn is_cheap_path(path: &str) -> bool {
+    let (mut outside, mut is_quoted, mut is_escaped) = (String::new(), false, false);
+    for char in path.chars() {
+        match char {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ if is_quoted => {}
+            char if char.is_whitespace() => {}
+            char => outside.push(char.to_ascii_lowercase()),
         }
-        self.put(direction);
-        Ok(())
+    }
+    let count = |part: &str| outside.matches(part).count();
+    // What is left of `*` without wildcards is a product.
+    let products = outside.replace(".**", "").replace(".*", "").replace("[*]", "");
+    path.len() <= limits::SQL_SHORT_TEXT_BYTES_MAX
+        && !is_quoted
+        && count("like_regex") == 0
+        && count("datetime") == 0
+        && count(",") == 0
+        && count(".**").saturating_add(count("keyvalue")) <= 1
+        && !products.contains(['*', '/', '%', '\\'])
+}
+
+fn is_configuration(text: &str) -> bool {
+    let name = text.strip_prefix("pg_catalog.").unwrap_or(text);
+    functions::CONFIGURATIONS.contains(&name)
+}
+
+/// How many arguments a format prints, and how many spaces its widths add. A width that is an argument has no bound.
+fn widths(format: &str) -> Option<(u64, u64)> {
+    let (mut places, mut width) = (0_u64, 0_u64);
+    let mut rest = format.split('%').skip(1);
+    while let Some(part) = rest.next() {
+        places = places.saturating_add(1);
+        // `%%` is a percent sign, and what follows it is text.
+        if part.is_empty() {
+            rest.next();
+            continue;
+        }
+        let spec: &str = part.split(['s', 'I', 'L']).next().unwrap_or_default();
+        if spec.contains('*') {
+            return None;
+        }
+        let number = spec.rsplit('$').next().unwrap_or_default().trim_start_matches('-');
+        let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
+        width = width.saturating_add(if digits.is_empty() { 0 } else { digits.parse().ok()? });
+    }
+    Some((places, width))
+}
+
+// tidy: numbers are days of a period
+/// How many days the beginning of a period is away at most.
+fn days_of(field: &str) -> Option<u64> {
+    Some(match field.to_ascii_lowercase().as_str() {
+        "microseconds" | "milliseconds" | "second" | "minute" | "hour" | "day" => 1,
+        "week" => 7,
+        "month" => 31,
+        "quarter" => 92,
+        "year" => 366,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_cheap_path, widths};
+
+    #[test]
+    fn path_whose_result_could_grow_without_bound_is_not_cheap() {
+        for path in [
+            "$.** ? (@.** == 1)",
+            "$.**.**",
+            "$[0, 0][0, 0]",
+            "$.keyvalue().keyvalue()",
+            "$.**.keyvalue()",
+            "$ ? (@ like_regex \"(a*)*b\")",
+            "$ ? (@ LIKE_REGEX \"x\")",
+            "$.a * $.a",
+            "$.a*$.a",
+            "$.a / $.b",
+            "$.a % 2",
+            "$.a.datetime()",
+            "$.\"a",
+            "$.l\\u0069ke_regex",
+        ] {
+            assert!(!is_cheap_path(path), "{path}");
+        }
+        for path in [
+            "$",
+            "strict $.a.b",
+            "$.tags[*] ? (@ == \"a, * / like_regex\")",
+            "$.**.name",
+            "$.*",
+            "$.a[0].b ? (@.c > 10 && exists(@.d)).type()",
+            "$.items[last - 1]",
+            "$.a.keyvalue()",
+            "$.a ? (@ starts with \"x\\\"y\")",
+        ] {
+            assert!(is_cheap_path(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn widths_of_a_format_are_added_and_those_of_arguments_are_unknown() {
+        for (format, found) in [
+            ("", Some((0, 0))),
+            ("%s, %s", Some((2, 0))),
+            ("%5s%-10s", Some((2, 15))),
+            ("%1$5s %2$-3s", Some((2, 8))),
+            ("100%% of %s", Some((2, 0))),
+            ("%*s", None),
+            ("%1$*2$s", None),
+            ("%-*s", None),
+            ("%900000000s", Some((1, 900_000_000))),
+            ("%99999999999999999999s", None),
+            ("%%%5s", Some((2, 5))),
+            ("%I=%L", Some((2, 0))),
+        ] {
+            assert_eq!(widths(format), found, "{format}");
+        }
     }
 }

@@ -1,18 +1,73 @@
-//! Expressions. This file and `syntax.rs` name every kind of expression that the parser knows, so that a new kind does
-//! not compile until somebody decides whether to accept it.
+//! Expressions.
+//!
+//! The parser's own precedence is not PostgreSQL's everywhere (it takes `a -> 'b' -> 'c'` from the right). So an expression is
+//! flattened into its operands and operators and grouped again by PostgreSQL's table of precedence (manual, chapter 4.1.6). The
+//! text does not depend on that, because it is printed in its own order; what the statement costs does.
 
+use super::lex::Class as Lexed;
+use super::literal::unwrapped;
+use super::operators::{self, Level};
 use super::printer::Printer;
-use crate::db::cost::{Class, Moment, Size};
+use super::tree::{Kind, Parts, Tree};
+use crate::db::cost::{self, Class, Moment, Size};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
-use sqlparser::ast::{CastKind, Expr, Query, UnaryOperator};
+use squawk_syntax::SyntaxElement;
+use std::collections::VecDeque;
+
+/// An operand, or a part of an operator.
+type Item = SyntaxElement;
+
+/// The items of an expression that are still to be taken.
+#[derive(Debug, Default)]
+struct Items(VecDeque<Item>);
+
+impl Items {
+    fn next_kind(&self) -> Option<Kind> {
+        self.0.front().map(Item::kind)
+    }
+
+    /// The next item, if it is a node.
+    fn next_node(&self) -> Option<&Tree> {
+        self.0.front().and_then(|item| item.as_node())
+    }
+}
+
+/// Whether a node consists of operands and operators.
+fn is_operation(tree: &Tree) -> bool {
+    match tree.kind() {
+        Kind::BIN_EXPR | Kind::BETWEEN_EXPR | Kind::PREFIX_EXPR | Kind::POSTFIX_EXPR | Kind::COLLATE => true,
+        Kind::CAST_EXPR => tree.children().any(|child| child.kind() == Kind::COLON_COLON),
+        _ => false,
+    }
+}
+
+fn flatten(tree: &Tree, items: &mut Items) {
+    for part in tree.children_with_tokens() {
+        match part {
+            SyntaxElement::Node(node) if is_operation(&node) => flatten(&node, items),
+            part if part.kind() == Kind::WHITESPACE => {}
+            part => items.0.push_back(part),
+        }
+    }
+}
 
 impl Printer<'_> {
     /// Prints an expression. Exactly one value waits in the plan afterwards: the expression's.
-    pub(in crate::db) fn expr(&mut self, expr: &Expr) -> Checked {
+    pub(in crate::db) fn expr(&mut self, tree: &Tree) -> Checked {
         let mark = self.cost.mark();
-        self.printed(expr)?;
+        let mut items = Items::default();
+        if is_operation(tree) {
+            flatten(tree, &mut items);
+        } else {
+            items.0.push_back(tree.clone().into());
+        }
+        self.grouped(&mut items, Level::LOWEST)?;
+        if let Some(item) = items.0.front() {
+            self.see_offset(item.text_range().start().into());
+            return self.refuse(shown(&item.to_string()), "not an operator here");
+        }
         if self.cost.since(mark).len() == 1 {
             return Ok(());
         }
@@ -20,70 +75,465 @@ impl Printer<'_> {
         self.refuse("this expression", "its cost is unknown")
     }
 
-    fn printed(&mut self, expr: &Expr) -> Checked {
+    /// Takes the operands and operators that bind at least as tightly as a level.
+    fn grouped(&mut self, items: &mut Items, level: Level) -> Checked {
         self.counted("nodes", |count| &mut count.nodes, 1, limits::SQL_NODES_MAX)?;
-        self.deeper(|printer| match expr {
-            Expr::Nested(inner) => printer.expr(inner),
-            Expr::Identifier(ident) => printer.column(ident),
-            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [alias, column] => printer.qualified_column(alias, column),
-                _ => printer.refuse("a name of many parts", "write `column` or `alias.column`"),
-            },
-            Expr::Value(value) => printer.value(value),
-            Expr::TypedString(string) => printer.typed_string(string),
-            Expr::Interval(interval) => printer.interval(interval),
-            Expr::Function(function) => printer.function(function),
-            Expr::Cast { kind, expr, data_type, format } => {
-                printer.absent(format.is_some(), "CAST with FORMAT")?;
-                printer
-                    .absent(!matches!(kind, CastKind::Cast | CastKind::DoubleColon), "this kind of cast")?;
-                printer.cast(expr, data_type)
+        self.deeper(|printer| {
+            let mark = printer.cost.mark();
+            let mut left = printer.operand(items)?;
+            while let Some(kind) = items.next_kind() {
+                let found = printer.level(items, kind);
+                if found.is_none_or(|found| found < level) {
+                    break;
+                }
+                printer.counted("nodes", |count| &mut count.nodes, 1, limits::SQL_NODES_MAX)?;
+                printer.infix(items, kind, mark, left.take().as_ref())?;
             }
-            Expr::Subquery(query) => {
-                printer.put("(");
-                printer.subquery(query)?;
-                printer.put(")");
-                Ok(())
-            }
-            Expr::Exists { subquery, negated } => {
-                printer.put(if *negated { "(NOT EXISTS (" } else { "(EXISTS (" });
-                let mark = printer.cost.mark();
-                printer.query(subquery)?;
-                printer.cost.forget(mark);
-                printer.cost.known(Size::FIXED, Moment::Unknown);
-                printer.put("))");
-                Ok(())
-            }
-            Expr::Array(array) => {
-                printer.absent(!array.named, "an array without the word ARRAY")?;
-                printer.put("ARRAY[");
-                let mark = printer.cost.mark();
-                printer.list(&array.elem, Self::expr)?;
-                let moment = printer.every_moment(mark);
-                printer.cost.close(mark, Class::Listed, "ARRAY", moment);
-                printer.put("]");
-                Ok(())
-            }
-            Expr::Tuple(parts) => {
-                printer.absent(parts.len() < 2, "a row of fewer than two values")?;
-                printer.put("(");
-                let mark = printer.cost.mark();
-                printer.list(parts, Self::expr)?;
-                printer.cost.close(mark, Class::Joined, "a row", Moment::Unknown);
-                printer.put(")");
-                Ok(())
-            }
-            Expr::CompoundFieldAccess { root, access_chain } => printer.subscripts(root, access_chain),
-            Expr::Case { case_token, end_token: _, operand, conditions, else_result } => {
-                printer.see(case_token.0.span.start);
-                printer.case(operand.as_deref(), conditions, else_result.as_deref())
-            }
-            _ => printer.operation(expr),
+            Ok(())
         })
     }
 
+    /// How tightly the next operator binds; `None` if the next item is not an operator behind an operand.
+    fn level(&self, items: &Items, kind: Kind) -> Option<Level> {
+        operators::level(kind).or_else(|| {
+            let item = items.0.front()?;
+            let token = self.token_at(item.text_range().start().into())?;
+            let is_operator =
+                token.class == Lexed::Sign && (item.as_token().is_some() || kind == Kind::CUSTOM_OP);
+            is_operator.then(|| operators::level_of_sign(&token.value))
+        })
+    }
+
+    /// Takes an operand, with the operators in front of it. Returns it if it stands alone.
+    fn operand(&mut self, items: &mut Items) -> Checked<Option<Tree>> {
+        let Some(item) = items.0.pop_front() else { return self.refuse("the expression", "ends too early") };
+        if let SyntaxElement::Node(tree) = &item
+            && !matches!(tree.kind(), Kind::CUSTOM_OP | Kind::OPERATOR_CALL)
+        {
+            let target = items.next_kind().filter(|kind| *kind == Kind::COLON_COLON).and(items.0.get(1));
+            let target = target.and_then(|item| item.as_node()).cloned();
+            self.primary(tree, target.as_ref())?;
+            return Ok(Some(tree.clone()));
+        }
+        let mark = self.cost.mark();
+        let (class, level) = if item.kind() == Kind::NOT_KW {
+            self.take(item.text_range().start().into());
+            self.put("NOT");
+            (Class::Either, Level::NOT)
+        } else {
+            let sign = self.operator(&item)?;
+            let Some((class, level)) = operators::prefix(&sign) else {
+                return self.refuse(shown(&sign), "not in the list of operators in front of a value");
+            };
+            (class, level)
+        };
+        self.grouped(items, level)?;
+        self.cost.close(mark, class, "a sign", Moment::Unknown);
+        Ok(None)
+    }
+
+    /// Takes an operator and prints it as it stands: `+` or `OPERATOR(pg_catalog.+)`. Returns its sign.
+    fn operator(&mut self, item: &Item) -> Checked<String> {
+        if let SyntaxElement::Node(tree) = item
+            && tree.kind() == Kind::OPERATOR_CALL
+        {
+            return self.operator_call(tree);
+        }
+        let end: usize = item.text_range().end().into();
+        match self.take(item.text_range().start().into()) {
+            Some(token) if token.class == Lexed::Sign && token.range.end == end => {
+                self.put(&token.value);
+                Ok(token.value)
+            }
+            _ => self.refuse(shown(&item.to_string()), "not one operator"),
+        }
+    }
+
+    fn operator_call(&mut self, tree: &Tree) -> Checked<String> {
+        let mut values = Vec::new();
+        for token in tree.descendants_with_tokens().filter_map(SyntaxElement::into_token) {
+            // An operator of several characters is several tokens to the parser.
+            if let Some(token) = self.take(token.text_range().start().into()) {
+                values.push((token.class, token.value));
+            }
+        }
+        let parts: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
+        match (parts.as_slice(), values.len()) {
+            (["operator", "(", "pg_catalog", ".", sign, ")"], _)
+                if values.get(4).is_some_and(|(class, _)| *class == Lexed::Sign) =>
+            {
+                for part in ["OPERATOR", "(", "pg_catalog", "."] {
+                    self.put(part);
+                }
+                self.put(sign);
+                self.put(")");
+                Ok((*sign).to_owned())
+            }
+            _ => self.refuse_at(tree, "this operator", "write the operator, or OPERATOR(pg_catalog.+)"),
+        }
+    }
+
+    /// Takes an operator and what stands behind it, as an operation on the value before it. `left` is the operand before
+    /// the operator, if it is a single one.
+    fn infix(&mut self, items: &mut Items, kind: Kind, mark: usize, left: Option<&Tree>) -> Checked {
+        let Some(item) = items.0.pop_front() else { return self.refuse("the expression", "ends too early") };
+        self.see_offset(item.text_range().start().into());
+        match (kind, item) {
+            (Kind::COLON_COLON, item) => {
+                let tree = item.as_node().cloned();
+                if let Some(tree) = tree {
+                    let mut parts = Parts::of(&tree);
+                    // `::` is one token of two characters.
+                    self.take(tree.text_range().start().into());
+                    parts.any_node();
+                }
+                let Some(target) = items.0.pop_front().and_then(SyntaxElement::into_node) else {
+                    return self.refuse("::", "write a type behind it");
+                };
+                self.put("::");
+                let name = self.data_type(&target)?;
+                self.converted(mark, left, &name)
+            }
+            (Kind::COLLATE_KW, item) => {
+                self.take(item.text_range().start().into());
+                self.put("COLLATE");
+                match items.0.pop_front() {
+                    Some(SyntaxElement::Node(name)) if name.kind() == Kind::COLLATION_REF => {
+                        self.collation(&name)?;
+                    }
+                    _ => return self.refuse("COLLATE", "write a collation behind it"),
+                }
+                self.cost.close(mark, Class::Same, "COLLATE", Moment::Unknown);
+                Ok(())
+            }
+            (Kind::AT_TIME_ZONE, SyntaxElement::Node(tree)) => self.at_time_zone(items, &tree, mark),
+            (Kind::AND_KW | Kind::OR_KW, item) => {
+                self.take(item.text_range().start().into());
+                let (word, level) =
+                    if kind == Kind::AND_KW { ("AND", Level::NOT) } else { ("OR", Level::AND) };
+                self.put(word);
+                self.grouped(items, level)?;
+                self.cost.close(mark, Class::Either, word, Moment::Unknown);
+                Ok(())
+            }
+            (Kind::IS_KW | Kind::IS_NOT, item) => self.is(items, &item, mark),
+            (Kind::IS_DISTINCT_FROM | Kind::IS_NOT_DISTINCT_FROM, SyntaxElement::Node(tree)) => {
+                let words = self.words(&tree)?;
+                self.put(&words);
+                self.grouped(items, Level::COMPARISON)?;
+                self.cost.close(mark, Class::Equal, "IS DISTINCT FROM", Moment::Unknown);
+                Ok(())
+            }
+            (Kind::ISNULL_KW | Kind::NOTNULL_KW, item) => {
+                self.take(item.text_range().start().into());
+                self.put(if kind == Kind::ISNULL_KW { "ISNULL" } else { "NOTNULL" });
+                self.cost.close(mark, Class::Fixed, "a test", Moment::Unknown);
+                Ok(())
+            }
+            (
+                Kind::IS_NORMALIZED
+                | Kind::IS_NOT_NORMALIZED
+                | Kind::IS_JSON
+                | Kind::IS_JSON_ARRAY
+                | Kind::IS_JSON_OBJECT
+                | Kind::IS_JSON_SCALAR
+                | Kind::IS_JSON_VALUE,
+                item,
+            ) => self.tested(&item, mark),
+            (Kind::NOT_KW, item) => {
+                self.take(item.text_range().start().into());
+                self.put("NOT");
+                match items.0.pop_front() {
+                    Some(item) if item.kind() == Kind::BETWEEN_KW => self.between(items, &item, mark),
+                    _ => self.refuse("NOT", "not an operator here"),
+                }
+            }
+            (Kind::BETWEEN_KW, item) => self.between(items, &item, mark),
+            (Kind::IN_KW | Kind::NOT_IN, item) => {
+                let words = self.word_item(&item)?;
+                self.put(&words);
+                self.one_of(items, mark)
+            }
+            (Kind::LIKE_KW | Kind::ILIKE_KW | Kind::NOT_LIKE | Kind::NOT_ILIKE, item) => {
+                let words = self.word_item(&item)?;
+                self.put(&words);
+                self.like(items, mark, Class::Like)
+            }
+            (Kind::SIMILAR_TO | Kind::NOT_SIMILAR_TO, item) => {
+                let words = self.word_item(&item)?;
+                self.put(&words);
+                self.like(items, mark, Class::Regex)
+            }
+            (Kind::OVERLAPS_KW, item) => {
+                self.take(item.text_range().start().into());
+                self.put("OVERLAPS");
+                self.grouped(items, Level::SUM)?;
+                self.cost.close(mark, Class::Fixed, "OVERLAPS", Moment::Unknown);
+                Ok(())
+            }
+            (_, item) => self.binary(items, &item, mark),
+        }
+    }
+
+    /// Takes a test of several words behind a value.
+    fn tested(&mut self, item: &Item, mark: usize) -> Checked {
+        if matches!(item.kind(), Kind::IS_NORMALIZED | Kind::IS_NOT_NORMALIZED) {
+            let words = self.word_item(item)?;
+            self.put(&words);
+            self.cost.close(mark, Class::Normalized, "IS NORMALIZED", Moment::Unknown);
+            return Ok(());
+        }
+        self.refuse(shown(&item.to_string()), "not known to PostgreSQL 15: try jsonb_typeof")
+    }
+
+    fn at_time_zone(&mut self, items: &mut Items, tree: &Tree, mark: usize) -> Checked {
+        let words = self.words(tree)?;
+        self.put(&words);
+        if self.cost.any_moment(mark) == Moment::Time {
+            // PostgreSQL would take the zone's offset of today.
+            return self.refuse("a time of day with a zone", super::zone::TIME_RULE);
+        }
+        self.zone_operand(items)?;
+        self.grouped(items, Level::COLLATE)?;
+        self.cost.close(mark, Class::Near(0), "AT TIME ZONE", Moment::Certain);
+        Ok(())
+    }
+
+    /// Checks what stands behind AT TIME ZONE: one value, or one that is converted to a text or an interval.
+    fn zone_operand(&mut self, items: &Items) -> Checked {
+        let Some(zone) = items.next_node() else { return self.no_zone() };
+        let is_cast = |index: usize| items.0.get(index).is_some_and(|item| item.kind() == Kind::COLON_COLON);
+        if !is_cast(1) {
+            return self.zone(zone);
+        }
+        let target = items.0.get(2).and_then(|item| item.as_node());
+        match target.map(|target| (target.kind(), target.text().to_string())) {
+            Some((Kind::INTERVAL_TYPE, _)) if !is_cast(3) && zone.kind() == Kind::LITERAL => Ok(()),
+            Some((Kind::PATH_TYPE, name)) if !is_cast(3) && name == "text" => self.zone(zone),
+            _ => self.no_zone(),
+        }
+    }
+
+    /// Takes a word, or a node of words.
+    fn word_item(&mut self, item: &Item) -> Checked<String> {
+        match item {
+            SyntaxElement::Node(tree) => self.words(tree),
+            SyntaxElement::Token(token) => {
+                let start = token.text_range().start().into();
+                Ok(self.take(start).map(|token| token.value.to_ascii_uppercase()).unwrap_or_default())
+            }
+        }
+    }
+
+    fn binary(&mut self, items: &mut Items, item: &Item, mark: usize) -> Checked {
+        let sign = self.operator(item)?;
+        let Some((sign, class)) = cost::operator(&sign) else {
+            return self.refuse(shown(&sign), "not in the list of operators");
+        };
+        if operators::is_product(sign) {
+            self.counted("products", |count| &mut count.products, 1, limits::SQL_PRODUCTS_MAX)?;
+        }
+        if let Some(call) = items.next_node().filter(|node| quantifier(node).is_some()) {
+            let call = call.clone();
+            items.0.pop_front();
+            return self.quantified(&call, sign, mark);
+        }
+        // A string behind these can be a path of JSON.
+        if matches!(sign, "@?" | "@@")
+            && let Some(literal) = items.next_node().map(unwrapped)
+            && self.string_of(&literal).is_some()
+        {
+            self.path(sign, &literal)?;
+        }
+        self.grouped(items, operators::level_of_sign(sign).next())?;
+        // Arithmetic with a date or time gives another one, or a number, and never a text.
+        let is_arithmetic = matches!(class, Class::Sum | Class::Product | Class::Quotient);
+        let moment = if is_arithmetic { self.cost.any_moment(mark) } else { Moment::Unknown };
+        self.cost.close(mark, class, sign, moment);
+        Ok(())
+    }
+
+    fn is(&mut self, items: &mut Items, item: &Item, mark: usize) -> Checked {
+        let words = self.word_item(item)?;
+        self.put(&words);
+        let Some(tree) = items.0.pop_front().and_then(SyntaxElement::into_node) else {
+            return self.refuse("IS", "write NULL, TRUE, FALSE or UNKNOWN behind it");
+        };
+        let token = self.single(&tree)?;
+        match (token.class, token.value.as_str()) {
+            (Lexed::Word, "null" | "true" | "false" | "unknown") => {
+                self.put(&token.value.to_ascii_uppercase());
+            }
+            _ => return self.refuse(shown(&token.value), "write NULL, TRUE, FALSE or UNKNOWN behind IS"),
+        }
+        self.cost.close(mark, Class::Fixed, "a test", Moment::Unknown);
+        Ok(())
+    }
+
+    fn between(&mut self, items: &mut Items, item: &Item, mark: usize) -> Checked {
+        self.take(item.text_range().start().into());
+        self.put("BETWEEN");
+        if matches!(items.next_kind(), Some(Kind::SYMMETRIC | Kind::ASYMMETRIC))
+            && let Some(item) = items.0.pop_front()
+        {
+            let words = self.word_item(&item)?;
+            self.put(&words);
+        }
+        self.grouped(items, Level::COMPARISON)?;
+        match items.0.pop_front() {
+            Some(item) if item.kind() == Kind::AND_KW => {
+                self.take(item.text_range().start().into());
+                self.put("AND");
+            }
+            _ => return self.refuse("BETWEEN", "write AND between the two bounds"),
+        }
+        self.grouped(items, Level::MEMBER.next())?;
+        self.cost.close(mark, Class::Order, "BETWEEN", Moment::Unknown);
+        Ok(())
+    }
+
+    /// Takes the list or subquery behind IN.
+    fn one_of(&mut self, items: &mut Items, mark: usize) -> Checked {
+        let Some(tree) = items.0.pop_front().and_then(SyntaxElement::into_node) else {
+            return self.refuse("IN", "write a list or a subquery in parentheses behind it");
+        };
+        if !matches!(tree.kind(), Kind::TUPLE_EXPR | Kind::PAREN_EXPR) {
+            return self.refuse_at(&tree, "IN", "write a list or a subquery in parentheses behind it");
+        }
+        let mut parts = Parts::of(&tree);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put("(");
+        let class = if let Some(query) = query_of(&mut parts) {
+            self.subquery(&query)?;
+            Class::Equal
+        } else {
+            self.items(&mut parts, |printer, parts| {
+                let item = printer.must_any(parts)?;
+                printer.expr(&item)
+            })?;
+            Class::OneOf
+        };
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(parts)?;
+        self.cost.close(mark, class, "IN", Moment::Unknown);
+        Ok(())
+    }
+
+    fn like(&mut self, items: &mut Items, mark: usize, class: Class) -> Checked {
+        if let Some(call) = items.next_node().filter(|node| quantifier(node).is_some()) {
+            let call = call.clone();
+            items.0.pop_front();
+            return self.quantified_as(&call, class, "LIKE", mark);
+        }
+        self.grouped(items, Level::ESCAPE.next())?;
+        if items.next_kind() == Some(Kind::ESCAPE_KW)
+            && let Some(item) = items.0.pop_front()
+        {
+            self.take(item.text_range().start().into());
+            self.put("ESCAPE");
+            self.grouped(items, Level::ESCAPE.next())?;
+        }
+        self.cost.close(mark, class, "LIKE", Moment::Unknown);
+        Ok(())
+    }
+
+    /// Takes ANY, SOME or ALL behind an operator.
+    fn quantified(&mut self, call: &Tree, sign: &'static str, mark: usize) -> Checked {
+        let is_equality = matches!(sign, "=" | "<>");
+        if !is_equality && !matches!(sign, "<" | "<=" | ">" | ">=") {
+            return match cost::operator(sign) {
+                Some((_, class @ (Class::Regex | Class::Like))) => {
+                    self.quantified_as(call, class, sign, mark)
+                }
+                _ => self.refuse_at(call, shown(sign), "ANY and ALL can follow comparisons, LIKE and ~"),
+            };
+        }
+        self.quantified_as(call, if is_equality { Class::AnyEqual } else { Class::AnyOrder }, sign, mark)
+    }
+
+    fn quantified_as(&mut self, call: &Tree, class: Class, what: &'static str, mark: usize) -> Checked {
+        let (mut outer, word) = (Parts::of(call), quantifier(call).unwrap_or_default());
+        let inner = self.must_any(&mut outer)?;
+        self.done(outer)?;
+        let mut parts = Parts::of(&inner);
+        if !(self.takes(&mut parts, Kind::ANY_KW) || self.takes(&mut parts, Kind::ALL_KW)) {
+            self.must_take(&mut parts, Kind::SOME_KW)?;
+        }
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put(word);
+        self.put("(");
+        let class = if let Some(query) = query_of(&mut parts) {
+            self.subquery(&query)?;
+            match class {
+                Class::AnyEqual => Class::Equal,
+                Class::AnyOrder => Class::Order,
+                other => other,
+            }
+        } else {
+            let array = self.must_any(&mut parts)?;
+            self.expr(&array)?;
+            class
+        };
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(parts)?;
+        self.cost.close(mark, class, what, Moment::Unknown);
+        Ok(())
+    }
+
+    /// Prints an operand. `target` is the type that it is converted to at once.
+    fn primary(&mut self, tree: &Tree, target: Option<&Tree>) -> Checked {
+        self.see(tree);
+        match tree.kind() {
+            Kind::LITERAL => self.literal(tree, target),
+            Kind::NAME_REF => self.name_ref(tree),
+            Kind::FIELD_EXPR => self.field(tree),
+            Kind::PAREN_EXPR => self.parenthesized_expr(tree),
+            Kind::TUPLE_EXPR => self.row(tree),
+            Kind::CAST_EXPR => self.cast(tree),
+            Kind::CALL_EXPR => self.call(tree),
+            Kind::CASE_EXPR => self.case(tree),
+            Kind::ARRAY_EXPR => self.array(tree),
+            Kind::INDEX_EXPR | Kind::SLICE_EXPR => self.subscript(tree),
+            _ => self.refuse(shown(&tree.to_string()), "not part of the SQL that plugins can use here"),
+        }
+    }
+
+    /// Prints `alias.column`. A dot behind anything else is attribute notation, which can call a function.
+    fn field(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let base = self.must_any(&mut parts)?;
+        if base.kind() != Kind::NAME_REF {
+            return self.refuse_at(tree, "a dot behind an expression", "write `alias.column`");
+        }
+        let alias = self.name(&base)?;
+        self.must_take(&mut parts, Kind::DOT)?;
+        if self.takes(&mut parts, Kind::STAR) {
+            return self.refuse("*", "a row is not a value here");
+        }
+        let column = self.must_node(&mut parts, Kind::NAME_REF)?;
+        self.done(parts)?;
+        self.qualified_column(&alias, &column)
+    }
+
+    fn parenthesized_expr(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put("(");
+        if let Some(query) = query_of(&mut parts) {
+            self.subquery(&query)?;
+        } else {
+            let inner = self.must_any(&mut parts)?;
+            self.expr(&inner)?;
+        }
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(parts)
+    }
+
     /// Prints a query in an expression. The value that waits afterwards is that of its first column.
-    pub(super) fn subquery(&mut self, query: &Query) -> Checked {
+    pub(super) fn subquery(&mut self, query: &Tree) -> Checked {
         let mark = self.cost.mark();
         let shape = self.query(query)?;
         self.cost.forget(mark);
@@ -94,103 +544,166 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints an expression in parentheses, between two words, as an operation of a class.
-    fn test(&mut self, before: &'static str, expr: &Expr, after: &str) -> Checked {
-        self.around(before, expr, after, Class::Fixed, Moment::Unknown)
+    /// Prints `ROW(…)` or `(a, b)`.
+    fn row(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let is_row = self.keyword_if(&mut parts, Kind::ROW_KW, "ROW");
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put("(");
+        let mark = self.cost.mark();
+        if !(is_row && parts.next_kind() == Some(Kind::R_PAREN)) {
+            self.items(&mut parts, |printer, parts| {
+                let item = printer.must_any(parts)?;
+                printer.expr(&item)
+            })?;
+        }
+        self.cost.close(mark, Class::Joined, "a row", Moment::Unknown);
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(parts)
     }
 
-    /// Prints an expression that is an operator, in parentheses.
-    fn operation(&mut self, expr: &Expr) -> Checked {
-        match expr {
-            Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
-            Expr::UnaryOp { op, expr } => {
-                let sign = match op {
-                    UnaryOperator::Plus => "+ ",
-                    UnaryOperator::Minus => "- ",
-                    UnaryOperator::Not => "NOT ",
-                    UnaryOperator::BitwiseNot => "~ ",
-                    other => return self.refuse(shown(&other.to_string()), "not in the list of operators"),
-                };
-                let class = if *op == UnaryOperator::Not { Class::Either } else { Class::Same };
-                self.around(sign, expr, "", class, Moment::Unknown)
-            }
-            Expr::IsTrue(expr) => self.test("", expr, " IS TRUE"),
-            Expr::IsNotTrue(expr) => self.test("", expr, " IS NOT TRUE"),
-            Expr::IsFalse(expr) => self.test("", expr, " IS FALSE"),
-            Expr::IsNotFalse(expr) => self.test("", expr, " IS NOT FALSE"),
-            Expr::IsNull(expr) => self.test("", expr, " IS NULL"),
-            Expr::IsNotNull(expr) => self.test("", expr, " IS NOT NULL"),
-            Expr::IsUnknown(expr) => self.test("", expr, " IS UNKNOWN"),
-            Expr::IsNotUnknown(expr) => self.test("", expr, " IS NOT UNKNOWN"),
-            Expr::IsDistinctFrom(left, right) => self.infix(left, " IS DISTINCT FROM ", right),
-            Expr::IsNotDistinctFrom(left, right) => self.infix(left, " IS NOT DISTINCT FROM ", right),
-            Expr::AtTimeZone { timestamp, time_zone } => {
-                self.zone(time_zone)?;
-                let mark = self.cost.mark();
-                self.put("(");
-                self.expr(timestamp)?;
-                self.put(" AT TIME ZONE ");
-                self.expr(time_zone)?;
-                self.put(")");
-                self.cost.close(mark, Class::Fixed, "AT TIME ZONE", Moment::Certain);
-                Ok(())
-            }
-            Expr::AnyOp { left, compare_op, right, is_some: _ } => {
-                self.quantified(left, compare_op, "ANY", right)
-            }
-            Expr::AllOp { left, compare_op, right } => self.quantified(left, compare_op, "ALL", right),
-            Expr::Between { expr, negated, low, high } => {
-                let mark = self.cost.mark();
-                self.put("(");
-                self.expr(expr)?;
-                self.put(if *negated { " NOT BETWEEN " } else { " BETWEEN " });
-                self.expr(low)?;
-                self.put(" AND ");
-                self.expr(high)?;
-                self.put(")");
-                self.cost.close(mark, Class::Order, "BETWEEN", Moment::Unknown);
-                Ok(())
-            }
-            Expr::InList { expr, list, negated } => {
-                self.absent(list.is_empty(), "an empty IN list")?;
-                let mark = self.cost.mark();
-                self.put("(");
-                self.expr(expr)?;
-                self.put(if *negated { " NOT IN (" } else { " IN (" });
-                self.list(list, Self::expr)?;
-                self.put("))");
-                self.cost.close(mark, Class::OneOf, "IN", Moment::Unknown);
-                Ok(())
-            }
-            Expr::InSubquery { expr, subquery, negated } => {
-                let mark = self.cost.mark();
-                self.put("(");
-                self.expr(expr)?;
-                self.put(if *negated { " NOT IN (" } else { " IN (" });
-                self.subquery(subquery)?;
-                self.put("))");
-                self.cost.close(mark, Class::Equal, "IN", Moment::Unknown);
-                Ok(())
-            }
-            Expr::Like { negated, any, expr, pattern, escape_char } => {
-                self.absent(*any, "LIKE ANY")?;
-                self.like(
-                    if *negated { " NOT LIKE " } else { " LIKE " },
-                    expr,
-                    pattern,
-                    escape_char.as_deref(),
-                )
-            }
-            Expr::ILike { negated, any, expr, pattern, escape_char } => {
-                self.absent(*any, "ILIKE ANY")?;
-                self.like(
-                    if *negated { " NOT ILIKE " } else { " ILIKE " },
-                    expr,
-                    pattern,
-                    escape_char.as_deref(),
-                )
-            }
-            _ => self.syntax(expr),
+    /// Prints `ARRAY[…]` or `ARRAY(SELECT …)`.
+    fn array(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let has_word = self.keyword_if(&mut parts, Kind::ARRAY_KW, "ARRAY");
+        let mark = self.cost.mark();
+        if has_word && self.takes(&mut parts, Kind::L_PAREN) {
+            self.put("(");
+            let Some(query) = query_of(&mut parts) else { return self.unexpected(&mut parts) };
+            self.subquery(&query)?;
+            let moment = self.cost.any_moment(mark);
+            self.cost.close(mark, Class::Gathered, "ARRAY", moment);
+            self.must_take(&mut parts, Kind::R_PAREN)?;
+            self.put(")");
+            return self.done(parts);
         }
+        self.must_take(&mut parts, Kind::L_BRACK)?;
+        self.put("[");
+        if parts.next_kind() != Some(Kind::R_BRACK) {
+            self.items(&mut parts, |printer, parts| {
+                let item = printer.must_any(parts)?;
+                printer.deeper(|printer| printer.expr(&item))
+            })?;
+        }
+        let moment = self.every_moment(mark);
+        self.cost.close(mark, Class::Listed, "ARRAY", moment);
+        self.must_take(&mut parts, Kind::R_BRACK)?;
+        self.put("]");
+        self.done(parts)
+    }
+
+    /// Whether every value since a mark is a date or time, or takes that type when it is converted.
+    fn every_moment(&self, mark: usize) -> Moment {
+        let moments = self.cost.since(mark).iter().map(|node| self.cost.moment(*node));
+        moments.fold(Moment::Certain, |all, moment| match (all, moment) {
+            (Moment::Unknown, _) | (_, Moment::Unknown) => Moment::Unknown,
+            (Moment::Bare, _) | (_, Moment::Bare) => Moment::Bare,
+            (Moment::Time, _) | (_, Moment::Time) => Moment::Time,
+            (Moment::Certain, Moment::Certain) => Moment::Certain,
+        })
+    }
+
+    fn case(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let mark = self.cost.mark();
+        self.keyword(&mut parts, Kind::CASE_KW, "CASE")?;
+        if parts.next_kind() != Some(Kind::WHEN_CLAUSE_LIST) {
+            let operand = self.must_any(&mut parts)?;
+            self.expr(&operand)?;
+        }
+        let clauses = self.must_node(&mut parts, Kind::WHEN_CLAUSE_LIST)?;
+        // The results have one type; the tests are among the operands too.
+        let mut moment = Moment::Unknown;
+        let mut branch = |printer: &mut Self, parts: &mut Parts| -> Checked {
+            let result = printer.must_any(parts)?;
+            let before = printer.cost.mark();
+            printer.expr(&result)?;
+            moment = moment.or(printer.cost.any_moment(before));
+            Ok(())
+        };
+        let mut whens = Parts::of(&clauses);
+        while let Some(clause) = whens.node(Kind::WHEN_CLAUSE) {
+            let mut parts = Parts::of(&clause);
+            self.keyword(&mut parts, Kind::WHEN_KW, "WHEN")?;
+            let test = self.must_any(&mut parts)?;
+            self.expr(&test)?;
+            self.keyword(&mut parts, Kind::THEN_KW, "THEN")?;
+            branch(self, &mut parts)?;
+            self.done(parts)?;
+        }
+        self.done(whens)?;
+        if let Some(clause) = parts.node(Kind::ELSE_CLAUSE) {
+            let mut parts = Parts::of(&clause);
+            self.keyword(&mut parts, Kind::ELSE_KW, "ELSE")?;
+            branch(self, &mut parts)?;
+            self.done(parts)?;
+        }
+        self.keyword(&mut parts, Kind::END_KW, "END")?;
+        self.cost.close(mark, Class::Extreme, "CASE", moment);
+        self.done(parts)
+    }
+
+    /// Prints a subscript or a slice of an array.
+    fn subscript(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let base = self.must_any(&mut parts)?;
+        if is_operation(&base) {
+            return self.refuse_at(
+                &base,
+                "a subscript of an operation",
+                "write the operation in parentheses",
+            );
+        }
+        let mark = self.cost.mark();
+        self.deeper(|printer| printer.primary(&base, None))?;
+        let moment = self.cost.any_moment(mark);
+        self.subscripts(parts)?;
+        self.cost.close(mark, Class::Same, "a subscript", moment);
+        Ok(())
+    }
+
+    /// Prints what is in the brackets of a subscript: `[1]`, `[1:2]`, `[:]`.
+    pub(super) fn subscripts(&mut self, mut parts: Parts) -> Checked {
+        self.must_take(&mut parts, Kind::L_BRACK)?;
+        self.put("[");
+        while parts.next_kind().is_some_and(|kind| kind != Kind::R_BRACK) {
+            if self.takes(&mut parts, Kind::COLON) {
+                self.put(":");
+            } else {
+                let bound = self.must_any(&mut parts)?;
+                self.expr(&bound)?;
+            }
+        }
+        self.must_take(&mut parts, Kind::R_BRACK)?;
+        self.put("]");
+        self.done(parts)
+    }
+}
+
+/// The next child, if it is a query.
+pub(super) fn query_of(parts: &mut Parts) -> Option<Tree> {
+    let is_query = matches!(
+        parts.next_kind(),
+        Some(
+            Kind::SELECT
+                | Kind::COMPOUND_SELECT
+                | Kind::VALUES
+                | Kind::TABLE
+                | Kind::PAREN_SELECT
+                | Kind::SELECT_INTO
+        )
+    );
+    if is_query { parts.any_node() } else { None }
+}
+
+/// The word of ANY, SOME or ALL, if a node is a call of it.
+fn quantifier(tree: &Tree) -> Option<&'static str> {
+    let inner = tree.children().next().filter(|_| tree.kind() == Kind::CALL_EXPR)?;
+    match inner.kind() {
+        Kind::ANY_FN => Some("ANY"),
+        Kind::SOME_FN => Some("SOME"),
+        Kind::ALL_FN => Some("ALL"),
+        _ => None,
     }
 }

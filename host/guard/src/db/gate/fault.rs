@@ -1,10 +1,28 @@
-//! Faults: why the walk over a statement ends early.
+//! Faults: why the walk over a statement ends early, and where.
 
 use crate::refusal::Refusal;
-use sqlparser::tokenizer::Location;
 
 /// The result of a step of the walk.
 pub(in crate::db) type Checked<T = ()> = Result<T, Fault>;
+
+/// A place in the author's text. Both numbers start at 1, and a column is a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::db) struct Location {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Location {
+    pub(in crate::db) const START: Self = Self { line: 1, column: 1 };
+
+    /// The place behind a text that begins here.
+    pub(super) fn after(self, text: &str) -> Self {
+        let lines = text.bytes().filter(|byte| *byte == b'\n').count();
+        let last = text.rsplit('\n').next().unwrap_or_default().chars().count();
+        let before = if lines == 0 { self.column } else { 1 };
+        Self { line: self.line.saturating_add(lines), column: before.saturating_add(last) }
+    }
+}
 
 /// Why the walk over a statement ended early.
 #[derive(Debug, PartialEq)]
@@ -41,7 +59,7 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Denied => Self::Denied,
-            other => Self::invalid(Location { line: 1, column: 1 }, "name", other.to_string()),
+            other => Self::invalid(Location::START, "name", other.to_string()),
         }
     }
 }

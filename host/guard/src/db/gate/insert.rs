@@ -1,156 +1,144 @@
 //! INSERT, with ON CONFLICT.
 
-use super::printer::Printer;
-use super::scope::{Named, Names, Scope, Shape, Star};
+use super::printer::{Printer, Role};
+use super::scope::{Names, Shape};
+use super::tree::{Kind, Parts, Tree};
 use crate::db::catalogue::Operation;
-use crate::db::cost::{Class, Moment, Size};
 use crate::db::gate::fault::Checked;
-use crate::db::{quoted, shown};
-use sqlparser::ast::{
-    ConflictTarget, DoUpdate, Insert, ObjectName, OnConflict, OnConflictAction, OnInsert, Query, SetExpr,
-    TableObject,
-};
+use crate::db::shown;
 
 impl Printer<'_> {
-    pub(super) fn insert(&mut self, insert: &Insert) -> Checked {
-        self.see(insert.insert_token.0.span.start);
-        self.plain_insert(insert)?;
-        let TableObject::TableName(table) = &insert.table else {
-            return self.refuse("INSERT into this", "INSERT can only write into a table");
-        };
-        self.put("INSERT INTO ");
-        let (name, shape) = self.table(table, Operation::Insert)?;
-        let alias = match &insert.table_alias {
+    pub(super) fn insert(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        self.keyword(parts, Kind::INSERT_KW, "INSERT")?;
+        self.keyword(parts, Kind::INTO_KW, "INTO")?;
+        let relation = self.must_node(parts, Kind::RELATION_NAME_REF)?;
+        let (name, shape) = self.table(&relation, Operation::Insert)?;
+        let alias = parts.node(Kind::REQUIRED_AS_ALIAS);
+        // The target is not visible to the rows that are inserted.
+        let visible = match &alias {
             None => name.clone(),
-            Some(alias) => self.name(&alias.alias)?,
-        };
-        self.put(&format!(" AS {}", quoted(&alias)));
-        self.absent(insert.columns.is_empty(), "INSERT without a list of columns")?;
-        self.put(" (");
-        let columns = self.filled(&name, &insert.columns)?;
-        self.put(")");
-        match &insert.source {
-            None => self.put(" DEFAULT VALUES"),
-            Some(source) => {
-                self.put(" ");
-                self.source(source)?;
+            Some(alias) => {
+                let mut inner = Parts::of(alias);
+                self.keyword(&mut inner, Kind::AS_KW, "AS")?;
+                let alias = self.must_node(&mut inner, Kind::TABLE_ALIAS)?;
+                self.done(inner)?;
+                let alias = self.name(&alias)?;
+                self.put_as(Role::Listed, &alias);
+                alias
             }
+        };
+        let given = match parts.node(Kind::COLUMN_TARGET_LIST) {
+            Some(list) => {
+                let mut names = Vec::new();
+                self.listed(&list, Kind::COLUMN_TARGET, |printer, target| {
+                    names.push(printer.assigned(&name, target, Operation::Insert)?);
+                    Ok(())
+                })?;
+                Some(names)
+            }
+            None => None,
+        };
+        if let Some(word) =
+            parts.node(Kind::OVERRIDING_USER_VALUE).or_else(|| parts.node(Kind::OVERRIDING_SYSTEM_VALUE))
+        {
+            let words = self.words(&word)?;
+            self.put(&words);
         }
-        self.scopes.push(Scope::default());
-        self.bring(alias, shape.clone())?;
+        let columns = match given {
+            Some(names) => {
+                self.source(parts)?;
+                names
+            }
+            None => self.without_list(&name, parts)?,
+        };
+        self.within_insert(parts, &name, visible, &shape, &columns)
+    }
+
+    /// Prints the rows of an INSERT without a list of columns, and returns the columns that it fills: the first ones of the
+    /// table. If a column is not granted, the granted ones are printed as a list, because PostgreSQL would fill it too.
+    fn without_list(&mut self, table: &str, parts: &mut Parts) -> Checked<Vec<String>> {
+        let (width, rows) = self.apart(|printer| printer.source(parts))?;
+        let Names::Granted(catalogue) = self.names() else {
+            self.put(&rows);
+            return Ok(Vec::new());
+        };
+        let table = catalogue.table(table, Operation::Insert)?;
+        let columns = table.columns(Operation::Insert).take(width).map(|column| column.name().to_owned());
+        let columns: Vec<String> = columns.collect();
+        if table.hidden(Operation::Insert).next().is_some() && width > 0 {
+            self.put("(");
+            for (index, column) in columns.iter().enumerate() {
+                if index > 0 {
+                    self.put(",");
+                }
+                self.put_as(Role::Column, column);
+            }
+            self.put(")");
+        }
+        self.put(&rows);
+        Ok(columns)
+    }
+
+    fn within_insert(
+        &mut self,
+        parts: &mut Parts,
+        name: &str,
+        visible: String,
+        shape: &Shape,
+        columns: &[String],
+    ) -> Checked<Shape> {
+        let star = super::scope::Star::of(shape);
+        self.bring(visible, shape.clone())?;
         if let Some(scope) = self.scopes.last_mut() {
-            scope.stars.push(Star::of(&shape));
+            scope.stars.push(star);
         }
-        if let Some(on) = &insert.on {
-            let OnInsert::OnConflict(conflict) = on else {
-                return self.absent(true, "ON DUPLICATE KEY UPDATE");
-            };
+        if let Some(conflict) = parts.node(Kind::ON_CONFLICT_CLAUSE) {
             // `excluded` has no hidden columns of its own. They are hidden by the changed table, which is in scope too.
             let mut all = shape.columns().to_vec();
             for name in columns.iter().filter(|name| !shape.has(name)) {
-                let node = self.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
-                all.push(Named { name: name.as_str().into(), node });
+                let column = self.stored_column(name);
+                all.push(column);
             }
             let mut excluded = self.shape(all)?;
             excluded.open = shape.open;
-            self.on_conflict(&name, conflict, excluded)?;
+            self.on_conflict(name, &conflict, excluded)?;
         }
-        self.returning(insert.returning.as_deref())?;
-        self.scopes.pop();
-        Ok(())
+        self.returning(parts)
     }
 
-    fn plain_insert(&self, insert: &Insert) -> Checked {
-        let Insert {
-            insert_token: _,
-            optimizer_hints,
-            or,
-            ignore,
-            into,
-            table: _,
-            table_alias: _,
-            columns: _,
-            overwrite,
-            source,
-            assignments,
-            partitioned,
-            after_columns,
-            has_table_keyword,
-            on: _,
-            returning: _,
-            output,
-            replace_into,
-            priority,
-            insert_alias,
-            settings,
-            format_clause,
-            multi_table_insert_type,
-            multi_table_into_clauses,
-            multi_table_when_clauses,
-            multi_table_else_clause,
-        } = insert;
-        let is_other = or.is_some()
-            || *ignore
-            || !*into
-            || *overwrite
-            || !assignments.is_empty()
-            || partitioned.is_some()
-            || !after_columns.is_empty()
-            || *has_table_keyword
-            || *replace_into
-            || priority.is_some()
-            || insert_alias.is_some()
-            || settings.is_some()
-            || format_clause.is_some()
-            || multi_table_insert_type.is_some()
-            || !multi_table_into_clauses.is_empty()
-            || !multi_table_when_clauses.is_empty()
-            || multi_table_else_clause.is_some();
-        self.absent(is_other, "another database's INSERT")?;
-        self.absent(source.is_none(), "DEFAULT VALUES")?;
-        self.absent(!optimizer_hints.is_empty(), "a hint")?;
-        self.absent(output.is_some(), "OUTPUT")
-    }
-
-    /// Prints the columns that an INSERT fills, and checks the right to fill each.
-    fn filled(&mut self, table: &str, columns: &[ObjectName]) -> Checked<Vec<String>> {
-        let mut names = Vec::new();
-        self.list(columns, |printer, column| {
-            let name = printer.undotted(column)?;
-            printer.writable(table, &name, Operation::Insert)?;
-            printer.put(&quoted(&name));
-            names.push(name);
-            Ok(())
-        })?;
-        Ok(names)
-    }
-
-    /// Prints the rows to insert. Only a plain VALUES list may contain DEFAULT.
-    fn source(&mut self, source: &Query) -> Checked {
-        let is_bare = source.with.is_none() && source.order_by.is_none() && source.limit_clause.is_none();
-        match source.body.as_ref() {
-            SetExpr::Values(values) if is_bare && source.fetch.is_none() && source.locks.is_empty() => {
-                self.values(values, Self::value_or_default).map(drop)
-            }
-            _ => self.query(source).map(drop),
+    /// Prints the rows to insert and returns how many values each has. Only a plain VALUES list may contain DEFAULT.
+    fn source(&mut self, parts: &mut Parts) -> Checked<usize> {
+        let source = self.must_any(parts)?;
+        if source.kind() == Kind::DEFAULT_VALUES {
+            let words = self.words(&source)?;
+            self.put(&words);
+            return Ok(0);
         }
+        let is_bare = source.kind() == Kind::VALUES && source.children().count() == 1;
+        if !is_bare {
+            // The rows are made before the table is in scope.
+            let outer = std::mem::take(&mut self.scopes);
+            let shape = self.query(&source)?;
+            self.scopes = outer;
+            return Ok(shape.columns().len());
+        }
+        let mut inner = Parts::of(&source);
+        self.keyword(&mut inner, Kind::VALUES_KW, "VALUES")?;
+        let rows = self.must_node(&mut inner, Kind::ROW_LIST)?;
+        self.done(inner)?;
+        let shape = self.values(&rows, Self::value_or_default)?;
+        Ok(shape.columns().len())
     }
 
     /// Refuses WHERE after DO UPDATE where the row that is in the way can be another user's. PostgreSQL asks the condition
     /// before the policy, so its answer would tell what the hidden row contains. A conflict on columns that include the
     /// owner's is with a row of the same owner, whom the policy has already compared with the caller.
-    fn own_row(&mut self, table: &str, target: Option<&ConflictTarget>, has_condition: bool) -> Checked {
+    fn own_row(&mut self, table: &str, target: &[String], has_condition: bool) -> Checked {
         let Names::Granted(catalogue) = self.names() else { return Ok(()) };
         let owner = catalogue.table(table, Operation::Insert)?.owner();
         let (Some(owner), true) = (owner, has_condition) else { return Ok(()) };
-        let columns = match target {
-            Some(ConflictTarget::Columns(columns)) => columns.as_slice(),
-            _ => &[],
-        };
-        for column in columns {
-            if self.name(column)? == owner {
-                return Ok(());
-            }
+        if target.iter().any(|column| column == owner) {
+            return Ok(());
         }
         let rule = format!(
             "the row in the way can be another user's: leave WHERE out, or make the key unique together with {}",
@@ -159,34 +147,79 @@ impl Printer<'_> {
         self.refuse("WHERE after DO UPDATE", rule)
     }
 
-    fn on_conflict(&mut self, table: &str, conflict: &OnConflict, excluded: Shape) -> Checked {
-        let OnConflict { conflict_target, action } = conflict;
-        self.put(" ON CONFLICT");
-        match conflict_target {
-            None => {}
-            Some(ConflictTarget::OnConstraint(_)) => return self.refuse("ON CONSTRAINT", "name the columns"),
-            Some(ConflictTarget::Columns(columns)) => {
-                self.put(" (");
-                self.list(columns, Self::column)?;
-                self.put(")");
-            }
+    fn on_conflict(&mut self, table: &str, tree: &Tree, excluded: Shape) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::ON_KW, "ON")?;
+        self.keyword(&mut parts, Kind::CONFLICT_KW, "CONFLICT")?;
+        let mut columns = Vec::new();
+        if let Some(target) = parts.node(Kind::CONFLICT_ON_INDEX) {
+            columns = self.conflict_target(&target)?;
+        } else if let Some(target) = parts.node(Kind::CONFLICT_ON_CONSTRAINT) {
+            let mut inner = Parts::of(&target);
+            self.keyword(&mut inner, Kind::ON_KW, "ON")?;
+            self.keyword(&mut inner, Kind::CONSTRAINT_KW, "CONSTRAINT")?;
+            let constraint = self.must_any(&mut inner)?;
+            self.done(inner)?;
+            let constraint = self.undotted(&constraint)?;
+            self.put_as(Role::Column, &constraint);
         }
-        match action {
-            OnConflictAction::DoNothing => {
-                self.put(" DO NOTHING");
+        let action = self.must_any(&mut parts)?;
+        self.done(parts)?;
+        match action.kind() {
+            Kind::CONFLICT_DO_NOTHING => {
+                let words = self.words(&action)?;
+                self.put(&words);
                 Ok(())
             }
-            OnConflictAction::DoUpdate(DoUpdate { assignments, selection }) => {
-                self.own_row(table, conflict_target.as_ref(), selection.is_some())?;
-                self.put(" DO UPDATE SET ");
+            Kind::CONFLICT_DO_UPDATE_SET => {
+                let mut inner = Parts::of(&action);
+                self.keyword(&mut inner, Kind::DO_KW, "DO")?;
+                self.keyword(&mut inner, Kind::UPDATE_KW, "UPDATE")?;
+                let set = self.must_node(&mut inner, Kind::SET_CLAUSE)?;
+                let condition = inner.node(Kind::WHERE_CLAUSE);
+                self.done(inner)?;
+                self.see(&action);
+                self.own_row(table, &columns, condition.is_some())?;
                 self.bring("excluded".to_owned(), excluded)?;
-                self.assignments(table, assignments)?;
-                self.filter(" WHERE ", selection.as_ref())?;
+                self.set_clause(table, &set)?;
+                if let Some(condition) = condition {
+                    self.condition(&condition, Kind::WHERE_KW, "WHERE")?;
+                }
                 if let Some(scope) = self.scopes.last_mut() {
                     scope.relations.retain(|relation| relation.alias != "excluded");
                 }
                 Ok(())
             }
+            _ => self.refuse_at(&action, "this action", "write DO NOTHING or DO UPDATE SET"),
         }
+    }
+
+    /// Prints the columns and expressions of the index that a row can be in conflict with, and returns the columns. Its
+    /// condition is that of the index, and sees no row.
+    fn conflict_target(&mut self, tree: &Tree) -> Checked<Vec<String>> {
+        let mut parts = Parts::of(tree);
+        let list = self.must_node(&mut parts, Kind::CONFLICT_INDEX_ITEM_LIST)?;
+        let mut columns = Vec::new();
+        self.listed(&list, Kind::CONFLICT_INDEX_ITEM, |printer, item| {
+            let mut inner = Parts::of(item);
+            let expr = printer.must_any(&mut inner)?;
+            if expr.kind() == Kind::NAME_REF
+                && let Some(token) = printer.token_at(expr.text_range().start().into())
+            {
+                columns.push(token.value.clone());
+            }
+            let mark = printer.cost.mark();
+            printer.expr(&expr)?;
+            printer.cost.forget(mark);
+            if let Some(class) = inner.any_node() {
+                return printer.refuse_at(&class, "an operator class", "leave it out");
+            }
+            printer.done(inner)
+        })?;
+        if let Some(condition) = parts.node(Kind::WHERE_CLAUSE) {
+            self.condition(&condition, Kind::WHERE_KW, "WHERE")?;
+        }
+        self.done(parts)?;
+        Ok(columns)
     }
 }

@@ -1,35 +1,36 @@
-//! Literals, parameters and casts, and the calls of functions with their own syntax.
+//! Literals, parameters, casts, and names that are values: the clock.
 
-use super::functions::{self, Kind};
+use super::lex::{Class as Lexed, Token};
 use super::printer::Printer;
 use super::scope::Names;
+use super::tree::{Kind, Parts, Tree};
 use super::zone;
-use crate::db::cost::{self, Class, Moment, Size};
+use crate::db::cost::{Class, Moment, Size};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
-use sqlparser::ast::{
-    DataType, DateTimeField, Expr, Interval, TrimWhereField, TypedString, Value, ValueWithSpan,
-};
 
 impl Printer<'_> {
-    pub(super) fn value(&mut self, value: &ValueWithSpan) -> Checked {
-        let ValueWithSpan { value, span } = value;
-        self.see(span.start);
-        match value {
-            Value::Null => self.word("NULL", Moment::Bare),
-            Value::Boolean(true) => self.word("TRUE", Moment::Unknown),
-            Value::Boolean(false) => self.word("FALSE", Moment::Unknown),
-            Value::Number(digits, is_long) => {
-                self.absent(*is_long || !is_number(digits), "this kind of number")?;
+    /// Prints a literal or a parameter. `target` is the type that it is converted to at once.
+    pub(super) fn literal(&mut self, tree: &Tree, target: Option<&Tree>) -> Checked {
+        let token = self.single(tree)?;
+        match (token.class, token.value.as_str()) {
+            (Lexed::Word, "null") => self.word("NULL", Moment::Bare),
+            (Lexed::Word, "true") => self.word("TRUE", Moment::Unknown),
+            (Lexed::Word, "false") => self.word("FALSE", Moment::Unknown),
+            (Lexed::Word, "default") => {
+                return self.refuse("DEFAULT", "can stand only as a value that is written to a column");
+            }
+            (Lexed::Number, digits) => {
                 self.put(digits);
                 self.cost.known(Size::number(digits), Moment::Unknown);
             }
-            Value::Placeholder(name) => return self.parameter(name),
-            other => match string(other) {
-                Some(text) => return self.string_literal(text),
-                None => return self.refuse("this kind of literal", "write '…', E'…' or $$…$$"),
+            (Lexed::Parameter, name) => return self.parameter(name),
+            (Lexed::Text, text) => match target {
+                Some(target) => return self.bare_string(text, is_moment_type(target)),
+                None => return self.string_literal(text),
             },
+            _ => return self.refuse("a string of bits", "write '…', a number, or a value with CAST"),
         }
         Ok(())
     }
@@ -42,7 +43,7 @@ impl Printer<'_> {
     /// Prints a string that stands alone. PostgreSQL gives it the type of what it is compared with or written to. If it
     /// names the clock, or a time zone that PostgreSQL would make up from it, it is printed as a text or as JSON, so that
     /// it cannot become a date or time.
-    fn string_literal(&mut self, text: &str) -> Checked {
+    pub(super) fn string_literal(&mut self, text: &str) -> Checked {
         let is_risky = !self.in_default && zone::is_risky(text);
         let target = match (is_risky, serde_json::from_str::<serde_json::Value>(text)) {
             (false, _) => None,
@@ -55,17 +56,23 @@ impl Printer<'_> {
             (true, Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) => Some("jsonb"),
             (true, _) => Some("text"),
         };
-        self.put(if target.is_some() { "CAST(" } else { "" });
+        if target.is_some() {
+            self.is_altered = true;
+            self.put_call("CAST");
+            self.put("(");
+        }
         self.text_literal(text)?;
         if let Some(target) = target {
-            self.put(&format!(" AS {target})"));
+            self.put("AS");
+            self.put(target);
+            self.put(")");
         }
         let moment = if is_risky { Moment::Unknown } else { Moment::Bare };
         self.cost.known(Size::literal(text), moment);
         Ok(())
     }
 
-    fn parameter(&mut self, name: &str) -> Checked {
+    pub(super) fn parameter(&mut self, name: &str) -> Checked {
         let digits = name.strip_prefix('$').unwrap_or_default();
         let number = match digits.parse::<usize>() {
             Ok(number)
@@ -92,56 +99,17 @@ impl Printer<'_> {
         }
         let doubled = text.replace('\'', "''");
         if text.contains('\\') {
-            self.put(&format!("E'{}'", doubled.replace('\\', "\\\\")));
+            self.put_behind(&format!("E'{}'", doubled.replace('\\', "\\\\")))
         } else {
-            self.put(&format!("'{doubled}'"));
+            self.put_behind(&format!("'{doubled}'"))
         }
-        Ok(())
-    }
-
-    pub(super) fn typed_string(&mut self, typed: &TypedString) -> Checked {
-        let TypedString { data_type, value, uses_odbc_syntax } = typed;
-        self.see(value.span.start);
-        self.absent(*uses_odbc_syntax, "{d '…'}")?;
-        let Some(text) = string(&value.value) else {
-            return self.refuse("a type before a value", "write CAST");
-        };
-        self.cast_text(text, data_type)
-    }
-
-    pub(super) fn interval(&mut self, interval: &Interval) -> Checked {
-        let Interval { value, leading_field, leading_precision, last_field, fractional_seconds_precision } =
-            interval;
-        let is_plain = leading_field.is_none()
-            && leading_precision.is_none()
-            && last_field.is_none()
-            && fractional_seconds_precision.is_none();
-        let text = match value.as_ref() {
-            Expr::Value(value) => string(&value.value),
-            _ => None,
-        };
-        match text.filter(|_| is_plain) {
-            Some(text) => self.cast_text(text, &DataType::Interval { fields: None, precision: None }),
-            None => self.refuse("this INTERVAL", "write INTERVAL '1 day'"),
-        }
-    }
-
-    fn cast_text(&mut self, text: &str, data_type: &DataType) -> Checked {
-        let name = self.data_type(data_type)?;
-        self.put("CAST(");
-        let mark = self.cost.mark();
-        self.bare_string(text, &name)?;
-        self.put(&format!(" AS {name})"));
-        let (class, moment) = conversion(&name);
-        self.cost.close(mark, class, "CAST", moment);
-        Ok(())
     }
 
     /// Prints a string that is converted to a type at once.
-    fn bare_string(&mut self, text: &str, data_type: &str) -> Checked {
-        if is_moment(data_type) && !self.in_default && zone::is_risky(text) {
-            let rule = "a date or time is a fixed one, with a zone such as `+02:00` or `Europe/Berlin`: pass \
-                        `clock.now` as a parameter";
+    fn bare_string(&mut self, text: &str, is_moment: bool) -> Checked {
+        if is_moment && !self.in_default && zone::is_risky(text) {
+            let rule =
+                "a date or time is a fixed one, with a zone such as `+02:00` or `Europe/Berlin`: write now()";
             return self.refuse(shown(text), rule);
         }
         self.text_literal(text)?;
@@ -149,38 +117,67 @@ impl Printer<'_> {
         Ok(())
     }
 
-    pub(super) fn cast(&mut self, expr: &Expr, data_type: &DataType) -> Checked {
-        self.put("CAST(");
+    /// Prints `CAST(value AS type)`, or a type in front of a string: `date '2026-01-01'`, `interval '1' day`.
+    pub(super) fn cast(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
         let mark = self.cost.mark();
-        let inner = unwrapped(expr);
-        let literal = match inner {
-            Expr::Value(value) => string(&value.value),
-            _ => None,
-        };
-        let name = if let Some(text) = literal {
-            let name = self.data_type(data_type)?;
-            self.bare_string(text, &name)?;
-            name
-        } else {
-            self.expr(expr)?;
-            self.data_type(data_type)?
-        };
-        self.put(&format!(" AS {name})"));
-        if is_moment(&name) && !name.starts_with("interval") && matches!(self.names(), Names::Granted(_)) {
-            self.only_moments(inner, &name)?;
+        if self.takes(&mut parts, Kind::CAST_KW) {
+            self.must_take(&mut parts, Kind::L_PAREN)?;
+            self.put_call("CAST");
+            self.put("(");
+            let value = self.must_any(&mut parts)?;
+            let target = parts_type(&parts);
+            match unwrapped(&value) {
+                // A literal is printed as one that is converted, whatever it is.
+                literal if literal.kind() == Kind::LITERAL && value.kind() == Kind::LITERAL => {
+                    self.literal(&literal, target.as_ref())?;
+                }
+                _ => self.expr(&value)?,
+            }
+            self.keyword(&mut parts, Kind::AS_KW, "AS")?;
+            let target = self.must_any(&mut parts)?;
+            let name = self.data_type(&target)?;
+            self.must_take(&mut parts, Kind::R_PAREN)?;
+            self.put(")");
+            self.done(parts)?;
+            return self.converted(mark, Some(&value), &name);
         }
+        let target = self.must_any(&mut parts)?;
+        let name = self.data_type(&target)?;
+        let literal = self.must_node(&mut parts, Kind::LITERAL)?;
+        let token = self.single(&literal)?;
+        if token.class != Lexed::Text {
+            return self.refuse(shown(&token.value), "write a string behind a type, or CAST");
+        }
+        self.bare_string(&token.value, is_moment(&name))?;
+        // `interval '1' day` has its fields behind the string.
+        if let Some(fields) = parts.any_node() {
+            self.interval_fields(&fields)?;
+        }
+        self.done(parts)?;
         let (class, moment) = conversion(&name);
         self.cost.close(mark, class, "CAST", moment);
         Ok(())
     }
 
+    /// Ends a conversion of the values since a mark to a type. `value` is what is converted, if it is a single operand.
+    pub(super) fn converted(&mut self, mark: usize, value: Option<&Tree>, name: &str) -> Checked {
+        if is_moment(name) && !name.starts_with("interval") && matches!(self.names(), Names::Granted(_)) {
+            self.only_moments(value, name)?;
+        }
+        let (class, moment) = conversion(name);
+        self.cost.close(mark, class, "CAST", moment);
+        Ok(())
+    }
+
     /// Refuses to convert a text that is computed to a date or time: it could name the clock or make up a time zone.
-    fn only_moments(&mut self, expr: &Expr, name: &str) -> Checked {
+    fn only_moments(&mut self, value: Option<&Tree>, name: &str) -> Checked {
         let moment = self.cost.last().map_or(Moment::Unknown, |node| self.cost.moment(node));
+        let parameters = value.map(|value| self.placeholders(value)).unwrap_or_default();
         match moment {
-            Moment::Certain => Ok(()),
+            Moment::Certain | Moment::Time => Ok(()),
             Moment::Bare => {
-                self.moments.extend(placeholders(expr));
+                self.moments.extend(parameters);
                 Ok(())
             }
             Moment::Unknown => {
@@ -196,147 +193,176 @@ impl Printer<'_> {
         }
     }
 
-    /// Checks that an expression names a time zone: a literal, or a parameter whose value is checked when it is bound.
-    /// PostgreSQL keeps each zone that it has ever seen, and takes nearly every text for one.
-    pub(super) fn zone(&mut self, expr: &Expr) -> Checked {
-        match unwrapped(expr) {
-            Expr::Value(value) => match &value.value {
-                Value::Placeholder(name) => {
-                    self.zones.extend(number(name));
-                    Ok(())
-                }
-                other => match string(other) {
-                    Some(text) if zone::is_zone(text) => Ok(()),
-                    _ => self.no_zone(),
-                },
-            },
-            Expr::Cast { expr, data_type: DataType::Text | DataType::Varchar(None), .. } => self.zone(expr),
-            Expr::Cast { expr, data_type: DataType::Interval { .. }, .. } => match unwrapped(expr) {
-                Expr::Value(_) => Ok(()),
-                _ => self.no_zone(),
-            },
-            Expr::TypedString(TypedString { data_type: DataType::Interval { .. }, .. })
-            | Expr::Interval(_) => Ok(()),
-            _ => self.no_zone(),
+    /// The token that a literal consists of.
+    fn literal_token(&self, tree: &Tree) -> Option<&Token> {
+        let is_literal = tree.kind() == Kind::LITERAL;
+        is_literal.then(|| self.token_at(tree.text_range().start().into())).flatten()
+    }
+
+    /// The parameters that an expression is, or that its ARRAY lists.
+    fn placeholders(&self, tree: &Tree) -> Vec<usize> {
+        let tree = unwrapped(tree);
+        match tree.kind() {
+            Kind::LITERAL => self.placeholder(&tree).into_iter().collect(),
+            Kind::ARRAY_EXPR => tree.children().flat_map(|item| self.placeholders(&item)).collect(),
+            _ => Vec::new(),
         }
     }
 
-    fn no_zone(&self) -> Checked {
+    /// The number of the parameter that an expression is.
+    pub(super) fn placeholder(&self, tree: &Tree) -> Option<usize> {
+        let token = self.literal_token(tree).filter(|token| token.class == Lexed::Parameter)?;
+        token.value.strip_prefix('$')?.parse().ok()
+    }
+
+    /// The text of the string that an expression is.
+    pub(super) fn string_of(&self, tree: &Tree) -> Option<&str> {
+        let token = self.literal_token(tree).filter(|token| token.class == Lexed::Text)?;
+        Some(&token.value)
+    }
+
+    /// Checks that an expression names a time zone: a literal, or a parameter whose value is checked when it is bound.
+    /// PostgreSQL keeps each zone that it has ever seen, and takes nearly every text for one.
+    pub(super) fn zone(&mut self, tree: &Tree) -> Checked {
+        let tree = unwrapped(tree);
+        if let Some(number) = self.placeholder(&tree) {
+            self.zones.insert(number);
+            return Ok(());
+        }
+        if let Some(text) = self.string_of(&tree) {
+            return if zone::is_zone(text) { Ok(()) } else { self.no_zone() };
+        }
+        // A typed literal, or a cast of one: the type must not be one that becomes a text again.
+        let types = tree.children().filter(|child| child.kind() == Kind::INTERVAL_TYPE).count();
+        let values = tree.children().filter(|child| child.kind() == Kind::LITERAL).count();
+        if tree.kind() == Kind::CAST_EXPR && types == 1 && values == 1 {
+            return Ok(());
+        }
+        let is_text = |child: &Tree| child.kind() == Kind::PATH_TYPE && child.text() == "text";
+        match tree
+            .children()
+            .next()
+            .filter(|_| tree.kind() == Kind::CAST_EXPR && tree.children().any(|child| is_text(&child)))
+        {
+            Some(value) => self.zone(&value),
+            None => self.no_zone(),
+        }
+    }
+
+    pub(super) fn no_zone(&self) -> Checked {
         self.refuse("this time zone", zone::RULE)
     }
 
-    pub(super) fn extract(&mut self, field: &DateTimeField, expr: &Expr) -> Checked {
-        let name = field.to_string().to_ascii_lowercase();
-        if !FIELDS.contains(&name.as_str()) {
-            return self.refuse(shown(&name), "not a field of a date or time");
-        }
-        let mark = self.cost.mark();
-        self.put(&format!("EXTRACT({name} FROM "));
-        self.expr(expr)?;
-        self.put(")");
-        self.cost.close(mark, Class::Fixed, "EXTRACT", Moment::Unknown);
-        Ok(())
-    }
-
-    /// Prints SUBSTRING as `substr`, because `substring` takes a regular expression if an argument is text.
-    pub(super) fn substring(&mut self, expr: &Expr, from: Option<&Expr>, length: Option<&Expr>) -> Checked {
-        self.call_start("substr", 1)?;
-        let mark = self.cost.mark();
-        self.expr(expr)?;
-        self.put(", ");
-        match from {
-            Some(from) => self.expr(from)?,
-            None => self.put("1"),
-        }
-        if let Some(length) = length {
-            self.put(", ");
-            self.expr(length)?;
-        }
-        self.put(")");
-        self.cost.close(mark, Class::Same, "substr", Moment::Unknown);
-        Ok(())
-    }
-
-    pub(super) fn trim(
-        &mut self,
-        side: Option<TrimWhereField>,
-        what: Option<&Expr>,
-        expr: &Expr,
-        characters: Option<&[Expr]>,
-    ) -> Checked {
-        let name = match side {
-            None | Some(TrimWhereField::Both) => "btrim",
-            Some(TrimWhereField::Leading) => "ltrim",
-            Some(TrimWhereField::Trailing) => "rtrim",
-        };
-        let mut args = vec![expr];
-        if characters.is_some() {
-            return self.refuse("this TRIM", "write TRIM(characters FROM text)");
-        }
-        args.extend(what);
-        self.plain_call(name, &args)
-    }
-
-    pub(super) fn plain_call(&mut self, name: &str, args: &[&Expr]) -> Checked {
-        self.call_start(name, 1)?;
-        if let Some(Kind::Short(short)) = functions::kind(name) {
-            for arg in short.iter().filter_map(|&index| args.get(index)) {
-                self.short(name, arg)?;
+    /// Prints a column, or a word that is a value.
+    pub(super) fn name_ref(&mut self, tree: &Tree) -> Checked {
+        let word = self.token_at(tree.text_range().start().into());
+        if let Some(word) = word.filter(|word| word.class == Lexed::Word).map(|word| word.value.clone()) {
+            if super::functions::is_clock_word(&word) {
+                self.single(tree)?;
+                return self.clock(&word, None);
+            }
+            if super::functions::is_session_word(&word) {
+                return self.refuse_at(tree, shown(&word), super::functions::instead(&word));
             }
         }
-        let Some(known) = cost::function(name) else {
-            return self.refuse(shown(name), functions::instead(name));
+        self.column(tree)
+    }
+
+    /// Prints the invocation's instant in the form that a function or word of PostgreSQL's clock has.
+    pub(super) fn clock(&mut self, name: &str, precision: Option<&Tree>) -> Checked {
+        let digits = match precision {
+            None => String::new(),
+            Some(tree) => {
+                let token = self.single(tree)?;
+                match token.value.parse::<u8>() {
+                    Ok(digits @ 0..=6) if token.class == Lexed::Number => format!("({digits})"),
+                    _ => return self.refuse(shown(&token.value), "a precision is a number from 0 to 6"),
+                }
+            }
         };
-        let mark = self.cost.mark();
-        self.list(args, |printer, arg| printer.expr(arg))?;
-        self.put(")");
-        self.cost.close(mark, known.class, known.name, Moment::Unknown);
+        if self.in_default {
+            if !digits.is_empty() {
+                return self.refuse(shown(name), "write it without a precision");
+            }
+            let text = match name {
+                "current_timestamp" => "CURRENT_TIMESTAMP".to_owned(),
+                "current_date" => "CURRENT_DATE".to_owned(),
+                "localtimestamp" => "LOCALTIMESTAMP".to_owned(),
+                "localtime" => "LOCALTIME".to_owned(),
+                other => format!("pg_catalog.{}()", crate::db::quoted(other)),
+            };
+            self.put(&text);
+            self.cost.known(Size::FIXED, Moment::Certain);
+            return Ok(());
+        }
+        let cast = match name {
+            "current_date" => "::date".to_owned(),
+            "localtimestamp" => format!("::timestamp{digits}"),
+            "localtime" => format!("::time{digits}"),
+            "current_time" => {
+                return self
+                    .refuse("current_time", "a plugin has no type `timetz`: write localtime or now()");
+            }
+            _ if digits.is_empty() => String::new(),
+            _ => format!("::timestamp{digits} with time zone"),
+        };
+        self.take_instant(name)?;
+        self.is_altered = true;
+        self.put(&format!("({INSTANT}{cast})"));
+        let (size, moment) = match (name, cast.is_empty()) {
+            ("localtime", _) => (Size::FIXED, Moment::Time),
+            (_, true) => (Size::INSTANT, Moment::Certain),
+            (_, false) => (Size::INSTANT.converted(), Moment::Certain),
+        };
+        self.cost.known(size, moment);
         Ok(())
     }
 }
 
+/// Stands in the printed text for the invocation's instant until the number of its parameter is known. No token of a
+/// statement contains NUL.
+pub(super) const INSTANT: &str = "\0";
+
 /// An expression without the parentheses around it.
-fn unwrapped(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Nested(inner) => unwrapped(inner),
-        other => other,
-    }
+pub(super) fn unwrapped(tree: &Tree) -> Tree {
+    let inner = tree.children().next().filter(|_| tree.kind() == Kind::PAREN_EXPR);
+    inner.map_or_else(|| tree.clone(), |inner| unwrapped(&inner))
 }
 
-/// The number of a parameter.
-fn number(name: &str) -> Option<usize> {
-    name.strip_prefix('$').and_then(|digits| digits.parse().ok())
+/// The type in CAST, which comes after AS.
+fn parts_type(parts: &Parts) -> Option<Tree> {
+    parts.last_node()
 }
 
-/// The parameters that an expression is, or that its ARRAY lists.
-fn placeholders(expr: &Expr) -> Vec<usize> {
-    match unwrapped(expr) {
-        Expr::Value(value) => match &value.value {
-            Value::Placeholder(name) => number(name).into_iter().collect(),
-            _ => Vec::new(),
-        },
-        Expr::Array(array) => array.elem.iter().flat_map(placeholders).collect(),
-        _ => Vec::new(),
-    }
+/// Whether a type is that of dates, times or intervals, or of arrays of them, by its own words.
+fn is_moment_type(tree: &Tree) -> bool {
+    let text = tree.text().to_string().to_ascii_lowercase();
+    let name = text.trim_start_matches("pg_catalog . ").trim_start_matches('"');
+    is_moment(name)
 }
 
 /// Whether a printed type is that of dates, times or intervals, or of arrays of them.
-fn is_moment(name: &str) -> bool {
+pub(super) fn is_moment(name: &str) -> bool {
     ["date", "time", "interval"].iter().any(|kind| name.starts_with(kind))
 }
 
 /// How a conversion to a printed type behaves, and whether its result is a date or time.
 fn conversion(name: &str) -> (Class, Moment) {
     if is_moment(name) {
-        return (if name.ends_with("[]") { Class::ToArray } else { Class::ToFixed }, Moment::Certain);
+        let is_time = name.starts_with("time") && !name.starts_with("timestamp");
+        let moment = if is_time { Moment::Time } else { Moment::Certain };
+        return (if name.ends_with(']') { Class::ToArray } else { Class::ToFixed }, moment);
     }
     let within = |name: &str| -> Vec<u64> {
         let list = name.split_once('(').map_or("", |(_, list)| list);
         list.trim_end_matches(')').split(',').filter_map(|number| number.trim().parse().ok()).collect()
     };
     let class = match name {
-        array if array.ends_with("[]") => Class::ToArray,
+        array if array.ends_with(']') => Class::ToArray,
         "json" | "jsonb" => Class::ToJson,
+        "tsvector" => Class::Document,
+        "tsquery" => Class::Terms,
+        "real" | "double precision" => Class::ToFloat,
         // Four bytes are the longest character.
         text if text.starts_with("character") => {
             Class::ToText(within(text).first().map_or(u64::MAX, |length| length.saturating_mul(4)))
@@ -349,95 +375,4 @@ fn conversion(name: &str) -> (Class, Moment) {
         _ => Class::ToFixed,
     };
     (class, Moment::Unknown)
-}
-
-/// The fields that EXTRACT can take from a date, time or interval.
-const FIELDS: &[&str] = &[
-    "century",
-    "day",
-    "decade",
-    "dow",
-    "doy",
-    "epoch",
-    "hour",
-    "isodow",
-    "isoyear",
-    "julian",
-    "microseconds",
-    "millennium",
-    "milliseconds",
-    "minute",
-    "month",
-    "quarter",
-    "second",
-    "timezone",
-    "timezone_hour",
-    "timezone_minute",
-    "week",
-    "year",
-];
-
-/// The text of a string literal; `None` for other literals, such as bit strings.
-pub(in crate::db) fn string(value: &Value) -> Option<&str> {
-    match value {
-        Value::SingleQuotedString(text)
-        | Value::EscapedStringLiteral(text)
-        | Value::UnicodeStringLiteral(text) => Some(text),
-        Value::DollarQuotedString(text) => Some(&text.value),
-        _ => None,
-    }
-}
-
-/// Whether PostgreSQL 15 reads a whole text as one number of digits, a point and an exponent.
-fn is_number(text: &str) -> bool {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (text, None),
-    };
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_exponent = exponent.is_none_or(|exponent| {
-        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !exponent.is_empty() && digits(exponent)
-    });
-    text.len() <= limits::SQL_NUMBER_BYTES_MAX
-        && digits(whole)
-        && digits(fraction)
-        && !(whole.is_empty() && fraction.is_empty())
-        && is_exponent
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_number;
-    use crate::limits::SQL_NUMBER_BYTES_MAX;
-
-    #[test]
-    fn number_of_digits_point_and_exponent_is_accepted_and_other_text_refused() {
-        for number in
-            ["0", "12", "1.5", ".5", "1.", "1e3", "1.5E+3", ".5e-10", &"1".repeat(SQL_NUMBER_BYTES_MAX)]
-        {
-            assert!(is_number(number), "{number}");
-        }
-        for other in [
-            "",
-            ".",
-            "e3",
-            ".e3",
-            "1e",
-            "1e+",
-            "1e3.5",
-            "1ex",
-            "1.x",
-            "x.1",
-            "x",
-            "1_000",
-            "0x10",
-            "-1",
-            "1.5.2",
-            &"1".repeat(SQL_NUMBER_BYTES_MAX + 1),
-        ] {
-            assert!(!is_number(other), "{other}");
-        }
-    }
 }

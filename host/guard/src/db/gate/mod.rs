@@ -1,16 +1,27 @@
 //! The gate for SQL text: `db.query` and `db-write.execute`.
 //!
-//! The gate parses one statement, checks its whole tree against an allow-list that denies by default, and prints a new
-//! text on the way. Only [`ReadStatement::text`] and [`WriteStatement::text`] are sent to the server. The gate is not a
-//! planner: the server resolves types and ambiguous names, and checks the rights of the plugin's role again.
+//! The gate reads one statement, walks its whole tree against an allow-list that denies by default, and prints the statement's
+//! own tokens in their own order, each in one canonical form. Only [`ReadStatement::text`] and [`WriteStatement::text`] are sent
+//! to the server. The gate is not a planner: the server resolves types and ambiguous names, and checks the rights of the
+//! plugin's role again.
+//!
+//! **Why a difference between the parser's grammar and the server's lets nothing through.** The lexer is PostgreSQL's, written
+//! from its manual, and the canonical text has one reading, so both see the same tokens. Each token is judged by itself and for
+//! the role that it is printed in: a table or column is one that is granted, a function, operator, type or collation is in its
+//! list, a literal is a value. A statement whose tokens another grammar groups differently still consists of nothing else. A
+//! judged name cannot change its role: behind the name of a column stands no bracket, dot or string
+//! ([`Printer::put_behind`](printer::Printer::put_behind)). Words of the grammar are printed only by the code that judged the
+//! clause that they belong to. Every token must have been judged, or the statement is refused
+//! ([`Printer::finished`](printer::Printer::finished)). What depends on grouping is the estimate of the cost, and that is made
+//! with PostgreSQL's own precedence (`expression.rs`).
 //!
 //! Read the files in this order:
-//! 1. Before the walk: `fault.rs` (why the walk ends early), `lex.rs` (the checks before the parser), `stack.rs` (the
-//!    parser's thread).
+//! 1. Before the walk: `fault.rs` (why the walk ends early), `lex.rs` (tokens), `tree.rs` (the parser, and how a tree is taken
+//!    apart), `stack.rs` (the parser's thread).
 //! 2. The walk: `printer.rs` (its state), `scope.rs` (the visible names), `query.rs`, `select.rs`, `relation.rs` (FROM),
-//!    `write.rs`, `insert.rs`.
-//! 3. Expressions: `expression.rs`, `operation.rs` (operators and CASE), `call.rs`, `literal.rs`, `syntax.rs` (functions
-//!    with their own syntax), `short.rs` (patterns and separators).
+//!    `write.rs`, `insert.rs`, `merge.rs`.
+//! 3. Expressions: `expression.rs`, `literal.rs`, `call.rs`, `special.rs` (functions with their own syntax), `short.rs`
+//!    (separators).
 //! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`; and `zone.rs`, texts that name the clock or a zone.
 //!
 //! What a statement may cost is in [`cost`](super::cost): the walk plans it, and the check is made when the statement is
@@ -23,35 +34,37 @@ pub(in crate::db) mod lex;
 pub(in crate::db) mod printer;
 pub(in crate::db) mod scope;
 pub(in crate::db) mod stack;
+pub(in crate::db) mod tree;
 pub(in crate::db) mod zone;
 
 mod call;
+mod check;
 mod expression;
 mod functions;
 mod insert;
 mod literal;
-mod operation;
+mod merge;
 mod operators;
 mod query;
 mod relation;
 mod select;
 mod short;
-mod syntax;
+mod special;
 #[cfg(test)]
 mod tests;
 mod types;
 mod write;
 
-use self::fault::{Checked, Fault};
+pub use self::check::{Verdict, check};
+use self::fault::{Checked, Fault, Location};
+use self::lex::Tokens;
 use self::printer::Printer;
 use self::scope::Names;
 use super::Refusal;
 use super::catalogue::Catalogue;
 use super::cost::Plan;
+use super::shown;
 use crate::limits;
-use sqlparser::ast::Statement;
-use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, TokenWithSpan};
 use std::collections::BTreeSet;
 
 /// Refuses SQL text in a transaction that several plugins share. Such a transaction runs as the host's login, and the
@@ -81,17 +94,18 @@ impl ReadStatement {
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
-        const RULE: &str = "a query is SELECT, VALUES, or WITH before one of them";
-        let tokens = one(sql)?;
-        match lex::first_word(&tokens) {
-            (Keyword::SELECT | Keyword::VALUES | Keyword::WITH, ..) => {}
-            (_, word, at) => return Err(Fault::invalid(at, word, RULE)),
+        Self::judged(catalogue, &one(sql)?)
+    }
+
+    fn judged(catalogue: &Catalogue, tokens: &Tokens) -> Checked<Self> {
+        const RULE: &str = "a query is SELECT, VALUES, TABLE, or WITH before one of them";
+        match tokens.first_word() {
+            ("select" | "values" | "with" | "table", _) => {}
+            (word, at) => return Err(Fault::invalid(at, shown(word), RULE)),
         }
-        let Statement::Query(query) = lex::parse(tokens)? else {
-            return Err(Fault::invalid(START, "statement", RULE));
-        };
-        let mut printer = Printer::new(Names::Granted(catalogue));
-        printer.query(&query)?;
+        let tree = tree::parse(tokens)?;
+        let mut printer = Printer::new(Names::Granted(catalogue), tokens);
+        printer.query(&tree)?;
         let (text, demands) = finished(printer)?;
         Ok(Self { text, demands })
     }
@@ -124,14 +138,17 @@ impl WriteStatement {
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
-        let tokens = one(sql)?;
-        match lex::first_word(&tokens) {
-            (Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::WITH, ..) => {}
-            (_, word, at) => return Err(Fault::invalid(at, word, WRITE_RULE)),
+        Self::judged(catalogue, &one(sql)?)
+    }
+
+    fn judged(catalogue: &Catalogue, tokens: &Tokens) -> Checked<Self> {
+        match tokens.first_word() {
+            ("insert" | "update" | "delete" | "merge" | "with", _) => {}
+            (word, at) => return Err(Fault::invalid(at, shown(word), WRITE_RULE)),
         }
-        let statement = lex::parse(tokens)?;
-        let mut printer = Printer::new(Names::Granted(catalogue));
-        printer.write(&statement)?;
+        let tree = tree::parse(tokens)?;
+        let mut printer = Printer::new(Names::Granted(catalogue), tokens);
+        printer.statement(&tree)?;
         let (text, demands) = finished(printer)?;
         Ok(Self { text, demands })
     }
@@ -147,18 +164,16 @@ impl WriteStatement {
     }
 }
 
-const START: Location = Location { line: 1, column: 1 };
-
-const WRITE_RULE: &str = "a statement that writes is INSERT, UPDATE or DELETE";
+const WRITE_RULE: &str = "a statement that writes is INSERT, UPDATE, DELETE or MERGE, or has one in its WITH";
 
 /// Splits a text into tokens and checks that it is one statement.
-fn one(sql: &str) -> Checked<Vec<TokenWithSpan>> {
+fn one(sql: &str) -> Checked<Tokens> {
     let mut statements = lex::statements(sql, limits::SQL_BYTES_MAX)?;
     match (statements.pop(), statements.pop()) {
         (Some(tokens), None) => Ok(tokens),
-        (None, _) => Err(Fault::invalid(START, "nothing", "the text must be one statement")),
+        (None, _) => Err(Fault::invalid(Location::START, "nothing", "the text must be one statement")),
         (Some(second), Some(_)) => {
-            let at = second.first().map_or(START, |token| token.span.start);
+            let (_, at) = second.first_word();
             Err(Fault::invalid(at, "a second statement", "the text must be one statement"))
         }
     }
@@ -175,6 +190,8 @@ pub struct Demands {
     pub moments: Vec<usize>,
     /// The numbers of the parameters that name a time zone.
     pub zones: Vec<usize>,
+    /// Whether the statement has one parameter more, behind the author's: the invocation's instant.
+    pub instant: bool,
     /// What the statement costs, which depends on the sizes of the parameters.
     pub cost: Plan,
 }
@@ -188,7 +205,8 @@ fn finished(printer: Printer<'_>) -> Checked<(String, Demands)> {
     }
     let list = |numbers: &BTreeSet<usize>| numbers.iter().copied().collect();
     let (short, moments, zones) = (list(&printer.short), list(&printer.moments), list(&printer.zones));
-    let (text, cost) = printer.finished();
-    cost.check(&[]).map_err(|refusal| Fault::invalid(START, "statement", refusal.to_string()))?;
-    Ok((text, Demands { parameters, short, moments, zones, cost }))
+    let instant = printer.has_instant;
+    let (text, cost) = printer.finished()?;
+    cost.check(&[]).map_err(|refusal| Fault::invalid(Location::START, "statement", refusal.to_string()))?;
+    Ok((text, Demands { parameters, short, moments, zones, instant, cost }))
 }

@@ -1,24 +1,37 @@
 //! The state of one walk over a statement: the printed text, the counts, and the visible names.
 //!
-//! One walk checks and prints, so that it prints only what it has checked. It refuses every construct that it does not
-//! know. It prints every identifier in quotes, every table with its schema, every function with `pg_catalog`, and every
-//! operator in parentheses, so that nothing depends on PostgreSQL's lexer, search path and precedences.
+//! One walk checks and prints, so that it prints only what it has checked. It prints the statement's own tokens in their own
+//! order, each in one form: every name in quotes, every table with its schema, every function with `pg_catalog`. It adds no
+//! parentheses, so PostgreSQL's precedence holds.
+//!
+//! The server's grammar is not the parser's, so the two may see another structure in the same tokens. Nothing gets through by
+//! that, because each token is judged by itself: a name in quotes is one that the statement may use in that role, and
+//! [`Printer::put`] keeps a name from a role that it was not judged for: a name of a column has no parenthesis behind it (a
+//! call), no dot (a schema or a composite value) and no string (a type).
 
-use super::fault::{Checked, Fault};
+use super::fault::{Checked, Fault, Location};
+use super::lex::{Class, Token, Tokens};
 use super::scope::{Cte, Names, Scope, Shape};
+use super::tree::{Kind, Parts, Tree};
 use crate::db::cost::{Plan, Planner};
 use crate::db::{quoted, shown};
 use crate::limits;
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
-use sqlparser::tokenizer::Location;
 use std::collections::{BTreeSet, HashMap};
 
 /// One walk over a statement.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each tells of one place that the walk is in, or has been at"
+)]
 pub(in crate::db) struct Printer<'a> {
     pub(super) names: Names<'a>,
     /// Whether the walk is in a column's default, which alone may call the clock and random UUIDs.
     pub(in crate::db) in_default: bool,
+    /// Whether the next call is one in FROM.
+    pub(super) is_in_from: bool,
+    /// Whether the statement may write, and so may its common table expressions.
+    pub(in crate::db) may_write: bool,
     pub(super) scopes: Vec<Scope>,
     pub(super) ctes: Vec<Cte>,
     pub(super) cte_number: usize,
@@ -30,13 +43,44 @@ pub(in crate::db) struct Printer<'a> {
     pub(super) moments: BTreeSet<usize>,
     /// The parameters that name a time zone.
     pub(super) zones: BTreeSet<usize>,
+    /// Whether the statement takes the invocation's instant.
+    pub(super) has_instant: bool,
+    /// Whether something was printed in another form, so that PostgreSQL would name the result differently.
+    pub(super) is_altered: bool,
     /// What the statement costs.
     pub(in crate::db) cost: Planner,
     /// The columns of the tables that the statement has named.
     pub(super) tables: HashMap<String, Shape>,
+    source: &'a Tokens,
+    taken: Vec<bool>,
     out: String,
+    last: Last,
     at: Location,
     depth: usize,
+}
+
+/// What was printed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Name(Role),
+    /// A bracket that opens, a dot or `::`.
+    Bound,
+    Other,
+}
+
+/// What a name was judged as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::db) enum Role {
+    /// A column, or anything else behind which only an operator, a comma or a word can stand.
+    Column,
+    /// A schema, a table or an alias in front of a dot.
+    Qualifier,
+    /// A function, in front of its arguments.
+    Function,
+    /// A type, which a string or a list of numbers can follow.
+    Type,
+    /// A new name, or a table, which a list of columns can follow.
+    Listed,
 }
 
 /// The counts that have a limit in one statement.
@@ -49,13 +93,16 @@ pub(super) struct Count {
     pub products: usize,
     pub calls: usize,
     pub columns: usize,
+    pub sorts: usize,
 }
 
 impl<'a> Printer<'a> {
-    pub(in crate::db) fn new(names: Names<'a>) -> Self {
+    pub(in crate::db) fn new(names: Names<'a>, source: &'a Tokens) -> Self {
         Self {
             names,
             in_default: false,
+            is_in_from: false,
+            may_write: false,
             scopes: Vec::new(),
             ctes: Vec::new(),
             cte_number: 0,
@@ -64,20 +111,21 @@ impl<'a> Printer<'a> {
             short: BTreeSet::new(),
             moments: BTreeSet::new(),
             zones: BTreeSet::new(),
+            has_instant: false,
+            is_altered: false,
             cost: Planner::default(),
             tables: HashMap::new(),
+            source,
+            taken: vec![false; source.tokens.len()],
             out: String::new(),
-            at: Location { line: 1, column: 1 },
+            last: Last::Other,
+            at: Location::START,
             depth: 0,
         }
     }
 
     pub(in crate::db) fn names(&self) -> Names<'a> {
         self.names
-    }
-
-    pub(in crate::db) fn has_parameters(&self) -> bool {
-        !self.parameters.is_empty()
     }
 
     /// Runs a step with its own scope of names.
@@ -92,28 +140,103 @@ impl<'a> Printer<'a> {
         Ok(result)
     }
 
-    /// The printed text, and what the statement costs.
-    pub(in crate::db) fn finished(self) -> (String, Plan) {
-        (self.out, self.cost.finish())
+    /// Notes that the statement takes the invocation's instant as a parameter. A migration has no invocation, and reads the
+    /// server's clock in the default of a column only.
+    pub(super) fn take_instant(&mut self, construct: &str) -> Checked {
+        if matches!(self.names, Names::Own(_)) {
+            let rule = "a migration has a clock only in a DEFAULT: give the column DEFAULT now(), or write a fixed time";
+            return self.refuse(shown(construct), rule);
+        }
+        self.has_instant = true;
+        Ok(())
     }
 
-    pub(in crate::db) fn put(&mut self, text: &str) {
-        self.out.push_str(text);
+    /// The printed text, and what the statement costs. Refuses a statement of which a token was not judged.
+    pub(in crate::db) fn finished(mut self) -> Checked<(String, Plan)> {
+        if let Some(index) = self.taken.iter().position(|taken| !taken) {
+            let token = self.source.tokens.get(index);
+            self.at = token.map_or(Location::START, |token| token.at);
+            let text = token.map(|token| token.value.clone()).unwrap_or_default();
+            return self.refuse(shown(&text), "not part of the SQL that plugins can use here");
+        }
+        // The instant is a parameter behind the author's.
+        let instant = self.parameters.len().saturating_add(1);
+        let text = self.out.replace(super::literal::INSTANT, &format!("${instant}::timestamptz"));
+        Ok((text, self.cost.finish()))
+    }
+
+    /// Takes the token that begins at an offset. No token can be taken twice.
+    pub(super) fn take(&mut self, start: usize) -> Option<Token> {
+        let (index, token) = self.source.find(start)?;
+        if std::mem::replace(self.taken.get_mut(index)?, true) {
+            return None;
+        }
+        self.at = token.at;
+        Some(token.clone())
+    }
+
+    /// The token that begins at an offset, without taking it.
+    pub(in crate::db) fn token_at(&self, start: usize) -> Option<&'a Token> {
+        self.source.find(start).map(|(_, token)| token)
+    }
+
+    pub(super) fn see_offset(&mut self, offset: usize) {
+        self.at = self.source.at(offset);
+    }
+
+    /// Prints a word, an operator, a bracket or a literal.
+    pub(in crate::db) fn put(&mut self, token: &str) {
+        let is_bound = matches!(token, "," | ")" | "]" | "." | "::") || self.out.is_empty();
+        let is_called = token == "(" && matches!(self.last, Last::Name(Role::Function | Role::Type));
+        if !(is_bound || is_called || token == "[" || self.last == Last::Bound) {
+            self.out.push(' ');
+        }
+        self.out.push_str(token);
+        self.last = if matches!(token, "(" | "[" | "." | "::") { Last::Bound } else { Last::Other };
+    }
+
+    /// Prints what may not stand behind every name: a bracket, a dot or a string.
+    pub(in crate::db) fn put_behind(&mut self, token: &str) -> Checked {
+        let is_allowed = match (self.last, token) {
+            (Last::Other | Last::Bound, _)
+            | (Last::Name(Role::Qualifier), ".")
+            | (Last::Name(Role::Function | Role::Type | Role::Listed), "(") => true,
+            (Last::Name(Role::Type), text) => text.starts_with(['\'', 'E']),
+            _ => false,
+        };
+        if !is_allowed {
+            return self.refuse(shown(token), "cannot stand behind this name");
+        }
+        self.put(token);
+        Ok(())
+    }
+
+    /// Prints a word that a parenthesis follows.
+    pub(in crate::db) fn put_call(&mut self, word: &str) {
+        self.put(word);
+        self.last = Last::Name(Role::Function);
+    }
+
+    /// Prints the words of a type.
+    pub(in crate::db) fn put_type(&mut self, words: &str) {
+        self.put(words);
+        self.last = Last::Name(Role::Type);
+    }
+
+    /// Prints a name that was judged for a role.
+    pub(in crate::db) fn put_as(&mut self, role: Role, name: &str) {
+        self.put(&quoted(name));
+        self.last = Last::Name(role);
     }
 
     /// Runs a step and returns its printed text instead of appending it. A select list is checked after FROM but
     /// printed before it.
     pub(super) fn apart<T>(&mut self, step: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<(T, String)> {
         let before = std::mem::take(&mut self.out);
+        let last = std::mem::replace(&mut self.last, Last::Other);
         let result = step(self)?;
+        self.last = last;
         Ok((result, std::mem::replace(&mut self.out, before)))
-    }
-
-    /// Sets the position that the next fault reports. Ignores a position that the parser left empty.
-    pub(in crate::db) fn see(&mut self, at: Location) {
-        if at.line > 0 {
-            self.at = at;
-        }
     }
 
     pub(in crate::db) fn refuse<T>(
@@ -122,6 +245,17 @@ impl<'a> Printer<'a> {
         rule: impl Into<String>,
     ) -> Checked<T> {
         Err(Fault::invalid(self.at, construct, rule))
+    }
+
+    /// Refuses a node, at its place.
+    pub(in crate::db) fn refuse_at<T>(
+        &mut self,
+        tree: &Tree,
+        construct: impl Into<String>,
+        rule: impl Into<String>,
+    ) -> Checked<T> {
+        self.see(tree);
+        self.refuse(construct, rule)
     }
 
     /// Refuses a construct if it is present.
@@ -153,60 +287,92 @@ impl<'a> Printer<'a> {
         if *counter > max { self.refuse(what, format!("at most {max} in one statement")) } else { Ok(()) }
     }
 
-    /// Prints items with commas between them.
-    pub(in crate::db) fn list<T>(
+    /// Takes a list in parentheses, whose items are nodes of one kind between commas, and prints it.
+    pub(in crate::db) fn listed(
         &mut self,
-        items: impl IntoIterator<Item = T>,
-        mut step: impl FnMut(&mut Self, T) -> Checked,
+        tree: &Tree,
+        kind: Kind,
+        mut step: impl FnMut(&mut Self, &Tree) -> Checked,
     ) -> Checked {
-        for (index, item) in items.into_iter().enumerate() {
-            if index > 0 {
-                self.put(", ");
+        let mut parts = Parts::of(tree);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put_behind("(")?;
+        self.items(&mut parts, |printer, parts| {
+            let item = printer.must_node(parts, kind)?;
+            step(printer, &item)
+        })?;
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(parts)
+    }
+
+    /// Takes and prints items with commas between them: at least one.
+    pub(in crate::db) fn items(
+        &mut self,
+        parts: &mut Parts,
+        mut step: impl FnMut(&mut Self, &mut Parts) -> Checked,
+    ) -> Checked {
+        loop {
+            step(self, parts)?;
+            if !self.takes(parts, Kind::COMMA) {
+                return Ok(());
             }
-            step(self, item)?;
+            self.put(",");
         }
+    }
+
+    /// Takes a word and prints it, which must come next.
+    pub(in crate::db) fn keyword(&mut self, parts: &mut Parts, kind: Kind, word: &str) -> Checked {
+        self.must_take(parts, kind)?;
+        self.put(word);
         Ok(())
     }
 
-    /// The name that an identifier means. An unquoted identifier is folded to lower case, as in PostgreSQL.
-    pub(in crate::db) fn name(&mut self, ident: &Ident) -> Checked<String> {
-        let Ident { value, quote_style, span } = ident;
-        self.see(span.start);
-        if value.is_empty() || value.len() > limits::IDENTIFIER_BYTES_MAX {
-            let rule = format!("a name must have 1 to {} bytes", limits::IDENTIFIER_BYTES_MAX);
-            return self.refuse(shown(value), rule);
+    /// Takes a word and prints it, if it comes next.
+    pub(in crate::db) fn keyword_if(&mut self, parts: &mut Parts, kind: Kind, word: &str) -> bool {
+        let is_next = self.takes(parts, kind);
+        if is_next {
+            self.put(word);
         }
-        if value.contains('\0') {
-            return self.refuse(shown(value), "PostgreSQL's names cannot contain NUL");
-        }
-        match quote_style {
-            None => Ok(value.to_ascii_lowercase()),
-            Some('"') => Ok(value.clone()),
-            Some(_) => self.refuse(shown(value), "quote names with \""),
+        is_next
+    }
+
+    /// The name that a node of one token is. A name without quotes is folded to lower case, as in PostgreSQL.
+    pub(in crate::db) fn name(&mut self, tree: &Tree) -> Checked<String> {
+        let token = self.single(tree)?;
+        match token.class {
+            Class::Word | Class::Name => Ok(token.value),
+            _ => self.refuse(shown(&token.value), "not a name"),
         }
     }
 
-    /// Prints an identifier as it is, without looking it up, and returns its name.
-    pub(in crate::db) fn put_name(&mut self, ident: &Ident) -> Checked<String> {
-        let name = self.name(ident)?;
-        self.put(&quoted(&name));
-        Ok(name)
-    }
-
-    /// The parts of a name that may have a schema before a dot.
-    pub(in crate::db) fn dotted(&mut self, name: &ObjectName) -> Checked<(Option<String>, String)> {
-        match name.0.as_slice() {
-            [ObjectNamePart::Identifier(name)] => Ok((None, self.name(name)?)),
-            [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(name)] => {
-                Ok((Some(self.name(schema)?), self.name(name)?))
+    /// The parts of a name that may have a schema before a dot: a path, or what has nothing but a path in it.
+    pub(in crate::db) fn dotted(&mut self, tree: &Tree) -> Checked<(Option<String>, String)> {
+        let mut parts = Parts::of(tree);
+        match parts.next_kind() {
+            Some(Kind::PATH_REF | Kind::PATH)
+                if tree.kind() != Kind::PATH_REF && tree.kind() != Kind::PATH =>
+            {
+                let path = self.must_any(&mut parts)?;
+                self.done(parts)?;
+                self.dotted(&path)
             }
-            _ => self.refuse(shown(&name.to_string()), "write `name` or `schema.name`"),
+            Some(Kind::PATH_REF | Kind::PATH) => {
+                let schema = self.must_any(&mut parts)?;
+                let schema = self.name(&schema)?;
+                self.must_take(&mut parts, Kind::DOT)?;
+                let name = self.must_any(&mut parts)?;
+                let name = self.name(&name)?;
+                self.done(parts)?;
+                Ok((Some(schema), name))
+            }
+            _ => Ok((None, self.name(tree)?)),
         }
     }
 
     /// A name that may not have a schema.
-    pub(in crate::db) fn undotted(&mut self, name: &ObjectName) -> Checked<String> {
-        match self.dotted(name)? {
+    pub(in crate::db) fn undotted(&mut self, tree: &Tree) -> Checked<String> {
+        match self.dotted(tree)? {
             (None, name) => Ok(name),
             (Some(_), name) => self.refuse(shown(&name), "write the name without a schema"),
         }

@@ -1,95 +1,115 @@
 //! Queries: WITH, set operations, VALUES, ORDER BY, LIMIT.
 
-use super::printer::Printer;
-use super::relation::renamed;
+use super::lex::Class as Lexed;
+use super::printer::{Printer, Role};
 use super::scope::{Cte, Named, Scope, Shape};
-use crate::db::cost::{Class, Moment, Node};
+use super::tree::{Kind, Parts, Tree};
+use crate::db::cost::{Class, Moment, Node, Size};
 use crate::db::gate::fault::Checked;
-use crate::db::quoted;
 use crate::limits;
-use sqlparser::ast::{
-    Cte as CteSyntax, CteAsMaterialized, Expr, Fetch, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind,
-    OrderByOptions, OrderBySort, Query, SetExpr, SetOperator, SetQuantifier, Values, With,
-};
 
 impl Printer<'_> {
     /// Prints a query and returns its columns.
-    pub(in crate::db) fn query(&mut self, query: &Query) -> Checked<Shape> {
+    pub(in crate::db) fn query(&mut self, tree: &Tree) -> Checked<Shape> {
         self.deeper(|printer| {
-            if let Some(inner) = wrapped(query) {
-                return printer.query(inner);
-            }
-            let Query {
-                with,
-                body,
-                order_by,
-                limit_clause,
-                fetch,
-                locks,
-                for_clause,
-                settings,
-                format_clause,
-                pipe_operators,
-            } = query;
-            printer.absent(!locks.is_empty(), "FOR UPDATE or FOR SHARE")?;
-            printer.absent(for_clause.is_some(), "FOR XML or FOR JSON")?;
-            printer.absent(settings.is_some(), "SETTINGS")?;
-            printer.absent(format_clause.is_some(), "FORMAT")?;
-            printer.absent(!pipe_operators.is_empty(), "|>")?;
             let visible = printer.ctes.len();
-            if let Some(with) = with {
-                printer.with(with)?;
+            let mut parts = Parts::of(tree);
+            if let Some(with) = parts.node(Kind::WITH_CLAUSE) {
+                printer.with(&with)?;
             }
-            printer.scopes.push(Scope::default());
-            let shape = printer.body(body)?;
-            if let Some(scope) = printer.scopes.last_mut() {
-                scope.outputs = shape.clone();
-            }
-            printer.tail(order_by.as_ref(), limit_clause.as_ref(), fetch.as_ref())?;
-            printer.scopes.pop();
+            let shape = printer.body(tree, parts)?;
             printer.ctes.truncate(visible);
             Ok(shape)
         })
     }
 
-    /// Prints WITH. Each common table expression gets a new name that no table has, so that PostgreSQL cannot confuse
-    /// the two.
-    pub(super) fn with(&mut self, with: &With) -> Checked {
-        let With { with_token, recursive, cte_tables } = with;
-        self.see(with_token.0.span.start);
-        self.absent(*recursive, "WITH RECURSIVE")?;
-        self.put("WITH ");
-        self.list(cte_tables, Self::cte)?;
-        self.put(" ");
-        Ok(())
+    /// Prints a query without the WITH in front of it, whose names stay visible.
+    fn body(&mut self, tree: &Tree, mut parts: Parts) -> Checked<Shape> {
+        self.scopes.push(Scope::default());
+        let shape = match tree.kind() {
+            Kind::SELECT => self.select(&mut parts)?,
+            Kind::COMPOUND_SELECT => self.set_operations(&mut parts)?,
+            Kind::VALUES => {
+                self.keyword(&mut parts, Kind::VALUES_KW, "VALUES")?;
+                let rows = self.must_node(&mut parts, Kind::ROW_LIST)?;
+                self.values(&rows, Self::expr)?
+            }
+            Kind::TABLE => self.whole_table(&mut parts)?,
+            Kind::PAREN_SELECT | Kind::PAREN_EXPR => self.parenthesized(&mut parts)?,
+            Kind::SELECT_INTO => {
+                return self.refuse_at(tree, "SELECT INTO", "a plugin's tables are made by its migrations");
+            }
+            _ => {
+                self.see(tree);
+                return self
+                    .refuse("a statement that writes", "only SELECT, VALUES, TABLE and WITH can stand here");
+            }
+        };
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.outputs = shape.clone();
+        }
+        self.tail(&mut parts)?;
+        self.done(parts)?;
+        self.scopes.pop();
+        Ok(shape)
     }
 
-    fn cte(&mut self, cte: &CteSyntax) -> Checked {
-        let CteSyntax { alias, query, from, materialized, closing_paren_token: _ } = cte;
-        let name = self.name(&alias.name)?;
-        self.absent(from.is_some(), "FROM after a common table expression")?;
-        self.absent(alias.at.is_some(), "AT after an alias")?;
-        if matches!(
-            query.body.as_ref(),
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)
-        ) {
-            return self
-                .refuse("a statement that writes inside WITH", "a common table expression can only read");
-        }
+    /// Prints a query in parentheses. Its own names are not visible to the clauses behind it.
+    fn parenthesized(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        self.must_take(parts, Kind::L_PAREN)?;
+        self.put("(");
+        let query = self.must_any(parts)?;
+        let shape = self.query(&query)?;
+        self.must_take(parts, Kind::R_PAREN)?;
+        self.put(")");
+        Ok(shape)
+    }
+
+    /// Prints WITH. Each common table expression gets a new name that no table has, so that PostgreSQL cannot confuse
+    /// the two.
+    pub(super) fn with(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::WITH_KW, "WITH")?;
+        let is_recursive = self.keyword_if(&mut parts, Kind::RECURSIVE_KW, "RECURSIVE");
+        self.items(&mut parts, |printer, parts| {
+            let cte = printer.must_node(parts, Kind::WITH_TABLE)?;
+            printer.cte(&cte, is_recursive)
+        })?;
+        self.done(parts)
+    }
+
+    fn cte(&mut self, tree: &Tree, is_recursive: bool) -> Checked {
+        let mut parts = Parts::of(tree);
+        let name = self.must_node(&mut parts, Kind::CTE_NAME)?;
+        let name = self.name(&name)?;
         self.cte_number = self.cte_number.saturating_add(1);
-        let printed = quoted(&format!("cte {}", self.cte_number));
-        self.put(&printed);
-        let columns = renamed(self, alias)?;
-        self.put(" AS ");
-        self.put(match materialized {
-            None => "",
-            Some(CteAsMaterialized::Materialized) => "MATERIALIZED ",
-            Some(CteAsMaterialized::NotMaterialized) => "NOT MATERIALIZED ",
-        });
+        let printed = format!("cte {}", self.cte_number);
+        self.put_as(Role::Listed, &printed);
+        let columns = match parts.node(Kind::COLUMN_LIST) {
+            Some(list) => self.new_names(&list)?,
+            None => Vec::new(),
+        };
+        self.keyword(&mut parts, Kind::AS_KW, "AS")?;
+        if let Some(word) = parts.node(Kind::MATERIALIZED).or_else(|| parts.node(Kind::NOT_MATERIALIZED)) {
+            let words = self.words(&word)?;
+            self.put(&words);
+        }
+        self.must_take(&mut parts, Kind::L_PAREN)?;
         self.put("(");
         let before = self.count;
-        let shape = self.query(query)?;
+        let query = self.must_any(&mut parts)?;
+        let shape = if super::write::is_write(query.kind()) {
+            self.writing_cte(&query)?
+        } else if is_recursive {
+            self.recursive(&query, &name, &printed, &columns)?
+        } else {
+            self.query(&query)?
+        };
+        self.must_take(&mut parts, Kind::R_PAREN)?;
         self.put(")");
+        if parts.next_kind().is_some() {
+            self.absent(true, "SEARCH or CYCLE")?;
+        }
         let shape = self.with_columns(shape, columns)?;
         self.ctes.push(Cte {
             name,
@@ -104,52 +124,92 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn body(&mut self, body: &SetExpr) -> Checked<Shape> {
-        match body {
-            SetExpr::Select(select) => self.select(select),
-            SetExpr::Query(query) => self.parenthesized(query),
-            SetExpr::SetOperation { left, op, set_quantifier, right } => {
-                self.set_operation(left, *op, *set_quantifier, right)
-            }
-            SetExpr::Values(values) => self.values(values, Self::expr),
-            SetExpr::Table(_) => self.refuse("TABLE", "write SELECT * FROM"),
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
-                self.refuse("a statement that writes", "only SELECT, VALUES and WITH can stand here")
-            }
+    /// Prints a query of WITH RECURSIVE, which may refer to itself in its second part. The rows of the second part are
+    /// made of those before, so their values can have any size: each column counts as one that is stored.
+    fn recursive(&mut self, query: &Tree, name: &str, printed: &str, columns: &[String]) -> Checked<Shape> {
+        let mut arms = Parts::of(query);
+        let is_union = query.kind() == Kind::COMPOUND_SELECT && arms.next_kind() != Some(Kind::WITH_CLAUSE);
+        let first = arms.any_node().filter(|_| is_union);
+        let Some(first) = first else { return self.query(query) };
+        // The columns are those of the first part. They are walked once without printing, to know their names.
+        let names = self.result_names(&first)?;
+        let mut known = Vec::new();
+        for (index, name) in names.into_iter().enumerate() {
+            let name = columns.get(index).cloned().unwrap_or(name);
+            let node = self.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
+            known.push(Named { name: name.as_str().into(), node });
         }
-    }
-
-    pub(super) fn parenthesized(&mut self, query: &Query) -> Checked<Shape> {
-        self.put("(");
-        let shape = self.query(query)?;
-        self.put(")");
+        let shape = self.shape(known)?;
+        self.ctes.push(Cte {
+            name: name.to_owned(),
+            printed: printed.to_owned(),
+            shape: shape.clone(),
+            relations: 0,
+            references: 0,
+        });
+        let found = self.query(query)?;
+        self.ctes.pop();
+        if found.columns().len() != shape.columns().len() {
+            return self.refuse_at(
+                query,
+                "WITH RECURSIVE",
+                "list the columns: WITH RECURSIVE name (a, b) AS (…)",
+            );
+        }
         Ok(shape)
     }
 
-    /// Prints a set operation with both sides in parentheses, because INTERSECT binds tighter than the other operators.
-    fn set_operation(
-        &mut self,
-        left: &SetExpr,
-        operator: SetOperator,
-        quantifier: SetQuantifier,
-        right: &SetExpr,
-    ) -> Checked<Shape> {
-        let shape = self.arm(left)?;
-        self.put(match operator {
-            SetOperator::Union => " UNION ",
-            SetOperator::Except => " EXCEPT ",
-            SetOperator::Intersect => " INTERSECT ",
-            SetOperator::Minus => return self.refuse("MINUS", "write EXCEPT"),
-        });
-        match quantifier {
-            SetQuantifier::All => self.put("ALL "),
-            SetQuantifier::Distinct | SetQuantifier::None => {}
-            SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName => {
-                return self.refuse("BY NAME", "not part of PostgreSQL's SQL");
+    /// The names of the results of the first part of a recursive query, without an asterisk.
+    fn result_names(&mut self, first: &Tree) -> Checked<Vec<String>> {
+        let rule = "its first part must be a SELECT that names its columns, or VALUES";
+        let mut first = first.clone();
+        while matches!(first.kind(), Kind::PAREN_SELECT | Kind::COMPOUND_SELECT) {
+            match first.children().find(|child| child.kind() != Kind::WITH_CLAUSE) {
+                Some(inner) => first = inner,
+                None => return self.refuse_at(&first, "WITH RECURSIVE", rule),
             }
         }
-        let other = self.arm(right)?;
-        self.either(&shape, &other)
+        if first.kind() == Kind::VALUES {
+            let row = first.descendants().find(|node| node.kind() == Kind::ROW);
+            let width = row.map_or(0, |row| row.children().count());
+            return Ok((1..=width).map(|number| format!("column{number}")).collect());
+        }
+        let clause = first.children().find(|child| child.kind() == Kind::SELECT_CLAUSE);
+        let list =
+            clause.and_then(|clause| clause.children().find(|child| child.kind() == Kind::TARGET_LIST));
+        let Some(list) = list else { return self.refuse_at(&first, "WITH RECURSIVE", rule) };
+        let mut names = Vec::new();
+        for target in list.children() {
+            let is_star = target.descendants_with_tokens().any(|part| part.kind() == Kind::STAR)
+                && target.children().all(|child| child.kind() == Kind::FIELD_EXPR);
+            if is_star {
+                return self.refuse_at(&target, "* in WITH RECURSIVE", rule);
+            }
+            names.push(self.result_name(&target));
+        }
+        Ok(names)
+    }
+
+    /// Prints set operations with their sides in order. PostgreSQL groups them; their columns do not depend on it.
+    fn set_operations(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        let first = self.must_any(parts)?;
+        let mut shape = self.arm(&first, true)?;
+        while let Some(kind) = parts.next_kind() {
+            if !matches!(kind, Kind::UNION | Kind::EXCEPT | Kind::INTERSECT) {
+                break;
+            }
+            let operator = self.must_any(parts)?;
+            let words = self.words(&operator)?;
+            self.put(&words);
+            if let Some(word) = parts.node(Kind::ALL).or_else(|| parts.node(Kind::DISTINCT)) {
+                let words = self.words(&word)?;
+                self.put(&words);
+            }
+            let next = self.must_any(parts)?;
+            let other = self.arm(&next, false)?;
+            shape = self.either(&shape, &other)?;
+        }
+        Ok(shape)
     }
 
     /// The columns of a set operation: named as on its left, and as large as on either side.
@@ -173,55 +233,104 @@ impl Printer<'_> {
 
     /// Whether a column that has one of several values is a date or time: all get one type.
     fn common(&self, nodes: &[Node]) -> Moment {
-        if nodes.iter().any(|node| self.cost.moment(*node) == Moment::Certain) {
-            Moment::Certain
-        } else {
-            Moment::Unknown
-        }
+        nodes.iter().fold(Moment::Unknown, |found, node| found.or(self.cost.moment(*node)))
     }
 
-    fn arm(&mut self, arm: &SetExpr) -> Checked<Shape> {
+    /// One side of a set operation. What stands behind the last side without parentheses belongs to the whole, and so does
+    /// WITH in front of the first.
+    fn arm(&mut self, arm: &Tree, is_first: bool) -> Checked<Shape> {
         self.counted("SELECTs", |count| &mut count.relations, 1, limits::SQL_RELATIONS_MAX)?;
         self.deeper(|printer| {
-            if let SetExpr::Query(query) = arm {
-                return printer.parenthesized(query);
+            let has_tail = arm.children().any(|child| {
+                matches!(
+                    child.kind(),
+                    Kind::ORDER_BY_CLAUSE | Kind::LIMIT_CLAUSE | Kind::OFFSET_CLAUSE | Kind::FETCH_CLAUSE
+                ) || child.kind() == Kind::WITH_CLAUSE && !is_first
+            });
+            if has_tail && !matches!(arm.kind(), Kind::PAREN_SELECT | Kind::PAREN_EXPR) {
+                return printer.refuse_at(arm, "this part of a set operation", "write it in parentheses");
             }
-            printer.put("(");
-            printer.scopes.push(Scope::default());
-            let shape = printer.body(arm)?;
-            printer.scopes.pop();
-            printer.put(")");
-            Ok(shape)
+            match arm.kind() {
+                Kind::COMPOUND_SELECT => {
+                    printer.scopes.push(Scope::default());
+                    let mut parts = Parts::of(arm);
+                    // WITH in front of a later side would be in front of its first one.
+                    let first = arm.children().next();
+                    let has_with = first
+                        .is_some_and(|first| first.children().any(|child| child.kind() == Kind::WITH_CLAUSE));
+                    if has_with && !is_first {
+                        return printer.refuse_at(
+                            arm,
+                            "this part of a set operation",
+                            "write it in parentheses",
+                        );
+                    }
+                    let shape = printer.set_operations(&mut parts)?;
+                    printer.done(parts)?;
+                    printer.scopes.pop();
+                    Ok(shape)
+                }
+                _ if is_first => {
+                    let mut parts = Parts::of(arm);
+                    if let Some(with) = parts.node(Kind::WITH_CLAUSE) {
+                        printer.with(&with)?;
+                    }
+                    printer.body(arm, parts)
+                }
+                _ => printer.query(arm),
+            }
         })
+    }
+
+    /// Prints `TABLE t`.
+    fn whole_table(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        self.keyword(parts, Kind::TABLE_KW, "TABLE")?;
+        let relation = self.must_node(parts, Kind::RELATION_NAME)?;
+        let mut inner = Parts::of(&relation);
+        let name = self.must_node(&mut inner, Kind::RELATION_NAME_REF)?;
+        self.done(inner)?;
+        let (alias, _, shape) = self.table_or_cte(&name)?;
+        shape.all()?;
+        self.bring(alias, shape.clone())?;
+        Ok(shape)
     }
 
     /// Prints VALUES. The caller says how to print a value, because an INSERT may contain DEFAULT.
     pub(super) fn values(
         &mut self,
-        values: &Values,
-        mut value: impl FnMut(&mut Self, &Expr) -> Checked,
+        rows: &Tree,
+        mut value: impl FnMut(&mut Self, &Tree) -> Checked,
     ) -> Checked<Shape> {
-        let Values { explicit_row, value_keyword, rows } = values;
-        self.absent(*explicit_row || *value_keyword, "VALUE or VALUES ROW")?;
-        self.put("VALUES ");
-        let width = rows.first().map_or(0, |row| row.content.len());
-        self.room(width)?;
-        let mut nodes: Vec<Vec<Node>> = vec![Vec::new(); width];
-        self.list(rows, |printer, row| {
-            printer.absent(row.content.is_empty(), "an empty row")?;
+        let mut parts = Parts::of(rows);
+        let mut nodes: Vec<Vec<Node>> = Vec::new();
+        let mut is_first = true;
+        self.items(&mut parts, |printer, parts| {
+            let row = printer.must_node(parts, Kind::ROW)?;
+            let mut inner = Parts::of(&row);
+            printer.must_take(&mut inner, Kind::L_PAREN)?;
             printer.put("(");
-            printer.list(row.content.iter().enumerate(), |printer, (index, item)| {
+            let mut index = 0_usize;
+            printer.items(&mut inner, |printer, parts| {
+                let item = printer.must_any(parts)?;
                 let mark = printer.cost.mark();
-                value(printer, item)?;
+                value(printer, &item)?;
+                if is_first {
+                    nodes.push(Vec::new());
+                    printer.room(nodes.len())?;
+                }
                 if let (Some(nodes), Some(&node)) = (nodes.get_mut(index), printer.cost.since(mark).last()) {
                     nodes.push(node);
                 }
                 printer.cost.forget(mark);
+                index = index.saturating_add(1);
                 Ok(())
             })?;
+            is_first = false;
+            printer.must_take(&mut inner, Kind::R_PAREN)?;
             printer.put(")");
-            Ok(())
+            printer.done(inner)
         })?;
+        self.done(parts)?;
         let mut columns = Vec::new();
         for (nodes, number) in nodes.iter().zip(1..) {
             let moment = self.common(nodes);
@@ -231,77 +340,131 @@ impl Printer<'_> {
         self.shape(columns)
     }
 
-    fn tail(
-        &mut self,
-        order: Option<&OrderBy>,
-        limit: Option<&LimitClause>,
-        fetch: Option<&Fetch>,
-    ) -> Checked {
-        if let Some(OrderBy { kind, interpolate }) = order {
-            self.absent(interpolate.is_some(), "INTERPOLATE")?;
+    /// Prints ORDER BY, LIMIT, OFFSET and FETCH, in whichever order they stand.
+    fn tail(&mut self, parts: &mut Parts) -> Checked {
+        while let Some(kind) = parts.next_kind() {
             match kind {
-                OrderByKind::All(_) => return self.refuse("ORDER BY ALL", "name the columns"),
-                OrderByKind::Expressions(expressions) => {
-                    self.put(" ORDER BY ");
-                    self.order(expressions, true)?;
+                Kind::ORDER_BY_CLAUSE => {
+                    let order = self.must_any(parts)?;
+                    self.order_by(&order, true)?;
                 }
-            }
-        }
-        match limit {
-            None => {}
-            Some(LimitClause::OffsetCommaLimit { .. }) => return self.refuse("LIMIT n, m", "write OFFSET"),
-            Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
-                self.absent(!limit_by.is_empty(), "LIMIT BY")?;
-                if let Some(limit) = limit {
-                    self.absent(fetch.is_some(), "LIMIT together with FETCH")?;
-                    self.put(" LIMIT ");
-                    self.expr(limit)?;
+                Kind::LIMIT_CLAUSE => {
+                    let clause = self.must_any(parts)?;
+                    let mut inner = Parts::of(&clause);
+                    self.keyword(&mut inner, Kind::LIMIT_KW, "LIMIT")?;
+                    match inner.node(Kind::ALL) {
+                        Some(all) => {
+                            let words = self.words(&all)?;
+                            self.put(&words);
+                        }
+                        None => self.lone_expr(&mut inner)?,
+                    }
+                    self.done(inner)?;
                 }
-                if let Some(Offset { value, rows: _ }) = offset {
-                    self.put(" OFFSET ");
-                    self.expr(value)?;
+                Kind::OFFSET_CLAUSE => {
+                    let clause = self.must_any(parts)?;
+                    let mut inner = Parts::of(&clause);
+                    self.keyword(&mut inner, Kind::OFFSET_KW, "OFFSET")?;
+                    self.lone_expr(&mut inner)?;
+                    self.row_word(&mut inner);
+                    self.done(inner)?;
                 }
-            }
-        }
-        if let Some(Fetch { with_ties, percent, quantity }) = fetch {
-            self.absent(*with_ties, "WITH TIES")?;
-            self.absent(*percent, "FETCH PERCENT")?;
-            self.put(" LIMIT ");
-            match quantity {
-                None => self.put("1"),
-                Some(quantity) => self.expr(quantity)?,
+                Kind::FETCH_CLAUSE => {
+                    let clause = self.must_any(parts)?;
+                    self.fetch(&clause)?;
+                }
+                Kind::LOCKING_CLAUSE => {
+                    let clause = self.must_any(parts)?;
+                    return self.refuse_at(
+                        &clause,
+                        "FOR UPDATE or FOR SHARE",
+                        "a mutation is serializable: leave it out, and a lost race runs again",
+                    );
+                }
+                _ => return Ok(()),
             }
         }
         Ok(())
     }
 
-    /// Prints the expressions of ORDER BY. Only the ORDER BY of a query itself may name result columns.
-    pub(in crate::db) fn order(&mut self, expressions: &[OrderByExpr], may_name_output: bool) -> Checked {
-        self.list(expressions, |printer, OrderByExpr { expr, options, with_fill }| {
-            printer.absent(with_fill.is_some(), "WITH FILL")?;
-            match expr {
-                Expr::Identifier(ident) if may_name_output && printer.output(ident)? => {}
-                other => printer.expr(other)?,
+    /// Prints ROW or ROWS, if it comes next.
+    fn row_word(&mut self, parts: &mut Parts) {
+        if !self.keyword_if(parts, Kind::ROW_KW, "ROW") {
+            self.keyword_if(parts, Kind::ROWS_KW, "ROWS");
+        }
+    }
+
+    fn fetch(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::FETCH_KW, "FETCH")?;
+        if !self.keyword_if(&mut parts, Kind::FIRST_KW, "FIRST") {
+            self.keyword(&mut parts, Kind::NEXT_KW, "NEXT")?;
+        }
+        if parts.next_kind().is_some_and(|kind| !matches!(kind, Kind::ROW_KW | Kind::ROWS_KW)) {
+            self.lone_expr(&mut parts)?;
+        }
+        self.row_word(&mut parts);
+        let end = self.must_any(&mut parts)?;
+        let words = self.words(&end)?;
+        self.put(&words);
+        self.done(parts)
+    }
+
+    /// Prints an expression whose value nothing takes.
+    pub(super) fn lone_expr(&mut self, parts: &mut Parts) -> Checked {
+        let expr = self.must_any(parts)?;
+        let mark = self.cost.mark();
+        self.expr(&expr)?;
+        self.cost.forget(mark);
+        Ok(())
+    }
+
+    /// Prints ORDER BY. Only the ORDER BY of a query itself may name result columns.
+    pub(in crate::db) fn order_by(&mut self, tree: &Tree, may_name_output: bool) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::ORDER_KW, "ORDER")?;
+        self.keyword(&mut parts, Kind::BY_KW, "BY")?;
+        let list = self.must_node(&mut parts, Kind::SORT_BY_LIST)?;
+        self.done(parts)?;
+        let mut parts = Parts::of(&list);
+        self.items(&mut parts, |printer, parts| {
+            let item = printer.must_node(parts, Kind::SORT_BY)?;
+            let mut inner = Parts::of(&item);
+            let expr = printer.must_any(&mut inner)?;
+            if may_name_output {
+                printer.output_or_expr(&expr)?;
+            } else {
+                printer.expr(&expr)?;
             }
-            printer.order_options(options)
-        })
+            printer.order_options(inner)
+        })?;
+        self.done(parts)
     }
 
     /// Prints the direction of ORDER BY and the place of nulls.
-    pub(in crate::db) fn order_options(&mut self, options: &OrderByOptions) -> Checked {
-        let OrderByOptions { sort, nulls_first } = options;
-        self.put(match sort {
-            None => "",
-            Some(OrderBySort::Asc) => " ASC",
-            Some(OrderBySort::Desc) => " DESC",
-            Some(OrderBySort::Using(_)) => return self.refuse("ORDER BY USING", "write ASC or DESC"),
-        });
-        self.put(match nulls_first {
-            None => "",
-            Some(true) => " NULLS FIRST",
-            Some(false) => " NULLS LAST",
-        });
-        Ok(())
+    pub(in crate::db) fn order_options(&mut self, mut parts: Parts) -> Checked {
+        while let Some(option) = parts.any_node() {
+            match option.kind() {
+                Kind::SORT_ASC | Kind::SORT_DESC | Kind::NULLS_FIRST | Kind::NULLS_LAST => {
+                    let words = self.words(&option)?;
+                    self.put(&words);
+                }
+                _ => return self.refuse_at(&option, "ORDER BY USING", "write ASC or DESC"),
+            }
+        }
+        self.done(parts)
+    }
+
+    /// Prints a list of new names in parentheses and returns them.
+    pub(super) fn new_names(&mut self, list: &Tree) -> Checked<Vec<String>> {
+        let mut names = Vec::new();
+        self.listed(list, Kind::COLUMN_NAME, |printer, name| {
+            let name = printer.name(name)?;
+            printer.put_as(Role::Column, &name);
+            names.push(name);
+            Ok(())
+        })?;
+        Ok(names)
     }
 
     /// The columns of a relation whose alias renames the first ones.
@@ -320,26 +483,144 @@ impl Printer<'_> {
         let renamed = self.shape(columns)?;
         Ok(shape.renamed(renamed))
     }
+
+    /// The name that PostgreSQL gives a result: its alias, or what `FigureColname` of its parser finds.
+    pub(super) fn result_name(&self, target: &Tree) -> String {
+        let alias = target.children().find(|child| child.kind() == Kind::AS_NAME);
+        if let Some(alias) = alias {
+            let last =
+                alias.descendants_with_tokens().filter_map(squawk_syntax::SyntaxElement::into_token).last();
+            let token = last.and_then(|token| self.token_at(token.text_range().start().into()));
+            return token.map(|token| token.value.clone()).unwrap_or_default();
+        }
+        let name = target.children().next().and_then(|expr| self.implied(&expr));
+        name.map_or_else(|| "?column?".to_owned(), |(name, _)| name)
+    }
+
+    /// The name of the token with which a node begins.
+    fn first_token(&self, tree: &Tree) -> Option<&super::lex::Token> {
+        self.token_at(tree.text_range().start().into())
+    }
+
+    /// The name that an expression implies, and whether it is a strong one, which a cast does not replace.
+    fn implied(&self, tree: &Tree) -> Option<(String, bool)> {
+        let strong = |name: &str| Some((name.to_owned(), true));
+        match tree.kind() {
+            Kind::NAME_REF => strong(&self.first_token(tree)?.value),
+            Kind::FIELD_EXPR => strong(&self.first_token(&tree.children().last()?)?.value),
+            Kind::INDEX_EXPR | Kind::SLICE_EXPR | Kind::COLLATE => self.implied(&tree.children().next()?),
+            Kind::PAREN_EXPR => {
+                let inner = tree.children().next()?;
+                match inner.kind() {
+                    Kind::SELECT => {
+                        let target = inner.descendants().find(|node| node.kind() == Kind::TARGET)?;
+                        Some((self.result_name(&target), true))
+                    }
+                    Kind::VALUES => strong("column1"),
+                    Kind::COMPOUND_SELECT | Kind::PAREN_SELECT | Kind::TABLE => {
+                        let target = inner.descendants().find(|node| node.kind() == Kind::TARGET)?;
+                        Some((self.result_name(&target), true))
+                    }
+                    _ => self.implied(&inner),
+                }
+            }
+            Kind::CALL_EXPR => self.implied_of_call(tree),
+            Kind::ARRAY_EXPR => strong("array"),
+            Kind::TUPLE_EXPR => strong("row").filter(|_| true),
+            Kind::CASE_EXPR => {
+                let otherwise = tree.children().find(|child| child.kind() == Kind::ELSE_CLAUSE);
+                let inner = otherwise
+                    .and_then(|clause| clause.children().next())
+                    .and_then(|expr| self.implied(&expr));
+                inner.filter(|(_, is_strong)| *is_strong).or_else(|| Some(("case".to_owned(), false)))
+            }
+            Kind::CAST_EXPR => {
+                let types = |child: &Tree| is_type(child.kind());
+                let value = tree.children().find(|child| !types(child) && child.kind() != Kind::COLON_COLON);
+                let inner = value.and_then(|value| self.implied(&value)).filter(|(_, is_strong)| *is_strong);
+                let target = tree.children().filter(types).last();
+                inner.or_else(|| Some((self.type_name(&target?)?, false)))
+            }
+            Kind::BIN_EXPR if tree.children().any(|child| child.kind() == Kind::AT_TIME_ZONE) => {
+                strong("timezone")
+            }
+            Kind::BIN_EXPR if tree.children_with_tokens().any(|child| child.kind() == Kind::OVERLAPS_KW) => {
+                strong("overlaps")
+            }
+            Kind::POSTFIX_EXPR if tree.children().any(|child| child.kind() == Kind::IS_NORMALIZED) => {
+                strong("is_normalized")
+            }
+            _ => None,
+        }
+    }
+
+    fn implied_of_call(&self, tree: &Tree) -> Option<(String, bool)> {
+        let head = tree.children().next()?;
+        let name = match head.kind() {
+            Kind::NAME_REF => self.first_token(&head)?.value.clone(),
+            Kind::FIELD_EXPR => self.first_token(&head.children().last()?)?.value.clone(),
+            Kind::TRIM_FN => match head.children().next().map(|child| child.kind()) {
+                Some(Kind::TRIM_LEADING) => "ltrim".to_owned(),
+                Some(Kind::TRIM_TRAILING) => "rtrim".to_owned(),
+                _ => "btrim".to_owned(),
+            },
+            _ => self.first_token(&head)?.value.to_ascii_lowercase(),
+        };
+        Some((name, true))
+    }
+
+    /// The name that PostgreSQL gives the result of a cast to a type.
+    fn type_name(&self, tree: &Tree) -> Option<String> {
+        let word = match tree.kind() {
+            Kind::ARRAY_TYPE => return self.type_name(&tree.children().next()?),
+            Kind::PATH_TYPE => {
+                let path = tree.children().find(|child| child.kind() == Kind::PATH_REF)?;
+                let last = path
+                    .descendants_with_tokens()
+                    .filter_map(squawk_syntax::SyntaxElement::into_token)
+                    .last()?;
+                self.token_at(last.text_range().start().into())?
+            }
+            Kind::VARCHAR_TYPE => return Some("varchar".to_owned()),
+            Kind::CHARACTER_TYPE => return Some("bpchar".to_owned()),
+            Kind::DOUBLE_TYPE => return Some("float8".to_owned()),
+            Kind::TIMESTAMP_TYPE => {
+                let with = tree.children().any(|child| child.kind() == Kind::WITH_TIMEZONE);
+                return Some(if with { "timestamptz" } else { "timestamp" }.to_owned());
+            }
+            Kind::TIME_TYPE => return Some("time".to_owned()),
+            Kind::INTERVAL_TYPE => return Some("interval".to_owned()),
+            _ => return None,
+        };
+        let is_word = word.class == Lexed::Word;
+        Some(
+            match word.value.as_str() {
+                "int" | "integer" if is_word => "int4",
+                "smallint" if is_word => "int2",
+                "bigint" if is_word => "int8",
+                "real" if is_word => "float4",
+                "float" if is_word => "float8",
+                "boolean" if is_word => "bool",
+                "decimal" | "dec" if is_word => "numeric",
+                other => other,
+            }
+            .to_owned(),
+        )
+    }
 }
 
-/// The inner query of a query that only adds parentheses.
-fn wrapped(query: &Query) -> Option<&Query> {
-    match query {
-        Query {
-            with: None,
-            body,
-            order_by: None,
-            limit_clause: None,
-            fetch: None,
-            locks,
-            for_clause: None,
-            settings: None,
-            format_clause: None,
-            pipe_operators,
-        } if locks.is_empty() && pipe_operators.is_empty() => match body.as_ref() {
-            SetExpr::Query(inner) => Some(inner),
-            _ => None,
-        },
-        _ => None,
-    }
+/// Whether a kind of node is a type.
+fn is_type(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::PATH_TYPE
+            | Kind::ARRAY_TYPE
+            | Kind::VARCHAR_TYPE
+            | Kind::CHARACTER_TYPE
+            | Kind::DOUBLE_TYPE
+            | Kind::TIMESTAMP_TYPE
+            | Kind::TIME_TYPE
+            | Kind::INTERVAL_TYPE
+            | Kind::BIT_TYPE
+    )
 }

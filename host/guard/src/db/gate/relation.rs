@@ -1,29 +1,29 @@
-//! FROM: tables, subqueries, joins, and the few functions that return rows.
+//! FROM: tables, subqueries, joins, and functions that return rows.
 
-use super::functions;
-use super::printer::Printer;
+use super::functions::{self, Columns};
+use super::printer::{Printer, Role};
 use super::scope::{Named, Shape, Star};
+use super::tree::{Kind, Parts, Tree};
 use crate::db::catalogue::Operation;
-use crate::db::cost::Class;
+use crate::db::cost::{Class, Moment, Size};
 use crate::db::gate::fault::{Checked, Fault};
-use crate::db::{quoted, shown};
+use crate::db::shown;
 use crate::limits;
-use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, Query, TableAlias,
-    TableAliasColumnDef, TableFactor, TableFunctionArgs, TableWithJoins,
-};
 
 impl Printer<'_> {
-    /// Prints FROM or USING, unless it is empty.
-    pub(super) fn from(&mut self, keyword: &str, from: &[TableWithJoins]) -> Checked {
-        if from.is_empty() {
-            return Ok(());
-        }
-        self.put(keyword);
-        self.list(from, Self::joined)
+    /// Prints FROM or USING.
+    pub(super) fn print_from(&mut self, tree: &Tree, kind: Kind, word: &str) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, kind, word)?;
+        self.items(&mut parts, |printer, parts| {
+            let item = printer.must_any(parts)?;
+            printer.print_item(&item)
+        })?;
+        self.done(parts)
     }
 
-    fn joined(&mut self, item: &TableWithJoins) -> Checked {
+    /// Prints an item of FROM, and adds what `*` stands for in it.
+    pub(super) fn print_item(&mut self, item: &Tree) -> Checked {
         let star = self.join_tree(item)?;
         if let Some(scope) = self.scopes.last_mut() {
             scope.stars.push(star);
@@ -31,70 +31,73 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints a table with its joins, and returns what `*` stands for in them.
-    fn join_tree(&mut self, TableWithJoins { relation, joins }: &TableWithJoins) -> Checked<Star> {
+    /// Prints a table with its joins, and returns what `*` stands for in them. Joins from the left are one level of nesting.
+    fn join_tree(&mut self, item: &Tree) -> Checked<Star> {
+        let (mut joins, mut first) = (Vec::new(), item.clone());
+        while first.kind() == Kind::JOIN_EXPR {
+            let mut parts = Parts::of(&first);
+            let left = self.must_any(&mut parts)?;
+            joins.push(parts);
+            first = left;
+        }
         let start = self.here().len();
-        let mut star = self.factor(relation)?;
-        for Join { relation, global, join_operator } in joins {
-            self.absent(*global, "GLOBAL JOIN")?;
-            star = self.join(start, join_operator, relation, star)?;
+        let mut star = self.factor(&first)?;
+        while let Some(mut parts) = joins.pop() {
+            while let Some(join) = parts.node(Kind::JOIN) {
+                star = self.join(start, &join, star)?;
+            }
+            self.done(parts)?;
         }
         Ok(star)
     }
 
     /// Prints one join. Its left side is the relations in scope since `start`.
-    fn join(
-        &mut self,
-        start: usize,
-        operator: &JoinOperator,
-        relation: &TableFactor,
-        star: Star,
-    ) -> Checked<Star> {
-        let (keyword, constraint) = match operator {
-            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (" JOIN ", constraint),
-            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
-                (" LEFT JOIN ", constraint)
-            }
-            JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
-                (" RIGHT JOIN ", constraint)
-            }
-            JoinOperator::FullOuter(constraint) => (" FULL JOIN ", constraint),
-            JoinOperator::CrossJoin(constraint) => {
-                self.absent(*constraint != JoinConstraint::None, "a condition of CROSS JOIN")?;
-                self.put(" CROSS JOIN ");
-                let other = self.factor(relation)?;
+    fn join(&mut self, start: usize, tree: &Tree, star: Star) -> Checked<Star> {
+        self.see(tree);
+        let mut parts = Parts::of(tree);
+        let is_natural = self.keyword_if(&mut parts, Kind::NATURAL_KW, "NATURAL");
+        let kind = self.must_any(&mut parts)?;
+        if !matches!(
+            kind.kind(),
+            Kind::JOIN_INNER | Kind::JOIN_LEFT | Kind::JOIN_RIGHT | Kind::JOIN_FULL | Kind::JOIN_CROSS
+        ) {
+            return self.refuse_at(&kind, shown(&kind.to_string()), "not part of PostgreSQL's SQL");
+        }
+        let words = self.words(&kind)?;
+        self.put(&words);
+        let middle = self.here().len();
+        let right = self.must_any(&mut parts)?;
+        let other = if right.kind() == Kind::JOIN_EXPR {
+            self.deeper(|printer| printer.join_tree(&right))?
+        } else {
+            self.factor(&right)?
+        };
+        let condition = parts.any_node();
+        self.done(parts)?;
+        let Some(condition) = condition else {
+            if kind.kind() == Kind::JOIN_CROSS {
                 return self.both(star, other, &[]);
             }
-            JoinOperator::Semi(_)
-            | JoinOperator::LeftSemi(_)
-            | JoinOperator::RightSemi(_)
-            | JoinOperator::Anti(_)
-            | JoinOperator::LeftAnti(_)
-            | JoinOperator::RightAnti(_)
-            | JoinOperator::CrossApply
-            | JoinOperator::OuterApply
-            | JoinOperator::AsOf { .. }
-            | JoinOperator::StraightJoin(_)
-            | JoinOperator::ArrayJoin
-            | JoinOperator::LeftArrayJoin
-            | JoinOperator::InnerArrayJoin => {
-                return self.refuse("this kind of JOIN", "not part of PostgreSQL's SQL");
+            if !is_natural {
+                return self.refuse("JOIN without a condition", "write ON, USING or CROSS JOIN");
             }
+            let merged = self.common_columns(start, middle)?;
+            return self.both(star, other, &merged);
         };
-        self.put(keyword);
-        let middle = self.here().len();
-        let other = self.factor(relation)?;
-        match constraint {
-            JoinConstraint::On(condition) => {
-                self.put(" ON ");
-                self.expr(condition)?;
+        let mut inner = Parts::of(&condition);
+        match condition.kind() {
+            Kind::ON_CLAUSE => {
+                self.keyword(&mut inner, Kind::ON_KW, "ON")?;
+                self.lone_expr(&mut inner)?;
+                self.done(inner)?;
                 self.both(star, other, &[])
             }
-            JoinConstraint::Using(columns) => {
-                self.put(" USING (");
+            Kind::JOIN_USING_CLAUSE => {
+                self.keyword(&mut inner, Kind::USING_KW, "USING")?;
+                let list = self.must_node(&mut inner, Kind::COLUMN_REF_LIST)?;
                 let mut merged = Vec::new();
-                self.list(columns, |printer, column| {
-                    let name = printer.undotted(column)?;
+                self.listed(&list, Kind::COLUMN_NAME_REF, |printer, column| {
+                    let name = printer.name(column)?;
                     // USING reads the column of both sides, so both must have it.
                     let (left, right) = printer.here().split_at_checked(middle).unwrap_or_default();
                     let left = left.get(start..).unwrap_or_default();
@@ -103,16 +106,37 @@ impl Printer<'_> {
                             return Err(Fault::Denied);
                         }
                     }
-                    printer.put(&quoted(&name));
+                    printer.put_as(Role::Column, &name);
                     merged.push(name);
                     Ok(())
                 })?;
-                self.put(")");
+                self.absent(inner.next_kind().is_some(), "an alias of USING")?;
+                self.done(inner)?;
                 self.both(star, other, &merged)
             }
-            JoinConstraint::Natural => self.refuse("NATURAL JOIN", "name the columns with USING or ON"),
-            JoinConstraint::None => self.refuse("JOIN without a condition", "write ON, USING or CROSS JOIN"),
+            _ => self.unexpected(&mut inner),
         }
+    }
+
+    /// The columns that both sides of a NATURAL JOIN have. The server would also merge columns that are not granted, so
+    /// neither side may have one.
+    fn common_columns(&mut self, start: usize, middle: usize) -> Checked<Vec<String>> {
+        let (left, right) = self.here().split_at_checked(middle).unwrap_or_default();
+        let left = left.get(start..).unwrap_or_default();
+        for relation in left.iter().chain(right) {
+            relation.shape.all()?;
+            if relation.shape.open {
+                return self.refuse("NATURAL JOIN", "name the columns with USING or ON");
+            }
+        }
+        let mut merged: Vec<String> = Vec::new();
+        for column in left.iter().flat_map(|relation| relation.shape.columns()) {
+            let is_common = right.iter().any(|relation| relation.shape.has(&column.name));
+            if is_common && !merged.iter().any(|name| **name == *column.name) {
+                merged.push(column.name.to_string());
+            }
+        }
+        Ok(merged)
     }
 
     /// What `*` stands for in a join of two items.
@@ -121,88 +145,95 @@ impl Printer<'_> {
         Ok(left.joined(right, merged))
     }
 
-    /// Prints an item of FROM, and returns what `*` stands for in it.
-    fn factor(&mut self, factor: &TableFactor) -> Checked<Star> {
-        if let TableFactor::NestedJoin { table_with_joins, alias } = factor {
-            return self.deeper(|printer| {
-                printer.absent(alias.is_some(), "an alias of a join")?;
-                printer.put("(");
-                let star = printer.join_tree(table_with_joins)?;
-                printer.put(")");
-                Ok(star)
-            });
-        }
-        self.single(factor)?;
+    /// Prints an item of FROM without joins, and returns what `*` stands for in it.
+    fn factor(&mut self, tree: &Tree) -> Checked<Star> {
+        self.see(tree);
+        self.deeper(|printer| match tree.kind() {
+            Kind::PAREN_FROM_ITEM => printer.parenthesized_item(tree),
+            Kind::RELATION_FROM_ITEM => {
+                printer.relation_item(tree)?;
+                printer.last_star()
+            }
+            Kind::FUNCTION_FROM_ITEM => {
+                printer.function_item(tree)?;
+                printer.last_star()
+            }
+            Kind::JOIN_EXPR => printer.join_tree(tree),
+            _ => {
+                let word = tree.to_string();
+                let word = word.split([' ', '(']).next().unwrap_or_default().to_owned();
+                printer.refuse(shown(&word), "not part of the SQL that plugins can use in FROM")
+            }
+        })
+    }
+
+    fn last_star(&mut self) -> Checked<Star> {
         let shape = self.here().last().map(|relation| relation.shape.clone()).unwrap_or_default();
         self.room(shape.columns().len())?;
         Ok(Star::of(&shape))
     }
 
-    fn single(&mut self, factor: &TableFactor) -> Checked {
-        self.deeper(|printer| match factor {
-            TableFactor::Table { .. } => printer.table_factor(factor),
-            TableFactor::Derived { lateral, subquery, alias, sample } => {
-                printer.absent(sample.is_some(), "TABLESAMPLE")?;
-                printer.derived(*lateral, subquery, alias.as_ref())
+    /// Prints a subquery or a join in parentheses.
+    fn parenthesized_item(&mut self, tree: &Tree) -> Checked<Star> {
+        let mut parts = Parts::of(tree);
+        self.absent(parts.next_kind() == Some(Kind::ONLY_KW), "ONLY")?;
+        let is_lateral = self.keyword_if(&mut parts, Kind::LATERAL_KW, "LATERAL");
+        let inner = self.must_any(&mut parts)?;
+        let alias = parts.node(Kind::FROM_ALIAS);
+        self.done(parts)?;
+        if let Some(query) = subquery_in(&inner) {
+            let siblings = match self.scopes.last_mut() {
+                Some(scope) if !is_lateral => std::mem::take(&mut scope.relations),
+                _ => Vec::new(),
+            };
+            let shape = self.query(&query)?;
+            if let Some(scope) = self.scopes.last_mut().filter(|_| !is_lateral) {
+                scope.relations = siblings;
             }
-            TableFactor::Function { lateral: _, name, args, with_ordinality, alias } => {
-                printer.call_in_from(name, args, *with_ordinality, alias.as_ref())
-            }
-            TableFactor::UNNEST { alias, array_exprs, with_offset, with_offset_alias, with_ordinality } => {
-                printer.absent(*with_offset || with_offset_alias.is_some(), "WITH OFFSET")?;
-                printer.rows_of("unnest", array_exprs.iter(), *with_ordinality, alias.as_ref())
-            }
-            TableFactor::NestedJoin { .. } => printer.absent(true, "a join here"),
-            TableFactor::JsonTable { .. } | TableFactor::OpenJsonTable { .. } => {
-                printer.absent(true, "JSON_TABLE")
-            }
-            TableFactor::XmlTable { .. } => printer.absent(true, "XMLTABLE"),
-            TableFactor::TableFunction { .. }
-            | TableFactor::Pivot { .. }
-            | TableFactor::Unpivot { .. }
-            | TableFactor::UnpivotExpr { .. }
-            | TableFactor::MatchRecognize { .. }
-            | TableFactor::SemanticView { .. } => printer.absent(true, "this kind of table expression"),
-        })
-    }
-
-    fn table_factor(&mut self, factor: &TableFactor) -> Checked {
-        let TableFactor::Table {
-            name,
-            alias,
-            args,
-            with_hints,
-            version,
-            with_ordinality,
-            partitions,
-            json_path,
-            sample,
-            index_hints,
-        } = factor
-        else {
-            return Ok(());
-        };
-        self.absent(!with_hints.is_empty() || !index_hints.is_empty(), "a hint")?;
-        self.absent(version.is_some(), "a table's version")?;
-        self.absent(!partitions.is_empty(), "PARTITION")?;
-        self.absent(json_path.is_some(), "a path after a table")?;
-        self.absent(sample.is_some(), "TABLESAMPLE")?;
-        if let Some(TableFunctionArgs { args, settings }) = args {
-            self.absent(settings.is_some(), "SETTINGS")?;
-            return self.call_in_from(name, args, *with_ordinality, alias.as_ref());
+            let Some(alias) = alias else {
+                return self.refuse_at(&inner, "a subquery in FROM", "give it an alias");
+            };
+            self.alias(Some(&alias), None, String::new(), shape)?;
+            return self.last_star();
         }
-        self.absent(*with_ordinality, "WITH ORDINALITY after a table")?;
-        let (name, shape) = self.table_or_cte(name)?;
-        self.alias(alias.as_ref(), name, shape)
+        let mut inside = Parts::of(&inner);
+        self.must_take(&mut inside, Kind::L_PAREN)?;
+        self.put("(");
+        let item = self.must_any(&mut inside)?;
+        let star = self.deeper(|printer| printer.join_tree(&item))?;
+        self.must_take(&mut inside, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(inside)?;
+        self.absent(alias.is_some(), "an alias of a join")?;
+        Ok(star)
     }
 
-    /// Prints the name of a common table expression or a table. The expression wins, as in PostgreSQL.
-    fn table_or_cte(&mut self, name: &ObjectName) -> Checked<(String, Shape)> {
+    fn relation_item(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        if parts.next_kind() == Some(Kind::ONLY_KW) {
+            return self.refuse("ONLY", "a plugin's tables have no children: leave it out");
+        }
+        let name = self.must_node(&mut parts, Kind::RELATION_NAME_REF)?;
+        let (alias, printed, shape) = self.table_or_cte(&name)?;
+        let given = parts.node(Kind::FROM_ALIAS);
+        if let Some(part) = parts.any_node() {
+            return self.refuse_at(
+                &part,
+                shown(&part.to_string()),
+                "not part of the SQL that plugins can use",
+            );
+        }
+        self.takes(&mut parts, Kind::STAR);
+        self.done(parts)?;
+        self.alias(given.as_ref(), printed, alias, shape)
+    }
+
+    /// Prints the name of a common table expression or a table. The expression wins, as in PostgreSQL. Returns its name, an
+    /// alias that must be printed if the statement gives none, and its columns.
+    pub(super) fn table_or_cte(&mut self, tree: &Tree) -> Checked<(String, Option<String>, Shape)> {
+        let (schema, name) = self.dotted(tree)?;
         let (mut relations, mut references) = (1_usize, 0_usize);
-        let cte = match self.dotted(name)? {
-            (None, name) => self.ctes.iter().rev().find(|cte| cte.name == name).cloned(),
-            (Some(_), _) => None,
-        };
+        let cte = self.ctes.iter().rev().find(|cte| schema.is_none() && cte.name == name).cloned();
         if let Some(cte) = &cte {
             relations = relations.saturating_add(cte.relations);
             references = cte.references.saturating_add(1);
@@ -211,110 +242,157 @@ impl Printer<'_> {
         let what = "references to common table expressions";
         self.counted(what, |count| &mut count.cte_references, references, limits::SQL_CTE_REFERENCES_MAX)?;
         match cte {
-            None => self.table(name, Operation::Select),
+            None => {
+                let shape = self.named_table(schema, &name, Operation::Select)?;
+                Ok((name, None, shape))
+            }
             Some(cte) => {
-                self.put(&cte.printed);
-                Ok((cte.name, cte.shape))
+                self.put_as(Role::Listed, &cte.printed);
+                Ok((cte.name.clone(), Some(cte.name), cte.shape))
             }
         }
     }
 
-    fn derived(&mut self, lateral: bool, subquery: &Query, alias: Option<&TableAlias>) -> Checked {
-        let siblings = match self.scopes.last_mut() {
-            Some(scope) if !lateral => std::mem::take(&mut scope.relations),
-            _ => Vec::new(),
-        };
-        self.put(if lateral { "LATERAL (" } else { "(" });
-        let shape = self.query(subquery)?;
-        self.put(")");
-        if let Some(scope) = self.scopes.last_mut().filter(|_| !lateral) {
-            scope.relations = siblings;
-        }
-        match alias {
-            Some(_) => self.alias(alias, String::new(), shape),
-            None => self.refuse("a subquery in FROM", "give it an alias"),
-        }
-    }
-
-    fn call_in_from(
-        &mut self,
-        name: &ObjectName,
-        args: &[FunctionArg],
-        with_ordinality: bool,
-        alias: Option<&TableAlias>,
-    ) -> Checked {
-        let name = self.function_name(name)?;
-        let mut values = Vec::new();
-        for arg in args {
-            match arg {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => values.push(expr),
-                _ => return self.refuse("this argument", "arguments are values without names"),
-            }
-        }
-        self.rows_of(&name, values.into_iter(), with_ordinality, alias)
-    }
-
-    /// Prints a function that returns rows: at most as many as its argument has elements.
-    fn rows_of<'e>(
-        &mut self,
-        name: &str,
-        args: impl ExactSizeIterator<Item = &'e Expr>,
-        with_ordinality: bool,
-        alias: Option<&TableAlias>,
-    ) -> Checked {
-        let Some(own) = functions::rows(name) else {
-            return self.refuse(shown(name), "not in the list of functions that can stand in FROM");
+    /// Prints a function that returns rows. What bounds them is the limit on rows that a statement may read.
+    fn function_item(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword_if(&mut parts, Kind::LATERAL_KW, "LATERAL");
+        let call = self.must_any(&mut parts)?;
+        let name = call.children().next().map(|head| self.result_name_of(&head)).unwrap_or_default();
+        let Some(columns) = functions::rows(&name).filter(|_| call.kind() == Kind::CALL_EXPR) else {
+            return self.refuse_at(
+                &call,
+                shown(&name),
+                "not in the list of functions that can stand in FROM",
+            );
         };
         self.counted("tables", |count| &mut count.relations, 1, limits::SQL_RELATIONS_MAX)?;
-        self.absent(args.len() != 1, "more or less than one argument")?;
-        let Some(alias) = alias else { return self.refuse("a function in FROM", "give it an alias") };
-        self.put(&format!("\"pg_catalog\".{}(", quoted(name)));
         let mark = self.cost.mark();
-        self.list(args, Self::expr)?;
-        self.put(if with_ordinality { ") WITH ORDINALITY" } else { ")" });
-        let moment = self.cost.any_moment(mark);
-        self.cost.close(mark, Class::Rows, "a function in FROM", moment);
+        self.is_in_from = true;
+        self.expr(&call)?;
         let Some(node) = self.cost.last() else { return Err(Fault::Denied) };
-        let mut names: Vec<String> = match own {
-            [""] => vec![self.name(&alias.name)?],
-            many => many.iter().map(|&column| column.to_owned()).collect(),
+        self.cost.forget(mark);
+        let has_ordinality = match parts.node(Kind::WITH_ORDINALITY) {
+            Some(words) => {
+                let words = self.words(&words)?;
+                self.put(&words);
+                true
+            }
+            None => false,
         };
-        if with_ordinality {
+        let alias = parts.node(Kind::FROM_ALIAS);
+        self.done(parts)?;
+        let given =
+            alias.as_ref().and_then(|alias| alias.children().find(|child| child.kind() == Kind::TABLE_ALIAS));
+        let given = given
+            .and_then(|alias| self.token_at(alias.text_range().start().into()))
+            .map(|token| token.value.clone());
+        let relation = given.unwrap_or_else(|| name.clone());
+        let mut names: Vec<String> = match columns {
+            Columns::Alias => vec![relation.clone()],
+            Columns::Named(names) => names.iter().map(|&name| name.to_owned()).collect(),
+            Columns::Defined => return self.defined(alias.as_ref(), relation, has_ordinality),
+            Columns::Arguments => {
+                let list = call.children().find(|child| child.kind() == Kind::ARG_LIST);
+                let count = list.map_or(1, |list| list.children().count());
+                if count == 1 { vec![relation.clone()] } else { vec!["unnest".to_owned(); count] }
+            }
+        };
+        if has_ordinality {
             names.push("ordinality".to_owned());
         }
         let columns = names.into_iter().map(|name| Named { name: name.into(), node }).collect();
         let shape = self.shape(columns)?;
-        self.alias(Some(alias), String::new(), shape)
+        self.alias(alias.as_ref(), None, relation, shape)
     }
 
-    /// Prints an alias and makes the relation visible under it. Without an alias, a table is visible under its own
-    /// name.
-    pub(super) fn alias(&mut self, alias: Option<&TableAlias>, name: String, shape: Shape) -> Checked {
+    /// Prints the alias of a function that returns records, which lists the columns with their types.
+    fn defined(&mut self, alias: Option<&Tree>, _relation: String, has_ordinality: bool) -> Checked {
+        let rule = "list its columns: AS name(column type, …)";
+        let Some(alias) = alias.filter(|_| !has_ordinality) else {
+            return self.refuse("this function", rule);
+        };
+        let mut parts = Parts::of(alias);
+        self.takes(&mut parts, Kind::AS_KW);
+        self.put("AS");
+        let name = self.must_node(&mut parts, Kind::TABLE_ALIAS)?;
+        let name = self.name(&name)?;
+        self.put_as(Role::Listed, &name);
+        let Some(list) = parts.node(Kind::COLUMN_DEF_LIST) else { return self.refuse("this function", rule) };
+        self.done(parts)?;
+        let mut columns = Vec::new();
+        self.listed(&list, Kind::COLUMN_DEF, |printer, column| {
+            let mut parts = Parts::of(column);
+            let name = printer.must_node(&mut parts, Kind::COLUMN_NAME)?;
+            let name = printer.name(&name)?;
+            printer.put_as(Role::Column, &name);
+            let kind = printer.must_any(&mut parts)?;
+            let kind = printer.data_type(&kind)?;
+            printer.done(parts)?;
+            if super::literal::is_moment(&kind) && !kind.starts_with("interval") {
+                return printer
+                    .refuse(shown(&kind), "read it as text, and convert it with to_timestamp or to_date");
+            }
+            let node = printer.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
+            columns.push(Named { name: name.into(), node });
+            Ok(())
+        })?;
+        let shape = self.shape(columns)?;
+        self.bring(name, shape)
+    }
+
+    /// The last name in the head of a call.
+    fn result_name_of(&self, head: &Tree) -> String {
+        let last = head.children().last().unwrap_or_else(|| head.clone());
+        self.token_at(last.text_range().start().into()).map(|token| token.value.clone()).unwrap_or_default()
+    }
+
+    /// Prints an alias and makes the relation visible under it. Without an alias, it is visible under its own name, and one
+    /// is printed if its printed name is another.
+    pub(super) fn alias(
+        &mut self,
+        alias: Option<&Tree>,
+        printed: Option<String>,
+        name: String,
+        shape: Shape,
+    ) -> Checked {
         let Some(alias) = alias else {
-            self.put(&format!(" AS {}", quoted(&name)));
+            if let Some(printed) = printed {
+                self.put("AS");
+                self.put_as(Role::Column, &printed);
+            }
             return self.bring(name, shape);
         };
-        self.absent(alias.at.is_some(), "AT after an alias")?;
-        self.put(" AS ");
-        let name = self.put_name(&alias.name)?;
-        let columns = renamed(self, alias)?;
+        let mut parts = Parts::of(alias);
+        self.takes(&mut parts, Kind::AS_KW);
+        self.put("AS");
+        let name = self.must_node(&mut parts, Kind::TABLE_ALIAS)?;
+        let name = self.name(&name)?;
+        self.put_as(Role::Listed, &name);
+        let columns = match parts.node(Kind::COLUMN_LIST) {
+            Some(list) => self.new_names(&list)?,
+            None => Vec::new(),
+        };
+        if parts.next_kind().is_some() {
+            return self.refuse_at(alias, "a type in an alias", "list the columns without types");
+        }
         let shape = self.with_columns(shape, columns)?;
         self.bring(name, shape)
     }
 }
 
-/// Prints the list of columns of an alias, if it has one, and returns their names.
-pub(super) fn renamed(printer: &mut Printer<'_>, alias: &TableAlias) -> Checked<Vec<String>> {
-    let mut names = Vec::new();
-    if alias.columns.is_empty() {
-        return Ok(names);
+/// The query in an item of FROM, if it is one in parentheses.
+fn subquery_in(inner: &Tree) -> Option<Tree> {
+    match inner.kind() {
+        Kind::PAREN_SELECT => Some(inner.clone()),
+        Kind::PAREN_EXPR => {
+            let child = inner.children().next()?;
+            let is_query = matches!(
+                child.kind(),
+                Kind::SELECT | Kind::COMPOUND_SELECT | Kind::VALUES | Kind::TABLE | Kind::PAREN_SELECT
+            ) || child.kind() == Kind::PAREN_EXPR && subquery_in(&child).is_some();
+            is_query.then(|| inner.clone())
+        }
+        _ => None,
     }
-    printer.put(" (");
-    printer.list(&alias.columns, |printer, TableAliasColumnDef { name, data_type }| {
-        printer.absent(data_type.is_some(), "a type in an alias")?;
-        names.push(printer.put_name(name)?);
-        Ok(())
-    })?;
-    printer.put(")");
-    Ok(names)
 }

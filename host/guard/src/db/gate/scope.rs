@@ -3,13 +3,13 @@
 //! A reference is accepted only if it is a column in this model. The model has no whole rows (`t` as a value) and no
 //! attribute notation (`t.f` for `f(t)`), because PostgreSQL can call functions through both.
 
-use super::printer::Printer;
+use super::printer::{Printer, Role};
+use super::tree::Tree;
 use crate::db::catalogue::{Catalogue, Operation, TableName};
 use crate::db::cost::{Class, Moment, Node, Size};
 use crate::db::gate::fault::{Checked, Fault};
-use crate::db::{quoted, shown};
-use crate::limits;
-use sqlparser::ast::{Ident, ObjectName};
+use crate::db::shown;
+use crate::limits::{self, SQL_NAMES_SHOWN_MAX};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -130,6 +130,13 @@ pub(super) struct Cte {
     pub references: usize,
 }
 
+/// Whether a name was probably meant to be another one: one or two letters differ.
+fn is_near(known: &str, name: &str) -> bool {
+    let letters = known.chars().count().min(name.chars().count());
+    let max = if letters < 6 { 1 } else { 2 };
+    known == name || letters > 1 && strsim::osa_distance(known, name) <= max
+}
+
 /// Whether a column is a system column, which no plugin may read.
 pub(in crate::db) fn is_system(column: &str) -> bool {
     matches!(column, "ctid" | "oid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax")
@@ -138,11 +145,11 @@ pub(in crate::db) fn is_system(column: &str) -> bool {
 impl Printer<'_> {
     /// Prints a reference to a column by its name alone. The innermost level with a column of that name decides, as in
     /// PostgreSQL, even if the column is not granted.
-    pub(super) fn column(&mut self, ident: &Ident) -> Checked {
-        let name = self.name(ident)?;
+    pub(super) fn column(&mut self, tree: &Tree) -> Checked {
+        let name = self.name(tree)?;
         for scope in self.scopes.iter().rev() {
             if scope.relations.iter().any(|relation| relation.shape.hidden.contains(&name)) {
-                return Err(Fault::Denied);
+                return self.no_column(&name, None);
             }
             let has = |relation: &&Relation| {
                 relation.shape.has(&name) && !(relation.shape.open && relation.alias == name)
@@ -150,12 +157,41 @@ impl Printer<'_> {
             // Of several columns of a name, PostgreSQL accepts only those that USING merges, which are equal.
             if let Some(relation) = scope.relations.iter().find(has) {
                 let node = relation.shape.node(&name);
-                self.put(&quoted(&name));
+                self.put_as(Role::Column, &name);
                 self.refer(node);
                 return Ok(());
             }
         }
-        Err(Fault::Denied)
+        self.no_column(&name, None)
+    }
+
+    /// Refuses a name that is no column here. What exists beyond the grants is not told; a name that is nearly a granted one
+    /// is, because the plugin's own manifest is no secret to it.
+    fn no_column<T>(&self, name: &str, alias: Option<&str>) -> Checked<T> {
+        if is_system(name) {
+            return self.refuse(
+                shown(name),
+                "a system column, which no plugin can read: give the table a key of its own",
+            );
+        }
+        let relations = || self.scopes.iter().flat_map(|scope| &scope.relations);
+        let visible = relations().filter(|relation| alias.is_none_or(|alias| relation.alias == alias));
+        let columns =
+            || visible.clone().flat_map(|relation| relation.shape.columns()).map(|column| &*column.name);
+        if relations().any(|relation| alias.is_none() && relation.alias == name) {
+            return self.refuse(shown(name), "a whole row is not a value here: name its columns");
+        }
+        match columns().find(|column| *column != name && is_near(column, name)) {
+            None => Err(Fault::Denied),
+            Some(near) => {
+                let all: BTreeSet<&str> =
+                    columns().filter(|column| !column.is_empty()).take(SQL_NAMES_SHOWN_MAX).collect();
+                let all: Vec<String> = all.into_iter().map(shown).collect();
+                let rule =
+                    format!("not granted; did you mean {}? Granted are {}", shown(near), all.join(", "));
+                self.refuse(format!("the column {}", shown(name)), rule)
+            }
+        }
     }
 
     /// Makes the value of a column wait for the operation that takes it. A column that is not listed can be anything
@@ -191,13 +227,15 @@ impl Printer<'_> {
 
     /// Prints a name in ORDER BY or GROUP BY if it is a result column; returns false if it is not one. GROUP BY prefers
     /// a table's column, so the name of a hidden column is not taken for a result column.
-    pub(super) fn output(&mut self, ident: &Ident) -> Checked<bool> {
-        let name = self.name(ident)?;
+    pub(super) fn output(&mut self, tree: &Tree) -> Checked<bool> {
+        let name = self.token_at(tree.text_range().start().into()).map(|token| token.value.clone());
+        let Some(name) = name else { return Ok(false) };
         let is_hidden = self.here().iter().any(|relation| relation.shape.hidden.contains(&name));
         let is_output = !is_hidden && self.scopes.last().is_some_and(|scope| scope.outputs.has(&name));
         if is_output {
             let node = self.scopes.last().and_then(|scope| scope.outputs.node(&name));
-            self.put(&quoted(&name));
+            self.name(tree)?;
+            self.put_as(Role::Column, &name);
             self.refer(node);
         }
         Ok(is_output)
@@ -209,14 +247,16 @@ impl Printer<'_> {
     }
 
     /// Prints `alias.column`. The innermost relation with that alias decides, as in PostgreSQL.
-    pub(super) fn qualified_column(&mut self, alias: &Ident, column: &Ident) -> Checked {
-        let (alias, column) = (self.name(alias)?, self.name(column)?);
-        let shape = &self.relation(&alias)?.shape;
+    pub(super) fn qualified_column(&mut self, alias: &str, column: &Tree) -> Checked {
+        let column = self.name(column)?;
+        let shape = &self.relation(alias)?.shape;
         if !shape.has(&column) {
-            return Err(Fault::Denied);
+            return self.no_column(&column, Some(alias));
         }
         let node = shape.node(&column);
-        self.put(&format!("{}.{}", quoted(&alias), quoted(&column)));
+        self.put_as(Role::Qualifier, alias);
+        self.put_behind(".")?;
+        self.put_as(Role::Column, &column);
         self.refer(node);
         Ok(())
     }
@@ -237,13 +277,20 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Finds a granted table and prints its name.
-    pub(in crate::db) fn table(
+    /// Finds a table and prints its name.
+    pub(in crate::db) fn table(&mut self, tree: &Tree, operation: Operation) -> Checked<(String, Shape)> {
+        let (schema, name) = self.dotted(tree)?;
+        let shape = self.named_table(schema, &name, operation)?;
+        Ok((name, shape))
+    }
+
+    /// Finds a table by its name and prints it.
+    pub(super) fn named_table(
         &mut self,
-        name: &ObjectName,
+        schema: Option<String>,
+        name: &str,
         operation: Operation,
-    ) -> Checked<(String, Shape)> {
-        let (schema, name) = self.dotted(name)?;
+    ) -> Checked<Shape> {
         let own = match self.names {
             Names::Granted(catalogue) => catalogue.schema(),
             Names::Own(own) => own,
@@ -251,27 +298,65 @@ impl Printer<'_> {
         if schema.is_some_and(|schema| schema != own) {
             return Err(Fault::Denied);
         }
-        match self.names {
-            Names::Granted(catalogue) => {
-                let table = catalogue.table(&name, operation)?;
-                self.put(&table.sql());
-                let shape = self.readable(&name, table)?;
-                Ok((name, shape))
-            }
-            Names::Own(own) => {
-                let sql = format!("{}.{}", quoted(own), quoted(&name));
-                self.put(&sql);
-                Ok((name, Shape::open()))
-            }
+        let shape = match self.names {
+            Names::Granted(catalogue) => match catalogue.table(name, operation) {
+                Ok(table) => self.readable(name, table)?,
+                Err(refusal) => return self.no_table(catalogue, name, operation).and(Err(refusal.into())),
+            },
+            Names::Own(_) => Shape::open(),
+        };
+        self.put_as(Role::Qualifier, own);
+        self.put_behind(".")?;
+        self.put_as(Role::Listed, name);
+        Ok(shape)
+    }
+
+    /// Refuses a name that is no table here, with a sentence if it is nearly the name of a granted one.
+    fn no_table(&self, catalogue: &Catalogue, name: &str, operation: Operation) -> Checked {
+        let Some(near) = catalogue.names().find(|known| is_near(known, name)) else { return Ok(()) };
+        let what = format!("the table {}", shown(name));
+        if near == name {
+            return self.refuse(what, format!("not granted for `{}`", operation.verb()));
         }
+        self.refuse(what, format!("not granted; did you mean {}?", shown(near)))
+    }
+
+    /// Checks that a statement may do something to a table at all.
+    pub(super) fn may(&self, table: &str, operation: Operation) -> Checked {
+        if let Names::Granted(catalogue) = self.names {
+            catalogue.table(table, operation)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that a statement may read a column of a table.
+    pub(super) fn readable_column(&self, table: &str, column: &str) -> Checked {
+        if let Names::Granted(catalogue) = self.names {
+            catalogue.table(table, Operation::Select)?.column(column, Operation::Select)?;
+        }
+        Ok(())
     }
 
     /// Checks that a statement may fill or change a column of a table.
     pub(super) fn writable(&self, table: &str, column: &str, operation: Operation) -> Checked {
         match self.names {
             Names::Granted(catalogue) => {
-                catalogue.table(table, operation)?.column(column, operation)?;
-                Ok(())
+                let granted = catalogue.table(table, operation)?;
+                if granted.column(column, operation).is_ok() {
+                    return Ok(());
+                }
+                let names = || granted.columns(operation).map(super::super::catalogue::ColumnName::name);
+                let is_readable = granted.columns(Operation::Select).any(|known| known.name() == column);
+                let near = names().find(|known| is_near(known, column));
+                let rule = match near {
+                    None if !is_readable => return Err(Fault::Denied),
+                    None => ".".to_owned(),
+                    Some(near) => format!("; did you mean {}?", shown(near)),
+                };
+                let all: Vec<String> = names().take(SQL_NAMES_SHOWN_MAX).map(shown).collect();
+                let rule =
+                    format!("not granted for `{}`{rule} Granted are {}", operation.verb(), all.join(", "));
+                self.refuse(format!("the column {}", shown(column)), rule)
             }
             Names::Own(_) if is_system(column) => Err(Fault::Denied),
             Names::Own(_) => Ok(()),
@@ -286,7 +371,11 @@ impl Printer<'_> {
         let mut columns = Vec::new();
         for column in table.columns(Operation::Select) {
             let size = Size::column(column.data_type(), column.typmod());
-            let moment = if column.is_moment() { Moment::Certain } else { Moment::Unknown };
+            let moment = match column.data_type() {
+                &postgres_types::Type::TIME | &postgres_types::Type::TIME_ARRAY => Moment::Time,
+                _ if column.is_moment() => Moment::Certain,
+                _ => Moment::Unknown,
+            };
             let node = self.cost.node(Class::Known(size), "a column", &[], moment);
             columns.push(Named { name: column.name().into(), node });
         }

@@ -1,283 +1,308 @@
 //! SELECT: its list, WHERE, GROUP BY, HAVING and WINDOW.
 
-use super::printer::Printer;
+use super::printer::{Printer, Role};
 use super::scope::{Named, Shape};
+use super::tree::{Kind, Parts, Tree};
 use crate::db::gate::fault::{Checked, Fault};
-use crate::db::quoted;
 use crate::limits;
-use sqlparser::ast::{
-    Distinct, Expr, Function, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectNamePart,
-    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
-};
 
 impl Printer<'_> {
-    /// Prints a SELECT into the current scope and returns its columns.
-    pub(super) fn select(&mut self, select: &Select) -> Checked<Shape> {
-        self.see(select.select_token.0.span.start);
-        self.plain(select)?;
-        let Select { distinct, projection, from, selection, group_by, having, named_window, .. } = select;
-        let ((), from) = self.apart(|printer| printer.from(" FROM ", from))?;
-        let (shape, list) = self.apart(|printer| printer.projection(projection))?;
+    /// Prints a SELECT into the current scope and returns its columns. FROM is checked before the list that precedes it.
+    pub(super) fn select(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        let head = self.must_node(parts, Kind::SELECT_CLAUSE)?;
+        let from = parts.node(Kind::FROM_CLAUSE);
+        let ((), from) = self.apart(|printer| match from {
+            Some(from) => printer.print_from(&from, Kind::FROM_KW, "FROM"),
+            None => Ok(()),
+        })?;
+        let mut head = Parts::of(&head);
+        self.keyword(&mut head, Kind::SELECT_KW, "SELECT")?;
+        let distinct = head.node(Kind::DISTINCT_CLAUSE);
+        if let Some(all) = head.node(Kind::ALL) {
+            let words = self.words(&all)?;
+            self.put(&words);
+        }
+        let list = head.node(Kind::TARGET_LIST);
+        self.done(head)?;
+        let (shape, list) = self.apart(|printer| match list {
+            Some(list) => printer.targets(&list),
+            None => Ok(Shape::default()),
+        })?;
         if let Some(scope) = self.scopes.last_mut() {
             scope.outputs = shape.clone();
         }
-        self.put("SELECT ");
-        self.distinct(distinct.as_ref())?;
-        self.put(&list);
-        self.put(&from);
-        self.filter(" WHERE ", selection.as_ref())?;
-        self.group_by(group_by)?;
-        self.filter(" HAVING ", having.as_ref())?;
-        self.windows(named_window)?;
+        if let Some(distinct) = distinct {
+            self.distinct(&distinct)?;
+        }
+        if !list.is_empty() {
+            self.put(&list);
+        }
+        if !from.is_empty() {
+            self.put(&from);
+        }
+        if let Some(clause) = parts.node(Kind::WHERE_CLAUSE) {
+            self.condition(&clause, Kind::WHERE_KW, "WHERE")?;
+        }
+        if let Some(clause) = parts.node(Kind::GROUP_BY_CLAUSE) {
+            self.group_by(&clause)?;
+        }
+        if let Some(clause) = parts.node(Kind::HAVING_CLAUSE) {
+            self.condition(&clause, Kind::HAVING_KW, "HAVING")?;
+        }
+        if let Some(clause) = parts.node(Kind::WINDOW_CLAUSE) {
+            self.windows(&clause)?;
+        }
         Ok(shape)
     }
 
-    /// Refuses INTO and the parts of a SELECT that only other databases have. Names every field, so that a new field of
-    /// the parser does not compile until somebody decides whether to accept it.
-    fn plain(&self, select: &Select) -> Checked {
-        let Select {
-            select_token: _,
-            optimizer_hints,
-            distinct: _,
-            select_modifiers,
-            top,
-            top_before_distinct: _,
-            projection: _,
-            exclude,
-            into,
-            from: _,
-            lateral_views,
-            prewhere,
-            selection: _,
-            connect_by,
-            group_by: _,
-            cluster_by,
-            distribute_by,
-            sort_by,
-            having: _,
-            named_window: _,
-            qualify,
-            window_before_qualify: _,
-            value_table_mode,
-            flavor,
-        } = select;
-        self.absent(into.is_some(), "SELECT INTO")?;
-        self.absent(!optimizer_hints.is_empty(), "a hint")?;
-        self.absent(select_modifiers.is_some(), "a modifier of SELECT")?;
-        self.absent(top.is_some(), "TOP")?;
-        self.absent(exclude.is_some(), "EXCLUDE")?;
-        self.absent(!lateral_views.is_empty(), "LATERAL VIEW")?;
-        self.absent(prewhere.is_some(), "PREWHERE")?;
-        self.absent(!connect_by.is_empty(), "CONNECT BY")?;
-        self.absent(
-            !cluster_by.is_empty() || !distribute_by.is_empty() || !sort_by.is_empty(),
-            "CLUSTER BY",
-        )?;
-        self.absent(qualify.is_some(), "QUALIFY")?;
-        self.absent(value_table_mode.is_some(), "SELECT AS VALUE")?;
-        self.absent(*flavor != SelectFlavor::Standard, "FROM before SELECT")
-    }
-
-    fn distinct(&mut self, distinct: Option<&Distinct>) -> Checked {
-        match distinct {
-            None | Some(Distinct::All) => Ok(()),
-            Some(Distinct::Distinct) => {
-                self.put("DISTINCT ");
-                Ok(())
-            }
-            Some(Distinct::On(expressions)) => {
-                self.put("DISTINCT ON (");
-                self.list(expressions, Self::output_or_expr)?;
-                self.put(") ");
-                Ok(())
-            }
+    fn distinct(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::DISTINCT_KW, "DISTINCT")?;
+        if let Some(on) = parts.node(Kind::DISTINCT_ON) {
+            let mut inner = Parts::of(&on);
+            self.keyword(&mut inner, Kind::ON_KW, "ON")?;
+            self.must_take(&mut inner, Kind::L_PAREN)?;
+            self.put("(");
+            self.items(&mut inner, |printer, parts| {
+                let item = printer.must_any(parts)?;
+                printer.output_or_expr(&item)
+            })?;
+            self.must_take(&mut inner, Kind::R_PAREN)?;
+            self.put(")");
+            self.done(inner)?;
         }
+        self.done(parts)
     }
 
-    /// Prints the list of SELECT or RETURNING and returns the names of the results. An empty name means no name.
-    pub(super) fn projection(&mut self, items: &[SelectItem]) -> Checked<Shape> {
+    /// Prints the list of SELECT or RETURNING and returns the names of the results.
+    pub(super) fn targets(&mut self, list: &Tree) -> Checked<Shape> {
         let (mut columns, mut open) = (Vec::new(), false);
-        self.list(items, |printer, item| printer.item(item, &mut columns, &mut open))?;
+        let mut parts = Parts::of(list);
+        self.items(&mut parts, |printer, parts| {
+            let target = printer.must_node(parts, Kind::TARGET)?;
+            printer.target(&target, &mut columns, &mut open)
+        })?;
+        self.done(parts)?;
         let mut shape = self.shape(columns)?;
         shape.open = open;
         Ok(shape)
     }
 
-    /// Adds a column that was just printed to a list of columns.
-    fn result(&mut self, columns: &mut Vec<Named>, name: &str) -> Checked {
+    fn target(&mut self, target: &Tree, columns: &mut Vec<Named>, open: &mut bool) -> Checked {
+        let mut parts = Parts::of(target);
+        if self.takes(&mut parts, Kind::STAR) {
+            self.put("*");
+            self.done(parts)?;
+            return self.star(columns, open);
+        }
+        let expr = self.must_any(&mut parts)?;
+        if let Some(alias) = whole(&expr) {
+            let mut inner = Parts::of(&expr);
+            inner.any_node();
+            let alias = self.name(&alias)?;
+            self.must_take(&mut inner, Kind::DOT)?;
+            self.must_take(&mut inner, Kind::STAR)?;
+            self.done(inner)?;
+            self.done(parts)?;
+            let shape = self.relation(&alias)?.shape.clone();
+            self.put_as(Role::Qualifier, &alias);
+            self.put_behind(".")?;
+            self.put("*");
+            self.room(shape.columns().len())?;
+            columns.extend_from_slice(shape.all()?);
+            *open |= shape.open;
+            return Ok(());
+        }
+        let name = self.result_name(target);
+        let was_altered = std::mem::take(&mut self.is_altered);
+        self.expr(&expr)?;
+        let is_altered = std::mem::replace(&mut self.is_altered, was_altered);
         let Some(node) = self.cost.last() else { return Err(Fault::Denied) };
+        if let Some(alias) = parts.node(Kind::AS_NAME) {
+            let mut inner = Parts::of(&alias);
+            self.takes(&mut inner, Kind::AS_KW);
+            let alias = self.must_node(&mut inner, Kind::COLUMN_NAME)?;
+            self.done(inner)?;
+            self.put("AS");
+            let alias = self.name(&alias)?;
+            self.put_as(Role::Column, &alias);
+        } else if is_altered {
+            self.put("AS");
+            self.put_as(Role::Column, &name);
+        }
+        self.done(parts)?;
         columns.push(Named { name: name.into(), node });
         Ok(())
     }
 
-    fn item(&mut self, item: &SelectItem, columns: &mut Vec<Named>, open: &mut bool) -> Checked {
-        match item {
-            SelectItem::UnnamedExpr(expr) => {
-                self.expr(expr)?;
-                let name = self.implied_name(expr)?;
-                if matches!(expr, Expr::Substring { .. } | Expr::Position { .. }) {
-                    self.put(&format!(" AS {}", quoted(&name)));
-                }
-                self.result(columns, &name)?;
-            }
-            SelectItem::ExprWithAlias { expr, alias } => {
-                self.expr(expr)?;
-                self.put(" AS ");
-                let name = self.put_name(alias)?;
-                self.result(columns, &name)?;
-            }
-            SelectItem::ExprWithAliases { .. } => {
-                return self.refuse("several aliases", "write one alias for each result");
-            }
-            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
-                self.plain_wildcard(options)?;
-                let alias = self.undotted(name)?;
-                let shape = self.relation(&alias)?.shape.clone();
-                self.put(&format!("{}.*", quoted(&alias)));
-                self.room(shape.columns().len())?;
-                columns.extend_from_slice(shape.all()?);
-                *open |= shape.open;
-            }
-            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) => {
-                return self.refuse("(…).*", "write alias.*");
-            }
-            SelectItem::Wildcard(options) => {
-                self.plain_wildcard(options)?;
-                self.put("*");
-                self.absent(self.here().is_empty(), "* without FROM")?;
-                let stars = self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default();
-                let (count, is_hidden) = stars.iter().fold((0_usize, false), |(count, is_hidden), star| {
-                    (count.saturating_add(star.columns.len()), is_hidden || star.is_hidden)
-                });
-                if is_hidden {
-                    return Err(Fault::Denied);
-                }
-                self.room(count)?;
-                for star in self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default() {
-                    columns.extend_from_slice(&star.columns);
-                    *open |= star.open;
-                }
-            }
+    fn star(&mut self, columns: &mut Vec<Named>, open: &mut bool) -> Checked {
+        self.absent(self.here().is_empty(), "* without FROM")?;
+        let stars = self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default();
+        let (count, is_hidden) = stars.iter().fold((0_usize, false), |(count, is_hidden), star| {
+            (count.saturating_add(star.columns.len()), is_hidden || star.is_hidden)
+        });
+        if is_hidden {
+            return Err(Fault::Denied);
+        }
+        self.room(count)?;
+        for star in self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default() {
+            columns.extend_from_slice(&star.columns);
+            *open |= star.open;
         }
         Ok(())
     }
 
-    fn plain_wildcard(&mut self, options: &WildcardAdditionalOptions) -> Checked {
-        let WildcardAdditionalOptions {
-            wildcard_token,
-            opt_ilike,
-            opt_exclude,
-            opt_except,
-            opt_replace,
-            opt_rename,
-            opt_alias,
-        } = options;
-        self.see(wildcard_token.0.span.start);
-        let is_plain = opt_ilike.is_none()
-            && opt_exclude.is_none()
-            && opt_except.is_none()
-            && opt_replace.is_none()
-            && opt_rename.is_none()
-            && opt_alias.is_none();
-        self.absent(!is_plain, "an option of *")
+    /// Prints WHERE or HAVING.
+    pub(in crate::db) fn condition(&mut self, tree: &Tree, kind: Kind, word: &str) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, kind, word)?;
+        self.lone_expr(&mut parts)?;
+        self.done(parts)
     }
 
-    /// The name that PostgreSQL gives a result without AS; empty for expressions whose rule is complicated.
-    fn implied_name(&mut self, expr: &Expr) -> Checked<String> {
-        match expr {
-            // These two are printed as other functions but must keep their own names.
-            Expr::Substring { .. } => Ok("substring".to_owned()),
-            Expr::Position { .. } => Ok("position".to_owned()),
-            Expr::Identifier(ident) => self.name(ident),
-            Expr::CompoundIdentifier(parts) => parts.last().map_or(Ok(String::new()), |part| self.name(part)),
-            Expr::Function(Function { name, .. }) => match name.0.last() {
-                Some(ObjectNamePart::Identifier(ident)) => self.name(ident),
-                _ => Ok(String::new()),
-            },
-            _ => Ok(String::new()),
+    fn group_by(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::GROUP_KW, "GROUP")?;
+        self.keyword(&mut parts, Kind::BY_KW, "BY")?;
+        if let Some(word) = parts.node(Kind::DISTINCT).or_else(|| parts.node(Kind::ALL)) {
+            let words = self.words(&word)?;
+            self.put(&words);
         }
-    }
-
-    pub(in crate::db) fn filter(&mut self, keyword: &str, condition: Option<&Expr>) -> Checked {
-        let Some(condition) = condition else { return Ok(()) };
-        self.put(keyword);
-        self.expr(condition)
-    }
-
-    fn group_by(&mut self, group_by: &GroupByExpr) -> Checked {
-        let GroupByExpr::Expressions(expressions, modifiers) = group_by else {
-            return self.refuse("GROUP BY ALL", "name the columns");
-        };
-        self.absent(!modifiers.is_empty(), "WITH ROLLUP or CUBE after GROUP BY")?;
-        if expressions.is_empty() {
-            return Ok(());
-        }
-        let mut sets = 1_usize;
-        for expression in expressions {
-            sets = sets.saturating_mul(grouping_sets(expression));
-        }
+        let list = self.must_node(&mut parts, Kind::GROUP_BY_LIST)?;
+        self.done(parts)?;
+        let sets =
+            list.children().fold(1_usize, |product, item| product.saturating_mul(grouping_sets(&item)));
         self.counted("grouping sets", |count| &mut count.grouping_sets, sets, limits::SQL_GROUPING_SETS_MAX)?;
-        self.put(" GROUP BY ");
-        self.list(expressions, |printer, expression| match expression {
-            Expr::GroupingSets(sets) => printer.sets("GROUPING SETS (", sets),
-            Expr::Cube(sets) => printer.sets("CUBE (", sets),
-            Expr::Rollup(sets) => printer.sets("ROLLUP (", sets),
-            Expr::Tuple(columns) if columns.is_empty() => {
-                printer.put("()");
-                Ok(())
-            }
-            other => printer.output_or_expr(other),
-        })
+        let mut parts = Parts::of(&list);
+        self.items(&mut parts, |printer, parts| {
+            let item = printer.must_any(parts)?;
+            printer.grouping(&item)
+        })?;
+        self.done(parts)
     }
 
-    fn sets(&mut self, keyword: &str, sets: &[Vec<Expr>]) -> Checked {
-        self.put(keyword);
-        self.list(sets, |printer, set| {
-            printer.put("(");
-            printer.list(set, Self::output_or_expr)?;
-            printer.put(")");
-            Ok(())
-        })?;
-        self.put(")");
+    /// Prints an item of GROUP BY: an expression, or sets of them.
+    fn grouping(&mut self, tree: &Tree) -> Checked {
+        let mark = self.cost.mark();
+        let mut parts = Parts::of(tree);
+        match tree.kind() {
+            Kind::GROUPING_EXPR => {
+                let expr = self.must_any(&mut parts)?;
+                self.done(parts)?;
+                if expr.kind() == Kind::TUPLE_EXPR && expr.children().next().is_none() {
+                    let mut inner = Parts::of(&expr);
+                    self.must_take(&mut inner, Kind::L_PAREN)?;
+                    self.must_take(&mut inner, Kind::R_PAREN)?;
+                    self.done(inner)?;
+                    self.put("()");
+                } else {
+                    self.grouped_columns(&expr)?;
+                }
+            }
+            Kind::GROUPING_ROLLUP | Kind::GROUPING_CUBE | Kind::GROUPING_SETS => self.deeper(|printer| {
+                let word = printer.sign(&mut parts)?;
+                printer.put(&word.value.to_ascii_uppercase());
+                if tree.kind() == Kind::GROUPING_SETS {
+                    printer.keyword(&mut parts, Kind::SETS_KW, "SETS")?;
+                }
+                printer.must_take(&mut parts, Kind::L_PAREN)?;
+                printer.put("(");
+                printer.items(&mut parts, |printer, parts| {
+                    let item = printer.must_any(parts)?;
+                    match item.kind() {
+                        Kind::GROUPING_EXPR
+                        | Kind::GROUPING_ROLLUP
+                        | Kind::GROUPING_CUBE
+                        | Kind::GROUPING_SETS => printer.grouping(&item),
+                        _ => printer.grouped_columns(&item),
+                    }
+                })?;
+                printer.must_take(&mut parts, Kind::R_PAREN)?;
+                printer.put(")");
+                printer.done(parts)
+            })?,
+            _ => return self.unexpected(&mut parts),
+        }
+        self.cost.forget(mark);
         Ok(())
     }
 
-    fn output_or_expr(&mut self, expr: &Expr) -> Checked {
-        match expr {
-            Expr::Identifier(ident) if self.output(ident)? => Ok(()),
-            other => self.expr(other),
+    /// Prints one expression of GROUP BY, or several in parentheses.
+    fn grouped_columns(&mut self, expr: &Tree) -> Checked {
+        let is_row = expr.kind() == Kind::TUPLE_EXPR
+            && expr.children_with_tokens().next().is_some_and(|part| part.kind() == Kind::L_PAREN);
+        if !is_row && expr.kind() != Kind::PAREN_EXPR {
+            return self.output_or_expr(expr);
         }
-    }
-
-    fn windows(&mut self, windows: &[NamedWindowDefinition]) -> Checked {
-        if windows.is_empty() {
-            return Ok(());
-        }
-        self.put(" WINDOW ");
-        self.list(windows, |printer, NamedWindowDefinition(name, window): &NamedWindowDefinition| {
-            printer.put_name(name)?;
-            printer.put(" AS ");
-            match window {
-                NamedWindowExpr::NamedWindow(name) => refuse_named(printer, name),
-                NamedWindowExpr::WindowSpec(spec) => printer.window(spec),
-            }
+        if super::expression::query_of(&mut {
+            let mut parts = Parts::of(expr);
+            parts.skip_one();
+            parts
         })
+        .is_some()
+        {
+            return self.expr(expr);
+        }
+        let mut parts = Parts::of(expr);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put("(");
+        self.items(&mut parts, |printer, parts| {
+            let item = printer.must_any(parts)?;
+            printer.output_or_expr(&item)
+        })?;
+        self.must_take(&mut parts, Kind::R_PAREN)?;
+        self.put(")");
+        self.done(parts)
+    }
+
+    /// Prints the name of a result column, or an expression.
+    pub(super) fn output_or_expr(&mut self, expr: &Tree) -> Checked {
+        let mark = self.cost.mark();
+        if expr.kind() != Kind::NAME_REF || !self.output(expr)? {
+            self.expr(expr)?;
+        }
+        if self.cost.since(mark).is_empty() {
+            return self.refuse("this expression", "its cost is unknown");
+        }
+        Ok(())
+    }
+
+    fn windows(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::WINDOW_KW, "WINDOW")?;
+        self.items(&mut parts, |printer, parts| {
+            let window = printer.must_node(parts, Kind::WINDOW_DEF)?;
+            let mut inner = Parts::of(&window);
+            let name = printer.must_node(&mut inner, Kind::WINDOW)?;
+            let name = printer.name(&name)?;
+            printer.put_as(Role::Column, &name);
+            printer.keyword(&mut inner, Kind::AS_KW, "AS")?;
+            printer.window(&mut inner)?;
+            printer.done(inner)
+        })?;
+        self.done(parts)
     }
 }
 
-fn refuse_named(printer: &mut Printer<'_>, name: &Ident) -> Checked {
-    let name = printer.name(name)?;
-    printer.refuse(format!("WINDOW … AS {name}"), "write the window in parentheses")
+/// The alias in `alias.*`.
+fn whole(expr: &Tree) -> Option<Tree> {
+    let is_star = expr.children_with_tokens().any(|part| part.kind() == Kind::STAR);
+    expr.children()
+        .next()
+        .filter(|alias| expr.kind() == Kind::FIELD_EXPR && is_star && alias.kind() == Kind::NAME_REF)
 }
 
-/// The number of grouping sets that one expression of GROUP BY expands to.
-fn grouping_sets(expression: &Expr) -> usize {
-    match expression {
-        Expr::GroupingSets(sets) => sets.len().max(1),
-        Expr::Cube(sets) => {
-            u32::try_from(sets.len()).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX)
+/// The number of grouping sets that an item of GROUP BY expands to.
+fn grouping_sets(item: &Tree) -> usize {
+    let children = item.children().count();
+    match item.kind() {
+        Kind::GROUPING_SETS => {
+            item.children().map(|set| grouping_sets(&set)).fold(0, usize::saturating_add).max(1)
         }
-        Expr::Rollup(sets) => sets.len().saturating_add(1),
+        Kind::GROUPING_CUBE => {
+            u32::try_from(children).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX)
+        }
+        Kind::GROUPING_ROLLUP => children.saturating_add(1),
         _ => 1,
     }
 }

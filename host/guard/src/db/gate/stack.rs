@@ -1,16 +1,14 @@
 //! The parser's stack.
 //!
-//! sqlparser recurses and takes tens of kilobytes of stack for a level of `(SELECT`, while a guest's call leaves a
-//! guard at most 1 MiB of its fiber. So a tree is parsed, walked and dropped on a thread of its own, whose stack fits
+//! The parser recurses, while a guest's call leaves a guard at most 1 MiB of its fiber. So a tree is parsed, walked and dropped on a thread of its own, whose stack fits
 //! the deepest statement that the limits allow. The thread costs about 30 µs. A panic on it becomes a refusal.
 
-use crate::db::gate::fault::{Checked, Fault};
+use crate::db::gate::fault::{Checked, Fault, Location};
 use crate::limits::SQL_STACK_BYTES;
-use sqlparser::tokenizer::Location;
 
 /// Runs a step on a thread with a large stack.
 pub(in crate::db) fn with_room<T: Send>(step: impl FnOnce() -> Checked<T> + Send) -> Checked<T> {
-    let refused = |rule| Err(Fault::invalid(Location { line: 1, column: 1 }, "statement", rule));
+    let refused = |rule| Err(Fault::invalid(Location::START, "statement", rule));
     std::thread::scope(|scope| {
         match std::thread::Builder::new()
             .name("sql".to_owned())

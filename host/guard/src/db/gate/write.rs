@@ -1,178 +1,256 @@
-//! Statements that write, with a check of the right to each column. INSERT is in `insert.rs`.
+//! Statements that write, with a check of the right to each column. INSERT is in `insert.rs`, MERGE in `merge.rs`.
 
-use super::printer::Printer;
-use super::scope::{Scope, Star};
+use super::printer::{Printer, Role};
+use super::scope::{Named, Scope, Shape, Star};
+use super::tree::{Kind, Parts, Tree};
 use crate::db::catalogue::Operation;
 use crate::db::cost::{Moment, Size};
 use crate::db::gate::fault::Checked;
-use crate::db::{quoted, shown};
-use sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Query, SelectItem, SetExpr, Statement,
-    TableFactor, TableWithJoins, Update, UpdateTableFromKind,
-};
+use crate::db::shown;
 
 impl Printer<'_> {
-    /// Prints a statement that writes.
-    pub(in crate::db) fn write(&mut self, statement: &Statement) -> Checked {
-        match statement {
-            Statement::Insert(insert) => self.insert(insert),
-            Statement::Update(update) => self.update(update),
-            Statement::Delete(delete) => self.delete(delete),
-            Statement::Query(query) => self.with_write(query),
-            _ => self.refuse("this statement", super::WRITE_RULE),
-        }
-    }
-
-    /// Prints WITH before a statement that writes, which the parser represents as a query.
-    fn with_write(&mut self, query: &Query) -> Checked {
-        let (SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement)) =
-            query.body.as_ref()
-        else {
-            return self.refuse("a statement that does not write", super::WRITE_RULE);
-        };
-        let is_bare = query.order_by.is_none()
-            && query.limit_clause.is_none()
-            && query.fetch.is_none()
-            && query.locks.is_empty()
-            && query.for_clause.is_none()
-            && query.settings.is_none()
-            && query.format_clause.is_none()
-            && query.pipe_operators.is_empty();
-        self.absent(!is_bare, "a clause after a statement that writes")?;
-        if let Some(with) = &query.with {
-            self.with(with)?;
-        }
-        self.deeper(|printer| printer.write(statement))
-    }
-
-    pub(super) fn value_or_default(&mut self, value: &Expr) -> Checked {
-        match value {
-            Expr::Identifier(Ident { value, quote_style: None, .. })
-                if value.eq_ignore_ascii_case("default") =>
-            {
-                self.put("DEFAULT");
-                self.cost.known(Size::FIXED, Moment::Bare);
-                Ok(())
+    /// Prints a statement that writes and returns the columns of its RETURNING.
+    pub(in crate::db) fn write(&mut self, tree: &Tree) -> Checked<Shape> {
+        self.deeper(|printer| {
+            let visible = printer.ctes.len();
+            let mut parts = Parts::of(tree);
+            if let Some(with) = parts.node(Kind::WITH_CLAUSE) {
+                printer.with(&with)?;
             }
-            other => self.expr(other),
-        }
-    }
-
-    pub(super) fn assignments(&mut self, table: &str, assignments: &[Assignment]) -> Checked {
-        self.list(assignments, |printer, Assignment { target, value }| {
-            let AssignmentTarget::ColumnName(column) = target else {
-                return printer.refuse("SET with a list of columns", "assign one column at a time");
+            printer.scopes.push(Scope::default());
+            let shape = match tree.kind() {
+                Kind::INSERT => printer.insert(&mut parts)?,
+                Kind::UPDATE => printer.update(&mut parts)?,
+                Kind::DELETE => printer.delete(&mut parts)?,
+                Kind::MERGE => printer.merge(&mut parts)?,
+                _ => return printer.refuse_at(tree, "this statement", super::WRITE_RULE),
             };
-            let column = printer.undotted(column)?;
-            printer.writable(table, &column, Operation::Update)?;
-            printer.put(&format!("{} = ", quoted(&column)));
-            printer.value_or_default(value)
+            printer.done(parts)?;
+            printer.scopes.pop();
+            printer.ctes.truncate(visible);
+            Ok(shape)
         })
     }
 
-    fn update(&mut self, update: &Update) -> Checked {
-        let Update {
-            update_token,
-            optimizer_hints,
-            table,
-            assignments,
-            from,
-            selection,
-            returning,
-            output,
-            or,
-            order_by,
-            limit,
-        } = update;
-        self.see(update_token.0.span.start);
-        self.absent(!optimizer_hints.is_empty(), "a hint")?;
-        self.absent(output.is_some(), "OUTPUT")?;
-        self.absent(or.is_some() || !order_by.is_empty() || limit.is_some(), "another database's UPDATE")?;
-        self.put("UPDATE ");
-        self.scopes.push(Scope::default());
-        let name = self.target(table, Operation::Update)?;
-        let ((), from) = self.apart(|printer| match from {
-            None => Ok(()),
-            Some(UpdateTableFromKind::AfterSet(from)) => printer.from(" FROM ", from),
-            Some(UpdateTableFromKind::BeforeSet(_)) => printer.absent(true, "FROM before SET"),
+    /// Prints a statement for `execute`: one that writes, or a query with one in its WITH.
+    pub(in crate::db) fn statement(&mut self, tree: &Tree) -> Checked {
+        self.may_write = true;
+        if !matches!(tree.kind(), Kind::SELECT | Kind::COMPOUND_SELECT | Kind::VALUES | Kind::TABLE) {
+            return self.write(tree).map(drop);
+        }
+        let clause = tree.children().find(|child| child.kind() == Kind::WITH_CLAUSE);
+        let ctes = clause.iter().flat_map(Tree::children).flat_map(|cte| cte.children().collect::<Vec<_>>());
+        if !ctes.into_iter().any(|part| is_write(part.kind())) {
+            return self.refuse_at(tree, "a statement that does not write", super::WRITE_RULE);
+        }
+        self.query(tree).map(drop)
+    }
+
+    /// Prints a statement that writes inside WITH. Only `execute` may run one, and only at the top of a statement.
+    pub(super) fn writing_cte(&mut self, tree: &Tree) -> Checked<Shape> {
+        if !self.may_write {
+            return self.refuse_at(
+                tree,
+                "a statement that writes inside WITH",
+                "a query can only read: send it to db-write.execute",
+            );
+        }
+        if !self.scopes.is_empty() {
+            return self.refuse_at(
+                tree,
+                "a statement that writes inside WITH",
+                "only the outermost WITH can have one",
+            );
+        }
+        self.write(tree)
+    }
+
+    pub(super) fn value_or_default(&mut self, value: &Tree) -> Checked {
+        let is_default = value.descendants_with_tokens().any(|part| part.kind() == Kind::DEFAULT_KW)
+            && matches!(value.kind(), Kind::LITERAL | Kind::SET_EXPR);
+        if is_default && value.children().next().is_none() {
+            let words = self.words(value)?;
+            self.put(&words);
+            self.cost.known(Size::FIXED, Moment::Bare);
+            return Ok(());
+        }
+        self.expr(value)
+    }
+
+    /// Prints SET with its assignments.
+    pub(super) fn set_clause(&mut self, table: &str, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::SET_KW, "SET")?;
+        let list = self.must_node(&mut parts, Kind::SET_COLUMN_LIST)?;
+        self.done(parts)?;
+        let mut parts = Parts::of(&list);
+        self.items(&mut parts, |printer, parts| {
+            let assignment = printer.must_any(parts)?;
+            printer.assignment(table, &assignment)
         })?;
-        self.put(" SET ");
-        self.assignments(&name, assignments)?;
-        self.put(&from);
-        self.filter(" WHERE ", selection.as_ref())?;
-        self.returning(returning.as_deref())?;
-        self.scopes.pop();
+        self.done(parts)
+    }
+
+    fn assignment(&mut self, table: &str, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        if tree.kind() == Kind::SET_SINGLE_COLUMN {
+            let target = self.must_node(&mut parts, Kind::COLUMN_TARGET)?;
+            self.assigned(table, &target, Operation::Update)?;
+            self.keyword(&mut parts, Kind::EQ, "=")?;
+            let value = self.must_node(&mut parts, Kind::SET_EXPR)?;
+            self.set_expr(&value)?;
+            return self.done(parts);
+        }
+        let list = self.must_node(&mut parts, Kind::COLUMN_TARGET_LIST)?;
+        self.listed(&list, Kind::COLUMN_TARGET, |printer, target| {
+            printer.assigned(table, target, Operation::Update).map(drop)
+        })?;
+        self.keyword(&mut parts, Kind::EQ, "=")?;
+        let values = self.must_any(&mut parts)?;
+        if values.kind() == Kind::SET_EXPR_LIST {
+            let mut inner = Parts::of(&values);
+            self.keyword_if(&mut inner, Kind::ROW_KW, "ROW");
+            self.must_take(&mut inner, Kind::L_PAREN)?;
+            self.put("(");
+            self.items(&mut inner, |printer, parts| {
+                let value = printer.must_node(parts, Kind::SET_EXPR)?;
+                printer.set_expr(&value)
+            })?;
+            self.must_take(&mut inner, Kind::R_PAREN)?;
+            self.put(")");
+            self.done(inner)?;
+        } else {
+            self.query(&values)?;
+        }
+        self.done(parts)
+    }
+
+    fn set_expr(&mut self, tree: &Tree) -> Checked {
+        let mark = self.cost.mark();
+        match tree.children().next() {
+            Some(inner) => self.value_or_default(&inner)?,
+            None => self.value_or_default(tree)?,
+        }
+        self.cost.forget(mark);
         Ok(())
     }
 
-    fn delete(&mut self, delete: &Delete) -> Checked {
-        let Delete {
-            delete_token,
-            optimizer_hints,
-            tables,
-            from,
-            using,
-            selection,
-            returning,
-            output,
-            order_by,
-            limit,
-        } = delete;
-        self.see(delete_token.0.span.start);
-        self.absent(!optimizer_hints.is_empty(), "a hint")?;
-        self.absent(output.is_some(), "OUTPUT")?;
-        self.absent(
-            !tables.is_empty() || !order_by.is_empty() || limit.is_some(),
-            "another database's DELETE",
-        )?;
-        let FromTable::WithFromKeyword(from) = from else { return self.absent(true, "DELETE without FROM") };
-        let [table] = from.as_slice() else { return self.absent(true, "DELETE from several tables") };
-        self.put("DELETE FROM ");
-        self.scopes.push(Scope::default());
-        self.target(table, Operation::Delete)?;
-        self.from(" USING ", using.as_deref().unwrap_or_default())?;
-        self.filter(" WHERE ", selection.as_ref())?;
-        self.returning(returning.as_deref())?;
-        self.scopes.pop();
-        Ok(())
-    }
-
-    /// Prints the table that is changed, under its alias.
-    fn target(&mut self, table: &TableWithJoins, operation: Operation) -> Checked<String> {
-        let TableWithJoins { relation, joins } = table;
-        self.absent(!joins.is_empty(), "JOIN in the changed table")?;
-        let TableFactor::Table {
-            name,
-            alias,
-            args: None,
-            with_hints,
-            version: None,
-            with_ordinality: false,
-            partitions,
-            json_path: None,
-            sample: None,
-            index_hints,
-        } = relation
-        else {
-            return self.refuse("changing this", "only a table can be changed");
-        };
-        self.absent(!with_hints.is_empty() || !partitions.is_empty() || !index_hints.is_empty(), "a hint")?;
-        let (name, shape) = self.table(name, operation)?;
-        if let Some(alias) = alias
-            && !alias.columns.is_empty()
-        {
-            return self.refuse(shown(&name), "the changed table's alias must have no columns");
+    /// Prints a column that is written, with subscripts behind it, and returns its name. An assignment to an element
+    /// reads the rest of the array, so the column must be readable too.
+    pub(super) fn assigned(&mut self, table: &str, tree: &Tree, operation: Operation) -> Checked<String> {
+        let mut parts = Parts::of(tree);
+        let column = self.must_node(&mut parts, Kind::COLUMN_NAME_REF)?;
+        let name = self.name(&column)?;
+        self.writable(table, &name, operation)?;
+        self.put_as(Role::Column, &name);
+        while let Some(accessor) = parts.any_node() {
+            if !matches!(accessor.kind(), Kind::INDEX_ACCESSOR | Kind::SLICE_ACCESSOR) {
+                return self.refuse_at(&accessor, "a part of a column", "assign the whole column");
+            }
+            self.readable_column(table, &name)?;
+            let mark = self.cost.mark();
+            self.subscripts(Parts::of(&accessor))?;
+            self.cost.forget(mark);
         }
-        self.alias(alias.as_ref(), name.clone(), shape.clone())?;
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.stars.push(Star::of(&shape));
-        }
+        self.done(parts)?;
         Ok(name)
     }
 
-    pub(super) fn returning(&mut self, returning: Option<&[SelectItem]>) -> Checked {
-        let Some(items) = returning else { return Ok(()) };
-        self.put(" RETURNING ");
-        self.projection(items).map(drop)
+    fn update(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        self.keyword(parts, Kind::UPDATE_KW, "UPDATE")?;
+        let name = self.target_table(parts, Operation::Update)?;
+        let set = self.must_node(parts, Kind::SET_CLAUSE)?;
+        let from = parts.node(Kind::FROM_CLAUSE);
+        let ((), from) = self.apart(|printer| match from {
+            Some(from) => printer.print_from(&from, Kind::FROM_KW, "FROM"),
+            None => Ok(()),
+        })?;
+        self.set_clause(&name, &set)?;
+        if !from.is_empty() {
+            self.put(&from);
+        }
+        self.filtered(parts)
     }
+
+    fn delete(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        self.keyword(parts, Kind::DELETE_KW, "DELETE")?;
+        self.keyword(parts, Kind::FROM_KW, "FROM")?;
+        self.target_table(parts, Operation::Delete)?;
+        if let Some(using) = parts.node(Kind::USING_CLAUSE) {
+            self.print_from(&using, Kind::USING_KW, "USING")?;
+        }
+        self.filtered(parts)
+    }
+
+    /// Prints WHERE and RETURNING.
+    fn filtered(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        if let Some(clause) = parts.node(Kind::WHERE_CLAUSE) {
+            self.condition(&clause, Kind::WHERE_KW, "WHERE")?;
+        }
+        if let Some(clause) = parts.node(Kind::WHERE_CURRENT_OF) {
+            return self.refuse_at(&clause, "WHERE CURRENT OF", "a plugin has no cursors of its own");
+        }
+        self.returning(parts)
+    }
+
+    /// Prints the table that is changed, with its alias, and brings it into scope.
+    fn target_table(&mut self, parts: &mut Parts, operation: Operation) -> Checked<String> {
+        let relation = self.must_node(parts, Kind::RELATION_NAME)?;
+        let mut inner = Parts::of(&relation);
+        if inner.next_kind() == Some(Kind::ONLY_KW) {
+            return self.refuse_at(&relation, "ONLY", "a plugin's tables have no children: leave it out");
+        }
+        let name = self.must_node(&mut inner, Kind::RELATION_NAME_REF)?;
+        self.takes(&mut inner, Kind::STAR);
+        self.done(inner)?;
+        let (name, shape) = self.table(&name, operation)?;
+        let alias = parts.node(Kind::OPTIONAL_AS_ALIAS);
+        self.bring_target(alias.as_ref(), &name, shape)?;
+        Ok(name)
+    }
+
+    /// Prints the alias of the changed table and makes it visible.
+    pub(super) fn bring_target(&mut self, alias: Option<&Tree>, name: &str, shape: Shape) -> Checked {
+        let mut visible = name.to_owned();
+        if let Some(alias) = alias {
+            let mut inner = Parts::of(alias);
+            self.takes(&mut inner, Kind::AS_KW);
+            self.put("AS");
+            let alias = self.must_node(&mut inner, Kind::TABLE_ALIAS)?;
+            if inner.next_kind().is_some() {
+                return self.refuse(shown(name), "the changed table's alias must have no columns");
+            }
+            visible = self.name(&alias)?;
+            self.put_as(Role::Listed, &visible);
+        }
+        let star = Star::of(&shape);
+        self.bring(visible, shape)?;
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.stars.push(star);
+        }
+        Ok(())
+    }
+
+    /// Prints RETURNING and returns its columns.
+    pub(super) fn returning(&mut self, parts: &mut Parts) -> Checked<Shape> {
+        let Some(clause) = parts.node(Kind::RETURNING_CLAUSE) else { return Ok(Shape::default()) };
+        let mut inner = Parts::of(&clause);
+        self.keyword(&mut inner, Kind::RETURNING_KW, "RETURNING")?;
+        self.absent(inner.next_kind() == Some(Kind::RETURNING_OPTION_LIST), "WITH in RETURNING")?;
+        let list = self.must_node(&mut inner, Kind::TARGET_LIST)?;
+        self.done(inner)?;
+        self.targets(&list)
+    }
+
+    /// Adds names that a statement fills to those that are visible as `excluded`.
+    pub(super) fn stored_column(&mut self, name: &str) -> Named {
+        let node =
+            self.cost.node(crate::db::cost::Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
+        Named { name: name.into(), node }
+    }
+}
+
+/// Whether a kind of statement writes.
+pub(super) fn is_write(kind: Kind) -> bool {
+    matches!(kind, Kind::INSERT | Kind::UPDATE | Kind::DELETE | Kind::MERGE)
 }

@@ -10,6 +10,10 @@
 pub(in crate::db) const RULE: &str = "a time zone is a literal or a parameter: a name such as 'Europe/Berlin' or 'UTC', or \
      an offset in quarters of an hour such as '+05:30'";
 
+/// Why a time of day has no zone.
+pub(in crate::db) const TIME_RULE: &str =
+    "its offset would be that of today: convert a timestamp, or add the offset as an interval";
+
 /// Words that mean the server's clock.
 const CLOCK: &[&str] = &["now", "today", "tomorrow", "yesterday"];
 

@@ -1,39 +1,72 @@
-//! CREATE TABLE, its constraints, and CREATE INDEX.
+//! CREATE TABLE, and the constraints of tables and columns.
 
 use crate::db::gate::fault::Checked;
 use crate::db::gate::printer::Printer;
 use crate::db::gate::scope::{Scope, Shape};
-use crate::db::shown;
-use sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
-use sqlparser::ast::{
-    CheckConstraint, ConstraintCharacteristics, CreateIndex, CreateTable, DeferrableInitial,
-    ForeignKeyConstraint, HiveDistributionStyle, Ident, IndexColumn, IndexType, NullsDistinctOption,
-    ObjectName, OrderByExpr, PrimaryKeyConstraint, ReferentialAction, TableConstraint, UniqueConstraint,
-};
+use crate::db::gate::tree::{Kind, Parts, Tree};
 
 impl Printer<'_> {
-    pub(super) fn create_table(&mut self, table: &CreateTable) -> Checked {
-        // A table that is rebuilt from the supported parts must equal the original, or the original has other parts.
-        let known = CreateTableBuilder::new(table.name.clone())
-            .if_not_exists(table.if_not_exists)
-            .columns(table.columns.clone())
-            .constraints(table.constraints.clone())
-            .hive_distribution(HiveDistributionStyle::NONE)
-            .build();
-        self.absent(known != *table, "CREATE TABLE with more than columns and constraints")?;
-        self.put("CREATE TABLE ");
-        self.put(if table.if_not_exists { "IF NOT EXISTS " } else { "" });
-        let name = self.put_own(&table.name)?;
-        self.put(" (");
-        self.about(&name, |printer| {
-            printer.list(&table.columns, Self::column_def)?;
-            if !table.columns.is_empty() && !table.constraints.is_empty() {
-                printer.put(", ");
+    pub(super) fn create_table(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::CREATE_KW, "CREATE")?;
+        self.no_table_option(&mut parts)?;
+        self.keyword(&mut parts, Kind::TABLE_KW, "TABLE")?;
+        self.phrase_if(&mut parts, Kind::IF_NOT_EXISTS, "IF NOT EXISTS")?;
+        let name = self.must_node(&mut parts, Kind::TABLE_NAME)?;
+        let name = self.put_own(&name)?;
+        self.no_table_option(&mut parts)?;
+        let list = self.must_node(&mut parts, Kind::TABLE_ARG_LIST)?;
+        self.about(&name, |printer| printer.table_parts(&list))?;
+        self.no_table_option(&mut parts)?;
+        self.done(parts)
+    }
+
+    /// Refuses a clause of CREATE TABLE that is none of its columns and constraints.
+    fn no_table_option(&mut self, parts: &mut Parts) -> Checked {
+        let rule = match parts.next_kind() {
+            Some(Kind::TEMP | Kind::UNLOGGED | Kind::ON_COMMIT) => {
+                "a plugin's tables are permanent: leave it out"
             }
-            printer.list(&table.constraints, Self::constraint)
-        })?;
+            Some(
+                Kind::PARTITION_OF
+                | Kind::PARTITION_BY
+                | Kind::PARTITION_FOR_VALUES_FROM
+                | Kind::PARTITION_FOR_VALUES_IN
+                | Kind::PARTITION_FOR_VALUES_WITH
+                | Kind::PARTITION_DEFAULT,
+            ) => "a plugin's tables have no partitions: leave it out",
+            Some(Kind::INHERITS) => {
+                "a plugin's tables have no children: write the columns of the other table here"
+            }
+            Some(Kind::OF_TYPE) => "write the columns here",
+            Some(Kind::USING_METHOD | Kind::TABLESPACE_CLAUSE | Kind::WITH_PARAMS | Kind::WITHOUT_OIDS) => {
+                "only an operator chooses how a table is stored: leave it out"
+            }
+            _ => return Ok(()),
+        };
+        let Some(option) = parts.any_node() else { return Ok(()) };
+        self.refuse_at(&option, "this clause of CREATE TABLE", rule)
+    }
+
+    fn table_parts(&mut self, list: &Tree) -> Checked {
+        let mut parts = Parts::of(list);
+        self.must_take(&mut parts, Kind::L_PAREN)?;
+        self.put_behind("(")?;
+        if parts.next_kind() != Some(Kind::R_PAREN) {
+            self.items(&mut parts, |printer, parts| {
+                let part = printer.must_any(parts)?;
+                match part.kind() {
+                    Kind::COLUMN => printer.column_def(Parts::of(&part)),
+                    Kind::LIKE_CLAUSE => {
+                        printer.refuse_at(&part, "LIKE", "write the columns of the other table here")
+                    }
+                    _ => printer.table_constraint(&part, false),
+                }
+            })?;
+        }
+        self.must_take(&mut parts, Kind::R_PAREN)?;
         self.put(")");
-        Ok(())
+        self.done(parts)
     }
 
     /// Runs a step in which the columns of a table are visible.
@@ -44,246 +77,206 @@ impl Printer<'_> {
         })
     }
 
-    pub(super) fn constraint(&mut self, constraint: &TableConstraint) -> Checked {
-        match constraint {
-            TableConstraint::Unique(unique) => self.unique(unique),
-            TableConstraint::PrimaryKey(key) => self.primary_key(key),
-            TableConstraint::ForeignKey(key) => {
-                self.named(key.name.as_ref())?;
-                self.put("FOREIGN KEY (");
-                self.list(&key.columns, |printer, column| printer.put_name(column).map(drop))?;
-                self.put(") ");
-                self.references(key)
+    /// Prints a constraint of a table. `is_added` is whether the table exists, so that NOT VALID has a meaning.
+    pub(super) fn table_constraint(&mut self, tree: &Tree, is_added: bool) -> Checked {
+        let mut parts = Parts::of(tree);
+        match tree.kind() {
+            Kind::UNIQUE_CONSTRAINT | Kind::PRIMARY_KEY_CONSTRAINT => self.key(tree)?,
+            Kind::FOREIGN_KEY_CONSTRAINT => {
+                self.constraint_name(&mut parts)?;
+                self.keyword(&mut parts, Kind::FOREIGN_KW, "FOREIGN")?;
+                self.keyword(&mut parts, Kind::KEY_KW, "KEY")?;
+                let columns = self.must_node(&mut parts, Kind::FOREIGN_KEY_COLUMN_LIST)?;
+                self.columns(&columns)?;
+                self.references(parts, is_added)?;
             }
-            TableConstraint::Check(check) => self.check(check),
-            TableConstraint::Index(_)
-            | TableConstraint::FulltextOrSpatial(_)
-            | TableConstraint::PrimaryKeyUsingIndex(_)
-            | TableConstraint::UniqueUsingIndex(_)
-            | TableConstraint::Exclude(_) => {
-                self.refuse("this constraint", "UNIQUE, PRIMARY KEY, FOREIGN KEY and CHECK can be used")
+            Kind::CHECK_CONSTRAINT => self.check(tree, is_added)?,
+            Kind::NOT_NULL_CONSTRAINT => {
+                return self.refuse_at(
+                    tree,
+                    "NOT NULL as a constraint of the table",
+                    "write it behind the column's type",
+                );
             }
-        }
-    }
-
-    pub(super) fn named(&mut self, name: Option<&Ident>) -> Checked {
-        let Some(name) = name else { return Ok(()) };
-        self.put("CONSTRAINT ");
-        self.put_name(name)?;
-        self.put(" ");
-        Ok(())
-    }
-
-    pub(super) fn unique(&mut self, unique: &UniqueConstraint) -> Checked {
-        let UniqueConstraint {
-            name,
-            index_name,
-            index_type_display: _,
-            index_type,
-            columns,
-            include,
-            index_options,
-            characteristics,
-            nulls_distinct,
-        } = unique;
-        self.absent(
-            index_name.is_some() || index_type.is_some() || !index_options.is_empty(),
-            "an index's option",
-        )?;
-        self.named(name.as_ref())?;
-        self.put("UNIQUE");
-        self.put(match nulls_distinct {
-            NullsDistinctOption::None => "",
-            NullsDistinctOption::Distinct => " NULLS DISTINCT",
-            NullsDistinctOption::NotDistinct => " NULLS NOT DISTINCT",
-        });
-        self.key_columns(columns, include)?;
-        self.characteristics(characteristics.as_ref())
-    }
-
-    pub(super) fn primary_key(&mut self, key: &PrimaryKeyConstraint) -> Checked {
-        let PrimaryKeyConstraint {
-            name,
-            index_name,
-            index_type,
-            columns,
-            include,
-            index_options,
-            characteristics,
-        } = key;
-        self.absent(
-            index_name.is_some() || index_type.is_some() || !index_options.is_empty(),
-            "an index's option",
-        )?;
-        self.named(name.as_ref())?;
-        self.put("PRIMARY KEY");
-        self.key_columns(columns, include)?;
-        self.characteristics(characteristics.as_ref())
-    }
-
-    /// Prints the columns of a key. The list is empty for a constraint of a single column, which is written at the
-    /// column.
-    fn key_columns(&mut self, columns: &[IndexColumn], include: &[Ident]) -> Checked {
-        if !columns.is_empty() {
-            self.put(" (");
-            self.list(columns, |printer, IndexColumn { column, operator_class }| {
-                printer.absent(operator_class.is_some(), "an operator class of a key")?;
-                printer.order(std::slice::from_ref(column), false)
-            })?;
-            self.put(")");
-        }
-        if !include.is_empty() {
-            self.put(" INCLUDE (");
-            self.list(include, |printer, column| printer.put_name(column).map(drop))?;
-            self.put(")");
+            Kind::EXCLUDE_CONSTRAINT => {
+                return self.refuse_at(
+                    tree,
+                    "EXCLUDE",
+                    "the constraints are UNIQUE, PRIMARY KEY, FOREIGN KEY and CHECK",
+                );
+            }
+            _ => {
+                let rule = "the constraints of a table are UNIQUE, PRIMARY KEY, FOREIGN KEY and CHECK";
+                return self.refuse_at(tree, "this part of a table", rule);
+            }
         }
         Ok(())
     }
 
-    pub(super) fn references(&mut self, key: &ForeignKeyConstraint) -> Checked {
-        let ForeignKeyConstraint {
-            name: _,
-            index_name,
-            columns: _,
-            foreign_table,
-            referred_columns,
-            on_delete,
-            on_update,
-            match_kind,
-            characteristics,
-        } = key;
-        self.absent(index_name.is_some(), "an index's name")?;
-        self.put("REFERENCES ");
-        self.put_own(foreign_table)?;
-        if !referred_columns.is_empty() {
-            self.put(" (");
-            self.list(referred_columns, |printer, column| printer.put_name(column).map(drop))?;
+    /// Prints `CONSTRAINT name`, if it comes next.
+    pub(super) fn constraint_name(&mut self, parts: &mut Parts) -> Checked {
+        let Some(clause) = parts.node(Kind::CONSTRAINT_NAME_CLAUSE) else { return Ok(()) };
+        let mut inner = Parts::of(&clause);
+        self.keyword(&mut inner, Kind::CONSTRAINT_KW, "CONSTRAINT")?;
+        let name = self.must_node(&mut inner, Kind::CONSTRAINT_NAME)?;
+        self.put_plain(&name)?;
+        self.done(inner)
+    }
+
+    /// Prints UNIQUE or PRIMARY KEY. At a column it has no list of columns.
+    pub(super) fn key(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.constraint_name(&mut parts)?;
+        if tree.kind() == Kind::UNIQUE_CONSTRAINT {
+            self.keyword(&mut parts, Kind::UNIQUE_KW, "UNIQUE")?;
+        } else {
+            self.keyword(&mut parts, Kind::PRIMARY_KW, "PRIMARY")?;
+            self.keyword(&mut parts, Kind::KEY_KW, "KEY")?;
+        }
+        if let Some(using) = parts.node(Kind::USING_INDEX_NAME) {
+            return self.refuse_at(&using, "USING INDEX", "write the columns in parentheses");
+        }
+        let index = self.must_node(&mut parts, Kind::INDEX_PARAMETERS)?;
+        let mut inner = Parts::of(&index);
+        self.nulls_distinct(&mut inner)?;
+        if let Some(columns) = inner.node(Kind::CONSTRAINT_COLUMN_REF_LIST) {
+            self.columns(&columns)?;
+        }
+        if let Some(include) = inner.node(Kind::CONSTRAINT_INCLUDE_CLAUSE) {
+            let mut parts = Parts::of(&include);
+            self.keyword(&mut parts, Kind::INCLUDE_KW, "INCLUDE")?;
+            let columns = self.must_node(&mut parts, Kind::COLUMN_REF_LIST)?;
+            self.columns(&columns)?;
+            self.done(parts)?;
+        }
+        if let Some(option) = inner.any_node() {
+            return self.refuse_at(&option, "an option of a key's index", "leave it out");
+        }
+        self.done(inner)?;
+        self.constraint_options(&mut parts, false, true)?;
+        self.done(parts)
+    }
+
+    /// Prints NULLS [NOT] DISTINCT, if it comes next.
+    pub(super) fn nulls_distinct(&mut self, parts: &mut Parts) -> Checked {
+        self.phrase_if(parts, Kind::NULLS_DISTINCT, "NULLS DISTINCT")?;
+        self.phrase_if(parts, Kind::NULLS_NOT_DISTINCT, "NULLS NOT DISTINCT")?;
+        Ok(())
+    }
+
+    /// Prints a list of columns in parentheses.
+    fn columns(&mut self, list: &Tree) -> Checked {
+        self.listed(list, Kind::COLUMN_NAME_REF, |printer, column| printer.put_plain(column).map(drop))
+    }
+
+    /// Prints REFERENCES with what belongs to it.
+    pub(super) fn references(&mut self, mut parts: Parts, is_added: bool) -> Checked {
+        self.keyword(&mut parts, Kind::REFERENCES_KW, "REFERENCES")?;
+        let table = self.must_node(&mut parts, Kind::TABLE_NAME_REF)?;
+        self.put_own(&table)?;
+        if let Some(columns) = parts.node(Kind::FOREIGN_KEY_COLUMN_LIST) {
+            self.columns(&columns)?;
+        } else if self.takes(&mut parts, Kind::L_PAREN) {
+            self.put_behind("(")?;
+            let column = self.must_node(&mut parts, Kind::COLUMN_NAME_REF)?;
+            self.put_plain(&column)?;
+            self.must_take(&mut parts, Kind::R_PAREN)?;
             self.put(")");
         }
-        if let Some(kind) = match_kind {
-            self.put(&format!(" {kind}"));
+        self.phrase_if(&mut parts, Kind::MATCH_FULL, "MATCH FULL")?;
+        self.phrase_if(&mut parts, Kind::MATCH_SIMPLE, "MATCH SIMPLE")?;
+        if let Some(partial) = parts.node(Kind::MATCH_PARTIAL) {
+            return self.refuse_at(
+                &partial,
+                "MATCH PARTIAL",
+                "PostgreSQL does not have it: write MATCH FULL or leave it out",
+            );
         }
-        for (event, action) in [(" ON DELETE ", on_delete), (" ON UPDATE ", on_update)] {
-            let action = match action {
-                None => continue,
-                Some(ReferentialAction::Restrict) => "RESTRICT",
-                Some(ReferentialAction::Cascade) => "CASCADE",
-                Some(ReferentialAction::SetNull) => "SET NULL",
-                Some(ReferentialAction::NoAction) => "NO ACTION",
-                Some(ReferentialAction::SetDefault) => "SET DEFAULT",
+        while let Some(kind) = parts.next_kind() {
+            let (word, name) = match kind {
+                Kind::ON_DELETE_ACTION => (Kind::DELETE_KW, "DELETE"),
+                Kind::ON_UPDATE_ACTION => (Kind::UPDATE_KW, "UPDATE"),
+                _ => break,
             };
-            self.put(event);
-            self.put(action);
+            let event = self.must_any(&mut parts)?;
+            let mut inner = Parts::of(&event);
+            self.keyword(&mut inner, Kind::ON_KW, "ON")?;
+            self.keyword(&mut inner, word, name)?;
+            let action = self.must_any(&mut inner)?;
+            self.done(inner)?;
+            self.referential_action(&action)?;
         }
-        self.characteristics(characteristics.as_ref())
+        self.constraint_options(&mut parts, is_added, true)?;
+        self.done(parts)
     }
 
-    pub(super) fn check(&mut self, check: &CheckConstraint) -> Checked {
-        let CheckConstraint { name, expr, no_inherit, enforced } = check;
-        self.absent(*no_inherit || enforced.is_some(), "NO INHERIT or ENFORCED")?;
-        self.named(name.as_ref())?;
-        self.put("CHECK (");
-        self.expr(expr)?;
-        self.put(")");
-        Ok(())
+    fn referential_action(&mut self, tree: &Tree) -> Checked {
+        if !matches!(tree.kind(), Kind::SET_NULL_COLUMNS | Kind::SET_DEFAULT_COLUMNS) {
+            return self.phrase(tree, &["NO ACTION", "RESTRICT", "CASCADE"]);
+        }
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::SET_KW, "SET")?;
+        if !self.keyword_if(&mut parts, Kind::NULL_KW, "NULL") {
+            self.keyword(&mut parts, Kind::DEFAULT_KW, "DEFAULT")?;
+        }
+        if let Some(columns) = parts.node(Kind::COLUMN_REF_LIST) {
+            self.columns(&columns)?;
+        }
+        self.done(parts)
     }
 
-    fn characteristics(&mut self, characteristics: Option<&ConstraintCharacteristics>) -> Checked {
-        let Some(ConstraintCharacteristics { deferrable, initially, enforced }) = characteristics else {
-            return Ok(());
-        };
-        self.absent(enforced.is_some(), "ENFORCED")?;
-        self.put(match deferrable {
-            None => "",
-            Some(true) => " DEFERRABLE",
-            Some(false) => " NOT DEFERRABLE",
-        });
-        self.put(match initially {
-            None => "",
-            Some(DeferrableInitial::Immediate) => " INITIALLY IMMEDIATE",
-            Some(DeferrableInitial::Deferred) => " INITIALLY DEFERRED",
-        });
-        Ok(())
+    pub(super) fn check(&mut self, tree: &Tree, is_added: bool) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.constraint_name(&mut parts)?;
+        self.keyword(&mut parts, Kind::CHECK_KW, "CHECK")?;
+        self.enclosed_value(&mut parts)?;
+        self.constraint_options(&mut parts, is_added, false)?;
+        self.done(parts)
     }
 
-    pub(super) fn create_index(&mut self, index: &CreateIndex) -> Checked {
-        let CreateIndex {
-            name,
-            table_name,
-            using,
-            columns,
-            unique,
-            concurrently,
-            r#async,
-            if_not_exists,
-            include,
-            nulls_distinct,
-            with,
-            predicate,
-            index_options,
-            alter_options,
-        } = index;
-        self.absent(*concurrently, "CONCURRENTLY: a migration is one transaction")?;
-        let has_more = *r#async || !with.is_empty() || !index_options.is_empty() || !alter_options.is_empty();
-        self.absent(has_more, "an index's option")?;
-        self.put(if *unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
-        self.put(if *if_not_exists { "IF NOT EXISTS " } else { "" });
-        let Some(name) = name else {
-            return self.refuse("an index without a name", "name it, so that a later migration can drop it");
-        };
-        self.index_name(name)?;
-        self.put(" ON ");
-        let table = self.put_own(table_name)?;
-        self.put(match using {
-            None => "",
-            Some(IndexType::BTree) => " USING btree",
-            Some(IndexType::Hash) => " USING hash",
-            Some(IndexType::GIN) => " USING gin",
-            Some(IndexType::BRIN) => " USING brin",
-            Some(_) => return self.refuse("this kind of index", "btree, hash, gin and brin can be used"),
-        });
-        self.put(" (");
-        self.about(&table, |printer| {
-            printer.list(columns, Self::index_column)?;
-            printer.put(")");
-            printer.key_columns(&[], include)?;
-            printer.put(match nulls_distinct {
-                None => "",
-                Some(true) => " NULLS DISTINCT",
-                Some(false) => " NULLS NOT DISTINCT",
-            });
-            printer.filter(" WHERE ", predicate.as_ref())
-        })
-    }
-
-    /// Prints the name of a new index without a schema, because PostgreSQL creates an index in its table's schema.
-    fn index_name(&mut self, name: &ObjectName) -> Checked {
-        let (_, name) = self.own(name)?;
-        self.put(&crate::db::quoted(&name));
-        Ok(())
-    }
-
-    fn index_column(&mut self, IndexColumn { column, operator_class }: &IndexColumn) -> Checked {
-        let OrderByExpr { expr, options, with_fill } = column;
-        let bare = OrderByExpr {
-            expr: expr.clone(),
-            options: sqlparser::ast::OrderByOptions::default(),
-            with_fill: with_fill.clone(),
-        };
-        // An expression in an index needs its own parentheses. Around a column they do no harm.
-        self.put("(");
-        self.order(std::slice::from_ref(&bare), false)?;
-        self.put(")");
-        if let Some(class) = operator_class {
-            let (schema, name) = self.dotted(class)?;
-            if !matches!(schema.as_deref(), None | Some("pg_catalog")) || !CLASSES.contains(&name.as_str()) {
-                return self.refuse(shown(&name), "not in the list of operator classes");
+    /// Prints when a constraint is checked.
+    pub(super) fn constraint_options(
+        &mut self,
+        parts: &mut Parts,
+        is_added: bool,
+        may_defer: bool,
+    ) -> Checked {
+        while let Some(option) = parts.any_node() {
+            match option.kind() {
+                Kind::NOT_VALID if is_added => self.phrase(&option, &["NOT VALID"])?,
+                Kind::NOT_VALID => {
+                    return self.refuse_at(
+                        &option,
+                        "NOT VALID",
+                        "only ALTER TABLE … ADD CONSTRAINT can have it: leave it out",
+                    );
+                }
+                Kind::DEFERRABLE_CONSTRAINT_OPTION
+                | Kind::NOT_DEFERRABLE_CONSTRAINT_OPTION
+                | Kind::INITIALLY_DEFERRED_CONSTRAINT_OPTION
+                | Kind::INITIALLY_IMMEDIATE_CONSTRAINT_OPTION
+                    if may_defer =>
+                {
+                    let known = ["DEFERRABLE", "NOT DEFERRABLE", "INITIALLY DEFERRED", "INITIALLY IMMEDIATE"];
+                    self.phrase(&option, &known)?;
+                }
+                Kind::NO_INHERIT | Kind::INHERIT => {
+                    return self.refuse_at(
+                        &option,
+                        "INHERIT",
+                        "a plugin's tables have no children: leave it out",
+                    );
+                }
+                Kind::ENFORCED | Kind::NOT_ENFORCED => {
+                    return self.refuse_at(
+                        &option,
+                        "ENFORCED",
+                        "PostgreSQL 15 does not know it: leave it out",
+                    );
+                }
+                _ => return self.refuse_at(&option, "this option of a constraint", "leave it out"),
             }
-            self.put(&format!(" \"pg_catalog\".\"{name}\""));
         }
-        self.order_options(options)
+        Ok(())
     }
 }
-
-/// The operator classes beyond a type's default: for prefix search on text, and for the smaller index on jsonb.
-const CLASSES: &[&str] = &["text_pattern_ops", "varchar_pattern_ops", "bpchar_pattern_ops", "jsonb_path_ops"];

@@ -3,6 +3,7 @@
 use super::{Argument, Statement};
 use crate::db::cost::Size;
 use crate::db::parameter::{Parameter, Pay};
+use crate::db::shape::Shape;
 use crate::db::short;
 use crate::db::value::{Scalar, Value};
 use crate::limits::{STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX};
@@ -18,6 +19,8 @@ pub struct Bound {
     pub types: Vec<Type>,
     /// The columns of the result, each with its type.
     pub columns: Vec<(String, Type)>,
+    /// What the server must say of the result's columns.
+    pub shape: Shape,
     values: Vec<Sent>,
 }
 
@@ -32,7 +35,7 @@ enum Sent {
 impl Statement<Value> {
     /// Checks and encodes every value. Each is paid for, by its bytes on the wire, before the next one is encoded.
     pub fn bind(self, pay: &mut Pay<'_>) -> Result<Bound, Refusal> {
-        let Self { sql, parameters, columns, rows_max: _, cost } = self;
+        let Self { sql, parameters, columns, shape, rows_max: _, cost } = self;
         let sizes: Vec<Size> = parameters.iter().map(|(argument, _)| argument.size()).collect();
         cost.check(&sizes)?;
         let (mut values, mut types) =
@@ -41,7 +44,7 @@ impl Statement<Value> {
             values.push(Sent::parse(argument, &kind, pay)?);
             types.push(kind);
         }
-        Ok(Bound { text: sql, types, columns, values })
+        Ok(Bound { text: sql, types, columns, shape, values })
     }
 }
 

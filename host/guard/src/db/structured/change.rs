@@ -1,21 +1,28 @@
 //! The structured calls of `db-write`: insert, update and delete.
 
-use super::{Argument, Insertion, Modification, Removal, Statement, Writer};
-use crate::db::Refusal;
+use super::conflict::STORED;
+use super::{Argument, Assignment, Insertion, Modification, Removal, Statement, Writer};
 use crate::db::catalogue::{Catalogue, Operation};
+use crate::db::value::Nullable;
+use crate::db::{Refusal, quoted};
 use crate::limits;
 
-impl<V> Insertion<V> {
+impl<V: Nullable> Insertion<V> {
     /// Parses the call into a statement.
     pub fn parse(self, catalogue: &Catalogue) -> Result<Statement<V>, Refusal> {
-        let Insertion { table, columns, rows, returning } = self;
+        let Insertion { table, columns, rows, on_conflict, returning } = self;
         let mut writer = Writer::new(catalogue, &table, Operation::Insert)?;
         let columns = writer.lookup("columns", &columns, Operation::Insert)?;
         if rows.is_empty() || rows.len() > limits::DB_INSERT_ROWS_MAX {
             return Err(Refusal::Invalid(format!("rows: 1 to {} rows", limits::DB_INSERT_ROWS_MAX)));
         }
+        let conflict = on_conflict.map(|conflict| writer.resolve(conflict, &columns, &rows)).transpose()?;
+        writer.put(&format!("INSERT INTO {}", writer.table.sql()));
+        if conflict.is_some() {
+            writer.put(&format!(" AS {}", quoted(STORED)));
+        }
         let names: Vec<String> = columns.iter().map(|column| column.sql()).collect();
-        writer.put(&format!("INSERT INTO {} ({}) VALUES ", writer.table.sql(), names.join(", ")));
+        writer.put(&format!(" ({}) VALUES ", names.join(", ")));
         for (index, row) in rows.into_iter().enumerate() {
             if row.len() != columns.len() {
                 let number = index.saturating_add(1);
@@ -32,25 +39,27 @@ impl<V> Insertion<V> {
             }
             writer.put(")");
         }
+        if let Some(conflict) = conflict {
+            writer.on_conflict(conflict)?;
+        }
         writer.returning(&returning)?;
         Ok(writer.finish())
     }
 }
 
-impl<V> Modification<V> {
+impl<V: Nullable> Modification<V> {
     /// Parses the call into a statement.
     pub fn parse(self, catalogue: &Catalogue) -> Result<Statement<V>, Refusal> {
         let Modification { table, assignments, filter, returning } = self;
         let mut writer = Writer::new(catalogue, &table, Operation::Update)?;
-        let names = assignments.iter().map(|(column, _)| column);
+        let names = assignments.iter().map(|Assignment { column, .. }| column);
         let columns = writer.lookup("assignments", names, Operation::Update)?;
         writer.put(&format!("UPDATE {} SET ", writer.table.sql()));
-        for (index, ((_, value), column)) in assignments.into_iter().zip(columns).enumerate() {
+        for (index, (Assignment { change, .. }, column)) in assignments.into_iter().zip(columns).enumerate() {
             if index > 0 {
                 writer.put(", ");
             }
-            writer.put(&format!("{} = ", column.sql()));
-            writer.bind(Argument::Stored(value, column.typmod()), column.data_type().clone())?;
+            writer.assign(column, &column.sql(), change)?;
         }
         writer.filter(filter, true)?;
         writer.returning(&returning)?;

@@ -46,7 +46,7 @@ impl<V> Writer<'_, V> {
         if self.conditions > limits::DB_CONDITIONS_MAX {
             return Err(too_many());
         }
-        let column = self.table.column(&column, Operation::Select)?;
+        let column = self.column(&column, Operation::Select)?;
         match test {
             Test::Equal(value) => self.compare(column, "=", value),
             Test::NotEqual(value) => self.compare(column, "<>", value),
@@ -161,7 +161,7 @@ pub(super) fn comparable(column: ColumnName<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn unfit(column: ColumnName<'_>, what: &str, needs: &str) -> Refusal {
+pub(super) fn unfit(column: ColumnName<'_>, what: &str, needs: &str) -> Refusal {
     Refusal::Invalid(format!("{}: {what} needs {needs}", shown(column.name())))
 }
 

@@ -1,12 +1,14 @@
-//! The structured calls of `wit/db.wit`: select, insert, update and delete, written from granted names.
+//! The structured calls of `wit/db.wit`: select, aggregate, insert, update and delete, written from granted names.
 //!
 //! The text of a [`Statement`] depends only on the shape of a call: its names, and how many values it has. Values are
 //! parameters, so the server can keep the text as a prepared statement. A call reads every column that it compares,
-//! orders by or returns, and needs the right to read it. [`Statement::bind`] checks the values against the columns'
-//! types. The tests are in `tests/`.
+//! computes with, orders by or returns, and needs the right to read it. [`Statement::bind`] checks the values against the
+//! columns' types. The tests are in `tests/`.
 
+mod aggregate;
 mod bound;
 mod change;
+mod conflict;
 mod filter;
 mod select;
 #[cfg(test)]
@@ -17,9 +19,11 @@ pub use bound::Bound;
 use super::Refusal;
 use super::catalogue::{Catalogue, ColumnName, Operation, TableName};
 use crate::db::cost::{Class, Moment, Plan, Planner, Size};
+use crate::db::shape::Shape;
 use crate::db::typmod::Typmod;
 use crate::limits;
 use postgres_types::Type;
+use std::cell::RefCell;
 
 /// A test of a column's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +103,107 @@ pub struct Selection<V> {
     pub after: Vec<V>,
 }
 
+/// What to compute of a group of rows, of a column unless of the rows themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Computation {
+    /// The number of rows.
+    Count,
+    /// The number of rows in which the column is not null.
+    CountOf(String),
+    /// The number of different values.
+    CountDistinct(String),
+    /// The sum.
+    Sum(String),
+    /// The average.
+    Average(String),
+    /// The smallest value.
+    Minimum(String),
+    /// The largest value.
+    Maximum(String),
+}
+
+/// A computed column of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The column's name, which the guest chooses.
+    pub name: String,
+    /// What the column contains.
+    pub computation: Computation,
+}
+
+/// A call of `aggregate`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregation<V> {
+    /// The table.
+    pub table: String,
+    /// The columns whose values make a group; all rows are one group if empty.
+    pub group_by: Vec<String>,
+    /// What to compute of each group.
+    pub measures: Vec<Measure>,
+    /// The rows to read; all if empty.
+    pub filter: Filter<V>,
+    /// The order of the groups, by columns of the result.
+    pub order_by: Vec<Ordering>,
+    /// The most groups to return.
+    pub limit: Option<u32>,
+}
+
+/// A new value for a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change<V> {
+    /// The value.
+    Set(V),
+    /// The sum of the present value and this one.
+    Add(V),
+}
+
+/// A column and its new value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment<V> {
+    /// The column.
+    pub column: String,
+    /// The new value.
+    pub change: Change<V>,
+}
+
+/// A new value for a column of the row in the way of an insert.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Merge<V> {
+    /// The value of the row to insert.
+    Inserted,
+    /// The sum of the present value and of that of the row to insert.
+    Sum,
+    /// A value that does not depend on the row to insert.
+    Change(Change<V>),
+}
+
+/// A column of the row in the way, and its new value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merging<V> {
+    /// The column.
+    pub column: String,
+    /// The new value.
+    pub merge: Merge<V>,
+}
+
+/// What happens to a row to insert, and to the one in its way.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resolution<V> {
+    /// The row is left out.
+    Nothing,
+    /// The row in the way is changed.
+    Update(Vec<Merging<V>>),
+}
+
+/// What to do when a stored row has the key of a row to insert.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict<V> {
+    /// The columns of the key.
+    pub columns: Vec<String>,
+    /// What to do.
+    pub resolution: Resolution<V>,
+}
+
 /// A call of `insert`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insertion<V> {
@@ -108,6 +213,8 @@ pub struct Insertion<V> {
     pub columns: Vec<String>,
     /// The rows, each with one value for each column.
     pub rows: Vec<Vec<V>>,
+    /// What to do when a stored row has the same key.
+    pub on_conflict: Option<Conflict<V>>,
     /// The columns to return.
     pub returning: Vec<String>,
 }
@@ -118,7 +225,7 @@ pub struct Modification<V> {
     /// The table.
     pub table: String,
     /// The columns to change, with their new values.
-    pub assignments: Vec<(String, V)>,
+    pub assignments: Vec<Assignment<V>>,
     /// The rows to change.
     pub filter: Filter<V>,
     /// The columns to return.
@@ -157,6 +264,7 @@ pub struct Statement<V> {
     sql: String,
     parameters: Vec<(Argument<V>, Type)>,
     columns: Vec<(String, Type)>,
+    shape: Shape,
     rows_max: Option<u32>,
     cost: Plan,
 }
@@ -183,6 +291,16 @@ impl<V> Statement<V> {
     }
 }
 
+/// The list of what a statement returns.
+#[derive(Default)]
+struct List<'c> {
+    /// The columns in it that are returned as they are.
+    columns: Vec<ColumnName<'c>>,
+    types: Vec<(Type, Typmod)>,
+    /// Where it ends in the text.
+    end: usize,
+}
+
 /// The state of a statement while it is written.
 struct Writer<'c, V> {
     table: TableName<'c>,
@@ -192,6 +310,10 @@ struct Writer<'c, V> {
     conditions: usize,
     rows_max: Option<u32>,
     cost: Planner,
+    /// Every column that was looked up: the [`Shape`] has them all.
+    seen: RefCell<Vec<ColumnName<'c>>>,
+    /// The columns of the result, and where their list ends in the text.
+    list: Option<List<'c>>,
 }
 
 impl<'c, V> Writer<'c, V> {
@@ -199,7 +321,9 @@ impl<'c, V> Writer<'c, V> {
         let table = catalogue.table(table, operation)?;
         let (parameters, columns) = (Vec::new(), Vec::new());
         let cost = Planner::default();
-        Ok(Self { table, sql: String::new(), parameters, columns, conditions: 0, rows_max: None, cost })
+        let (seen, list) = (RefCell::default(), None);
+        let sql = String::new();
+        Ok(Self { table, sql, parameters, columns, conditions: 0, rows_max: None, cost, seen, list })
     }
 
     fn put(&mut self, text: &str) {
@@ -229,6 +353,27 @@ impl<'c, V> Writer<'c, V> {
         self.cost.forget(mark);
     }
 
+    /// Looks up a column. Every column of a statement is looked up here.
+    fn column(&self, name: &str, operation: Operation) -> Result<ColumnName<'c>, Refusal> {
+        let column = self.table.column(name, operation)?;
+        self.seen.borrow_mut().push(column);
+        Ok(column)
+    }
+
+    /// Adds an operation on two values of a column to what the statement costs.
+    fn paired(&mut self, column: ColumnName<'_>, class: Class, what: &'static str) {
+        let size = Size::column(column.data_type(), column.typmod());
+        self.sized(size, size, class, what);
+    }
+
+    fn sized(&mut self, first: Size, second: Size, class: Class, what: &'static str) {
+        let mark = self.cost.mark();
+        self.cost.known(first, Moment::Unknown);
+        self.cost.known(second, Moment::Unknown);
+        self.cost.close(mark, class, what, Moment::Unknown);
+        self.cost.forget(mark);
+    }
+
     /// Looks up columns. Refuses a list that is empty or contains a column twice.
     fn lookup<'n>(
         &self,
@@ -238,7 +383,7 @@ impl<'c, V> Writer<'c, V> {
     ) -> Result<Vec<ColumnName<'c>>, Refusal> {
         let mut columns: Vec<ColumnName<'c>> = Vec::new();
         for name in names {
-            let column = self.table.column(name, operation)?;
+            let column = self.column(name, operation)?;
             // The search is short: without repetition, the list has at most as many columns as the table.
             if columns.iter().any(|known| known.name() == column.name()) {
                 return Err(Refusal::Invalid(format!("{what}: {} is listed twice", super::shown(name))));
@@ -252,11 +397,13 @@ impl<'c, V> Writer<'c, V> {
     }
 
     /// Prints columns with commas between them, and makes them the columns of the result.
-    fn result(&mut self, columns: &[ColumnName<'_>]) {
+    fn result(&mut self, columns: &[ColumnName<'c>]) {
         let sql: Vec<String> = columns.iter().map(|column| column.sql()).collect();
         self.put(&sql.join(", "));
         self.columns =
             columns.iter().map(|column| (column.name().to_owned(), column.data_type().clone())).collect();
+        let types = columns.iter().map(|column| (column.data_type().clone(), column.typmod())).collect();
+        self.list = Some(List { columns: columns.to_vec(), types, end: self.sql.len() });
     }
 
     fn returning(&mut self, returning: &[String]) -> Result<(), Refusal> {
@@ -269,7 +416,22 @@ impl<'c, V> Writer<'c, V> {
     }
 
     fn finish(self) -> Statement<V> {
-        let Self { table: _, sql, parameters, columns, conditions: _, rows_max, cost } = self;
-        Statement { sql, parameters, columns, rows_max, cost: cost.finish() }
+        let Self { table, mut sql, parameters, columns, conditions: _, rows_max, cost, seen, list } = self;
+        let List { columns: visible, types: shown, end } = list.unwrap_or_default();
+        let mut hidden: Vec<ColumnName<'c>> = Vec::new();
+        for column in seen.into_inner() {
+            if !visible.iter().chain(&hidden).any(|known| known.name() == column.name()) {
+                hidden.push(column);
+            }
+        }
+        let types = hidden.iter().map(|column| format!("(NULL::{}).{}", table.sql(), column.sql()));
+        let types = types.collect::<Vec<_>>().join(", ");
+        match (end, types.is_empty()) {
+            (_, true) => {}
+            (0, false) => sql.extend([" RETURNING ", types.as_str()]),
+            (end, false) => sql.insert_str(end, &format!(", {types}")),
+        }
+        let shape = Shape::new(shown, &hidden);
+        Statement { sql, parameters, columns, shape, rows_max, cost: cost.finish() }
     }
 }

@@ -1,13 +1,12 @@
-//! Property tests: a printed text is accepted again and printed the same; its tree is the same as the guest's; and
-//! mutated hostile statements are refused or call only listed functions.
+//! Property tests: a printed text is accepted again and printed the same; its tokens are the guest's in their
+//! order; and mutated hostile statements are refused or call only listed functions.
 
-use super::super::functions;
+use super::super::lex::{self, Class};
+use super::super::{functions, types::COLLATIONS};
 use super::{hostile, legitimate, read, write};
+use crate::db::quoted;
+use crate::limits;
 use proptest::prelude::*;
-use sqlparser::ast::{CaseWhen, CastKind, Expr, SelectItem, SetExpr, Statement};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
 
 /// Random expressions with few parentheses, over the columns of `drafts`.
 fn expression() -> impl Strategy<Value = String> {
@@ -90,80 +89,46 @@ fn statement() -> impl Strategy<Value = String> {
     )
 }
 
-/// The only expression of `SELECT … FROM`, without parentheses and with all casts in one form.
-fn tree(sql: &str) -> Option<Expr> {
-    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?;
-    let Some(Statement::Query(query)) = parsed.into_iter().next() else { return None };
-    let SetExpr::Select(select) = *query.body else { return None };
-    match select.projection.into_iter().next()? {
-        SelectItem::UnnamedExpr(expr) => plain(expr),
-        _ => None,
-    }
+/// The tokens of a text, without the schemas and the AS before an alias that the gate adds.
+fn own_tokens(text: &str) -> Vec<(Class, String)> {
+    let tokens = tokens(text);
+    let is = |index: usize, value: &str| tokens.get(index).is_some_and(|(_, text)| text == value);
+    let is_schema = |index| is(index, "plugin_blog") || is(index, "pg_catalog");
+    let is_added = |index: usize| {
+        is_schema(index) && is(index + 1, ".") || index > 0 && is(index, ".") && is_schema(index - 1)
+    };
+    let kept = (0..tokens.len()).filter(|index| !is_added(*index) && !is(*index, "as"));
+    kept.map(|index| tokens[index].clone()).collect()
 }
 
-fn plain(expr: Expr) -> Option<Expr> {
-    let boxed = |expr: Box<Expr>| plain(*expr).map(Box::new);
-    Some(match expr {
-        Expr::Nested(inner) => plain(*inner)?,
-        Expr::BinaryOp { left, op, right } => Expr::BinaryOp { left: boxed(left)?, op, right: boxed(right)? },
-        Expr::UnaryOp { op, expr } => Expr::UnaryOp { op, expr: boxed(expr)? },
-        Expr::IsNotNull(expr) => Expr::IsNotNull(boxed(expr)?),
-        Expr::IsDistinctFrom(left, right) => Expr::IsDistinctFrom(boxed(left)?, boxed(right)?),
-        Expr::Cast { kind: _, expr, data_type, format } => {
-            Expr::Cast { kind: CastKind::Cast, expr: boxed(expr)?, data_type, format }
-        }
-        Expr::Between { expr, negated, low, high } => {
-            Expr::Between { expr: boxed(expr)?, negated, low: boxed(low)?, high: boxed(high)? }
-        }
-        Expr::Like { negated, any, expr, pattern, escape_char } => {
-            Expr::Like { negated, any, expr: boxed(expr)?, pattern: boxed(pattern)?, escape_char }
-        }
-        Expr::ILike { negated, any, expr, pattern, escape_char } => {
-            Expr::ILike { negated, any, expr: boxed(expr)?, pattern: boxed(pattern)?, escape_char }
-        }
-        Expr::InList { expr, list, negated } => Expr::InList {
-            expr: boxed(expr)?,
-            list: list.into_iter().map(plain).collect::<Option<_>>()?,
-            negated,
-        },
-        Expr::Case { case_token, end_token, operand: None, conditions, else_result: None } => {
-            let conditions = conditions.into_iter().map(|CaseWhen { condition, result }| {
-                Some(CaseWhen { condition: plain(condition)?, result: plain(result)? })
-            });
-            let conditions = conditions.collect::<Option<_>>()?;
-            Expr::Case { case_token, end_token, operand: None, conditions, else_result: None }
-        }
-        // An escape is another spelling of the same text.
-        Expr::Value(value) => match super::super::literal::string(&value.value) {
-            Some(text) => {
-                let value = sqlparser::ast::Value::SingleQuotedString(text.to_owned());
-                Expr::Value(value.with_empty_span())
-            }
-            None => Expr::Value(value),
-        },
-        leaf @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => leaf,
-        _ => return None,
-    })
+/// The tokens of one statement, with a name in quotes as a word.
+fn tokens(text: &str) -> Vec<(Class, String)> {
+    let statements = lex::statements(text, limits::SQL_BYTES_MAX).unwrap();
+    let all = statements.into_iter().flat_map(|statement| statement.tokens);
+    all.map(|token| (if token.class == Class::Name { Class::Word } else { token.class }, token.value))
+        .collect()
 }
 
 /// Whether a printed text calls only listed functions, judged by its tokens.
 fn calls_only_listed_functions(text: &str) -> bool {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().unwrap();
+    let is_listed = |name: &str| functions::kind(name).is_some() || functions::rows(name).is_some();
+    let statements = lex::statements(text, limits::SQL_BYTES_MAX).unwrap();
+    let tokens: Vec<_> = statements.into_iter().flat_map(|statement| statement.tokens).collect();
     tokens.windows(3).all(|window| match window {
-        [Token::Word(schema), Token::Period, Token::Word(name)] if schema.value == "pg_catalog" => {
-            functions::kind(&name.value).is_some()
-                || functions::rows(&name.value).is_some()
-                || ["C", "POSIX", "default"].contains(&name.value.as_str())
+        [schema, dot, name] if schema.value == "pg_catalog" && dot.value == "." => {
+            is_listed(&name.value) || COLLATIONS.contains(&name.value.as_str()) || is_type(&name.value)
         }
-        [Token::Word(name), Token::LParen, _] if name.quote_style.is_some() => {
-            // A quoted name before a parenthesis is a call, or an alias or table with a list of columns.
-            functions::kind(&name.value).is_some()
-                || functions::rows(&name.value).is_some()
-                || text.contains(&format!("AS {name} ("))
-                || text.contains(&format!("{name} (\""))
+        [name, open, next] if name.class == Class::Name && open.class == Class::Sign && open.value == "(" => {
+            // A name in quotes before a parenthesis is a call, or an alias or table with a list of columns.
+            is_listed(&name.value) || next.class == Class::Name
         }
         _ => true,
     })
+}
+
+/// Whether a name is that of a type of PostgreSQL that a column can have.
+fn is_type(name: &str) -> bool {
+    read(&format!("SELECT NULL::pg_catalog.{}", quoted(name))).is_ok()
 }
 
 proptest! {
@@ -178,10 +143,11 @@ proptest! {
     }
 
     #[test]
-    fn printed_expression_has_the_same_tree_as_the_guests(expression in expression()) {
+    fn printed_expression_has_the_guests_tokens_in_their_order(expression in expression()) {
         let sql = format!("SELECT {expression} FROM drafts AS d");
-        if let (Ok(text), Some(before)) = (read(&sql), tree(&sql)) {
-            prop_assert_eq!(Some(before), tree(&text), "{}", text);
+        // A text that could name the clock is printed with a cast.
+        if let Some(text) = read(&sql).ok().filter(|text| !text.contains("CAST(")) {
+            prop_assert_eq!(own_tokens(&sql), own_tokens(&text), "{}", text);
         }
     }
 

@@ -1,10 +1,14 @@
 //! Tests of structured calls: names first, then limits. `written.rs` tests the text of the statements.
 
+mod aggregate;
+mod conflict;
 mod written;
 
 use super::super::Refusal;
 use super::super::catalogue::{Catalogue, Column, Grant, Operations, Table};
-use super::{Condition, Direction, Insertion, Modification, Ordering, Removal, Selection, Test};
+use super::{
+    Assignment, Change, Condition, Direction, Insertion, Modification, Ordering, Removal, Selection, Test,
+};
 use crate::db::typmod::Typmod;
 use crate::db::value::Nullable;
 use crate::grant::ColumnSet;
@@ -47,6 +51,11 @@ fn catalogue() -> Catalogue {
     Catalogue::new("plugin_blog", false, false)
         .with_table(Table::new("drafts", columns.clone(), grant))
         .with_table(Table::new("log", columns, Operations { insert: true, ..Operations::default() }))
+}
+
+/// An assignment of a value.
+fn set(column: &str, value: u32) -> Assignment<Number> {
+    Assignment { column: column.to_owned(), change: Change::Set(Number(value)) }
 }
 
 fn owned(names: &[&str]) -> Vec<String> {
@@ -130,6 +139,7 @@ fn name_that_is_not_granted_is_denied_everywhere() {
                 table: "log".to_owned(),
                 columns: owned(&[name]),
                 rows: vec![vec![Number(1)]],
+                on_conflict: None,
                 returning: Vec::new(),
             };
             assert_eq!(row.parse(&catalogue), Err(Refusal::Denied), "insert: {name}");
@@ -147,7 +157,7 @@ fn operation_that_is_not_granted_is_denied() {
     assert_eq!(removal.parse(&catalogue), Err(Refusal::Denied));
     let change = |table: &str, column: &str| Modification {
         table: table.to_owned(),
-        assignments: vec![(column.to_owned(), Number(1))],
+        assignments: vec![set(column, 1)],
         filter: filter(),
         returning: Vec::new(),
     };
@@ -158,6 +168,7 @@ fn operation_that_is_not_granted_is_denied() {
         table: "log".to_owned(),
         columns: owned(&["id"]),
         rows: vec![vec![Number(1)]],
+        on_conflict: None,
         returning: owned(&["id"]),
     };
     assert_eq!(row.parse(&catalogue), Err(Refusal::Denied));
@@ -204,7 +215,7 @@ fn change_without_a_condition_is_refused() {
     for filter in [vec![], vec![vec![]], vec![some(), vec![]]] {
         let removal = Removal { table: "drafts".to_owned(), filter: filter.clone(), returning: Vec::new() };
         invalid(removal.parse(&catalogue), "at least 1 condition");
-        let assignments = vec![("title".to_owned(), Number(1))];
+        let assignments = vec![set("title", 1)];
         let change = Modification { table: "drafts".to_owned(), assignments, filter, returning: Vec::new() };
         invalid(change.parse(&catalogue), "at least 1 condition");
     }
@@ -219,13 +230,14 @@ fn list_that_is_empty_or_repeats_a_column_is_refused() {
         table: "drafts".to_owned(),
         columns: owned(columns),
         rows,
+        on_conflict: None,
         returning: Vec::new(),
     };
     invalid(insertion(&[], vec![vec![]]).parse(&catalogue), "at least 1");
     invalid(insertion(&["id", "id"], vec![vec![Number(1), Number(1)]]).parse(&catalogue), "twice");
     invalid(insertion(&["id"], vec![]).parse(&catalogue), "1 to 1000 rows");
     invalid(insertion(&["id"], vec![vec![Number(1), Number(2)]]).parse(&catalogue), "2 values for 1 columns");
-    let assignments = vec![("title".to_owned(), Number(1)), ("title".to_owned(), Number(2))];
+    let assignments = vec![set("title", 1), set("title", 2)];
     let filter = || vec![vec![condition("id", Test::Equal(Number(1)))]];
     let change = |assignments| Modification {
         table: "drafts".to_owned(),
@@ -252,8 +264,14 @@ fn call_at_each_limit_is_accepted_and_over_it_refused() {
     invalid(select(one_of(limits::DB_ONE_OF_MAX + 1)), "at most 1000 values");
     let rows = |columns: &[&str], count| {
         let rows = vec![vec![Number(1); columns.len()]; count];
-        Insertion { table: "drafts".to_owned(), columns: owned(columns), rows, returning: Vec::new() }
-            .parse(&catalogue)
+        Insertion {
+            table: "drafts".to_owned(),
+            columns: owned(columns),
+            rows,
+            on_conflict: None,
+            returning: Vec::new(),
+        }
+        .parse(&catalogue)
     };
     assert!(rows(&["id"], limits::DB_INSERT_ROWS_MAX).is_ok());
     invalid(rows(&["id"], limits::DB_INSERT_ROWS_MAX + 1), "1 to 1000 rows");
@@ -272,6 +290,7 @@ fn more_parameters_than_the_protocol_allows_are_refused() {
         table: "t".to_owned(),
         columns: names.clone(),
         rows: vec![vec![Number(1); names.len()]; rows],
+        on_conflict: None,
         returning: Vec::new(),
     };
     let most = limits::DB_PARAMETERS_MAX / names.len();

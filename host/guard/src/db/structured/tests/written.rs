@@ -24,7 +24,8 @@ fn select_is_written_from_granted_names() {
     let statement = call.parse(&catalogue).unwrap();
     assert_eq!(
         statement.sql(),
-        "SELECT \"id\", \"odd\"\"name\" FROM \"plugin_blog\".\"drafts\" WHERE (\"id\" >= $1 AND \"id\" <= $2 AND \
+        "SELECT \"id\", \"odd\"\"name\", (NULL::\"plugin_blog\".\"drafts\").\"title\", \
+         (NULL::\"plugin_blog\".\"drafts\").\"data\" FROM \"plugin_blog\".\"drafts\" WHERE (\"id\" >= $1 AND \"id\" <= $2 AND \
          \"odd\"\"name\" LIKE $3) OR (\"title\" = ANY ($4) AND \"data\" @> $5) \
          ORDER BY \"title\" DESC NULLS LAST, \"id\" LIMIT $6"
     );
@@ -85,24 +86,28 @@ fn changes_are_written_from_granted_names() {
         table: "drafts".to_owned(),
         columns: owned(&["id", "secret"]),
         rows: vec![vec![Number(1), Number(2)], vec![Number(3), Number(0)]],
+        on_conflict: None,
         returning: owned(&["id"]),
     };
     let statement = insertion.parse(&catalogue).unwrap();
     assert_eq!(
         statement.sql(),
-        "INSERT INTO \"plugin_blog\".\"drafts\" (\"id\", \"secret\") VALUES ($1, $2), ($3, $4) RETURNING \"id\""
+        "INSERT INTO \"plugin_blog\".\"drafts\" (\"id\", \"secret\") VALUES ($1, $2), ($3, $4) RETURNING \"id\", \
+         (NULL::\"plugin_blog\".\"drafts\").\"secret\""
     );
     assert_eq!(statement.columns(), [("id".to_owned(), Type::INT8)]);
     let change = Modification {
         table: "drafts".to_owned(),
-        assignments: vec![("title".to_owned(), Number(1)), ("secret".to_owned(), Number(3))],
+        assignments: vec![set("title", 1), set("secret", 3)],
         filter: vec![vec![condition("id", Test::Equal(Number(2)))]],
         returning: Vec::new(),
     };
     let statement = change.parse(&catalogue).unwrap();
     assert_eq!(
         statement.sql(),
-        "UPDATE \"plugin_blog\".\"drafts\" SET \"title\" = $1, \"secret\" = $2 WHERE (\"id\" = $3)"
+        "UPDATE \"plugin_blog\".\"drafts\" SET \"title\" = $1, \"secret\" = $2 WHERE (\"id\" = $3) \
+         RETURNING (NULL::\"plugin_blog\".\"drafts\").\"title\", (NULL::\"plugin_blog\".\"drafts\").\"secret\", \
+         (NULL::\"plugin_blog\".\"drafts\").\"id\""
     );
     let removal = Removal {
         table: "drafts".to_owned(),
@@ -110,7 +115,11 @@ fn changes_are_written_from_granted_names() {
         returning: Vec::new(),
     };
     let statement = removal.parse(&catalogue).unwrap();
-    assert_eq!(statement.sql(), "DELETE FROM \"plugin_blog\".\"drafts\" WHERE (\"title\" <> $1)");
+    assert_eq!(
+        statement.sql(),
+        "DELETE FROM \"plugin_blog\".\"drafts\" WHERE (\"title\" <> $1) \
+         RETURNING (NULL::\"plugin_blog\".\"drafts\").\"title\""
+    );
 }
 
 #[test]
@@ -123,12 +132,13 @@ fn stored_value_is_bound_with_the_typmod_of_its_column() {
         table: "t".to_owned(),
         columns: owned(&["code"]),
         rows: vec![vec![Number(1)]],
+        on_conflict: None,
         returning: Vec::new(),
     };
     assert_eq!(insertion.parse(&catalogue).unwrap().parameters()[0].0, Argument::Stored(Number(1), typmod));
     let change = Modification {
         table: "t".to_owned(),
-        assignments: vec![("code".to_owned(), Number(1))],
+        assignments: vec![set("code", 1)],
         filter: vec![vec![condition("code", Test::Equal(Number(2)))]],
         returning: Vec::new(),
     };

