@@ -244,7 +244,9 @@ fn aggregate_is_written_from_granted_names_and_positions() {
         statement.sql(),
         "SELECT \"title\", \"odd\"\"name\", \"pg_catalog\".\"count\"(*), \"pg_catalog\".\"count\"(\"tags\"), \
          \"pg_catalog\".\"count\"(DISTINCT \"status\"), \"pg_catalog\".\"sum\"(\"id\"), \"pg_catalog\".\"avg\"(\"id\"), \
-         \"pg_catalog\".\"max\"(\"id\") FROM \"plugin_blog\".\"drafts\" WHERE (\"id\" > $1) \
+         \"pg_catalog\".\"max\"(\"id\"), (NULL::\"plugin_blog\".\"drafts\").\"tags\", \
+         (NULL::\"plugin_blog\".\"drafts\").\"status\", (NULL::\"plugin_blog\".\"drafts\").\"id\" \
+         FROM \"plugin_blog\".\"drafts\" WHERE (\"id\" > $1) \
          GROUP BY \"title\", \"odd\"\"name\" ORDER BY 8 DESC NULLS LAST, 3 DESC, 2 DESC, 1 LIMIT $2"
     );
     let types: Vec<_> = statement.parameters().iter().map(|(_, data_type)| data_type.clone()).collect();

@@ -165,7 +165,8 @@ fn increment_is_written_from_granted_names() {
     assert_eq!(
         statement.sql(),
         "UPDATE \"s\".\"pages\" SET \"views\" = \"views\" + $1, \"slug\" = $2, \"amount\" = \"amount\" + $3 \
-         WHERE (\"slug\" = $4)"
+         WHERE (\"slug\" = $4) RETURNING (NULL::\"s\".\"pages\").\"views\", (NULL::\"s\".\"pages\").\"slug\", \
+         (NULL::\"s\".\"pages\").\"amount\""
     );
     let types: Vec<_> = statement.parameters().iter().map(|(_, data_type)| data_type.clone()).collect();
     assert_eq!(types, [Type::INT4, Type::TEXT, Type::NUMERIC, Type::TEXT]);
@@ -182,7 +183,16 @@ fn conflict_is_written_from_granted_names() {
     };
     let head = "INSERT INTO \"s\".\"pages\" AS \"stored\" (\"slug\", \"views\") VALUES ($1, $2) \
          ON CONFLICT (\"slug\", \"large\") DO ";
-    assert_eq!(call(Resolution::Nothing).sql(), format!("{head}NOTHING RETURNING \"views\""));
+    // The types of the columns that the guest does not see.
+    let hidden = |columns: &[&str]| {
+        let list: Vec<String> =
+            columns.iter().map(|column| format!(", (NULL::\"s\".\"pages\").\"{column}\"")).collect();
+        list.concat()
+    };
+    assert_eq!(
+        call(Resolution::Nothing).sql(),
+        format!("{head}NOTHING RETURNING \"views\"{}", hidden(&["slug", "large"]))
+    );
     let statement = call(Resolution::Update(vec![
         merging("slug", Merge::Inserted),
         merging("views", Merge::Sum),
@@ -193,7 +203,8 @@ fn conflict_is_written_from_granted_names() {
         statement.sql(),
         format!(
             "{head}UPDATE SET \"slug\" = EXCLUDED.\"slug\", \"views\" = \"stored\".\"views\" + EXCLUDED.\"views\", \
-             \"small\" = $3, \"amount\" = \"stored\".\"amount\" + $4 RETURNING \"views\""
+             \"small\" = $3, \"amount\" = \"stored\".\"amount\" + $4 RETURNING \"views\"{}",
+            hidden(&["slug", "large", "small", "amount"])
         )
     );
     assert_eq!(statement.parameters()[2], (Argument::Stored(Number(3), Typmod::All), Type::INT2));
