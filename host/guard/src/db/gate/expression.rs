@@ -116,7 +116,10 @@ impl Printer<'_> {
             return Ok(Some(tree.clone()));
         }
         let mark = self.cost.mark();
-        let (class, level) = if item.kind() == Kind::NOT_KW {
+        let start = item.text_range().start().into();
+        let is_not =
+            self.token_at(start).is_some_and(|token| token.class == Lexed::Word && token.value == "not");
+        let (class, level) = if is_not {
             self.take(item.text_range().start().into());
             self.put("NOT");
             (Class::Either, Level::NOT)

@@ -66,9 +66,16 @@ impl Tokens {
             }
             // A name with other letters is one in quotes to the parser, whatever it takes for a letter.
             Class::Word if !value.is_ascii() => self.text.push_str(&quoted(&value)),
+            // The parser takes no NOT behind `BETWEEN 1 AND 5 OR`. Another prefix is read in the same place, and the walk groups
+            // by itself and prints the token.
+            Class::Word if value == "not" && self.ends_with_or() => self.text.push('~'),
             _ => self.text.push_str(&value),
         }
         self.tokens.push(Token { class, value, at, range: start..self.text.len() });
+    }
+
+    fn ends_with_or(&self) -> bool {
+        self.tokens.last().is_some_and(|token| token.class == Class::Word && token.value == "or")
     }
 
     /// The token that begins at an offset of the canonical text.

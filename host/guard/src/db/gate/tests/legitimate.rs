@@ -42,6 +42,10 @@ fn printed_text_is_the_statements_own_tokens_in_canonical_form() {
         ("SELECT id ISNULL FROM drafts", "SELECT \"id\" ISNULL FROM \"plugin_blog\".\"drafts\""),
         ("SELECT interval(0) '1.5 s', interval '1' day", "SELECT INTERVAL(0) '1.5 s', INTERVAL '1' DAY"),
         ("SELECT n>-1 FROM (SELECT 1 n) s", "SELECT \"n\" > - 1 FROM (SELECT 1 AS \"n\") AS \"s\""),
+        (
+            "SELECT 1 BETWEEN 2 AND 3 OR NOT 4 > 5 OR NOT NOT true",
+            "SELECT 1 BETWEEN 2 AND 3 OR NOT 4 > 5 OR NOT NOT TRUE",
+        ),
         ("SELECT 'a'\n'b'", "SELECT 'ab'"),
         (
             "SELECT now(), current_date::text, $1::int, 'now'",
