@@ -79,6 +79,39 @@ fn way_to_the_clock_is_refused() {
     }
 }
 
+/// PostgreSQL gives a time of day the offset that its zone has today.
+#[test]
+fn time_of_day_with_a_zone_is_refused() {
+    for value in [
+        "time '12:00'",
+        "'12:00'::time",
+        "CAST('12:00' AS time(0))",
+        "created::time",
+        "localtime",
+        "make_time(1, 2, 3)",
+        "(time '12:00')",
+        "(time '12:00' + interval '1 hour')",
+        "(SELECT time '12:00')",
+        "coalesce(time '12:00', '13:00')",
+        "(CASE WHEN true THEN time '12:00' END)",
+        "(ARRAY[time '12:00'])[1]",
+        "v.t",
+        "u.t",
+        "(SELECT max(w.t) FROM (VALUES (time '12:00')) w (t))",
+    ] {
+        let from =
+            "FROM drafts, (VALUES (time '12:00')) v (t), (SELECT time '1:00' UNION SELECT '2:00') u (t)";
+        for sql in [
+            format!("SELECT {value} AT TIME ZONE 'America/Santiago' {from}"),
+            format!("SELECT timezone('America/Santiago', {value}) {from}"),
+        ] {
+            let sentence = read(&sql).unwrap_err().to_string();
+            assert!(sentence.contains("that of today"), "{sql}: {sentence}");
+        }
+        assert!(read(&format!("SELECT {value} {from}")).is_ok(), "{value}");
+    }
+}
+
 /// A word for the clock that PostgreSQL could take for a time is printed as a text, so that it cannot.
 #[test]
 fn word_for_the_clock_without_a_type_is_printed_as_text_or_json() {
