@@ -1,6 +1,8 @@
 //! Calls: how failing calls end, and whether the host still works after them.
 
-use crate::harness::{CALLS, World, call, component, guest, limited, odd, oversized, returned, trapped};
+use crate::harness::{
+    CALLS, World, call, call_patiently, component, guest, limited, odd, oversized, returned, trapped,
+};
 use palisade::guard::logging::Level;
 use palisade::limits::{Limit, MIB};
 use palisade::{Blame, CallError, Host, Policy, Usage};
@@ -132,14 +134,14 @@ async fn endless_loop_ends_at_the_wall_time_limit_and_lets_others_run() {
             assert_usable(&host).await;
         }
     };
-    let (result, ()) = tokio::join!(call(&host, "probe", "abuses/spin", json!({})), others);
+    let (result, ()) = tokio::join!(call_patiently(&host, "probe", "abuses/spin", json!({})), others);
     let usage = ended(result);
     assert_eq!((usage.limit, usage.max), (Limit::WallTime, 300));
     let action = |manifest: String| {
         limited("action-time = \"50 ms\"")(manifest.replace("abuses\" = \"query\"", "abuses\" = \"action\""))
     };
     let host = world.host_with("probe", action).await;
-    let usage = ended(call(&host, "probe", "abuses/spin", json!({})).await);
+    let usage = ended(call_patiently(&host, "probe", "abuses/spin", json!({})).await);
     assert_eq!((usage.limit, usage.max), (Limit::ActionTime, 50));
     assert_usable(&host).await;
 }

@@ -2,7 +2,7 @@
 //! without a restart.
 
 use super::rows::step;
-use crate::harness::{Frozen, OwnServer, World, altered, builder, call, guest};
+use crate::harness::{Frozen, OwnServer, World, altered, builder, call, call_patiently, guest};
 use palisade::grant::ItemPower;
 use palisade::guard::item::{Draft, Fields, ItemScope, ItemType, Status, Title};
 use palisade::guard::user::Permission;
@@ -127,13 +127,7 @@ async fn action_that_has_committed_something_is_not_told_to_try_again() {
         let mut steps: Vec<Value> = numbers.iter().map(|number| step("insert", *number)).collect();
         // The guest does not give up when its statement fails, and so runs out of time.
         steps.push(step("spin", 9_000));
-        loop {
-            let ended = call(&host, "cursors", "acting/run", json!({ "steps": steps })).await;
-            // On a busy machine the call may wait for a processor until its deadline, and is told to try again.
-            if !matches!(ended, Err(CallError::Overloaded { .. })) {
-                return ended;
-            }
-        }
+        call_patiently(&host, "cursors", "acting/run", json!({ "steps": steps })).await
     };
     let first = acting(&[13]).await;
     let later = acting(&[1, 2, 13]).await;

@@ -218,6 +218,23 @@ pub async fn call(host: &Host, plugin: &str, function: &str, arguments: Value) -
     call_as(host, plugin, function, arguments, Caller::Anonymous).await
 }
 
+/// Calls again while the host is overloaded. On a busy machine a call can wait for a processor for most of its time, and is
+/// then told to try again.
+pub async fn call_patiently(
+    host: &Host,
+    plugin: &str,
+    function: &str,
+    arguments: Value,
+) -> Result<Value, CallError> {
+    for _ in 0..100 {
+        let result = call(host, plugin, function, arguments.clone()).await;
+        if !matches!(result, Err(CallError::Overloaded { .. })) {
+            return result;
+        }
+    }
+    call(host, plugin, function, arguments).await
+}
+
 /// Calls as this caller and returns the value.
 pub async fn call_as(
     host: &Host,
