@@ -684,20 +684,22 @@ impl Printer<'_> {
     }
 }
 
+/// Whether a kind of node is a query.
+pub(super) fn is_query(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::SELECT
+            | Kind::COMPOUND_SELECT
+            | Kind::VALUES
+            | Kind::TABLE
+            | Kind::PAREN_SELECT
+            | Kind::SELECT_INTO
+    )
+}
+
 /// The next child, if it is a query.
 pub(super) fn query_of(parts: &mut Parts) -> Option<Tree> {
-    let is_query = matches!(
-        parts.next_kind(),
-        Some(
-            Kind::SELECT
-                | Kind::COMPOUND_SELECT
-                | Kind::VALUES
-                | Kind::TABLE
-                | Kind::PAREN_SELECT
-                | Kind::SELECT_INTO
-        )
-    );
-    if is_query { parts.any_node() } else { None }
+    if parts.next_kind().is_some_and(is_query) { parts.any_node() } else { None }
 }
 
 /// The word of ANY, SOME or ALL, if a node is a call of it.

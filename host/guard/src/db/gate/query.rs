@@ -526,7 +526,7 @@ impl Printer<'_> {
             }
             Kind::CALL_EXPR => self.implied_of_call(tree),
             Kind::ARRAY_EXPR => strong("array"),
-            Kind::TUPLE_EXPR => strong("row").filter(|_| true),
+            Kind::TUPLE_EXPR => strong("row"),
             Kind::CASE_EXPR => {
                 let otherwise = tree.children().find(|child| child.kind() == Kind::ELSE_CLAUSE);
                 let inner = otherwise

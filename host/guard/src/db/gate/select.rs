@@ -234,13 +234,8 @@ impl Printer<'_> {
         if !is_row && expr.kind() != Kind::PAREN_EXPR {
             return self.output_or_expr(expr);
         }
-        if super::expression::query_of(&mut {
-            let mut parts = Parts::of(expr);
-            parts.skip_one();
-            parts
-        })
-        .is_some()
-        {
+        let is_query = expr.children().next().is_some_and(|inner| super::expression::is_query(inner.kind()));
+        if is_query {
             return self.expr(expr);
         }
         let mut parts = Parts::of(expr);

@@ -72,11 +72,6 @@ impl Parts {
         self.rest.as_slice().first()?.as_node().cloned()
     }
 
-    /// Leaves the next child out.
-    pub(super) fn skip_one(&mut self) {
-        self.rest.next();
-    }
-
     /// The last child, if it is a node.
     pub(super) fn last_node(&self) -> Option<Tree> {
         self.rest.as_slice().iter().rev().find_map(|part| part.as_node()).cloned()
