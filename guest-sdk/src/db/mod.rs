@@ -56,7 +56,7 @@ pub fn aggregate(table: impl Into<String>) -> Aggregate {
     Aggregate::new(table.into())
 }
 
-/// Returns the rows of one SQL statement that reads: `SELECT`, `VALUES`, or `WITH` of these. Needs `query = true`.
+/// Returns the rows of one SQL statement that reads: `SELECT`, `VALUES`, `TABLE`, or `WITH` of these. Needs `query = true`.
 pub fn query(sql: &str, parameters: impl AsRef<[Value]>) -> Result<Rows, Error> {
     raw::query(sql, parameters.as_ref()).map(Rows::new)
 }
@@ -76,8 +76,8 @@ pub fn delete(table: impl Into<String>) -> Delete {
     Delete::new(table.into())
 }
 
-/// Runs one SQL statement that writes, `INSERT`, `UPDATE` or `DELETE`, and returns the number of changed rows. Needs
-/// `execute = true`.
+/// Runs one SQL statement that writes, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, or `WITH` one of these, and returns the number of
+/// rows that it changed or that its outermost `SELECT` found. Needs `execute = true`.
 pub fn execute(sql: &str, parameters: impl AsRef<[Value]>) -> Result<u64, Error> {
     raw_write::execute(sql, parameters.as_ref())
 }
