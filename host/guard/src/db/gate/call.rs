@@ -127,9 +127,9 @@ impl Printer<'_> {
             return Ok(());
         }
         let moments = self.cost.any_moment(mark);
-        // PostgreSQL would take the zone's offset of today.
-        if functions::zone_argument(name).is_some() && moments == Moment::Time {
-            return self.refuse_at(list, "a time of day with a zone", super::zone::TIME_RULE);
+        if name == "timezone" {
+            let moved = self.cost.since(mark).last().map_or(Moment::Unknown, |node| self.cost.moment(*node));
+            self.has_date(moved)?;
         }
         let moment = if name == "make_time" { Moment::Time } else { known.moment.of(moments) };
         self.cost.close(mark, class, known.name, moment);

@@ -292,14 +292,25 @@ impl Printer<'_> {
     fn at_time_zone(&mut self, items: &mut Items, tree: &Tree, mark: usize) -> Checked {
         let words = self.words(tree)?;
         self.put(&words);
-        if self.cost.any_moment(mark) == Moment::Time {
-            // PostgreSQL would take the zone's offset of today.
-            return self.refuse("a time of day with a zone", super::zone::TIME_RULE);
-        }
+        let moved = self.cost.since(mark).first().map_or(Moment::Unknown, |node| self.cost.moment(*node));
+        self.has_date(moved)?;
         self.zone_operand(items)?;
         self.grouped(items, Level::COLLATE)?;
         self.cost.close(mark, Class::Near(0), "AT TIME ZONE", Moment::Certain);
         Ok(())
+    }
+
+    /// Checks that what a zone is given to is a timestamp, and no time of day: PostgreSQL would give that the offset that the
+    /// zone has today.
+    pub(super) fn has_date(&self, moment: Moment) -> Checked {
+        let rule = match moment {
+            Moment::Certain | Moment::Bare => return Ok(()),
+            Moment::Time => super::zone::TIME_RULE,
+            Moment::Unknown => {
+                "only a timestamp has one: a column, `now()`, to_timestamp, or `$1::timestamptz`"
+            }
+        };
+        self.refuse("a time zone of this value", rule)
     }
 
     /// Checks what stands behind AT TIME ZONE: one value, or one that is converted to a text or an interval.

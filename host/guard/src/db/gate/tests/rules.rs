@@ -106,9 +106,51 @@ fn time_of_day_with_a_zone_is_refused() {
             format!("SELECT timezone('America/Santiago', {value}) {from}"),
         ] {
             let sentence = read(&sql).unwrap_err().to_string();
-            assert!(sentence.contains("that of today"), "{sql}: {sentence}");
+            assert!(sentence.contains("a time zone of this value"), "{sql}: {sentence}");
         }
         assert!(read(&format!("SELECT {value} {from}")).is_ok(), "{value}");
+    }
+    // What a recursion returns can be of any type.
+    let recursive =
+        "WITH RECURSIVE r (t) AS (SELECT time '12:00' UNION ALL SELECT t FROM r WHERE false) SELECT t";
+    assert!(read(&format!("{recursive} FROM r")).is_ok());
+    for zoned in [
+        "t AT TIME ZONE 'UTC'",
+        "timezone('UTC', t)",
+        "mode() WITHIN GROUP (ORDER BY time '1:00') AT TIME ZONE 'UTC'",
+    ] {
+        assert!(read(&recursive.replace("SELECT t", &format!("SELECT {zoned}"))).is_err(), "{zoned}");
+        assert!(
+            read(&format!("{} FROM r", recursive.replacen(") SELECT t", &format!(") SELECT {zoned}"), 1)))
+                .is_err(),
+            "{zoned}"
+        );
+    }
+    for value in [
+        "created",
+        "now()",
+        "$1",
+        "max(created)",
+        "coalesce(created, $1)",
+        "(created + interval '1 day')",
+        "(created - $1::interval)",
+        "to_timestamp(0)",
+        "(SELECT max(d.created) FROM drafts d)",
+        "CASE WHEN true THEN created END",
+        "date_trunc('day', created)",
+        "first_value(created) OVER ()",
+        "(date '2024-01-01' + time '12:00')::timestamp",
+        "'2024-01-01 12:00'",
+        "s.d",
+    ] {
+        let from =
+            "FROM drafts, generate_series(timestamp '2024-01-01', '2024-01-02', interval '1 hour') s (d)";
+        for sql in [
+            format!("SELECT {value} AT TIME ZONE 'UTC' {from}"),
+            format!("SELECT timezone('UTC', {value}) {from}"),
+        ] {
+            assert!(read(&sql).is_ok(), "{sql}: {:?}", read(&sql));
+        }
     }
 }
 
