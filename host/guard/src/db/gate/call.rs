@@ -435,6 +435,9 @@ impl Printer<'_> {
     fn frame(&mut self, tree: &Tree) -> Checked {
         let mut parts = Parts::of(tree);
         let unit = self.must_any(&mut parts)?;
+        if !matches!(unit.kind(), Kind::FRAME_ROWS | Kind::FRAME_RANGE | Kind::FRAME_GROUPS) {
+            return self.refuse_at(&unit, shown(&unit.to_string()), "write ROWS, RANGE or GROUPS");
+        }
         let unit = self.words(&unit)?;
         self.put(&unit);
         if let Some(between) = parts.node(Kind::FRAME_BETWEEN) {
@@ -459,11 +462,12 @@ impl Printer<'_> {
         let word = match bound.kind() {
             Kind::EXPR_PRECEDING => (Kind::PRECEDING_KW, "PRECEDING"),
             Kind::EXPR_FOLLOWING => (Kind::FOLLOWING_KW, "FOLLOWING"),
-            _ => {
+            Kind::UNBOUNDED_PRECEDING | Kind::UNBOUNDED_FOLLOWING | Kind::CURRENT_ROW => {
                 let words = self.words(&bound)?;
                 self.put(&words);
                 return Ok(());
             }
+            _ => return self.refuse_at(&bound, shown(&bound.to_string()), "not the bound of a window"),
         };
         let mut inner = Parts::of(&bound);
         let distance = self.must_any(&mut inner)?;

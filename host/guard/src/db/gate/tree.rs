@@ -132,6 +132,11 @@ impl Printer<'_> {
 
     /// Takes all tokens of a node that has only words in it, and returns them in upper case.
     pub(in crate::db) fn words(&mut self, tree: &Tree) -> Checked<String> {
+        let is_name =
+            |part: Tree| matches!(part.kind(), Kind::NAME_REF | Kind::PATH_REF | Kind::PATH_SEGMENT_REF);
+        if tree.descendants().any(is_name) {
+            return self.refuse_at(tree, shown(&tree.to_string()), "only words of SQL can stand here");
+        }
         let mut words = Vec::new();
         for token in tree.descendants_with_tokens().filter_map(SyntaxElement::into_token) {
             if token.kind() == Kind::WHITESPACE {
