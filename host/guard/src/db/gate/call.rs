@@ -4,7 +4,7 @@
 use super::functions::{self, Kind as Way};
 use super::lex::Class as Lexed;
 use super::literal::unwrapped;
-use super::printer::{Printer, Role};
+use super::printer::{Around, Printer, Role};
 use super::tree::{Kind, Parts, Tree};
 use crate::db::cost::{self, Class, Moment, Size};
 use crate::db::gate::fault::Checked;
@@ -235,6 +235,9 @@ impl Printer<'_> {
         }
         if functions::zone_argument(name) == Some(index) {
             self.zone(&value)?;
+        }
+        if value.kind() == Kind::LITERAL && functions::takes_no_date(name) {
+            self.around = Around::NoDate;
         }
         self.expr(&value)?;
         if let Some(order) = parts.node(Kind::ORDER_BY_CLAUSE) {

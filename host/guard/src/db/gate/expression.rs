@@ -7,7 +7,7 @@
 use super::lex::Class as Lexed;
 use super::literal::unwrapped;
 use super::operators::{self, Level};
-use super::printer::Printer;
+use super::printer::{Around, Printer};
 use super::tree::{Kind, Parts, Tree};
 use crate::db::cost::{self, Class, Moment, Size};
 use crate::db::gate::fault::Checked;
@@ -359,6 +359,9 @@ impl Printer<'_> {
         {
             self.path(sign, &literal)?;
         }
+        if items.next_kind() == Some(Kind::LITERAL) {
+            self.around = Around::of_sign(sign);
+        }
         self.grouped(items, operators::level_of_sign(sign).next())?;
         // Arithmetic with a date or time gives another one, or a number, and never a text.
         let is_arithmetic = matches!(class, Class::Sum | Class::Product | Class::Quotient);
@@ -439,6 +442,9 @@ impl Printer<'_> {
             let call = call.clone();
             items.0.pop_front();
             return self.quantified_as(&call, class, "LIKE", mark);
+        }
+        if items.next_kind() == Some(Kind::LITERAL) {
+            self.around = Around::NoDate;
         }
         self.grouped(items, Level::ESCAPE.next())?;
         if items.next_kind() == Some(Kind::ESCAPE_KW)

@@ -657,6 +657,15 @@ pub(super) fn is_never_variadic(name: &str) -> bool {
     )
 }
 
+/// Whether no parameter of the function is or can become a date or time.
+pub(super) fn takes_no_date(name: &str) -> bool {
+    ["json_", "jsonb_", "regexp_", "ts_"].iter().any(|head| name.starts_with(head))
+        || matches!(
+            name,
+            "to_tsvector" | "to_tsquery" | "plainto_tsquery" | "phraseto_tsquery" | "websearch_to_tsquery"
+        )
+}
+
 /// The index of the argument that names a time zone.
 pub(super) fn zone_argument(name: &str) -> Option<usize> {
     match name {

@@ -46,7 +46,9 @@ impl Printer<'_> {
         }
         let columns = match given {
             Some(names) => {
-                self.source(parts)?;
+                let no_date = |column: &String| self.is_no_date(&name, column, Operation::Insert);
+                let no_dates: Vec<bool> = names.iter().map(no_date).collect();
+                self.source(parts, &no_dates)?;
                 names
             }
             None => self.without_list(&name, parts)?,
@@ -57,7 +59,14 @@ impl Printer<'_> {
     /// Prints the rows of an INSERT without a list of columns, and returns the columns that it fills: the first ones of the
     /// table. If a column is not granted, the granted ones are printed as a list, because PostgreSQL would fill it too.
     fn without_list(&mut self, table: &str, parts: &mut Parts) -> Checked<Vec<String>> {
-        let (width, rows) = self.apart(|printer| printer.source(parts))?;
+        let no_dates: Vec<bool> = match self.names() {
+            Names::Granted(catalogue) => {
+                let columns = catalogue.table(table, Operation::Insert)?.columns(Operation::Insert);
+                columns.map(|column| !column.is_moment()).collect()
+            }
+            Names::Own(_) => Vec::new(),
+        };
+        let (width, rows) = self.apart(|printer| printer.source(parts, &no_dates))?;
         let Names::Granted(catalogue) = self.names() else {
             self.put(&rows);
             return Ok(Vec::new());
@@ -107,7 +116,8 @@ impl Printer<'_> {
     }
 
     /// Prints the rows to insert and returns how many values each has. Only a plain VALUES list may contain DEFAULT.
-    fn source(&mut self, parts: &mut Parts) -> Checked<usize> {
+    /// `no_dates` says of each column whether it is known to be no date or time.
+    fn source(&mut self, parts: &mut Parts, no_dates: &[bool]) -> Checked<usize> {
         let source = self.must_any(parts)?;
         if source.kind() == Kind::DEFAULT_VALUES {
             let words = self.words(&source)?;
@@ -126,7 +136,9 @@ impl Printer<'_> {
         self.keyword(&mut inner, Kind::VALUES_KW, "VALUES")?;
         let rows = self.must_node(&mut inner, Kind::ROW_LIST)?;
         self.done(inner)?;
-        let shape = self.values(&rows, Self::value_or_default)?;
+        let shape = self.values(&rows, |printer, index, value| {
+            printer.value_or_default(value, no_dates.get(index).copied().unwrap_or_default())
+        })?;
         Ok(shape.columns().len())
     }
 

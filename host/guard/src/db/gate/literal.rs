@@ -1,7 +1,7 @@
 //! Literals, parameters, casts, and names that are values: the clock.
 
 use super::lex::{Class as Lexed, Token};
-use super::printer::Printer;
+use super::printer::{Around, Printer};
 use super::scope::Names;
 use super::tree::{Kind, Parts, Tree};
 use super::zone;
@@ -14,6 +14,7 @@ impl Printer<'_> {
     /// Prints a literal or a parameter. `target` is the type that it is converted to at once.
     pub(super) fn literal(&mut self, tree: &Tree, target: Option<&Tree>) -> Checked {
         let token = self.single(tree)?;
+        let around = std::mem::take(&mut self.around);
         match (token.class, token.value.as_str()) {
             (Lexed::Word, "null") => self.word("NULL", Moment::Bare),
             (Lexed::Word, "true") => self.word("TRUE", Moment::Unknown),
@@ -28,7 +29,7 @@ impl Printer<'_> {
             (Lexed::Parameter, name) => return self.parameter(name),
             (Lexed::Text, text) => match target {
                 Some(target) => return self.bare_string(text, is_moment_type(target)),
-                None => return self.string_literal(text),
+                None => return self.string_literal(text, around),
             },
             _ => return self.refuse("a string of bits", "write '…', a number, or a value with CAST"),
         }
@@ -41,34 +42,35 @@ impl Printer<'_> {
     }
 
     /// Prints a string that stands alone. PostgreSQL gives it the type of what it is compared with or written to. If it
-    /// names the clock, or a time zone that PostgreSQL would make up from it, it is printed as a text or as JSON, so that
-    /// it cannot become a date or time.
-    pub(super) fn string_literal(&mut self, text: &str) -> Checked {
-        let is_risky = !self.in_default && zone::is_risky(text);
-        let target = match (is_risky, serde_json::from_str::<serde_json::Value>(text)) {
-            (false, _) => None,
-            (true, _) if uuid::Uuid::try_parse(text).is_ok() => {
-                return self.refuse(
-                    shown(text),
-                    "PostgreSQL can take this `uuid` for a date with a zone: pass it as a parameter",
-                );
+    /// names the clock, or a time zone that PostgreSQL would make up from it, and could become a date or time where it
+    /// stands, it is printed as a text, which cannot; beside `@>` as JSON if it is JSON.
+    fn string_literal(&mut self, text: &str, around: Around) -> Checked {
+        let is_risky = !self.in_default && around != Around::NoDate && zone::is_risky(text);
+        if !is_risky {
+            self.text_literal(text)?;
+            self.cost.known(Size::literal(text), Moment::Bare);
+            return Ok(());
+        }
+        if uuid::Uuid::try_parse(text).is_ok() {
+            let rule = "PostgreSQL can take this `uuid` for a date with a zone: pass it as a parameter";
+            return self.refuse(shown(text), rule);
+        }
+        let json = serde_json::from_str::<serde_json::Value>(text);
+        let target = match (around, json) {
+            (Around::Contains, Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) => "jsonb",
+            (Around::Joins, Ok(_)) => {
+                return self.refuse(shown(text), "say which type it has: write `'…'::text` or `'…'::jsonb`");
             }
-            (true, Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) => Some("jsonb"),
-            (true, _) => Some("text"),
+            _ => "text",
         };
-        if target.is_some() {
-            self.is_altered = true;
-            self.put_call("CAST");
-            self.put("(");
-        }
+        self.is_altered = true;
+        self.put_call("CAST");
+        self.put("(");
         self.text_literal(text)?;
-        if let Some(target) = target {
-            self.put("AS");
-            self.put(target);
-            self.put(")");
-        }
-        let moment = if is_risky { Moment::Unknown } else { Moment::Bare };
-        self.cost.known(Size::literal(text), moment);
+        self.put("AS");
+        self.put(target);
+        self.put(")");
+        self.cost.known(Size::literal(text), Moment::Unknown);
         Ok(())
     }
 

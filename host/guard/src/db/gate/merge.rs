@@ -102,7 +102,7 @@ impl Printer<'_> {
         let mut inner = Parts::of(&values);
         self.keyword(&mut inner, Kind::VALUES_KW, "VALUES")?;
         let rows = self.must_node(&mut inner, Kind::ROW_LIST)?;
-        self.values(&rows, Self::value_or_default)?;
+        self.values(&rows, |printer, _, value| printer.value_or_default(value, false))?;
         self.done(inner)
     }
 }

@@ -43,6 +43,8 @@ pub(in crate::db) struct Printer<'a> {
     pub(super) moments: BTreeSet<usize>,
     /// The parameters that name a time zone.
     pub(super) zones: BTreeSet<usize>,
+    /// What a string that comes next stands beside.
+    pub(super) around: Around,
     /// Whether the statement takes the invocation's instant.
     pub(super) has_instant: bool,
     /// Whether something was printed in another form, so that PostgreSQL would name the result differently.
@@ -66,6 +68,32 @@ enum Last {
     /// A bracket that opens, a dot or `::`.
     Bound,
     Other,
+}
+
+/// What a string stands beside, and so what PostgreSQL can take it for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Around {
+    /// Anything: the string could become a date or time.
+    #[default]
+    Unknown,
+    /// Something that has no operator, parameter or column of a date or time there.
+    NoDate,
+    /// `@>` or `<@`.
+    Contains,
+    /// `||`.
+    Joins,
+}
+
+impl Around {
+    pub(super) fn of_sign(sign: &str) -> Self {
+        match sign {
+            "->" | "->>" | "#>" | "#>>" | "#-" | "?" | "?|" | "?&" | "@?" | "@@" | "~" | "~*" | "!~"
+            | "!~*" | "~~" | "~~*" | "!~~" | "!~~*" => Self::NoDate,
+            "@>" | "<@" => Self::Contains,
+            "||" => Self::Joins,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// What a name was judged as.
@@ -111,6 +139,7 @@ impl<'a> Printer<'a> {
             short: BTreeSet::new(),
             moments: BTreeSet::new(),
             zones: BTreeSet::new(),
+            around: Around::Unknown,
             has_instant: false,
             is_altered: false,
             cost: Planner::default(),

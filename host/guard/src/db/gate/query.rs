@@ -6,6 +6,7 @@ use super::scope::{Cte, Named, Scope, Shape};
 use super::tree::{Kind, Parts, Tree};
 use crate::db::cost::{Class, Moment, Node, Size};
 use crate::db::gate::fault::Checked;
+use crate::db::shown;
 use crate::limits;
 
 impl Printer<'_> {
@@ -32,7 +33,7 @@ impl Printer<'_> {
             Kind::VALUES => {
                 self.keyword(&mut parts, Kind::VALUES_KW, "VALUES")?;
                 let rows = self.must_node(&mut parts, Kind::ROW_LIST)?;
-                self.values(&rows, Self::expr)?
+                self.values(&rows, |printer, _, item| printer.expr(item))?
             }
             Kind::TABLE => self.whole_table(&mut parts)?,
             Kind::PAREN_SELECT | Kind::PAREN_EXPR => self.parenthesized(&mut parts)?,
@@ -71,9 +72,18 @@ impl Printer<'_> {
         let mut parts = Parts::of(tree);
         self.keyword(&mut parts, Kind::WITH_KW, "WITH")?;
         let is_recursive = self.keyword_if(&mut parts, Kind::RECURSIVE_KW, "RECURSIVE");
+        let before = self.ctes.len();
         self.items(&mut parts, |printer, parts| {
             let cte = printer.must_node(parts, Kind::WITH_TABLE)?;
-            printer.cte(&cte, is_recursive)
+            printer.cte(&cte, is_recursive)?;
+            let (last, others) = match printer.ctes.get(before..).and_then(<[Cte]>::split_last) {
+                Some((last, others)) => (last.name.clone(), others),
+                None => return Ok(()),
+            };
+            if others.iter().any(|other| other.name == last) {
+                return printer.refuse_at(&cte, shown(&last), "each name in WITH needs to be another");
+            }
+            Ok(())
         })?;
         self.done(parts)
     }
@@ -299,7 +309,7 @@ impl Printer<'_> {
     pub(super) fn values(
         &mut self,
         rows: &Tree,
-        mut value: impl FnMut(&mut Self, &Tree) -> Checked,
+        mut value: impl FnMut(&mut Self, usize, &Tree) -> Checked,
     ) -> Checked<Shape> {
         let mut parts = Parts::of(rows);
         let mut nodes: Vec<Vec<Node>> = Vec::new();
@@ -313,7 +323,7 @@ impl Printer<'_> {
             printer.items(&mut inner, |printer, parts| {
                 let item = printer.must_any(parts)?;
                 let mark = printer.cost.mark();
-                value(printer, &item)?;
+                value(printer, index, &item)?;
                 if is_first {
                     nodes.push(Vec::new());
                     printer.room(nodes.len())?;

@@ -301,9 +301,14 @@ impl Printer<'_> {
         if has_ordinality {
             names.push("ordinality".to_owned());
         }
+        let is_value = names.len() == 1 && !has_ordinality;
         let columns = names.into_iter().map(|name| Named { name: name.into(), node }).collect();
         let shape = self.shape(columns)?;
-        self.alias(alias.as_ref(), None, relation, shape)
+        self.alias(alias.as_ref(), None, relation, shape)?;
+        if let Some(relation) = self.scopes.last_mut().and_then(|scope| scope.relations.last_mut()) {
+            relation.is_value = is_value;
+        }
+        Ok(())
     }
 
     /// Prints the alias of a function that returns records, which lists the columns with their types.

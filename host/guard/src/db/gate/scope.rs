@@ -80,6 +80,8 @@ impl Shape {
 pub(in crate::db) struct Relation {
     pub alias: String,
     pub shape: Shape,
+    /// Whether the alias is also the name of the only column: a function that returns values and no rows.
+    pub is_value: bool,
 }
 
 /// The names that are visible at one level of a query.
@@ -154,6 +156,14 @@ impl Printer<'_> {
             let has = |relation: &&Relation| {
                 relation.shape.has(&name) && !(relation.shape.open && relation.alias == name)
             };
+            let value = scope.relations.iter().find(|relation| relation.is_value && relation.alias == name);
+            let is_column = scope.relations.iter().any(|relation| relation.shape.has(&name));
+            if let (Some(relation), false) = (value, is_column) {
+                let node = relation.shape.columns().first().map(|column| column.node);
+                self.put_as(Role::Column, &name);
+                self.refer(node);
+                return Ok(());
+            }
             // Of several columns of a name, PostgreSQL accepts only those that USING merges, which are equal.
             if let Some(relation) = scope.relations.iter().find(has) {
                 let node = relation.shape.node(&name);
@@ -273,7 +283,7 @@ impl Printer<'_> {
         if scope.relations.iter().any(|relation| relation.alias == alias) {
             return self.refuse(shown(&alias), "each table in FROM needs its own alias");
         }
-        scope.relations.push(Relation { alias, shape });
+        scope.relations.push(Relation { alias, shape, is_value: false });
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Statements that write, with a check of the right to each column. INSERT is in `insert.rs`, MERGE in `merge.rs`.
 
-use super::printer::{Printer, Role};
-use super::scope::{Named, Scope, Shape, Star};
+use super::printer::{Around, Printer, Role};
+use super::scope::{Named, Names, Scope, Shape, Star};
 use super::tree::{Kind, Parts, Tree};
 use crate::db::catalogue::Operation;
 use crate::db::cost::{Moment, Size};
@@ -65,7 +65,15 @@ impl Printer<'_> {
         self.write(tree)
     }
 
-    pub(super) fn value_or_default(&mut self, value: &Tree) -> Checked {
+    /// Whether a column is known to be no date or time.
+    pub(super) fn is_no_date(&self, table: &str, column: &str, operation: Operation) -> bool {
+        let Names::Granted(catalogue) = self.names() else { return false };
+        let column = catalogue.table(table, operation).and_then(|table| table.column(column, operation));
+        column.is_ok_and(|column| !column.is_moment())
+    }
+
+    /// Prints a value that is written to a column, or DEFAULT.
+    pub(super) fn value_or_default(&mut self, value: &Tree, is_no_date: bool) -> Checked {
         let is_default = value.descendants_with_tokens().any(|part| part.kind() == Kind::DEFAULT_KW)
             && matches!(value.kind(), Kind::LITERAL | Kind::SET_EXPR);
         if is_default && value.children().next().is_none() {
@@ -73,6 +81,9 @@ impl Printer<'_> {
             self.put(&words);
             self.cost.known(Size::FIXED, Moment::Bare);
             return Ok(());
+        }
+        if value.kind() == Kind::LITERAL && is_no_date {
+            self.around = Around::NoDate;
         }
         self.expr(value)
     }
@@ -95,10 +106,12 @@ impl Printer<'_> {
         let mut parts = Parts::of(tree);
         if tree.kind() == Kind::SET_SINGLE_COLUMN {
             let target = self.must_node(&mut parts, Kind::COLUMN_TARGET)?;
-            self.assigned(table, &target, Operation::Update)?;
+            let has_subscript = target.children().count() > 1;
+            let column = self.assigned(table, &target, Operation::Update)?;
             self.keyword(&mut parts, Kind::EQ, "=")?;
             let value = self.must_node(&mut parts, Kind::SET_EXPR)?;
-            self.set_expr(&value)?;
+            let is_no_date = !has_subscript && self.is_no_date(table, &column, Operation::Update);
+            self.set_expr(&value, is_no_date)?;
             return self.done(parts);
         }
         let list = self.must_node(&mut parts, Kind::COLUMN_TARGET_LIST)?;
@@ -114,7 +127,7 @@ impl Printer<'_> {
             self.put("(");
             self.items(&mut inner, |printer, parts| {
                 let value = printer.must_node(parts, Kind::SET_EXPR)?;
-                printer.set_expr(&value)
+                printer.set_expr(&value, false)
             })?;
             self.must_take(&mut inner, Kind::R_PAREN)?;
             self.put(")");
@@ -125,11 +138,11 @@ impl Printer<'_> {
         self.done(parts)
     }
 
-    fn set_expr(&mut self, tree: &Tree) -> Checked {
+    fn set_expr(&mut self, tree: &Tree, is_no_date: bool) -> Checked {
         let mark = self.cost.mark();
         match tree.children().next() {
-            Some(inner) => self.value_or_default(&inner)?,
-            None => self.value_or_default(tree)?,
+            Some(inner) => self.value_or_default(&inner, is_no_date)?,
+            None => self.value_or_default(tree, is_no_date)?,
         }
         self.cost.forget(mark);
         Ok(())

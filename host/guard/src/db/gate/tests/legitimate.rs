@@ -46,6 +46,10 @@ fn printed_text_is_the_statements_own_tokens_in_canonical_form() {
             "SELECT 1 BETWEEN 2 AND 3 OR NOT 4 > 5 OR NOT NOT true",
             "SELECT 1 BETWEEN 2 AND 3 OR NOT 4 > 5 OR NOT NOT TRUE",
         ),
+        (
+            "SELECT e, e->>'a' FROM jsonb_array_elements('[{}]') e WHERE e ? 'x'",
+            "SELECT \"e\", \"e\" ->> 'a' FROM pg_catalog.\"jsonb_array_elements\"('[{}]') AS \"e\" WHERE \"e\" ? 'x'",
+        ),
         ("SELECT 'a'\n'b'", "SELECT 'ab'"),
         (
             "SELECT now(), current_date::text, $1::int, 'now'",

@@ -79,6 +79,30 @@ fn way_to_the_clock_is_refused() {
     }
 }
 
+/// A word of the clock in a text that cannot become a date or time where it stands is left as it was written.
+#[test]
+fn word_for_the_clock_is_left_alone_where_no_date_can_come_of_it() {
+    for sql in [
+        "INSERT INTO drafts (title, data, tags) VALUES ('{\"b\":1,\"a\":\"now\"}', '{\"b\":1,\"a\":\"now\"}', '{today,sale}')",
+        "UPDATE drafts SET title = '[\"today\",  1]', data = '\"now\"', tags = '{now}' WHERE id = 1",
+        "UPDATE drafts SET data = jsonb_set(data, '{today}', '\"now\"') WHERE title LIKE '%now%'",
+        "DELETE FROM drafts WHERE data #>> '{today,x}' = 'a' OR data ? 'now' OR title ~ '^now'",
+    ] {
+        let text = write(sql).unwrap();
+        assert!(!text.contains("CAST"), "{text}");
+    }
+    // Where the type is not known, it is a text, in the very same characters.
+    let text =
+        read("SELECT '{\"b\":1,  \"a\":\"now\"}', coalesce(title, '[\"now\" ,1]') FROM drafts").unwrap();
+    assert!(text.contains("CAST('{\"b\":1,  \"a\":\"now\"}' AS text)") && !text.contains("jsonb"), "{text}");
+    assert!(text.contains("CAST('[\"now\" ,1]' AS text)"), "{text}");
+    for sql in ["SELECT data || '\"now\"' FROM drafts", "SELECT title || '{\"a\":\"now\"}' FROM drafts"] {
+        assert!(read(sql).unwrap_err().to_string().contains("which type"), "{sql}");
+    }
+    assert!(read("SELECT title || ' now' FROM drafts").is_ok());
+    assert!(write("UPDATE drafts SET created = 'now'").unwrap().contains("CAST('now' AS text)"));
+}
+
 /// PostgreSQL gives a time of day the offset that its zone has today.
 #[test]
 fn time_of_day_with_a_zone_is_refused() {
