@@ -260,6 +260,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "SQL_NODES_MAX",
             "SQL_SORTS_MAX",
             "SQL_SERIES_ROWS_MAX",
+            "RECURSION_GROWTH_BYTES_MAX",
             "SQL_FORMAT_WIDTH_MAX",
             "IDENTITY_CACHE_MAX",
             "IDENTITY_STEP_MAX",

@@ -5,7 +5,9 @@
 
 use super::bounds::Bounds;
 use super::size::{DECIMALS, DIGITS_MAX, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
-use crate::limits::{SQL_SERIES_ROWS_MAX, STORED_NUMERIC_BYTES_MAX};
+use crate::limits::{
+    RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX, STORED_NUMERIC_BYTES_MAX,
+};
 
 /// How an operation behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Class {
     Parameter(usize),
     /// A column of a subquery. The planner may compute it again at each reference.
     Reference,
+    /// A column of a recursion, which its next step takes: at most a little larger than what a table stores.
+    Recursive,
     /// One of several values, at no cost: a column of a set operation or of VALUES.
     Either,
     /// A small result from one look at each operand.
@@ -256,6 +260,10 @@ impl Class {
                 (index.and_then(|index| parameters.get(index)).copied().unwrap_or_default(), 0)
             }
             Self::Reference => (first, 0),
+            Self::Recursive => {
+                let most = STORED_BYTES_MAX.saturating_add(RECURSION_GROWTH_BYTES_MAX);
+                (first, if first.bytes > most { u64::MAX } else { 0 })
+            }
             Self::Either => (largest, 0),
             Self::Fixed | Self::Count | Self::Counted | Self::Near(_) => {
                 (Size::FIXED, and(all.elements.saturating_mul(4)))
@@ -541,6 +549,7 @@ impl Class {
             Self::Known(_)
             | Self::Parameter(_)
             | Self::Reference
+            | Self::Recursive
             | Self::Either
             | Self::Largest
             | Self::Steps

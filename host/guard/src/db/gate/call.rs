@@ -504,7 +504,12 @@ pub(super) fn is_cheap_path(path: &str) -> bool {
     let count = |part: &str| outside.matches(part).count();
     // What is left of `*` without wildcards is a product.
     let products = outside.replace(".**", "").replace(".*", "").replace("[*]", "");
+    // Within a condition, the whole document or a second wildcard makes a product of the document with itself.
+    let condition = outside.split_once("?(").map_or("", |(_, condition)| condition);
+    let wildcards = condition.matches("[*]").count().saturating_add(condition.matches(".*").count());
     path.len() <= limits::SQL_SHORT_TEXT_BYTES_MAX
+        && !condition.contains('$')
+        && wildcards <= 1
         && !is_quoted
         && count("like_regex") == 0
         && count("datetime") == 0

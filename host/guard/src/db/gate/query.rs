@@ -144,9 +144,11 @@ impl Printer<'_> {
         // The columns are those of the first part. They are walked once without printing, to know their names.
         let names = self.result_names(&first)?;
         let mut known = Vec::new();
-        for (index, name) in names.into_iter().enumerate() {
+        for (index, (name, is_integer)) in names.into_iter().enumerate() {
             let name = columns.get(index).cloned().unwrap_or(name);
-            let node = self.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
+            // A column that begins as an integer stays one: the server refuses another type.
+            let size = if is_integer { Size::FIXED } else { Size::stored() };
+            let node = self.cost.node(Class::Known(size), "a column", &[], Moment::Unknown);
             known.push(Named { name: name.as_str().into(), node });
         }
         let shape = self.shape(known)?;
@@ -159,6 +161,15 @@ impl Printer<'_> {
         });
         let found = self.query(query)?;
         self.ctes.pop();
+        // A value that doubles in each step takes gigabytes after thirty.
+        for column in found.columns() {
+            self.cost.node(
+                Class::Recursive,
+                "a column of WITH RECURSIVE that grows",
+                &[column.node],
+                Moment::Unknown,
+            );
+        }
         if found.columns().len() != shape.columns().len() {
             return self.refuse_at(
                 query,
@@ -169,8 +180,16 @@ impl Printer<'_> {
         Ok(shape)
     }
 
-    /// The names of the results of the first part of a recursive query, without an asterisk.
-    fn result_names(&mut self, first: &Tree) -> Checked<Vec<String>> {
+    /// Whether an expression is an integer in digits.
+    fn is_integer(&self, tree: &Tree) -> bool {
+        let token = self.token_at(tree.text_range().start().into()).filter(|_| tree.kind() == Kind::LITERAL);
+        token.is_some_and(|token| {
+            token.class == Lexed::Number && token.value.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    }
+
+    /// The names of the results of the first part of a recursive query, without an asterisk, and whether each is an integer.
+    fn result_names(&mut self, first: &Tree) -> Checked<Vec<(String, bool)>> {
         let rule = "its first part must be a SELECT that names its columns, or VALUES";
         let mut first = first.clone();
         while matches!(first.kind(), Kind::PAREN_SELECT | Kind::COMPOUND_SELECT) {
@@ -181,8 +200,11 @@ impl Printer<'_> {
         }
         if first.kind() == Kind::VALUES {
             let row = first.descendants().find(|node| node.kind() == Kind::ROW);
-            let width = row.map_or(0, |row| row.children().count());
-            return Ok((1..=width).map(|number| format!("column{number}")).collect());
+            let values: Vec<Tree> = row.map(|row| row.children().collect()).unwrap_or_default();
+            let named = (1..).zip(&values);
+            return Ok(named
+                .map(|(number, value)| (format!("column{number}"), self.is_integer(value)))
+                .collect());
         }
         let clause = first.children().find(|child| child.kind() == Kind::SELECT_CLAUSE);
         let list =
@@ -195,7 +217,8 @@ impl Printer<'_> {
             if is_star {
                 return self.refuse_at(&target, "* in WITH RECURSIVE", rule);
             }
-            names.push(self.result_name(&target));
+            let is_integer = target.children().next().is_some_and(|value| self.is_integer(&value));
+            names.push((self.result_name(&target), is_integer));
         }
         Ok(names)
     }

@@ -117,7 +117,12 @@ const REFUSED: &[(&str, &str)] = &[
 /// What a class means to an author.
 fn cost_of(class: Class) -> &'static str {
     match class {
-        Class::Known(_) | Class::Parameter(_) | Class::Reference | Class::Either | Class::Largest => "none",
+        Class::Known(_)
+        | Class::Parameter(_)
+        | Class::Reference
+        | Class::Recursive
+        | Class::Either
+        | Class::Largest => "none",
         Class::Fixed
         | Class::Count
         | Class::Counted

@@ -79,6 +79,43 @@ fn way_to_the_clock_is_refused() {
     }
 }
 
+#[test]
+fn value_that_grows_with_each_step_of_a_recursion_is_refused() {
+    let recursion = |step: &str| {
+        format!(
+            "WITH RECURSIVE r (n, v) AS (SELECT 1, 'a' UNION ALL SELECT n + 1, {step} FROM r WHERE n < 30) SELECT n FROM r"
+        )
+    };
+    for step in ["v || v", "concat(v, v)", "replace(v, 'a', 'aa')", "upper(v) || v", "repeat(v, 2)"] {
+        assert!(read(&recursion(step)).is_err(), "{step}");
+    }
+    for step in ["v", "v || ',' || n::text", "lower('x')", "left(v, 10)", "v || 'abc'"] {
+        assert!(read(&recursion(step)).is_ok(), "{step}: {:?}", read(&recursion(step)));
+    }
+    let path = "WITH RECURSIVE t (id, path) AS (SELECT id, ARRAY[id] FROM drafts UNION ALL \
+                SELECT c.draft_id, path || c.id FROM t JOIN comments c ON c.draft_id = t.id) SELECT id, path FROM t";
+    assert!(read(path).is_ok(), "{:?}", read(path));
+}
+
+#[test]
+fn json_path_that_multiplies_a_document_with_itself_is_refused() {
+    for path in [
+        "$[*] ? (exists($[*] ? (@ == 5)))",
+        "$ ? ($[*] > $[*] + 5)",
+        "$[*] ? (@.a[*] == @.b[*])",
+        "$.a ? ($.b > 1)",
+    ] {
+        let sql = format!("SELECT jsonb_path_exists(data, '{path}'), data @? '{path}' FROM drafts");
+        assert!(read(&sql).is_err(), "{sql}");
+    }
+    for path in
+        ["$.a", "$.a[*]", "$.items[*] ? (@.price > 10)", "$.items[*] ? (@.tags[*] == \"x\")", "$.a.b[0]"]
+    {
+        let sql = format!("SELECT jsonb_path_exists(data, '{path}') FROM drafts");
+        assert!(read(&sql).is_ok(), "{sql}: {:?}", read(&sql));
+    }
+}
+
 /// A word of the clock in a text that cannot become a date or time where it stands is left as it was written.
 #[test]
 fn word_for_the_clock_is_left_alone_where_no_date_can_come_of_it() {
