@@ -70,7 +70,14 @@ async fn write_over_the_storage_quota_is_undone_and_one_within_it_is_kept() {
         let update = "UPDATE notes SET body = body || body || body";
         assert!(execute(&host, kind, update).await.is_err_and(|error| is_over(&error, quota)), "{kind}");
         assert_eq!(execute(&host, kind, "DELETE FROM notes").await, Ok(u64::from(written)), "{kind}");
-        world.sql.batch_execute("VACUUM plugin_sql.notes").await.unwrap();
+        // VACUUM gives the end of the file back only if nobody looks at the table meanwhile.
+        for _ in 0..50 {
+            world.sql.batch_execute("VACUUM plugin_sql.notes").await.unwrap();
+            if size(&world).await < quota / 2 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
         assert_eq!(execute(&host, kind, &rows(0, 100)).await, Ok(100), "{kind}: there is room again");
     }
 }

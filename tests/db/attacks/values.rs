@@ -159,6 +159,8 @@ async fn generated_value_of_every_type_round_trips_by_every_route() {
         let inserted =
             arena.call("in-mutation/insert", insertion(&["id", column], &rows(0, &sent), &[column])).await;
         assert_same(column, &inserted.unwrap()["rows"], &returned);
+        // The first rows are stored behind the last ones now, so only ORDER BY brings them first.
+        arena.world.sql.batch_execute("UPDATE plugin_sql.kinds SET id = id WHERE id < 20").await.unwrap();
         let selected = arena.call("in-query/select", selection(column, 0)).await.unwrap();
         assert_same(column, &selected["rows"], &returned);
         let sql = format!("SELECT {column} FROM kinds WHERE id >= $1 ORDER BY id");

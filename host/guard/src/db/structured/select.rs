@@ -73,7 +73,8 @@ impl<'c, V: Nullable> Writer<'c, V> {
     fn order_by(&mut self, order: &Order<'_>) {
         for (index, (column, direction)) in order.iter().enumerate() {
             self.put(if index == 0 { " ORDER BY " } else { ", " });
-            self.put(&column.sql());
+            // With its table: a name alone is first that of a result, and the null that shows the column's type has it too.
+            self.put(&format!("{}.{}", self.table.sql(), column.sql()));
             if *direction == Direction::Descending {
                 self.put(" DESC");
                 if column.is_nullable() {

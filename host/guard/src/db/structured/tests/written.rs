@@ -27,7 +27,7 @@ fn select_is_written_from_granted_names() {
         "SELECT \"id\", \"odd\"\"name\", (NULL::\"plugin_blog\".\"drafts\").\"title\", \
          (NULL::\"plugin_blog\".\"drafts\").\"data\" FROM \"plugin_blog\".\"drafts\" WHERE (\"id\" >= $1 AND \"id\" <= $2 AND \
          \"odd\"\"name\" LIKE $3) OR (\"title\" = ANY ($4) AND \"data\" @> $5) \
-         ORDER BY \"title\" DESC NULLS LAST, \"id\" LIMIT $6"
+         ORDER BY \"plugin_blog\".\"drafts\".\"title\" DESC NULLS LAST, \"plugin_blog\".\"drafts\".\"id\" LIMIT $6"
     );
     let types: Vec<_> = statement.parameters().iter().map(|(_, data_type)| data_type.clone()).collect();
     assert_eq!(types, [Type::INT8, Type::INT8, Type::TEXT, Type::TEXT_ARRAY, Type::JSONB, Type::INT8]);
