@@ -28,7 +28,7 @@ impl Printer<'_> {
             }
             (Lexed::Parameter, name) => return self.parameter(name),
             (Lexed::Text, text) => match target {
-                Some(target) => return self.bare_string(text, is_moment_type(target)),
+                Some(_) => return self.bare_string(text),
                 None => return self.string_literal(text, around),
             },
             _ => return self.refuse("a string of bits", "write '…', a number, or a value with CAST"),
@@ -107,15 +107,20 @@ impl Printer<'_> {
         }
     }
 
-    /// Prints a string that is converted to a type at once.
-    fn bare_string(&mut self, text: &str, is_moment: bool) -> Checked {
-        if is_moment && !self.in_default && zone::is_risky(text) {
-            let rule =
-                "a date or time is a fixed one, with a zone such as `+02:00` or `Europe/Berlin`: write now()";
-            return self.refuse(shown(text), rule);
-        }
+    /// Prints a string that is converted to a type at once. [`Printer::fixed`] checks it when the type is known.
+    fn bare_string(&mut self, text: &str) -> Checked {
         self.text_literal(text)?;
         self.cost.known(Size::literal(text), Moment::Bare);
+        Ok(())
+    }
+
+    /// Refuses a string that would be another date or time at another moment, if the type that it is converted to is one.
+    fn fixed(&self, text: &str, data_type: &str) -> Checked {
+        if is_moment(data_type) && !self.in_default && zone::is_risky(text) {
+            let rule = "a date or time is a fixed one: for the clock write now(), and a zone is one such as `+02:00` or \
+                        `Europe/Berlin`";
+            return self.refuse(shown(text), rule);
+        }
         Ok(())
     }
 
@@ -151,7 +156,8 @@ impl Printer<'_> {
         if token.class != Lexed::Text {
             return self.refuse(shown(&token.value), "write a string behind a type, or CAST");
         }
-        self.bare_string(&token.value, is_moment(&name))?;
+        self.fixed(&token.value, &name)?;
+        self.bare_string(&token.value)?;
         // `interval '1' day` has its fields behind the string.
         if let Some(fields) = parts.any_node() {
             self.interval_fields(&fields)?;
@@ -164,6 +170,9 @@ impl Printer<'_> {
 
     /// Ends a conversion of the values since a mark to a type. `value` is what is converted, if it is a single operand.
     pub(super) fn converted(&mut self, mark: usize, value: Option<&Tree>, name: &str) -> Checked {
+        if let Some(text) = value.and_then(|value| self.string_of(&unwrapped(value))) {
+            self.fixed(text, name)?;
+        }
         if is_moment(name) && !name.starts_with("interval") && matches!(self.names(), Names::Granted(_)) {
             self.only_moments(value, name)?;
         }
@@ -334,13 +343,6 @@ pub(super) fn unwrapped(tree: &Tree) -> Tree {
 /// The type in CAST, which comes after AS.
 fn parts_type(parts: &Parts) -> Option<Tree> {
     parts.last_node()
-}
-
-/// Whether a type is that of dates, times or intervals, or of arrays of them, by its own words.
-fn is_moment_type(tree: &Tree) -> bool {
-    let text = tree.text().to_string().to_ascii_lowercase();
-    let name = text.trim_start_matches("pg_catalog . ").trim_start_matches('"');
-    is_moment(name)
 }
 
 /// Whether a printed type is that of dates, times or intervals, or of arrays of them.

@@ -27,6 +27,12 @@ fn way_to_the_clock_is_refused() {
     }
     for row in [
         "SELECT E'\\x6eow'::timestamptz",
+        "SELECT 'now'::\"pg_catalog\".\"timestamptz\"",
+        "SELECT 'now'::pg_catalog.\"date\"",
+        "SELECT 'now'::\"date\"",
+        "SELECT CAST('today' AS \"pg_catalog\".\"date\")",
+        "SELECT '{now}'::\"pg_catalog\".\"timestamp\"[]",
+        "SELECT \"pg_catalog\".\"date\" 'now'",
         "SELECT U&'n\\006fw'::timestamptz",
         "SELECT $$now$$::timestamptz",
         "SELECT $1::text::timestamptz",
