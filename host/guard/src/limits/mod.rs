@@ -837,7 +837,7 @@ pub const SQL_SORTS_MAX: usize = 16;
 pub const SQL_NAMES_SHOWN_MAX: usize = 20;
 /// Bytes by which a step of WITH RECURSIVE can make a value larger than what a table stores. A path grows by an element; a text
 /// that doubles takes 800 MiB after thirty steps.
-pub const RECURSION_GROWTH_BYTES_MAX: u64 = 64 * 1024;
+pub const RECURSION_GROWTH_BYTES_MAX: u64 = KIB;
 /// Bytes of a number in SQL text. A longer number goes as a parameter.
 pub const SQL_NUMBER_BYTES_MAX: usize = 64;
 /// Bytes of a separator that a call repeats for each row or element.

@@ -135,6 +135,11 @@ impl Size {
         }
     }
 
+    /// A value of a column of a recursion, of any type: the digits of a number grow with each step.
+    pub const fn recursive() -> Self {
+        Self { digits: DIGITS_MAX, ..Self::stored() }
+    }
+
     /// A value of a column.
     pub fn column(data_type: &Type, typmod: Typmod) -> Self {
         if let Kind::Enum(_) = data_type.kind() {

@@ -141,13 +141,16 @@ impl Printer<'_> {
         let is_union = query.kind() == Kind::COMPOUND_SELECT && arms.next_kind() != Some(Kind::WITH_CLAUSE);
         let first = arms.any_node().filter(|_| is_union);
         let Some(first) = first else { return self.query(query) };
-        // The columns are those of the first part. They are walked once without printing, to know their names.
+        // The columns are those of the first part, which is all that stands in front of the last operator.
         let names = self.result_names(&first)?;
+        let operators = |part: &Tree| matches!(part.kind(), Kind::UNION | Kind::EXCEPT | Kind::INTERSECT);
+        let has_two_parts = query.children().filter(operators).count() == 1
+            && query.children().all(|part| part.kind() != Kind::COMPOUND_SELECT);
         let mut known = Vec::new();
         for (index, (name, is_integer)) in names.into_iter().enumerate() {
             let name = columns.get(index).cloned().unwrap_or(name);
             // A column that begins as an integer stays one: the server refuses another type.
-            let size = if is_integer { Size::FIXED } else { Size::stored() };
+            let size = if is_integer && has_two_parts { Size::FIXED } else { Size::recursive() };
             let node = self.cost.node(Class::Known(size), "a column", &[], Moment::Unknown);
             known.push(Named { name: name.as_str().into(), node });
         }
@@ -180,30 +183,33 @@ impl Printer<'_> {
         Ok(shape)
     }
 
-    /// Whether an expression is an integer in digits.
+    /// Whether an expression is an integer in digits. One that takes more than 64 bits is a `numeric`.
     fn is_integer(&self, tree: &Tree) -> bool {
         let token = self.token_at(tree.text_range().start().into()).filter(|_| tree.kind() == Kind::LITERAL);
-        token.is_some_and(|token| {
-            token.class == Lexed::Number && token.value.bytes().all(|byte| byte.is_ascii_digit())
-        })
+        token.is_some_and(|token| token.class == Lexed::Number && token.value.parse::<i64>().is_ok())
     }
 
     /// The names of the results of the first part of a recursive query, without an asterisk, and whether each is an integer.
     fn result_names(&mut self, first: &Tree) -> Checked<Vec<(String, bool)>> {
         let rule = "its first part must be a SELECT that names its columns, or VALUES";
         let mut first = first.clone();
+        // With a second SELECT or row, that one can decide the type.
+        let mut is_one = true;
         while matches!(first.kind(), Kind::PAREN_SELECT | Kind::COMPOUND_SELECT) {
+            is_one = is_one && first.kind() != Kind::COMPOUND_SELECT;
             match first.children().find(|child| child.kind() != Kind::WITH_CLAUSE) {
                 Some(inner) => first = inner,
                 None => return self.refuse_at(&first, "WITH RECURSIVE", rule),
             }
         }
         if first.kind() == Kind::VALUES {
-            let row = first.descendants().find(|node| node.kind() == Kind::ROW);
+            let mut rows = first.descendants().filter(|node| node.kind() == Kind::ROW);
+            let row = rows.next();
+            is_one = is_one && rows.next().is_none();
             let values: Vec<Tree> = row.map(|row| row.children().collect()).unwrap_or_default();
             let named = (1..).zip(&values);
             return Ok(named
-                .map(|(number, value)| (format!("column{number}"), self.is_integer(value)))
+                .map(|(number, value)| (format!("column{number}"), is_one && self.is_integer(value)))
                 .collect());
         }
         let clause = first.children().find(|child| child.kind() == Kind::SELECT_CLAUSE);
@@ -217,7 +223,8 @@ impl Printer<'_> {
             if is_star {
                 return self.refuse_at(&target, "* in WITH RECURSIVE", rule);
             }
-            let is_integer = target.children().next().is_some_and(|value| self.is_integer(&value));
+            let value = target.children().next().filter(|_| is_one);
+            let is_integer = value.is_some_and(|value| self.is_integer(&value));
             names.push((self.result_name(&target), is_integer));
         }
         Ok(names)

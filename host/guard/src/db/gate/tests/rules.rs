@@ -104,6 +104,40 @@ fn value_that_grows_with_each_step_of_a_recursion_is_refused() {
 }
 
 #[test]
+fn growth_of_a_recursion_at_its_limit_is_accepted_and_over_it_refused() {
+    let recursion = |bytes: u64| {
+        let more = "x".repeat(usize::try_from(bytes).unwrap());
+        read(&format!(
+            "WITH RECURSIVE r (v) AS (SELECT 'a' UNION ALL SELECT v || '{more}' FROM r) SELECT v FROM r LIMIT 9"
+        ))
+    };
+    let max = crate::limits::RECURSION_GROWTH_BYTES_MAX;
+    assert!(recursion(max).is_ok(), "{:?}", recursion(max));
+    assert!(recursion(max + 1).is_err());
+}
+
+/// A `numeric` has more digits with each product, and two products of the longest take longer than a row may.
+#[test]
+fn column_of_a_recursion_is_an_integer_only_if_its_first_part_says_so() {
+    let recursion = |first: &str| {
+        read(&format!("WITH RECURSIVE r (n) AS ({first} UNION ALL SELECT n * n * n FROM r) SELECT n FROM r"))
+    };
+    for first in ["SELECT 2", "VALUES (2)", "(SELECT 2)", "SELECT 9223372036854775807"] {
+        assert!(recursion(first).is_ok(), "{first}: {:?}", recursion(first));
+    }
+    for first in [
+        "SELECT 9223372036854775808",
+        "VALUES (9223372036854775808)",
+        "VALUES (2), (2.5)",
+        "SELECT 2 UNION ALL SELECT 2.5",
+        "(SELECT 2 UNION ALL SELECT 2.5)",
+        "(VALUES (2), (2.5))",
+    ] {
+        assert!(recursion(first).is_err(), "{first}");
+    }
+}
+
+#[test]
 fn json_path_that_multiplies_a_document_with_itself_is_refused() {
     for path in [
         "$[*] ? (exists($[*] ? (@ == 5)))",
