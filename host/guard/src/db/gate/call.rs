@@ -486,7 +486,7 @@ impl Printer<'_> {
 }
 
 const PATH_RULE: &str = "the path must be a literal of at most 256 bytes, without like_regex, * and / as arithmetic, a list of \
-     subscripts, and more than one ** or keyvalue()";
+     subscripts, and more than one ** or keyvalue(); its conditions have no $ and at most one wildcard";
 
 /// Whether a path of JSON gives at most a few times as many values as the JSON has.
 pub(super) fn is_cheap_path(path: &str) -> bool {

@@ -291,7 +291,7 @@ impl Printer<'_> {
         let mut names: Vec<String> = match columns {
             Columns::Alias => vec![relation.clone()],
             Columns::Named(names) => names.iter().map(|&name| name.to_owned()).collect(),
-            Columns::Defined => return self.defined(alias.as_ref(), relation, has_ordinality),
+            Columns::Defined => return self.defined(alias.as_ref(), has_ordinality),
             Columns::Arguments => {
                 let list = call.children().find(|child| child.kind() == Kind::ARG_LIST);
                 let count = list.map_or(1, |list| list.children().count());
@@ -312,7 +312,7 @@ impl Printer<'_> {
     }
 
     /// Prints the alias of a function that returns records, which lists the columns with their types.
-    fn defined(&mut self, alias: Option<&Tree>, _relation: String, has_ordinality: bool) -> Checked {
+    fn defined(&mut self, alias: Option<&Tree>, has_ordinality: bool) -> Checked {
         let rule = "list its columns: AS name(column type, …)";
         let Some(alias) = alias.filter(|_| !has_ordinality) else {
             return self.refuse("this function", rule);

@@ -1,4 +1,4 @@
-//! Short text: separators that are repeated for each row.
+//! Short text: separators that are repeated for each row, and what a function looks for at every position.
 //!
 //! A short text is a literal, or a parameter, whose value is checked when it is bound.
 
@@ -22,7 +22,9 @@ impl Printer<'_> {
         if is_null || self.string_of(&tree).is_some_and(|text| text.len() <= max) {
             return Ok(());
         }
-        let rule = format!("its separator must be a literal or a parameter of at most {max} bytes");
+        let rule = format!(
+            "a separator, a pattern or a text to look for must be a literal or a parameter of at most {max} bytes"
+        );
         self.refuse_at(&tree, shown(what), rule)
     }
 }

@@ -1,7 +1,8 @@
 //! The parser's stack.
 //!
-//! The parser recurses, while a guest's call leaves a guard at most 1 MiB of its fiber. So a tree is parsed, walked and dropped on a thread of its own, whose stack fits
-//! the deepest statement that the limits allow. The thread costs about 30 µs. A panic on it becomes a refusal.
+//! The parser recurses, while a guest's call leaves a guard at most 1 MiB of its fiber. So a tree is parsed, walked and
+//! dropped on a thread of its own, whose stack fits the deepest statement that the limits allow. The thread costs about
+//! 30 µs. A panic on it becomes a refusal.
 
 use crate::db::gate::fault::{Checked, Fault, Location};
 use crate::limits::SQL_STACK_BYTES;
