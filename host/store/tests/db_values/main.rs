@@ -130,6 +130,13 @@ fn array_that_does_not_fit_is_refused_with_the_element() {
     let at = Value::Array(vec![Scalar::Null; limits::DB_ARRAY_ELEMENTS_MAX]);
     let wire = encode(&at, &Type::INT4_ARRAY).unwrap();
     assert_eq!(decode(&Type::INT4_ARRAY, wire.as_deref()).unwrap(), at);
+    // One null more, as a server can compute it.
+    let mut over = wire.unwrap();
+    let count = i32::try_from(limits::DB_ARRAY_ELEMENTS_MAX + 1).unwrap();
+    over.splice(12..16, count.to_be_bytes());
+    over.extend((-1_i32).to_be_bytes());
+    let why = decode(&Type::INT4_ARRAY, Some(&over)).unwrap_err();
+    assert_eq!(why, "an array has at most 100000 elements, found 100001");
 }
 
 #[test]

@@ -262,6 +262,9 @@ fn decode_array(class: Class<'_>, of: &Type, raw: &[u8], ty: &Type) -> Result<Va
             of.name()
         ));
     }
+    if usize::try_from(count).is_ok_and(|count| count > DB_ARRAY_ELEMENTS_MAX) {
+        return Err(format!("an array has at most {DB_ARRAY_ELEMENTS_MAX} elements, found {count}"));
+    }
     let mut items = Vec::new();
     for _ in 0..count {
         let item = match wire.i32().ok_or_else(malformed)? {
