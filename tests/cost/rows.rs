@@ -195,6 +195,29 @@ fn database() -> Vec<Row> {
                 json!([]),
             ),
         ),
+        // Nearly as many bytes as an invocation may read.
+        call(
+            "db-write.execute: returning",
+            "writes/execute",
+            &query(
+                format!(
+                    "WITH x AS (INSERT INTO notes (title) VALUES ('x') RETURNING id) SELECT {} FROM x, notes a WHERE length(a.title) = 1000000",
+                    vec!["a.title"; 16].join(", ")
+                ),
+                json!([]),
+            ),
+        ),
+        // A null takes 4 bytes on the wire.
+        call(
+            "db-write.execute: arrays",
+            "writes/execute",
+            &query(
+                "INSERT INTO notes (title) SELECT 'x' FROM generate_series(1, 40) \
+                 RETURNING (SELECT array_agg(NULL::bigint) FROM generate_series(1, 1000) a, generate_series(1, 100) b)"
+                    .into(),
+                json!([]),
+            ),
+        ),
     ]
 }
 

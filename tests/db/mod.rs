@@ -11,6 +11,7 @@ mod documented;
 mod ending;
 mod outage;
 mod pgbouncer;
+mod returning;
 pub mod rows;
 mod seats;
 mod storage;
@@ -61,7 +62,8 @@ async fn mutation_inserts_into_the_plugins_own_schema() {
     let host = world.host(&["probe"]).await;
     let insertion = json!({ "table": "notes", "columns": ["title", "rank"], "rows": [[text("a"), integer(1)]], "returning": ["id", "title"] });
     let outcome = call(&host, "probe", "writes/insert", json!({ "insertion": insertion })).await.unwrap();
-    assert_eq!(outcome, json!({ "count": 1, "rows": [[integer(1), text("a")]] }));
+    let columns = json!([{ "name": "id", "typeName": "int8" }, { "name": "title", "typeName": "text" }]);
+    assert_eq!(outcome, json!({ "count": 1, "columns": columns, "rows": [[integer(1), text("a")]] }));
     assert_eq!(
         world.count("SELECT count(*) FROM plugin_probe.notes WHERE title = 'a' AND rank = 1").await,
         1
@@ -160,10 +162,11 @@ async fn update_and_delete_change_only_the_matching_rows() {
     let modification = json!({ "table": "notes", "assignments": [{ "column": "rank", "change": { "tag": "set", "val": integer(7) } }], "filter": is("b"), "returning": ["title"] });
     let outcome =
         call(&host, "probe", "writes/update", json!({ "modification": modification })).await.unwrap();
-    assert_eq!(outcome, json!({ "count": 1, "rows": [[text("b")]] }));
+    let columns = json!([{ "name": "title", "typeName": "text" }]);
+    assert_eq!(outcome, json!({ "count": 1, "columns": columns, "rows": [[text("b")]] }));
     let removal = json!({ "table": "notes", "filter": is("a"), "returning": [] });
     let outcome = call(&host, "probe", "writes/delete", json!({ "removal": removal })).await.unwrap();
-    assert_eq!(outcome, json!({ "count": 1, "rows": [] }));
+    assert_eq!(outcome, json!({ "count": 1, "columns": [], "rows": [] }));
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes WHERE rank = 7").await, 1);
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 2);
     for filter in [json!([]), json!([[]])] {

@@ -46,6 +46,11 @@ fn upsert(columns: &[&str], rows: Value, key: &[&str], resolution: Value) -> Val
     json!({ "insertion": { "table": "notes", "columns": columns, "rows": rows, "onConflict": conflict, "returning": ["title", "rank"] } })
 }
 
+/// The columns that `upsert` returns.
+fn returned_columns() -> Value {
+    json!([{ "name": "title", "typeName": "text" }, { "name": "rank", "typeName": "int4" }])
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "callers build the argument for the call")]
 fn add(table: &str, column: &str, value: Value) -> Value {
     let assignment = json!({ "column": column, "change": { "tag": "add", "val": value } });
@@ -69,7 +74,7 @@ async fn row_in_the_way_is_changed_and_counted_and_another_row_is_inserted() {
             json!([[text("a"), integer(rank), text("new")], [text("b"), integer(rank), text("new")]])
         };
         let put = |rank, merges: &[(&str, Value)]| upsert(&columns, rows(rank), &["title"], update(merges));
-        let outcome = |first: i64, second: i64| json!({ "count": 2, "rows": [[text("a"), integer(first)], [text("b"), integer(second)]] });
+        let outcome = |first: i64, second: i64| json!({ "count": 2, "columns": returned_columns(), "rows": [[text("a"), integer(first)], [text("b"), integer(second)]] });
         assert_eq!(write(&host, kind, put(1, &[("rank", inserted())])).await.unwrap(), outcome(1, 1));
         world
             .sql
@@ -110,11 +115,13 @@ async fn row_that_is_left_out_is_neither_counted_nor_returned() {
         let outcome = write(&host, kind, put(rows)).await.unwrap();
         assert_eq!(
             outcome,
-            json!({ "count": 2, "rows": [[text("a"), integer(1)], [text("b"), integer(2)]] })
+            json!({ "count": 2, "columns": returned_columns(), "rows": [[text("a"), integer(1)], [text("b"), integer(2)]] })
         );
         let outcome =
             write(&host, kind, put(json!([[text("a"), integer(9)], [text("c"), integer(3)]]))).await.unwrap();
-        assert_eq!(outcome, json!({ "count": 1, "rows": [[text("c"), integer(3)]] }));
+        let expected =
+            json!({ "count": 1, "columns": returned_columns(), "rows": [[text("c"), integer(3)]] });
+        assert_eq!(outcome, expected);
         assert_eq!(world.count("SELECT count(*) FROM plugin_sql.notes WHERE rank = 9").await, 0);
     }
 }
@@ -241,7 +248,11 @@ async fn increment_of_every_number_is_exact_in_its_type_and_never_wraps() {
             }
             put("NULL").await;
             let outcome = write(&host, kind, add("kinds", column, value(added))).await.unwrap();
-            assert_eq!(outcome, json!({ "count": 1, "rows": [[no_value()]] }), "{column}");
+            assert_eq!(
+                (&outcome["count"], &outcome["rows"]),
+                (&json!(1), &json!([[no_value()]])),
+                "{column}"
+            );
         }
     }
 }

@@ -38,7 +38,8 @@ async fn two_users_of_one_plugin_see_only_their_own_rows() {
         assert_eq!(titles(&host, &as_bob).await, [["Bob"], ["Bob"]]);
         assert_eq!(titles(&host, &Caller::Anonymous).await, [Vec::<String>::new(), Vec::new()]);
     }
-    let none = json!({ "count": 0, "rows": [] });
+    let columns = json!([{ "name": "title", "typeName": "text" }]);
+    let none = json!({ "count": 0, "columns": columns, "rows": [] });
     let others = || equals("key", uuid(bob.id));
     let change = modification("rank", integer(1), others(), &["title"]);
     assert_eq!(call_as(&host, "probe", "writes/update", change, as_ada.clone()).await.unwrap(), none);
@@ -141,7 +142,7 @@ async fn upsert_on_a_hidden_row_is_denied_or_left_out_whatever_the_row_contains(
             }
             let call = upsert(id, slug, key, json!({ "tag": "nothing" }));
             let left_out = call_as(&host, "probe", "writes/insert", call, as_ada.clone()).await.unwrap();
-            assert_eq!(left_out, json!({ "count": 0, "rows": [] }), "{key} {slug}");
+            assert_eq!((&left_out["count"], &left_out["rows"]), (&json!(0), &json!([])), "{key} {slug}");
         }
     }
     assert_eq!(world.state().await, before);
@@ -156,7 +157,7 @@ async fn upsert_on_a_hidden_row_is_denied_or_left_out_whatever_the_row_contains(
     for (rank, seen) in [(4, 4), (3, 7)] {
         let call = own(rank, "rank", json!({ "tag": "sum" }));
         let outcome = call_as(&host, "probe", "writes/insert", call, as_ada.clone()).await.unwrap();
-        assert_eq!(outcome, json!({ "count": 1, "rows": [[integer(seen)]] }));
+        assert_eq!((&outcome["count"], &outcome["rows"]), (&json!(1), &json!([[integer(seen)]])));
     }
     let away = own(1, "key", change("set", uuid(bob.id)));
     assert!(is_denied(call_as(&host, "probe", "writes/insert", away, as_ada).await));
@@ -333,4 +334,69 @@ async fn conflict_with_a_hidden_row_tells_nothing_of_its_contents() {
         assert!(is_denied(refused), "{then}");
     }
     assert_eq!(world.state().await, before);
+}
+
+/// What SQL text returns when it writes is what the caller may see, whatever the statement does.
+#[tokio::test]
+async fn rows_that_sql_text_returns_are_the_callers_own() {
+    let world = World::new().await;
+    let (host, ada, bob) = owned(&world).await;
+    for user in [&ada, &bob] {
+        let note = note(&user.name, user.id);
+        call_as(&host, "probe", "writes/insert", note, Caller::user(user.clone())).await.unwrap();
+    }
+    let as_ada = Caller::user(ada.clone());
+    let execute = async |statement: &str, caller: &Caller| {
+        call_as(&host, "probe", "writes/execute-returning", sql(statement), caller.clone()).await
+    };
+    let before = world.state().await;
+    for statement in [
+        format!("INSERT INTO notes (title, key) VALUES ('x', '{}') RETURNING *", bob.id),
+        format!("UPDATE notes SET key = '{}' RETURNING title", bob.id),
+        format!(
+            "INSERT INTO notes (id, title, key) VALUES (2, 'x', '{}') ON CONFLICT (id) DO UPDATE SET rank = 1 RETURNING title",
+            ada.id
+        ),
+        format!("WITH x AS (UPDATE notes SET key = '{}' RETURNING title) SELECT title FROM x", bob.id),
+    ] {
+        assert!(is_denied(execute(&statement, &as_ada).await), "{statement}");
+    }
+    assert_eq!(world.state().await, before);
+    let left_out = format!(
+        "INSERT INTO notes (id, title, key) VALUES (2, 'x', '{}') ON CONFLICT (id) DO NOTHING RETURNING id, title",
+        ada.id
+    );
+    let outcome = execute(&left_out, &as_ada).await.unwrap();
+    assert_eq!((&outcome["count"], &outcome["rows"]), (&json!(0), &json!([])));
+    if world.count("SELECT current_setting('server_version_num')::bigint").await >= 170_000 {
+        let merge = "MERGE INTO notes n USING (VALUES (1), (2)) v (i) ON n.id = v.i WHEN MATCHED THEN UPDATE SET rank = 6 \
+             RETURNING n.title";
+        assert_eq!(execute(merge, &as_ada).await.unwrap()["rows"], json!([[text("Ada")]]));
+        assert_eq!(execute(merge, &Caller::Anonymous).await.unwrap()["rows"], json!([]));
+    }
+    for (statement, hers) in [
+        ("UPDATE notes SET rank = 7 RETURNING title", json!([[text("Ada")]])),
+        (
+            "UPDATE notes n SET rank = 8 FROM notes m RETURNING n.title || ' ' || m.title",
+            json!([[text("Ada Ada")]]),
+        ),
+        (
+            "UPDATE notes SET rank = 9 RETURNING (SELECT string_agg(title, ' ') FROM notes)",
+            json!([[text("Ada")]]),
+        ),
+        (
+            "WITH x AS (UPDATE notes SET rank = 10 RETURNING title) \
+             SELECT n.title, x.title FROM x RIGHT JOIN notes n ON true",
+            json!([[text("Ada"), text("Ada")]]),
+        ),
+        ("WITH x AS (DELETE FROM notes RETURNING title) SELECT title FROM x", json!([[text("Ada")]])),
+    ] {
+        let outcome = execute(statement, &Caller::Anonymous).await.unwrap();
+        assert_eq!(outcome["rows"], json!([]), "{statement}");
+        let outcome = execute(statement, &as_ada).await.unwrap();
+        assert_eq!(outcome["rows"], hers, "{statement}");
+        assert_eq!(outcome["count"], hers.as_array().unwrap().len(), "{statement}");
+    }
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes WHERE rank IS NULL").await, 1, "Bob's");
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 1);
 }

@@ -25,6 +25,10 @@
 //! let (count, edits): (i64, Option<i64>) = (all.get("drafts")?, all.get("edits")?);
 //! db::delete("drafts").filter(col("id").equals(id)).run()?;
 //! let newest = db::query("SELECT max(id) AS id FROM drafts WHERE id > $1", params![id])?.all()?;
+//! let gone = db::execute("DELETE FROM drafts WHERE id < $1 RETURNING *", params![id])?;
+//! for draft in gone.rows {
+//!     let title: String = draft.get("title")?;
+//! }
 //! # Ok(()) }
 //! ```
 
@@ -76,8 +80,8 @@ pub fn delete(table: impl Into<String>) -> Delete {
     Delete::new(table.into())
 }
 
-/// Runs one SQL statement that writes, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, or `WITH` one of these, and returns the number of
-/// rows that it changed or that its outermost `SELECT` found. Needs `execute = true`.
-pub fn execute(sql: &str, parameters: impl AsRef<[Value]>) -> Result<u64, Error> {
-    raw_write::execute(sql, parameters.as_ref())
+/// Runs one SQL statement that writes, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, or `WITH` one of these, and returns the rows of its
+/// outermost `RETURNING` or `SELECT`, all at once. Needs `execute = true`.
+pub fn execute(sql: &str, parameters: impl AsRef<[Value]>) -> Result<Changed, Error> {
+    raw_write::execute(sql, parameters.as_ref()).map(Changed::new)
 }

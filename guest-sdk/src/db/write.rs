@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::filter::Filter;
 use super::row::Row;
-use crate::raw::db::{Error, Value};
+use crate::raw::db::{Column, Error, Value};
 use crate::raw::db_write::{
     self as raw, Assignment, Change, Conflict, Insertion, Merging, Modification, Outcome, Removal, Resolution,
 };
@@ -12,21 +12,24 @@ use crate::raw::db_write::{
 /// The result of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changed {
-    /// The number of rows that the call inserted, changed or deleted.
+    /// The number of rows that the call inserted, changed or deleted. Of SQL text whose outermost statement is a `SELECT`,
+    /// the number of rows that it found.
     pub count: u64,
-    /// The columns in `returning` of each of these rows; empty without `returning`.
+    /// The columns of the rows, in order; empty when the call returns no columns.
+    pub columns: Vec<Column>,
+    /// A row for each that `count` counts; empty when the call returns no columns.
     pub rows: Vec<Row>,
 }
 
 impl Changed {
-    fn new(outcome: Outcome, columns: &[String]) -> Self {
-        let columns: Rc<[String]> = columns.into();
-        let rows = outcome.rows.into_iter().map(|values| Row::new(Rc::clone(&columns), values));
-        Self { count: outcome.count, rows: rows.collect() }
+    pub(super) fn new(Outcome { count, columns, rows }: Outcome) -> Self {
+        let names: Rc<[String]> = columns.iter().map(|column| column.name.clone()).collect();
+        let rows = rows.into_iter().map(|values| Row::new(Rc::clone(&names), values)).collect();
+        Self { count, columns, rows }
     }
 
-    /// Returns the first row, for a change that must return at least one.
-    fn one(self) -> Result<Row, Error> {
+    /// Returns the first row, for a change that must return at least one. No row is `InvalidArgument`.
+    pub fn one(self) -> Result<Row, Error> {
         let none = || {
             Error::InvalidArgument(
                 "no row to return: the change affected no row, or `returning` is missing".to_owned(),
@@ -68,7 +71,7 @@ macro_rules! change {
 
             /// Makes the change.
             pub fn run(&self) -> Result<Changed, Error> {
-                $function(&self.0).map(|outcome| Changed::new(outcome, &self.0.returning))
+                $function(&self.0).map(Changed::new)
             }
 
             /// Makes the change and returns the `returning` columns of the first row. No row is `InvalidArgument`.
@@ -256,14 +259,19 @@ mod tests {
 
     #[test]
     fn changed_rows_have_column_names() {
-        let outcome = Outcome { count: 1, rows: vec![params![7]] };
-        let changed = Changed::new(outcome, &["id".to_owned()]);
-        assert_eq!(changed.one().and_then(|row| row.get("id")), Ok(7_i64));
+        let column =
+            |name: &str, type_name: &str| Column { name: name.to_owned(), type_name: type_name.to_owned() };
+        let columns = vec![column("id", "int8"), column("title", "text")];
+        let changed =
+            Changed::new(Outcome { count: 1, columns: columns.clone(), rows: vec![params![7, "a"]] });
+        assert_eq!(changed.columns, columns);
+        let row = changed.one().expect("a row");
+        assert_eq!((row.get("id"), row.get("title")), (Ok(7_i64), Ok("a".to_owned())));
     }
 
     #[test]
     fn one_without_a_returned_row_is_invalid_argument() {
-        let changed = Changed::new(Outcome { count: 1, rows: Vec::new() }, &[]);
+        let changed = Changed::new(Outcome { count: 1, columns: Vec::new(), rows: Vec::new() });
         assert!(matches!(changed.one(), Err(Error::InvalidArgument(_))));
     }
 }

@@ -251,6 +251,9 @@ pub const MEMORY_GRAIN_BYTES: u64 = 64 * KIB;
 pub const MEMORY_INVOCATION_BYTES: u64 = 192 * KIB;
 /// Bytes that the host holds for one value of a row beside its text: nulls are not free.
 pub const DB_VALUE_HELD_BYTES: u64 = 64;
+/// Bytes that the host holds for one element of an array beside its text: a null takes 4 bytes on the wire, and as much
+/// as any other element once it is decoded.
+pub const DB_ELEMENT_HELD_BYTES: u64 = 32;
 /// Bytes that the host holds for one JSON value beside its text.
 pub const JSON_VALUE_HELD_BYTES: u64 = 96;
 /// Bytes that the host holds for each byte of a row or parameter: the server's message, the decoded value, and the copy

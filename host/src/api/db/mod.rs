@@ -18,15 +18,15 @@ use palisade_guard::db::structured::{
     Aggregation, Bound, Insertion, Modification, Removal, Selection, Statement,
 };
 use palisade_guard::db::value::Value;
-use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{DB_FETCH_ROWS, Limit};
+use palisade_guard::ledger::{Exceeded, Ledger};
+use palisade_guard::limits::{DB_ELEMENT_HELD_BYTES, DB_FETCH_ROWS, Limit};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::Constraint;
 use palisade_store::error::InstallError;
 use palisade_store::postgres::reading::Reading;
 use palisade_store::postgres::rows::{Row, Rows};
 use palisade_store::postgres::session::{Doubt, Session};
-use palisade_store::postgres::statement::Sql;
+use palisade_store::postgres::statement::{Answer, Sql, named};
 use palisade_store::postgres::tables::Tables;
 use palisade_store::postgres::text::Arguments;
 use postgres_types::{ToSql, Type};
@@ -85,9 +85,7 @@ impl wit::Host for View<'_> {
         let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
         let read = self.session.read_text(&statement, bind, self.ledger).await;
         let (reading, prepared) = self.told(read).await?;
-        let columns =
-            prepared.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone()));
-        self.rows(Rows::new(reading, columns.collect(), None))
+        self.rows(Rows::new(reading, named(&prepared), None))
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
@@ -111,18 +109,14 @@ impl wit::Host for View<'_> {
 
 impl wit::HostRows for View<'_> {
     fn columns(&mut self, rows: Resource<Rows>) -> wasmtime::Result<Vec<wit::Column>> {
-        let columns = self.table.get(&rows)?.columns();
-        Ok(columns
-            .iter()
-            .map(|(name, kind)| wit::Column { name: name.to_owned(), type_name: kind.name().to_owned() })
-            .collect())
+        Ok(described(self.table.get(&rows)?.columns()))
     }
 
     async fn next(&mut self, rows: Resource<Rows>, max: u32) -> Result<Vec<wit::Row>, Refusal> {
         let max = BatchSize::parse(max)?;
         let rows = self.table.get_mut(&rows).map_err(Refusal::internal)?;
         let batch = rows.next(max, self.session, self.role, self.ledger).await?;
-        decode(&batch, rows.columns())
+        decode(&batch, rows.columns(), self.ledger)
     }
 
     async fn drop(&mut self, rows: Resource<Rows>) -> wasmtime::Result<()> {
@@ -150,7 +144,7 @@ impl write::Host for View<'_> {
         self.change(statement).await
     }
 
-    async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<u64, Refusal> {
+    async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<write::Outcome, Refusal> {
         self.ledger.handled(sql.len());
         let statement = processor::elsewhere(|| WriteStatement::parse(&self.catalogue, &sql))?;
         may_run_text(self.session.is_shared())?;
@@ -158,8 +152,13 @@ impl write::Host for View<'_> {
         let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
         self.ledger.spend(Limit::DbStatements, 1)?;
         let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
-        let ran = self.session.run_text(&statement, bind, self.ledger).await;
-        self.told(ran).await
+        let mut rows = Vec::new();
+        let accept = &mut |answer: &Answer, ledger: &mut Ledger| {
+            decode(&answer.rows, &answer.columns, ledger).map(|all| rows = all)
+        };
+        let ran = self.session.run_text(&statement, bind, accept, self.ledger).await;
+        let Answer { columns, affected, .. } = self.told(ran).await?;
+        Ok(write::Outcome { count: affected, columns: described(&columns), rows })
     }
 }
 
@@ -187,11 +186,14 @@ impl View<'_> {
         let bound = self.bind(statement)?;
         let parameters = bound.parameters();
         let sql = sql(&bound, &parameters, self.role);
-        let answer = self.session.run(sql, self.ledger).await;
+        let mut rows = Vec::new();
+        let accept = &mut |answer: &Answer, ledger: &mut Ledger| {
+            decode(&answer.rows, &bound.columns, ledger).map(|all| rows = all)
+        };
+        let answer = self.session.change(sql, accept, self.ledger).await;
         drop(parameters);
-        let answer = self.told(answer).await?;
-        let rows = decode(&answer.rows, &bound.columns)?;
-        Ok(write::Outcome { count: answer.affected, rows })
+        let count = self.told(answer).await?.affected;
+        Ok(write::Outcome { count, columns: described(&bound.columns), rows })
     }
 
     /// Passes an answer on. If the failure of a statement means that the tables have changed, the host reads them again, and the
@@ -238,15 +240,27 @@ fn bind(binder: Binder<'_>, types: &[Type], ledger: &mut Ledger) -> Result<Argum
     Ok(values.into_iter().map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>).collect())
 }
 
-fn decode(rows: &[Row], columns: &[(String, Type)]) -> Result<Vec<wit::Row>, Refusal> {
-    rows.iter().map(|row| decode_row(row, columns)).collect()
+fn described(columns: &[(String, Type)]) -> Vec<wit::Column> {
+    let column =
+        |(name, kind): &(String, Type)| wit::Column { name: name.clone(), type_name: kind.name().to_owned() };
+    columns.iter().map(column).collect()
 }
 
-fn decode_row(row: &Row, columns: &[(String, Type)]) -> Result<wit::Row, Refusal> {
+fn decode(rows: &[Row], columns: &[(String, Type)], ledger: &mut Ledger) -> Result<Vec<wit::Row>, Refusal> {
+    rows.iter().map(|row| decode_row(row, columns, ledger)).collect()
+}
+
+fn decode_row(row: &Row, columns: &[(String, Type)], ledger: &mut Ledger) -> Result<wit::Row, Refusal> {
     let values = columns.iter().enumerate().map(|(index, (name, kind))| {
         let Raw(bytes) = row.try_get(index).map_err(Refusal::internal)?;
         let value = codec::decode(kind, bytes);
-        value.map(wit::Value::from).map_err(|rule| Refusal::Invalid(format!("column {name:?}: {rule}")))
+        let value = value.map_err(|rule| Refusal::Invalid(format!("column {name:?}: {rule}")))?;
+        if let Value::Array(elements) = &value {
+            let bytes = (elements.len() as u64).saturating_mul(DB_ELEMENT_HELD_BYTES);
+            // The invocation ends before its guest sees this error.
+            ledger.hold(bytes).map_err(|_| Exceeded(ledger.usage(Limit::DbBytes)))?;
+        }
+        Ok::<_, Refusal>(wit::Value::from(value))
     });
     values.collect()
 }
@@ -260,5 +274,16 @@ impl From<Constraint> for wit::Constraint {
             Constraint::Check => Self::Check,
             Constraint::Exclusion => Self::Exclusion,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DB_ELEMENT_HELD_BYTES, wit};
+    use palisade_guard::db::value::Scalar;
+
+    #[test]
+    fn element_of_an_array_takes_no_more_than_is_held_for_it() {
+        assert!(size_of::<Scalar>().max(size_of::<wit::Scalar>()) as u64 <= DB_ELEMENT_HELD_BYTES);
     }
 }

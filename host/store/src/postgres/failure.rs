@@ -51,6 +51,8 @@ pub(crate) enum Failure {
     NoConnection,
     /// The result exceeded a limit while it was read.
     Exceeded(Exceeded),
+    /// The caller cannot pass the result on, and the statement is undone.
+    Unaccepted(Refusal),
     /// A session does not have the host's settings, as the sentence says.
     Unfit(String),
     /// Something that should not happen.
@@ -127,6 +129,7 @@ impl Failure {
             | Self::Spent(_)
             | Self::Unproven
             | Self::Changed
+            | Self::Unaccepted(_)
             | Self::OverQuota(_) => true,
             Self::Disconnected(_)
             | Self::Silent(_)
@@ -183,6 +186,7 @@ impl Failure {
             | Self::OverQuota(_)
             | Self::Spent(_)
             | Self::Exceeded(_)
+            | Self::Unaccepted(_)
             | Self::Unknown(_) => None,
         }
     }
@@ -206,6 +210,7 @@ impl Failure {
             Self::InDoubt(text) => Refusal::InDoubt(text),
             Self::Exhausted => Refusal::Busy,
             Self::Exceeded(exceeded) | Self::OverQuota(exceeded) => Refusal::Exceeded(exceeded),
+            Self::Unaccepted(refusal) => refusal,
         }
     }
 }
@@ -254,6 +259,12 @@ fn server(error: &DbError) -> Refusal {
         ),
         "55000" if error.routine() == Some("ExecCheckIndexConstraints") => Refusal::Invalid(
             "on-conflict: its columns are those of a DEFERRABLE constraint, which is checked too late (SQLSTATE 55000)".into(),
+        ),
+        // The gate reads the grammar of the newest version. Other errors of this code are not the grammar's.
+        "42601" if error.routine() == Some("scanner_yyerror") => Refusal::Invalid(
+            "the database's version of PostgreSQL is too old for a clause of the statement: RETURNING of MERGE needs 17 \
+             (SQLSTATE 42601)"
+                .into(),
         ),
         code if code.starts_with("42") => {
             Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))

@@ -13,7 +13,7 @@ use super::failure::{self, Absence, Failure};
 use super::mode::{Mode, Progress};
 use super::pool::{Connection, Pool};
 use super::share::{Owner, Shares};
-use super::statement::{Answer, Cursor, Sql, Step};
+use super::statement::{Accept, Answer, Cursor, Sql, Step};
 use super::watch::patience;
 use crate::postgres::claim::Claim;
 use crate::postgres::mode::Autocommit;
@@ -170,15 +170,35 @@ impl Session {
         self.step(Step::Run(sql), ledger).await
     }
 
+    /// Runs a statement whose text the host wrote, and undoes it if the caller refuses its answer.
+    pub async fn change(
+        &mut self,
+        sql: Sql<'_>,
+        accept: &mut Accept<'_>,
+        ledger: &mut Ledger,
+    ) -> Result<Answer, Refusal> {
+        self.accepted(Step::Run(sql), accept, ledger).await
+    }
+
     /// Takes one step. The caller has already spent the statement from the ledger.
     pub(super) async fn step(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Refusal> {
+        self.accepted(step, &mut |_, _| Ok(()), ledger).await
+    }
+
+    /// Takes one step, and undoes it if the caller refuses its answer.
+    pub(super) async fn accepted(
+        &mut self,
+        step: Step<'_>,
+        accept: &mut Accept<'_>,
+        ledger: &mut Ledger,
+    ) -> Result<Answer, Refusal> {
         self.outgrow()?;
         let is_fresh = self.connection.is_none();
-        let mut answer = match self.attempt(step, ledger).await {
+        let mut answer = match self.attempt(step, accept, ledger).await {
             // A connection that died while it was idle is replaced: the server has not even answered BEGIN.
             Err(Failure::Disconnected(_)) if is_fresh && !self.begun => {
                 self.discard();
-                Box::pin(self.attempt(step, ledger)).await
+                Box::pin(self.attempt(step, accept, ledger)).await
             }
             other => other,
         };
@@ -186,7 +206,7 @@ impl Session {
         // The statement is undone, and nothing of it was shown.
         while matches!(answer, Err(Failure::Unproven)) && !self.broken && self.prove_again(tries) {
             tries = tries.saturating_add(1);
-            answer = Box::pin(self.attempt(step, ledger)).await;
+            answer = Box::pin(self.attempt(step, accept, ledger)).await;
         }
         self.reproves = false;
         let was_autocommit = self.is_autocommit(step);
@@ -200,7 +220,12 @@ impl Session {
         self.autocommit == Autocommit::Expected && self.claim.is_none() && matches!(step, Step::LookUp(_))
     }
 
-    async fn attempt(&mut self, step: Step<'_>, ledger: &mut Ledger) -> Result<Answer, Failure> {
+    async fn attempt(
+        &mut self,
+        step: Step<'_>,
+        accept: &mut Accept<'_>,
+        ledger: &mut Ledger,
+    ) -> Result<Answer, Failure> {
         self.connect().await?;
         let growth = self.growth(step).await?;
         let prefix = match step {
@@ -224,10 +249,16 @@ impl Session {
         let answer = match (self.opened(opened, prefix.is_some()), answer) {
             (Err(failure), _) => Err(failure),
             (Ok(()), Err(failure)) => Err(self.undo(failure).await),
-            (Ok(()), Ok(answer)) => match self.stay_within(growth).await {
-                Ok(()) => Ok(answer),
-                Err(failure) => Err(self.undo(failure).await),
-            },
+            (Ok(()), Ok(answer)) => {
+                let accepted = match accept(&answer, ledger).map_err(Failure::Unaccepted) {
+                    Ok(()) => self.stay_within(growth).await,
+                    refused => refused,
+                };
+                match accepted {
+                    Ok(()) => Ok(answer),
+                    Err(failure) => Err(self.undo(failure).await),
+                }
+            }
         };
         let answer = match answer {
             Ok(answer) if self.mode == Mode::Each => {

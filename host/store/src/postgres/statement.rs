@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use palisade_guard::db::shape::Shape;
 use palisade_guard::ledger::{Exceeded, Ledger};
 use palisade_guard::limits::{DB_FETCH_ROWS, DB_VALUE_HELD_BYTES, Limit, WIRE_NULL_BYTES};
+use palisade_guard::refusal::Refusal;
 use std::fmt;
 use std::pin::pin;
 use tokio_postgres::types::{ToSql, Type};
@@ -28,8 +29,13 @@ pub struct Sql<'a> {
 /// The rows of a result, and how many rows the statement changed.
 pub struct Answer {
     pub rows: Vec<Row>,
+    /// The columns' names and types as the server described them, of a guest's SQL text; else the host knows them.
+    pub columns: Vec<(String, Type)>,
     pub affected: u64,
 }
+
+/// What the caller makes of an answer before the statement counts as done: if it refuses, the statement is undone.
+pub type Accept<'a> = dyn FnMut(&Answer, &mut Ledger) -> Result<(), Refusal> + Send + 'a;
 
 /// A result that is still being read, by its number in the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +90,8 @@ impl Step<'_> {
                 }
             },
             Self::RunPrepared(_, statement, parameters) => {
-                read(on.query_prepared(statement, parameters).await, None, ledger).await
+                let answer = read(on.query_prepared(statement, parameters).await, None, ledger).await;
+                answer.map(|answer| Answer { columns: named(statement), ..answer })
             }
             Self::Open { sql, is_prepared, cursor, is_held } => {
                 if !is_prepared {
@@ -160,6 +167,12 @@ async fn described(on: &Connection, sql: Sql<'_>) -> Result<Option<Statement>, F
     anew.map(Some).ok_or(Failure::Changed)
 }
 
+/// The names and types of a statement's columns.
+pub fn named(statement: &Statement) -> Vec<(String, Type)> {
+    let columns = statement.columns().iter();
+    columns.map(|column| (column.name().to_owned(), column.type_().clone())).collect()
+}
+
 fn agrees(shape: &Shape, columns: &[Column]) -> bool {
     shape.agrees(columns.iter().map(|column| (column.type_(), column.type_modifier())))
 }
@@ -200,7 +213,9 @@ async fn read(
         let nulls = (hidden as u64).saturating_mul(WIRE_NULL_BYTES);
         let bytes = (row.raw_size_bytes() as u64).saturating_sub(nulls);
         ledger.spend(Limit::DbBytes, bytes).map_err(Failure::Exceeded)?;
-        let values = (row.len().saturating_sub(hidden) as u64).saturating_mul(DB_VALUE_HELD_BYTES);
+        // A row without columns, as of `WITH … SELECT FROM x`, takes memory, too.
+        let values = row.len().saturating_sub(hidden).max(1) as u64;
+        let values = values.saturating_mul(DB_VALUE_HELD_BYTES);
         // The invocation ends before its guest sees this error.
         ledger.hold(values).map_err(|_| Failure::Exceeded(Exceeded(ledger.usage(Limit::DbBytes))))?;
         rows.push(row);
@@ -210,5 +225,5 @@ async fn read(
     // undone.
     let unreturned = affected.saturating_sub(counted);
     ledger.spend(Limit::DbRows, unreturned).map_err(Failure::Exceeded)?;
-    Ok(Answer { rows, affected })
+    Ok(Answer { rows, columns: Vec::new(), affected })
 }

@@ -13,7 +13,10 @@ use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::gate::ReadStatement;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
-use palisade_guard::limits::{ANSWER_MS, HOST_CONNECTIONS_MAX, Limit, Limits, MIB, PING_MS};
+use palisade_guard::limits::{
+    ANSWER_MS, DB_VALUE_HELD_BYTES, HOST_CONNECTIONS_MAX, Limit, Limits, MIB, PING_MS,
+};
+use palisade_guard::memory::MemoryBudget;
 use palisade_guard::refusal::Refusal;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
@@ -491,6 +494,24 @@ async fn statement_that_needs_too_much_is_refused_with_what_to_do() {
         let Err(Refusal::Other { guest, .. }) = refused else { panic!("{code}: {refused:?}") };
         assert!(guest.starts_with(&format!("{code}: the statement")) && guest.len() > 60, "{guest}");
     }
+    drop(database);
+    server.stop().await;
+}
+
+/// A row takes memory even if the server sends no value in it.
+#[tokio::test]
+async fn row_without_columns_is_reserved_like_a_value() {
+    const ROWS: u64 = 5_000;
+    let (server, database, _client) = world().await;
+    let pool = pool(&server, &database, 1);
+    let budget = MemoryBudget::new(64 * MIB);
+    let mut ledger = Ledger::within(budget.reservation(None, None), Limits::default());
+    let mut session = Session::of_plugin(Arc::clone(&pool), Kind::Query);
+    let text = format!("SELECT FROM generate_series(1, {ROWS})");
+    let answer = session.run(sql(&text), &mut ledger).await.unwrap();
+    assert_eq!(answer.rows.len() as u64, ROWS);
+    assert!(budget.held() >= ROWS * DB_VALUE_HELD_BYTES, "{}", budget.held());
+    session.rollback().await;
     drop(database);
     server.stop().await;
 }

@@ -6,7 +6,7 @@ use super::failure::{self, Failure};
 use super::mode::Autocommit;
 use super::mode::Mode;
 use super::session::Session;
-use super::statement::Step;
+use super::statement::{Accept, Answer, Step};
 use palisade_guard::db::gate::WriteStatement;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::refusal::Refusal;
@@ -17,18 +17,18 @@ use tokio_postgres::types::{ToSql, Type};
 pub type Arguments = Vec<Box<dyn ToSql + Sync + Send>>;
 
 impl Session {
-    /// Runs the printed text of a checked tree that writes, as the plugin's own role, and returns how many rows it
-    /// changed.
+    /// Runs the printed text of a checked tree that writes, as the plugin's own role, and undoes it if the caller refuses
+    /// its answer.
     pub async fn run_text(
         &mut self,
         write: &WriteStatement,
         bind: impl FnOnce(&[Type], &mut Ledger) -> Result<Arguments, Refusal>,
+        accept: &mut Accept<'_>,
         ledger: &mut Ledger,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Answer, Refusal> {
         let (statement, bound) = self.bind(write.text(), bind, ledger).await?;
-        let answer =
-            self.step(Step::RunPrepared(write.text(), &statement, &borrowed(&bound)), ledger).await?;
-        Ok(answer.affected)
+        let step = Step::RunPrepared(write.text(), &statement, &borrowed(&bound));
+        self.accepted(step, accept, ledger).await
     }
 
     /// Prepares a guest's text and binds its parameters. The transaction begins before the server parses the text.

@@ -100,7 +100,7 @@ fn take(step: Step, results: &mut Vec<Option<Rows>>) -> Result<String, Error> {
             };
             return Ok(db_write::insert(&insertion)?.count.to_string());
         }
-        Step::Execute(text) => return Ok(db_write::execute(&text, &[])?.to_string()),
+        Step::Execute(text) => return Ok(db_write::execute(&text, &[])?.count.to_string()),
         Step::Pause => {
             let _nothing = cache::get("pause");
             return Ok("went on".into());

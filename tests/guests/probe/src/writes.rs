@@ -22,6 +22,10 @@ impl Guest for Probe {
     }
 
     fn execute(sql: String, parameters: Vec<Value>) -> Result<u64, DbError> {
+        db_write::execute(&sql, &parameters).map(|outcome| outcome.count)
+    }
+
+    fn execute_returning(sql: String, parameters: Vec<Value>) -> Result<Outcome, DbError> {
         db_write::execute(&sql, &parameters)
     }
 

@@ -58,7 +58,7 @@ fn query_then_fail(sql: &str) -> Result<(), String> {
 }
 
 fn execute_each(statements: &[String]) -> Vec<Result<u64, Error>> {
-    statements.iter().map(|sql| db_write::execute(sql, &[])).collect()
+    statements.iter().map(|sql| Ok(db_write::execute(sql, &[])?.count)).collect()
 }
 
 impl in_query::Guest for Sql {
@@ -123,6 +123,10 @@ macro_rules! writes {
         }
 
         fn execute(sql: String, parameters: Vec<Value>) -> Result<u64, Error> {
+            db_write::execute(&sql, &parameters).map(|outcome| outcome.count)
+        }
+
+        fn execute_returning(sql: String, parameters: Vec<Value>) -> Result<Outcome, Error> {
             db_write::execute(&sql, &parameters)
         }
 

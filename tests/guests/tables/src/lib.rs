@@ -2,6 +2,7 @@
 
 palisade_sdk::plugin! { path: "wit" }
 
+use exports::docs::tables::pages::Pruned;
 use exports::docs::tables::reports::{Popularity, Summary};
 use exports::docs::tables::{pages, reports};
 use palisade_sdk::db::{self, Error, Merge, Numeric, Row, col};
@@ -49,6 +50,24 @@ impl pages::Guest for Tables {
 
     fn remove(slug: String) -> Result<u64, String> {
         Ok(db::delete("pages").filter(col("slug").equals(slug)).run()?.count)
+    }
+
+    fn prune(below: i64) -> Result<Vec<Pruned>, String> {
+        let gone = db::execute(
+            "WITH gone AS (DELETE FROM pages WHERE views < $1 RETURNING slug, views)
+             SELECT slug, views FROM gone ORDER BY slug",
+            params![below],
+        )?;
+        let pruned = |row: &Row| Ok(Pruned { slug: row.get("slug")?, views: row.get("views")? });
+        Ok(gone.rows.iter().map(pruned).collect::<Result<_, Error>>()?)
+    }
+
+    fn retitle(slug: String, title: String) -> Result<i64, String> {
+        let page = db::execute(
+            "UPDATE pages SET title = upper($2) WHERE slug = $1 RETURNING length(title)::bigint AS letters",
+            params![slug, title],
+        )?;
+        Ok(page.one()?.get("letters")?)
     }
 }
 

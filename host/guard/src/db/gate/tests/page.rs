@@ -63,7 +63,8 @@ const FORMS: &[Form] = &[
     },
     Form {
         title: "Writing",
-        note: "INSERT, UPDATE, DELETE or MERGE, also in WITH, in a mutation.",
+        note: "INSERT, UPDATE, DELETE or MERGE, also in WITH, in a mutation or action. The rows of the outermost RETURNING, or of the\n\
+               SELECT behind such a WITH, are returned, all at once. RETURNING of MERGE needs PostgreSQL 17.",
         examples: &[
             "INSERT INTO drafts (id, title) VALUES ($1, $2), (2, DEFAULT) RETURNING id",
             "INSERT INTO drafts (id, title) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET title = excluded.title",
@@ -71,6 +72,7 @@ const FORMS: &[Form] = &[
             "UPDATE drafts SET price = price * 1.1, tags = array_append(tags, $1) WHERE id = $2",
             "UPDATE drafts SET title = c.body FROM comments c WHERE c.draft_id = drafts.id",
             "DELETE FROM drafts WHERE id IN (SELECT id FROM drafts ORDER BY created LIMIT 100)",
+            "WITH gone AS (DELETE FROM drafts WHERE owner = $1 RETURNING id, title) SELECT id, title FROM gone ORDER BY title",
         ],
     },
     Form {
