@@ -235,7 +235,6 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "ITEM_FILTER_BYTES_MAX",
             "ITEM_FILTER_VALUES_MAX",
             "ITEM_EXAMINED_MAX",
-            "ITEM_EXAMINED_BYTES_MAX",
             "ITEM_SEARCHED_BYTES_MAX",
             "JSON_NUMBER_DIGITS_MAX",
             "PLUGIN_NESTED_CONNECTIONS_MAX",

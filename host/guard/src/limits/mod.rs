@@ -687,9 +687,6 @@ pub const ITEM_FILTER_VALUES_MAX: usize = 64;
 /// Items that one read of a page examines where taps decide what is shown, or where it asks for fields. Each may cost an
 /// invocation of every such tap.
 pub const ITEM_EXAMINED_MAX: usize = 1_000;
-/// Bytes of the fields of these items together where nothing asks for fields: the page has few of them, and where it ends should
-/// tell nothing of the others.
-pub const ITEM_EXAMINED_BYTES_MAX: u64 = 64 * MIB;
 /// Bytes of the fields that one read of a page searches: PostgreSQL parses them, at 20 to 100 MiB a second.
 pub const ITEM_SEARCHED_BYTES_MAX: u64 = 4 * MIB;
 /// Bytes of the sentence with which a tap refuses. It is for the caller, and the host cuts a longer one.
