@@ -1,7 +1,7 @@
 //! Queries of one statement, which run without a transaction, and what happens when they send a second one.
 
 use super::rows::{fill, run, step};
-use crate::harness::{EmptyCache, OnGet, World, guest};
+use crate::harness::{EmptyCache, OnGet, World, call, guest};
 use async_trait::async_trait;
 use palisade::{Host, Policy};
 use serde_json::{Value, json};
@@ -64,6 +64,23 @@ async fn aggregate_of_all_rows_runs_without_a_transaction() {
     assert_eq!(run(&host, "reading", &[json!({ "tag": "count" })]).await, ["3"]);
     wait_for_last_statement(&world, "SELECT \"pg_catalog\".\"count\"(*) FROM \"plugin_cursors\".\"numbers\"")
         .await;
+}
+
+#[tokio::test]
+async fn query_known_to_read_items_once_sends_nothing_else() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let id = "0190a5f0-0000-7000-8000-000000000001";
+    let criteria = json!({ "itemType": "note", "status": null, "fields": null, "order": "newest", "limit": 3, "after": null });
+    for (function, arguments) in
+        [("reads/item-find", json!({ "criteria": criteria })), ("reads/item-get", json!({ "id": id }))]
+    {
+        let read = || call(&host, "probe", function, arguments.clone());
+        read().await.unwrap();
+        wait_for_last_statement(&world, "ROLLBACK").await;
+        read().await.unwrap();
+        wait_for_last_statement(&world, "SELECT id, item_type, title").await;
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,12 @@ impl At<'_> {
         self.session.run(sql, self.ledger).await
     }
 
+    /// Like [`run`](Self::run), for a select that may be the only statement of its invocation.
+    pub(crate) async fn look_up(&mut self, sql: Sql<'_>) -> Result<Answer, Refusal> {
+        self.ledger.spend(Limit::DbStatements, 1)?;
+        self.session.look_up(sql, self.ledger).await
+    }
+
     /// Lets others have the connection of a read of the host's own, which goes on with another snapshot.
     pub fn pause(&mut self) {
         self.session.pause();

@@ -139,7 +139,7 @@ impl ItemStore for PostgresItems {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let viewer = ViewerValues::of(viewer);
         let parameters = viewer.with(&[&ids]);
-        run(at, &GET, &GET_TYPES, &parameters).await?.rows.iter().map(item).collect()
+        look_up(at, &GET, &GET_TYPES, &parameters).await?.rows.iter().map(item).collect()
     }
 
     async fn find(
@@ -164,7 +164,7 @@ impl ItemStore for PostgresItems {
             Some(_) if search.is_blind => &pages.blind,
             Some(_) => &pages.search,
         };
-        let answer = run(at, text, &PAGE_TYPES, &parameters).await?;
+        let answer = look_up(at, text, &PAGE_TYPES, &parameters).await?;
         if fields.is_none() { listed(&answer.rows, search) } else { found(&answer.rows, search) }
     }
 
@@ -302,6 +302,16 @@ fn found(rows: &[Row], search: &Search<'_>) -> Result<Found, Refusal> {
         found.end = End::Window { after: edge.into() };
     }
     Ok(found)
+}
+
+/// Runs a select, which may be the only statement of its invocation.
+async fn look_up(
+    at: &mut At<'_>,
+    text: &str,
+    types: &[Type],
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Answer, Refusal> {
+    at.look_up(Sql { text, parameters, types, role: None, shape: None }).await
 }
 
 async fn run(
