@@ -57,9 +57,8 @@ impl Lanes {
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
-        invocation: impl Future<Output = T> + Send + 'static,
+        mut invocation: Pin<Box<impl Future<Output = T> + Send + 'static>>,
     ) -> Option<T> {
-        let mut invocation = Box::pin(invocation);
         if lane == Lane::Usual {
             let ended = poll_fn(|context| {
                 RAN_LONG.set(false);
@@ -93,7 +92,7 @@ impl Lanes {
             let done = (&mut paced).await;
             (done, paced.account().used)
         };
-        self.run(Lane::Slow, paced).await
+        self.run(Lane::Slow, Box::pin(paced)).await
     }
 
     /// The turns of the slow lane.

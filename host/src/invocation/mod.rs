@@ -34,7 +34,7 @@ use palisade_store::postgres::session::Session;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use tokio::time::Instant;
+use std::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::ResourceTable;
 
@@ -73,7 +73,7 @@ pub(crate) async fn run<T: Send + 'static>(
         kind,
         setting: setting.clone(),
     };
-    let ended = runtime.lanes.run(lane, invocation.run(session, entry, memory, accept)).await;
+    let ended = runtime.lanes.run(lane, Box::pin(invocation.run(session, entry, memory, accept))).await;
     let ended = ended.unwrap_or_else(|| {
         let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped during a call")));
         Ended { session: None, ledger: Ledger::new(admitted.program.plugin.limits.clone()), reply }
@@ -108,7 +108,7 @@ impl Invocation {
         let (name, began) = (entry.name(), Instant::now());
         let (caller, origin) = (&setting.request.caller, entry.origin(&setting.request.caller));
         let visit = Visit { entry: name.as_str(), crowd: Crowd::of(caller), cause: &|| origin.cause() };
-        let pass = match plugin.availability.enter(&visit) {
+        let pass = match plugin.availability.enter(&visit, began) {
             Ok(pass) => pass,
             Err(error) => {
                 plugin.tally.turned_away();
@@ -116,16 +116,17 @@ impl Invocation {
                 return Ended { session: Some(session), ledger, reply: Err(error) };
             }
         };
-        let count = plugin.tally.begin(*kind);
+        let count = plugin.tally.begin(*kind, began);
         let claim = plugin.claim(caller, matches!(entry, Entry::Cron { .. }));
         let mut store = self.store(session.on_behalf(claim), memory);
         let (cut, account) = {
             let entered = pin!(AssertUnwindSafe(self.enter(&mut store, entry, accept)).catch_unwind());
             let mut paced = Paced::new(entered, Arc::clone(&self.turns), plugin.owner());
             let cut = tokio::select! {
+                // First the guest: most of them end in their first poll, and then there is nothing to wait for.
                 biased;
-                () = pass.isolated() => Err(Cut::Disabled),
                 result = tokio::time::timeout_at(setting.deadline, &mut paced) => result.map_err(|_| Cut::Late),
+                () = pass.isolated() => Err(Cut::Disabled),
             };
             (cut, paced.account())
         };
@@ -137,18 +138,20 @@ impl Invocation {
             Err(Cut::Disabled) => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
             Err(Cut::Late) => Err(cut_off(plugin, *kind, &account, self.supervision.hears_nothing())),
         };
+        let ended = Instant::now();
+        if was_cut && matches!(reply, Err(CallError::LimitExceeded { .. })) {
+            // While the store has it: what is moved out of there and lives across a wait makes this future larger.
+            store.data_mut().session.judge_unanswered().await;
+        }
         let fuel = usage::burnt(&store);
         let mut state = store.into_data();
         let printed = state.wasi.take().map(|closed| closed.records()).unwrap_or_default();
         state.log().close(printed);
-        state.close_account(began.elapsed(), account.used, fuel);
+        state.close_account(ended.duration_since(began), account.used, fuel);
         state.report_usage(name.as_str());
         plugin.tally.processed(account.used);
         plugin.tally.waited_for_processor(account.waited);
-        let State { mut session, ledger, .. } = state;
-        if was_cut && matches!(reply, Err(CallError::LimitExceeded { .. })) {
-            session.judge_unanswered().await;
-        }
+        let State { session, ledger, .. } = state;
         let reply = match session.exceeded() {
             Some(over) if reply.is_ok() => Err(exceeded(plugin, over)),
             _ => reply,
@@ -161,10 +164,10 @@ impl Invocation {
         }
         // The guest is not to blame if the database was out of reach or if the invocation runs again.
         let runs_again = session.runs_again();
-        count.end(if runs_again { Ending::Again } else { Ending::of(&reply) });
+        count.end(if runs_again { Ending::Again } else { Ending::of(&reply) }, ended);
         let is_excused = runs_again || session.absence().is_some();
         let evidence = Evidence::of(&reply).unless_it_waited(account.used, time_allowed(plugin, *kind));
-        pass.settle(if is_excused { Evidence::Neither } else { evidence });
+        pass.settle(if is_excused { Evidence::Neither } else { evidence }, ended);
         // Dropping the session of an invocation that was cut off cancels its statement.
         Ended { session: (!was_cut).then_some(session), ledger, reply }
     }

@@ -108,6 +108,8 @@ struct ByLimit {
 pub(crate) struct Count<'a> {
     of: Option<&'a ByKind>,
     began: Instant,
+    /// When it ended, unless it is cancelled now.
+    ended: Option<Instant>,
     ending: Ending,
 }
 
@@ -147,10 +149,10 @@ impl Tally {
         }
     }
 
-    /// Starts to count an invocation.
-    pub(crate) fn begin(&self, kind: Kind) -> Count<'_> {
+    /// Starts to count an invocation that begins now.
+    pub(crate) fn begin(&self, kind: Kind, now: Instant) -> Count<'_> {
         let of = self.kinds.iter().find(|(other, _)| *other == kind).map(|(_, of)| of);
-        Count { of, began: Instant::now(), ending: Ending::Cancelled }
+        Count { of, began: now, ended: None, ending: Ending::Cancelled }
     }
 
     /// Counts processor time that an invocation, or what the host does for it before and after, used.
@@ -208,16 +210,16 @@ impl Tally {
 }
 
 impl Count<'_> {
-    /// Ends the invocation.
-    pub(crate) fn end(mut self, ending: Ending) {
-        self.ending = ending;
+    /// Ends the invocation, as of then.
+    pub(crate) fn end(mut self, ending: Ending, ended: Instant) {
+        (self.ending, self.ended) = (ending, Some(ended));
     }
 }
 
 impl Drop for Count<'_> {
     fn drop(&mut self) {
         let Some(of) = self.of else { return };
-        of.durations.add(self.began.elapsed());
+        of.durations.add(self.ended.unwrap_or_else(Instant::now).duration_since(self.began));
         if let Some(counter) = of.endings.get(self.ending as usize) {
             counter.inc();
         }

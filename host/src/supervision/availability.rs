@@ -133,15 +133,14 @@ impl Availability {
         Err(CallError::Quarantined { plugin, reason, retry_after_ms: QUARANTINE_MS })
     }
 
-    /// Admits an invocation, or returns why it is not served.
-    pub(crate) fn enter<'a>(&'a self, visit: &'a Visit<'a>) -> Result<Pass<'a>, CallError> {
+    /// Admits an invocation that begins now, or returns why it is not served.
+    pub(crate) fn enter<'a>(&'a self, visit: &'a Visit<'a>, now: Instant) -> Result<Pass<'a>, CallError> {
         let mut inner = self.inner();
         inner.switch.check(&self.name)?;
         inner.check_fit(&self.name)?;
         let isolated = inner.switch.isolated.clone();
         let place = inner.place(visit.entry);
-        let entered =
-            inner.breaker(place, visit.crowd).map(|breaker| breaker.enter(visit.cause, Instant::now()));
+        let entered = inner.breaker(place, visit.crowd).map(|breaker| breaker.enter(visit.cause, now));
         drop(inner);
         match entered.transpose() {
             Ok(entered) => {
@@ -330,11 +329,17 @@ impl Availability {
         }
     }
 
-    fn settle(&self, visit: &Visit<'_>, (place, entered): (Place, breaker::Generation), evidence: Evidence) {
+    fn settle(
+        &self,
+        visit: &Visit<'_>,
+        (place, entered): (Place, breaker::Generation),
+        evidence: Evidence,
+        now: Instant,
+    ) {
         let mut inner = self.inner();
         let transition = inner
             .breaker(place, visit.crowd)
-            .and_then(|breaker| breaker.settle(entered, visit.cause, evidence, Instant::now()));
+            .and_then(|breaker| breaker.settle(entered, visit.cause, evidence, now));
         drop(inner);
         if let Some(transition) = transition {
             self.announce(visit, transition);
@@ -444,10 +449,10 @@ impl Pass<'_> {
         self.isolated.cancelled().await;
     }
 
-    /// Ends the invocation with the evidence that it gives about the entry.
-    pub(crate) fn settle(mut self, evidence: Evidence) {
+    /// Ends the invocation, as of then, with the evidence that it gives about the entry.
+    pub(crate) fn settle(mut self, evidence: Evidence, ended: Instant) {
         if let Some(entered) = self.entered.take() {
-            self.availability.settle(self.visit, entered, evidence);
+            self.availability.settle(self.visit, entered, evidence, ended);
         }
     }
 }
@@ -455,7 +460,7 @@ impl Pass<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if let Some(entered) = self.entered.take() {
-            self.availability.settle(self.visit, entered, Evidence::Neither);
+            self.availability.settle(self.visit, entered, Evidence::Neither, Instant::now());
         }
     }
 }

@@ -37,8 +37,8 @@ pub struct Session {
     pub(super) begun: bool,
     /// A statement is running: if the session is dropped now, the statement must be cancelled.
     pub(super) in_flight: bool,
-    /// When the last statement was sent.
-    flew: Instant,
+    /// When the last statement was sent, if one was.
+    flew: Option<Instant>,
     /// When the request must have ended.
     pub(super) deadline: Option<TokioInstant>,
     pub(super) broken: bool,
@@ -103,7 +103,7 @@ impl Session {
             connection: None,
             begun: false,
             in_flight: false,
-            flew: Instant::now(),
+            flew: None,
             deadline: None,
             broken: false,
             spoiled: false,
@@ -275,7 +275,7 @@ impl Session {
 
     /// Notes that a statement is sent.
     pub(super) fn flies(&mut self) {
-        (self.in_flight, self.flew) = (true, Instant::now());
+        (self.in_flight, self.flew) = (true, Some(Instant::now()));
     }
 
     /// Waits for an answer as long as a statement may take, but not for long after the request's deadline. The server
@@ -294,7 +294,7 @@ impl Session {
     async fn is_outage(&self) -> bool {
         let Some(watch) = self.pool.watch() else { return true };
         let backend = self.connection.as_ref().and_then(Connection::backend);
-        watch.is_outage(backend, self.flew).await
+        watch.is_outage(backend, self.flew.unwrap_or_else(Instant::now)).await
     }
 
     /// Commits one call of an action. A cursor that has been read to its end is closed with it.
