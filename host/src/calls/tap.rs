@@ -36,10 +36,7 @@ pub(crate) enum Verdict {
 /// Such a tap runs while the invocation waits for it: on the permits of that invocation, until its deadline, and with a ledger
 /// and a connection of its own. It asks no taps itself, so nothing is nested deeper, and nothing waits in a circle.
 pub(crate) fn asking(runtime: &Arc<Runtime>, admitted: &Admitted, setting: Setting) -> Setting {
-    let plugins = runtime.registry.current();
-    if plugins.access().is_empty() {
-        return setting;
-    }
+    let Some(plugins) = runtime.registry.asked() else { return setting };
     let lender = admitted.clone();
     let asker =
         Asker(Arc::new(Asking { runtime: Arc::clone(runtime), plugins, lender, setting: setting.clone() }));

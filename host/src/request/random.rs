@@ -32,12 +32,21 @@ impl Seed {
     pub(crate) fn of_plugin(self, name: &PluginName) -> Self {
         Self(Sha256::new().chain_update(self.0).chain_update(name.as_str()).finalize().into())
     }
+
+    fn generator(self) -> ChaCha20Rng {
+        ChaCha20Rng::from_seed(self.0)
+    }
+
+    /// The generator of this seed, made now if it is missing.
+    fn start(self, generator: &mut Option<Box<ChaCha20Rng>>) -> &mut ChaCha20Rng {
+        generator.get_or_insert_with(|| Box::new(self.generator()))
+    }
 }
 
 /// The generator of one invocation.
 pub(crate) enum Random {
-    /// The same bytes for the same seed.
-    Seeded(Box<ChaCha20Rng>),
+    /// The same bytes for the same seed. The generator is made when bytes are first drawn, because most invocations draw none.
+    Seeded(Seed, Option<Box<ChaCha20Rng>>),
     /// The operating system's generator.
     System,
 }
@@ -45,7 +54,7 @@ pub(crate) enum Random {
 impl Random {
     pub(crate) fn new(kind: Kind, seed: Seed) -> Self {
         match kind {
-            Kind::Query | Kind::Mutation => Self::Seeded(Box::new(ChaCha20Rng::from_seed(seed.0))),
+            Kind::Query | Kind::Mutation => Self::Seeded(seed, None),
             Kind::Action => Self::System,
         }
     }
@@ -53,8 +62,8 @@ impl Random {
     /// Fills a buffer.
     pub(crate) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), String> {
         match self {
-            Self::Seeded(generator) => {
-                generator.fill_bytes(bytes);
+            Self::Seeded(seed, generator) => {
+                seed.start(generator).fill_bytes(bytes);
                 Ok(())
             }
             Self::System => SysRng.try_fill_bytes(bytes).map_err(|error| error.to_string()),
@@ -63,28 +72,21 @@ impl Random {
 
     /// Bytes for the host's own use, such as identifiers.
     pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
         match self {
-            Self::Seeded(generator) => {
-                let mut bytes = [0; N];
-                generator.fill_bytes(&mut bytes);
-                bytes
-            }
-            Self::System => {
-                let mut bytes = [0; N];
-                rand::rng().fill_bytes(&mut bytes);
-                bytes
-            }
+            Self::Seeded(seed, generator) => seed.start(generator).fill_bytes(&mut bytes),
+            Self::System => rand::rng().fill_bytes(&mut bytes),
         }
+        bytes
     }
 
     /// A separate generator from the same seed, for WASI. Drawing from it does not change the bytes of this one: when a guest's
     /// standard library first uses WASI depends on its compiler, and that must not change what the contract's `random` returns.
     pub(crate) fn aside(&self, stream: u64) -> ChaCha20Rng {
         match self {
-            Self::Seeded(generator) => {
-                let mut aside = (**generator).clone();
+            Self::Seeded(seed, _) => {
+                let mut aside = seed.generator();
                 aside.set_stream(stream);
-                aside.set_word_pos(0);
                 aside
             }
             Self::System => ChaCha20Rng::from_seed(rand::random()),

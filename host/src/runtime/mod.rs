@@ -90,13 +90,31 @@ impl Runtime {
     async fn permits(&self, program: &Program) -> Result<[OwnedSemaphorePermit; 2], CallError> {
         let plugin = &program.plugin;
         plugin.availability.check().inspect_err(|_| plugin.tally.turned_away())?;
+        // The plugin's permit comes first: a busy plugin waits for its own invocations and takes no permit from other plugins.
+        let own = Arc::clone(&program.admission).try_acquire_owned().ok();
+        // Both are nearly always free.
+        match (own.is_some().then(|| self.places.free()).flatten(), own) {
+            (Some(host), Some(own)) => Ok([own, host]),
+            // On the heap, so that the future of each call is not larger for the sake of a few.
+            (_, own) => Box::pin(self.wait(program, own)).await,
+        }
+    }
+
+    /// Waits for a permit of the host's, and for one of the plugin's unless there is one.
+    async fn wait(
+        &self,
+        program: &Program,
+        own: Option<OwnedSemaphorePermit>,
+    ) -> Result<[OwnedSemaphorePermit; 2], CallError> {
+        let plugin = &program.plugin;
         let mut permits = pin!(async {
-            // The plugin's permit comes first: a busy plugin waits for its own invocations and takes no permit from other plugins.
-            let own = Arc::clone(&program.admission).acquire_owned().await;
-            let host = self.places.take(&program.admission).await;
-            Ok::<_, tokio::sync::AcquireError>([own?, host?])
+            let own = match own {
+                Some(own) => own,
+                None => Arc::clone(&program.admission).acquire_owned().await?,
+            };
+            Ok::<_, tokio::sync::AcquireError>([own, self.places.take(&program.admission).await?])
         });
-        // Both are nearly always free, and then no timer is needed.
+        // One of the reserved places may be free, and then no timer is needed.
         if let Some(permits) = permits.as_mut().now_or_never() {
             return permits.map_err(CallError::internal);
         }

@@ -26,10 +26,15 @@ impl Places {
         Self { open: Arc::new(Semaphore::new(open)), reserved: Arc::new(Semaphore::new(reserved)) }
     }
 
+    /// A place for everybody, if one is free.
+    pub(super) fn free(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.open).try_acquire_owned().ok()
+    }
+
     /// Waits for a place for one more invocation of a plugin. `own` is the plugin's own semaphore, of which the invocation
     /// has a permit.
     pub(super) async fn take(&self, own: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, AcquireError> {
-        if let Ok(place) = Arc::clone(&self.open).try_acquire_owned() {
+        if let Some(place) = self.free() {
             return Ok(place);
         }
         let open = Arc::clone(&self.open).acquire_owned();

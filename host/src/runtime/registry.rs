@@ -64,6 +64,12 @@ impl Registry {
         self.current.load_full()
     }
 
+    /// The plugins that are loaded now, if any of them has an access tap.
+    pub(crate) fn asked(&self) -> Option<Arc<Current>> {
+        let current = self.current.load();
+        (!current.access().is_empty()).then(|| Arc::clone(&current))
+    }
+
     /// A number that changes with every change of the plugins.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
