@@ -190,6 +190,14 @@ impl Reservation {
         Self { counters: self.counters.clone(), grain: self.grain, reserved: 0, used: 0 }
     }
 
+    /// Splits off the bytes that are taken ahead and not in use, for something that is held longer or shorter. No counter
+    /// changes.
+    pub fn spare(&mut self) -> Self {
+        let spare = self.reserved.saturating_sub(self.used);
+        self.reserved = self.used;
+        Self { counters: self.counters.clone(), grain: self.grain, reserved: spare, used: 0 }
+    }
+
     /// The same reservation, which takes no byte ahead: for what is held for long.
     pub fn exact(self) -> Self {
         Self { counters: self.counters.clone(), grain: 0, reserved: 0, used: 0 }
@@ -338,6 +346,24 @@ mod tests {
         one.resize(1).unwrap();
         assert_eq!(one.bytes(), 1);
         assert!(budget.held() <= 1 + MEMORY_GRAIN_BYTES);
+    }
+
+    #[test]
+    fn bytes_that_were_taken_ahead_can_be_split_off_and_are_counted_once() {
+        let budget = MemoryBudget::new(MAX);
+        let mut one = budget.reservation(None, None);
+        one.grow(1).unwrap();
+        let mut other = one.spare();
+        assert_eq!((one.bytes(), other.bytes(), budget.held()), (1, 0, MEMORY_GRAIN_BYTES));
+        other.grow(MEMORY_GRAIN_BYTES - 1).unwrap();
+        assert_eq!(budget.held(), MEMORY_GRAIN_BYTES, "they were taken already");
+        other.grow(1).unwrap();
+        assert_eq!(budget.held(), 2 * MEMORY_GRAIN_BYTES);
+        assert_eq!(one.spare().grow(MAX), Err(OutOfMemory), "nothing is left to split off");
+        drop(other);
+        assert_eq!(budget.held(), 1);
+        drop(one);
+        assert_eq!(budget.held(), 0);
     }
 
     #[test]

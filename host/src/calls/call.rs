@@ -168,7 +168,7 @@ pub(crate) async fn call(
     let held = runtime.memory.reservation(Some(&program.plugin.memory), &caller);
     let is_large = !function.signature.is_quick(&arguments);
     // Both are kept until the call ends: it passes the arguments to the guest again if it runs again.
-    let (arguments, _held) = lower(runtime, program, function, arguments, is_large, held).await?;
+    let (arguments, held) = lower(runtime, program, function, arguments, is_large, held).await?;
     let admitted = runtime.admit(program).await?;
     let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
     let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
@@ -179,6 +179,7 @@ pub(crate) async fn call(
         admitted: &admitted,
         function,
         arguments,
+        held,
         is_large,
         setting: &setting,
         integers,
@@ -234,6 +235,8 @@ struct FunctionCall<'a> {
     admitted: &'a Admitted,
     function: &'a Arc<Function>,
     arguments: Arc<[Val]>,
+    /// What the arguments hold.
+    held: Reservation,
     is_large: bool,
     setting: &'a Setting,
     integers: Integers,
@@ -259,7 +262,8 @@ impl UnitOfWork for FunctionCall<'_> {
             session.expect_one();
         }
         let (lifting, integers) = (Arc::clone(self.function), self.integers);
-        let mut memory = self.runtime.memory.reservation(Some(&plugin.memory), &self.setting.request.caller);
+        // Of what was taken for the arguments there is usually enough left for the result.
+        let mut memory = self.held.spare();
         let accept = move |plugin: &Plugin, reply| {
             let value = lift(plugin, &lifting.signature, reply, integers, &mut memory)?;
             Ok((value, memory))

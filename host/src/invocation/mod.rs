@@ -58,13 +58,11 @@ pub(crate) async fn run<T: Send + 'static>(
 ) -> Ended<T> {
     let (lane, tap_profile) = (admitted.program.lane(&entry), admitted.program.tap_profile(&entry));
     let (plugin, caller) = (&admitted.program.plugin, &setting.request.caller);
-    let reserve = || runtime.memory.reservation(Some(&plugin.memory), caller);
-    let (mut held, linear) = (reserve(), reserve());
+    let mut held = runtime.memory.reservation(Some(&plugin.memory), caller);
     if let Err(out) = held.grow(MEMORY_INVOCATION_BYTES) {
         let ledger = Ledger::new(plugin.limits.clone());
         return Ended { session: Some(session), ledger, reply: Err(out.into()) };
     }
-    let memory = (held, linear);
     let invocation = Invocation {
         backends: Arc::clone(&runtime.backends),
         supervision: Arc::clone(&runtime.supervision),
@@ -73,7 +71,7 @@ pub(crate) async fn run<T: Send + 'static>(
         kind,
         setting: setting.clone(),
     };
-    let ended = runtime.lanes.run(lane, Box::pin(invocation.run(session, entry, memory, accept))).await;
+    let ended = runtime.lanes.run(lane, Box::pin(invocation.run(session, entry, held, accept))).await;
     let ended = ended.unwrap_or_else(|| {
         let reply = Err(CallError::internal(anyhow::anyhow!("the host was stopped during a call")));
         Ended { session: None, ledger: Ledger::new(admitted.program.plugin.limits.clone()), reply }
@@ -100,7 +98,7 @@ impl Invocation {
         self,
         session: Session,
         entry: Entry,
-        memory: (Reservation, Reservation),
+        held: Reservation,
         accept: impl FnOnce(&Plugin, Reply) -> Result<T, CallError>,
     ) -> Ended<T> {
         let Self { admitted: Admitted { program, .. }, kind, setting, .. } = &self;
@@ -118,7 +116,7 @@ impl Invocation {
         };
         let count = plugin.tally.begin(*kind, began);
         let claim = plugin.claim(caller, matches!(entry, Entry::Cron { .. }));
-        let mut store = self.store(session.on_behalf(claim), memory);
+        let mut store = self.store(session.on_behalf(claim), held);
         let (cut, account) = {
             let entered = pin!(AssertUnwindSafe(self.enter(&mut store, entry, accept)).catch_unwind());
             let mut paced = Paced::new(entered, Arc::clone(&self.turns), plugin.owner());
@@ -185,7 +183,7 @@ impl Invocation {
         Ok(accept(&program.plugin, reply))
     }
 
-    fn store(&self, session: Session, (held, linear): (Reservation, Reservation)) -> Store<State> {
+    fn store(&self, session: Session, held: Reservation) -> Store<State> {
         let Self { admitted: Admitted { program, .. }, setting, .. } = self;
         let Program { plugin, machine, .. } = &**program;
         let mut table = ResourceTable::new();
@@ -201,13 +199,13 @@ impl Invocation {
             random: Random::new(self.kind, setting.seed),
             session,
             table,
-            memory: Memory::new(linear, &plugin.limits),
+            memory: Memory::new(&plugin.limits),
             wasi: None,
             deadline: setting.deadline,
             records: Records::default(),
         };
         let mut store = Store::new(machine.engine.wasmtime(), state);
-        store.limiter(|state| &mut state.memory);
+        store.limiter(|state| state);
         store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
         store.set_max_component_handles(
             usize::try_from(plugin.limits.get(Limit::Handles)).unwrap_or(usize::MAX),
