@@ -6,6 +6,7 @@
 
 use crate::api::item::parse_draft;
 use crate::calls::transaction::{Ran, SharedTransaction};
+use crate::engine::lane;
 use crate::error::CallError;
 use crate::invocation::{self, unreached};
 use crate::plugin::Plugin;
@@ -21,7 +22,6 @@ use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Exceeded;
 use palisade_guard::refusal::Refusal;
 use std::sync::Arc;
-use tokio_util::task::AbortOnDropHandle;
 
 /// The combined decision of the access taps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,16 +57,16 @@ impl AccessTaps for Asker {
     fn readable(&self, item: Item) -> BoxFuture<'static, Result<Option<Item>, Refusal>> {
         let asking = Arc::clone(&self.0);
         async move {
-            // A task of its own: the waiting invocation neither lends its stack nor pays for the tap's time.
-            let task = tokio::spawn(async move {
+            // The waiting invocation neither lends its stack nor pays for the tap's time.
+            let asked = lane::beside(async move {
                 let Asking { runtime, plugins, lender, setting } = &*asking;
                 let asked = Asked { runtime, lender: Some(lender) };
                 let verdict = access(asked, plugins.access(), setting, Operation::Read, &item).await?;
                 Ok((verdict != Verdict::Deny).then_some(item))
             });
-            match AbortOnDropHandle::new(task).await {
+            match asked.await {
                 Ok(seen) => seen.map_err(unasked),
-                Err(ended) => Err(Refusal::internal(ended)),
+                Err(_panic) => Err(Refusal::internal("the host panicked while it asked an access tap")),
             }
         }
         .boxed()

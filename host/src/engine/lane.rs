@@ -6,18 +6,22 @@
 //! begins on its caller's threads, and a short one stays there. A function or tap that has run for long before begins in the
 //! slow lane, and so does an invocation that gets large arguments or a large item: these are converted there, too.
 //!
+//! What an invocation waits for that other plugins do is done [beside] it: in its task, and in neither its time nor its turn.
+//!
 //! An invocation moves between two polls, with its store, its transaction and its deadline. Its I/O stays with the tokio
 //! runtime on which it began. Only [`Paced`] work takes turns: deadlines and an operator's switch also reach an invocation
 //! that waits for one. Dropping a call ends it in either lane. Test: `tests/lanes.rs`.
 
 use super::processor::{self, Account};
 use super::turns::{Owner, Player, Turns};
+use futures_util::FutureExt;
 use palisade_guard::limits::{SLOW_LANE_MS, SLOW_LANE_NICE};
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
@@ -36,7 +40,12 @@ pub(crate) enum Lane {
 thread_local! {
     /// Whether the invocation that this thread is polling has run for long.
     static RAN_LONG: Cell<bool> = const { Cell::new(false) };
+    /// What the invocation that this thread is polling waits for, until its poll ends.
+    static BESIDE: Cell<Option<Beside>> = const { Cell::new(None) };
 }
+
+/// Work that is done beside an invocation.
+type Beside = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The lanes of a host. The threads of the slow lane start when they are first needed.
 pub(crate) struct Lanes {
@@ -118,17 +127,57 @@ pub(crate) struct Paced<'a, F> {
     account: Account,
     /// Since when it has been waiting for a processor.
     waits: Option<Instant>,
+    /// What it waits for: it is not polled before that is done.
+    beside: Option<Beside>,
 }
 
 impl<'a, F: Future> Paced<'a, F> {
     pub(crate) fn new(work: Pin<&'a mut F>, turns: Arc<Turns>, owner: Owner) -> Self {
-        Self { work, player: Player::new(turns, owner), account: Account::default(), waits: None }
+        Self {
+            work,
+            player: Player::new(turns, owner),
+            account: Account::default(),
+            waits: None,
+            beside: None,
+        }
     }
 
     /// What it has used until now.
     pub(crate) fn account(&self) -> Account {
         let waits = self.waits.map_or(Duration::ZERO, |since| since.elapsed());
         Account { waited: self.account.waited.saturating_add(waits), ..self.account }
+    }
+
+    /// Polls the work itself, when it is its turn.
+    fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        let is_slow = processor::is_patient();
+        let turn = if is_slow { self.player.take(context) } else { None };
+        if is_slow && turn.is_none() {
+            self.waits.get_or_insert_with(Instant::now);
+            return Poll::Pending;
+        }
+        self.account = self.account();
+        self.waits = None;
+        let (polled, has_yielded) =
+            processor::counted(&mut self.account, || self.work.as_mut().poll(context));
+        if has_yielded {
+            self.waits = Some(Instant::now());
+        }
+        polled
+    }
+
+    fn poll_all(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        loop {
+            if let Some(beside) = &mut self.beside {
+                ready!(beside.as_mut().poll(context));
+            }
+            self.beside = None;
+            let polled = self.poll_work(context);
+            self.beside = BESIDE.take();
+            if self.beside.is_none() {
+                return polled;
+            }
+        }
     }
 }
 
@@ -137,25 +186,33 @@ impl<F: Future> Future for Paced<'_, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
-        let is_slow = processor::is_patient();
-        let turn = if is_slow { this.player.take(context) } else { None };
-        if is_slow && turn.is_none() {
-            this.waits.get_or_insert_with(Instant::now);
-            return Poll::Pending;
-        }
-        this.account = this.account();
-        this.waits = None;
-        let (polled, has_yielded) =
-            processor::counted(&mut this.account, || this.work.as_mut().poll(context));
-        drop(turn);
-        if has_yielded {
-            this.waits = Some(Instant::now());
-        }
+        let polled = this.poll_all(context);
+        // Said last: what is done beside is an invocation as well.
         if ran_long(this.account.used) {
             RAN_LONG.set(true);
         }
         polled
     }
+}
+
+/// Does work that an invocation waits for and that is not its own: beside it, on the stack and the time of neither its guest nor
+/// its turn. It must be awaited by [`Paced`] work. Returns what a panic of the work says.
+pub(crate) async fn beside<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> std::thread::Result<T> {
+    let done = Arc::new(Mutex::new(None));
+    let told = Arc::clone(&done);
+    let work = AssertUnwindSafe(work).catch_unwind();
+    BESIDE.set(Some(Box::pin(async move {
+        let outcome = work.await;
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    })));
+    // Nothing wakes it: it is polled again when the work is done, and not before.
+    poll_fn(|_| match done.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(outcome) => Poll::Ready(outcome),
+        None => Poll::Pending,
+    })
+    .await
 }
 
 /// Whether an invocation that has used the processor for so long belongs in the slow lane.
@@ -215,6 +272,29 @@ mod tests {
             let (is_slow, _used) = lanes.aside(Owner(1), processor::is_patient).await.unwrap();
             assert!(is_slow && !processor::is_patient());
         }
+    }
+
+    #[tokio::test]
+    async fn work_beside_is_done_while_the_other_waits_and_counts_for_neither_its_time() {
+        const A_WHILE: Duration = Duration::from_millis(20);
+        let spin = async {
+            let start = Instant::now();
+            while start.elapsed() < A_WHILE {
+                tokio::task::yield_now().await;
+            }
+            processor::used()
+        };
+        let mut waits = pin!(async { (beside(spin).await.unwrap(), processor::used()) });
+        let mut paced = Paced::new(waits.as_mut(), Arc::new(Turns::new(1)), Owner(1));
+        let (counted_beside, used) = (&mut paced).await;
+        assert_eq!(counted_beside, Duration::ZERO, "nobody counts what is not an invocation");
+        assert!(used < A_WHILE && paced.account().used < A_WHILE, "{used:?}");
+    }
+
+    #[tokio::test]
+    async fn panic_beside_is_told_to_the_work_that_waits() {
+        let mut within = pin!(async { beside(async { panic!("beside") }).await.map(|()| ()).is_err() });
+        assert!(Paced::new(within.as_mut(), Arc::new(Turns::new(1)), Owner(1)).await);
     }
 
     #[test]
