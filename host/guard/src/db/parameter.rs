@@ -13,7 +13,7 @@ use super::{codec, short};
 use crate::ledger::Exceeded;
 use crate::refusal::Refusal;
 use bytes::{BufMut as _, BytesMut};
-use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use postgres_types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 use std::error::Error;
 
 /// A value that fits a type of the server exactly, encoded for it.
@@ -92,7 +92,7 @@ impl<'a> Binder<'a> {
         }
         if found > 0 {
             let sizes: Vec<Size> = values.iter().map(Size::of).collect();
-            demands.cost.check(&sizes)?;
+            demands.cost.check(&sizes).map_err(Refusal::from)?;
         }
         Ok(Self { demands, values, instant })
     }
@@ -104,11 +104,7 @@ impl<'a> Binder<'a> {
         let bound = numbered.map(|(number, (value, kind))| {
             let Demands { short: shorts, moments, zones, .. } = self.demands;
             if moments.contains(&number) && !is_moment(kind) {
-                return Err(Refusal::Invalid(format!(
-                    "${number} is a {} and becomes a date or time: give it a type of its own, such as \
-                     `$1::timestamptz`, and send that",
-                    kind.name()
-                )));
+                becomes_moment(number, kind, &value)?;
             }
             if zones.contains(&number)
                 && let Value::Scalar(Scalar::Text(text)) = &value
@@ -124,6 +120,30 @@ impl<'a> Binder<'a> {
         });
         bound.collect()
     }
+}
+
+/// Checks a parameter of another type that becomes a date or time in the statement: only a text can, and it must be a fixed
+/// one.
+fn becomes_moment(number: usize, kind: &Type, value: &Value) -> Result<(), Refusal> {
+    let element = match kind.kind() {
+        Kind::Array(element) => element,
+        _ => kind,
+    };
+    if ![Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(element) {
+        return Err(Refusal::Invalid(format!(
+            "${number} is a {} and becomes a date or time: give it a type of its own, such as `$1::timestamptz`, and send that",
+            kind.name()
+        )));
+    }
+    let is_risky = |scalar: &Scalar| matches!(scalar, Scalar::Text(text) if zone::is_risky(text));
+    let is_refused = match value {
+        Value::Scalar(scalar) => is_risky(scalar),
+        Value::Array(scalars) => scalars.iter().any(is_risky),
+    };
+    if is_refused {
+        return Err(Refusal::Invalid(format!("${number} becomes a date or time: {}", zone::FIXED_RULE)));
+    }
+    Ok(())
 }
 
 /// A column's bytes as the server sent them, `None` for null. [`codec::decode`] decodes them.

@@ -109,6 +109,11 @@ impl Bounds {
         }
     }
 
+    /// The largest whole number that the value can be, if it cannot be negative; `None` if that is not known.
+    pub fn count(self) -> Option<u64> {
+        self.most().filter(|_| self.is_pending() || self.low >= 0)
+    }
+
     /// One of both.
     pub fn or(self, other: Self) -> Self {
         match (self.is_pending(), other.is_pending()) {

@@ -7,6 +7,7 @@ use super::bounds::Bounds;
 use super::size::{DECIMALS, DIGITS_MAX, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
 use crate::limits::{
     RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX, STORED_NUMERIC_BYTES_MAX,
+    WORK_BYTES_MAX,
 };
 
 /// How an operation behaves.
@@ -18,6 +19,8 @@ pub enum Class {
     Parameter(usize),
     /// A column of a subquery. The planner may compute it again at each reference.
     Reference,
+    /// A column of a function in FROM, whose rows PostgreSQL computes once and keeps.
+    Kept,
     /// A column of a recursion, which its next step takes: at most a little larger than what a table stores.
     Recursive,
     /// One of several values, at no cost: a column of a set operation or of VALUES.
@@ -74,6 +77,12 @@ pub enum Class {
     Spread,
     /// Elements of one operand are looked for in the other.
     Contain,
+    /// The same; of two queries for words, both become one.
+    Overlap,
+    /// Two queries for words become one for a phrase.
+    Phrase,
+    /// The first operand's first or last characters, as many as the second, a number, says.
+    Cut,
     /// Many rows' values in one.
     Gathered,
     /// JSON from values.
@@ -144,8 +153,8 @@ pub enum Class {
     RegexReplace,
     /// The same, with all parts as the result.
     RegexSplit,
-    /// A path of JSON is followed. PostgreSQL looks for a cancel meanwhile.
-    JsonPath,
+    /// A path of JSON is followed, and its result may have each value so many times. PostgreSQL looks for a cancel meanwhile.
+    JsonPath(u64),
     /// JSON text from values.
     JsonText,
     /// An array in order.
@@ -154,14 +163,19 @@ pub enum Class {
     Labels,
     /// The words of a text. PostgreSQL looks for a cancel meanwhile.
     Document,
-    /// A query for words from a text.
+    /// A query for words from a text, which may ask for phrases.
     Terms,
+    /// The same, which asks for no phrase.
+    PlainTerms,
+    /// The same, which asks for a phrase.
+    PhraseTerms,
     /// A document is searched for words.
     Found,
     /// A document is searched for the distances of words, in pairs.
     Ranked,
-    /// A text with words marked, and so many bytes around each. PostgreSQL looks for a cancel meanwhile.
-    Headline(u64),
+    /// A text with the words of the query marked, which is the operand at an index, and so many bytes around each.
+    /// PostgreSQL looks for a cancel meanwhile.
+    Headline(u64, usize),
     /// A row for each step from the first operand to the second.
     Steps,
     /// The same in FROM, where PostgreSQL keeps all rows before it goes on.
@@ -190,7 +204,7 @@ impl Class {
                 let index = number.checked_sub(1);
                 index.and_then(|index| parameters.get(index)).map_or(Bounds::PENDING, |size| size.bounds)
             }
-            Self::Reference => of(0),
+            Self::Reference | Self::Kept => of(0),
             Self::Either | Self::Largest | Self::Extreme => all().reduce(Bounds::or).unwrap_or_default(),
             Self::Least => all().reduce(Bounds::least).unwrap_or_default(),
             Self::Sign => of(0).signed(),
@@ -224,6 +238,19 @@ impl Class {
             Self::Factorial if of(0).most().is_none() => Some(
                 "needs a bound for its argument: write a whole number, `$1::int` or `least(…, 100)`".into(),
             ),
+            // PostgreSQL 15 takes gigabytes for a phrase in a text of some thousand words.
+            Self::Headline(_, query) if operands.get(query).is_some_and(|query| !query.is_plain) => Some(
+                "needs a query without phrases, for which PostgreSQL takes gigabytes: make it with plainto_tsquery, or of words \
+                 of letters and digits alone, with `&`, `|` and `!`"
+                    .into(),
+            ),
+            Self::JsonPath(u64::MAX) => {
+                let json = operands.first().copied().unwrap_or_default();
+                let is_long = json.bytes.saturating_mul(copied(u64::MAX, json)) > WORK_BYTES_MAX;
+                is_long.then(|| {
+                    "needs the levels of `**`, such as `.**{0 to 9}`: it finds a value of nested JSON once on each level".into()
+                })
+            }
             Self::Series => {
                 let step = operands.get(2).map_or(Bounds::number(1), |size| size.bounds);
                 let how = "in FROM has a known number of rows";
@@ -257,9 +284,9 @@ impl Class {
             Self::Known(size) => (size, 0),
             Self::Parameter(number) => {
                 let index = number.checked_sub(1);
-                (index.and_then(|index| parameters.get(index)).copied().unwrap_or_default(), 0)
+                (index.and_then(|index| parameters.get(index)).copied().unwrap_or(Size::PENDING), 0)
             }
-            Self::Reference => (first, 0),
+            Self::Reference | Self::Kept => (first, 0),
             Self::Recursive => {
                 let most = STORED_BYTES_MAX.saturating_add(RECURSION_GROWTH_BYTES_MAX);
                 (first, if first.bytes > most { u64::MAX } else { 0 })
@@ -364,6 +391,21 @@ impl Class {
                 (size, and(squares).saturating_add(work))
             }
             Self::Contain => (Size::FIXED, and(contained(first, second))),
+            Self::Overlap => {
+                let Size { bytes, elements, listed, is_plain, .. } = all;
+                let size =
+                    Size { bytes: bytes.max(Size::FIXED.bytes), elements, listed, is_plain, ..Size::FIXED };
+                (size, and(contained(first, second)))
+            }
+            Self::Phrase => (Size { digits: 0, is_plain: false, ..all }, looked),
+            Self::Cut => {
+                let bytes = match second.bounds.count() {
+                    // Four bytes are the longest character.
+                    Some(most) => first.bytes.min(most.saturating_mul(4)),
+                    None => first.bytes,
+                };
+                (Size { bytes, least: 0, ..first }, looked)
+            }
             Self::Gathered => {
                 let size = Size { digits: all.digits, ..Size::GATHERED };
                 (size, and(all.elements.saturating_mul(10)))
@@ -490,10 +532,10 @@ impl Class {
                 let size = Size { bytes, elements: parts, listed: parts, ..Size::default() };
                 (size, and(second.bytes.saturating_mul(1_000)).saturating_add(parts.saturating_mul(40)))
             }
-            // Members of `.keyvalue()` are three values for one.
-            Self::JsonPath => {
-                let bytes = first.bytes.saturating_mul(4);
-                let elements = first.elements.saturating_mul(4);
+            Self::JsonPath(copies) => {
+                let times = copied(copies, first);
+                let bytes = first.bytes.saturating_mul(times);
+                let elements = first.elements.saturating_mul(times);
                 let size = Size { bytes, elements, listed: elements, nested: elements, least: 0, ..first };
                 (size, and(first.bytes.saturating_mul(12)))
             }
@@ -513,11 +555,12 @@ impl Class {
                 let bytes = all.bytes.saturating_mul(4).min(DOCUMENT_BYTES_MAX);
                 (Size { bytes, elements, ..Size::default() }, and(all.bytes.saturating_mul(20)))
             }
-            Self::Terms => {
+            Self::Terms | Self::PlainTerms | Self::PhraseTerms => {
                 let terms = (all.bytes / 2).saturating_add(1);
                 let bytes = all.bytes.saturating_add(terms.saturating_mul(24));
+                let is_plain = self == Self::PlainTerms || self == Self::Terms && all.is_plain;
                 (
-                    Size { bytes, elements: terms, listed: terms, ..Size::default() },
+                    Size { bytes, elements: terms, listed: terms, is_plain, ..Size::default() },
                     and(all.bytes.saturating_mul(1_500)),
                 )
             }
@@ -534,7 +577,7 @@ impl Class {
                 let pairs = terms.saturating_mul(terms).saturating_mul(256 * 256);
                 (Size::FIXED, and(pairs.saturating_mul(2)))
             }
-            Self::Headline(marks) => {
+            Self::Headline(marks, _) => {
                 let words = largest.bytes / 2;
                 let bytes = largest.bytes.saturating_mul(2).saturating_add(words.saturating_mul(marks));
                 (Size { bytes, ..Size::default() }, and(largest.bytes.saturating_mul(20)))
@@ -549,6 +592,7 @@ impl Class {
             Self::Known(_)
             | Self::Parameter(_)
             | Self::Reference
+            | Self::Kept
             | Self::Recursive
             | Self::Either
             | Self::Largest
@@ -561,13 +605,19 @@ impl Class {
             | Self::Extreme
             | Self::AnyEqual
             | Self::AnyOrder => 0,
-            Self::Document | Self::Headline(_) => {
+            Self::Document | Self::Headline(..) => {
                 // Each word takes a place of its own until the text has ended; another call gets it again.
                 operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes.saturating_mul(8)))
             }
             _ => operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)),
         }
     }
+}
+
+/// How many times as long as the JSON the result of a path can be that finds a value on so many levels. A value of `[[…]]` is
+/// at each level, and members of `.keyvalue()` are three values for one.
+fn copied(levels: u64, json: Size) -> u64 {
+    levels.min(json.bytes / 2).min(json.elements).max(1).saturating_mul(4)
 }
 
 /// The words that a query for words can have. A text becomes one where a query is needed.

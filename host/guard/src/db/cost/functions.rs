@@ -17,12 +17,18 @@ pub struct Known {
 /// Whether a function's result is a date or time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// Never, or not certainly.
+    /// Never.
     No,
+    /// Not certainly.
+    Maybe,
     /// Always.
     Yes,
     /// If an argument is.
     AsArguments,
+    /// It is a range of them.
+    Range,
+    /// If the argument is a range of them.
+    OfRange,
 }
 
 impl Clock {
@@ -31,7 +37,14 @@ impl Clock {
         match self {
             Self::Yes => Moment::Certain,
             Self::AsArguments => arguments,
-            Self::No => Moment::Unknown,
+            Self::Range => Moment::Range,
+            Self::OfRange => match arguments {
+                Moment::Range => Moment::Certain,
+                Moment::Never => Moment::Never,
+                _ => Moment::Unknown,
+            },
+            Self::No => Moment::Never,
+            Self::Maybe => Moment::Unknown,
         }
     }
 }
@@ -49,7 +62,7 @@ pub fn functions() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().flat_map(|(_, _, names)| names.iter().copied())
 }
 
-use self::Clock::{AsArguments, No, Yes};
+use self::Clock::{AsArguments, Maybe, No, OfRange, Range, Yes};
 
 const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::Largest, AsArguments, &["coalesce", "lag", "lead"]),
@@ -112,7 +125,6 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
             "set_masklen",
             "inet_merge",
             "inet_same_family",
-            "percentile_cont",
             "regr_avgx",
             "regr_avgy",
             "regr_count",
@@ -131,6 +143,11 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
             "uuid_extract_version",
         ],
     ),
+    (Class::Fixed, Maybe, &["percentile_cont"]),
+    (Class::Fixed, No, &["isempty", "lower_inc", "upper_inc", "lower_inf", "upper_inf"]),
+    (Class::Joined, Range, &["daterange", "tsrange", "tstzrange"]),
+    (Class::Joined, No, &["int4range", "int8range"]),
+    (Class::Joined, AsArguments, &["range_merge"]),
     (
         Class::Count,
         No,
@@ -184,7 +201,7 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::Near(0), Yes, &["timezone"]),
     // The gate says how far a literal field or step can move a time.
     (Class::Fixed, Yes, &["date_trunc", "date_bin", "date_add", "date_subtract"]),
-    (Class::Sum, No, &["sum", "avg"]),
+    (Class::Sum, Maybe, &["sum", "avg"]),
     (
         Class::Spread,
         No,
@@ -215,8 +232,6 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
         No,
         &[
             "substr",
-            "left",
-            "right",
             "reverse",
             "ceil",
             "ceiling",
@@ -232,16 +247,16 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
             "ts_filter",
         ],
     ),
+    (Class::Cut, No, &["left", "right"]),
     (Class::Sign, No, &["abs"]),
-    (
-        Class::Grown(2),
-        No,
-        &["lower", "upper", "initcap", "quote_ident", "quote_literal", "quote_nullable", "unistr"],
-    ),
+    // A bound of a range has its name from a text in capitals.
+    (Class::Grown(2), OfRange, &["lower", "upper"]),
+    (Class::Grown(2), No, &["initcap", "quote_ident", "quote_literal", "quote_nullable", "unistr"]),
     (Class::Grown(3), No, &["casefold"]),
     (Class::Grown(4), No, &["encode", "decode", "convert_to", "convert_from", "convert", "concat"]),
     (Class::Normalized, No, &["normalize"]),
-    (Class::Joined, No, &["overlay", "tsquery_phrase"]),
+    (Class::Joined, No, &["overlay"]),
+    (Class::Phrase, No, &["tsquery_phrase"]),
     (Class::JoinOperands, No, &["concat_ws"]),
     (Class::JoinElements, No, &["array_to_string"]),
     (Class::Repeated, No, &["repeat"]),
@@ -288,8 +303,9 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     ),
     (Class::Field, No, &["jsonb_extract_path", "json_extract_path"]),
     (Class::FieldText, No, &["jsonb_extract_path_text", "json_extract_path_text"]),
+    // The gate counts the levels of `**`.
     (
-        Class::JsonPath,
+        Class::JsonPath(1),
         No,
         &[
             "jsonb_path_exists",
@@ -329,10 +345,12 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     ),
     (Class::Steps, AsArguments, &["generate_series"]),
     (Class::Document, No, &["to_tsvector", "array_to_tsvector"]),
-    (Class::Terms, No, &["to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery"]),
+    (Class::PlainTerms, No, &["plainto_tsquery"]),
+    (Class::PhraseTerms, No, &["phraseto_tsquery"]),
+    (Class::Terms, No, &["to_tsquery", "websearch_to_tsquery"]),
     (Class::Ranked, No, &["ts_rank", "ts_rank_cd"]),
     // The gate counts the bytes of its options.
-    (Class::Headline(u64::MAX), No, &["ts_headline"]),
+    (Class::Headline(u64::MAX, 1), No, &["ts_headline"]),
     (Class::ToArray, No, &["tsvector_to_array"]),
     (Class::ToText(u64::MAX), No, &["querytree"]),
 ];

@@ -24,7 +24,7 @@ pub use self::class::Class;
 pub use self::functions::{function, functions};
 pub use self::json::Census;
 pub use self::operators::{operator, operators};
-pub use self::plan::{Moment, Node, Plan, Planner};
+pub use self::plan::{Dear, Moment, Node, Place, Plan, Planner};
 pub use self::size::Size;
 
 use crate::limits::{NS_PER_MS, WORK_MS_MAX};

@@ -30,8 +30,12 @@ const OPERATORS: &[(&str, Class)] = &[
     ("^", Class::Power),
     // Texts, documents and queries, or JSON and a path.
     ("@@", Class::Found),
-    ("@?", Class::JsonPath),
-    ("<->", Class::Joined),
+    ("@?", Class::JsonPath(1)),
+    ("<->", Class::Phrase),
+    // Of ranges.
+    ("-|-", Class::Fixed),
+    ("&<", Class::Fixed),
+    ("&>", Class::Fixed),
     ("<<=", Class::Fixed),
     (">>=", Class::Fixed),
     ("&", Class::Fixed),
@@ -55,7 +59,7 @@ const OPERATORS: &[(&str, Class)] = &[
     ("#-", Class::JsonEdit),
     ("@>", Class::Contain),
     ("<@", Class::Contain),
-    ("&&", Class::Contain),
+    ("&&", Class::Overlap),
     ("?", Class::Contain),
     ("?|", Class::Contain),
     ("?&", Class::Contain),

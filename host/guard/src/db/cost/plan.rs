@@ -6,6 +6,7 @@ use super::class::Class;
 use super::size::Size;
 use crate::limits::{NS_PER_MS, WORK_BYTES_MAX, WORK_MS_MAX};
 use crate::refusal::Refusal;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// Nanoseconds to read one element of a parameter. JSON takes the longest.
@@ -25,6 +26,10 @@ pub enum Moment {
     Certain,
     /// A time of day.
     Time,
+    /// A range of dates or times.
+    Range,
+    /// Certainly no date, time or range of them, whatever stands beside it.
+    Never,
 }
 
 impl Moment {
@@ -33,6 +38,8 @@ impl Moment {
         match (self, other) {
             (Self::Time, _) | (_, Self::Time) => Self::Time,
             (Self::Certain, _) | (_, Self::Certain) => Self::Certain,
+            (Self::Range, _) | (_, Self::Range) => Self::Range,
+            (Self::Never, Self::Never) => Self::Never,
             _ => Self::Unknown,
         }
     }
@@ -49,6 +56,30 @@ struct Operation {
     what: &'static str,
     operands: Range<u32>,
     moment: Moment,
+    place: Place,
+}
+
+/// Where an operation stands in the author's text: its line and its column, from 1 on. Structured calls have no text.
+pub type Place = Option<(NonZeroU32, NonZeroU32)>;
+
+/// Why a statement is too expensive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dear {
+    /// Where the dearest operation stands.
+    pub place: Place,
+    /// What the statement calls it.
+    pub what: String,
+    /// What is too much, and what to write instead.
+    pub rule: String,
+}
+
+impl From<Dear> for Refusal {
+    fn from(Dear { place, what, rule }: Dear) -> Self {
+        Self::Invalid(match place {
+            Some((line, column)) => format!("{what} near line {line}, column {column}: {rule}"),
+            None => format!("{what}: {rule}"),
+        })
+    }
 }
 
 /// The operations of a statement.
@@ -65,6 +96,8 @@ pub struct Plan {
 pub struct Planner {
     plan: Plan,
     waiting: Vec<Node>,
+    /// Where the walk is.
+    place: Place,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -80,6 +113,26 @@ impl Work {
 }
 
 impl Planner {
+    /// Says where the walk is: a line and a column from 1 on. Operations begin there unless
+    /// [`place`](Self::place) says otherwise.
+    pub fn see(&mut self, line: usize, column: usize) {
+        let number = |number: usize| u32::try_from(number).ok().and_then(NonZeroU32::new);
+        self.place = number(line).zip(number(column));
+    }
+
+    /// Where the walk is.
+    pub fn here(&self) -> Place {
+        self.place
+    }
+
+    /// Says where the operation stands whose value waits last.
+    pub fn place(&mut self, place: Place) {
+        let index = self.waiting.last().and_then(|node| usize::try_from(node.0).ok());
+        if let Some(operation) = index.and_then(|index| self.plan.operations.get_mut(index)) {
+            operation.place = place;
+        }
+    }
+
     /// The place from which the operands of an operation wait.
     pub fn mark(&self) -> usize {
         self.waiting.len()
@@ -103,15 +156,15 @@ impl Planner {
         let start = index(self.plan.operands.len());
         self.plan.operands.extend_from_slice(operands);
         let operands = start..index(self.plan.operands.len());
-        self.plan.operations.push(Operation { class, what, operands, moment });
+        self.plan.operations.push(Operation { class, what, operands, moment, place: self.place });
         Node(index(self.plan.operations.len().saturating_sub(1)))
     }
 
     /// A reference to a node.
     pub fn refer(&mut self, to: Node) {
         let moment = match self.moment(to) {
-            known @ (Moment::Certain | Moment::Time) => known,
-            _ => Moment::Unknown,
+            Moment::Bare => Moment::Unknown,
+            known => known,
         };
         let node = self.node(Class::Reference, "a column", &[to], moment);
         self.waiting.push(node);
@@ -145,10 +198,11 @@ impl Planner {
         operation.map_or(Moment::Unknown, |operation| operation.moment)
     }
 
-    /// Whether one of the values since a mark is certainly a date or time. PostgreSQL gives the others its type, or
-    /// refuses them.
+    /// Whether one of the values since a mark is certainly a date or time, or none is. PostgreSQL gives the others its type,
+    /// or refuses them.
     pub fn any_moment(&self, mark: usize) -> Moment {
-        self.since(mark).iter().fold(Moment::Unknown, |found, node| found.or(self.moment(*node)))
+        let moments = self.since(mark).iter().map(|node| self.moment(*node));
+        moments.reduce(Moment::or).filter(|found| *found != Moment::Bare).unwrap_or_default()
     }
 
     /// The finished plan.
@@ -177,23 +231,22 @@ impl Plan {
     }
 
     /// Refuses a statement whose expressions may take too much time or memory for one row, for parameters of these sizes.
-    pub fn check(&self, parameters: &[Size]) -> Result<(), Refusal> {
+    pub fn check(&self, parameters: &[Size]) -> Result<(), Dear> {
         let mut sizes: Vec<Size> = Vec::with_capacity(self.operations.len());
         // For each value the work of computing it from the columns.
         let mut works: Vec<Work> = Vec::with_capacity(self.operations.len());
-        let (mut total, mut heaviest) = (Work::default(), ("", Work::default(), Vec::new()));
+        let (mut total, mut slowest, mut largest) = (Work::default(), Most::default(), Most::default());
         let mut operands = Vec::new();
-        for size in parameters {
+        for (size, number) in parameters.iter().zip(1..) {
             let read = Work {
                 ns: size.elements.saturating_mul(READ_NS),
                 bytes: size.elements.saturating_mul(READ_BYTES).saturating_add(size.bytes),
             };
             total = total.and(read);
-            if read.ns > heaviest.1.ns {
-                heaviest = ("reading a parameter", read, vec![*size]);
-            }
+            slowest.or(read.ns, Cause::Parameter(number));
+            largest.or(read.bytes, Cause::Parameter(number));
         }
-        for operation in &self.operations {
+        for (index, operation) in self.operations.iter().enumerate() {
             operands.clear();
             let mut below = Work::default();
             let range = operation.operands.start as usize..operation.operands.end as usize;
@@ -201,8 +254,8 @@ impl Plan {
                 operands.push(sizes.get(operand as usize).copied().unwrap_or_default());
                 below = below.and(works.get(operand as usize).copied().unwrap_or_default());
             }
-            if let Some(demand) = operation.class.demand(&operands) {
-                return Err(Refusal::Invalid(format!("`{}` {demand}", operation.what)));
+            if let Some(rule) = operation.class.demand(&operands) {
+                return Err(Dear { place: operation.place, what: named(operation.what), rule });
             }
             let (size, ns) = operation.class.weigh(&operands, parameters);
             let kept = operation.class.kept(size, &operands);
@@ -212,10 +265,12 @@ impl Plan {
                 _ => Work { ns, bytes: kept },
             };
             total = total.and(own);
-            if own.ns > heaviest.1.ns || own.ns == heaviest.1.ns && own.bytes > heaviest.1.bytes {
-                heaviest = (operation.what, own, operands.clone());
-            }
-            works.push(below.and(own));
+            slowest.or(own.ns, Cause::Operation(index));
+            largest.or(own.bytes, Cause::Operation(index));
+            works.push(match operation.class {
+                Class::Kept => Work::default(),
+                _ => below.and(own),
+            });
             sizes.push(size);
         }
         let ms_max = WORK_MS_MAX.checked_div(self.share).unwrap_or(WORK_MS_MAX);
@@ -223,23 +278,84 @@ impl Plan {
         if ms <= ms_max && total.bytes <= WORK_BYTES_MAX {
             return Ok(());
         }
-        let (what, own, operands) = heaviest;
-        let sizes: Vec<String> = operands.iter().map(|size| shown(*size)).collect();
-        let much = if ms > ms_max {
-            format!("may take {ms} ms for one row, of which {what} takes {}", own.ns / NS_PER_MS)
+        let is_slow = ms > ms_max;
+        let most = if is_slow { slowest } else { largest };
+        let much = if is_slow {
+            format!("may take {ms} ms for one row, of which this takes {}", most.amount / NS_PER_MS)
         } else {
             format!(
-                "may take {} bytes of memory for one row, of which {what} takes {}",
-                total.bytes, own.bytes
+                "may take {} bytes of memory for one row, of which this takes {}",
+                total.bytes, most.amount
             )
         };
-        Err(Refusal::Invalid(format!(
-            "the statement {much} (its operands have up to {}), and at most {ms_max} ms and {WORK_BYTES_MAX} bytes are \
-             allowed: use fewer of such operations, send shorter values, declare columns as `varchar(n)`, or cast to \
-             `numeric(p, s)`",
-            sizes.join(" and ")
-        )))
+        let operation = match most.from {
+            Cause::Operation(index) => self.operations.get(index),
+            Cause::Parameter(number) => {
+                self.operations.iter().find(|operation| operation.class == Class::Parameter(number))
+            }
+        };
+        let (what, place) = operation.map_or(("a parameter", None), |found| (found.what, found.place));
+        let operands: Vec<String> = match most.from {
+            Cause::Parameter(number) => number
+                .checked_sub(1)
+                .and_then(|index| parameters.get(index))
+                .into_iter()
+                .copied()
+                .map(shown)
+                .collect(),
+            Cause::Operation(_) => {
+                let range = operation
+                    .map_or(0..0, |found| found.operands.start as usize..found.operands.end as usize);
+                let nodes = self.operands.get(range).unwrap_or_default().iter();
+                nodes.filter_map(|Node(node)| sizes.get(*node as usize)).copied().map(shown).collect()
+            }
+        };
+        let of = if operands.is_empty() {
+            String::new()
+        } else {
+            format!(" (its operands have up to {})", operands.join(" and "))
+        };
+        let rule = format!(
+            "the statement {much}{of}, and at most {ms_max} ms and {WORK_BYTES_MAX} bytes are allowed: use fewer of such \
+             operations, send shorter values, declare columns as `varchar(n)`, or cast to `numeric(p, s)`"
+        );
+        Err(Dear { place, what: named(what), rule })
     }
+}
+
+/// What takes the most so far, and how much.
+#[derive(Clone, Copy)]
+struct Most {
+    amount: u64,
+    from: Cause,
+}
+
+/// What takes time or memory.
+#[derive(Clone, Copy)]
+enum Cause {
+    /// The operation at an index.
+    Operation(usize),
+    /// Reading the parameter of a number.
+    Parameter(usize),
+}
+
+impl Default for Most {
+    fn default() -> Self {
+        Self { amount: 0, from: Cause::Operation(0) }
+    }
+}
+
+impl Most {
+    fn or(&mut self, amount: u64, from: Cause) {
+        if amount > self.amount {
+            *self = Self { amount, from };
+        }
+    }
+}
+
+/// The name of a function, a sign or a word of SQL as it is written, and everything else as a noun.
+fn named(what: &str) -> String {
+    if what.contains(' ') && what.starts_with("a ") { what.to_owned() } else { format!("`{what}`") }
 }
 
 fn shown(size: Size) -> String {

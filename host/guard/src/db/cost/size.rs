@@ -46,6 +46,8 @@ pub struct Size {
     pub bounds: Bounds,
     /// Whether the value is certainly a `real` or `double precision`.
     pub is_float: bool,
+    /// Whether no query for words that is made of the text asks for a phrase.
+    pub is_plain: bool,
 }
 
 impl Size {
@@ -59,7 +61,12 @@ impl Size {
         digits: FIXED_DIGITS,
         bounds: Bounds::ANY,
         is_float: false,
+        is_plain: false,
     };
+
+    /// A parameter without a value so far: whatever it is will be known.
+    pub(super) const PENDING: Self =
+        Self { bytes: 0, digits: 0, is_plain: true, bounds: Bounds::PENDING, ..Self::FIXED };
 
     /// The invocation's instant.
     pub const INSTANT: Self = Self { bounds: Bounds::INSTANT, ..Self::FIXED };
@@ -77,6 +84,7 @@ impl Size {
         digits: DIGITS_MAX,
         bounds: Bounds::ANY,
         is_float: false,
+        is_plain: false,
     };
 
     /// A text of exactly this many bytes.
@@ -113,6 +121,7 @@ impl Size {
             elements: json.elements,
             nested: json.nested,
             bounds,
+            is_plain: is_plain(text),
             ..Self::text(text.len())
         }
     }
@@ -132,6 +141,7 @@ impl Size {
             digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
             bounds: Bounds::ANY,
             is_float: false,
+            is_plain: false,
         }
     }
 
@@ -212,7 +222,10 @@ impl Size {
 
     fn of_scalar(scalar: &Scalar) -> Self {
         match scalar {
-            Scalar::Text(text) => Self { digits: DIGITS_MAX, ..Self::text(text.len()) },
+            Scalar::Text(text) => {
+                Self { digits: DIGITS_MAX, is_plain: is_plain(text), ..Self::text(text.len()) }
+            }
+            Scalar::Null => Self { is_plain: true, ..Self::FIXED },
             Scalar::Bytes(bytes) => Self::text(bytes.len()),
             Scalar::Numeric(text) => {
                 let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
@@ -250,6 +263,7 @@ impl Size {
             digits,
             bounds: Bounds::ANY,
             is_float: false,
+            is_plain: false,
         }
     }
 
@@ -264,6 +278,7 @@ impl Size {
             digits: self.digits.max(other.digits),
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
+            is_plain: self.is_plain && other.is_plain,
         }
     }
 
@@ -278,12 +293,19 @@ impl Size {
             digits: self.digits.max(other.digits),
             bounds: Bounds::ANY,
             is_float: false,
+            is_plain: self.is_plain && other.is_plain,
         }
     }
 
     fn max_digits(self, other: Self) -> Self {
         Self { digits: self.digits.max(other.digits), ..self }
     }
+}
+
+/// Whether a query for words that is made of a text asks for no phrase: `to_tsquery` and `websearch_to_tsquery` ask for one
+/// where a word has parts, such as `e-mail`, and in quotes.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|char| char.is_alphanumeric() || char.is_whitespace() || "&|!():*".contains(char))
 }
 
 /// The digits in base 10,000 of a number that takes this many bytes of text.

@@ -123,7 +123,8 @@ impl Printer<'_> {
         self.arguments(name, way, list)?;
         if way == Way::OrderedSet {
             self.after_call(suffix)?;
-            self.cost.close(mark, class, known.name, Moment::Unknown);
+            let moment = known.moment.of(self.cost.any_moment(mark));
+            self.cost.close(mark, class, known.name, moment);
             return Ok(());
         }
         let moments = self.cost.any_moment(mark);
@@ -167,6 +168,11 @@ impl Printer<'_> {
         }
         // With one argument the function would read the server's clock.
         if name == "age" && list.children().count() == 1 {
+            let lone = list.children().next().and_then(|argument| argument.children().next());
+            if lone.is_some_and(|value| unwrapped(&value).kind() == Kind::LITERAL) {
+                let rule = "PostgreSQL cannot tell which type its argument has: write `timestamp '…'`, `date '…'` or `$1::timestamptz`";
+                return self.refuse(shown(name), rule);
+            }
             self.take_instant(name)?;
             self.put(&format!("({}::date)", super::literal::INSTANT));
             self.put(",");
@@ -239,6 +245,11 @@ impl Printer<'_> {
         if value.kind() == Kind::LITERAL && functions::takes_no_date(name) {
             self.around = Around::NoDate;
         }
+        if functions::is_range(name)
+            && let Some(text) = self.string_of(&unwrapped(&value))
+        {
+            self.fixed(text, "timestamp")?;
+        }
         self.expr(&value)?;
         if let Some(order) = parts.node(Kind::ORDER_BY_CLAUSE) {
             self.absent(!matches!(way, Way::Aggregate | Way::ShortAggregate(_)), "ORDER BY in a call")?;
@@ -277,7 +288,7 @@ impl Printer<'_> {
                     _ => return self.refuse(shown(name), rule),
                 }
             }
-            (Class::Headline(_), _) => {
+            (Class::Headline(..), _) => {
                 let has_configuration = text(self, 0).is_some_and(|first| is_configuration(&first));
                 let options = if has_configuration && arguments.len() > 2 { 3 } else { 2 };
                 let options =
@@ -289,7 +300,15 @@ impl Printer<'_> {
                         format!("its options must be a literal of at most {max} bytes"),
                     );
                 };
-                Class::Headline(u64::try_from(options.len()).unwrap_or(u64::MAX))
+                let query = if has_configuration && arguments.len() > 2 { 2 } else { 1 };
+                Class::Headline(u64::try_from(options.len()).unwrap_or(u64::MAX), query)
+            }
+            // A row is one value, but PostgreSQL keeps all rows of FROM.
+            (Class::JsonPath(_), "jsonb_path_query_array") => {
+                Class::JsonPath(text(self, 1).map_or(u64::MAX, |path| levels(&path)))
+            }
+            (Class::JsonPath(_), "jsonb_path_query") if is_in_from => {
+                Class::JsonPath(text(self, 1).map_or(u64::MAX, |path| levels(&path)))
             }
             (_, "date_trunc") => text(self, 0).and_then(|field| days_of(&field)).map_or(class, Class::Near),
             _ => class,
@@ -486,10 +505,10 @@ impl Printer<'_> {
 }
 
 const PATH_RULE: &str = "the path must be a literal of at most 256 bytes, without like_regex, * and / as arithmetic, a list of \
-     subscripts, and more than one ** or keyvalue(); its conditions have no $ and at most one wildcard";
+     subscripts, and more than one ** or keyvalue(); from its first condition on it has no $ and at most one of [*] and .*";
 
-/// Whether a path of JSON gives at most a few times as many values as the JSON has.
-pub(super) fn is_cheap_path(path: &str) -> bool {
+/// What a path of JSON has outside of quotes, without white space and in lower case; `None` if a quote is not closed.
+fn outside(path: &str) -> Option<String> {
     let (mut outside, mut is_quoted, mut is_escaped) = (String::new(), false, false);
     for char in path.chars() {
         match char {
@@ -501,6 +520,12 @@ pub(super) fn is_cheap_path(path: &str) -> bool {
             char => outside.push(char.to_ascii_lowercase()),
         }
     }
+    (!is_quoted).then_some(outside)
+}
+
+/// Whether a path of JSON gives at most a few times as many values as the JSON has.
+pub(super) fn is_cheap_path(path: &str) -> bool {
+    let Some(outside) = outside(path) else { return false };
     let count = |part: &str| outside.matches(part).count();
     // What is left of `*` without wildcards is a product.
     let products = outside.replace(".**", "").replace(".*", "").replace("[*]", "");
@@ -510,12 +535,25 @@ pub(super) fn is_cheap_path(path: &str) -> bool {
     path.len() <= limits::SQL_SHORT_TEXT_BYTES_MAX
         && !condition.contains('$')
         && wildcards <= 1
-        && !is_quoted
         && count("like_regex") == 0
         && count("datetime") == 0
         && count(",") == 0
         && count(".**").saturating_add(count("keyvalue")) <= 1
         && !products.contains(['*', '/', '%', '\\'])
+}
+
+/// On how many levels a path finds the same value at most.
+fn levels(path: &str) -> u64 {
+    let outside = outside(path).unwrap_or_default();
+    let Some((_, behind)) = outside.split_once("**") else { return 1 };
+    let range = behind.strip_prefix('{').and_then(|range| range.split_once('}'));
+    let Some((range, _)) = range else { return u64::MAX };
+    let mut ends = range.split("to").map(|end| end.trim().parse::<u64>());
+    match (ends.next(), ends.next()) {
+        (Some(Ok(_)), None) => 1,
+        (Some(Ok(from)), Some(Ok(to))) => to.saturating_sub(from).saturating_add(1),
+        _ => u64::MAX,
+    }
 }
 
 fn is_configuration(text: &str) -> bool {
@@ -560,7 +598,7 @@ fn days_of(field: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_cheap_path, widths};
+    use super::{is_cheap_path, levels, widths};
 
     #[test]
     fn path_whose_result_could_grow_without_bound_is_not_cheap() {
@@ -594,6 +632,24 @@ mod tests {
             "$.a ? (@ starts with \"x\\\"y\")",
         ] {
             assert!(is_cheap_path(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn levels_of_a_path_are_known_only_if_it_names_them() {
+        for (path, found) in [
+            ("$.a", 1),
+            ("$.\"**\".a[*]", 1),
+            ("$.**", u64::MAX),
+            ("$.**.a", u64::MAX),
+            ("$.**{last}", u64::MAX),
+            ("$.**{2 to last}", u64::MAX),
+            ("$.\"**{1}\".**", u64::MAX),
+            ("$.**{2}", 1),
+            ("$ .** { 0 to 9 } .a", 10),
+            ("$.**{9 to 0}", 1),
+        ] {
+            assert_eq!(levels(path), found, "{path}");
         }
     }
 

@@ -64,7 +64,7 @@ fn verdict(start: Location, judged: Checked) -> Verdict {
     let (at, reason) = match judged {
         Ok(()) => (start, None),
         Err(Fault::Denied) => (start, Some("a table or column that is not granted".to_owned())),
-        // Costs are those of the whole statement.
+        // What is said of the whole text has no place of its own.
         Err(Fault::Invalid { at: Location::START, construct, rule }) => {
             (start, Some(format!("{construct}: {rule}")))
         }
@@ -86,7 +86,7 @@ mod tests {
         let found = check(&catalogue(), text);
         let places: Vec<_> =
             found.iter().map(|verdict| (verdict.line, verdict.column, verdict.reason.is_none())).collect();
-        assert_eq!(places, [(2, 1, true), (5, 11, false), (6, 1, true), (7, 1, false), (7, 28, false)]);
+        assert_eq!(places, [(2, 1, true), (5, 11, false), (6, 1, true), (7, 1, false), (7, 35, false)]);
         assert_eq!(found[1].reason.as_deref(), Some("`pg_sleep`: not in the list of functions"));
     }
 

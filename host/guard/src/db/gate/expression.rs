@@ -80,23 +80,28 @@ impl Printer<'_> {
         self.counted("nodes", |count| &mut count.nodes, 1, limits::SQL_NODES_MAX)?;
         self.deeper(|printer| {
             let mark = printer.cost.mark();
-            let mut left = printer.operand(items)?;
+            let mut left = printer.operand(items, level)?;
             while let Some(kind) = items.next_kind() {
-                let found = printer.level(items, kind);
+                let found = items.0.front().and_then(|item| printer.level(item));
                 if found.is_none_or(|found| found < level) {
                     break;
                 }
                 printer.counted("nodes", |count| &mut count.nodes, 1, limits::SQL_NODES_MAX)?;
+                if let Some(item) = items.0.front() {
+                    printer.see_offset(item.text_range().start().into());
+                }
+                let place = printer.cost.here();
                 printer.infix(items, kind, mark, left.take().as_ref())?;
+                printer.cost.place(place);
             }
             Ok(())
         })
     }
 
-    /// How tightly the next operator binds; `None` if the next item is not an operator behind an operand.
-    fn level(&self, items: &Items, kind: Kind) -> Option<Level> {
+    /// How tightly an operator binds; `None` if the item is not an operator behind an operand.
+    fn level(&self, item: &Item) -> Option<Level> {
+        let kind = item.kind();
         operators::level(kind).or_else(|| {
-            let item = items.0.front()?;
             let token = self.token_at(item.text_range().start().into())?;
             let is_operator =
                 token.class == Lexed::Sign && (item.as_token().is_some() || kind == Kind::CUSTOM_OP);
@@ -105,18 +110,23 @@ impl Printer<'_> {
     }
 
     /// Takes an operand, with the operators in front of it. Returns it if it stands alone.
-    fn operand(&mut self, items: &mut Items) -> Checked<Option<Tree>> {
+    fn operand(&mut self, items: &mut Items, level: Level) -> Checked<Option<Tree>> {
         let Some(item) = items.0.pop_front() else { return self.refuse("the expression", "ends too early") };
         if let SyntaxElement::Node(tree) = &item
             && !matches!(tree.kind(), Kind::CUSTOM_OP | Kind::OPERATOR_CALL)
         {
             let target = items.next_kind().filter(|kind| *kind == Kind::COLON_COLON).and(items.0.get(1));
             let target = target.and_then(|item| item.as_node()).cloned();
+            if tree.kind() == Kind::LITERAL && self.is_before_no_date(items, level) {
+                self.around = Around::NoDate;
+            }
             self.primary(tree, target.as_ref())?;
             return Ok(Some(tree.clone()));
         }
         let mark = self.cost.mark();
         let start = item.text_range().start().into();
+        self.see_offset(start);
+        let place = self.cost.here();
         let is_not =
             self.token_at(start).is_some_and(|token| token.class == Lexed::Word && token.value == "not");
         let (class, level) = if is_not {
@@ -132,7 +142,22 @@ impl Printer<'_> {
         };
         self.grouped(items, level)?;
         self.cost.close(mark, class, "a sign", Moment::Unknown);
+        self.cost.place(place);
         Ok(None)
+    }
+
+    /// Whether a literal that stands before these items is compared with a column that is certainly no date or time.
+    fn is_before_no_date(&self, items: &Items, level: Level) -> bool {
+        let mut items = items.0.iter();
+        let (Some(operator), Some(SyntaxElement::Node(column))) = (items.next(), items.next()) else {
+            return false;
+        };
+        let sign = self.token_at(operator.text_range().start().into());
+        let is_compared = sign.is_some_and(|sign| is_comparison(&sign.value));
+        let own = self.level(operator).filter(|own| is_compared && *own >= level);
+        let follows = items.next().and_then(|item| self.level(item));
+        own.is_some_and(|own| follows.is_none_or(|follows| follows <= own))
+            && self.node_of(column).is_some_and(|node| self.cost.moment(node) == Moment::Never)
     }
 
     /// Takes an operator and prints it as it stands: `+` or `OPERATOR(pg_catalog.+)`. Returns its sign.
@@ -180,7 +205,6 @@ impl Printer<'_> {
     /// the operator, if it is a single one.
     fn infix(&mut self, items: &mut Items, kind: Kind, mark: usize, left: Option<&Tree>) -> Checked {
         let Some(item) = items.0.pop_front() else { return self.refuse("the expression", "ends too early") };
-        self.see_offset(item.text_range().start().into());
         match (kind, item) {
             (Kind::COLON_COLON, item) => {
                 let tree = item.as_node().cloned();
@@ -223,6 +247,7 @@ impl Printer<'_> {
             (Kind::IS_DISTINCT_FROM | Kind::IS_NOT_DISTINCT_FROM, SyntaxElement::Node(tree)) => {
                 let words = self.words(&tree)?;
                 self.put(&words);
+                self.beside(items, mark, Level::COMPARISON);
                 self.grouped(items, Level::COMPARISON)?;
                 self.cost.close(mark, Class::Equal, "IS DISTINCT FROM", Moment::Unknown);
                 Ok(())
@@ -306,7 +331,7 @@ impl Printer<'_> {
         let rule = match moment {
             Moment::Certain | Moment::Bare => return Ok(()),
             Moment::Time => super::zone::TIME_RULE,
-            Moment::Unknown => {
+            Moment::Unknown | Moment::Never | Moment::Range => {
                 "only a timestamp has one: a column, `now()`, to_timestamp, or `$1::timestamptz`"
             }
         };
@@ -359,15 +384,48 @@ impl Printer<'_> {
         {
             self.path(sign, &literal)?;
         }
-        if items.next_kind() == Some(Kind::LITERAL) {
-            self.around = Around::of_sign(sign);
+        let level = operators::level_of_sign(sign);
+        let around = Around::of_sign(sign);
+        if around == Around::Unknown && is_comparison(sign) {
+            self.beside(items, mark, level.next());
+        } else if self.is_lone_literal(items, level.next()) {
+            self.around = around;
         }
-        self.grouped(items, operators::level_of_sign(sign).next())?;
+        self.grouped(items, level.next())?;
         // Arithmetic with a date or time gives another one, or a number, and never a text.
         let is_arithmetic = matches!(class, Class::Sum | Class::Product | Class::Quotient);
-        let moment = if is_arithmetic { self.cost.any_moment(mark) } else { Moment::Unknown };
+        let moment = match sign {
+            _ if is_arithmetic => self.cost.any_moment(mark),
+            "->" | "->>" | "#>" | "#>>" | "#-" => Moment::Never,
+            _ => Moment::Unknown,
+        };
         self.cost.close(mark, class, sign, moment);
         Ok(())
+    }
+
+    /// The same for an expression in parentheses.
+    fn beside_tree(&mut self, tree: &Tree, mark: usize) {
+        if tree.kind() == Kind::LITERAL {
+            let items = Items(VecDeque::from([tree.clone().into()]));
+            self.beside(&items, mark, Level::LOWEST);
+        }
+    }
+
+    /// Whether a literal comes next, and is all that an operator has on its right, where it takes what binds as tightly as a
+    /// level. `'today' - created` is no lone literal: it stands beside the minus.
+    fn is_lone_literal(&self, items: &Items, right: Level) -> bool {
+        let follows = items.0.get(1).and_then(|item| self.level(item));
+        items.next_kind() == Some(Kind::LITERAL) && follows.is_none_or(|follows| follows < right)
+    }
+
+    /// Notes that a literal that comes next, alone, is compared with the value since a mark. If that is certainly no date or
+    /// time, the literal is none: PostgreSQL gives it a type that can be compared with the value's.
+    fn beside(&mut self, items: &Items, mark: usize, right: Level) {
+        let is_never =
+            self.cost.since(mark).first().is_some_and(|node| self.cost.moment(*node) == Moment::Never);
+        if is_never && self.is_lone_literal(items, right) {
+            self.around = Around::NoDate;
+        }
     }
 
     fn is(&mut self, items: &mut Items, item: &Item, mark: usize) -> Checked {
@@ -396,6 +454,7 @@ impl Printer<'_> {
             let words = self.word_item(&item)?;
             self.put(&words);
         }
+        self.beside(items, mark, Level::COMPARISON);
         self.grouped(items, Level::COMPARISON)?;
         match items.0.pop_front() {
             Some(item) if item.kind() == Kind::AND_KW => {
@@ -404,6 +463,7 @@ impl Printer<'_> {
             }
             _ => return self.refuse("BETWEEN", "write AND between the two bounds"),
         }
+        self.beside(items, mark, Level::MEMBER.next());
         self.grouped(items, Level::MEMBER.next())?;
         self.cost.close(mark, Class::Order, "BETWEEN", Moment::Unknown);
         Ok(())
@@ -426,6 +486,7 @@ impl Printer<'_> {
         } else {
             self.items(&mut parts, |printer, parts| {
                 let item = printer.must_any(parts)?;
+                printer.beside_tree(&item, mark);
                 printer.expr(&item)
             })?;
             Class::OneOf
@@ -443,7 +504,7 @@ impl Printer<'_> {
             items.0.pop_front();
             return self.quantified_as(&call, class, "LIKE", mark);
         }
-        if items.next_kind() == Some(Kind::LITERAL) {
+        if self.is_lone_literal(items, Level::ESCAPE.next()) {
             self.around = Around::NoDate;
         }
         self.grouped(items, Level::ESCAPE.next())?;
@@ -492,6 +553,7 @@ impl Printer<'_> {
             }
         } else {
             let array = self.must_any(&mut parts)?;
+            self.beside_tree(&array, mark);
             self.expr(&array)?;
             class
         };
@@ -505,6 +567,7 @@ impl Printer<'_> {
     /// Prints an operand. `target` is the type that it is converted to at once.
     fn primary(&mut self, tree: &Tree, target: Option<&Tree>) -> Checked {
         self.see(tree);
+        let place = self.cost.here();
         match tree.kind() {
             Kind::LITERAL => self.literal(tree, target),
             Kind::NAME_REF => self.name_ref(tree),
@@ -517,7 +580,12 @@ impl Printer<'_> {
             Kind::ARRAY_EXPR => self.array(tree),
             Kind::INDEX_EXPR | Kind::SLICE_EXPR => self.subscript(tree),
             _ => self.refuse(shown(&tree.to_string()), "not part of the SQL that plugins can use here"),
+        }?;
+        // What stands in parentheses has its own place.
+        if tree.kind() != Kind::PAREN_EXPR {
+            self.cost.place(place);
         }
+        Ok(())
     }
 
     /// Prints `alias.column`. A dot behind anything else is attribute notation, which can call a function.
@@ -617,7 +685,8 @@ impl Printer<'_> {
     fn every_moment(&self, mark: usize) -> Moment {
         let moments = self.cost.since(mark).iter().map(|node| self.cost.moment(*node));
         moments.fold(Moment::Certain, |all, moment| match (all, moment) {
-            (Moment::Unknown, _) | (_, Moment::Unknown) => Moment::Unknown,
+            (Moment::Unknown | Moment::Never | Moment::Range, _)
+            | (_, Moment::Unknown | Moment::Never | Moment::Range) => Moment::Unknown,
             (Moment::Bare, _) | (_, Moment::Bare) => Moment::Bare,
             (Moment::Time, _) | (_, Moment::Time) => Moment::Time,
             (Moment::Certain, Moment::Certain) => Moment::Certain,
@@ -699,6 +768,11 @@ impl Printer<'_> {
         self.put("]");
         self.done(parts)
     }
+}
+
+/// Whether an operator compares two values of one type.
+fn is_comparison(sign: &str) -> bool {
+    matches!(sign, "=" | "<>" | "<" | "<=" | ">" | ">=" | "&&")
 }
 
 /// Whether a kind of node is a query.

@@ -1,6 +1,8 @@
 //! Faults: why the walk over a statement ends early, and where.
 
+use crate::db::cost::Dear;
 use crate::refusal::Refusal;
+use std::num::NonZeroU32;
 
 /// The result of a step of the walk.
 pub(in crate::db) type Checked<T = ()> = Result<T, Fault>;
@@ -51,6 +53,18 @@ impl From<Fault> for Refusal {
                 Self::Invalid(format!("{construct} near line {}, column {}: {rule}", at.line, at.column))
             }
         }
+    }
+}
+
+/// Refuses a statement that is too expensive at its dearest operation.
+impl From<Dear> for Fault {
+    fn from(Dear { place, what, rule }: Dear) -> Self {
+        let number = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
+        let at = place.map_or(Location::START, |(line, column)| Location {
+            line: number(line),
+            column: number(column),
+        });
+        Self::invalid(at, what, rule)
     }
 }
 

@@ -332,6 +332,27 @@ pub(in crate::db) const FAMILIES: &[Family] = &[
         )],
     },
     Family {
+        title: "Ranges",
+        note: "For comparisons within a statement, with `lower` and `upper`, `&&`, `@>`, `<@`, `-|-`, `*`, `+` and `-`. A range is \
+               no type of a column, a parameter or a result here: return its bounds.",
+        rows: &[(
+            Kind::Plain,
+            &[
+                "daterange",
+                "int4range",
+                "int8range",
+                "isempty",
+                "lower_inc",
+                "lower_inf",
+                "range_merge",
+                "tsrange",
+                "tstzrange",
+                "upper_inc",
+                "upper_inf",
+            ],
+        )],
+    },
+    Family {
         title: "Rows from numbers and times",
         note: "In FROM PostgreSQL keeps all rows before it goes on, so their number must be known: the ends are literals, \
                parameters, `now()` or bounded (`least(n, 100)`), and the step of times is an interval such as `'1 day'`. In a \
@@ -341,7 +362,9 @@ pub(in crate::db) const FAMILIES: &[Family] = &[
     Family {
         title: "JSON",
         note: "A path is a literal of at most 256 bytes, without `like_regex`, `*` and `/` as arithmetic, lists of subscripts, \
-               and more than one `**` or `keyvalue()`: PostgreSQL ends it when the statement's time is over.",
+               and more than one `**` or `keyvalue()`; from its first condition on it has no `$` and at most one of `[*]` and \
+               `.*`. PostgreSQL ends it when the statement's time is over. In `jsonb_path_query_array`, and in \
+               `jsonb_path_query` in FROM, `**` needs its levels, such as `.**{0 to 9}`, unless the JSON is short.",
         rows: &[
             (
                 Kind::Plain,
@@ -440,7 +463,7 @@ pub(in crate::db) const FAMILIES: &[Family] = &[
     Family {
         title: "Full-text search",
         note: "A configuration is a literal, one that PostgreSQL brings along: `'english'`. Without one, PostgreSQL takes the \
-               server's `default_text_search_config`. `ts_rank` compares the places of words in pairs: a query of more than \
+               server's `default_text_search_config`. `ts_headline` takes a query without phrases: PostgreSQL 15 takes gigabytes for one. `ts_rank` compares the places of words in pairs: a query of more than \
                about 60 words is too expensive.",
         rows: &[
             (
@@ -655,6 +678,11 @@ pub(super) fn is_never_variadic(name: &str) -> bool {
             | "json_extract_path"
             | "json_extract_path_text"
     )
+}
+
+/// Whether the function makes a range.
+pub(super) fn is_range(name: &str) -> bool {
+    matches!(name, "daterange" | "tsrange" | "tstzrange" | "int4range" | "int8range")
 }
 
 /// Whether no parameter of the function is or can become a date or time.

@@ -115,11 +115,9 @@ impl Printer<'_> {
     }
 
     /// Refuses a string that would be another date or time at another moment, if the type that it is converted to is one.
-    fn fixed(&self, text: &str, data_type: &str) -> Checked {
+    pub(super) fn fixed(&self, text: &str, data_type: &str) -> Checked {
         if is_moment(data_type) && !self.in_default && zone::is_risky(text) {
-            let rule = "a date or time is a fixed one: for the clock write now(), and a zone is one such as `+02:00` or \
-                        `Europe/Berlin`";
-            return self.refuse(shown(text), rule);
+            return self.refuse(shown(text), zone::FIXED_RULE);
         }
         Ok(())
     }
@@ -191,16 +189,90 @@ impl Printer<'_> {
                 self.moments.extend(parameters);
                 Ok(())
             }
-            Moment::Unknown => {
+            Moment::Unknown | Moment::Never | Moment::Range => {
+                let mut texts = Vec::new();
+                if value.is_some_and(|value| self.chosen(value, &mut texts)) {
+                    for literal in texts {
+                        if let Some(text) = self.string_of(&literal) {
+                            self.fixed(text, name)?;
+                        }
+                        let number = self.placeholder(&literal);
+                        self.moments.extend(number);
+                    }
+                    return Ok(());
+                }
                 let how = if name.starts_with("date") {
                     "write to_date(text, 'YYYY-MM-DD')"
                 } else {
                     "write to_timestamp(text, 'YYYY-MM-DD HH24:MI:SS')"
                 };
-                let rule =
-                    format!("only a literal, a parameter such as `$1::{name}`, or a date or time: {how}");
+                let rule = format!(
+                    "only a literal, a parameter such as `$1::{name}`, one of several by coalesce, nullif or CASE, or a date or \
+                     time: {how}"
+                );
                 self.refuse(format!("a conversion of a text to {name}"), rule)
             }
+        }
+    }
+
+    /// Whether an expression only chooses among literals and parameters, so that its text is that of one of them; collects
+    /// them. What is not listed here may be a text that is computed.
+    fn chosen(&self, tree: &Tree, texts: &mut Vec<Tree>) -> bool {
+        let tree = unwrapped(tree);
+        match tree.kind() {
+            Kind::CALL_EXPR => {
+                let head = tree.children().next().filter(|head| head.kind() == Kind::NAME_REF);
+                let word = head.and_then(|head| self.token_at(head.text_range().start().into()));
+                let name =
+                    word.filter(|word| word.class == Lexed::Word).map_or("", |word| word.value.as_str());
+                let list = tree.children().find(|child| child.kind() == Kind::ARG_LIST);
+                let arguments = list.into_iter().flat_map(|list| list.children().collect::<Vec<_>>());
+                let most = match name {
+                    // The second argument decides only whether the result is null.
+                    "nullif" => 1,
+                    "coalesce" | "greatest" | "least" => usize::MAX,
+                    _ => return false,
+                };
+                let mut values = arguments.take(most).map(|argument| argument.children().next());
+                values.all(|value| value.is_some_and(|value| self.text_of(&value, texts)))
+            }
+            Kind::CASE_EXPR => {
+                let clauses = tree.descendants().filter(|node| {
+                    let is_branch = matches!(node.kind(), Kind::WHEN_CLAUSE | Kind::ELSE_CLAUSE);
+                    is_branch
+                        && node.ancestors().find(|above| above.kind() == Kind::CASE_EXPR).as_ref()
+                            == Some(&tree)
+                });
+                let mut results = clauses.map(|clause| clause.children().last());
+                results.all(|result| result.is_some_and(|result| self.text_of(&result, texts)))
+            }
+            _ => false,
+        }
+    }
+
+    /// The same for an expression among those that it chooses from: a literal, a parameter, or another choice.
+    fn text_of(&self, tree: &Tree, texts: &mut Vec<Tree>) -> bool {
+        let tree = unwrapped(tree);
+        match tree.kind() {
+            Kind::LITERAL => {
+                let token = self.literal_token(&tree);
+                let is_text = token.is_some_and(|token| match token.class {
+                    Lexed::Text | Lexed::Parameter => true,
+                    Lexed::Word => token.value == "null",
+                    _ => false,
+                });
+                texts.push(tree);
+                is_text
+            }
+            Kind::CAST_EXPR => {
+                let mut inner = tree.children();
+                let value = inner.next();
+                let is_text =
+                    inner.last().is_some_and(|kind| kind.kind() == Kind::PATH_TYPE && kind.text() == "text");
+                is_text
+                    && value.is_some_and(|value| value.kind() == Kind::LITERAL && self.text_of(&value, texts))
+            }
+            _ => self.chosen(&tree, texts),
         }
     }
 
@@ -378,5 +450,5 @@ fn conversion(name: &str) -> (Class, Moment) {
         },
         _ => Class::ToFixed,
     };
-    (class, Moment::Unknown)
+    (class, Moment::Never)
 }

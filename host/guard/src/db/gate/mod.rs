@@ -207,6 +207,6 @@ fn finished(printer: Printer<'_>) -> Checked<(String, Demands)> {
     let (short, moments, zones) = (list(&printer.short), list(&printer.moments), list(&printer.zones));
     let instant = printer.has_instant;
     let (text, cost) = printer.finished()?;
-    cost.check(&[]).map_err(|refusal| Fault::invalid(Location::START, "statement", refusal.to_string()))?;
+    cost.check(&[])?;
     Ok((text, Demands { parameters, short, moments, zones, instant, cost }))
 }

@@ -200,8 +200,9 @@ impl<'a> Printer<'a> {
         if std::mem::replace(self.taken.get_mut(index)?, true) {
             return None;
         }
-        self.at = token.at;
-        Some(token.clone())
+        let (at, token) = (token.at, token.clone());
+        self.reach(at);
+        Some(token)
     }
 
     /// The token that begins at an offset, without taking it.
@@ -210,7 +211,13 @@ impl<'a> Printer<'a> {
     }
 
     pub(super) fn see_offset(&mut self, offset: usize) {
-        self.at = self.source.at(offset);
+        self.reach(self.source.at(offset));
+    }
+
+    /// Notes where the walk is, for faults and for costs.
+    fn reach(&mut self, at: Location) {
+        self.at = at;
+        self.cost.see(at.line, at.column);
     }
 
     /// Prints a word, an operator, a bracket or a literal.

@@ -118,7 +118,18 @@ impl Printer<'_> {
         self.must_take(&mut parts, Kind::R_PAREN)?;
         self.put(")");
         if parts.next_kind().is_some() {
-            self.absent(true, "SEARCH or CYCLE")?;
+            let rule = "the row's path would grow with each step, whatever it costs: carry it as an array, such as `path || id`, \
+                        and write `NOT id = ANY(path)`, or order by it";
+            let what = parts.peek_node().map(|part| part.to_string());
+            let what =
+                what.map_or(
+                    "SEARCH or CYCLE",
+                    |text| if text.starts_with(['s', 'S']) { "SEARCH" } else { "CYCLE" },
+                );
+            if let Some(part) = parts.peek_node() {
+                self.see(&part);
+            }
+            return self.refuse(what, rule);
         }
         let shape = self.with_columns(shape, columns)?;
         self.ctes.push(Cte {
@@ -611,9 +622,15 @@ impl Printer<'_> {
 
     /// The name that PostgreSQL gives the result of a cast to a type.
     fn type_name(&self, tree: &Tree) -> Option<String> {
+        // Whether the type has a number behind it that makes a `float` a `real`.
+        let is_short;
         let word = match tree.kind() {
             Kind::ARRAY_TYPE => return self.type_name(&tree.children().next()?),
             Kind::PATH_TYPE => {
+                let bits = tree.children().find(|child| child.kind() == Kind::ARG_LIST);
+                let bits =
+                    bits.and_then(|list| list.children().next()?.text().to_string().trim().parse().ok());
+                is_short = bits.is_some_and(|bits: u64| bits <= super::types::REAL_BITS_MAX);
                 let path = tree.children().find(|child| child.kind() == Kind::PATH_REF)?;
                 let last = path
                     .descendants_with_tokens()
@@ -639,6 +656,7 @@ impl Printer<'_> {
                 "smallint" if is_word => "int2",
                 "bigint" if is_word => "int8",
                 "real" if is_word => "float4",
+                "float" if is_word && is_short => "float4",
                 "float" if is_word => "float8",
                 "boolean" if is_word => "bool",
                 "decimal" | "dec" if is_word => "numeric",

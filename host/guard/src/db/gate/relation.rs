@@ -110,9 +110,16 @@ impl Printer<'_> {
                     merged.push(name);
                     Ok(())
                 })?;
-                self.absent(inner.next_kind().is_some(), "an alias of USING")?;
+                let alias = inner.node(Kind::REQUIRED_AS_ALIAS);
                 self.done(inner)?;
-                self.both(star, other, &merged)
+                let both = self.both(star, other, &merged)?;
+                if let Some(alias) = alias {
+                    let columns = both.columns.get(..merged.len()).unwrap_or_default().to_vec();
+                    let mut shape = self.shape(columns)?;
+                    shape.open = both.open;
+                    self.alias(Some(&alias), None, String::new(), shape)?;
+                }
+                Ok(both)
             }
             _ => self.unexpected(&mut inner),
         }
@@ -200,12 +207,32 @@ impl Printer<'_> {
         self.must_take(&mut inside, Kind::L_PAREN)?;
         self.put("(");
         let item = self.must_any(&mut inside)?;
+        let before = self.here().len();
         let star = self.deeper(|printer| printer.join_tree(&item))?;
         self.must_take(&mut inside, Kind::R_PAREN)?;
         self.put(")");
         self.done(inside)?;
-        self.absent(alias.is_some(), "an alias of a join")?;
-        Ok(star)
+        match alias {
+            Some(alias) => self.joined_alias(&alias, before, star),
+            None => Ok(star),
+        }
+    }
+
+    /// Prints the alias of a join in parentheses, whose relations are those in scope since `before`. It hides them.
+    fn joined_alias(&mut self, alias: &Tree, before: usize, star: Star) -> Checked<Star> {
+        let has_list = alias.children().any(|child| child.kind() == Kind::COLUMN_LIST);
+        if has_list && star.is_hidden {
+            // The list would name columns that are not granted.
+            return Err(Fault::Denied);
+        }
+        let hidden = match self.scopes.last_mut() {
+            Some(scope) => scope.relations.split_off(before.min(scope.relations.len())),
+            None => Vec::new(),
+        };
+        let shape = self.shape(star.columns)?;
+        let shape = shape.hiding(hidden.iter().map(|relation| &relation.shape), star.open);
+        self.alias(Some(alias), None, String::new(), shape)?;
+        self.last_star()
     }
 
     fn relation_item(&mut self, tree: &Tree) -> Checked {
@@ -270,8 +297,16 @@ impl Printer<'_> {
         let mark = self.cost.mark();
         self.is_in_from = true;
         self.expr(&call)?;
-        let Some(node) = self.cost.last() else { return Err(Fault::Denied) };
+        let Some(call_node) = self.cost.last() else { return Err(Fault::Denied) };
         self.cost.forget(mark);
+        // Several columns have several types.
+        let is_single = matches!(columns, Columns::Alias)
+            || matches!(columns, Columns::Arguments) && arguments_of(&call) == 1;
+        let moment = match self.cost.moment(call_node) {
+            known if is_single && known != Moment::Bare => known,
+            _ => Moment::Unknown,
+        };
+        let node = self.cost.node(Class::Kept, "a column", &[call_node], moment);
         let has_ordinality = match parts.node(Kind::WITH_ORDINALITY) {
             Some(words) => {
                 let words = self.words(&words)?;
@@ -293,8 +328,7 @@ impl Printer<'_> {
             Columns::Named(names) => names.iter().map(|&name| name.to_owned()).collect(),
             Columns::Defined => return self.defined(alias.as_ref(), has_ordinality),
             Columns::Arguments => {
-                let list = call.children().find(|child| child.kind() == Kind::ARG_LIST);
-                let count = list.map_or(1, |list| list.children().count());
+                let count = arguments_of(&call);
                 if count == 1 { vec![relation.clone()] } else { vec!["unnest".to_owned(); count] }
             }
         };
@@ -384,6 +418,12 @@ impl Printer<'_> {
         let shape = self.with_columns(shape, columns)?;
         self.bring(name, shape)
     }
+}
+
+/// How many arguments a call has.
+fn arguments_of(call: &Tree) -> usize {
+    let list = call.children().find(|child| child.kind() == Kind::ARG_LIST);
+    list.map_or(1, |list| list.children().count())
 }
 
 /// The query in an item of FROM, if it is one in parentheses.

@@ -4,12 +4,13 @@
 //! attribute notation (`t.f` for `f(t)`), because PostgreSQL can call functions through both.
 
 use super::printer::{Printer, Role};
-use super::tree::Tree;
+use super::tree::{Kind as Syntax, Tree};
 use crate::db::catalogue::{Catalogue, Operation, TableName};
 use crate::db::cost::{Class, Moment, Node, Size};
 use crate::db::gate::fault::{Checked, Fault};
 use crate::db::shown;
 use crate::limits::{self, SQL_NAMES_SHOWN_MAX};
+use postgres_types::Kind;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -62,6 +63,12 @@ impl Shape {
     /// This shape with the columns of another one, which have other names.
     pub(super) fn renamed(self, other: Self) -> Self {
         Self { columns: other.columns, places: other.places, ..self }
+    }
+
+    /// This shape with the hidden columns of others.
+    pub(super) fn hiding<'s>(self, others: impl Iterator<Item = &'s Self>, open: bool) -> Self {
+        let hidden: BTreeSet<String> = others.flat_map(|other| other.hidden.iter().cloned()).collect();
+        Self { hidden: Rc::new(hidden), open, ..self }
     }
 
     /// The value of a column; `None` if the column is not listed.
@@ -173,6 +180,30 @@ impl Printer<'_> {
             }
         }
         self.no_column(&name, None)
+    }
+
+    /// The value of the column that an expression is, without taking it; `None` if it is none that is certain.
+    pub(super) fn node_of(&self, tree: &Tree) -> Option<Node> {
+        let token = |tree: &Tree| self.token_at(tree.text_range().start().into()).map(|token| &token.value);
+        match tree.kind() {
+            Syntax::NAME_REF => {
+                let name = token(tree)?;
+                let found = |relation: &&Relation| relation.alias == *name || relation.shape.has(name);
+                let scopes = self.scopes.iter().rev();
+                let scope =
+                    scopes.map(|scope| &scope.relations).find(|all| all.iter().any(|one| found(&one)))?;
+                let mut all = scope.iter().filter(found);
+                // Two columns of a name may be merged.
+                all.next().filter(|_| all.next().is_none())?.shape.node(name)
+            }
+            Syntax::FIELD_EXPR => {
+                let mut names = tree.children();
+                let alias = names.next().filter(|base| base.kind() == Syntax::NAME_REF)?;
+                let column = names.next()?;
+                self.relation(token(&alias)?).ok()?.shape.node(token(&column)?)
+            }
+            _ => None,
+        }
     }
 
     /// Refuses a name that is no column here. What exists beyond the grants is not told; a name that is nearly a granted one
@@ -384,7 +415,14 @@ impl Printer<'_> {
             let moment = match column.data_type() {
                 &postgres_types::Type::TIME | &postgres_types::Type::TIME_ARRAY => Moment::Time,
                 _ if column.is_moment() => Moment::Certain,
-                _ => Moment::Unknown,
+                // A domain, a range or a row can have a date in it.
+                data_type => match data_type.kind() {
+                    Kind::Simple | Kind::Enum(_) => Moment::Never,
+                    Kind::Array(element) if matches!(element.kind(), Kind::Simple | Kind::Enum(_)) => {
+                        Moment::Never
+                    }
+                    _ => Moment::Unknown,
+                },
             };
             let node = self.cost.node(Class::Known(size), "a column", &[], moment);
             columns.push(Named { name: column.name().into(), node });

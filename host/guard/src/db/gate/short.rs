@@ -22,9 +22,15 @@ impl Printer<'_> {
         if is_null || self.string_of(&tree).is_some_and(|text| text.len() <= max) {
             return Ok(());
         }
-        let rule = format!(
-            "a separator, a pattern or a text to look for must be a literal or a parameter of at most {max} bytes"
-        );
+        let role = match what {
+            "to_char" | "to_date" | "to_number" | "to_timestamp" => "its format",
+            "string_agg" | "split_part" | "string_to_array" | "string_to_table" | "concat_ws"
+            | "array_to_string" => "its separator",
+            "btrim" | "ltrim" | "rtrim" => "the characters to take off",
+            "replace" | "translate" => "what it looks for and what it writes instead",
+            _ => "the text to look for",
+        };
+        let rule = format!("{role} must be a literal or a parameter of at most {max} bytes");
         self.refuse_at(&tree, shown(what), rule)
     }
 }

@@ -190,8 +190,14 @@ impl Printer<'_> {
                 self.put(".");
                 self.put_as(Role::Type, catalogue_name(canonical, &name));
             }
-            let numbers = self.modifiers(&mut parts, max)?;
+            // Only the word of the grammar has a precision, in bits.
+            let is_float = is_plain && name == "float";
+            let numbers = self.modifiers(&mut parts, if is_float { 1 } else { max })?;
             self.done(parts)?;
+            if is_float {
+                let is_real = numbers.first().is_some_and(|bits| *bits <= REAL_BITS_MAX);
+                return Ok(if is_real { "real" } else { canonical }.to_owned());
+            }
             let list: Vec<String> = numbers.iter().map(u64::to_string).collect();
             if canonical == "character varying"
                 && numbers.first().is_some_and(|length| *length > SQL_TYPE_LENGTH_MAX)
@@ -236,6 +242,10 @@ impl Printer<'_> {
         Ok(())
     }
 }
+
+// tidy: numbers are bits of a floating-point number
+/// The most bits with which `float(n)` is a `real`.
+pub(super) const REAL_BITS_MAX: u64 = 24;
 
 /// The collations that every server has.
 pub(in crate::db) const COLLATIONS: &[&str] = &["C", "POSIX", "default", "ucs_basic", "und-x-icu", "unicode"];

@@ -10,6 +10,10 @@
 pub(in crate::db) const RULE: &str = "a time zone is a literal or a parameter: a name such as 'Europe/Berlin' or 'UTC', or \
      an offset in quarters of an hour such as '+05:30'";
 
+/// Which texts become a date or time.
+pub(in crate::db) const FIXED_RULE: &str = "a date or time is a fixed one: for the clock write now(), and a zone is one such as \
+     `+02:00` or `Europe/Berlin`";
+
 /// Why a time of day has no zone.
 pub(in crate::db) const TIME_RULE: &str =
     "its offset would be that of today: convert a timestamp, or add the offset as an interval";

@@ -76,9 +76,7 @@ impl Migration {
             plan.absorb(cost);
         }
         // A row that is written meets the constraints, defaults and indexes of all migrations.
-        plan.with_share(limits::MIGRATION_SHARE)
-            .check(&[])
-            .map_err(|refusal| Refusal::Invalid(format!("{name}: {refusal}")))?;
+        plan.with_share(limits::MIGRATION_SHARE).check(&[]).map_err(|dear| refused(dear.into()))?;
         Ok(Self { statements, is_concurrent })
     }
 

@@ -211,6 +211,112 @@ fn ordinary_statement_is_cheap_enough() {
     }
 }
 
+/// PostgreSQL 15 takes gigabytes for a phrase in a headline, and as many copies of nested JSON as it has levels.
+#[test]
+fn headline_of_words_and_json_with_levels_are_accepted_and_phrases_and_all_levels_refused() {
+    for (query, value) in [
+        ("websearch_to_tsquery('english', $1)", Some("\"a b\"")),
+        ("websearch_to_tsquery('english', $1)", Some("e-mail")),
+        ("to_tsquery($1)", Some("a <-> b")),
+        ("to_tsquery($1)", Some("a.b")),
+        ("$1::tsquery", Some("a <2> b")),
+        ("phraseto_tsquery('simple', $1)", Some("a b")),
+        ("phraseto_tsquery('a b')", None),
+        ("'a <-> b'::tsquery", None),
+        ("to_tsquery('e-mail')", None),
+        ("(to_tsquery('a') <-> to_tsquery('b'))", None),
+        ("tsquery_phrase(to_tsquery('a'), to_tsquery('b'))", None),
+        ("(to_tsquery('a') && phraseto_tsquery('a b'))", None),
+        ("coalesce(to_tsquery($1), 'a')", Some("a <-> b")),
+        ("to_tsquery(title)", None),
+    ] {
+        let values: Vec<Value> =
+            value.map(|text| Value::Scalar(Scalar::Text(text.to_owned()))).into_iter().collect();
+        for sql in [
+            format!("SELECT ts_headline('english', body, {query}) FROM drafts"),
+            format!("SELECT ts_headline(body, {query}) FROM drafts"),
+            format!("SELECT ts_headline(body, q) FROM drafts, LATERAL (SELECT {query} AS q) s"),
+        ] {
+            let refusal = bound(&sql, values.clone()).map_err(|refusal| refusal.to_string());
+            assert!(
+                refusal.as_ref().is_err_and(|rule| rule.contains("without phrases")),
+                "{sql}: {refusal:?}"
+            );
+        }
+    }
+    for (query, value) in [
+        ("websearch_to_tsquery('english', $1)", Some("rust or größe")),
+        ("plainto_tsquery('english', $1)", Some("\"e-mail\" a <-> b")),
+        ("to_tsquery('a & (b | !c:*)')", None),
+        ("(to_tsquery('a') && plainto_tsquery('a-b'))", None),
+    ] {
+        let values: Vec<Value> =
+            value.map(|text| Value::Scalar(Scalar::Text(text.to_owned()))).into_iter().collect();
+        let sql =
+            format!("SELECT ts_headline('english', body, q) FROM drafts, LATERAL (SELECT {query} AS q) s");
+        assert_eq!(bound(&sql, values), Ok(()), "{sql}");
+    }
+    for (sql, accepted) in [
+        ("SELECT jsonb_path_query_array(data, '$.**') FROM drafts", false),
+        ("SELECT jsonb_path_query_array(data, '$.**.a') FROM drafts", false),
+        ("SELECT jsonb_path_query_array(data, '$.**{2 to last}') FROM drafts", false),
+        ("SELECT p FROM drafts, jsonb_path_query(data, '$.**') p", false),
+        ("SELECT jsonb_path_query_array(data, '$.**{0 to 30}') FROM drafts", true),
+        ("SELECT jsonb_path_query_array(data, '$.**{0 to 31}') FROM drafts", false),
+        ("SELECT jsonb_path_query_array(data, '$.a[*]') FROM drafts", true),
+        ("SELECT jsonb_path_query(data, '$.**') FROM drafts", true),
+        ("SELECT jsonb_path_exists(data, '$.**.a'), data @? '$.**.a' FROM drafts", true),
+    ] {
+        assert_eq!(bound(sql, vec![]).is_ok(), accepted, "{sql}: {:?}", bound(sql, vec![]));
+    }
+    let array = "SELECT jsonb_path_query_array($1::jsonb, '$.**')";
+    let nested = |levels: usize| vec![json("[".repeat(levels) + &"]".repeat(levels))];
+    assert_eq!(bound(array, nested(100)), Ok(()));
+    assert!(bound(array, nested(500)).is_err());
+}
+
+/// A function in FROM is computed once, however often its columns are named.
+#[test]
+fn function_in_from_is_charged_once_and_its_columns_as_values() {
+    let sql = "SELECT e.key, e.value, lower(e.key) FROM drafts, jsonb_each_text(data) e \
+               WHERE e.value <> '' GROUP BY e.key, e.value ORDER BY e.key, e.value";
+    assert_eq!(bound(sql, vec![]), Ok(()));
+    // What is done with a column is charged each time, and so is the same in a subquery.
+    let again = "SELECT s.k, s.k, s.k, s.k FROM (SELECT jsonb_object_keys(data) AS k FROM drafts) s";
+    assert!(bound(again, vec![]).is_err());
+    let edits = vec!["normalize(e.value)"; 2].join(", ");
+    assert!(bound(&format!("SELECT {edits} FROM drafts, jsonb_each_text(data) e"), vec![]).is_err());
+}
+
+/// The place is that of the dearest function or operator.
+#[test]
+fn refusal_of_a_cost_names_its_place() {
+    for (sql, place) in [
+        ("SELECT 1,\n  repeat('x', id::int) FROM drafts", "`repeat` near line 2, column 3: needs"),
+        (
+            "SELECT 1\nFROM drafts,\n generate_series(1, id) g",
+            "`generate_series` near line 3, column 2: in FROM",
+        ),
+        (
+            "SELECT id FROM drafts a\nWHERE data\n  @> data",
+            "`@>` near line 3, column 3: the statement may take",
+        ),
+        (
+            "SELECT translate(body, 'abcdefghijklmnopqrstuvwxyz', '') || title,\n\n price ^ id FROM drafts WHERE body <> translate(body, 'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz', '')",
+            "`^` near line 3, column 8: the statement may take",
+        ),
+    ] {
+        let sentence = bound(sql, vec![]).unwrap_err().to_string();
+        assert!(sentence.starts_with(place), "{sql}: {sentence}");
+    }
+    let late = "SELECT 1,\n factorial($1)";
+    let sentence = bound(late, vec![integer(30_000)]).unwrap_err().to_string();
+    assert!(sentence.starts_with("`factorial` near line 2, column 2: the statement may take"), "{sentence}");
+    let read = "SELECT 1,\n length($1::text),\n $2::jsonb";
+    let sentence = bound(read, vec![text(1), listed("1", 5_000_000)]).unwrap_err().to_string();
+    assert!(sentence.contains(" near line 3, column "), "{sentence}");
+}
+
 #[test]
 fn function_with_a_class_can_be_called_or_stand_in_from() {
     for name in cost::functions() {

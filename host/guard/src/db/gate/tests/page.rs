@@ -107,6 +107,16 @@ const REFUSED: &[(&str, &str)] = &[
     ("a series without a bound in FROM", "SELECT n FROM drafts, generate_series(1, id) AS n"),
     ("a series that is too long in FROM", "SELECT n FROM generate_series(1, 1000000) AS n"),
     ("a format that is computed", "SELECT format(title, id) FROM drafts"),
+    (
+        "a phrase in a headline",
+        "SELECT ts_headline('english', body, phraseto_tsquery('english', $1)) FROM drafts",
+    ),
+    ("all levels of JSON at once", "SELECT jsonb_path_query_array(data, '$.**') FROM drafts"),
+    (
+        "SEARCH and CYCLE",
+        "WITH RECURSIVE r (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r WHERE id < 3) SEARCH DEPTH FIRST BY id SET o SELECT id FROM r",
+    ),
+    ("the age of a text", "SELECT age('2001-01-01')"),
     ("a path of JSON that is computed", "SELECT jsonb_path_query(data, $1) FROM drafts"),
     ("a separator that is computed", "SELECT string_agg(title, body) FROM drafts"),
     ("another configuration of full-text search", "SELECT to_tsvector('mine', body) FROM drafts"),
@@ -122,6 +132,7 @@ fn cost_of(class: Class) -> &'static str {
         Class::Known(_)
         | Class::Parameter(_)
         | Class::Reference
+        | Class::Kept
         | Class::Recursive
         | Class::Either
         | Class::Largest => "none",
@@ -135,6 +146,8 @@ fn cost_of(class: Class) -> &'static str {
         Class::Same
         | Class::Sign
         | Class::Joined
+        | Class::Phrase
+        | Class::Cut
         | Class::Listed
         | Class::Field
         | Class::FieldText
@@ -154,11 +167,11 @@ fn cost_of(class: Class) -> &'static str {
         Class::Power => "digits of the result, squared",
         Class::Logarithm => "4 ms for `numeric`",
         Class::Factorial => "the number, squared",
-        Class::Contain => "elements × elements",
+        Class::Contain | Class::Overlap => "elements × elements",
         Class::Gathered => "16 MiB",
         Class::Json | Class::JsonText | Class::ToJson => "bytes, written as JSON",
         Class::JsonEdit => "bytes of the JSON",
-        Class::JsonPath => "bytes of the JSON; cancelled in time",
+        Class::JsonPath(_) => "bytes of the JSON; cancelled in time",
         Class::Elements | Class::ReplaceElements | Class::ToArray | Class::Rows => "elements",
         Class::Sorted => "elements, sorted",
         Class::Labels => "labels",
@@ -168,8 +181,8 @@ fn cost_of(class: Class) -> &'static str {
         Class::RegexReplace => "bytes of the text × bytes of the replacement; cancelled in time",
         Class::Repeated | Class::Padded | Class::Formatted(..) => "bytes of the result",
         Class::Normalized => "bytes, half a microsecond each",
-        Class::Document | Class::Headline(_) => "bytes of the text; cancelled in time",
-        Class::Terms => "bytes of the query",
+        Class::Document | Class::Headline(..) => "bytes of the text; cancelled in time",
+        Class::Terms | Class::PlainTerms | Class::PhraseTerms => "bytes of the query",
         Class::Found => "words of the query",
         Class::Ranked => "words of the query, squared",
         Class::Steps | Class::Series => "none for a row",
@@ -220,6 +233,12 @@ fn is_type(name: &str) -> bool {
         "jsonpath",
         "timestamp without time zone",
         "time without time zone",
+        "anyrange",
+        "daterange",
+        "int4range",
+        "int8range",
+        "tsrange",
+        "tstzrange",
     ];
     name.starts_with("any") && !name.ends_with("range")
         || others.contains(&name)

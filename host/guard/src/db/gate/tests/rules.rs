@@ -40,9 +40,28 @@ fn way_to_the_clock_is_refused() {
         "SELECT ($1 || '')::timestamptz",
         "SELECT ('n' || 'ow')::timestamptz",
         "SELECT concat('n', 'ow')::date",
-        "SELECT coalesce($1, 'x')::timestamptz",
-        "SELECT nullif($1, 'x')::date",
-        "SELECT (CASE WHEN true THEN $1 END)::date",
+        "SELECT coalesce($1, 'now')::timestamptz",
+        "SELECT coalesce($1, (SELECT 'x'))::date",
+        "SELECT coalesce($1, title)::date FROM drafts",
+        "SELECT coalesce($1 || '', 'x')::date",
+        "SELECT nullif('today', $1)::date",
+        "SELECT nullif(title, $1)::date FROM drafts",
+        "SELECT (CASE WHEN true THEN 'now' END)::date",
+        "SELECT (CASE WHEN true THEN $1 ELSE title END)::date FROM drafts",
+        "SELECT (CASE WHEN true THEN nullif($1, '') ELSE coalesce('tomorrow', $2) END)::date",
+        "SELECT CAST(greatest($1, 'yesterday') AS timestamp)",
+        "SELECT coalesce($1::varchar(3), 'x')::date",
+        "SELECT coalesce('nowhere'::varchar(3), 'x')::date",
+        "SELECT coalesce('now'::text, $1)::date",
+        "SELECT coalesce(left($1, 3), 'x')::date",
+        "SELECT \"coalesce\"($1, 'x')::date",
+        "SELECT u.t::date FROM drafts, unnest(tags, ARRAY[created]) AS u (t, c)",
+        "SELECT tsrange('today', NULL)",
+        "SELECT lower(daterange('now', 'tomorrow'))",
+        "SELECT daterange(title, title)::date FROM drafts",
+        "SELECT age('2001-01-01')",
+        "SELECT age($1)",
+        "SELECT age(('2001-01-01'))",
         "SELECT (SELECT $1)::timestamptz",
         "SELECT (SELECT 'now')::timestamptz",
         "SELECT x::timestamptz FROM (SELECT 'now' AS x) s",
@@ -255,12 +274,57 @@ fn time_of_day_with_a_zone_is_refused() {
     }
 }
 
+/// A literal takes part in the tightest operation beside it, and only that decides what it can become.
+#[test]
+fn word_for_the_clock_in_an_operation_of_its_own_is_printed_as_text() {
+    for sql in [
+        "SELECT data -> 'today' - date '2024-01-01' FROM drafts",
+        "SELECT data #- 'today' - date '2024-01-01' FROM drafts",
+        "SELECT id = 'today' - date '2024-01-01' FROM drafts",
+        "SELECT id < 'today' - date '2024-01-01' FROM drafts",
+        "SELECT id IN ('today' - date '2024-01-01') FROM drafts",
+        "SELECT id BETWEEN 'today' - date '2024-01-01' AND 5 FROM drafts",
+        "SELECT id BETWEEN 5 AND 'today' - date '2024-01-01' FROM drafts",
+        "SELECT id IS DISTINCT FROM 'today' - date '2024-01-01' FROM drafts",
+        "SELECT title IS DISTINCT FROM 'today' = created FROM drafts",
+        "SELECT date '2024-01-01' - 'today' = id FROM drafts",
+        "SELECT 'today' = created FROM drafts",
+        "SELECT created = 'today' FROM drafts",
+        "SELECT coalesce(created, $1) = 'today' FROM drafts",
+        "SELECT sum(price) = 'today' FROM drafts",
+        "SELECT lower(daterange($1, $2)) = 'today'",
+        "SELECT lower($1) = 'today'",
+        "SELECT mode() WITHIN GROUP (ORDER BY created) = 'today' FROM drafts",
+    ] {
+        let text = read(sql).unwrap();
+        assert!(text.contains("CAST('today' AS text)"), "{sql}: {text}");
+    }
+}
+
+/// Beside a value that is certainly no date or time, a word for the clock is left as it was written.
+#[test]
+fn word_for_the_clock_beside_a_value_of_another_type_is_left_alone() {
+    for sql in [
+        "SELECT id FROM drafts WHERE title = 'Call me now!' OR price < 'now' OR id = 'today'",
+        "SELECT id FROM drafts WHERE tags = '{now}' OR tags && '{today,sale}' OR '{now}' && tags",
+        "SELECT id FROM drafts WHERE data = '\"now\"' OR data IN ('\"now\"', '{\"a\":\"now\"}') OR '\"now\"' = drafts.data",
+        "SELECT id FROM drafts d WHERE d.data -> 'a' = '\"now\"' AND status = 'today' AND title = ANY ('{now}')",
+        "SELECT id FROM drafts WHERE tags IS DISTINCT FROM '{now}' AND title BETWEEN 'now' AND 'today'",
+        "SELECT id FROM drafts WHERE $1::text[] && '{now}' AND to_jsonb(id) = '\"now\"' AND s.t = '{now}'",
+    ] {
+        let sql =
+            sql.replace("FROM drafts WHERE $1", "FROM drafts, (SELECT tags AS t FROM drafts) s WHERE $1");
+        let text = read(&sql).unwrap();
+        assert!(!text.contains("CAST"), "{text}");
+    }
+}
+
 /// A word for the clock that PostgreSQL could take for a time is printed as a text, so that it cannot.
 #[test]
 fn word_for_the_clock_without_a_type_is_printed_as_text_or_json() {
     for (sql, printed) in [
         ("SELECT 1 FROM drafts WHERE created > 'now'", "\"created\" > CAST('now' AS text)"),
-        ("SELECT 1 FROM drafts WHERE title = 'Call me now!'", "\"title\" = CAST('Call me now!' AS text)"),
+        ("SELECT 1 FROM drafts WHERE lower($1) = 'Call me now!'", "= CAST('Call me now!' AS text)"),
         ("SELECT 1 FROM drafts WHERE created IN ('2024-01-01', 'today')", "CAST('today' AS text)"),
         ("SELECT coalesce(created, 'tomorrow') FROM drafts", "CAST('tomorrow' AS text)"),
         ("SELECT date_trunc('day', 'now')", "CAST('now' AS text)"),
@@ -291,6 +355,11 @@ fn conversion_of_a_fixed_time_is_accepted() {
         "SELECT NULL::timestamptz, '1 day'::interval, (title)::interval FROM drafts",
         "SELECT to_date(title, 'YYYY-MM-DD')::timestamptz, to_timestamp(data ->> 'at', 'YYYY-MM-DD')::date FROM drafts",
         "SELECT array_agg(created)::date[] FROM drafts",
+        "SELECT nullif($1, '')::date, coalesce($2, '2024-01-01')::timestamptz, CAST(nullif($3, 'x') AS timestamp)",
+        "SELECT (CASE WHEN $1 THEN $2 WHEN id = 1 THEN '2024-01-01' ELSE nullif($3::text, '') END)::date FROM drafts",
+        "SELECT id FROM drafts WHERE created >= coalesce(nullif($1, '')::timestamptz, '-infinity')",
+        "SELECT mode() WITHIN GROUP (ORDER BY created)::date, percentile_disc(0.5) WITHIN GROUP (ORDER BY created)::date FROM drafts",
+        "SELECT lower(daterange(created::date, $1)), upper(tstzrange(created, now()))::date FROM drafts",
     ] {
         assert!(read(sql).is_ok(), "{sql}: {:?}", read(sql));
     }
@@ -365,6 +434,25 @@ fn parameter_that_becomes_a_time_or_names_a_zone_is_checked_when_bound() {
         matches!(bind(two_types, &[Type::TEXT], vec![text("now")]), Err(Refusal::Invalid(rule)) if rule.starts_with("$1 "))
     );
     assert_eq!(bind("SELECT $1::timestamptz", &[Type::TIMESTAMPTZ], vec![Scalar::Timestamptz(0)]), Ok(()));
+    for sql in [
+        "SELECT nullif($1, '')::date",
+        "SELECT coalesce($1, '2024-01-01')::timestamptz",
+        "SELECT (CASE WHEN true THEN $1 ELSE nullif($1::text, 'x') END)::date",
+    ] {
+        for risky in ["now", " Today ", "tomorrow 10:00", "2020-01-01 abc5"] {
+            let refused = bind(sql, &[Type::TEXT], vec![text(risky)]);
+            assert!(
+                matches!(refused, Err(Refusal::Invalid(rule)) if rule.starts_with("$1 becomes")),
+                "{sql} {risky}"
+            );
+        }
+        for fixed in ["", "2024-01-01", "2024-01-01T10:00:00Z", "x"] {
+            assert_eq!(bind(sql, &[Type::TEXT], vec![text(fixed)]), Ok(()), "{sql} {fixed}");
+        }
+        assert_eq!(bind(sql, &[Type::VARCHAR], vec![Scalar::Null]), Ok(()), "{sql}");
+        assert!(bind(sql, &[Type::JSONB], vec![Scalar::Json("\"now\"".into())]).is_err(), "{sql}");
+        assert!(bind(sql, &[Type::INT4], vec![Scalar::Integer(1)]).is_err(), "{sql}");
+    }
     let zone = "SELECT created AT TIME ZONE $1 FROM drafts";
     for made in ["abc5", "<a>1", "", "UTC+3"] {
         assert!(matches!(bind(zone, &[Type::TEXT], vec![text(made)]), Err(Refusal::Invalid(_))), "{made}");
@@ -450,6 +538,42 @@ fn attribute_notation_through_merged_columns_is_denied() {
         "SELECT d.to_jsonb, d.id FROM drafts d JOIN comments c USING (id)",
     ] {
         assert_eq!(read(other), Err(Refusal::Denied), "{other}");
+    }
+}
+
+/// The alias of a join stands for its columns in their order, and hides what it is made of.
+#[test]
+fn alias_of_a_join_has_its_columns_and_hides_the_tables() {
+    let join = "FROM (drafts d JOIN comments c USING (id)) AS j";
+    for sql in [
+        format!("SELECT j.id, j.title, j.draft_id, j.* {join}"),
+        format!("SELECT id, draft_id {join}"),
+        format!("SELECT * {join}, drafts d WHERE d.id = j.id"),
+        "SELECT j.a, j.b FROM (drafts d CROSS JOIN comments c) AS j (a, b)".into(),
+        "SELECT u.id, u.*, d.title, c.body FROM drafts d JOIN comments c USING (id) AS u".into(),
+        "SELECT j.id, j.name FROM (people p JOIN drafts d USING (id)) AS j".into(),
+    ] {
+        assert!(read(&sql).is_ok(), "{sql}: {:?}", read(&sql));
+    }
+    for sql in [
+        format!("SELECT d.id {join}"),
+        format!("SELECT c.body {join}"),
+        format!("SELECT j {join}"),
+        format!("SELECT j.row_to_json {join}"),
+        format!("SELECT to_jsonb(j) {join}"),
+        "SELECT j.secret FROM (people p JOIN drafts d USING (id)) AS j".into(),
+        "SELECT secret FROM (people p JOIN drafts d USING (id)) AS j".into(),
+        "SELECT j.* FROM (people p JOIN drafts d USING (id)) AS j".into(),
+        "SELECT * FROM (people p JOIN drafts d USING (id)) AS j".into(),
+        "SELECT j.c FROM (people p CROSS JOIN drafts d) AS j (a, b, c)".into(),
+        "SELECT 1 FROM (people p JOIN drafts d USING (id)) j JOIN (SELECT 'x' AS secret) s USING (secret)".into(),
+        "SELECT 1 FROM (people p JOIN drafts d USING (id)) j NATURAL JOIN (SELECT 'x' AS secret) s".into(),
+        "SELECT u.title FROM drafts d JOIN comments c USING (id) AS u".into(),
+        "SELECT u FROM drafts d JOIN comments c USING (id) AS u".into(),
+        "SELECT u.row_to_json FROM drafts d JOIN comments c USING (id) AS u".into(),
+        "SELECT s.p FROM (SELECT * FROM drafts d JOIN comments c USING (id) AS u) AS s (a, b, c, d, e, f, g, h, i, k, l, p)".into(),
+    ] {
+        assert!(read(&sql).is_err(), "{sql}");
     }
 }
 

@@ -562,3 +562,36 @@ SELECT 7 -- comment with ' quote
  + 1;
 SELECT '-- no comment', '/* no comment */';
 SELECT $a$ -- no comment $a$, $$ /* $$;
+
+-- Texts that become dates through a choice, ranges, aliases of joins, and columns of functions.
+SELECT nullif('', '')::date, nullif('2024-01-01', '')::date, coalesce(NULL, '2024-02-29')::timestamp;
+SELECT coalesce($3, '2024-01-01')::text, (CASE WHEN k.flag THEN '2024-01-01' ELSE '2024-02-01' END)::date FROM kinds k ORDER BY k.id;
+SELECT greatest('2024-01-01', '2024-02-01')::date, CAST(nullif('2024-01-01 10:00', 'x') AS timestamp(0)), nullif('x', '')::date;
+SELECT 1.5::float(10), 1.1::float(24), 1.1::float(25), 1.1::float(53), float(3) '1.1', CAST(2 AS float(1));
+SELECT 1.5::float(0);
+SELECT 1.5::float(54);
+SELECT k.id FROM kinds k WHERE daterange(k.day, NULL) && daterange('2024-01-01', '2030-01-01', '[]') ORDER BY 1;
+SELECT lower(daterange(k.day, k.day + 3)), upper(daterange(k.day, k.day + 3, '[]')), isempty(daterange(k.day, k.day)) FROM kinds k ORDER BY k.id;
+SELECT int4range(1, 5) @> 3, int4range(1, 5) <@ int4range(0, 9), int4range(1, 3) -|- int4range(3, 5), int4range(1, 3) << int4range(4, 5), int4range(1, 3) &< int4range(2, 5), int4range(1, 3) &> int4range(0, 1);
+SELECT lower(int4range(1, 5) * int4range(3, 9)), upper(int4range(1, 5) + int4range(3, 9)), lower(int8range(1, 9) - int8range(1, 3)), lower_inc(int8range(1, 2)), upper_inf(int8range(1, NULL)), upper(range_merge(int4range(1, 2), int4range(8, 9)));
+SELECT lower(tstzrange(k.tz, NULL)), upper(tsrange(NULL, k.ts, '(]')), tstzrange(k.tz, NULL) @> now() FROM kinds k ORDER BY k.id;
+SELECT lower(daterange(k.day, NULL))::timestamp, upper('Abc'), lower('Abc') FROM kinds k ORDER BY k.id;
+SELECT j.* FROM (kinds k JOIN tree t USING (id)) AS j ORDER BY j.id;
+SELECT j.a, j.b, j.name FROM (tree t CROSS JOIN (VALUES (1, 2)) v (x, y)) AS j (a, b) ORDER BY 1;
+SELECT j.id, j.name, x.id FROM (kinds k LEFT JOIN tree t USING (id)) j JOIN tree x ON x.id = j.id ORDER BY 1;
+SELECT k.id FROM (kinds k JOIN tree t USING (id)) AS j;
+SELECT u.id, t.name, k.n FROM kinds k JOIN tree t USING (id) AS u ORDER BY u.id;
+SELECT u.* FROM kinds k FULL JOIN tree t USING (id) AS u ORDER BY 1;
+SELECT * FROM (SELECT id, n FROM kinds) k JOIN tree t USING (id) AS u ORDER BY id;
+SELECT u.name FROM kinds k JOIN tree t USING (id) AS u;
+SELECT e.key, e.value, upper(e.key) FROM kinds k, jsonb_each_text(k.jb) e WHERE jsonb_typeof(k.jb) = 'object' AND e.value <> '' ORDER BY e.key, e.value;
+SELECT mode() WITHIN GROUP (ORDER BY k.ts)::date, percentile_disc(0.5) WITHIN GROUP (ORDER BY k.day)::timestamp, mode() WITHIN GROUP (ORDER BY k.tz) AT TIME ZONE 'UTC' FROM kinds k;
+SELECT k.id FROM kinds k WHERE k.tags = '{now}' OR k.tags && '{today,a}' OR '{tomorrow}' && k.tags OR k.t = ANY ('{now,abc}') ORDER BY 1;
+SELECT k.id FROM kinds k WHERE k.jb = '"now"' OR k.jb IN ('"now"', '{"a":"today"}') OR '"now"' = k.jb OR k.jb -> 'a' = '"now"' ORDER BY 1;
+SELECT k.id FROM kinds k WHERE k.tags IS DISTINCT FROM '{now}' AND k.t BETWEEN 'a' AND 'now' AND k.vc <> 'now' ORDER BY 1;
+SELECT k.id FROM kinds k WHERE k.m = 'today';
+SELECT age(date '2001-01-01') > interval '1 day', age(k.ts) IS NULL FROM kinds k ORDER BY k.id;
+SELECT left(k.t, 2), left(k.t, -1), right(k.t, 1) || left('now', 2) FROM kinds k ORDER BY k.id;
+SELECT jsonb_path_query_array(k.jb, '$.**{0 to 2}'), jsonb_path_query_array('{"a": {"a": 1}}', '$.**.a') FROM kinds k ORDER BY k.id;
+SELECT p FROM jsonb_path_query('[[1], {"a": [2]}]', '$.**') p;
+SELECT ts_headline('simple', k.t, q) FROM kinds k, to_tsquery('simple', 'abc | b') q ORDER BY k.id;

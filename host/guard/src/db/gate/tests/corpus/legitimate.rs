@@ -140,6 +140,14 @@ pub const READS: &[&str] = &[
     "SELECT setweight(to_tsvector('simple', title), 'A') || to_tsvector('simple', body), strip(to_tsvector('a')) FROM drafts",
     "SELECT numnode('a & b'::tsquery), querytree('a'::tsquery), !! 'a'::tsquery, 'a'::tsquery <-> 'b'::tsquery",
     "SELECT 'a'::tsquery && 'b'::tsquery, 'a'::tsquery || 'b'::tsquery, to_tsvector('simple', data) FROM drafts",
+    "SELECT nullif($1, '')::date, coalesce($2, '2024-01-01')::timestamptz, title::float(10), 1.5::float(53) FROM drafts",
+    "SELECT id FROM drafts WHERE daterange(created::date, '2027-01-01') && daterange($1::date, $2::date, '[]')",
+    "SELECT lower(tstzrange(created, now())), upper_inf(int4range(1, NULL)), int8range(1, 9) @> id FROM drafts",
+    "SELECT j.id, j.title FROM (drafts d JOIN comments c USING (id)) AS j WHERE j.draft_id > 1",
+    "SELECT u.id, d.title FROM drafts d JOIN comments c USING (id) AS u",
+    "SELECT key, count(*) FROM drafts, jsonb_each_text(data) WHERE value <> '' GROUP BY key ORDER BY key",
+    "SELECT mode() WITHIN GROUP (ORDER BY created)::date FROM drafts",
+    "SELECT id FROM drafts WHERE tags = '{now}' OR data = '\"now\"' OR tags && '{today}'",
     "SELECT tsvector_to_array(to_tsvector('a b')), array_to_tsvector(ARRAY['a']), ts_delete(to_tsvector('a b'), 'a')",
 ];
 
