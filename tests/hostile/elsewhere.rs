@@ -26,7 +26,6 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "RETRY_AFTER_S",
             "TYPE_TEXT_BYTES_MAX",
             "QUOTED_CHARS_MAX",
-            "SQL_MESSAGE_CHARS_MAX",
             "SQL_NAMES_SHOWN_MAX",
             "EPOCH_TICK_MS",
             "POOL_KEEP_RESIDENT_BYTES",

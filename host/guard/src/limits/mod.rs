@@ -1029,8 +1029,6 @@ pub const US_PER_MS: i64 = 1_000;
 pub const NS_PER_MS: u64 = 1_000_000;
 /// Milliseconds in a second.
 pub const MS_PER_S: u64 = 1_000;
-/// Characters of the SQL parser's own message that an error repeats. The message can repeat the guest's text.
-pub const SQL_MESSAGE_CHARS_MAX: usize = 200;
 /// Characters of a `varchar(n)` or `char(n)` in a cast. PostgreSQL pads a `char(n)` to its full length.
 pub const SQL_TYPE_LENGTH_MAX: u64 = 10_000;
 

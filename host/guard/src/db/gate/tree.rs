@@ -8,7 +8,6 @@ use super::fault::{Checked, Fault, Location};
 use super::lex::{Class, Token, Tokens};
 use super::printer::Printer;
 use crate::db::shown;
-use crate::limits::SQL_MESSAGE_CHARS_MAX;
 use squawk_syntax::{SourceFile, SyntaxElement};
 
 pub(in crate::db) use squawk_syntax::{SyntaxKind as Kind, SyntaxNode as Tree};
@@ -17,9 +16,15 @@ pub(in crate::db) use squawk_syntax::{SyntaxKind as Kind, SyntaxNode as Tree};
 pub(in crate::db) fn parse(tokens: &Tokens) -> Checked<Tree> {
     let parsed = SourceFile::parse(&tokens.text);
     if let Some(error) = parsed.errors().first() {
-        let at = tokens.at(error.range().start().into());
-        let message: String = error.message().chars().take(SQL_MESSAGE_CHARS_MAX).collect();
-        return Err(Fault::invalid(at, "syntax", message.escape_debug().to_string()));
+        let offset = error.range().start().into();
+        let next = tokens.tokens.iter().find(|token| token.range.end > offset);
+        let found = next.map_or_else(|| "the end of the statement".to_owned(), |token| shown(&token.value));
+        let rule = match expected(error.message()) {
+            Some(expected) => format!("not expected here: write {expected} first"),
+            None if error.message().contains("comma") => "not expected here: leave the comma out".to_owned(),
+            None => "not expected here".to_owned(),
+        };
+        return Err(Fault::invalid(tokens.at(offset), found, rule));
     }
     let root = parsed.syntax_node();
     let mut statements = root.children();
@@ -27,6 +32,60 @@ pub(in crate::db) fn parse(tokens: &Tokens) -> Checked<Tree> {
         (Some(statement), None) => Ok(statement),
         _ => Err(Fault::invalid(Location::START, "the text", "must be one statement")),
     }
+}
+
+/// What can stand where the parser found something else, in words of SQL; `None` if its message does not say that. The
+/// message is for those who work on the parser.
+fn expected(message: &str) -> Option<String> {
+    let rest = ["expected ", "missing ", "Expected ", "Missing "]
+        .iter()
+        .find_map(|head| message.strip_prefix(head))?;
+    let rest = rest.split([',']).next().unwrap_or_default();
+    let rest = rest.split(" but got").next().unwrap_or_default().trim();
+    let first = rest.split(' ').next().unwrap_or_default();
+    // A token, by its kind: `R_PAREN`, `FROM_KW`.
+    let sign = match first {
+        "L_PAREN" => Some("("),
+        "R_PAREN" => Some(")"),
+        "L_BRACK" => Some("["),
+        "R_BRACK" => Some("]"),
+        "COMMA" | "comma" => return Some("`,` or `)`".to_owned()),
+        "DOT" => Some("."),
+        "COLON" => Some(":"),
+        "EQ" => Some("="),
+        _ => None,
+    };
+    let is_word =
+        |word: &str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    if let Some(sign) = sign {
+        return Some(format!("`{sign}`"));
+    }
+    if is_word(first) {
+        let words = rest.split(' ').map(|word| word.strip_suffix("_KW").unwrap_or(word));
+        let words: Vec<&str> = words.take_while(|word| is_word(word) || *word == "or").collect();
+        return Some(words.join(" "));
+    }
+    let is = |parts: &[&str]| parts.iter().any(|part| rest.contains(part));
+    let noun = if is(&["expr", "condition", "value"]) {
+        "a value"
+    } else if is(&["type"]) {
+        "a type"
+    } else if is(&["from", "table ref"]) {
+        "a table, a subquery or a function"
+    } else if is(&["select", "SELECT", "query"]) {
+        "SELECT, VALUES or TABLE"
+    } else if is(&["literal", "numeric", "count", "integer"]) {
+        "a literal"
+    } else if is(&["row"]) {
+        "a row in parentheses"
+    } else if is(&["name", "identifier", "label", "column", "relation", "target"]) {
+        "a name"
+    } else if is(&["operator"]) {
+        "an operator"
+    } else {
+        return None;
+    };
+    Some(noun.to_owned())
 }
 
 impl Tokens {

@@ -51,6 +51,61 @@ fn refusal_names_construct_position_and_rule() {
     }
 }
 
+/// The parser's own messages are for those who work on it.
+#[test]
+fn syntax_error_says_in_words_of_sql_what_is_expected_and_where() {
+    for (sql, sentence) in [
+        (
+            "SELECT id FROM drafts WHERE",
+            "the end of the statement near line 1, column 23: not expected here: write a value first",
+        ),
+        (
+            "SELECT (id FROM drafts",
+            "`from` near line 1, column 12: not expected here: write `,` or `)` first",
+        ),
+        (
+            "SELECT id\nFROM WHERE id = 1",
+            "`where` near line 2, column 6: not expected here: write a table, a subquery or a function first",
+        ),
+        ("SELECT id FROM drafts ORDER id", "`id` near line 1, column 29: not expected here: write BY first"),
+        ("SELECT CAST(id) FROM drafts", "`)` near line 1, column 15: not expected here: write AS first"),
+        ("SELECT id + FROM drafts", "`from` near line 1, column 13: not expected here: write a value first"),
+        (
+            "SELECT CASE WHEN id = 1 THEN 2 FROM drafts",
+            "`from` near line 1, column 32: not expected here: write END first",
+        ),
+        (
+            "SELECT 1 AS",
+            "the end of the statement near line 1, column 10: not expected here: write a name first",
+        ),
+        (
+            "SELECT id::",
+            "the end of the statement near line 1, column 10: not expected here: write a type first",
+        ),
+    ] {
+        assert_eq!(read(sql).unwrap_err().to_string(), sentence, "{sql}");
+    }
+    for sql in [
+        "SELECT ,",
+        "SELECT id id id FROM drafts",
+        "SELECT * FROM drafts d JOIN",
+        "VALUES 1",
+        "WITH x SELECT 1",
+        "SELECT a[ FROM drafts",
+        "SELECT 1 LIMIT LIMIT",
+        "SELECT id IN FROM drafts",
+        "TABLE",
+        "SELECT DISTINCT ON id FROM drafts",
+    ] {
+        let sentence = read(sql).unwrap_err().to_string();
+        let words = ["expr", "_KW", "PAREN", "atom", "got ", "IDENT", "node"];
+        assert!(
+            !words.iter().any(|word| sentence.contains(word)) && sentence.contains(" near line 1, column "),
+            "{sql}: {sentence}"
+        );
+    }
+}
+
 #[test]
 fn cast_to_an_enum_is_accepted_only_if_a_column_or_its_elements_have_it() {
     let of = |schema: &str, name: &str| {

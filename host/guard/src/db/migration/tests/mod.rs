@@ -607,7 +607,7 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "1.sql:2: this name (column 11)",
         "not a column here",
     ),
-    ("CREATE TABLE t (a)", "1.sql:1: syntax (column 18)", "column type"),
+    ("CREATE TABLE t (a)", "1.sql:1: `)` (column 18)", "write a type first"),
     ("CREATE INDEX i ON t (a + 1)", "1.sql:1: this item of an index (column 22)", "in parentheses"),
     ("CREATE INDEX i ON t USING gist (a)", "1.sql:1: `gist` (column 27)", "btree, hash, gin, brin"),
     (

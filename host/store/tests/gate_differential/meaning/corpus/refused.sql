@@ -18,3 +18,7 @@ SELECT currval('orders_id_seq');
 SELECT txid_current();
 SELECT query_to_xml('SELECT 1', true, true, '');
 SELECT xmlparse(document '<a/>');
+-- refused on purpose: names that an alias of a join hides, and SEARCH and CYCLE.
+SELECT k.id FROM (kinds k JOIN tree t USING (id)) AS j;
+SELECT u.name FROM kinds k JOIN tree t USING (id) AS u;
+WITH RECURSIVE r (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r WHERE id < 3) SEARCH DEPTH FIRST BY id SET o SELECT id FROM r;
