@@ -22,7 +22,7 @@ impl Printer<'_> {
         if is_null || self.string_of(&tree).is_some_and(|text| text.len() <= max) {
             return Ok(());
         }
-        let role = match what {
+        let asked = match what {
             "to_char" | "to_date" | "to_number" | "to_timestamp" => "its format",
             "string_agg" | "split_part" | "string_to_array" | "string_to_table" | "concat_ws"
             | "array_to_string" => "its separator",
@@ -30,7 +30,7 @@ impl Printer<'_> {
             "replace" | "translate" => "what it looks for and what it writes instead",
             _ => "the text to look for",
         };
-        let rule = format!("{role} must be a literal or a parameter of at most {max} bytes");
+        let rule = format!("{asked} must be a literal or a parameter of at most {max} bytes");
         self.refuse_at(&tree, shown(what), rule)
     }
 }
