@@ -253,7 +253,8 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::Grown(2), OfRange, &["lower", "upper"]),
     (Class::Grown(2), No, &["initcap", "quote_ident", "quote_literal", "quote_nullable", "unistr"]),
     (Class::Grown(3), No, &["casefold"]),
-    (Class::Grown(4), No, &["encode", "decode", "convert_to", "convert_from", "convert", "concat"]),
+    (Class::Grown(4), No, &["encode", "decode", "convert_to", "convert_from", "convert"]),
+    (Class::Concatenated, No, &["concat"]),
     (Class::Normalized, No, &["normalize"]),
     (Class::Joined, No, &["overlay"]),
     (Class::Phrase, No, &["tsquery_phrase"]),
@@ -305,7 +306,7 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::FieldText, No, &["jsonb_extract_path_text", "json_extract_path_text"]),
     // The gate counts the levels of `**`.
     (
-        Class::JsonPath(1),
+        Class::JsonPath(1, 0),
         No,
         &[
             "jsonb_path_exists",
@@ -316,7 +317,11 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
         ],
     ),
     (Class::Json, No, &["jsonb_build_object", "jsonb_build_array", "to_jsonb", "jsonb_object"]),
-    (Class::JsonText, No, &["json_build_object", "json_build_array", "to_json", "array_to_json"]),
+    (
+        Class::JsonText,
+        No,
+        &["json_build_object", "json_build_array", "to_json", "array_to_json", "row_to_json"],
+    ),
     (Class::Elements, AsArguments, &["array_append", "array_prepend", "array_cat"]),
     (Class::Elements, No, &["array_position", "array_positions"]),
     (Class::ReplaceElements, AsArguments, &["array_replace"]),

@@ -30,7 +30,7 @@ const OPERATORS: &[(&str, Class)] = &[
     ("^", Class::Power),
     // Texts, documents and queries, or JSON and a path.
     ("@@", Class::Found),
-    ("@?", Class::JsonPath(1)),
+    ("@?", Class::JsonPath(1, 0)),
     ("<->", Class::Phrase),
     // Of ranges.
     ("-|-", Class::Fixed),

@@ -46,7 +46,7 @@ impl Moment {
 }
 
 /// A value in a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Node(u32);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +196,20 @@ impl Planner {
     pub fn moment(&self, node: Node) -> Moment {
         let operation = usize::try_from(node.0).ok().and_then(|index| self.plan.operations.get(index));
         operation.map_or(Moment::Unknown, |operation| operation.moment)
+    }
+
+    /// The value that a column of subqueries is in the end.
+    pub fn source(&self, node: Node) -> Node {
+        let mut node = node;
+        // An operation's operands come before it, so this ends.
+        while let Some(operation) = self.plan.operations.get(node.0 as usize)
+            && matches!(operation.class, Class::Reference | Class::Either | Class::Kept)
+            && let Some(&first) = self.plan.operands.get(operation.operands.start as usize)
+            && operation.operands.start < operation.operands.end
+        {
+            node = first;
+        }
+        node
     }
 
     /// Whether one of the values since a mark is certainly a date or time, or none is. PostgreSQL gives the others its type,

@@ -72,7 +72,7 @@ impl Size {
     pub const INSTANT: Self = Self { bounds: Bounds::INSTANT, ..Self::FIXED };
 
     /// A floating-point number.
-    pub(super) const FLOAT: Self = Self { is_float: true, ..Self::FIXED };
+    pub const FLOAT: Self = Self { is_float: true, ..Self::FIXED };
 
     /// What an aggregate gathers from many rows.
     pub(super) const GATHERED: Self = Self {
@@ -145,6 +145,11 @@ impl Size {
         }
     }
 
+    /// A text of so many characters at most.
+    pub fn characters(count: u64) -> Self {
+        Self { bytes: count.saturating_mul(4).min(STORED_BYTES_MAX), ..Self::default() }
+    }
+
     /// A value of a column of a recursion, of any type: the digits of a number grow with each step.
     pub const fn recursive() -> Self {
         Self { digits: DIGITS_MAX, ..Self::stored() }
@@ -160,10 +165,7 @@ impl Size {
             let (elements, listed) = (STORED_ELEMENTS_MAX, STORED_ELEMENTS_MAX);
             return Self { elements, listed, nested: 0, digits, ..Self::stored() };
         }
-        let characters = |count: usize| Self {
-            bytes: u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(4).min(STORED_BYTES_MAX),
-            ..Self::default()
-        };
+        let characters = |count: usize| Self::characters(u64::try_from(count).unwrap_or(u64::MAX));
         match (data_type, typmod) {
             (_, Typmod::Characters(count) | Typmod::Padded(count)) => characters(count),
             (&Type::FLOAT4 | &Type::FLOAT8, _) => Self::FLOAT,

@@ -46,6 +46,7 @@ impl Printer<'_> {
             *place = Some(part);
         }
         self.done(parts)?;
+        self.see(&head);
         if functions::is_clock(&name) || is_word && functions::is_clock_word(&name) {
             return self.clock_call(&name, &list, &suffix);
         }
@@ -93,7 +94,6 @@ impl Printer<'_> {
     }
 
     fn listed_call(&mut self, name: &str, is_word: bool, list: &Tree, suffix: &Suffix) -> Checked {
-        self.see(list);
         let is_in_from = std::mem::take(&mut self.is_in_from);
         let Some((way, known)) = functions::kind(name).zip(cost::function(name)) else {
             return self.refuse(shown(name), functions::instead(name));
@@ -250,7 +250,11 @@ impl Printer<'_> {
         {
             self.fixed(text, "timestamp")?;
         }
-        self.expr(&value)?;
+        if super::select::whole(&value).is_some() {
+            self.starred_row(&value)?;
+        } else {
+            self.expr(&value)?;
+        }
         if let Some(order) = parts.node(Kind::ORDER_BY_CLAUSE) {
             self.absent(!matches!(way, Way::Aggregate | Way::ShortAggregate(_)), "ORDER BY in a call")?;
             self.sorted()?;
@@ -304,15 +308,38 @@ impl Printer<'_> {
                 Class::Headline(u64::try_from(options.len()).unwrap_or(u64::MAX), query)
             }
             // A row is one value, but PostgreSQL keeps all rows of FROM.
-            (Class::JsonPath(_), "jsonb_path_query_array") => {
-                Class::JsonPath(text(self, 1).map_or(u64::MAX, |path| levels(&path)))
+            (Class::JsonPath(..), _) => {
+                let path = text(self, 1);
+                let keeps = name == "jsonb_path_query_array" || name == "jsonb_path_query" && is_in_from;
+                let copies = if keeps { path.as_deref().map_or(u64::MAX, levels) } else { 1 };
+                let named = path.as_deref().and_then(outside).map_or(u64::MAX, |path| variables(&path));
+                Class::JsonPath(copies, if arguments.len() > 2 { named } else { 0 })
             }
-            (Class::JsonPath(_), "jsonb_path_query") if is_in_from => {
-                Class::JsonPath(text(self, 1).map_or(u64::MAX, |path| levels(&path)))
+            // Its length comes last.
+            (Class::Same, "substr") if arguments.len() == 3 => Class::Cut,
+            (Class::Power, "power" | "pow") => {
+                let exponent = arguments.get(1).and_then(|argument| argument.children().next());
+                exponent.and_then(|exponent| self.fraction(&exponent)).map_or(class, Class::Fraction)
             }
             (_, "date_trunc") => text(self, 0).and_then(|field| days_of(&field)).map_or(class, Class::Near),
             _ => class,
         })
+    }
+
+    /// The whole number above a literal that is no whole number, whatever its sign is.
+    pub(super) fn fraction(&self, tree: &Tree) -> Option<u64> {
+        let tree = unwrapped(tree);
+        if tree.kind() == Kind::PREFIX_EXPR {
+            let is_minus = tree.first_token().is_some_and(|token| token.kind() == Kind::MINUS);
+            return tree.children().last().filter(|_| is_minus).and_then(|value| self.fraction(&value));
+        }
+        let token =
+            self.token_at(tree.text_range().start().into()).filter(|_| tree.kind() == Kind::LITERAL)?;
+        let (whole, rest) = token.value.split_once('.').filter(|_| token.class == Lexed::Number)?;
+        let is_plain =
+            rest.bytes().all(|byte| byte.is_ascii_digit()) && rest.bytes().any(|byte| byte != b'0');
+        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        is_plain.then(|| whole.saturating_add(1))
     }
 
     /// Checks that an expression is a path of JSON whose cost is bounded.
@@ -505,7 +532,8 @@ impl Printer<'_> {
 }
 
 const PATH_RULE: &str = "the path must be a literal of at most 256 bytes, without like_regex, * and / as arithmetic, a list of \
-     subscripts, and more than one ** or keyvalue(); from its first condition on it has no $ and at most one of [*] and .*";
+     subscripts, and more than one ** or keyvalue(); from its first condition on it has no $ but variables such as $min, at most \
+     four, and at most one of [*] and .*";
 
 /// What a path of JSON has outside of quotes, without white space and in lower case; `None` if a quote is not closed.
 fn outside(path: &str) -> Option<String> {
@@ -523,6 +551,17 @@ fn outside(path: &str) -> Option<String> {
     (!is_quoted).then_some(outside)
 }
 
+/// Whether a name stands right behind `$`: a variable's.
+fn is_variable(behind: &str) -> bool {
+    behind.starts_with(|char: char| char.is_alphabetic() || char == '_')
+}
+
+/// How often a path of JSON, without quotes, names variables.
+fn variables(outside: &str) -> u64 {
+    let count = outside.split('$').skip(1).filter(|behind| is_variable(behind)).count();
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// Whether a path of JSON gives at most a few times as many values as the JSON has.
 pub(super) fn is_cheap_path(path: &str) -> bool {
     let Some(outside) = outside(path) else { return false };
@@ -532,8 +571,10 @@ pub(super) fn is_cheap_path(path: &str) -> bool {
     // Within a condition, the whole document or a second wildcard makes a product of the document with itself.
     let condition = outside.split_once("?(").map_or("", |(_, condition)| condition);
     let wildcards = condition.matches("[*]").count().saturating_add(condition.matches(".*").count());
+    let roots = condition.split('$').skip(1).filter(|behind| !is_variable(behind)).count();
     path.len() <= limits::SQL_SHORT_TEXT_BYTES_MAX
-        && !condition.contains('$')
+        && roots == 0
+        && variables(&outside) <= limits::SQL_PATH_VARIABLES_MAX
         && wildcards <= 1
         && count("like_regex") == 0
         && count("datetime") == 0
@@ -566,12 +607,12 @@ fn widths(format: &str) -> Option<(u64, u64)> {
     let (mut places, mut width) = (0_u64, 0_u64);
     let mut rest = format.split('%').skip(1);
     while let Some(part) = rest.next() {
-        places = places.saturating_add(1);
         // `%%` is a percent sign, and what follows it is text.
         if part.is_empty() {
             rest.next();
             continue;
         }
+        places = places.saturating_add(1);
         let spec: &str = part.split(['s', 'I', 'L']).next().unwrap_or_default();
         if spec.contains('*') {
             return None;
@@ -617,6 +658,13 @@ mod tests {
             "$.a.datetime()",
             "$.\"a",
             "$.l\\u0069ke_regex",
+            "$.a ? (@.b == $ .c)",
+            "$.a ? (@ == $.min)",
+            "$.a ? (@ == $[*])",
+            "$.a ? (@ == $\"min\")",
+            "$.a ? (@.b[*] == $list[*])",
+            "$.a ? (@ > $a || @ > $b || @ > $c || @ > $d || @ > $e)",
+            "$a.b[*] * 2",
         ] {
             assert!(!is_cheap_path(path), "{path}");
         }
@@ -630,6 +678,9 @@ mod tests {
             "$.items[last - 1]",
             "$.a.keyvalue()",
             "$.a ? (@ starts with \"x\\\"y\")",
+            "$.v[*] ? (@.price > $min && @.price < $max_2)",
+            "$.v[*] ? (@.sku == $sku)",
+            "$.a ? (@ == $list[*])",
         ] {
             assert!(is_cheap_path(path), "{path}");
         }
@@ -660,13 +711,14 @@ mod tests {
             ("%s, %s", Some((2, 0))),
             ("%5s%-10s", Some((2, 15))),
             ("%1$5s %2$-3s", Some((2, 8))),
-            ("100%% of %s", Some((2, 0))),
+            ("100%% of %s", Some((1, 0))),
             ("%*s", None),
             ("%1$*2$s", None),
             ("%-*s", None),
             ("%900000000s", Some((1, 900_000_000))),
             ("%99999999999999999999s", None),
-            ("%%%5s", Some((2, 5))),
+            ("%%%5s", Some((1, 5))),
+            ("%%%s%%", Some((1, 0))),
             ("%I=%L", Some((2, 0))),
         ] {
             assert_eq!(widths(format), found, "{format}");

@@ -68,7 +68,9 @@ fn verdict(start: Location, judged: Checked) -> Verdict {
         Err(Fault::Invalid { at: Location::START, construct, rule }) => {
             (start, Some(format!("{construct}: {rule}")))
         }
-        Err(Fault::Invalid { at, construct, rule }) => (at, Some(format!("{construct}: {rule}"))),
+        Err(Fault::Invalid { at, construct, rule } | Fault::Unknown { at, construct, rule }) => {
+            (at, Some(format!("{construct}: {rule}")))
+        }
     };
     Verdict { line: at.line, column: at.column, reason }
 }
@@ -86,8 +88,52 @@ mod tests {
         let found = check(&catalogue(), text);
         let places: Vec<_> =
             found.iter().map(|verdict| (verdict.line, verdict.column, verdict.reason.is_none())).collect();
-        assert_eq!(places, [(2, 1, true), (5, 11, false), (6, 1, true), (7, 1, false), (7, 35, false)]);
+        assert_eq!(places, [(2, 1, true), (5, 3, false), (6, 1, true), (7, 8, false), (7, 35, false)]);
         assert_eq!(found[1].reason.as_deref(), Some("`pg_sleep`: not in the list of functions"));
+    }
+
+    #[test]
+    fn name_that_is_not_granted_has_a_place_and_what_is_granted() {
+        for (text, column, reason) in [
+            (
+                "SELECT id FROM people WHERE author = 1",
+                29,
+                "the column `author`: not granted; granted are `id`, `name`",
+            ),
+            (
+                "SELECT p.secret FROM people p",
+                10,
+                "the column `secret`: not granted; granted are `id`, `name`",
+            ),
+            (
+                "SELECT p.secreu FROM people p",
+                10,
+                "the column `secreu`: not granted; granted are `id`, `name`",
+            ),
+            (
+                "SELECT id FROM people WHERE name = \"bar\"",
+                36,
+                "the column `bar`: not granted; granted are `id`, `name`. A text stands in single quotes: 'bar'",
+            ),
+            ("SELECT a.id FROM people p", 8, "the name `a`: not a table in FROM here; there are `p`"),
+            (
+                "SELECT relname FROM pg_class",
+                21,
+                "the table `pg_class`: not granted; granted are `comments`, `drafts`, `events`, `letters`, `people`",
+            ),
+            (
+                "SELECT 1 FROM information_schema.columns",
+                34,
+                "the schema `information_schema`: only the plugin's own tables can be read, and their columns are in its \
+                 migrations",
+            ),
+        ] {
+            let found = check(&catalogue(), text);
+            let [Verdict { column: at, reason: Some(why), .. }] = found.as_slice() else {
+                panic!("{text}: {found:?}")
+            };
+            assert_eq!((*at, why.as_str()), (column, reason), "{text}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ type Item = SyntaxElement;
 
 /// The items of an expression that are still to be taken.
 #[derive(Debug, Default)]
-struct Items(VecDeque<Item>);
+struct Items(VecDeque<Item>, /* whether there is an operator among them */ bool);
 
 impl Items {
     fn next_kind(&self) -> Option<Kind> {
@@ -35,7 +35,7 @@ impl Items {
 }
 
 /// Whether a node consists of operands and operators.
-fn is_operation(tree: &Tree) -> bool {
+pub(super) fn is_operation(tree: &Tree) -> bool {
     match tree.kind() {
         Kind::BIN_EXPR | Kind::BETWEEN_EXPR | Kind::PREFIX_EXPR | Kind::POSTFIX_EXPR | Kind::COLLATE => true,
         Kind::CAST_EXPR => tree.children().any(|child| child.kind() == Kind::COLON_COLON),
@@ -60,6 +60,7 @@ impl Printer<'_> {
         let mut items = Items::default();
         if is_operation(tree) {
             flatten(tree, &mut items);
+            items.1 = true;
         } else {
             items.0.push_back(tree.clone().into());
         }
@@ -115,6 +116,11 @@ impl Printer<'_> {
         if let SyntaxElement::Node(tree) = &item
             && !matches!(tree.kind(), Kind::CUSTOM_OP | Kind::OPERATOR_CALL)
         {
+            // Beside an operator, PostgreSQL takes `alias.*` for the whole row; alone, it can be a list of columns.
+            if items.1 && super::select::whole(tree).is_some() {
+                self.starred_row(tree)?;
+                return Ok(Some(tree.clone()));
+            }
             let target = items.next_kind().filter(|kind| *kind == Kind::COLON_COLON).and(items.0.get(1));
             let target = target.and_then(|item| item.as_node()).cloned();
             if tree.kind() == Kind::LITERAL && self.is_before_no_date(items, level) {
@@ -341,6 +347,11 @@ impl Printer<'_> {
     /// Checks what stands behind AT TIME ZONE: one value, or one that is converted to a text or an interval.
     fn zone_operand(&mut self, items: &Items) -> Checked {
         let Some(zone) = items.next_node() else { return self.no_zone() };
+        if matches!(zone.kind(), Kind::NAME_REF | Kind::FIELD_EXPR) {
+            let rule =
+                "a time zone is a literal or a parameter: read the column first, and pass its value as `$1`";
+            return self.refuse_at(&zone.clone(), "a column as a time zone", rule);
+        }
         let is_cast = |index: usize| items.0.get(index).is_some_and(|item| item.kind() == Kind::COLON_COLON);
         if !is_cast(1) {
             return self.zone(zone);
@@ -391,7 +402,11 @@ impl Printer<'_> {
         } else if self.is_lone_literal(items, level.next()) {
             self.around = around;
         }
+        // An operand of one item is that alone.
+        let (right, rest) = (items.next_node().cloned(), items.0.len().saturating_sub(1));
         self.grouped(items, level.next())?;
+        let right = right.filter(|_| class == Class::Power && items.0.len() == rest);
+        let class = right.and_then(|right| self.fraction(&right)).map_or(class, Class::Fraction);
         // Arithmetic with a date or time gives another one, or a number, and never a text.
         let is_arithmetic = matches!(class, Class::Sum | Class::Product | Class::Quotient);
         let moment = match sign {
@@ -406,7 +421,7 @@ impl Printer<'_> {
     /// The same for an expression in parentheses.
     fn beside_tree(&mut self, tree: &Tree, mark: usize) {
         if tree.kind() == Kind::LITERAL {
-            let items = Items(VecDeque::from([tree.clone().into()]));
+            let items = Items(VecDeque::from([tree.clone().into()]), false);
             self.beside(&items, mark, Level::LOWEST);
         }
     }
@@ -596,9 +611,10 @@ impl Printer<'_> {
             return self.refuse_at(tree, "a dot behind an expression", "write `alias.column`");
         }
         let alias = self.name(&base)?;
+        self.relation(&alias)?;
         self.must_take(&mut parts, Kind::DOT)?;
         if self.takes(&mut parts, Kind::STAR) {
-            return self.refuse("*", "a row is not a value here");
+            return self.refuse("*", "write the columns here, or the alias alone for the whole row");
         }
         let column = self.must_node(&mut parts, Kind::NAME_REF)?;
         self.done(parts)?;

@@ -31,6 +31,9 @@ impl Location {
 pub(in crate::db) enum Fault {
     /// The grants do not cover a name.
     Denied,
+    /// The same, with its position and what the plugin's own catalogue has. The guest is told no more than that the name is
+    /// denied; the author of a file is told all.
+    Unknown { at: Location, construct: String, rule: String },
     /// A construct is not accepted, with its position and the rule.
     Invalid { at: Location, construct: String, rule: String },
 }
@@ -48,7 +51,7 @@ impl Fault {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Denied => Self::Denied,
+            Fault::Denied | Fault::Unknown { .. } => Self::Denied,
             Fault::Invalid { at, construct, rule } => {
                 Self::Invalid(format!("{construct} near line {}, column {}: {rule}", at.line, at.column))
             }

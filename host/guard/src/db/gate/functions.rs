@@ -4,7 +4,7 @@
 //! side effect, reads nothing but its arguments, and takes time and memory that their sizes bound
 //! ([`cost`](crate::db::cost)). Functions that break one of these rules are left out: `set_config`, `nextval`, `pg_*`, `lo_*`,
 //! `query_to_xml`, `ts_stat`, `ts_rewrite` (side effects, or SQL in a string); `current_setting`, `to_regclass`, `has_*`
-//! (reveal the server's state); `row_to_json`, `jsonb_populate_record` (whole rows); `array_fill`, `jsonb_pretty` (the size of
+//! (reveal the server's state); `jsonb_populate_record` (composite types); `array_fill`, `jsonb_pretty` (the size of
 //! the result is not bounded by that of the arguments); and randomness, which is a host interface. The clock is the
 //! invocation's instant.
 //!
@@ -236,7 +236,7 @@ pub(in crate::db) const FAMILIES: &[Family] = &[
     Family {
         title: "Numbers",
         note: "The time of a `numeric` grows with its digits; a `double precision` is cheap. A power of `numeric` without a \
-               known exponent counts as one with 131,072 digits.",
+               known exponent counts as one with 131,072 digits; an exponent such as 1.8, a literal that is no whole number, is cheap.",
         rows: &[
             (
                 Kind::Plain,
@@ -362,8 +362,8 @@ pub(in crate::db) const FAMILIES: &[Family] = &[
     Family {
         title: "JSON",
         note: "A path is a literal of at most 256 bytes, without `like_regex`, `*` and `/` as arithmetic, lists of subscripts, \
-               and more than one `**` or `keyvalue()`; from its first condition on it has no `$` and at most one of `[*]` and \
-               `.*`. PostgreSQL ends it when the statement's time is over. In `jsonb_path_query_array`, and in \
+               and more than one `**` or `keyvalue()`; from its first condition on it has no `$` but in up to four variables \
+               (`$min`, of the third argument) and at most one of `[*]` and `.*`. PostgreSQL ends it when the statement's time is over. In `jsonb_path_query_array`, and in \
                `jsonb_path_query` in FROM, `**` needs its levels, such as `.**{0 to 9}`, unless the JSON is short.",
         rows: &[
             (
@@ -388,6 +388,7 @@ pub(in crate::db) const FAMILIES: &[Family] = &[
                     "jsonb_set_lax",
                     "jsonb_strip_nulls",
                     "jsonb_typeof",
+                    "row_to_json",
                     "to_json",
                     "to_jsonb",
                 ],
@@ -755,7 +756,6 @@ pub(in crate::db) const INSTEAD: &[(&[&str], &str)] = &[
         &["json_object", "json_array", "json_query", "json_value", "json_exists"],
         "not known to PostgreSQL 15: write json_build_object, json_build_array or jsonb_path_query",
     ),
-    (&["row_to_json"], "a whole row is not a value here: write jsonb_build_object('name', column, …)"),
     (
         &[
             "json_populate_record",
@@ -778,6 +778,19 @@ pub(in crate::db) const INSTEAD: &[(&[&str], &str)] = &[
     (
         &["current_setting", "set_config"],
         "settings of the server are not the plugin's: read the plugin's variables",
+    ),
+    (
+        &["hashtext", "hashtextextended"],
+        "its result differs between versions of PostgreSQL: write get_byte(sha256(convert_to(text, 'UTF8')), 0) for a bucket, \
+         or md5(text)",
+    ),
+    (
+        &["pg_column_size", "pg_total_relation_size", "pg_relation_size", "pg_database_size"],
+        "how the server stores a value is not the plugin's to know: write octet_length(column::text)",
+    ),
+    (
+        &["txid_current", "pg_current_xact_id", "txid_current_snapshot"],
+        "a number of the server is not the plugin's: give the row a key, or pass what the plugin chose as a parameter",
     ),
     (&["version"], "what the server is is not the plugin's to know"),
     (&["xmlagg", "xmlelement", "xmlforest", "xmlparse", "xpath"], "there is no `xml` here: write JSON"),

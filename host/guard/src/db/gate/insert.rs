@@ -58,7 +58,7 @@ impl Printer<'_> {
 
     /// Prints the rows of an INSERT without a list of columns, and returns the columns that it fills: the first ones of the
     /// table. If a column is not granted, the granted ones are printed as a list, because PostgreSQL would fill it too.
-    fn without_list(&mut self, table: &str, parts: &mut Parts) -> Checked<Vec<String>> {
+    pub(super) fn without_list(&mut self, table: &str, parts: &mut Parts) -> Checked<Vec<String>> {
         let no_dates: Vec<bool> = match self.names() {
             Names::Granted(catalogue) => {
                 let columns = catalogue.table(table, Operation::Insert)?.columns(Operation::Insert);
@@ -102,14 +102,13 @@ impl Printer<'_> {
             scope.stars.push(star);
         }
         if let Some(conflict) = parts.node(Kind::ON_CONFLICT_CLAUSE) {
-            // `excluded` has no hidden columns of its own. They are hidden by the changed table, which is in scope too.
+            // The row of `excluded` has every column of the table, and the server asks for no right to them.
             let mut all = shape.columns().to_vec();
             for name in columns.iter().filter(|name| !shape.has(name)) {
                 let column = self.stored_column(name);
                 all.push(column);
             }
-            let mut excluded = self.shape(all)?;
-            excluded.open = shape.open;
+            let excluded = self.shape(all)?.beside(shape);
             self.on_conflict(name, &conflict, excluded)?;
         }
         self.returning(parts)

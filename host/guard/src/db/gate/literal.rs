@@ -174,7 +174,10 @@ impl Printer<'_> {
         if is_moment(name) && !name.starts_with("interval") && matches!(self.names(), Names::Granted(_)) {
             self.only_moments(value, name)?;
         }
-        let (class, moment) = conversion(name);
+        let (mut class, moment) = conversion(name);
+        if name == "text" && value.is_some_and(|value| self.placeholder(&unwrapped(value)).is_some()) {
+            class = Class::SentText;
+        }
         self.cost.close(mark, class, "CAST", moment);
         Ok(())
     }
@@ -204,7 +207,8 @@ impl Printer<'_> {
                 let how = if name.starts_with("date") {
                     "write to_date(text, 'YYYY-MM-DD')"
                 } else {
-                    "write to_timestamp(text, 'YYYY-MM-DD HH24:MI:SS')"
+                    "write to_timestamp(text, 'YYYY-MM-DD\"T\"HH24:MI:SS') for a text in UTC, with TZH:TZM behind it for one with \
+                     an offset such as +02:00"
                 };
                 let rule = format!(
                     "only a literal, a parameter such as `$1::{name}`, one of several by coalesce, nullif or CASE, or a date or \

@@ -80,12 +80,11 @@ impl Printer<'_> {
 
     fn merge_insert(&mut self, table: &str, parts: &mut Parts) -> Checked {
         self.keyword(parts, Kind::INSERT_KW, "INSERT")?;
-        if let Some(list) = parts.node(Kind::COLUMN_TARGET_LIST) {
-            self.listed(&list, Kind::COLUMN_TARGET, |printer, target| {
+        let list = parts.node(Kind::COLUMN_TARGET_LIST);
+        if let Some(list) = &list {
+            self.listed(list, Kind::COLUMN_TARGET, |printer, target| {
                 printer.assigned(table, target, Operation::Insert).map(drop)
             })?;
-        } else if parts.next_kind() != Some(Kind::DEFAULT_VALUES) {
-            return self.refuse("INSERT in MERGE", "list its columns in parentheses");
         }
         if let Some(word) =
             parts.node(Kind::OVERRIDING_USER_VALUE).or_else(|| parts.node(Kind::OVERRIDING_SYSTEM_VALUE))
@@ -97,6 +96,9 @@ impl Printer<'_> {
             let words = self.words(&defaults)?;
             self.put(&words);
             return Ok(());
+        }
+        if list.is_none() && parts.next_kind() == Some(Kind::VALUES) {
+            return self.without_list(table, parts).map(drop);
         }
         let values = self.must_node(parts, Kind::VALUES)?;
         let mut inner = Parts::of(&values);

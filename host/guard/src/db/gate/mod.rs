@@ -105,7 +105,8 @@ impl ReadStatement {
         }
         let tree = tree::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue), tokens);
-        printer.query(&tree)?;
+        let shape = printer.query(&tree)?;
+        printer.sendable(&tree, &shape)?;
         let (text, demands) = finished(printer)?;
         Ok(Self { text, demands })
     }

@@ -13,7 +13,7 @@ use super::fault::{Checked, Fault, Location};
 use super::lex::{Class, Token, Tokens};
 use super::scope::{Cte, Names, Scope, Shape};
 use super::tree::{Kind, Parts, Tree};
-use crate::db::cost::{Plan, Planner};
+use crate::db::cost::{Node, Plan, Planner, Size};
 use crate::db::{quoted, shown};
 use crate::limits;
 use std::collections::{BTreeSet, HashMap};
@@ -53,6 +53,14 @@ pub(in crate::db) struct Printer<'a> {
     pub(in crate::db) cost: Planner,
     /// The columns of the tables that the statement has named.
     pub(super) tables: HashMap<String, Shape>,
+    /// The values whose type the contract has no value for, and what they are called.
+    pub(super) opaque: HashMap<Node, &'static str>,
+    /// The columns of the table that a migration creates, with their sizes if their types bound them.
+    pub(in crate::db) own_columns: HashMap<String, Option<Size>>,
+    /// Whether the walk is in a generated column, whose columns keep their types.
+    pub(in crate::db) in_generated: bool,
+    /// Where the WITH in front of the whole statement begins, which alone may write.
+    pub(super) top_with: Option<usize>,
     source: &'a Tokens,
     taken: Vec<bool>,
     out: String,
@@ -144,6 +152,10 @@ impl<'a> Printer<'a> {
             is_altered: false,
             cost: Planner::default(),
             tables: HashMap::new(),
+            opaque: HashMap::new(),
+            own_columns: HashMap::new(),
+            in_generated: false,
+            top_with: None,
             source,
             taken: vec![false; source.tokens.len()],
             out: String::new(),
@@ -273,6 +285,17 @@ impl<'a> Printer<'a> {
         let result = step(self)?;
         self.last = last;
         Ok((result, std::mem::replace(&mut self.out, before)))
+    }
+
+    /// Where the walk is.
+    pub(super) const fn place(&self) -> Location {
+        self.at
+    }
+
+    /// Whether the token at the place of the walk is this name in double quotes.
+    pub(super) fn is_quoted(&self, name: &str) -> bool {
+        let mut here = self.source.tokens.iter().filter(|token| token.at == self.at);
+        here.any(|token| token.class == Class::Name && token.value == name)
     }
 
     pub(in crate::db) fn refuse<T>(

@@ -158,10 +158,10 @@ impl Printer<'_> {
         let has_two_parts = query.children().filter(operators).count() == 1
             && query.children().all(|part| part.kind() != Kind::COMPOUND_SELECT);
         let mut known = Vec::new();
-        for (index, (name, is_integer)) in names.into_iter().enumerate() {
+        for (index, (name, size)) in names.into_iter().enumerate() {
             let name = columns.get(index).cloned().unwrap_or(name);
-            // A column that begins as an integer stays one: the server refuses another type.
-            let size = if is_integer && has_two_parts { Size::FIXED } else { Size::recursive() };
+            // A column that begins as an integer, or as a text of a length, stays one: the server refuses another type.
+            let size = size.filter(|_| has_two_parts).unwrap_or(Size::recursive());
             let node = self.cost.node(Class::Known(size), "a column", &[], Moment::Unknown);
             known.push(Named { name: name.as_str().into(), node });
         }
@@ -194,14 +194,50 @@ impl Printer<'_> {
         Ok(shape)
     }
 
-    /// Whether an expression is an integer in digits. One that takes more than 64 bits is a `numeric`.
-    fn is_integer(&self, tree: &Tree) -> bool {
-        let token = self.token_at(tree.text_range().start().into()).filter(|_| tree.kind() == Kind::LITERAL);
-        token.is_some_and(|token| token.class == Lexed::Number && token.value.parse::<i64>().is_ok())
+    /// The size of every value of an expression's type, if its type bounds it and stands in the text: an integer in digits
+    /// (one that takes more than 64 bits is a `numeric`), or a conversion.
+    fn size_of_type(&self, tree: &Tree) -> Option<Size> {
+        let tree = super::literal::unwrapped(tree);
+        match tree.kind() {
+            Kind::LITERAL => {
+                let token = self.token_at(tree.text_range().start().into())?;
+                let is_integer = token.class == Lexed::Number && token.value.parse::<i64>().is_ok();
+                is_integer.then_some(Size::FIXED)
+            }
+            // A type in front of a string, behind `::`, or in CAST, where it comes last.
+            Kind::CAST_EXPR => {
+                let target = tree.children().filter(|child| is_type(child.kind())).last()?;
+                // PostgreSQL may convert only the last operand of an operation.
+                let value = tree.children().next().filter(|value| value.kind() != Kind::CAST_EXPR);
+                let is_bare = value.is_none_or(|value| !super::expression::is_operation(&value));
+                self.bounded_type(&target).filter(|_| is_bare)
+            }
+            _ => None,
+        }
     }
 
-    /// The names of the results of the first part of a recursive query, without an asterisk, and whether each is an integer.
-    fn result_names(&mut self, first: &Tree) -> Checked<Vec<(String, bool)>> {
+    /// The size of every value of a type, if the type bounds it.
+    pub(in crate::db) fn bounded_type(&self, tree: &Tree) -> Option<Size> {
+        let length = || {
+            let list = tree.children().find(|child| child.kind() == Kind::ARG_LIST)?;
+            let argument = list.children().next().filter(|_| list.children().count() == 1)?;
+            let token = self.token_at(argument.text_range().start().into())?;
+            token.value.parse::<u64>().ok()
+        };
+        match self.type_name(tree)?.as_str() {
+            _ if tree.kind() == Kind::ARRAY_TYPE => None,
+            "int2" | "int4" | "int8" | "bool" | "date" | "timestamp" | "timestamptz" | "uuid" => {
+                Some(Size::FIXED)
+            }
+            "float4" | "float8" => Some(Size::FLOAT),
+            "varchar" | "bpchar" => length().map(Size::characters),
+            _ => None,
+        }
+    }
+
+    /// The names of the results of the first part of a recursive query, without an asterisk, and the size that the type of each
+    /// has, if that is known.
+    fn result_names(&mut self, first: &Tree) -> Checked<Vec<(String, Option<Size>)>> {
         let rule = "its first part must be a SELECT that names its columns, or VALUES";
         let mut first = first.clone();
         // With a second SELECT or row, that one can decide the type.
@@ -220,7 +256,9 @@ impl Printer<'_> {
             let values: Vec<Tree> = row.map(|row| row.children().collect()).unwrap_or_default();
             let named = (1..).zip(&values);
             return Ok(named
-                .map(|(number, value)| (format!("column{number}"), is_one && self.is_integer(value)))
+                .map(|(number, value)| {
+                    (format!("column{number}"), self.size_of_type(value).filter(|_| is_one))
+                })
                 .collect());
         }
         let clause = first.children().find(|child| child.kind() == Kind::SELECT_CLAUSE);
@@ -235,8 +273,8 @@ impl Printer<'_> {
                 return self.refuse_at(&target, "* in WITH RECURSIVE", rule);
             }
             let value = target.children().next().filter(|_| is_one);
-            let is_integer = value.is_some_and(|value| self.is_integer(&value));
-            names.push((self.result_name(&target), is_integer));
+            let size = value.and_then(|value| self.size_of_type(&value));
+            names.push((self.result_name(&target), size));
         }
         Ok(names)
     }

@@ -103,7 +103,8 @@ impl Printer<'_> {
                     let left = left.get(start..).unwrap_or_default();
                     for side in [left, right] {
                         if !side.iter().any(|relation| relation.shape.has(&name)) {
-                            return Err(Fault::Denied);
+                            let rule = "not a granted column of both sides of the join";
+                            return Err(printer.unknown(format!("the column {}", shown(&name)), rule));
                         }
                     }
                     printer.put_as(Role::Column, &name);
@@ -287,11 +288,13 @@ impl Printer<'_> {
         let call = self.must_any(&mut parts)?;
         let name = call.children().next().map(|head| self.result_name_of(&head)).unwrap_or_default();
         let Some(columns) = functions::rows(&name).filter(|_| call.kind() == Kind::CALL_EXPR) else {
-            return self.refuse_at(
-                &call,
-                shown(&name),
-                "not in the list of functions that can stand in FROM",
-            );
+            let rule = match functions::instead(&name) {
+                _ if functions::kind(&name).is_some() => {
+                    "it returns one value: it can stand in a select list, and not in FROM"
+                }
+                rule => rule,
+            };
+            return self.refuse_at(&call, shown(&name), rule);
         };
         self.counted("tables", |count| &mut count.relations, 1, limits::SQL_RELATIONS_MAX)?;
         let mark = self.cost.mark();
@@ -369,8 +372,11 @@ impl Printer<'_> {
             let kind = printer.data_type(&kind)?;
             printer.done(parts)?;
             if super::literal::is_moment(&kind) && !kind.starts_with("interval") {
-                return printer
-                    .refuse(shown(&kind), "read it as text, and convert it with to_timestamp or to_date");
+                return printer.refuse(
+                    shown(&kind),
+                    "declare it as text, and write to_date(column, 'YYYY-MM-DD') or to_timestamp(column, \
+                     'YYYY-MM-DD\"T\"HH24:MI:SS'), with TZH:TZM behind it for an offset such as +02:00",
+                );
             }
             let node = printer.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
             columns.push(Named { name: name.into(), node });

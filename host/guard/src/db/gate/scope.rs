@@ -1,10 +1,13 @@
 //! Scopes: the names that are visible at a point of a statement, and their columns.
 //!
-//! A reference is accepted only if it is a column in this model. The model has no whole rows (`t` as a value) and no
-//! attribute notation (`t.f` for `f(t)`), because PostgreSQL can call functions through both.
+//! A reference is accepted only if it is a column in this model, or a whole row (`t` as a value) all of whose columns are. The
+//! model has no attribute notation (`t.f` for `f(t)`), because PostgreSQL can call functions through it. A whole row has every
+//! column of a table that the server knows when it parses the statement, also one that another host has added since the catalogue
+//! was read. So a table's row is accepted only if the plugin may read all columns, and the server, which asks for the right to
+//! each column of a whole row, refuses it where one was added that is not granted.
 
 use super::printer::{Printer, Role};
-use super::tree::{Kind as Syntax, Tree};
+use super::tree::{Kind as Syntax, Parts, Tree};
 use crate::db::catalogue::{Catalogue, Operation, TableName};
 use crate::db::cost::{Class, Moment, Node, Size};
 use crate::db::gate::fault::{Checked, Fault};
@@ -80,6 +83,11 @@ impl Shape {
     pub(super) fn all(&self) -> Checked<&[Named]> {
         if self.hidden.is_empty() { Ok(&self.columns) } else { Err(Fault::Denied) }
     }
+
+    /// This shape where PostgreSQL knows the columns that are not granted of another one.
+    pub(super) fn beside(self, other: &Self) -> Self {
+        Self { hidden: Rc::clone(&other.hidden), open: other.open, ..self }
+    }
 }
 
 /// A table, subquery or function in FROM, under its alias.
@@ -146,6 +154,14 @@ fn is_near(known: &str, name: &str) -> bool {
     known == name || letters > 1 && strsim::osa_distance(known, name) <= max
 }
 
+/// What a type is called that the contract has no value for and a plugin's column can have.
+fn opaque(data_type: &postgres_types::Type) -> Option<&'static str> {
+    match *data_type {
+        postgres_types::Type::TS_VECTOR => Some("a `tsvector`"),
+        _ => None,
+    }
+}
+
 /// Whether a column is a system column, which no plugin may read.
 pub(in crate::db) fn is_system(column: &str) -> bool {
     matches!(column, "ctid" | "oid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax")
@@ -161,25 +177,97 @@ impl Printer<'_> {
                 return self.no_column(&name, None);
             }
             let has = |relation: &&Relation| {
-                relation.shape.has(&name) && !(relation.shape.open && relation.alias == name)
+                relation.shape.has(&name)
+                    && (!relation.shape.open
+                        || relation.alias != name
+                        || self.own_columns.contains_key(&name))
             };
-            let value = scope.relations.iter().find(|relation| relation.is_value && relation.alias == name);
-            let is_column = scope.relations.iter().any(|relation| relation.shape.has(&name));
-            if let (Some(relation), false) = (value, is_column) {
-                let node = relation.shape.columns().first().map(|column| column.node);
-                self.put_as(Role::Column, &name);
-                self.refer(node);
-                return Ok(());
-            }
             // Of several columns of a name, PostgreSQL accepts only those that USING merges, which are equal.
             if let Some(relation) = scope.relations.iter().find(has) {
-                let node = relation.shape.node(&name);
+                let (node, is_own) = (relation.shape.node(&name), relation.shape.open);
                 self.put_as(Role::Column, &name);
-                self.refer(node);
+                let own = self.own_columns.get(&name).copied().flatten();
+                match own.filter(|_| is_own && self.in_generated) {
+                    Some(size) => self.cost.known(size, Moment::Certain),
+                    None => self.refer(node),
+                }
                 return Ok(());
             }
         }
+        // Only a name that is no column at any level is that of a row.
+        let mut relations = self.scopes.iter().rev().flat_map(|scope| &scope.relations);
+        let relation = relations.find(|relation| relation.alias == name && !is_system(&name)).cloned();
+        if let Some(relation) = relation {
+            self.put_as(Role::Column, &name);
+            return self.whole_row(&relation);
+        }
         self.no_column(&name, None)
+    }
+
+    /// Makes a whole row wait for the operation that takes it: its columns together, each of which must be granted.
+    fn whole_row(&mut self, relation: &Relation) -> Checked {
+        let shape = &relation.shape;
+        if relation.is_value {
+            // The row of a function that returns one value is that value.
+            self.refer(shape.columns().first().map(|column| column.node));
+            return Ok(());
+        }
+        if shape.open {
+            let rule =
+                "a whole row is not a value here: name its columns, one of the same name as `table.column`";
+            return self.refuse(shown(&relation.alias), rule);
+        }
+        if !shape.hidden.is_empty() {
+            let rule = "a whole row is not a value where a column is not granted: name columns, or give it those of a subquery, \
+                        `(SELECT id, … FROM …) AS name`";
+            return self.refuse(shown(&relation.alias), rule);
+        }
+        let mark = self.cost.mark();
+        for column in shape.columns() {
+            self.cost.refer(column.node);
+        }
+        self.cost.close(mark, Class::Row, "a whole row", Moment::Unknown);
+        if let Some(node) = self.cost.last() {
+            self.opaque.insert(node, "a whole row");
+        }
+        Ok(())
+    }
+
+    /// Prints `alias.*` as an argument of a call, which takes it for a whole row.
+    pub(super) fn starred_row(&mut self, tree: &Tree) -> Checked {
+        let mut parts = Parts::of(tree);
+        let alias = self.must_node(&mut parts, Syntax::NAME_REF)?;
+        let alias = self.name(&alias)?;
+        self.must_take(&mut parts, Syntax::DOT)?;
+        self.must_take(&mut parts, Syntax::STAR)?;
+        self.done(parts)?;
+        let relation = self.relation(&alias)?.clone();
+        self.put_as(Role::Qualifier, &alias);
+        self.put_behind(".")?;
+        self.put("*");
+        self.whole_row(&relation)
+    }
+
+    /// Refuses a result with a column that the contract has no value for: it would fail when its first row arrives.
+    pub(super) fn sendable(&mut self, tree: &Tree, shape: &Shape) -> Checked {
+        let found = shape.columns().iter().find_map(|column| {
+            let node = self.cost.source(column.node);
+            self.opaque.get(&node).map(|kind| (column.name.clone(), *kind))
+        });
+        let Some((name, kind)) = found else { return Ok(()) };
+        let is_list = |node: &Tree| {
+            node.kind() == Syntax::TARGET_LIST
+                && node.ancestors().take_while(|up| up != tree).all(|up| up.kind() != Syntax::WITH_CLAUSE)
+        };
+        if let Some(list) = tree.descendants().find(is_list) {
+            self.see(&list);
+        }
+        let rule = if kind == "a whole row" {
+            format!("{kind} cannot be a result: name its columns, or write to_jsonb({})", shown(&name))
+        } else {
+            format!("{kind} cannot be a result: name the columns without it, or write {}::text", shown(&name))
+        };
+        self.refuse(format!("the column {}", shown(&name)), rule)
     }
 
     /// The value of the column that an expression is, without taking it; `None` if it is none that is certain.
@@ -219,20 +307,32 @@ impl Printer<'_> {
         let visible = relations().filter(|relation| alias.is_none_or(|alias| relation.alias == alias));
         let columns =
             || visible.clone().flat_map(|relation| relation.shape.columns()).map(|column| &*column.name);
-        if relations().any(|relation| alias.is_none() && relation.alias == name) {
-            return self.refuse(shown(name), "a whole row is not a value here: name its columns");
-        }
+        let all: BTreeSet<&str> =
+            columns().filter(|column| !column.is_empty()).take(SQL_NAMES_SHOWN_MAX).collect();
+        let all: Vec<String> = all.into_iter().map(shown).collect();
+        let (what, all) = (format!("the column {}", shown(name)), all.join(", "));
         match columns().find(|column| *column != name && is_near(column, name)) {
-            None => Err(Fault::Denied),
             Some(near) => {
-                let all: BTreeSet<&str> =
-                    columns().filter(|column| !column.is_empty()).take(SQL_NAMES_SHOWN_MAX).collect();
-                let all: Vec<String> = all.into_iter().map(shown).collect();
-                let rule =
-                    format!("not granted; did you mean {}? Granted are {}", shown(near), all.join(", "));
-                self.refuse(format!("the column {}", shown(name)), rule)
+                self.refuse(what, format!("not granted; did you mean {}? Granted are {all}", shown(near)))
+            }
+            None if all.is_empty() => Err(self.unknown(what, "no table with a column stands in FROM here")),
+            None => {
+                let quoted = if self.is_quoted(name) {
+                    format!(". A text stands in single quotes: '{}'", name.escape_debug())
+                } else {
+                    String::new()
+                };
+                Err(self.unknown(what, format!("not granted; granted are {all}{quoted}")))
             }
         }
+    }
+
+    /// Denies a name, with a place and a rule for the author.
+    pub(super) fn unknown(&self, construct: impl Into<String>, rule: impl Into<String>) -> Fault {
+        if matches!(self.names, Names::Own(_)) {
+            return Fault::Denied;
+        }
+        Fault::Unknown { at: self.place(), construct: construct.into(), rule: rule.into() }
     }
 
     /// Makes the value of a column wait for the operation that takes it. A column that is not listed can be anything
@@ -305,7 +405,17 @@ impl Printer<'_> {
     /// Finds the relation of an alias.
     pub(super) fn relation(&self, alias: &str) -> Checked<&Relation> {
         let relations = self.scopes.iter().rev().flat_map(|scope| &scope.relations);
-        relations.into_iter().find(|relation| relation.alias == alias).ok_or(Fault::Denied)
+        relations.into_iter().find(|relation| relation.alias == alias).ok_or_else(|| {
+            let visible = self.scopes.iter().flat_map(|scope| &scope.relations);
+            let all: Vec<String> =
+                visible.take(SQL_NAMES_SHOWN_MAX).map(|relation| shown(&relation.alias)).collect();
+            let rule = if all.is_empty() {
+                "not a table in FROM here".to_owned()
+            } else {
+                format!("not a table in FROM here; there are {}", all.join(", "))
+            };
+            self.unknown(format!("the name {}", shown(alias)), rule)
+        })
     }
 
     /// Adds a relation to the innermost level.
@@ -336,8 +446,9 @@ impl Printer<'_> {
             Names::Granted(catalogue) => catalogue.schema(),
             Names::Own(own) => own,
         };
-        if schema.is_some_and(|schema| schema != own) {
-            return Err(Fault::Denied);
+        if let Some(schema) = schema.filter(|schema| schema != own) {
+            let rule = "only the plugin's own tables can be read, and their columns are in its migrations";
+            return Err(self.unknown(format!("the schema {}", shown(&schema)), rule));
         }
         let shape = match self.names {
             Names::Granted(catalogue) => match catalogue.table(name, operation) {
@@ -354,8 +465,11 @@ impl Printer<'_> {
 
     /// Refuses a name that is no table here, with a sentence if it is nearly the name of a granted one.
     fn no_table(&self, catalogue: &Catalogue, name: &str, operation: Operation) -> Checked {
-        let Some(near) = catalogue.names().find(|known| is_near(known, name)) else { return Ok(()) };
         let what = format!("the table {}", shown(name));
+        let Some(near) = catalogue.names().find(|known| is_near(known, name)) else {
+            let all: Vec<String> = catalogue.names().take(SQL_NAMES_SHOWN_MAX).map(shown).collect();
+            return Err(self.unknown(what, format!("not granted; granted are {}", all.join(", "))));
+        };
         if near == name {
             return self.refuse(what, format!("not granted for `{}`", operation.verb()));
         }
@@ -425,6 +539,9 @@ impl Printer<'_> {
                 },
             };
             let node = self.cost.node(Class::Known(size), "a column", &[], moment);
+            if let Some(kind) = opaque(column.data_type()) {
+                self.opaque.insert(node, kind);
+            }
             columns.push(Named { name: column.name().into(), node });
         }
         let mut shape = self.shape(columns)?;

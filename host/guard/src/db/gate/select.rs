@@ -280,7 +280,7 @@ impl Printer<'_> {
 }
 
 /// The alias in `alias.*`.
-fn whole(expr: &Tree) -> Option<Tree> {
+pub(super) fn whole(expr: &Tree) -> Option<Tree> {
     let is_star = expr.children_with_tokens().any(|part| part.kind() == Kind::STAR);
     expr.children()
         .next()

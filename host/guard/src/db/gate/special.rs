@@ -34,7 +34,17 @@ impl Printer<'_> {
             Kind::OVERLAY_FN => self.worded(tree, "OVERLAY", Class::Joined, "overlay"),
             Kind::SUBSTRING_FN => {
                 let is_regex = self.is_regex_substring(tree);
-                let class = if is_regex { Class::RegexPart } else { Class::Same };
+                let form = tree.children().next();
+                // Only with FOR behind FROM, or with commas, the length comes last.
+                let has_length = form.is_some_and(|form| {
+                    matches!(form.kind(), Kind::SUBSTRING_FROM_FOR | Kind::SUBSTRING_EXPRS)
+                        && form.children().count() == 3
+                });
+                let class = match (is_regex, has_length) {
+                    (true, _) => Class::RegexPart,
+                    (false, true) => Class::Cut,
+                    (false, false) => Class::Same,
+                };
                 self.worded(tree, "SUBSTRING", class, "substring")
             }
             Kind::TRIM_FN => self.trim(tree),

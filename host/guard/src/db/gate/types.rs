@@ -9,7 +9,7 @@ use super::scope::Names;
 use super::tree::{Kind, Parts, Tree};
 use crate::db::gate::fault::Checked;
 use crate::db::{quoted, shown};
-use crate::limits::SQL_TYPE_LENGTH_MAX;
+use crate::limits::{SQL_TYPE_LENGTH_MAX, STORED_BYTES_MAX};
 
 impl Printer<'_> {
     /// Checks a type and prints it. Returns its canonical name: `character varying(10)`, `timestamp with time zone[]`.
@@ -57,10 +57,7 @@ impl Printer<'_> {
                 };
                 self.put_type(name);
                 let length = self.modifiers(&mut parts, 1)?;
-                // `char(n)` pads a value to its length, so a large length takes much memory.
-                if length.first().is_some_and(|length| *length > SQL_TYPE_LENGTH_MAX) {
-                    return self.refuse("this length", format!("at most {SQL_TYPE_LENGTH_MAX}"));
-                }
+                self.length(name, length.first().copied())?;
                 self.done(parts)?;
                 Ok(length.first().map_or_else(|| name.to_owned(), |length| format!("{name}({length})")))
             }
@@ -98,6 +95,17 @@ impl Printer<'_> {
                 Ok(format!("interval{precision}"))
             }
             _ => self.refuse(shown(&tree.to_string()), "not in the list of types"),
+        }
+    }
+
+    /// Checks the length of a type. `char(n)` pads a value to its length, so a large length takes much memory.
+    fn length(&self, name: &str, length: Option<u64>) -> Checked {
+        let max = if name == "character" { SQL_TYPE_LENGTH_MAX } else { STORED_BYTES_MAX };
+        match length {
+            Some(length) if length > max && name.starts_with("character") => {
+                self.refuse("this length", format!("at most {max}"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -199,11 +207,7 @@ impl Printer<'_> {
                 return Ok(if is_real { "real" } else { canonical }.to_owned());
             }
             let list: Vec<String> = numbers.iter().map(u64::to_string).collect();
-            if canonical == "character varying"
-                && numbers.first().is_some_and(|length| *length > SQL_TYPE_LENGTH_MAX)
-            {
-                return self.refuse("this length", format!("at most {SQL_TYPE_LENGTH_MAX}"));
-            }
+            self.length(canonical, numbers.first().copied())?;
             return Ok(if list.is_empty() {
                 canonical.to_owned()
             } else {
@@ -226,7 +230,16 @@ impl Printer<'_> {
             self.done(parts)?;
             return Ok(format!("{}.{}", quoted(own), quoted(&name)));
         }
-        self.refuse(shown(&name), "not in the list of types")
+        let rule = match name.as_str() {
+            "money" => {
+                "not in the list of types: write numeric(12, 2), and to_char(value, 'FM999990.00') for a text"
+            }
+            "regclass" | "regproc" | "regtype" | "oid" | "name" => "it names what is in the server's catalog",
+            "serial" | "bigserial" | "smallserial" => "a column is made by a migration: write bigint here",
+            "jsonpath" => "write the path as a string alone",
+            _ => "not in the list of types",
+        };
+        self.refuse(shown(&name), rule)
     }
 
     /// Prints a collation: one of those that every server has.

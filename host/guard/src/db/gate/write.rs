@@ -35,15 +35,18 @@ impl Printer<'_> {
     /// Prints a statement for `execute`: one that writes, or a query with one in its WITH.
     pub(in crate::db) fn statement(&mut self, tree: &Tree) -> Checked {
         self.may_write = true;
-        if !matches!(tree.kind(), Kind::SELECT | Kind::COMPOUND_SELECT | Kind::VALUES | Kind::TABLE) {
-            return self.write(tree).map(drop);
+        let clause = leading_with(tree);
+        self.top_with = clause.as_ref().map(|clause| clause.text_range().start().into());
+        if !super::expression::is_query(tree.kind()) && tree.kind() != Kind::PAREN_EXPR {
+            let shape = self.write(tree)?;
+            return self.sendable(tree, &shape);
         }
-        let clause = tree.children().find(|child| child.kind() == Kind::WITH_CLAUSE);
         let ctes = clause.iter().flat_map(Tree::children).flat_map(|cte| cte.children().collect::<Vec<_>>());
         if !ctes.into_iter().any(|part| is_write(part.kind())) {
             return self.refuse_at(tree, "a statement that does not write", super::WRITE_RULE);
         }
-        self.query(tree).map(drop)
+        let shape = self.query(tree)?;
+        self.sendable(tree, &shape)
     }
 
     /// Prints a statement that writes inside WITH. Only `execute` may run one, and only at the top of a statement.
@@ -55,7 +58,9 @@ impl Printer<'_> {
                 "a query can only read: send it to db-write.execute",
             );
         }
-        if !self.scopes.is_empty() {
+        let clause = tree.ancestors().find(|node| node.kind() == Kind::WITH_CLAUSE);
+        let start = clause.map(|clause| usize::from(clause.text_range().start()));
+        if start.is_none() || start != self.top_with {
             return self.refuse_at(
                 tree,
                 "a statement that writes inside WITH",
@@ -261,6 +266,22 @@ impl Printer<'_> {
             self.cost.node(crate::db::cost::Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
         Named { name: name.into(), node }
     }
+}
+
+/// The WITH in front of a whole statement: it stands in the first SELECT of set operations, and can be in parentheses with all
+/// that it belongs to.
+fn leading_with(tree: &Tree) -> Option<Tree> {
+    let first = tree.children().next()?;
+    let (is_set, is_inside) = (tree.kind() == Kind::COMPOUND_SELECT, is_parenthesized(tree.kind()));
+    match first.kind() {
+        Kind::WITH_CLAUSE => Some(first),
+        kind if is_inside || is_set && !is_parenthesized(kind) => leading_with(&first),
+        _ => None,
+    }
+}
+
+const fn is_parenthesized(kind: Kind) -> bool {
+    matches!(kind, Kind::PAREN_SELECT | Kind::PAREN_EXPR)
 }
 
 /// Whether a kind of statement writes.

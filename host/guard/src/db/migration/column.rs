@@ -136,7 +136,10 @@ impl Printer<'_> {
         self.phrase(&when, &["ALWAYS"])?;
         self.keyword(&mut parts, Kind::AS_KW, "AS")?;
         self.immutable(tree)?;
+        // PostgreSQL refuses to change the type of a column that a generated column uses.
+        self.in_generated = true;
         self.enclosed_value(&mut parts)?;
+        self.in_generated = false;
         // Without a word, PostgreSQL 18 does not store the column, and earlier versions refuse it.
         let Some(stored) = parts.node(Kind::STORED) else {
             return self.refuse_at(

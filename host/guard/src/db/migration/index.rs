@@ -35,6 +35,13 @@ impl Printer<'_> {
             self.index_method(&using)?;
         }
         let items = self.must_node(&mut parts, Kind::PARTITION_ITEM_LIST)?;
+        // A name alone is a column's, also if the table has that name.
+        let columns = items.children().filter_map(|item| item.children().next());
+        for column in columns.filter(|column| column.kind() == Kind::NAME_REF) {
+            if let Some(name) = self.token_at(column.text_range().start().into()) {
+                self.own_columns.insert(name.value.clone(), None);
+            }
+        }
         self.about(&table, |printer| {
             printer.listed(&items, Kind::PARTITION_ITEM, Self::index_item)?;
             if let Some(include) = parts.node(Kind::INDEX_INCLUDE_CLAUSE) {

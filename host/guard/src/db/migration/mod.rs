@@ -57,7 +57,7 @@ impl Migration {
     pub(in crate::db) fn checked(schema: &str, name: &str, text: &str) -> Result<Self, Refusal> {
         let refused = |fault| match fault {
             Fault::Denied => Refusal::Denied,
-            Fault::Invalid { at, construct, rule } => {
+            Fault::Invalid { at, construct, rule } | Fault::Unknown { at, construct, rule } => {
                 Refusal::Invalid(format!("{name}:{}: {construct} (column {}): {rule}", at.line, at.column))
             }
         };

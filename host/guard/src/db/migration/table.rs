@@ -16,6 +16,14 @@ impl Printer<'_> {
         let name = self.put_own(&name)?;
         self.no_table_option(&mut parts)?;
         let list = self.must_node(&mut parts, Kind::TABLE_ARG_LIST)?;
+        for column in list.children().filter(|part| part.kind() == Kind::COLUMN) {
+            let mut children = column.children();
+            let name = children.next().and_then(|name| self.token_at(name.text_range().start().into()));
+            let size = children.next().and_then(|data_type| self.bounded_type(&data_type));
+            if let Some(name) = name {
+                self.own_columns.insert(name.value.clone(), size);
+            }
+        }
         self.about(&name, |printer| printer.table_parts(&list))?;
         self.no_table_option(&mut parts)?;
         self.done(parts)

@@ -36,7 +36,8 @@ fn hidden_call_is_refused_in_every_place() {
 #[test]
 fn ungranted_name_is_refused_and_only_what_is_granted_is_told() {
     // What a refusal of a name can say besides that it is denied. None depends on what exists beyond the grants.
-    let told = ["a system column", "a whole row is not a value", "not granted"];
+    let told =
+        ["a system column", "a whole row is not a value", "a whole row cannot be a result", "not granted"];
     for row in DENIED {
         match read(row) {
             Err(Refusal::Denied) => {}

@@ -131,7 +131,7 @@ fn position_is_that_of_the_authors_text() {
     assert_eq!(refusal, "access denied");
     let sql = "SELECT 'a' /* x\n */ ,\n  U&'\\0061',\tpg_sleep(1)";
     let refusal = read(sql).unwrap_err().to_string();
-    assert_eq!(refusal, "`pg_sleep` near line 3, column 22: not in the list of functions");
+    assert_eq!(refusal, "`pg_sleep` near line 3, column 14: not in the list of functions");
 }
 
 /// A printed text is accepted again and printed the same: every token has one canonical form.

@@ -40,7 +40,7 @@ fn sql_text_without_its_grant_is_denied() {
 #[test]
 fn refusal_names_construct_position_and_rule() {
     let refusal = read("SELECT title,\n       pg_sleep(1) FROM drafts").unwrap_err().to_string();
-    assert_eq!(refusal, "`pg_sleep` near line 2, column 16: not in the list of functions");
+    assert_eq!(refusal, "`pg_sleep` near line 2, column 8: not in the list of functions");
     for (call, instead) in [
         ("gen_random_uuid()", "what `random.bytes` gives"),
         ("current_user", "interface `user`"),

@@ -57,6 +57,8 @@ const FORMS: &[Form] = &[
             "SELECT unnest(tags) AS tag, count(*) FROM drafts GROUP BY 1",
             "SELECT x.name, x.size FROM drafts, jsonb_to_recordset(data -> 'files') AS x (name text, size int)",
             "SELECT d::date FROM generate_series(current_date - 30, current_date, '1 day') AS d",
+            "SELECT to_jsonb(c), count(*) OVER () FROM comments c LEFT JOIN drafts d ON d.id = c.draft_id WHERE d IS NULL",
+            "SELECT jsonb_agg(x) FROM (SELECT id, title FROM drafts) AS x",
             "VALUES (1, 'a'), (2, 'b')",
             "TABLE comments",
         ],
@@ -73,6 +75,8 @@ const FORMS: &[Form] = &[
             "UPDATE drafts SET title = c.body FROM comments c WHERE c.draft_id = drafts.id",
             "DELETE FROM drafts WHERE id IN (SELECT id FROM drafts ORDER BY created LIMIT 100)",
             "WITH gone AS (DELETE FROM drafts WHERE owner = $1 RETURNING id, title) SELECT id, title FROM gone ORDER BY title",
+            "WITH n AS (INSERT INTO drafts (title) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id) \
+             SELECT id FROM n UNION ALL SELECT id FROM drafts WHERE title = $1",
         ],
     },
     Form {
@@ -84,6 +88,7 @@ const FORMS: &[Form] = &[
             "SELECT id, ts_headline('english', body, q) FROM drafts, plainto_tsquery('english', $1) AS q \
              WHERE to_tsvector('english', body) @@ q",
             "SELECT id FROM drafts WHERE data @? '$.tags[*] ? (@ == \"news\")'",
+            "SELECT id FROM drafts WHERE jsonb_path_exists(data, '$.v[*] ? (@.price > $min)', jsonb_build_object('min', $1::int))",
         ],
     },
 ];
@@ -96,7 +101,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("a lock", "SELECT id FROM drafts FOR UPDATE"),
     ("a write in a query", "WITH x AS (DELETE FROM drafts RETURNING id) SELECT id FROM x"),
     ("a system column", "SELECT ctid FROM drafts"),
-    ("a whole row as a value", "SELECT to_jsonb(d) FROM drafts d"),
+    ("a whole row as a result", "SELECT d FROM drafts d"),
+    ("a whole row with a column that is not granted", "SELECT to_jsonb(p) FROM people p"),
     ("ONLY", "SELECT id FROM ONLY drafts"),
     ("attribute notation", "SELECT (d).title FROM drafts d"),
     ("a type that is not in the list", "SELECT '(1,2)'::point"),
@@ -149,6 +155,9 @@ fn cost_of(class: Class) -> &'static str {
         | Class::Phrase
         | Class::Cut
         | Class::Listed
+        | Class::Row
+        | Class::Concatenated
+        | Class::SentText
         | Class::Field
         | Class::FieldText
         | Class::JoinElements
@@ -164,14 +173,14 @@ fn cost_of(class: Class) -> &'static str {
         Class::Translate | Class::Trim | Class::TrimEither => "bytes × characters",
         Class::Sum | Class::ToNumeric(_) => "digits",
         Class::Product | Class::Quotient | Class::Spread | Class::Divisor => "digits × digits",
-        Class::Power => "digits of the result, squared",
+        Class::Power | Class::Fraction(_) => "digits of the result, squared",
         Class::Logarithm => "4 ms for `numeric`",
         Class::Factorial => "the number, squared",
         Class::Contain | Class::Overlap => "elements × elements",
         Class::Gathered => "16 MiB",
         Class::Json | Class::JsonText | Class::ToJson => "bytes, written as JSON",
         Class::JsonEdit => "bytes of the JSON",
-        Class::JsonPath(_) => "bytes of the JSON; cancelled in time",
+        Class::JsonPath(..) => "bytes of the JSON; cancelled in time",
         Class::Elements | Class::ReplaceElements | Class::ToArray | Class::Rows => "elements",
         Class::Sorted => "elements, sorted",
         Class::Labels => "labels",
@@ -207,8 +216,6 @@ fn signatures_of_a_server(text: &str) -> Vec<Signature> {
         let mut next = || fields.next().unwrap_or_default();
         let (name, types, call, result, rows, version) = (next(), next(), next(), next(), next(), next());
         let result_type = result.clone();
-        // A row is not a value.
-        let types = types.replace("record", "row");
         let call = if call == "count()" { "count(*)".to_owned() } else { call };
         let result = if rows.is_empty() { result } else { format!("{rows} of {result}") };
         if functions::kind(&name).is_some() && types.split(',').all(is_type) && is_type(&result_type) {

@@ -114,7 +114,22 @@ fn value_that_grows_with_each_step_of_a_recursion_is_refused() {
     for step in ["v || v", "concat(v, v)", "replace(v, 'a', 'aa')", "upper(v) || v", "repeat(v, 2)"] {
         assert!(read(&recursion(step)).is_err(), "{step}");
     }
-    for step in ["v", "v || ',' || n::text", "lower('x')", "left(v, 10)", "v || 'abc'"] {
+    for step in ["substr(v || v, n)", "substring(v || v FROM n)", "substr(v || v, 1, n)", "left(v || v, n)"] {
+        assert!(read(&recursion(step)).is_err(), "{step}");
+    }
+    for step in [
+        "v",
+        "v || ',' || n::text",
+        "lower('x')",
+        "left(v, 10)",
+        "v || 'abc'",
+        "left(v || v, 100)",
+        "right(v || v, 100)",
+        "substr(v || v, 1, 100)",
+        "substring(v || v FROM 2 FOR 100)",
+        "substring(v || v, 2, 100)",
+        "lpad(v || v, 100)",
+    ] {
         assert!(read(&recursion(step)).is_ok(), "{step}: {:?}", read(&recursion(step)));
     }
     let path = "WITH RECURSIVE t (id, path) AS (SELECT id, ARRAY[id] FROM drafts UNION ALL \
@@ -154,6 +169,50 @@ fn column_of_a_recursion_is_an_integer_only_if_its_first_part_says_so() {
     ] {
         assert!(recursion(first).is_err(), "{first}");
     }
+}
+
+#[test]
+fn column_of_a_recursion_has_the_size_that_its_first_part_is_converted_to() {
+    let recursion = |first: &str, step: &str| {
+        read(&format!(
+            "WITH RECURSIVE r (a, b) AS (SELECT {first} UNION ALL SELECT b, {step} FROM r) SELECT a FROM r"
+        ))
+    };
+    for (first, step) in [
+        ("0::numeric, 1::numeric", "a * b * b"),
+        ("title, title", "a || b"),
+        ("title::text, title::text", "a || b"),
+        ("title::varchar, title::varchar", "a || b"),
+        ("ARRAY[1]::bigint[], ARRAY[1]::bigint[]", "a || b"),
+        ("title || title::varchar(5), title || title::varchar(5)", "a || b"),
+        ("0::bigint, 1::bigint UNION ALL SELECT 1.5, 2.5", "a * b * b"),
+    ] {
+        let first = if first.contains("title") { format!("{first} FROM drafts") } else { first.to_owned() };
+        assert!(recursion(&first, step).is_err(), "{first}");
+    }
+    for (first, step) in [
+        ("0::bigint, 1::bigint", "a + b"),
+        ("CAST(0 AS int), (1)::int", "a * b * b"),
+        ("0::float8, 1::double precision", "a * b * b"),
+        ("title::varchar(500), title::varchar(500) FROM drafts", "(a || '/' || b)::varchar(500)"),
+    ] {
+        assert!(recursion(first, step).is_ok(), "{first}: {:?}", recursion(first, step));
+    }
+}
+
+/// A path whose conditions name variables compares each value of the document with each of theirs.
+#[test]
+fn variables_of_a_json_path_cost_what_they_are_compared_with() {
+    let of = |vars: &str| format!("SELECT jsonb_path_exists(data, '$.v[*] ? (@ == $a)', {vars}) FROM drafts");
+    let list = |count: usize| Value::Scalar(Scalar::Json(format!("[{}]", vec!["1"; count].join(","))));
+    let bound = |sql: &str, value: Value| {
+        let demands = ReadStatement::parse(&catalogue(), sql)?.demands().clone();
+        Binder::parse(&demands, vec![value], 0).map(drop)
+    };
+    assert!(read(&of("data")).is_err());
+    assert!(bound(&of("$1::jsonb"), list(1_000)).is_err());
+    assert_eq!(bound(&of("$1::jsonb"), list(3)), Ok(()));
+    assert_eq!(bound(&of("jsonb_build_object('a', $1::int)"), Value::Scalar(Scalar::Integer(3))), Ok(()));
 }
 
 #[test]
@@ -548,6 +607,8 @@ fn alias_of_a_join_has_its_columns_and_hides_the_tables() {
     for sql in [
         format!("SELECT j.id, j.title, j.draft_id, j.* {join}"),
         format!("SELECT id, draft_id {join}"),
+        format!("SELECT to_jsonb(j), count(j.*) {join} GROUP BY j"),
+        "SELECT to_jsonb(u), u IS NULL FROM drafts d JOIN comments c USING (id) AS u".into(),
         format!("SELECT * {join}, drafts d WHERE d.id = j.id"),
         "SELECT j.a, j.b FROM (drafts d CROSS JOIN comments c) AS j (a, b)".into(),
         "SELECT u.id, u.*, d.title, c.body FROM drafts d JOIN comments c USING (id) AS u".into(),
@@ -560,7 +621,8 @@ fn alias_of_a_join_has_its_columns_and_hides_the_tables() {
         format!("SELECT c.body {join}"),
         format!("SELECT j {join}"),
         format!("SELECT j.row_to_json {join}"),
-        format!("SELECT to_jsonb(j) {join}"),
+        "SELECT to_jsonb(j) FROM (people p JOIN drafts d USING (id)) AS j".into(),
+        "SELECT count(j.*) FROM (people p JOIN drafts d USING (id)) AS j".into(),
         "SELECT j.secret FROM (people p JOIN drafts d USING (id)) AS j".into(),
         "SELECT secret FROM (people p JOIN drafts d USING (id)) AS j".into(),
         "SELECT j.* FROM (people p JOIN drafts d USING (id)) AS j".into(),

@@ -471,6 +471,60 @@ fn column_and_index_of_full_text_search_are_accepted() {
 }
 
 #[test]
+fn column_that_has_its_tables_name_is_a_column_and_a_whole_row_is_refused() {
+    for accepted in [
+        "CREATE TABLE value (id bigint PRIMARY KEY, value int CHECK (value > 0))",
+        "CREATE TABLE t (t int, CHECK (t > 0))",
+        "CREATE INDEX i ON value (value)",
+    ] {
+        assert!(parse(accepted).is_ok(), "{accepted}: {:?}", parse(accepted));
+    }
+    for refused in [
+        "CREATE TABLE value (id bigint CHECK (value IS NOT NULL))",
+        "CREATE INDEX i ON value ((value IS NULL))",
+        "ALTER TABLE value ADD CHECK (value IS NOT NULL)",
+    ] {
+        assert!(parse(refused).is_err(), "{refused}");
+    }
+}
+
+#[test]
+fn search_column_is_as_expensive_as_the_columns_that_it_is_made_of() {
+    let of = |kind: &str, value: &str| {
+        parse(&format!(
+            "CREATE TABLE t (a {kind}, b {kind}, c {kind}, d tsvector GENERATED ALWAYS AS ({value}) STORED)"
+        ))
+    };
+    let weighted = "setweight(to_tsvector('english', coalesce(a, '')), 'A') || setweight(to_tsvector('english', b), 'B')";
+    let three = "to_tsvector('simple', a || ' ' || b || ' ' || c || ' ' || a)";
+    for value in ["to_tsvector('english', a || ' ' || b)", weighted] {
+        assert!(of("text", value).is_ok(), "{value}: {:?}", of("text", value));
+    }
+    assert!(of("text", three).is_err());
+    assert!(of("varchar(9000)", three).is_ok(), "{:?}", of("varchar(9000)", three));
+    assert!(of("varchar(1048576)", three).is_err());
+    let sentence = of("text", three).unwrap_err().to_string();
+    assert!(sentence.starts_with("1.sql"), "{sentence}");
+    // A constraint stays when its column becomes a text, so it counts as one.
+    let check = |kind: &str| {
+        parse(&format!("CREATE TABLE t (a {kind}, CHECK (numnode(plainto_tsquery('simple', a)) > 0))"))
+    };
+    assert!(check("varchar(10)").is_err() && check("text").is_err());
+    assert!(parse("CREATE INDEX i ON t USING gin (to_tsvector('english', a || ' ' || b))").is_ok());
+}
+
+#[test]
+fn varchar_at_the_bound_of_a_stored_value_is_accepted_and_over_it_refused() {
+    let of =
+        |length: u64| parse(&format!("CREATE TABLE t (a varchar({length}), b character varying({length}))"));
+    assert!(of(limits::STORED_BYTES_MAX).is_ok());
+    assert!(of(limits::STORED_BYTES_MAX + 1).is_err());
+    let padded = |length: u64| parse(&format!("CREATE TABLE t (a char({length}))"));
+    assert!(padded(limits::SQL_TYPE_LENGTH_MAX).is_ok());
+    assert!(padded(limits::SQL_TYPE_LENGTH_MAX + 1).is_err());
+}
+
+#[test]
 fn statement_with_one_token_more_or_less_never_prints_a_token_of_its_own() {
     // Whatever the parser makes of a broken statement: what passes has the statement's own tokens.
     for row in definitions() {
@@ -604,7 +658,7 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     ),
     (
         "CREATE TABLE t (a int CHECK (b > 0),\n CHECK (u.a > 0))",
-        "1.sql:2: this name (column 11)",
+        "1.sql:2: this name (column 9)",
         "not a column here",
     ),
     ("CREATE TABLE t (a)", "1.sql:1: `)` (column 18)", "write a type first"),

@@ -562,6 +562,29 @@ SELECT 7 -- comment with ' quote
  + 1;
 SELECT '-- no comment', '/* no comment */';
 SELECT $a$ -- no comment $a$, $$ /* $$;
+-- whole rows
+SELECT to_jsonb(t) FROM tree t ORDER BY t.id;
+SELECT row_to_json(tree) FROM tree ORDER BY id;
+SELECT json_agg(t ORDER BY t.id) FROM tree t;
+SELECT jsonb_agg(x ORDER BY x.id) FROM (SELECT id, name FROM tree) x;
+SELECT t.id, c IS NULL AS leaf, c.* IS NOT NULL FROM tree t LEFT JOIN tree c ON c.parent = t.id ORDER BY t.id, c.id;
+SELECT t.name, count(c), count(c.*) FROM tree t LEFT JOIN tree c ON c.parent = t.id GROUP BY t.id, t.name ORDER BY t.id;
+WITH x AS (SELECT id, name FROM tree) SELECT x::text, to_jsonb(x) - 'id' FROM x ORDER BY x;
+SELECT to_jsonb(e), to_jsonb(u) FROM jsonb_each('{"a": [1]}') e, unnest(ARRAY[1, 2]) WITH ORDINALITY u;
+SELECT e, to_jsonb(e) FROM jsonb_array_elements('[1, {"a": 2}]') AS e;
+SELECT f FROM unnest(ARRAY[1, 2]) AS f (n);
+SELECT (SELECT to_jsonb(t)) FROM tree t ORDER BY t.id;
+SELECT DISTINCT x FROM (SELECT 1 AS a) AS x (b), LATERAL (SELECT x.b AS x) y;
+SELECT x FROM (SELECT 1 AS a) x, (SELECT 2 AS x) y;
+SELECT to_jsonb(k) - 'tz' FROM kinds k ORDER BY k.id;
+-- numbers, texts and JSON
+SELECT power(n, 1.8), power(n::numeric, - 0.5), n ^ 1.8 FROM kinds WHERE n > 0 ORDER BY id;
+SELECT concat('%', $1::text, '%'), format('%%%s%%', $1::text);
+SELECT id FROM kinds WHERE jsonb_path_exists(jb, '$.** ? (@ == $a)', jsonb_build_object('a', 1)) ORDER BY id;
+SELECT jsonb_path_query('{"v": [1, 2, 3]}', '$.v[*] ? (@ > $min && @ < $max)', '{"min": 1, "max": 3}');
+SELECT to_timestamp('2026-01-02T03:04:05', 'YYYY-MM-DD"T"HH24:MI:SS'), to_timestamp('2026-01-02T03:04:05+02:00', 'YYYY-MM-DD"T"HH24:MI:SSTZH:TZM');
+WITH RECURSIVE fib(a, b) AS (SELECT 0::bigint, 1::bigint UNION ALL SELECT b, a + b FROM fib WHERE b < 1000) SELECT a FROM fib;
+WITH RECURSIVE t AS (SELECT id, name::varchar(500) AS path FROM tree WHERE parent IS NULL UNION ALL SELECT c.id, (t.path || '/' || c.name)::varchar(500) FROM tree c JOIN t ON c.parent = t.id) SELECT id, path FROM t ORDER BY path;
 
 -- Texts that become dates through a choice, ranges, aliases of joins, and columns of functions.
 SELECT nullif('', '')::date, nullif('2024-01-01', '')::date, coalesce(NULL, '2024-02-29')::timestamp;

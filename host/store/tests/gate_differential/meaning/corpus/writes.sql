@@ -185,3 +185,10 @@ CREATE TABLE x (y int);
 SELECT * INTO x FROM tree;
 SELECT nextval('orders_id_seq');
 COPY tree TO STDOUT;
+-- a writing WITH before a set operation, whole rows, MERGE without a list
+WITH i AS (INSERT INTO tree (id, name) VALUES (900, 'x') RETURNING id) SELECT id FROM i UNION ALL SELECT id FROM tree WHERE id = 1;
+WITH i AS (INSERT INTO tree (id, name) VALUES (901, 'x') RETURNING id) (SELECT id FROM i);
+WITH gone AS (DELETE FROM items RETURNING *) SELECT count(gone), jsonb_agg(gone ORDER BY gone.id) FROM gone;
+UPDATE kinds SET jb = to_jsonb(t) FROM tree t WHERE t.id = kinds.id RETURNING kinds.id, kinds.jb;
+INSERT INTO tree (id, name) VALUES (1, 'y') ON CONFLICT (id) DO UPDATE SET name = to_jsonb(excluded)::text RETURNING *;
+MERGE INTO tree t USING (SELECT 902 AS id, 1 AS parent, 'm' AS name) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.parent, s.name);
