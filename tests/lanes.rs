@@ -5,7 +5,9 @@ use crate::harness::{EmptyCache, OnGet, World, call, guest};
 use crate::logging::Lines;
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use palisade::limits::{EPOCH_TICK_MS, JSON_INLINE_BYTES_MAX, SLOW_LANE_CALLS, SLOW_LANE_NICE};
+use palisade::limits::{
+    EPOCH_TICK_MS, JSON_INLINE_BYTES_MAX, SLOW_LANE_CALLS, SLOW_LANE_NICE, SQL_INLINE_BYTES_MAX,
+};
 use palisade::{Caller, Host, Policy};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -117,6 +119,18 @@ async fn only_large_arguments_are_converted_away_from_the_thread_that_answers_ca
     let mut converting = bad(large);
     assert!((&mut converting).now_or_never().is_none());
     assert_eq!(converting.await.unwrap_err().to_string(), error.to_string());
+}
+
+#[tokio::test]
+async fn only_a_long_sql_text_is_judged_in_the_slow_lane() {
+    let world = World::new().await;
+    let (host, priorities) = watched(&world).await;
+    let own = rustix::process::getpriority_process(None).unwrap();
+    let text = |bytes: usize| step("open-text", format!("{:bytes$}", "SELECT n FROM numbers"));
+    for (bytes, priority) in [(SQL_INLINE_BYTES_MAX, own), (SQL_INLINE_BYTES_MAX + 1, SLOW_LANE_NICE)] {
+        run(&host, "acting", &[text(bytes), pause()]).await;
+        assert_eq!(priorities.taken(), [priority], "{bytes}");
+    }
 }
 
 #[tokio::test]

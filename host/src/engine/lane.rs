@@ -40,6 +40,8 @@ pub(crate) enum Lane {
 thread_local! {
     /// Whether the invocation that this thread is polling has run for long.
     static RAN_LONG: Cell<bool> = const { Cell::new(false) };
+    /// Whether that invocation is about to run for long.
+    static WILL_RUN_LONG: Cell<bool> = const { Cell::new(false) };
     /// What the invocation that this thread is polling waits for, until its poll ends.
     static BESIDE: Cell<Option<Beside>> = const { Cell::new(None) };
 }
@@ -188,7 +190,7 @@ impl<F: Future> Future for Paced<'_, F> {
         let this = self.get_mut();
         let polled = this.poll_all(context);
         // Said last: what is done beside is an invocation as well.
-        if ran_long(this.account.used) {
+        if WILL_RUN_LONG.take() || ran_long(this.account.used) {
             RAN_LONG.set(true);
         }
         polled
@@ -223,6 +225,15 @@ pub(crate) fn ran_long(used: Duration) -> bool {
 /// Gives the thread to others if the invocation that it polls belongs in the slow lane, which it then continues in.
 pub(crate) async fn yield_if_long() {
     if ran_long(processor::used()) {
+        processor::will_yield();
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Moves the invocation to the slow lane before work that may take long.
+pub(crate) async fn leave_usual() {
+    if !processor::is_patient() {
+        WILL_RUN_LONG.set(true);
         processor::will_yield();
         tokio::task::yield_now().await;
     }

@@ -5,7 +5,7 @@ mod convert;
 use crate::api::bindings::palisade::plugin::db as wit;
 use crate::api::bindings::palisade::plugin::db_write as write;
 use crate::api::refused;
-use crate::engine::processor;
+use crate::engine::{lane, processor};
 use crate::state::State;
 use crate::supervision::Availability;
 use palisade_guard::clock::Clock;
@@ -19,7 +19,7 @@ use palisade_guard::db::structured::{
 };
 use palisade_guard::db::value::Value;
 use palisade_guard::ledger::{Exceeded, Ledger};
-use palisade_guard::limits::{DB_ELEMENT_HELD_BYTES, DB_FETCH_ROWS, Limit};
+use palisade_guard::limits::{DB_ELEMENT_HELD_BYTES, DB_FETCH_ROWS, Limit, SQL_INLINE_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::Constraint;
 use palisade_store::error::InstallError;
@@ -77,7 +77,7 @@ impl wit::Host for View<'_> {
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         self.ledger.handled(sql.len());
-        let statement = processor::elsewhere(|| ReadStatement::parse(&self.catalogue, &sql))?;
+        let statement = judged(&self.catalogue, &sql, ReadStatement::parse).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
@@ -146,7 +146,7 @@ impl write::Host for View<'_> {
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<write::Outcome, Refusal> {
         self.ledger.handled(sql.len());
-        let statement = processor::elsewhere(|| WriteStatement::parse(&self.catalogue, &sql))?;
+        let statement = judged(&self.catalogue, &sql, WriteStatement::parse).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
@@ -238,6 +238,18 @@ fn sql<'a>(bound: &'a Bound, parameters: &'a [&'a (dyn ToSql + Sync)], role: &'a
 fn bind(binder: Binder<'_>, types: &[Type], ledger: &mut Ledger) -> Result<Arguments, Refusal> {
     let values = binder.bind(types, &mut |bytes| ledger.spend(Limit::DbBytes, bytes))?;
     Ok(values.into_iter().map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>).collect())
+}
+
+/// Asks the gate, for whose thread this one waits: of a long text in the slow lane.
+async fn judged<T>(
+    catalogue: &Catalogue,
+    sql: &str,
+    parse: impl FnOnce(&Catalogue, &str) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    if sql.len() > SQL_INLINE_BYTES_MAX {
+        lane::leave_usual().await;
+    }
+    processor::elsewhere(|| parse(catalogue, sql))
 }
 
 fn described(columns: &[(String, Type)]) -> Vec<wit::Column> {
