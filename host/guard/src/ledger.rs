@@ -38,7 +38,9 @@ impl Usage {
 impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(Usage { limit, used, max }) = self;
-        write!(f, "limit `{limit}` exceeded: {used} of {max} {}", limit.unit())
+        write!(f, "limit `{limit}` exceeded: {used} of {max} {}", limit.unit())?;
+        // Nobody can raise this limit.
+        if *limit == Limit::Stack { f.write_str(": stack overflow; call less deeply") } else { Ok(()) }
     }
 }
 
@@ -255,6 +257,8 @@ mod tests {
             Exceeded(ledger.usage(Limit::DbRows)).to_string(),
             "limit `db-rows` exceeded: 3 of 10 allowed"
         );
+        let stack = Exceeded(Usage { limit: Limit::Stack, used: 7, max: 7 });
+        assert_eq!(stack.to_string(), "limit `stack` exceeded: 7 of 7 bytes: stack overflow; call less deeply");
     }
 
     #[test]

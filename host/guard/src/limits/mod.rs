@@ -601,6 +601,11 @@ pub const OPENAPI_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;
 /// Bytes of a log record's text, fields included. A record is one line that a person reads.
 pub const LOG_RECORD_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of one write to a guest's standard output or error: what its stream offers, and what WASI's blocking write takes.
+pub const PRINTED_WRITE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of what a guest prints that one log record has. A longer line becomes several records, so that nothing of it is lost. It is
+/// a record's text without the field that names the stream, `stream` and `stdout` or `stderr`.
+pub const PRINTED_LINE_BYTES_MAX: usize = LOG_RECORD_BYTES_MAX - 12;
 /// Fields of a log record. A record is one line that a person reads.
 pub const LOG_FIELDS_MAX: usize = 32;
 /// Reports of one kind about one plugin that the host writes to its own log in a period: a count. That is enough to see
@@ -613,6 +618,9 @@ pub const REPORT_PERIOD_MS: u64 = 10_000;
 pub const NOTES_MAX: usize = 4;
 /// Bytes of such a description. Guests and other servers influence it, and it is one line.
 pub const NOTE_BYTES_MAX: usize = 1024;
+/// Bytes of what the log says of a trap, and of what the guest printed last before it. The guest names the functions of its
+/// backtrace.
+pub const TRAP_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of a log field's name. It is a word, not a text.
 pub const LOG_FIELD_NAME_BYTES_MAX: usize = 64;
 
