@@ -30,6 +30,7 @@ mod logging;
 mod memory;
 mod metrics;
 mod operator;
+mod printed;
 mod random;
 mod readme;
 mod request_context;

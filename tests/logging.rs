@@ -47,15 +47,19 @@ impl Lines {
 
     /// The events of one target.
     pub fn of(&self, target: &str) -> Vec<Value> {
-        self.all().into_iter().filter(|event| event["target"] == target).collect()
+        self.everything().into_iter().filter(|event| event["target"] == target).collect()
     }
 
     /// The warnings and errors.
     fn warnings(&self) -> Vec<Value> {
-        self.all().into_iter().filter(|event| event["level"] == "WARN" || event["level"] == "ERROR").collect()
+        self.everything()
+            .into_iter()
+            .filter(|event| event["level"] == "WARN" || event["level"] == "ERROR")
+            .collect()
     }
 
-    fn all(&self) -> Vec<Value> {
+    /// All events.
+    pub fn everything(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
     }

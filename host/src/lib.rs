@@ -120,7 +120,7 @@ pub mod guard {
 pub mod store {
     pub use palisade_store::http;
     pub use palisade_store::{
-        At, CacheStore, Found, ItemStore, LogSink, Search, UserStore, VariableStore, Viewer,
+        At, CacheStore, Found, ItemStore, LogSink, LogSource, Search, UserStore, VariableStore, Viewer,
     };
 
     /// A private PostgreSQL, for when there is no server.

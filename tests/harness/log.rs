@@ -1,19 +1,20 @@
 //! A log sink that records what plugins log.
 
+use palisade::Kind;
 use palisade::guard::logging::{Level, LogRecord};
-use palisade::guard::name::PluginName;
-use palisade::guard::request_context::RequestId;
-use palisade::store::LogSink;
+use palisade::store::{LogSink, LogSource};
 use std::sync::{Arc, Mutex};
 
 /// The records of plugins, in order.
 #[derive(Clone, Default)]
 pub struct Captured(Arc<Mutex<Vec<Entry>>>);
 
-/// A record, with the plugin and the request that the host added.
+/// A record, with what the host added.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub plugin: String,
+    pub entered: String,
+    pub kind: Kind,
     pub request: String,
     pub level: Level,
     pub message: String,
@@ -34,10 +35,12 @@ impl Captured {
 }
 
 impl LogSink for Captured {
-    fn log(&self, plugin: &PluginName, request: &RequestId, record: &LogRecord) {
+    fn log(&self, source: &LogSource<'_>, record: &LogRecord) {
         self.0.lock().unwrap().push(Entry {
-            plugin: plugin.to_string(),
-            request: request.as_str().to_owned(),
+            plugin: source.plugin.to_string(),
+            entered: source.entered.to_owned(),
+            kind: source.kind,
+            request: source.request.as_str().to_owned(),
             level: record.level(),
             message: record.message().to_owned(),
             fields: record.fields().to_vec(),

@@ -130,6 +130,10 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "what a WASI guest prints, and what is said of its trap: printed.rs",
+        &["PRINTED_WRITE_BYTES_MAX", "PRINTED_LINE_BYTES_MAX", "TRAP_BYTES_MAX"],
+    ),
+    (
         "supervision, whose subject is many calls: supervision.rs, operator.rs, the units in host/src/supervision, host/src/audit and host/guard/src/reports.rs",
         &[
             "BREAKER_FAILURES",

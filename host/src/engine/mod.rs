@@ -77,7 +77,18 @@ pub(crate) fn settings(engine: &wasmtime::Engine) -> u64 {
 
 /// The error with all its causes, on one line.
 pub(crate) fn innermost(error: &wasmtime::Error) -> String {
-    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
+    causes(error).join(": ").replace('\n', " ")
+}
+
+/// The error and its causes.
+pub(crate) fn causes(error: &wasmtime::Error) -> Vec<String> {
+    error.chain().map(ToString::to_string).collect()
+}
+
+/// Whether a cause of the error contains this text of wasmtime's. A backtrace is no such cause, because guests name its functions.
+pub(crate) fn says(error: &wasmtime::Error, text: &str) -> bool {
+    let own = |cause: &String| !cause.starts_with("error while executing at wasm backtrace");
+    causes(error).iter().filter(|cause| own(cause)).any(|cause| cause.contains(text))
 }
 
 fn config(fuel: Fuel) -> Config {

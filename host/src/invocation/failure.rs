@@ -1,6 +1,6 @@
 //! Failed invocations: who is to blame, in a sentence without addresses.
 
-use crate::engine::processor::Account;
+use crate::engine::{self, processor::Account};
 use crate::error::CallError;
 use crate::plugin::Plugin;
 use crate::program::link::OutOfKind;
@@ -8,15 +8,19 @@ use crate::state::{Outgrown, State};
 use crate::supervision::is_percent;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
-use palisade_guard::limits::{Limit, MS_PER_S, PROCESSOR_USE_PERCENT, PROCESSOR_WAIT_PERCENT, RETRY_AFTER_S};
+use palisade_guard::limits::{
+    Limit, MS_PER_S, PROCESSOR_USE_PERCENT, PROCESSOR_WAIT_PERCENT, RETRY_AFTER_S, TRAP_BYTES_MAX,
+};
 use palisade_guard::memory::OutOfMemory;
 use palisade_guard::refusal::Refusal;
+use palisade_guard::reports;
 use palisade_store::postgres::failure::Absence;
 use palisade_store::postgres::session::Session;
 use rustix::io::Errno;
 use std::io;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
+use wasmtime_wasi::I32Exit;
 
 pub(super) fn exceeded(plugin: &Plugin, Exceeded(usage): Exceeded) -> CallError {
     CallError::LimitExceeded { plugin: plugin.name.to_string(), usage }
@@ -115,10 +119,16 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
                 "it passed the host more in one call than fits: pass less, or return it in pages".to_owned();
             return CallError::Oversized { plugin, reason };
         }
+        None if let Some(exit) = error.downcast_ref::<I32Exit>() => {
+            format!("it exited with status {}; what it printed before is in its log", exit.0)
+        }
         None => "it broke the rules of its interface".to_owned(),
     };
     state.plugin.availability.report("a plugin trapped", || {
-        tracing::warn!(target: "palisade::invocation", plugin, request = state.request.id.as_str(), error = ?error, "a plugin trapped");
+        let (entered, request) = (state.entered.as_str(), state.request.id.as_str());
+        let error = reports::cut(engine::causes(error).join("\n"), TRAP_BYTES_MAX);
+        let stderr = state.wasi.as_ref().and_then(|closed| closed.lost());
+        tracing::warn!(target: "palisade::invocation", plugin, entered, request, reason, error, stderr, "a plugin trapped");
     });
     CallError::Trapped { plugin, reason }
 }
@@ -170,7 +180,7 @@ fn counted_by_wasmtime(error: &wasmtime::Error) -> Option<Limit> {
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
         return Some(Limit::Handles);
     }
-    let says = |text: &str| error.chain().any(|cause| cause.to_string().contains(text));
+    let says = |text| engine::says(error, text);
     if says("store handle limit exceeded") {
         return Some(Limit::Handles);
     }
@@ -184,12 +194,25 @@ pub(super) fn overloaded() -> CallError {
 /// Whether the guest passed more data in one call than wasmtime's budget for host calls. wasmtime has no type for this
 /// error.
 fn is_too_large(error: &wasmtime::Error) -> bool {
-    error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
+    engine::says(error, "fuel allocated for hostcalls has been exhausted")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn name_that_a_guest_gave_its_function_is_no_cause() {
+        let text = "store handle limit exceeded";
+        let error = |cause: String| wasmtime::Error::msg("trap").context(cause);
+        for cause in [
+            "error while executing at wasm backtrace:\n    0: 0x23 - ",
+            "wasm coredump generated while executing ",
+        ] {
+            assert!(counted_by_wasmtime(&error(format!("{cause}{text}"))).is_none());
+        }
+        assert_eq!(counted_by_wasmtime(&error(text.to_owned())), Some(Limit::Handles));
+    }
 
     #[test]
     fn lack_of_files_or_memory_is_found_wherever_it_is_in_the_chain() {

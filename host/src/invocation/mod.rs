@@ -21,7 +21,7 @@ use crate::program::entry::{Entry, Reply};
 use crate::request::random::Random;
 use crate::request::setting::Setting;
 use crate::runtime::{Admitted, Runtime};
-use crate::state::{Border, Memory, Records, State};
+use crate::state::{Border, EntryName, Memory, Records, State};
 use crate::supervision::{Crowd, Evidence, Supervision, Visit};
 use failure::{blame, cut_off, exceeded, limits_hit, panicked, time_allowed};
 use futures_util::FutureExt;
@@ -116,7 +116,7 @@ impl Invocation {
         };
         let count = plugin.tally.begin(*kind, began);
         let claim = plugin.claim(caller, matches!(entry, Entry::Cron { .. }));
-        let mut store = self.store(session.on_behalf(claim), held);
+        let mut store = self.store(session.on_behalf(claim), held, name.clone());
         let (cut, account) = {
             let entered = pin!(AssertUnwindSafe(self.enter(&mut store, entry, accept)).catch_unwind());
             let mut paced = Paced::new(entered, Arc::clone(&self.turns), plugin.owner());
@@ -129,6 +129,8 @@ impl Invocation {
             (cut, paced.account())
         };
         let was_cut = cut.is_err();
+        // The lines that the guest printed before it trapped stand before the report of the trap.
+        store.data_mut().close_log();
         let reply = match cut {
             Ok(Ok(Ok(reply))) => reply,
             Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
@@ -143,10 +145,8 @@ impl Invocation {
         }
         let fuel = usage::burnt(&store);
         let mut state = store.into_data();
-        let printed = state.wasi.take().map(|closed| closed.records()).unwrap_or_default();
-        state.log().close(printed);
         state.close_account(ended.duration_since(began), account.used, fuel);
-        state.report_usage(name.as_str());
+        state.report_usage();
         plugin.tally.processed(account.used);
         plugin.tally.waited_for_processor(account.waited);
         let State { session, ledger, .. } = state;
@@ -183,7 +183,7 @@ impl Invocation {
         Ok(accept(&program.plugin, reply))
     }
 
-    fn store(&self, session: Session, held: Reservation) -> Store<State> {
+    fn store(&self, session: Session, held: Reservation, entered: EntryName) -> Store<State> {
         let Self { admitted: Admitted { program, .. }, setting, .. } = self;
         let Program { plugin, machine, .. } = &**program;
         let mut table = ResourceTable::new();
@@ -193,6 +193,7 @@ impl Invocation {
             backends: Arc::clone(&self.backends),
             request: Arc::clone(&setting.request),
             access: setting.access.clone(),
+            entered,
             kind: self.kind,
             ledger: Ledger::within(held, plugin.limits.clone()),
             clock: setting.clock,

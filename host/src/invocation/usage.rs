@@ -37,23 +37,24 @@ impl State {
 
     /// Writes which host calls failed and why, which the guest is not told.
     fn report_notes(&self) {
-        let (plugin, request) = (self.plugin.name.as_str(), self.request.id.as_str());
+        let (plugin, entered, request) =
+            (self.plugin.name.as_str(), self.entered.as_str(), self.request.id.as_str());
         for Note { what, reason, count } in self.ledger.notes.kept() {
             self.plugin.availability.report(what, || {
-                tracing::warn!(target: "palisade::refusal", plugin, request, reason, count, "{what}");
+                tracing::warn!(target: "palisade::refusal", plugin, entered, request, reason, count, "{what}");
             });
         }
         let more = self.ledger.notes.more();
         if more > 0 {
             self.plugin.availability.report("further failures of an invocation", || {
-                tracing::warn!(target: "palisade::refusal", plugin, request, "… and {more} host calls of this invocation failed for other reasons");
+                tracing::warn!(target: "palisade::refusal", plugin, entered, request, "… and {more} host calls of this invocation failed for other reasons");
             });
         }
     }
 
     /// Adds the usage to the metrics, and warns about each limit that is nearly used up. An invocation that runs again warns
     /// only after its last run.
-    pub(super) fn report_usage(&self, entered: &str) {
+    pub(super) fn report_usage(&self) {
         let runs_again = self.session.runs_again();
         if !runs_again {
             self.report_notes();
@@ -66,7 +67,7 @@ impl State {
             self.plugin.tally.warned(usage.limit);
             self.plugin.availability.report(usage.limit.name(), || {
                 tracing::warn!(
-                    target: "palisade::limits", plugin = self.plugin.name.as_str(), entered, request = self.request.id.as_str(),
+                    target: "palisade::limits", plugin = self.plugin.name.as_str(), entered = self.entered.as_str(), request = self.request.id.as_str(),
                     limit = usage.limit.name(), used = usage.used, max = usage.max, "an invocation came near to a limit"
                 );
             });

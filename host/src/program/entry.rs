@@ -4,7 +4,7 @@ use super::{Function, Program, origin::Origin, profile::Profile};
 use crate::api::bindings::exports::palisade::plugin as taps;
 use crate::api::bindings::palisade::plugin::tap_types;
 use crate::engine::lane::Lane;
-use crate::state::State;
+use crate::state::{EntryName, State};
 use palisade_guard::caller::Caller;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::{JSON_INLINE_BYTES_MAX, REFUSAL_BYTES_MAX};
@@ -48,7 +48,7 @@ impl Entry {
     /// The name that the operator's log shows.
     pub(crate) fn name(&self) -> EntryName {
         match self {
-            Self::Function { function, .. } => EntryName::Function(Arc::clone(function)),
+            Self::Function { function, .. } => EntryName::Function(Arc::clone(&function.path)),
             Self::Access { .. } => EntryName::Tap("tap-item-access"),
             Self::View { .. } => EntryName::Tap("tap-item-view"),
             Self::Presave { .. } => EntryName::Tap("tap-item-presave"),
@@ -91,21 +91,6 @@ impl Entry {
             Self::Cron { .. } => 0,
         };
         fields > JSON_INLINE_BYTES_MAX
-    }
-}
-
-/// `interface/function`, or the tap's interface.
-pub(crate) enum EntryName {
-    Function(Arc<Function>),
-    Tap(&'static str),
-}
-
-impl EntryName {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Function(function) => &function.path,
-            Self::Tap(tap) => tap,
-        }
     }
 }
 

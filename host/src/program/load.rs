@@ -287,7 +287,7 @@ fn functions(
                 }
                 let (_, index) =
                     component.get_export(Some(&parent), name).ok_or("a function has no index")?;
-                let (path, profile) = (format!("{short}/{name}"), Profile::default());
+                let (path, profile) = (format!("{short}/{name}").into(), Profile::default());
                 let function = Function { path, kind: *kind, signature, profile, export: index };
                 mapped.insert(name.to_owned(), Arc::new(function));
             }

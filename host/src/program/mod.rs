@@ -50,7 +50,7 @@ type Functions = BTreeMap<String, BTreeMap<String, Arc<Function>>>;
 /// A function that callers can call. It is shared, because its signature is a tree that no call should copy.
 pub(crate) struct Function {
     /// `interface/function`.
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     pub(crate) kind: Kind,
     pub(crate) signature: Signature,
     pub(crate) profile: Profile,

@@ -77,6 +77,7 @@ impl State {
                 if self.session.has_outgrown() || self.session.is_outdated() {
                     return Err(Outgrown.into());
                 }
+                self.log_printed();
                 if self.ledger.is_starved() {
                     return Err(OutOfMemory.into());
                 }

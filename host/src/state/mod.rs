@@ -23,11 +23,27 @@ use closed::Closed;
 use palisade_guard::clock::Clock;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
-use palisade_store::Backends;
 use palisade_store::postgres::session::Session;
+use palisade_store::{Backends, LogSource};
 use std::sync::Arc;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
+
+/// What of a plugin an invocation runs: `interface/function`, or the tap's interface.
+#[derive(Clone, Debug)]
+pub(crate) enum EntryName {
+    Function(Arc<str>),
+    Tap(&'static str),
+}
+
+impl EntryName {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Function(path) => path,
+            Self::Tap(tap) => tap,
+        }
+    }
+}
 
 /// The state of one invocation. Nothing in it is used after the invocation.
 pub(crate) struct State {
@@ -35,6 +51,7 @@ pub(crate) struct State {
     pub(crate) backends: Arc<Backends>,
     pub(crate) request: Arc<Request>,
     pub(crate) access: Option<Arc<dyn AccessTaps>>,
+    pub(crate) entered: EntryName,
     pub(crate) kind: Kind,
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
@@ -64,13 +81,35 @@ impl State {
 
     /// The invocation's log.
     pub(crate) fn log(&mut self) -> LogWriter<'_> {
-        let Self { plugin, backends, request, session, ledger, records, .. } = self;
-        LogWriter { plugin, request: &request.id, session, ledger, records, sink: &*backends.log }
+        let Self { plugin, backends, request, entered, kind, session, ledger, records, .. } = self;
+        let source =
+            LogSource { plugin: &plugin.name, entered: entered.as_str(), kind: *kind, request: &request.id };
+        LogWriter { plugin, source, session, ledger, records, sink: &*backends.log }
+    }
+
+    /// Writes the lines to the log that the guest has printed since the last time.
+    fn log_printed(&mut self) {
+        if let Some(mut closed) = self.wasi.take() {
+            closed.print(&mut self.log());
+            self.wasi = Some(closed);
+        }
+    }
+
+    /// Called when the guest has ended: writes what of the log is not written yet, or nothing if the guest runs again.
+    pub(crate) fn close_log(&mut self) {
+        if self.session.has_outgrown() || self.session.is_outdated() {
+            return;
+        }
+        if let Some(mut closed) = self.wasi.take() {
+            closed.end(&mut self.log());
+            self.wasi = Some(closed);
+        }
+        self.log().close();
     }
 
     /// Closed WASI, made on first use, with what its interfaces need beside it.
     pub(crate) fn wasi(&mut self) -> (&mut Closed, &mut ResourceTable, &mut Ledger) {
         let Self { wasi, table, clock, random, ledger, .. } = self;
-        (wasi.get_or_insert_with(|| Box::new(Closed::new(*clock, random, ledger))), table, ledger)
+        (wasi.get_or_insert_with(|| Box::new(Closed::new(*clock, random))), table, ledger)
     }
 }

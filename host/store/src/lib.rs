@@ -21,6 +21,7 @@ pub mod private;
 use palisade_guard::cache::{CacheEntry, CacheKey, CacheTag};
 use palisade_guard::caller::User;
 use palisade_guard::item::{Criteria, Draft, Item, ItemId, ItemScope};
+use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Ledger;
 use palisade_guard::logging::LogRecord;
 use palisade_guard::name::PluginName;
@@ -78,11 +79,24 @@ pub trait CacheStore: Send + Sync {
     async fn invalidate(&self, tag: &CacheTag) -> Result<(), Refusal>;
 }
 
-/// The backend of `logging`. The host supplies the plugin and the request, and has checked the record against its
-/// bounds.
+/// The backend of `logging`, and of what plugins print to WASI's standard output and error. The host supplies the source, and has
+/// checked the record against its bounds.
 pub trait LogSink: Send + Sync {
     /// Writes one record.
-    fn log(&self, plugin: &PluginName, request: &RequestId, record: &LogRecord);
+    fn log(&self, source: &LogSource<'_>, record: &LogRecord);
+}
+
+/// Where a log record comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct LogSource<'a> {
+    /// The plugin.
+    pub plugin: &'a PluginName,
+    /// What of the plugin runs: `interface/function`, or the tap's interface.
+    pub entered: &'a str,
+    /// Its kind.
+    pub kind: Kind,
+    /// The request's id.
+    pub request: &'a RequestId,
 }
 
 /// The backend of `variables` and `variables-write`. A store that is not PostgreSQL may ignore the session; then a

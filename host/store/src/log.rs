@@ -1,26 +1,28 @@
 //! The default log: `tracing`, under the target `palisade::plugin`.
 //!
-//! The plugin's name and the request's id are fields that the host sets. All of a plugin's own fields are one field of
+//! The plugin's name, its entry and kind, and the request's id are fields that the host sets. All of a plugin's own fields are one field of
 //! JSON-like text, so none of them can be mistaken for a field of the host.
 
-use super::LogSink;
+use super::{LogSink, LogSource};
 use palisade_guard::logging::{Level, LogRecord};
-use palisade_guard::name::PluginName;
-use palisade_guard::request_context::RequestId;
+use tracing::field::display;
 
 /// The default [`LogSink`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingLog;
 
 impl LogSink for TracingLog {
-    fn log(&self, plugin: &PluginName, request: &RequestId, record: &LogRecord) {
-        let (plugin, request, message, cut) =
-            (plugin.as_str(), request.as_str(), record.message(), record.is_cut());
-        let fields = Fields(record);
+    fn log(&self, source: &LogSource<'_>, record: &LogRecord) {
+        let (plugin, entered, request) = (source.plugin.as_str(), source.entered, source.request.as_str());
+        let kind = display(source.kind);
+        let message = record.message();
+        // Most records have neither.
+        let cut = record.is_cut().then_some(true);
+        let fields = (!record.fields().is_empty()).then(|| display(Fields(record)));
         macro_rules! emit {
             ($level:ident) => {
                 tracing::event!(
-                    target: "palisade::plugin", tracing::Level::$level, plugin, request, cut, fields = %fields, "{message}"
+                    target: "palisade::plugin", tracing::Level::$level, plugin, entered, kind, request, cut, fields, "{message}"
                 )
             };
         }

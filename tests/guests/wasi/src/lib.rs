@@ -3,6 +3,7 @@
 palisade_sdk::plugin! { path: "wit" }
 
 mod imports;
+mod printing;
 
 use exports::probe::wasi::{actions, attempts, changes};
 use std::collections::HashMap;
