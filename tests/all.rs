@@ -39,6 +39,7 @@ mod server;
 mod supervision;
 mod taps;
 mod toolchains;
+mod traps;
 mod user;
 mod values;
 mod variables;

@@ -5,7 +5,7 @@
 //! tail calls, memory64, relaxed SIMD and others are refused when they are loaded. Numbers and reasons are in
 //! [`palisade_guard::limits`]. The thread that advances the epoch belongs to the engine and ends with it. This room knows no
 //! plugin and no interface; what is linked is in `program/link.rs`. Checks before compilation are in `prepass.rs`, `types.rs` and
-//! `floats.rs`, compilation in `compiler.rs`, what its process gives up in `confinement.rs`, kept code in `artifact.rs`, threads in
+//! `floats.rs`, how a stack overflow is told in `stack.rs`, compilation in `compiler.rs`, what its process gives up in `confinement.rs`, kept code in `artifact.rs`, threads in
 //! `lane.rs` and `turns.rs`, their time in `processor.rs`. Tests: `tests/load/`, `tests/lanes.rs`.
 
 pub(crate) mod artifact;
@@ -14,6 +14,7 @@ pub(crate) mod floats;
 pub(crate) mod lane;
 pub(crate) mod prepass;
 pub(crate) mod processor;
+pub(crate) mod stack;
 pub(crate) mod turns;
 
 mod child;
@@ -80,9 +81,10 @@ pub(crate) fn innermost(error: &wasmtime::Error) -> String {
     causes(error).join(": ").replace('\n', " ")
 }
 
-/// The error and its causes.
+/// The error and its causes, without the core dump of a trap.
 pub(crate) fn causes(error: &wasmtime::Error) -> Vec<String> {
-    error.chain().map(ToString::to_string).collect()
+    let causes = error.chain().map(ToString::to_string);
+    causes.filter(|cause| !cause.starts_with("wasm coredump generated")).collect()
 }
 
 /// Whether a cause of the error contains this text of wasmtime's. A backtrace is no such cause, because guests name its functions.
@@ -100,6 +102,8 @@ fn config(fuel: Fuel) -> Config {
         .max_wasm_stack(limits::WASM_STACK_BYTES)
         .async_stack_size(limits::ASYNC_STACK_BYTES)
         .wasm_component_model(true)
+        // At a trap, for `stack.rs`: the globals of the guest.
+        .coredump_on_trap(true)
         // The code between the components of a composed one copies from memory to memory. `prepass.rs` refuses a module that has
         // several itself.
         .wasm_multi_memory(true)

@@ -9,7 +9,7 @@ use crate::supervision::is_percent;
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::{Exceeded, Ledger, Usage};
 use palisade_guard::limits::{
-    Limit, MS_PER_S, PROCESSOR_USE_PERCENT, PROCESSOR_WAIT_PERCENT, RETRY_AFTER_S, TRAP_BYTES_MAX,
+    KIB, Limit, MS_PER_S, PROCESSOR_USE_PERCENT, PROCESSOR_WAIT_PERCENT, RETRY_AFTER_S, TRAP_BYTES_MAX,
 };
 use palisade_guard::memory::OutOfMemory;
 use palisade_guard::refusal::Refusal;
@@ -69,7 +69,8 @@ pub(super) fn limits_hit<T>(ledger: &Ledger, reply: &Result<T, CallError>) -> im
 }
 
 /// The error of a failed invocation, which says who is to blame in a sentence without addresses.
-pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
+/// `overflowed` is the size of the guest's own stack, if that had overflowed.
+pub(super) fn blame(state: &State, error: &wasmtime::Error, overflowed: Option<u32>) -> CallError {
     let plugin = state.plugin.name.to_string();
     if let Some(Exceeded(usage)) =
         error.downcast_ref::<Exceeded>().copied().or_else(|| state.memory.refused())
@@ -100,6 +101,11 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         return CallError::Trapped { plugin, reason: out.to_string() };
     }
     let reason = match error.downcast_ref::<Trap>() {
+        Some(Trap::MemoryOutOfBounds | Trap::UnreachableCodeReached) | None
+            if let Some(bytes) = overflowed =>
+        {
+            stack_overflow(bytes)
+        }
         Some(Trap::StackOverflow) => {
             let max = Limit::Stack.default_max();
             let usage = Usage { limit: Limit::Stack, used: max, max };
@@ -131,6 +137,18 @@ pub(super) fn blame(state: &State, error: &wasmtime::Error) -> CallError {
         tracing::warn!(target: "palisade::invocation", plugin, entered, request, reason, error, stderr, "a plugin trapped");
     });
     CallError::Trapped { plugin, reason }
+}
+
+/// The sentence for a guest whose own stack has overflowed.
+fn stack_overflow(bytes: u32) -> String {
+    let size = match u64::from(bytes) {
+        bytes if bytes.is_multiple_of(KIB) => format!("{} KiB", bytes / KIB),
+        bytes => format!("{bytes} bytes"),
+    };
+    format!(
+        "stack overflow: the guest's stack is {size}; keep large values on the heap, recurse less deeply, or give it more with \
+         `-zstack-size` (for Rust in .cargo/config.toml)"
+    )
 }
 
 /// The system's error if it had no file descriptor or no memory for the host. The operator is to blame, and not the plugin.

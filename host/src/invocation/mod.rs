@@ -133,7 +133,10 @@ impl Invocation {
         store.data_mut().close_log();
         let reply = match cut {
             Ok(Ok(Ok(reply))) => reply,
-            Ok(Ok(Err(error))) => Err(blame(store.data(), &error)),
+            Ok(Ok(Err(error))) => {
+                let overflowed = program.stacks.overflowed(&mut store, &error);
+                Err(blame(store.data(), &error, overflowed))
+            }
             Ok(Err(panic)) => Err(panicked(&*panic)),
             Err(Cut::Disabled) => Err(CallError::Disabled { plugin: plugin.name.to_string() }),
             Err(Cut::Late) => Err(cut_off(plugin, *kind, &account, self.supervision.hears_nothing())),

@@ -8,6 +8,7 @@ use super::profile::Profile;
 use super::{Function, Functions, Program};
 use crate::engine::artifact::{self, Artifacts};
 use crate::engine::compiler::{CompileError, Compiler};
+use crate::engine::stack::GuestStacks;
 use crate::engine::{self, Engine, Fuel, Missing};
 use crate::engine::{floats, prepass};
 use crate::error::LoadError;
@@ -89,7 +90,7 @@ impl Loader {
         let machine = self.machines.of(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let fuel = Fuel::under(&limits);
         let compiled = self.compile(&machine.engine, &name, component, policy.floats, fuel).await;
-        let (component, instances_made, missing) = compiled?;
+        let Compiled { component, instances: instances_made, stacks, missing } = compiled?;
         let code = self.reserve_code(&component).map_err(refuse)?;
         let grants = policy.grant(&manifest.grants);
         audit::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
@@ -144,6 +145,7 @@ impl Loader {
             taps: manifest.taps,
             admission: Arc::new(Semaphore::new(concurrency)),
             machine,
+            stacks,
             passport,
             functions,
             pending,
@@ -189,8 +191,7 @@ impl Loader {
         Ok(Egress { allowances, addresses: self.addresses.clone() })
     }
 
-    /// Runs the pre-pass and compiles, off the threads that serve requests. Also returns how many core instances the component
-    /// makes, and how the compiler was confined.
+    /// Runs the pre-pass and compiles, off the threads that serve requests.
     async fn compile(
         &self,
         engine: &Engine,
@@ -198,7 +199,7 @@ impl Loader {
         bytes: Vec<u8>,
         floats: bool,
         fuel: Fuel,
-    ) -> Result<(Component, usize, Missing), LoadError> {
+    ) -> Result<Compiled, LoadError> {
         let refuse = |sentence| LoadError::Component { plugin: plugin.to_string(), sentence };
         let refused = |why: String| refuse(format!("the component is refused: {why}"));
         let artifacts = self.artifacts.clone();
@@ -209,11 +210,12 @@ impl Loader {
                 floats::check(&bytes)?;
             }
             let found = artifacts.and_then(|artifacts| artifacts.find(&ours, &bytes));
-            Ok((bytes, instances, found))
+            let stacks = GuestStacks::of(&bytes);
+            Ok((bytes, instances, stacks, found))
         });
-        let (bytes, instances, found) = checked.await.map_err(refuse)?;
+        let (bytes, instances, stacks, found) = checked.await.map_err(refuse)?;
         if let Some((component, missing)) = found {
-            return Ok((component, instances, missing));
+            return Ok(Compiled { component, instances, stacks, missing });
         }
         let compiled = self.compiler.compile(fuel, engine::settings(engine.wasmtime()), &bytes).await;
         let compiled = compiled.map_err(|error| match error {
@@ -230,8 +232,18 @@ impl Loader {
             Ok((component, compiled.missing))
         });
         let (component, missing) = loaded.await.map_err(refused)?;
-        Ok((component, instances, missing))
+        Ok(Compiled { component, instances, stacks, missing })
     }
+}
+
+/// A compiled component.
+struct Compiled {
+    component: Component,
+    /// How many core instances it makes.
+    instances: usize,
+    stacks: GuestStacks,
+    /// How the compiler was confined.
+    missing: Missing,
 }
 
 /// Runs slow work on a thread for blocking work, so that no request waits for it.

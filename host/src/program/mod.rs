@@ -10,6 +10,7 @@ pub(crate) mod load;
 mod origin;
 mod profile;
 
+use crate::engine::stack::GuestStacks;
 use crate::plugin::Plugin;
 use crate::plugin::passport::Passport;
 use crate::state::State;
@@ -32,6 +33,7 @@ pub(crate) struct Program {
     pub(crate) taps: Taps,
     pub(crate) passport: Passport,
     pub(crate) machine: Arc<Machine>,
+    pub(crate) stacks: GuestStacks,
     pub(crate) admission: Arc<Semaphore>,
     functions: Functions,
     /// The migrations that have not run, on a host that only looks.
