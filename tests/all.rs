@@ -14,6 +14,7 @@ mod cost;
 mod db;
 mod determinism;
 mod embedding;
+mod failures;
 mod fields;
 mod fuzz;
 mod harden;

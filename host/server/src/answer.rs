@@ -88,7 +88,7 @@ pub(super) async fn json(
     } else {
         from.shared.aside(move || serde_json::to_vec(&value)).await?
     };
-    let text = text.map_err(|error| CallError::Internal { source: error.into() })?;
+    let text = text.map_err(|error| ErrorResponse::own(CallError::Internal { source: error.into() }))?;
     let mut response = ([(header::CONTENT_TYPE, "application/json")], text).into_response();
     response.extensions_mut().insert(memory);
     Ok(response)

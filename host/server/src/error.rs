@@ -167,9 +167,33 @@ fn blame(blame: Blame) -> &'static str {
 }
 
 impl From<CallError> for ErrorResponse {
+    /// An error of the host, which has written to the log what the caller is not told.
     fn from(error: CallError) -> Self {
+        let has_cause = matches!(
+            error,
+            CallError::Internal { .. }
+                | CallError::Unavailable { .. }
+                | CallError::InDoubt { .. }
+                | CallError::PartlyDone { .. }
+                | CallError::InsufficientStorage { .. }
+        );
+        if !has_cause {
+            record(&error, row(&error).1);
+        }
+        Self::of(error)
+    }
+}
+
+impl ErrorResponse {
+    /// An error of the server's own.
+    pub(super) fn own(error: impl Into<CallError>) -> Self {
+        let error = error.into();
+        record(&error, row(&error).1);
+        Self::of(error)
+    }
+
+    fn of(error: CallError) -> Self {
         let (status, kind) = row(&error);
-        record(&error, kind);
         let failure = Self::new(status, kind, error.blame(), error.to_string());
         match error {
             CallError::Returned(value) => Self {

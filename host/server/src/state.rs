@@ -108,7 +108,8 @@ impl Shared {
             *cached = Some((version, document.clone()));
             Ok::<_, serde_json::Error>(document)
         });
-        made.await?.map_err(|error| palisade::CallError::Internal { source: error.into() }.into())
+        let failed = |error: serde_json::Error| palisade::CallError::Internal { source: error.into() };
+        made.await?.map_err(|error| ErrorResponse::own(failed(error)))
     }
 }
 

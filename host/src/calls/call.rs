@@ -159,19 +159,33 @@ pub(crate) async fn call(
     context: CallContext,
 ) -> Result<Outcome, CallError> {
     let CallContext { caller, request, replay, integers } = context;
+    let request = Arc::new(Request::new(request.unwrap_or_else(RequestId::random), caller));
+    let called = run(runtime, program, function, arguments, (&request, replay, integers)).await;
+    called.inspect_err(|error| {
+        let plugin = Some(&*program.plugin.availability);
+        runtime.supervision.report_failure(plugin, &function.path, Some(&request.id), error);
+    })
+}
+
+async fn run(
+    runtime: &Arc<Runtime>,
+    program: &Arc<Program>,
+    function: &Arc<Function>,
+    arguments: Value,
+    (request, replay, integers): (&Arc<Request>, Option<Replay>, Integers),
+) -> Result<Outcome, CallError> {
     if replay.is_some() && function.kind == Kind::Action {
         return Err(CallError::BadArguments(format!(
             "`{}` is an action: it sees real time and the system's randomness, so it has no seed and no instant",
             function.path
         )));
     }
-    let held = runtime.memory.reservation(Some(&program.plugin.memory), &caller);
+    let held = runtime.memory.reservation(Some(&program.plugin.memory), &request.caller);
     let is_large = !function.signature.is_quick(&arguments);
     // Both are kept until the call ends: it passes the arguments to the guest again if it runs again.
     let (arguments, held) = lower(runtime, program, function, arguments, is_large, held).await?;
     let admitted = runtime.admit(program).await?;
-    let request = Request::new(request.unwrap_or_else(RequestId::random), caller);
-    let setting = Setting::new(Arc::new(request), function.kind, &program.plugin.limits);
+    let setting = Setting::new(Arc::clone(request), function.kind, &program.plugin.limits);
     let setting = tap::asking(runtime, &admitted, replay.iter().fold(setting, Setting::at));
     let arguments = arguments.into();
     let unit = FunctionCall {

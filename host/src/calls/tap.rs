@@ -21,6 +21,7 @@ use palisade_guard::item::{Draft, Fields, Item, ItemScope};
 use palisade_guard::kind::Kind;
 use palisade_guard::ledger::Exceeded;
 use palisade_guard::refusal::Refusal;
+use palisade_guard::request_context::RequestId;
 use std::sync::Arc;
 
 /// The combined decision of the access taps.
@@ -119,10 +120,15 @@ pub(crate) async fn access(
             Ok(Decision::Deny) => return Ok(Verdict::Deny),
             // Neither an unreachable database nor a plugin that is not served is a decision: the request fails.
             Err(error) if error.is_passing() => return Err(error),
-            Err(_) => {
+            Err(error) => {
+                let request = &setting.request.id;
                 plugin.availability.report("an access tap failed", || {
-                    tracing::warn!(plugin = plugin.name.as_str(), "an access tap failed, which denies");
+                    tracing::warn!(
+                        plugin = plugin.name.as_str(), request = request.as_str(), %error, "an access tap failed, which denies"
+                    );
                 });
+                let plugin = Some(&*plugin.availability);
+                asked.runtime.supervision.report_failure(plugin, "tap-item-access", Some(request), &error);
                 return Ok(Verdict::Deny);
             }
         }
@@ -145,16 +151,16 @@ pub(crate) async fn view(
             _ => Err(mismatch(plugin)),
         };
         let fields = run_as_query(Asked::by_request(runtime), program, setting, entry, parsed).await;
-        item.fields = fields.inspect_err(|error| hidden(&program.plugin, error))?;
+        item.fields = fields.inspect_err(|error| hidden(&program.plugin, &setting.request.id, error))?;
     }
     Ok(item)
 }
 
 /// Reports why an item, or all of its fields, are not shown.
-fn hidden(plugin: &Plugin, error: &CallError) {
+fn hidden(plugin: &Plugin, request: &RequestId, error: &CallError) {
     if !error.is_passing() {
         plugin.availability.report("a view tap failed", || {
-            tracing::warn!(plugin = plugin.name.as_str(), %error, "a view tap failed, which hides its item's fields");
+            tracing::warn!(plugin = plugin.name.as_str(), request = request.as_str(), %error, "a view tap failed, which hides its item's fields");
         });
     }
 }

@@ -234,6 +234,18 @@ impl CallError {
         }
     }
 
+    /// What failed in the host's words, and why, if the caller is told only the first: the operator's log must have the second.
+    pub(crate) fn cause(&self) -> Option<(&'static str, &anyhow::Error)> {
+        Some(match self {
+            Self::Internal { source } => ("the host failed", source),
+            Self::Unavailable { source } => ("the database was out of reach", source),
+            Self::InDoubt { source } => ("the database was lost during a commit", source),
+            Self::PartlyDone { source } => ("an action was done in part", source),
+            Self::InsufficientStorage { source } => ("the database has no room", source),
+            _ => return None,
+        })
+    }
+
     pub(crate) fn internal(source: impl Into<anyhow::Error>) -> Self {
         Self::Internal { source: source.into() }
     }

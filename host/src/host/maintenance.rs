@@ -59,9 +59,12 @@ async fn cron(runtime: Arc<Runtime>, program: Arc<Program>, scheduled: i64) {
         // Already reported when the plugin was quarantined or disabled.
         Ok(()) | Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
         Err(error) => {
-            program.plugin.availability.report("a cron tap failed", || {
-                tracing::error!(plugin = program.plugin.name.as_str(), %error, "a cron tap failed");
+            let (plugin, request) = (&*program.plugin.availability, &setting.request.id);
+            plugin.report("a cron tap failed", || {
+                let name = program.plugin.name.as_str();
+                tracing::error!(plugin = name, request = request.as_str(), %error, "a cron tap failed");
             });
+            runtime.supervision.report_failure(Some(plugin), "tap-cron", Some(request), &error);
         }
     }
 }

@@ -209,12 +209,14 @@ impl Host {
 
     /// Disables a plugin; the audit log names `by` as who did.
     pub async fn disable_by(&self, plugin: &str, reason: &str, by: &str) -> Result<DisabledWhere, CallError> {
-        self.runtime.supervision.disable(&self.runtime.database, plugin, reason, by).await
+        let disabled = self.runtime.supervision.disable(&self.runtime.database, plugin, reason, by).await;
+        self.reported("disable", disabled)
     }
 
     /// Enables a plugin; the audit log names `by` as who did.
     pub async fn enable_by(&self, plugin: &str, by: &str) -> Result<(), CallError> {
-        self.runtime.supervision.enable(&self.runtime.database, plugin, by).await
+        let enabled = self.runtime.supervision.enable(&self.runtime.database, plugin, by).await;
+        self.reported("enable", enabled)
     }
 
     /// The users in the host's own tables, even if another store is behind `user`.
@@ -231,19 +233,20 @@ impl Host {
         {
             return Ok(Some(caller));
         }
-        match self.runtime.backends.users.by_token(token).await {
+        let identified = match self.runtime.backends.users.by_token(token).await {
             Ok(user) => Ok(user.map(Caller::user)),
             Err(refusal @ (Refusal::Unavailable(_) | Refusal::Busy)) => match operator() {
                 Some(caller) => Ok(Some(caller)),
                 None => Err(refusal.into()),
             },
             Err(refusal) => Err(refusal.into()),
-        }
+        };
+        self.reported("identify", identified)
     }
 
     /// Checks that the host can serve: its database must answer.
     pub async fn ready(&self) -> Result<(), CallError> {
-        Ok(self.runtime.database.ping().await?)
+        self.reported("ready", self.runtime.database.ping().await.map_err(CallError::from))
     }
 
     /// Starts no more cron taps, and waits until those that run have ended, for at most so long. What still runs then is cut off when
@@ -259,7 +262,7 @@ impl Host {
     /// Waits until no other host of the database holds the lock of this name, at most 10 min, and holds it until what this
     /// returns is dropped: for work that two hosts must not do at once, such as an import at the start of each.
     pub async fn alone(&self, name: &str) -> Result<Alone, CallError> {
-        Ok(self.runtime.database.alone(name).await?)
+        self.reported("alone", self.runtime.database.alone(name).await.map_err(CallError::from))
     }
 
     /// Stops the host: closes its connections and stops its private database, if it has one.
@@ -285,7 +288,7 @@ impl Host {
         }
         let held = match self.runtime.backends.users.permissions(&caller.roles()).await {
             Err(Refusal::Unavailable(_) | Refusal::Busy) if was_operator() => return Ok(true),
-            held => held?,
+            held => self.reported("may-operate", held.map_err(CallError::from))?,
         };
         Ok(held.contains(Permission::parse(OPERATOR_PERMISSION)?.as_str()))
     }
@@ -299,6 +302,11 @@ impl Host {
     /// A number that changes whenever a plugin is loaded or unloaded. It tells whether a cached view of the plugins is stale.
     pub fn plugins_version(&self) -> u64 {
         self.runtime.registry.version()
+    }
+
+    /// An answer of the host itself. What the caller is not told of a failure goes to the operator's log.
+    fn reported<T>(&self, what: &'static str, answer: Result<T, CallError>) -> Result<T, CallError> {
+        answer.inspect_err(|error| self.runtime.supervision.report_failure(None, what, None, error))
     }
 
     /// Makes a host of these parts and starts its background tasks.

@@ -19,10 +19,13 @@ use crate::audit::Audit;
 use crate::error::CallError;
 use palisade_guard::caller::User;
 use palisade_guard::limits::{
-    DISABLE_REASON_BYTES_MAX, Limit, PERCENT, PROCESSOR_USE_PERCENT, SWITCH_POLL_MS, SWITCH_WAIT_MS,
+    DISABLE_REASON_BYTES_MAX, Limit, NOTE_BYTES_MAX, PERCENT, PROCESSOR_USE_PERCENT, SWITCH_POLL_MS,
+    SWITCH_WAIT_MS,
 };
 use palisade_guard::name::{PluginName, is_plain};
 use palisade_guard::refusal::Refusal;
+use palisade_guard::reports::{self, Reports};
+use palisade_guard::request_context::RequestId;
 use palisade_store::postgres::Database;
 use palisade_store::postgres::switches::Switch;
 use palisade_store::postgres::users::KnownToken;
@@ -53,6 +56,8 @@ pub(crate) struct Supervision {
     audit: Audit,
     /// Held while switches are read or written, so that a read never returns switches older than this host's last write.
     writing: tokio::sync::Mutex<()>,
+    /// What the host's log has of requests that are for no single plugin.
+    reports: Reports<&'static str>,
     /// When the database last told the switches.
     heard: Mutex<Instant>,
     /// The tokens of operators when the database last told them, for when it does not answer.
@@ -66,6 +71,7 @@ impl Supervision {
             plugins: Mutex::default(),
             audit,
             writing: tokio::sync::Mutex::default(),
+            reports: Reports::default(),
             heard: Mutex::new(Instant::now()),
             operators: Mutex::default(),
         }
@@ -82,6 +88,36 @@ impl Supervision {
     pub(crate) fn report_repeats(&self, all: bool) {
         for availability in self.all() {
             availability.report_repeats(all);
+        }
+        for (kind, count) in self.reports.take_due(Instant::now(), all) {
+            tracing::warn!(target: "palisade::reports", kind, "… and {count} more like it");
+        }
+    }
+
+    /// Writes to the operator's log why a request failed, if its caller is not told. Whoever hands such an error to a caller of the
+    /// host, or drops it, calls this once. `entered` is what of the plugin was to run, or what of the host was asked for.
+    pub(crate) fn report_failure(
+        &self,
+        plugin: Option<&Availability>,
+        entered: &str,
+        request: Option<&RequestId>,
+        error: &CallError,
+    ) {
+        let Some((what, source)) = error.cause() else { return };
+        let write = || {
+            let (plugin, request) =
+                (plugin.map(|plugin| plugin.name().as_str()), request.map(RequestId::as_str));
+            let reason = reports::cut(format!("{source:#}"), NOTE_BYTES_MAX);
+            if matches!(error, CallError::Internal { .. }) {
+                tracing::error!(target: "palisade::failure", plugin, entered, request, reason, "{what}");
+            } else {
+                tracing::warn!(target: "palisade::failure", plugin, entered, request, reason, "{what}");
+            }
+        };
+        match plugin {
+            Some(plugin) => plugin.report(what, write),
+            None if self.reports.admit(&what, Instant::now()) => write(),
+            None => {}
         }
     }
 

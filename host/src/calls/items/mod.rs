@@ -74,33 +74,39 @@ impl<'a> Items<'a> {
 
     /// One item, as the caller may see it, through every access and view tap.
     pub async fn get(self, id: &str) -> Result<Item, CallError> {
-        self.begin()?.get(ItemId::parse(id)?).await
+        let got = self.begin()?.get(ItemId::parse(id)?).await;
+        self.reported("items/get", got)
     }
 
     /// A page of the items that the caller may see.
     pub async fn find(self, criteria: &Criteria) -> Result<Page, CallError> {
-        self.begin()?.find(criteria).await
+        let found = self.begin()?.find(criteria).await;
+        self.reported("items/find", found)
     }
 
     /// Inserts an item through every tap, and returns it as the caller may see it.
     pub async fn create(self, draft: Draft) -> Result<Item, CallError> {
-        self.written(Write::Create(draft)).await
+        let created = self.written(Write::Create(draft)).await;
+        self.reported("items/create", created)
     }
 
     /// Changes an item through every tap, and returns it as the caller may see it.
     pub async fn patch(self, id: &str, patch: Patch) -> Result<Item, CallError> {
-        self.written(Write::Patch(ItemId::parse(id)?, patch)).await
+        let patched = self.written(Write::Patch(ItemId::parse(id)?, patch)).await;
+        self.reported("items/patch", patched)
     }
 
     /// Deletes an item through every tap. If a revision is given, deletes it only at that revision.
     pub async fn delete(self, id: &str, revision: Option<u32>) -> Result<(), CallError> {
-        self.begin()?.write(&Write::Delete(ItemId::parse(id)?, revision)).await.map(drop)
+        let deleted = self.begin()?.write(&Write::Delete(ItemId::parse(id)?, revision)).await;
+        self.reported("items/delete", deleted.map(drop))
     }
 
     /// Whether the caller may create items at all, before it is known which. An access tap may permit what the caller's own
     /// permissions do not, so with one loaded the answer is yes, and the write itself finds out.
     pub async fn may_create(self) -> Result<(), CallError> {
-        self.may_write("item:create:").await
+        let may = self.may_write("item:create:").await;
+        self.reported("items/create", may)
     }
 
     /// Whether the caller may edit items at all, before it is known which, as [`may_create`](Self::may_create) does. A user may
@@ -108,11 +114,14 @@ impl<'a> Items<'a> {
     pub async fn may_edit(self) -> Result<(), CallError> {
         match self.caller {
             Caller::User(_) => Ok(()),
-            Caller::Anonymous | Caller::Host => self.may_write("item:edit:").await,
+            Caller::Anonymous | Caller::Host => {
+                let may = self.may_write("item:edit:").await;
+                self.reported("items/patch", may)
+            }
         }
     }
 
-    async fn may_write(self, permissions: &str) -> Result<(), CallError> {
+    async fn may_write(&self, permissions: &str) -> Result<(), CallError> {
         let ItemRequest { runtime, plugins, setting, .. } = self.begin()?;
         if matches!(setting.request.caller, Caller::Host) || !plugins.access().is_empty() {
             return Ok(());
@@ -121,9 +130,15 @@ impl<'a> Items<'a> {
         if held.iter().any(|held| held.starts_with(permissions)) { Ok(()) } else { Err(CallError::Denied) }
     }
 
-    async fn written(self, write: Write) -> Result<Item, CallError> {
+    async fn written(&self, write: Write) -> Result<Item, CallError> {
         let written = self.begin()?.write(&write).await?;
         written.ok_or_else(|| CallError::internal(anyhow::anyhow!("a create or patch left no item")))
+    }
+
+    /// What an operation answers. What the caller is not told of a failure goes to the operator's log.
+    fn reported<T>(&self, what: &'static str, answer: Result<T, CallError>) -> Result<T, CallError> {
+        let reports = &self.runtime.supervision;
+        answer.inspect_err(|error| reports.report_failure(None, what, Some(&self.request), error))
     }
 
     fn begin(&self) -> Result<ItemRequest<'a>, CallError> {
@@ -339,7 +354,10 @@ impl ItemRequest<'_> {
         match self.show(item).await {
             Ok(item) => Ok(Some(item)),
             Err(error) if error.is_passing() => Err(error),
-            Err(_) => Ok(None),
+            Err(error) => {
+                self.hid(&error);
+                Ok(None)
+            }
         }
     }
 
@@ -348,8 +366,17 @@ impl ItemRequest<'_> {
         let bare = Item { fields: Fields::empty(), ..item.clone() };
         match self.show(item).await {
             Ok(item) => Ok(item),
-            Err(_) => Ok(bare),
+            Err(error) => {
+                self.hid(&error);
+                Ok(bare)
+            }
         }
+    }
+
+    /// Reports the cause of a failed view tap that no caller is told of.
+    fn hid(&self, error: &CallError) {
+        let id = &self.setting.request.id;
+        self.runtime.supervision.report_failure(None, "tap-item-view", Some(id), error);
     }
 
     async fn show(&self, item: Item) -> Result<Item, CallError> {
