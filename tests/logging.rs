@@ -310,6 +310,73 @@ async fn traps_of_a_loud_plugin_are_bounded_and_hide_nothing_of_a_quiet_one() {
     assert_eq!(written + more, traps, "the lines that were not written are counted");
 }
 
+#[tokio::test]
+async fn call_shows_what_the_plugin_logs_and_prints_on_stderr_alone() {
+    let world = World::new().await;
+    let (wasi, probe) = (guest("wasi"), guest("probe"));
+    let (wasi, probe) = (wasi.to_str().unwrap(), probe.to_str().unwrap());
+    let print = |to_stderr: bool, end: &str| {
+        let pieces = ["VHJhY2ViYWNrOgogIEZpbGUg", "YXBwLnB5Cg==", "VmFsdWVFcnJvcjogeA=="];
+        json!({ "toStderr": to_stderr, "pieces": pieces, "end": end }).to_string()
+    };
+    let (out, err, fails) = (print(false, "returns"), print(true, "returns"), print(true, "traps"));
+    let log = |level: &str| json!({ "level": level, "message": "a word", "fields": [] }).to_string();
+    let (info, debug) = (log("info"), log("debug"));
+    let lines = ["Traceback:", "  File app.py", "ValueError: x"];
+    let rows: &[(&str, &str, &str, &[&str])] = &[
+        (wasi, "printing/write", &out, &lines),
+        (wasi, "printing/write", &err, &lines),
+        (wasi, "printing/write", &fails, &lines),
+        (probe, "reads/log", &info, &["a word"]),
+        (probe, "reads/log", &debug, &[]),
+    ];
+    for (dir, function, arguments, expected) in rows {
+        let plugin = if *dir == wasi { "wasi" } else { "probe" };
+        for quiet in [false, true] {
+            let mut all = vec!["call", plugin, function, arguments, "--dir", dir];
+            all.extend(quiet.then_some("--quiet"));
+            let ran = run(&world, &all).await;
+            let fails = arguments.contains("traps");
+            assert_eq!((ran.code(), &*ran.stdout), if fails { (1, "") } else { (0, "null\n") }, "{ran:?}");
+            let plugins: Vec<&str> =
+                ran.stderr.lines().filter(|line| line.contains("palisade::plugin")).collect();
+            let shown = if quiet { &[] } else { *expected };
+            assert_eq!(plugins.len(), shown.len(), "{ran:?}");
+            for (line, text) in plugins.iter().zip(shown) {
+                let entered = format!("entered=\"{function}\"");
+                assert!(
+                    line.contains(text) && line.contains(&entered) && line.contains("kind=query"),
+                    "{line}"
+                );
+            }
+            assert!(!fails || ran.stderr.contains("error: plugin `wasi` failed: "), "{ran:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn call_of_a_server_says_where_its_log_is() {
+    let world = World::new().await;
+    let serving = Serving::of(&guest("probe"), &world, &[], &[]).await;
+    let log = json!({ "level": "info", "message": "a word", "fields": [] }).to_string();
+    let mut ids = Vec::new();
+    for (function, arguments, code) in [("reads/log", &*log, 0), ("abuses/panic", "{\"message\": \"x\"}", 1)]
+    {
+        let ran = run(&world, &["call", "probe", function, arguments, "--url", serving.url()]).await;
+        assert_eq!(ran.code(), code, "{ran:?}");
+        let (_, id) = ran.stderr.split_once("under request=").unwrap_or_else(|| panic!("{ran:?}"));
+        assert!(ran.stderr.contains("the server's log"), "{ran:?}");
+        ids.push(id.trim().trim_end_matches(')').to_owned());
+    }
+    let quiet = run(&world, &["call", "probe", "reads/log", &log, "--url", serving.url(), "--quiet"]).await;
+    assert_eq!((quiet.code(), &*quiet.stderr), (0, ""));
+    let served = serving.terminate().await;
+    for id in ids {
+        let found = served.stderr.lines().any(|line| line.contains(&id) && line.contains("palisade::plugin"));
+        assert!(found, "{id}: {}", served.stderr);
+    }
+}
+
 /// What must not reach a terminal or begin a line: escape sequences in both codings, line breaks of every kind, marks that
 /// change the direction of text, and a forged line.
 const EVIL: &str =

@@ -16,6 +16,8 @@ use std::io::Read;
 
 /// Calls a function of a plugin and prints its result as JSON
 ///
+/// What the plugin logs and prints is on stderr, from the level `info` on; `PALISADE_LOG=palisade::plugin=trace` shows more.
+///
 /// Without --url the plugins are loaded for this one call. A query or mutation gives the same answer, to the byte, for
 /// the same --seed, --at and --request if its rows are the same; a server does not take these options.
 #[derive(Debug, Args)]
@@ -38,6 +40,9 @@ pub(super) struct CallArgs {
     /// Call through a running server, such as `http://127.0.0.1:8080`
     #[arg(long, conflicts_with_all = ["dir", "policy", "secrets"])]
     url: Option<url::Url>,
+    /// Leave out what the plugin logs and prints
+    #[arg(long, short)]
+    pub(super) quiet: bool,
     /// The bearer token of the user to call as; anonymous unless given
     #[arg(long, env = "PALISADE_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -50,7 +55,17 @@ pub(super) async fn run(args: CallArgs) -> Result<()> {
     let arguments = read(&args.arguments)?;
     let result = match &args.url {
         Some(url) => {
-            remote::call(url, &args.plugin, &args.function, &arguments, args.token.as_deref()).await?
+            let request = args.replay.request();
+            let token = args.token.as_deref();
+            let answer = remote::call(url, &args.plugin, &args.function, &arguments, token, &request).await?;
+            if !args.quiet {
+                let request = request.as_str();
+                output::Line::of(format_args!(
+                    "what the plugin logged is in the server's log, under request={request}"
+                ))
+                .remark();
+            }
+            answer
         }
         None => locally(&args, arguments).await?,
     };

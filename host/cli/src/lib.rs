@@ -79,7 +79,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return output::usage_of(&error),
     };
-    log::start(log_format, matches!(command, Command::Serve(_)));
+    let (filter, is_quiet) = match &command {
+        Command::Serve(_) => (log::SERVER, false),
+        Command::Call(call) => (log::CALL, call.quiet),
+        _ => (log::COMMAND, false),
+    };
+    log::start(log_format, filter, is_quiet);
     let done = match command {
         Command::Build(args) => build::run(&args),
         Command::Sql(args) => sql::run(&args),

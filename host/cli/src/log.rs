@@ -24,17 +24,22 @@ pub(super) enum Format {
     Json,
 }
 
-/// What a server logs by default. Notices of the database are left out, such as that something exists already.
-const SERVER: &str = "info,tokio_postgres=warn";
+/// What a server logs by default: what happens. Notices of the database are left out, such as that something exists already.
+pub(super) const SERVER: &str = "info,tokio_postgres=warn";
+/// What a command logs by default: what goes wrong.
+pub(super) const COMMAND: &str = "warn";
+/// What a call logs by default: also what the plugin logs and prints, for its author.
+pub(super) const CALL: &str = "warn,palisade::plugin=info";
 
-/// Starts the log with the filter in `PALISADE_LOG`. By default a server logs what happens, and a command only what
-/// goes wrong.
-pub(super) fn start(format: Format, is_server: bool) {
-    let default = if is_server { SERVER } else { "warn" };
+/// Starts the log with the filter in `PALISADE_LOG`, or by default with this one. `is_quiet` leaves out what plugins log.
+pub(super) fn start(format: Format, default: &str, is_quiet: bool) {
     let named = std::env::var("PALISADE_LOG").ok().filter(|text| !text.is_empty());
     let filter = EnvFilter::try_new(named.as_deref().unwrap_or(default));
     let refused = filter.as_ref().err().map(ToString::to_string);
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new(default));
+    let mut filter = filter.unwrap_or_else(|_| EnvFilter::new(default));
+    if let (true, Ok(plugins)) = (is_quiet, "palisade::plugin=off".parse()) {
+        filter = filter.add_directive(plugins);
+    }
     let colour = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
     // The formats write no colours, so nothing but text is escaped. The level gets its colour afterwards.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(false);

@@ -5,30 +5,32 @@ use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use http::{Method, StatusCode};
 use palisade_guard::limits::{JSON_BYTES_MAX, Limit};
+use palisade_guard::request_context::RequestId;
 use palisade_store::http::client;
 use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
 
-/// Calls a function over HTTP, and returns the function's own `ok` or `err`.
+/// Calls a function over HTTP under this request id, and returns the function's own `ok` or `err`.
 pub(super) async fn call(
     url: &Url,
     plugin: &str,
     function: &str,
     arguments: &Value,
     token: Option<&str>,
+    request: &RequestId,
 ) -> Result<Result<Value, Value>> {
     let (interface, function) = function
         .split_once('/')
         .ok_or_else(|| output::usage(format!("`{function}` is not a function: write INTERFACE/FUNCTION")))?;
     let target = target(url, &["call", plugin, interface, function])?;
-    send(url, target, Method::POST, Some(arguments), token).await
+    send(url, target, Method::POST, Some(arguments), token, Some(request)).await
 }
 
 /// The plugins of a server, and whether each is served.
 pub(super) async fn plugins(url: &Url, token: Option<&str>) -> Result<Value> {
     let target = target(url, &["admin", "plugins"])?;
-    answered(send(url, target, Method::GET, None, token).await?)
+    answered(send(url, target, Method::GET, None, token, None).await?)
 }
 
 /// Disables a plugin of a server, or enables it. Returns what the server says of a disabling that its database does not
@@ -42,7 +44,7 @@ pub(super) async fn switch(
     let verb = if reason.is_some() { "disable" } else { "enable" };
     let target = target(url, &["admin", "plugins", plugin, verb])?;
     let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-    let answer = answered(send(url, target, Method::POST, Some(&body), token).await?)?;
+    let answer = answered(send(url, target, Method::POST, Some(&body), token, None).await?)?;
     Ok(answer.get("pending").and_then(Value::as_str).map(ToOwned::to_owned))
 }
 
@@ -57,6 +59,7 @@ async fn send(
     method: Method,
     body: Option<&Value>,
     token: Option<&str>,
+    id: Option<&RequestId>,
 ) -> Result<Result<Value, Value>> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(client::tls().map_err(anyhow::Error::msg)?)
@@ -70,6 +73,9 @@ async fn send(
     }
     if let Some(token) = token {
         request = request.bearer_auth(token);
+    }
+    if let Some(id) = id {
+        request = request.header("x-request-id", id.as_str());
     }
     let answer = request
         .send()
@@ -97,7 +103,7 @@ fn outcome(status: StatusCode, body: Value) -> Result<Result<Value, Value>> {
         "refused" => Err(output::plugin_error(text("message"))),
         "no-such-plugin" | "no-such-function" | "bad-arguments" => Err(output::usage(text("message"))),
         "" => bail!("not a Palisade server (status {status}); check --url"),
-        _ => bail!("{} (request {})", text("message"), text("requestId")),
+        _ => bail!("{} (the server's log has more, under request={})", text("message"), text("requestId")),
     }
 }
 

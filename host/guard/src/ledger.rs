@@ -258,7 +258,10 @@ mod tests {
             "limit `db-rows` exceeded: 3 of 10 allowed"
         );
         let stack = Exceeded(Usage { limit: Limit::Stack, used: 7, max: 7 });
-        assert_eq!(stack.to_string(), "limit `stack` exceeded: 7 of 7 bytes: stack overflow; call less deeply");
+        assert_eq!(
+            stack.to_string(),
+            "limit `stack` exceeded: 7 of 7 bytes: stack overflow; call less deeply"
+        );
     }
 
     #[test]
