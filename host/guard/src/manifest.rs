@@ -38,6 +38,8 @@ pub struct Manifest {
     /// The limits that the plugin lowers for itself. A limit that is not named here keeps the operator's maximum.
     #[serde(default = "Limits::unlimited", deserialize_with = "limits")]
     pub limits: Limits,
+    /// How `palisade build` makes the component. A host does not read it.
+    pub build: Option<BuildSection>,
 }
 
 /// A plugin's name, version and files.
@@ -60,6 +62,70 @@ pub struct PluginSection {
     pub description: String,
 }
 
+/// How `palisade build` makes a component from a plugin's source.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BuildSection {
+    /// The language of the source.
+    pub language: Language,
+    /// The file that the language's tools begin with, relative to the manifest; by default the language's own
+    /// [`Language::source`].
+    #[serde(default, deserialize_with = "inner_file")]
+    pub source: Option<PathBuf>,
+}
+
+impl BuildSection {
+    /// The file that the language's tools begin with, relative to the manifest.
+    pub fn source(&self) -> &Path {
+        self.source.as_deref().unwrap_or_else(|| Path::new(self.language.source()))
+    }
+}
+
+/// A language that `palisade build` compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Rust, built by cargo.
+    Rust,
+    /// JavaScript, built by componentize-js.
+    Js,
+    /// Python, built by componentize-py.
+    Python,
+    /// C, built by clang.
+    C,
+}
+
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Js, Self::Python, Self::C];
+
+    /// The language's name in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Js => "js",
+            Self::Python => "python",
+            Self::C => "c",
+        }
+    }
+
+    /// The file that the language's tools begin with, if the manifest names no other.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Rust => "Cargo.toml",
+            Self::Js => "src/plugin.js",
+            Self::Python => "src/plugin.py",
+            Self::C => "src/plugin.c",
+        }
+    }
+
+    /// Whether a component of this language carries an engine, and imports every function of the interfaces in its world, also
+    /// those that the plugin never calls.
+    pub fn imports_all(self) -> bool {
+        matches!(self, Self::Js | Self::Python)
+    }
+}
+
 /// The taps of a plugin.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -75,6 +141,18 @@ pub struct Taps {
     /// `tap-cron`.
     pub cron: Option<CronOptions>,
 }
+
+/// A tap of the contract: its interface, its kind, and whether a manifest lists it.
+pub type TapRow = (&'static str, Kind, fn(&Taps) -> bool);
+
+/// The taps of the contract.
+pub const TAPS: &[TapRow] = &[
+    ("tap-item-access", Kind::Query, |taps| taps.item_access.is_some()),
+    ("tap-item-view", Kind::Query, |taps| taps.item_view.is_some()),
+    ("tap-item-presave", Kind::Mutation, |taps| taps.item_presave.is_some()),
+    ("tap-item-changed", Kind::Mutation, |taps| taps.item_changed.is_some()),
+    ("tap-cron", Kind::Action, |taps| taps.cron.is_some()),
+];
 
 /// When a tap is called.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -144,6 +222,10 @@ fn inner_path<'de, D: serde::Deserializer<'de>>(source: D) -> Result<PathBuf, D:
         "{} leaves the plugin's folder: give a relative path without `..`",
         path.display()
     )))
+}
+
+fn inner_file<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<PathBuf>, D::Error> {
+    inner_path(source).map(Some)
 }
 
 fn interval<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Duration, D::Error> {
@@ -245,6 +327,13 @@ mod tests {
             ("[taps]\nitem-vew = {}\n", "unknown field `item-vew`"),
             ("[grants]\ndb = { tables = { t = [\"drop\"] } }\n", "unknown variant `drop`"),
             ("[variables]\nPage = { type = \"integer\", default = 1 }\n", "not the name of a variable"),
+            (
+                "[build]\nlanguage = \"ruby\"\n",
+                "palisade.toml:6:12: unknown variant `ruby`, expected one of `rust`",
+            ),
+            ("[build]\nsource = \"a.js\"\n", "palisade.toml:5:1: missing field `language`"),
+            ("[build]\nlanguage = \"js\"\nsorce = \"a.js\"\n", "palisade.toml:7:1: unknown field `sorce`"),
+            ("[build]\nlanguage = \"js\"\nsource = \"../a.js\"\n", "palisade.toml:7:10: ../a.js leaves"),
             ("[variables]\nsize = { type = \"integer\", default = \"x\" }\n", "default"),
         ] {
             let error = refusal(rest);
@@ -272,6 +361,16 @@ mod tests {
         let manifest = Manifest::parse(&format!("{HEAD}{rest}"), Path::new("m")).unwrap();
         assert_eq!(manifest.limits.get(Limit::Memory), 32 * MIB);
         assert_eq!(manifest.limits.get(Limit::DbRows), u64::MAX);
+        assert!(manifest.build.is_none());
+        for language in Language::ALL {
+            let name = language.name();
+            let built = |rest: &str| {
+                let text = format!("{HEAD}[build]\nlanguage = \"{name}\"\n{rest}");
+                Manifest::parse(&text, Path::new("m")).unwrap().build.unwrap()
+            };
+            assert_eq!((built("").language, built("").source()), (language, Path::new(language.source())));
+            assert_eq!(built("source = \"lib/main.x\"\n").source(), Path::new("lib/main.x"));
+        }
         let minimal = Manifest::parse(HEAD, Path::new("m")).unwrap();
         assert_eq!(minimal.limits, Limits::unlimited(), "a limit that is not named is the operator's");
     }
