@@ -8,8 +8,9 @@ mod types;
 
 use crate::harness::{CALLS, World, altered, call, component, guest, odd};
 use palisade::limits::COMPONENT_INSTANCES_MAX;
-use palisade::{LoadError, Policy};
+use palisade::{CallError, LoadError, Policy};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The message with which a plugin is rejected.
@@ -201,6 +202,61 @@ async fn import_without_a_grant_is_rejected_with_the_line_to_add() {
             "it imports `{interface}.{function}` without a grant: add `{line}` to [grants] in palisade.toml"
         );
         assert!(sentence.contains(&expected), "{sentence}");
+    }
+}
+
+#[tokio::test]
+async fn all_missing_grants_are_named_at_once() {
+    let world = World::new().await;
+    let imports =
+        import("palisade:plugin/user@0.1.0", "get", "") + &import("palisade:plugin/http@0.1.0", "fetch", "");
+    let sentence = refusal_of(&world, &component(&imports, ""), &CALLS.replace("query", "action")).await;
+    assert!(
+        sentence.contains(
+            "it imports `http.fetch`, `user.get` without a grant: add `http = [{ url = \"https://HOST/\" }]` and `user = [\"get\"]` \
+             to [grants] in palisade.toml"
+        ),
+        "{sentence}"
+    );
+}
+
+/// The contract's functions that need a grant of their own, of interfaces of which other functions are granted. A policy that
+/// withholds one denies it as the manifest does.
+#[tokio::test]
+async fn interface_granted_in_part_is_linked_whole_and_its_other_functions_are_denied() {
+    let world = World::new().await;
+    let denied = json!({ "tag": "access-denied" });
+    for (powers, function, arguments) in [
+        (", query = true", "reads/query", json!({ "sql": "SELECT 1", "parameters": [] })),
+        (
+            ", execute = true",
+            "writes/execute",
+            json!({ "sql": "DELETE FROM notes WHERE id = 1", "parameters": [] }),
+        ),
+        ("\"has-permission\", ", "reads/has-permission", json!({ "permission": "post:edit" })),
+        (", \"get\"", "reads/get-user", json!({ "id": "00000000-0000-0000-0000-000000000001" })),
+    ] {
+        let full = guest("probe");
+        let part = altered("probe", |manifest| {
+            assert!(manifest.contains(powers));
+            manifest.replace(powers, "")
+        });
+        for (folder, is_granted) in [(full.as_path(), true), (part.path(), false)] {
+            let host = world.builder().plugin(folder, Policy::as_asked()).build().await.unwrap();
+            let answer = call(&host, "probe", function, arguments.clone()).await;
+            assert_eq!(
+                matches!(&answer, Err(CallError::Returned(error)) if *error == denied),
+                !is_granted,
+                "{function}: {answer:?}"
+            );
+            let passport = host.plugins().remove(0).passport;
+            assert_eq!(
+                passport.denied.values().map(BTreeSet::len).sum::<usize>(),
+                usize::from(!is_granted),
+                "{passport:?}"
+            );
+            host.stop().await;
+        }
     }
 }
 

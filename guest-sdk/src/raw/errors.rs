@@ -43,6 +43,8 @@ interface_errors! {
         Other(detail: String),
     }
     user "user" {
+        /// The grants do not have the function.
+        AccessDenied,
         /// An id or permission is malformed.
         InvalidArgument(rule: String),
         /// The invocation has sent as many statements as it may.

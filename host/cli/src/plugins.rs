@@ -110,6 +110,7 @@ fn describe(plugin: &PluginInfo) -> Value {
         "functions": functions.collect::<Vec<_>>(),
         "passport": {
             "imports": plugin.passport.imports,
+            "denied": plugin.passport.denied,
             "wasi": plugin.passport.wasi,
             "exports": plugin.passport.exports,
             "taps": plugin.passport.taps,
@@ -145,6 +146,12 @@ fn print(plugin: &PluginInfo) {
     let imports: Vec<&str> = passport.imports.keys().chain(&passport.wasi).map(String::as_str).collect();
     if !imports.is_empty() {
         Line::of("  ").styled(dim, format_args!("imports  {}", imports.join(", "))).print();
+    }
+    for (interface, functions) in &passport.denied {
+        let functions: Vec<String> = functions.iter().map(|name| format!("{interface}.{name}")).collect();
+        Line::of("  ")
+            .styled(dim, format_args!("denied   {}, imported without a grant", functions.join(", ")))
+            .print();
     }
     for sentence in passport.database.missing.iter().chain(&passport.compiler.missing) {
         Line::of("  ").styled(dim, format_args!("missing  {sentence}")).print();

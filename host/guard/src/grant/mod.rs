@@ -4,6 +4,7 @@
 //! write a policy by copying the `[grants]` of a manifest and deleting lines.
 
 mod columns;
+pub mod cover;
 mod form;
 mod table;
 

@@ -18,6 +18,7 @@ use palisade_guard::db::structured::{
     Aggregation, Bound, Insertion, Modification, Removal, Selection, Statement,
 };
 use palisade_guard::db::value::Value;
+use palisade_guard::grant::DbGrant;
 use palisade_guard::ledger::{Exceeded, Ledger};
 use palisade_guard::limits::{DB_ELEMENT_HELD_BYTES, DB_FETCH_ROWS, Limit, SQL_INLINE_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
@@ -39,6 +40,7 @@ struct View<'a> {
     /// The tables as the host knows them when the call begins.
     catalogue: Arc<Catalogue>,
     role: &'a str,
+    grant: &'a DbGrant,
     availability: &'a Availability,
     session: &'a mut Session,
     clock: &'a Clock,
@@ -55,6 +57,7 @@ impl<'a> View<'a> {
             catalogue: plugin.tables.catalogue(),
             tables: &plugin.tables,
             role: &plugin.role,
+            grant: &plugin.grants.db,
             availability: &plugin.availability,
             session,
             clock,
@@ -77,6 +80,7 @@ impl wit::Host for View<'_> {
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         self.ledger.handled(sql.len());
+        self.grant.may_query()?;
         let statement = judged(&self.catalogue, &sql, ReadStatement::parse).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
@@ -146,6 +150,7 @@ impl write::Host for View<'_> {
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<write::Outcome, Refusal> {
         self.ledger.handled(sql.len());
+        self.grant.may_execute()?;
         let statement = judged(&self.catalogue, &sql, WriteStatement::parse).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();

@@ -3,10 +3,9 @@
 //! `-` is named and not exported, `+` is exported and not named. What both have is left out, so every line shown is one to
 //! change. The diff is sorted by name and bounded, because a component can export any number of interfaces.
 
-use super::TAPS;
 use palisade_guard::kind::PACKAGE;
 use palisade_guard::limits::{EXPORT_LINE_CHARS_MAX, EXPORT_LINES_MAX};
-use palisade_guard::manifest::Manifest;
+use palisade_guard::manifest::{Manifest, TAPS};
 use std::collections::BTreeSet;
 use wasmtime::component::types::{self, ComponentItem};
 

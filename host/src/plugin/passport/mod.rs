@@ -1,18 +1,17 @@
 //! The passport: what a plugin can actually do, computed from its imports, its manifest and the operator's policy.
 //!
-//! A component is loaded only if its passport explains all of it: each import belongs to the contract (or to closed WASI) and
-//! is covered by a grant, each export has a kind or is a tap, and every import can be used by the kind of some export. Each
+//! A component is loaded only if its passport explains all of it: each import belongs to the contract (or to closed WASI), a grant
+//! covers at least one function that it imports of each interface, each export has a kind or is a tap, and every import can be used by the kind of some export. Each
 //! refusal is a sentence that names the line to write. The passport does not say how a call is checked: the guards do.
-//! Grants are in `granted.rs`, the diff of exports in `exports.rs`. Tests: `tests/load/`, `tests/kinds.rs`.
+//! Grants are in `host/guard/src/grant/cover.rs`, the diff of exports in `exports.rs`. Tests: `tests/load/`, `tests/kinds.rs`.
 
 mod exports;
-mod granted;
 
 use exports::{difference, exported, named};
-use granted::explain;
 use palisade_guard::grant::Grants;
+use palisade_guard::grant::cover::{self, Coverage};
 use palisade_guard::kind::{self, Kind, PACKAGE, VERSION};
-use palisade_guard::manifest::{Manifest, Taps};
+use palisade_guard::manifest::{Manifest, TAPS};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmtime::component::types::{self, ComponentItem};
 
@@ -21,6 +20,9 @@ use wasmtime::component::types::{self, ComponentItem};
 pub struct Passport {
     /// Functions of the contract that the component imports, by interface.
     pub imports: BTreeMap<String, BTreeSet<String>>,
+    /// Those of `imports` that no grant covers, by interface: a component of an interpreted language imports an interface whole.
+    /// A call of one is `access-denied`.
+    pub denied: BTreeMap<String, BTreeSet<String>>,
     /// WASI interfaces that the component imports. They are closed: they reach nothing outside the invocation.
     pub wasi: BTreeSet<String>,
     /// Interfaces that callers can call, by full name, with their kinds.
@@ -48,16 +50,6 @@ pub struct DatabaseLayers {
     pub missing: Vec<String>,
 }
 
-/// Taps of the contract: the interface, its kind, and whether a manifest lists it.
-type TapRow = (&'static str, Kind, fn(&Taps) -> bool);
-const TAPS: &[TapRow] = &[
-    ("tap-item-access", Kind::Query, |taps| taps.item_access.is_some()),
-    ("tap-item-view", Kind::Query, |taps| taps.item_view.is_some()),
-    ("tap-item-presave", Kind::Mutation, |taps| taps.item_presave.is_some()),
-    ("tap-item-changed", Kind::Mutation, |taps| taps.item_changed.is_some()),
-    ("tap-cron", Kind::Action, |taps| taps.cron.is_some()),
-];
-
 impl Passport {
     /// Issues the passport of a component, or says what cannot be explained.
     pub(crate) fn issue(
@@ -71,10 +63,12 @@ impl Passport {
             .exports(component, engine, manifest)
             .map_err(|sentence| sentence + &difference(&named(manifest), &exported(component, engine)))?;
         passport.imports(component, engine)?;
-        for (interface, functions) in &passport.imports {
-            for function in functions {
-                explain(interface, function, granted)?;
-            }
+        let Coverage { refused, denied } = Coverage::of(&passport.imports, granted);
+        if !refused.is_empty() {
+            return Err(cover::sentence(&refused) + ", and see that the operator's policy allows it");
+        }
+        for cover::Uncovered { interface, function, .. } in denied {
+            passport.denied.entry(interface).or_default().insert(function);
         }
         passport.kinds()?;
         Ok(passport)
