@@ -66,7 +66,7 @@ enum Command {
     Db(db::DbArgs),
     AuditLog(audit::AuditArgs),
     #[command(
-        after_help = "Example:\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
+        after_help = "Examples:\n  palisade build plugins/blog\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
     )]
     Build(build::BuildArgs),
     Sql(sql::SqlArgs),

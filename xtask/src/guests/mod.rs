@@ -26,7 +26,7 @@ use workspace::{Guest, Workspace};
 pub const PACKAGE: &str = "palisade-cli";
 pub const BINARY: &str = "palisade";
 /// The source of `palisade build`.
-const COMPONENTIZER: &str = "host/cli/src/build.rs";
+const COMPONENTIZER: &str = "host/cli/src/build/module.rs";
 
 /// A workspace of guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,65 +1,53 @@
-//! `palisade build`: turns a core module, as cargo builds it, into a component.
+//! Turns a core module, as cargo or clang builds it, into a component.
 //!
-//! It compiles nothing and checks no contract: whether a component fits a host is checked when it is loaded, in
-//! `host/src/program/load.rs`. Only an adapter that the author names resolves WASI imports.
+//! It compiles nothing and checks no contract: [`super::check`] does for a plugin's folder, and each host when it loads the
+//! component. The imports of a module with a C library or all of `std` are resolved by the adapter of the WASI preview 1 that
+//! the command carries, unless the author names another.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::output::Line;
 use anyhow::{Context, Result, anyhow, bail};
-use clap::Args;
 use palisade_guard::limits::MODULE_BYTES_MAX;
 use palisade_store::files;
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as WASI_PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
 /// The section in which wit-bindgen, and so the SDK, stores the types of a module's imports and exports.
 const TYPES_SECTION: &str = "component-type";
-/// The module that `std` for wasm32-wasip1 imports.
-const WASI_PREVIEW_1: &str = "wasi_snapshot_preview1";
 
-/// Makes a component from a core module
-///
-/// The module is what `cargo build --release --target wasm32-unknown-unknown` writes to
-/// `target/wasm32-unknown-unknown/release`. The component imports only what the module uses of its world.
-#[derive(Debug, Args)]
-pub struct BuildArgs {
-    /// The core module
-    #[arg(value_name = "MODULE.wasm")]
-    module: PathBuf,
-    /// Where to write the component [default: MODULE.component.wasm, beside the module]
-    #[arg(long, value_name = "COMPONENT.wasm")]
-    out: Option<PathBuf>,
-    /// A module that adapts imports from outside the component model, as NAME=FILE; for wasm32-wasip1 the name is
-    /// `wasi_snapshot_preview1`
-    #[arg(long, value_name = "NAME=FILE")]
-    adapt: Vec<String>,
-}
-
-/// Runs the command.
-pub fn run(args: &BuildArgs) -> Result<()> {
-    let module = read(&args.module)?;
-    let adapters = args.adapt.iter().map(|adapter| read_adapter(adapter)).collect::<Result<Vec<_>>>()?;
-    let component = encode(&module, &adapters).with_context(|| args.module.display().to_string())?;
-    let out = args.out.clone().unwrap_or_else(|| args.module.with_extension("component.wasm"));
-    write(&out, &component)?;
+/// Turns a core module into a component beside it, or at `out`.
+pub(super) fn run(module: &Path, out: Option<&Path>, adapters: &[String]) -> Result<()> {
+    let bytes = read(module)?;
+    let adapters = adapters.iter().map(|adapter| read_adapter(adapter)).collect::<Result<Vec<_>>>()?;
+    let component = encode(&bytes, &adapters).with_context(|| module.display().to_string())?;
+    let beside = module.with_extension("component.wasm");
+    let out = out.unwrap_or(&beside);
+    write(out, &component)?;
     Line::of(format_args!("wrote {} ({} bytes)", out.display(), component.len())).remark();
     Ok(())
 }
 
 /// Encodes a core module as a component and validates the result.
-fn encode(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
-    check(module, adapters)?;
+pub(super) fn encode(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
+    let has_wasi = check(module)?;
     let mut encoder = ComponentEncoder::default().validate(true).module(module)?;
+    if has_wasi && !adapters.iter().any(|(name, _)| name == WASI_PREVIEW_1) {
+        encoder = encoder.adapter(WASI_PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?;
+    }
     for (name, bytes) in adapters {
         encoder = encoder.adapter(name, bytes).with_context(|| format!("the adapter {name} does not fit"))?;
     }
     encoder.encode().context("the module does not fit the world it was built for; build it again")
 }
 
-/// Refuses, with a helpful message, what the encoder would refuse with an unhelpful one.
-fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
+/// Refuses, with a helpful message, what the encoder would refuse with an unhelpful one. Returns whether the module imports WASI's
+/// preview 1.
+fn check(module: &[u8]) -> Result<bool> {
     if Parser::is_component(module) {
         bail!("this is a component already; name it in palisade.toml as it is");
     }
@@ -83,13 +71,7 @@ fn check(module: &[u8], adapters: &[(String, Vec<u8>)]) -> Result<()> {
             "the module does not say which world it was built for; build the plugin with palisade-sdk, or wit-bindgen"
         );
     }
-    if has_wasi && !adapters.iter().any(|(name, _)| name == WASI_PREVIEW_1) {
-        bail!(
-            "the module was built for wasm32-wasip1; pass `--adapt {WASI_PREVIEW_1}=FILE` with the reactor adapter, \
-             or build it for wasm32-unknown-unknown"
-        );
-    }
-    Ok(())
+    Ok(has_wasi)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -106,7 +88,7 @@ fn read_adapter(adapter: &str) -> Result<(String, Vec<u8>)> {
 }
 
 /// Writes to another file and renames it, so that a host that watches the folder never reads half a component.
-fn write(out: &Path, component: &[u8]) -> Result<()> {
+pub(super) fn write(out: &Path, component: &[u8]) -> Result<()> {
     let unfinished = out.with_extension("wasm.unfinished");
     let written = fs::write(&unfinished, component).and_then(|()| fs::rename(&unfinished, out));
     written.with_context(|| format!("cannot write {}; does its folder exist?", out.display()))
@@ -161,9 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn wasip1_module_without_adapter_is_rejected_with_the_option() {
+    fn wasip1_module_needs_no_adapter_of_the_author() {
+        assert!(check(&typed(module_with_wasi())).expect("a module"));
+        // The module imports a function that the adapter does not have: it was asked.
         let message = refusal(&typed(module_with_wasi()));
-        assert!(message.contains("--adapt wasi_snapshot_preview1=FILE"), "{message}");
+        assert!(message.contains(WASI_PREVIEW_1) && message.contains('f'), "{message}");
     }
 
     #[test]

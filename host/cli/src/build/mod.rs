@@ -1,0 +1,241 @@
+//! `palisade build`: makes the component of a plugin's folder, with the tools of the plugin's language.
+//!
+//! What a host would refuse is found in the world, before anything is compiled ([`check`]). Then the language's tools compile
+//! ([`rust`], [`c`], and for the interpreted languages [`js`] and [`python`], with a world made from the grants), and the
+//! result is checked again and written at once. Nothing is installed: a missing tool is an error that names the command.
+//! A core module alone becomes a component, too ([`module`]). The author's build runs on the author's machine, unconfined.
+
+mod c;
+mod carried;
+mod check;
+mod js;
+mod module;
+mod python;
+mod rust;
+mod strip;
+mod tools;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use palisade_guard::grant::cover::{Coverage, Uncovered};
+use palisade_guard::kind::Kind;
+use palisade_guard::limits::COMPONENT_BYTES_MAX;
+use palisade_guard::manifest::{BuildSection, Language, Manifest};
+use wasmparser::{Validator, WasmFeatures};
+
+use crate::output::{self, Line};
+use check::Imports;
+use world::{Surface, World};
+
+const MANIFEST: &str = "palisade.toml";
+
+/// Makes the component of a plugin
+///
+/// In a plugin's folder it compiles the source as `[build]` in palisade.toml says, with cargo, componentize-js, componentize-py
+/// or clang, checks the result against the manifest, and writes it where `component` says. Given a core module, such as cargo
+/// writes to `target/wasm32-unknown-unknown/release`, it makes a component of that alone.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The plugin's folder, or a core module
+    #[arg(value_name = "DIR | MODULE.wasm", default_value = ".")]
+    path: PathBuf,
+    /// For a core module: where to write the component [default: MODULE.component.wasm, beside the module]
+    #[arg(long, value_name = "COMPONENT.wasm")]
+    out: Option<PathBuf>,
+    /// For a core module: a module that adapts imports from outside the component model, as NAME=FILE; the command itself has
+    /// one for `wasi_snapshot_preview1`
+    #[arg(long, value_name = "NAME=FILE")]
+    adapt: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &BuildArgs) -> Result<()> {
+    if !args.path.is_dir() {
+        return module::run(&args.path, args.out.as_deref(), &args.adapt);
+    }
+    if args.out.is_some() || !args.adapt.is_empty() {
+        return Err(output::usage(
+            "--out and --adapt are for a core module: name one, or remove them; `component` in palisade.toml says where the \
+             component of a folder goes",
+        ));
+    }
+    let built = plugin(&args.path)?;
+    for line in built.remarks.lines() {
+        Line::of(line).remark();
+    }
+    let shown = built.component.display();
+    Line::of(format_args!("wrote {shown} ({} bytes) in {} ms", built.bytes, built.time.as_millis())).remark();
+    let names = |map: &BTreeMap<String, BTreeSet<String>>| {
+        let all =
+            map.iter().flat_map(|(interface, all)| all.iter().map(move |name| format!("{interface}.{name}")));
+        all.filter(|name| !name.contains('[')).collect::<Vec<_>>().join(", ")
+    };
+    for (word, list) in [
+        ("imports", names(&built.imports)),
+        ("denied, without a grant", names(&built.denied)),
+        ("wasi", built.wasi.iter().cloned().collect::<Vec<_>>().join(", ")),
+    ] {
+        if !list.is_empty() {
+            Line::of(format_args!("{word}: {list}")).remark();
+        }
+    }
+    Ok(())
+}
+
+/// A built plugin.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The component's file.
+    pub(crate) component: PathBuf,
+    /// The component's size.
+    pub(crate) bytes: usize,
+    /// Functions of the contract that it imports, by interface.
+    pub(crate) imports: BTreeMap<String, BTreeSet<String>>,
+    /// Those that no grant covers: a call is `access-denied`.
+    pub(crate) denied: BTreeMap<String, BTreeSet<String>>,
+    /// Interfaces of WASI that it imports.
+    pub(crate) wasi: BTreeSet<String>,
+    /// What the language's tools said about a source that they compiled, such as warnings.
+    pub(crate) remarks: String,
+    /// How long it took.
+    pub(crate) time: Duration,
+}
+
+/// A core module of a language's tools.
+struct Core {
+    bytes: Vec<u8>,
+    remarks: String,
+}
+
+/// Writes what the tools of a plugin's language need in its folder: the contract's WIT and, for Rust, where cargo finds the
+/// SDK. [`plugin`] does so itself.
+pub(crate) fn prepare(folder: &Path) -> Result<()> {
+    let manifest = manifest(folder)?;
+    let build = section(&manifest)?;
+    let contract = folder.join(world::CONTRACT_FOLDER);
+    // The SDK has its own copy, so a plugin in Rust needs none; one that is there is kept current.
+    if build.language != Language::Rust || contract.is_dir() {
+        carried::write_contract(&contract)?;
+    }
+    if build.language == Language::Rust {
+        rust::settle(folder, build.source())?;
+    }
+    Ok(())
+}
+
+/// Builds the plugin of a folder.
+pub(crate) fn plugin(folder: &Path) -> Result<Built> {
+    let began = Instant::now();
+    let folder = fs::canonicalize(folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    let manifest = manifest(&folder)?;
+    let build = section(&manifest)?;
+    prepare(&folder)?;
+    let (language, source) = (build.language, build.source());
+    // In Rust, a small world may stand in the source instead.
+    let world = match language {
+        Language::Rust if !folder.join(world::FOLDER).is_dir() => None,
+        _ => Some(World::read(&folder)?),
+    };
+    let imports = if language.imports_all() { Imports::Whole } else { Imports::Called };
+    if let Some(world) = &world {
+        refuse("before compiling", &check::findings(&world.surface(), &manifest, Imports::Whole))?;
+    }
+    let (component, remarks) = match (language, &world) {
+        (Language::Rust, _) => encoded(rust::build(&folder, source)?)?,
+        (Language::C, Some(world)) => encoded(c::build(&folder, source, world)?)?,
+        (Language::Js, Some(world)) => js::build(&folder, source, world, &manifest)?,
+        (Language::Python, Some(world)) => python::build(&folder, source, world, &manifest)?,
+        (_, None) => bail!("{} has no folder {}", folder.display(), world::FOLDER),
+    };
+    validate(&component)?;
+    let surface = Surface::of_component(&component)?;
+    refuse("in the component", &check::findings(&surface, &manifest, imports))?;
+    let path = folder.join(&manifest.plugin.component);
+    module::write(&path, &component)?;
+    let imports = check::contract(&surface);
+    let mut denied: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for Uncovered { interface, function, .. } in Coverage::of(&imports, &manifest.grants).denied {
+        denied.entry(interface).or_default().insert(function);
+    }
+    let wasi = surface.imports.into_keys().filter(|name| name.starts_with("wasi:")).collect();
+    Ok(Built {
+        component: path,
+        bytes: component.len(),
+        imports,
+        denied,
+        wasi,
+        remarks,
+        time: began.elapsed(),
+    })
+}
+
+fn manifest(folder: &Path) -> Result<Manifest> {
+    let path = folder.join(MANIFEST);
+    let text = fs::read_to_string(&path).map_err(|error| {
+        output::usage(format!(
+            "cannot read {}: {error}; name a plugin's folder, or make one with `palisade new`",
+            path.display()
+        ))
+    })?;
+    Manifest::parse(&text, &path).map_err(|sentence| anyhow!(sentence))
+}
+
+fn section(manifest: &Manifest) -> Result<&BuildSection> {
+    manifest.build.as_ref().with_context(|| {
+        let names = Language::ALL.map(|language| format!("\"{}\"", language.name()));
+        format!(
+            "{MANIFEST} does not say how to build the plugin: add `[build]` with `language = …`, one of {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// An error with all findings, each on a line.
+fn refuse(place: &str, findings: &[String]) -> Result<()> {
+    match findings {
+        [] => Ok(()),
+        [one] => Err(anyhow!("{one} (found {place})")),
+        several => {
+            let lines: String = several.iter().map(|finding| format!("\n  {finding}")).collect();
+            Err(anyhow!("{} things to change, found {place}:{lines}", several.len()))
+        }
+    }
+}
+
+/// The source that the language's tools begin with.
+fn source_of(folder: &Path, source: &Path) -> Result<PathBuf> {
+    let path = folder.join(source);
+    if !path.is_file() {
+        bail!("{} is not there: write it, or name another `source` in [build] of {MANIFEST}", path.display());
+    }
+    Ok(path)
+}
+
+/// Writes the world that the grants of a manifest permit.
+fn permitted(world: &World, manifest: &Manifest, to: &Path) -> Result<()> {
+    let highest = check::highest(manifest).unwrap_or(Kind::Query);
+    world.write_permitted(&manifest.grants, highest, to)
+}
+
+fn encoded(core: Core) -> Result<(Vec<u8>, String)> {
+    Ok((module::encode(&core.bytes, &[])?, core.remarks))
+}
+
+fn validate(component: &[u8]) -> Result<()> {
+    if component.len() as u64 > COMPONENT_BYTES_MAX {
+        bail!(
+            "the component has {} bytes, and a host takes {COMPONENT_BYTES_MAX}: use fewer libraries",
+            component.len()
+        );
+    }
+    Validator::new_with_features(WasmFeatures::default())
+        .validate_all(component)
+        .context("the tools wrote an invalid component")?;
+    Ok(())
+}
