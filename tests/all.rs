@@ -25,6 +25,7 @@ mod http;
 mod item;
 mod kinds;
 mod lanes;
+mod languages;
 mod limits;
 mod load;
 mod logging;

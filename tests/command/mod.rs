@@ -1,5 +1,6 @@
 //! The `palisade` command as a process: its output and its exit codes.
 
+mod build;
 pub mod child;
 mod folder;
 

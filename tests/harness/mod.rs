@@ -75,6 +75,13 @@ pub fn guest(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("guest {name} is not built: run `cargo xtask guests`"))
 }
 
+/// The folder of the built guestbook in a language.
+pub fn guestbook(language: &str) -> PathBuf {
+    let folder = built().join("guestbooks").join(language);
+    assert!(folder.is_dir(), "the guestbook in {language} is not built: run `cargo xtask guests`");
+    folder
+}
+
 /// The folders of all built guests, by name.
 pub fn guests() -> Vec<PathBuf> {
     let entries = SETS.iter().flat_map(|set| std::fs::read_dir(built().join(set)).unwrap());

@@ -14,6 +14,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         step::quiet("building the workspace", build.args(["build", "--workspace", "--bins", "--tests"]))?;
         guests::build(Set::Examples)?;
         guests::build(Set::Tests)?;
+        guests::build_guestbooks()?;
         let outcomes = [workspace(filter), sdk(filter)];
         let failed: Vec<_> =
             outcomes.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();

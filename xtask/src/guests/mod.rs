@@ -5,6 +5,7 @@
 //! stay valid.
 
 mod folder;
+mod guestbooks;
 mod workspace;
 
 use std::fs;
@@ -20,6 +21,7 @@ use wasi_preview1_component_adapter_provider::{
 use crate::toolchain::{self, Target};
 use crate::{repo, step};
 use folder::Folder;
+pub use guestbooks::build as build_guestbooks;
 use workspace::{Guest, Workspace};
 
 /// The package and the name of the `palisade` command.
@@ -62,7 +64,8 @@ impl Set {
 pub fn run() -> Result<()> {
     build_host()?;
     build(Set::Examples)?;
-    build(Set::Tests)
+    build(Set::Tests)?;
+    guestbooks::build()
 }
 
 /// Builds the `palisade` binary.
