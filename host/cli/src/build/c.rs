@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use palisade_guard::limits::GUEST_STACK_BYTES;
 use wit_bindgen_core::Files;
 
 use super::world::World;
@@ -17,8 +18,6 @@ use super::{Core, carried, tools};
 
 /// The folder of the bindings, in the plugin's.
 const BINDINGS: &str = "target/bindings";
-/// The stack of a plugin: a small initial memory makes a new instance cheap.
-const STACK_BYTES: u32 = 64 * 1024;
 /// The flags that an author adds, such as `-Wl,-z,stack-size=1048576`.
 const FLAGS: &str = "CFLAGS";
 /// What an installation of the WASI SDK sets.
@@ -41,7 +40,7 @@ pub(super) fn build(folder: &Path, source: &Path, world: &World) -> Result<Core>
         // Newer releases call this target wasm32-wasip1, whose C library Debian does not have.
         .args(["-Wno-deprecated", "-Wdeprecated-declarations"])
         .arg(format!("-ffile-prefix-map={}/=", folder.display()))
-        .arg(format!("-Wl,-z,stack-size={STACK_BYTES}"))
+        .arg(format!("-Wl,-z,stack-size={GUEST_STACK_BYTES}"))
         .arg("-Wl,--strip-debug");
     if let Some(sysroot) = &clang.sysroot {
         command.arg("--sysroot").arg(sysroot);

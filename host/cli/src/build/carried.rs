@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use include_dir::{Dir, include_dir};
 use palisade_guard::kind::VERSION;
+use palisade_guard::limits::CACHE_NAME_DIGITS;
 use sha2::{Digest, Sha256};
 
 use super::tools;
@@ -59,7 +60,7 @@ pub(super) fn sdk() -> Result<PathBuf> {
         digest.update((contents.len() as u64).to_le_bytes());
         digest.update(contents);
     }
-    let short: String = hex::encode(digest.finalize()).chars().take(16).collect();
+    let short: String = hex::encode(digest.finalize()).chars().take(CACHE_NAME_DIGITS).collect();
     let cache = tools::cache()?;
     let place = cache.join(format!("sdk-{VERSION}-{short}"));
     let sdk = place.join("guest-sdk");

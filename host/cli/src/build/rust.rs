@@ -11,14 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use palisade_guard::limits::{CACHE_NAME_DIGITS, GUEST_STACK_BYTES};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Core, carried, tools};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// The stack of a plugin. A small initial memory makes a new instance cheap.
-const STACK_BYTES: u32 = 64 * 1024;
 /// The words that an author's own setting of the stack contains.
 const STACK: &str = "stack-size";
 /// The dependency that the command carries.
@@ -76,7 +75,7 @@ fn flags(folder: &Path, toolchain: &Toolchain, sdk: Option<&Path>) -> String {
 }
 
 fn stack_flag() -> String {
-    format!("-Clink-arg=-zstack-size={STACK_BYTES}")
+    format!("-Clink-arg=-zstack-size={GUEST_STACK_BYTES}")
 }
 
 /// Whether a configuration of cargo that the author wrote, in the folder or above it, sets the size of the stack.
@@ -192,7 +191,7 @@ impl Toolchain {
 fn cached(rustc: &Path) -> Option<PathBuf> {
     let version = tools::ask(Command::new(rustc).arg("-vV"))?;
     let hash = Sha256::new().chain_update(version).chain_update([0]).chain_update(RECIPE).finalize();
-    let short: String = hex::encode(hash).chars().take(16).collect();
+    let short: String = hex::encode(hash).chars().take(CACHE_NAME_DIGITS).collect();
     fs::canonicalize(tools::cache().ok()?.join(format!("sysroot-{TARGET}-{short}"))).ok()
 }
 

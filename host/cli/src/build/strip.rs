@@ -6,6 +6,7 @@ use wasmparser::{ComponentExternalKind, Parser, Payload};
 
 /// The ids of a component's sections of instances and exports.
 const INSTANCES: u8 = 5;
+// wire: the component model's binary format
 const EXPORTS: u8 = 11;
 /// One instance, made from no exports.
 const EMPTY_INSTANCE: &[u8] = &[1, 1, 0];
@@ -76,12 +77,14 @@ fn section_of(id: u8, body: &[u8]) -> Vec<u8> {
 fn leb(mut value: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
+        // wire: LEB128
         let low = u8::try_from(value & 0x7f).unwrap_or_default();
         value >>= 7;
         if value == 0 {
             bytes.push(low);
             return bytes;
         }
+        // wire: LEB128
         bytes.push(low | 0x80);
     }
 }

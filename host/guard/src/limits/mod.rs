@@ -382,6 +382,11 @@ pub const POLICY_BYTES_MAX: u64 = MIB;
 pub const IMPORT_FILES_MAX: usize = 100_000;
 /// Bytes of a core module that becomes a component: one with all its debug information fits.
 pub const MODULE_BYTES_MAX: u64 = 512 * MIB;
+/// Bytes of the stack of a plugin that `palisade build` compiles from Rust or C. A host makes an instance for each call, and
+/// clears its first memory: with the usual 1 MiB a call takes three times as long. An author can set another size.
+pub const GUEST_STACK_BYTES: u32 = 64 * 1024;
+/// Hexadecimal digits of a digest in the name of a folder in the cache: enough that no two contents share a name.
+pub const CACHE_NAME_DIGITS: usize = 16;
 /// Bytes of a manifest. A person writes it; a real one has a few KiB.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
 /// Bytes of a plugin's name. The name becomes part of a role's and a schema's name, which PostgreSQL cuts at
