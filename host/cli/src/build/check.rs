@@ -70,16 +70,63 @@ pub(super) fn findings(surface: &Surface, manifest: &Manifest, imports: Imports)
         );
         return found;
     };
-    let above = ours.keys().filter_map(|name| kind::lowest(name).map(|lowest| (name, lowest)));
-    for (interface, lowest) in above.filter(|(_, lowest)| *lowest > highest) {
-        found.push(format!(
-            "it imports `{interface}`, which only {} {lowest} has, and none of its exports is more than {} {highest}: declare \
-             the interface that needs it as \"{lowest}\" in [exports] of palisade.toml, or remove the import",
-            lowest.article(),
-            highest.article(),
-        ));
+    for (interface, lowest) in ours.keys().filter_map(|name| Some((name, kind::lowest(name)?))) {
+        if lowest > highest {
+            found.push(above(interface, lowest, highest, "it"));
+        }
     }
     found
+}
+
+/// What keeps a source in an interpreted language from reaching the interfaces that it names: a sentence for each.
+pub(super) fn unreached(
+    named: &BTreeSet<String>,
+    contract: &BTreeMap<String, BTreeSet<String>>,
+    manifest: &Manifest,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let known = contract.iter().filter(|(name, _)| named.contains(*name));
+    let known = known.map(|(name, functions)| (name.clone(), functions.clone())).collect();
+    let refused = Coverage::of(&known, &manifest.grants).refused;
+    for interface in named {
+        if !contract.contains_key(interface) {
+            found.push(format!(
+                "the source imports `{PACKAGE}/{interface}`, which contract {VERSION} does not have: correct the name, one of {}",
+                contract.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+            ));
+            continue;
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for line in
+            refused.iter().filter(|one| one.interface == *interface).map(|one| format!("`{}`", one.line))
+        {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        if !lines.is_empty() {
+            found.push(format!(
+                "the source imports `{interface}` without a grant: add {} to [grants] in palisade.toml",
+                lines.join(" or ")
+            ));
+        }
+        if let (Some(lowest), Some(highest)) = (kind::lowest(interface), highest(manifest))
+            && lowest > highest
+        {
+            found.push(above(interface, lowest, highest, "the source"));
+        }
+    }
+    found
+}
+
+/// The sentence for an interface that no export's kind has.
+fn above(interface: &str, lowest: Kind, highest: Kind, who: &str) -> String {
+    format!(
+        "{who} imports `{interface}`, which only {} {lowest} has, and none of its exports is more than {} {highest}: declare the \
+         interface that needs it as \"{lowest}\" in [exports] of palisade.toml, or remove the import",
+        lowest.article(),
+        highest.article(),
+    )
 }
 
 /// What the exports of a surface lack in the manifest, and the other way round.
@@ -191,6 +238,29 @@ mod tests {
         assert_eq!(findings(&surface, &manifest, Imports::Whole), [""; 0]);
         let found = findings(&surface, &manifest, Imports::Called);
         assert!(found.len() == 1 && found[0].contains("add `db = { query = true }`"), "{found:?}");
+    }
+
+    #[test]
+    fn interface_that_a_source_names_and_cannot_reach_is_found() {
+        let contract = |rows: &[(&str, &[&str])]| {
+            let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+            rows.iter().map(|(name, functions)| ((*name).to_owned(), set(functions))).collect()
+        };
+        let contract =
+            contract(&[("clock", &["now"]), ("db-write", &["insert", "update"]), ("http", &["fetch"])]);
+        let named = ["clock", "db-write", "htp", "http"].map(str::to_owned).into();
+        assert_eq!(
+            unreached(&named, &contract, &manifest("[exports]\n\"a:b/c\" = \"mutation\"\n")),
+            [
+                "the source imports `db-write` without a grant: add `db = { tables = { TABLE = [\"insert\"] } }` or `db = { tables = \
+                 { TABLE = [\"update\"] } }` to [grants] in palisade.toml",
+                "the source imports `palisade:plugin/htp`, which contract 0.1.0 does not have: correct the name, one of clock, \
+                 db-write, http",
+                "the source imports `http` without a grant: add `http = [{ url = \"https://HOST/\" }]` to [grants] in palisade.toml",
+                "the source imports `http`, which only an action has, and none of its exports is more than a mutation: declare the \
+                 interface that needs it as \"action\" in [exports] of palisade.toml, or remove the import",
+            ]
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod js;
 mod module;
 mod python;
 mod rust;
+mod source;
 mod strip;
 mod tools;
 mod world;
@@ -65,6 +66,10 @@ pub fn run(args: &BuildArgs) -> Result<()> {
              component of a folder goes",
         ));
     }
+    let manifest = manifest(&args.path)?;
+    // The first build of a language can take a minute, and its tools are silent until they end.
+    Line::of(format_args!("building {} ({}) …", manifest.plugin.name, section(&manifest)?.language.name()))
+        .remark();
     let built = plugin(&args.path)?;
     for line in built.remarks.lines() {
         Line::of(line).remark();
@@ -144,7 +149,10 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
     };
     let imports = if language.imports_all() { Imports::Whole } else { Imports::Called };
     if let Some(world) = &world {
-        refuse("before compiling", &check::findings(&world.surface(), &manifest, Imports::Whole))?;
+        let mut findings = check::findings(&world.surface(), &manifest, Imports::Whole);
+        let named = source::imports(&folder.join(source), language);
+        findings.extend(check::unreached(&named, &world.contract(), &manifest));
+        refuse("before compiling", &findings)?;
     }
     let (component, remarks) = match (language, &world) {
         (Language::Rust, _) => encoded(rust::build(&folder, source)?)?,
@@ -157,6 +165,9 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
     let surface = Surface::of_component(&component)?;
     refuse("in the component", &check::findings(&surface, &manifest, imports))?;
     let path = folder.join(&manifest.plugin.component);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    }
     module::write(&path, &component)?;
     let imports = check::contract(&surface);
     let mut denied: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

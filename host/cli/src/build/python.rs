@@ -49,6 +49,7 @@ pub(super) fn build(
     command
         .current_dir(folder)
         .env("NO_COLOR", "1")
+        .env("RUST_BACKTRACE", "0")
         .arg("--wit-path")
         .arg(wit)
         .arg("--world")

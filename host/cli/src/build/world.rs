@@ -97,6 +97,17 @@ impl World {
         surface
     }
 
+    /// The functions of each interface of the contract that a plugin can import, by its short name.
+    pub(super) fn contract(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let interfaces = self.resolve.interfaces.iter().filter_map(|(id, interface)| {
+            let name = self.resolve.id_of(id)?;
+            let functions = interface.functions.keys().cloned().collect();
+            let name = kind::interface_of(&name)?;
+            kind::lowest(name).map(|_| (name.to_owned(), functions))
+        });
+        interfaces.collect()
+    }
+
     /// Writes the same world without the interfaces that the grants and the kinds do not permit: for tools that make a component
     /// import all of its world. What the types of a remaining interface need stays.
     pub(super) fn write_permitted(&self, grants: &Grants, highest: Kind, to: &Path) -> Result<()> {
@@ -304,7 +315,7 @@ world guestbook { include palisade:plugin/plugin@0.1.0; import palisade:plugin/h
                 "package a:b;\nworld c {\n  include palisade:plugin/plugn@0.1.0;\n}\n",
                 "wit/guestbook.wit:3:27: ",
             ),
-            ("interface c { @ }\n", "wit/guestbook.wit:1:15: "),
+            ("interface c { @ }\n", "wit/guestbook.wit:1:17: "),
             ("package a:b;\n", "has 0 worlds"),
             ("package a:b;\nworld c {}\nworld d {}\n", "has 2 worlds"),
         ] {
@@ -346,12 +357,12 @@ world guestbook { include palisade:plugin/plugin@0.1.0; import palisade:plugin/h
         // The types of `db-write` are those of `db`.
         assert_eq!(
             imports(insert, Kind::Mutation),
-            "cache clock db db-write limits logging random request-context user variables"
+            "cache clock db-write db limits logging random request-context user variables"
         );
         let http = "http = [{ url = \"https://a.example/\" }]\nvariables = [\"write\"]";
         assert_eq!(
             imports(http, Kind::Action),
-            "cache clock http limits logging random request-context user variables variables-write"
+            "cache clock http limits logging random request-context user variables-write variables"
         );
     }
 }

@@ -5,7 +5,8 @@
 // The bindings are text, so the numbers are put right in them, in the form that the engine takes: `u32` as a signed number of 32
 // bits, `s64` as an unsigned one of 64 bits. Values in memory, such as in lists, are as before.
 
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 
 const entry = import.meta.resolve("@bytecodealliance/componentize-js");
 const { componentize, version } = await import(entry);
@@ -41,5 +42,15 @@ splicer.spliceBindings = (...all) => {
 const [sourcePath, witPath, worldName, out] = process.argv.slice(1);
 // No host has `wasi:http`.
 const disableFeatures = ["http", "fetch-event"];
-const { component } = await componentize({ sourcePath, witPath, worldName, disableFeatures });
-await writeFile(out, component);
+try {
+  const { component } = await componentize({ sourcePath, witPath, worldName, disableFeatures });
+  await writeFile(out, component);
+} catch (error) {
+  // The tool counts mistakes of syntax and does not show them.
+  const { parseSync } = createRequire(entry)("oxc-parser");
+  for (const { codeframe, message } of parseSync(sourcePath, await readFile(sourcePath, "utf8")).errors) {
+    console.error(codeframe ?? message);
+  }
+  console.error(error?.message ?? error);
+  process.exit(1);
+}
