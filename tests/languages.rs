@@ -31,7 +31,8 @@ async fn does_what_a_guestbook_does(language: &str) {
     assert!(refused.as_str().unwrap().to_lowercase().contains("nul"), "{language}: {refused}");
     assert_eq!(ask("reading/caller", json!({})).await.unwrap(), Value::Null, "{language}");
     let user = world.user(&host, "Grace", &[]).await;
-    let named = call_as(&host, &plugin, "reading/caller", json!({}), Caller::User(user)).await.unwrap();
+    let named =
+        call_as(&host, &plugin, "reading/caller", json!({}), Caller::User(user.into())).await.unwrap();
     assert_eq!(named, "Grace", "{language}");
     // Each integer is exact, where engines have only floats or take the sign for a digit.
     for number in [0, 1, i32::MAX as u32, i32::MAX as u32 + 1, 3_000_000_000, u32::MAX] {
