@@ -2,7 +2,7 @@
 //! that command.
 
 use crate::harness::{World, call, call_as, guestbook, returned};
-use palisade::{Caller, Host, Policy};
+use palisade::{CallError, Caller, Host, Policy};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -120,5 +120,19 @@ async fn precise_components_import_only_what_they_call() {
         };
         assert_eq!(imports, expected, "{language}");
         assert!(passport.wasi.is_empty(), "{language}: {passport:?}");
+    }
+}
+
+/// An exception that the source does not catch ends the call, and its place in the source is in the log.
+#[tokio::test]
+async fn trace_of_an_exception_is_logged() {
+    for (language, place) in [("js", "src/plugin.js:"), ("python", "plugin.py\", line")] {
+        let (world, plugin) = (World::new().await, format!("guestbook-{language}"));
+        let host = host(&world, language).await;
+        let failed = call(&host, &plugin, "trying/fail", json!({})).await;
+        assert!(matches!(failed, Err(CallError::Trapped { .. })), "{language}: {failed:?}");
+        let messages = world.log.messages();
+        assert!(messages.iter().any(|line| line.contains(place)), "{language}: {messages:?}");
+        assert!(messages.iter().any(|line| line.contains("on purpose")), "{language}: {messages:?}");
     }
 }

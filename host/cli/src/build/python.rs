@@ -1,7 +1,8 @@
 //! Builds a plugin in Python, with `componentize-py`.
 //!
-//! The engine imports every function of the world, so the world is made from the grants. `--stub-wasi` leaves WASI out: it has
-//! nothing to offer to a plugin but an output that `logging` has too. The export `exports`, which the engine adds, is removed.
+//! The engine imports every function of the world, so the world is made from the grants. Without the tool's `--stub-wasi` it imports
+//! WASI, too, which hosts close: what it prints is logged, and so is the traceback of an exception, which a stub loses with a
+//! trap of its own. The export `exports`, which the engine adds, is removed.
 
 use std::env;
 use std::fs;
@@ -54,12 +55,7 @@ pub(super) fn build(
         .arg(wit)
         .arg("--world")
         .arg(world.name());
-    command
-        .args(["componentize", "--stub-wasi", "--python-path"])
-        .arg(package)
-        .arg(module)
-        .arg("--output")
-        .arg(&out);
+    command.args(["componentize", "--python-path"]).arg(package).arg(module).arg("--output").arg(&out);
     let printed = tools::run(&mut command)?;
     let component = fs::read(&out).with_context(|| format!("{TOOL} left no component"))?;
     Ok((strip::export(&component, ADDED)?, printed.stderr))

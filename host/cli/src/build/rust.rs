@@ -142,11 +142,11 @@ fn module(messages: &str, manifest: &Path) -> Result<PathBuf> {
         let path = message["manifest_path"].as_str().map(Path::new);
         message["reason"] == "compiler-artifact" && path == Some(&*manifest)
     });
-    let files = ours.filter_map(|message| {
+    let mut files = ours.filter_map(|message| {
         let files = message["filenames"].as_array()?;
         files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
     });
-    files.last().with_context(|| {
+    files.next_back().with_context(|| {
         format!("{} builds no module: add `[lib]` with `crate-type = [\"cdylib\"]` to it", manifest.display())
     })
 }

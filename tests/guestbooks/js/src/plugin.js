@@ -68,6 +68,10 @@ export const trying = {
     }
   },
 
+  fail() {
+    throw new Error("on purpose");
+  },
+
   user() {
     try {
       get("00000000-0000-0000-0000-000000000001");

@@ -60,6 +60,9 @@ class Writing(exports.Writing):
 
 
 class Trying(exports.Trying):
+    def fail(self) -> str:
+        raise RuntimeError("on purpose")
+
     def query(self) -> str:
         try:
             db.query("SELECT name FROM entries", [])
