@@ -174,7 +174,7 @@ async fn output_of_a_failed_tool_is_shown_whole() {
         }
         let said = plugin.failure().await;
         assert!(
-            said.contains(&format!("{program} failed (exit status: 3):\nto stdout\n")),
+            said.contains(&format!("{program} failed (exit status: 3):\n  to stdout\n")),
             "{language}: {said}"
         );
         for line in 1..=5 {
