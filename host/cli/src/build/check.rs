@@ -45,7 +45,7 @@ pub(super) fn findings(surface: &Surface, manifest: &Manifest, imports: Imports)
         }
         match kind::interface_of(name) {
             None => {
-                found.push(format!("it imports `{name}`, which no world of a host has: remove the import"))
+                found.push(format!("it imports `{name}`, which no world of a host has: remove the import"));
             }
             Some(interface) if kind::lowest(interface).is_none() => found.push(format!(
                 "it imports `{name}`, which contract {VERSION} does not have: remove the import"

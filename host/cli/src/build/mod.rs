@@ -213,8 +213,7 @@ fn refuse(place: &str, findings: &[String]) -> Result<()> {
         [] => Ok(()),
         [one] => Err(anyhow!("{one} (found {place})")),
         several => {
-            let lines: String = several.iter().map(|finding| format!("\n  {finding}")).collect();
-            Err(anyhow!("{} things to change, found {place}:{lines}", several.len()))
+            Err(anyhow!("{} things to change, found {place}:\n  {}", several.len(), several.join("\n  ")))
         }
     }
 }

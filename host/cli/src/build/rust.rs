@@ -144,7 +144,11 @@ fn module(messages: &str, manifest: &Path) -> Result<PathBuf> {
     });
     let mut files = ours.filter_map(|message| {
         let files = message["filenames"].as_array()?;
-        files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
+        files
+            .iter()
+            .filter_map(Value::as_str)
+            .map(PathBuf::from)
+            .find(|file| file.extension().is_some_and(|kind| kind == "wasm"))
     });
     files.next_back().with_context(|| {
         format!("{} builds no module: add `[lib]` with `crate-type = [\"cdylib\"]` to it", manifest.display())

@@ -17,9 +17,12 @@ const OTHERS: [&str; 3] = ["node_modules", "target", "__pycache__"];
 /// The module of componentize-py that has the imports.
 const PYTHON_IMPORTS: &str = "wit_world.imports";
 
+/// Finds the interfaces that a text imports.
+type Find = fn(&str, &mut BTreeSet<String>);
+
 /// The interfaces that the files beside a source import, by their names in the contract.
 pub(super) fn imports(source: &Path, language: Language) -> BTreeSet<String> {
-    let (extensions, find): (&[&str], fn(&str, &mut BTreeSet<String>)) = match language {
+    let (extensions, find): (&[&str], Find) = match language {
         Language::Js => (&["js", "mjs"], javascript),
         Language::Python => (&["py"], python),
         Language::Rust | Language::C => return BTreeSet::new(),

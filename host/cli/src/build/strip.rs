@@ -22,7 +22,7 @@ pub(super) fn export(component: &[u8], name: &str) -> Result<Vec<u8>> {
         match &payload {
             Payload::Version { range, .. } => start = range.end,
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                depth = depth.saturating_add(1)
+                depth = depth.saturating_add(1);
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentExportSection(section) if depth == 0 => {
