@@ -105,7 +105,7 @@ fn aggregation(group_by: &[&str], computation: &str, count: usize) -> Value {
 }
 
 pub fn rows() -> Vec<Row> {
-    [database(), contract(), routes(), shapes()].into_iter().flatten().collect()
+    [database(), text_writes(), contract(), routes(), shapes()].into_iter().flatten().collect()
 }
 
 fn database() -> Vec<Row> {
@@ -187,12 +187,17 @@ fn database() -> Vec<Row> {
         call("db-write.insert: conflict", "writes/insert", &conflict),
         call("db-write.update", "writes/update", &modification),
         call("db-write.delete", "writes/delete", &removal),
+    ]
+}
+
+fn text_writes() -> Vec<Row> {
+    let query = |sql: String| json!({ "sql": sql, "parameters": [] });
+    vec![
         call(
             "db-write.execute",
             "writes/execute",
             &query(
-                "INSERT INTO notes (title) SELECT a.title || b.title FROM notes a, notes b".into(),
-                json!([]),
+                "INSERT INTO notes (title) SELECT a.title || b.title FROM notes a, notes b".into()
             ),
         ),
         // Nearly as many bytes as an invocation may read.
@@ -203,8 +208,7 @@ fn database() -> Vec<Row> {
                 format!(
                     "WITH x AS (INSERT INTO notes (title) VALUES ('x') RETURNING id) SELECT {} FROM x, notes a WHERE length(a.title) = 1000000",
                     vec!["a.title"; 16].join(", ")
-                ),
-                json!([]),
+                )
             ),
         ),
         // A null takes 4 bytes on the wire.
@@ -214,8 +218,7 @@ fn database() -> Vec<Row> {
             &query(
                 "INSERT INTO notes (title) SELECT 'x' FROM generate_series(1, 40) \
                  RETURNING (SELECT array_agg(NULL::bigint) FROM generate_series(1, 1000) a, generate_series(1, 100) b)"
-                    .into(),
-                json!([]),
+                    .into()
             ),
         ),
     ]

@@ -150,7 +150,7 @@ fn pass_line(line: &[u8], pass: &mut dyn FnMut(&[u8])) {
 /// Where a line that is too long is split: between two characters, if it is UTF-8.
 fn boundary(line: &[u8]) -> Option<usize> {
     let after = line.get(PRINTED_LINE_BYTES_MAX..)?;
-    let is_inside = |byte: &u8| byte & 0b1100_0000 == 0b1000_0000;
+    let is_inside = |byte: &u8| byte & 0b1100_0000 == 0b1000_0000; // wire: UTF-8
     if !after.first().is_some_and(is_inside) {
         return (!after.is_empty()).then_some(PRINTED_LINE_BYTES_MAX);
     }

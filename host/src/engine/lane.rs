@@ -304,7 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn panic_beside_is_told_to_the_work_that_waits() {
-        let mut within = pin!(async { beside(async { panic!("beside") }).await.map(|()| ()).is_err() });
+        let mut within = pin!(async { beside::<()>(async { panic!("beside") }).await.is_err() });
         assert!(Paced::new(within.as_mut(), Arc::new(Turns::new(1)), Owner(1)).await);
     }
 

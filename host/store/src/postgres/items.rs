@@ -44,7 +44,7 @@ const GET_TYPES: [Type; 5] = [Type::UUID, Type::TEXT_ARRAY, Type::BOOL, Type::TE
 
 /// The pages of lists and of searches, in either order.
 static PAGES: LazyLock<[Pages; 2]> = LazyLock::new(|| [Pages::of("DESC", "<"), Pages::of("ASC", ">")]);
-const PAGE_TYPES: [Type; 10] = [
+const PAGE_TYPES: &[Type] = &[
     Type::UUID,
     Type::TEXT_ARRAY,
     Type::BOOL,
@@ -164,7 +164,7 @@ impl ItemStore for PostgresItems {
             Some(_) if search.is_blind => &pages.blind,
             Some(_) => &pages.search,
         };
-        let answer = look_up(at, text, &PAGE_TYPES, &parameters).await?;
+        let answer = look_up(at, text, PAGE_TYPES, &parameters).await?;
         if fields.is_none() { listed(&answer.rows, search) } else { found(&answer.rows, search) }
     }
 
