@@ -140,6 +140,9 @@ fn print(plugin: &PluginInfo) {
     for (table, grant) in &grants.db.tables {
         Line::of("  ").styled(dim, format_args!("table    {table}: {grant}")).print();
     }
+    for extension in &grants.db.extensions {
+        Line::of("  ").styled(dim, format_args!("uses     extension {}", extension.name())).print();
+    }
     for file in pending {
         Line::of("  ").styled(dim, format_args!("pending  migrations/{file}")).print();
     }

@@ -8,6 +8,10 @@
 //! floats = false
 //! ```
 //!
+//! `extensions = ["pg_trgm", "vector"]` in `db` allows a plugin the extensions of PostgreSQL with these names, which the operator
+//! has installed in a schema of their own: the functions, operators, types and operator classes in the lists of `docs/sql.md`.
+//! An extension is allowed as a whole.
+//!
 //! `wasi = false` refuses a component that imports `wasi:*`; `floats = false` refuses one that computes with floats.
 //! Grants have the same form as in a manifest. With a policy, a plugin that it does not name gets only what is
 //! harmless; without one, every plugin gets what it asks for.

@@ -105,7 +105,7 @@ fn catalogue(dir: &Path) -> Result<Catalogue> {
     }
     let schema = format!("plugin_{}", manifest.plugin.name.snake());
     let files = migrations.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    Ok(Tables::read(&schema, files)?.catalogue(&schema, &manifest.grants.db))
+    Ok(Tables::read(&schema, &manifest.grants.db.extensions, files)?.catalogue(&schema, &manifest.grants.db))
 }
 
 /// The number that the name of a migration begins with: `10.sql` comes after `2.sql`.
@@ -149,6 +149,24 @@ mod tests {
             let error = run(&args).unwrap_err().to_string();
             assert!(error.contains("1 of"), "{sql}: {error}");
         }
+    }
+
+    #[test]
+    fn statements_are_checked_with_the_extensions_of_the_manifest() {
+        let migrations = [(
+            "1.sql",
+            "CREATE TABLE things (id bigint PRIMARY KEY, title varchar(80), place vector(3));\n\
+             CREATE INDEX by_title ON things USING gin (title gin_trgm_ops);",
+        )];
+        let sql = "SELECT id FROM things WHERE title % $1 ORDER BY similarity(title, $1) DESC;";
+        let (folder, args) = plugin(&migrations, sql);
+        let granted =
+            MANIFEST.replace("query = true", "query = true\nextensions = [\"pg_trgm\", \"vector\"]");
+        fs::write(folder.path().join("palisade.toml"), granted).unwrap();
+        run(&args).unwrap();
+        fs::write(folder.path().join("palisade.toml"), MANIFEST).unwrap();
+        let error = run(&args).unwrap_err().to_string();
+        assert!(error.contains("1.sql:1") && error.contains("extensions = [\"vector\"]"), "{error}");
     }
 
     #[test]

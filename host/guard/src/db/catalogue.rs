@@ -5,6 +5,7 @@
 //! system columns. Any other name is [`Refusal::Denied`], whether it exists or not. This module never asks the server.
 //! The hostile names are in `structured/tests` and `gate/tests`.
 
+use super::extension::Extensions;
 use super::{Refusal, quoted};
 use crate::db::typmod::Typmod;
 use crate::grant::ColumnSet;
@@ -141,19 +142,36 @@ pub struct Catalogue {
     tables: BTreeMap<String, Table>,
     query: bool,
     execute: bool,
+    extensions: Extensions,
 }
 
 impl Catalogue {
     /// A catalogue without tables for the plugin's schema, with the grants for SQL text that reads and for SQL text
     /// that writes.
     pub fn new(schema: impl Into<String>, query: bool, execute: bool) -> Self {
-        Self { schema: schema.into(), tables: BTreeMap::new(), query, execute }
+        Self {
+            schema: schema.into(),
+            tables: BTreeMap::new(),
+            query,
+            execute,
+            extensions: Extensions::default(),
+        }
     }
 
     /// Adds a table.
     pub fn with_table(mut self, table: Table) -> Self {
         self.tables.insert(table.name.clone(), table);
         self
+    }
+
+    /// This catalogue with the extensions that are granted.
+    pub fn with_extensions(self, extensions: Extensions) -> Self {
+        Self { extensions, ..self }
+    }
+
+    /// The extensions that are granted.
+    pub(in crate::db) fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// The plugin's own schema.

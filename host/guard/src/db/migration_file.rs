@@ -7,6 +7,7 @@
 //! which no transaction may hold. Nothing here is a boundary: whatever this module finds, the guard of migrations checks every
 //! statement. Tests of what the server makes of it: `tests/hosts/`.
 
+use super::extension::Extensions;
 use super::migration::Migration;
 use crate::refusal::Refusal;
 use std::borrow::Cow;
@@ -79,9 +80,9 @@ pub enum Way {
 }
 
 impl Way {
-    /// Checks a file for a plugin's schema. `name` is the name of the file, for errors.
-    pub fn parse(schema: &str, name: &str, text: &str) -> Result<Self, Refusal> {
-        let migration = Migration::parse(schema, name, text)?;
+    /// Checks a file for a plugin's schema and the extensions that it is granted. `name` is the name of the file, for errors.
+    pub fn parse(schema: &str, extensions: &Extensions, name: &str, text: &str) -> Result<Self, Refusal> {
+        let migration = Migration::parse(schema, extensions, name, text)?;
         if !migration.is_concurrent() {
             return Ok(Self::Together(migration.statements().to_vec()));
         }
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn index_that_is_built_concurrently_is_alone_in_its_file() {
-        let way = |text: &str| Way::parse("plugin_blog", "1.sql", text);
+        let way = |text: &str| Way::parse("plugin_blog", &Extensions::default(), "1.sql", text);
         for text in [
             "CREATE INDEX CONCURRENTLY a ON t (b); CREATE TABLE u (c integer)",
             "CREATE TABLE u (c integer); CREATE INDEX CONCURRENTLY a ON t (b)",

@@ -12,6 +12,7 @@ pub mod batch;
 pub mod catalogue;
 pub mod codec;
 pub mod cost;
+pub mod extension;
 pub mod gate;
 pub mod migration;
 pub mod migration_file;

@@ -11,6 +11,7 @@ mod table;
 pub use columns::ColumnSet;
 pub use table::{TableGrant, TableOperation};
 
+use crate::db::extension::Extension;
 use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +53,11 @@ pub struct DbGrant {
     /// Whether the plugin may write with SQL text.
     #[serde(default)]
     pub execute: bool,
+    /// Extensions of PostgreSQL that SQL text and migrations may use, by name: `["pg_trgm", "vector"]`. Each means the functions,
+    /// operators, types and operator classes in the list of `docs/sql.md`, all of them and nothing else of the extension. The
+    /// operator installs it: `CREATE EXTENSION pg_trgm SCHEMA extensions`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub extensions: BTreeSet<Extension>,
 }
 
 /// Powers over content items.
@@ -187,6 +193,7 @@ impl Grants {
                 tables: self.db.tables_within(&allowed.db),
                 query: self.db.query && allowed.db.query,
                 execute: self.db.execute && allowed.db.execute,
+                extensions: self.db.extensions.intersection(&allowed.db.extensions).copied().collect(),
             },
             item: ItemGrant { types: shared(&self.item.types, &allowed.item.types) },
             user: self.user.intersection(&allowed.user).copied().collect(),
@@ -229,16 +236,16 @@ mod tests {
     #[test]
     fn request_beyond_the_policy_is_reduced_to_what_both_contain() {
         let requested = grants(
-            "db = { tables = { a = [\"select\", \"delete\"], b = [\"select\"] }, query = true, execute = true }\n\
+            "db = { tables = { a = [\"select\", \"delete\"], b = [\"select\"] }, query = true, execute = true, extensions = [\"vector\", \"pg_trgm\"] }\n\
              user = [\"get\", \"has-permission\"]\nvariables = [\"write\"]\n\
              item = { types = { post = [\"read\", \"write\"] } }\nhttp = [{ url = \"https://a.example/\" }]",
         );
         let allowed = grants(
-            "db = { tables = { a = [\"select\", \"insert\"] }, query = true }\nuser = [\"get\"]\n\
+            "db = { tables = { a = [\"select\", \"insert\"] }, query = true, extensions = [\"pg_trgm\"] }\nuser = [\"get\"]\n\
              item = { types = { post = [\"read\"], page = [\"read\"] } }",
         );
         let expected = grants(
-            "db = { tables = { a = [\"select\"] }, query = true }\nuser = [\"get\"]\nitem = { types = { post = [\"read\"] } }",
+            "db = { tables = { a = [\"select\"] }, query = true, extensions = [\"pg_trgm\"] }\nuser = [\"get\"]\nitem = { types = { post = [\"read\"] } }",
         );
         assert_eq!(Policy::only(allowed).grant(&requested), expected);
         assert_eq!(Policy::harmless().grant(&requested), Grants::default());

@@ -68,6 +68,14 @@ BEGIN
                         SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend)
                     )
                 ELSE (p.provolatile <> 'i' OR p.prosecdef)
+                    -- The operators of an extension that a policy can grant: stable, because a setting is their threshold.
+                    AND NOT (
+                        p.proname ~ '^(strict_)?(word_)?similarity_(commutator_)?op$' AND NOT p.prosecdef AND EXISTS (
+                            SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+                            WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+                                AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_trgm'
+                        )
+                    )
                     AND n.nspname <> 'palisade' AND n.nspname NOT LIKE 'plugin\_%'
             END
             AND EXISTS (
@@ -79,12 +87,23 @@ BEGIN
     END LOOP;
 END $$;
 
--- An earlier version of this file revoked it.
+-- An earlier version of this file revoked these.
 DO $$
+DECLARE
+    callable regprocedure;
 BEGIN
     IF NOT has_function_privilege('public', 'pg_column_size("any")'::regprocedure, 'EXECUTE') THEN
         GRANT EXECUTE ON FUNCTION pg_column_size("any") TO PUBLIC;
     END IF;
+    FOR callable IN
+        SELECT p.oid::regprocedure FROM pg_proc p
+        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+        JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+        WHERE e.extname = 'pg_trgm' AND p.proname ~ '^(strict_)?(word_)?similarity_(commutator_)?op$' AND NOT p.prosecdef
+            AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', callable);
+    END LOOP;
 END $$;
 
 -- Relations that tell about others, and the one whose UPDATE is a SET: pg_settings, pg_stat_*, pg_roles, pg_proc,

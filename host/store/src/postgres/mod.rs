@@ -15,6 +15,7 @@ mod caller;
 pub mod canary;
 pub mod claim;
 mod ending;
+mod extensions;
 pub mod failure;
 pub mod harden;
 mod index;

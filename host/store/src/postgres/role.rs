@@ -9,6 +9,7 @@
 //! the rights are in [`super::rights`], and rows of users in [`super::owned`]. Tests: `tests/rights/`.
 
 use super::Database;
+use super::extensions;
 use super::harden;
 use super::migrate;
 use super::pool::{Connection, Pool};
@@ -70,7 +71,7 @@ impl Database {
         url.config.user(&role).password(password).application_name(format!("palisade/{}", plan.name));
         let storage = Arc::new(Storage::new(&role, plan.storage));
         self.watch.store(&role, Arc::clone(&storage));
-        let settings = Settings::of_plugin(&schema(plan.name));
+        let settings = Settings::of_plugin(&schema(plan.name), &plan.grants.db.extensions);
         let nested_pool = Pool::budgeted(
             url.clone(),
             &settings,
@@ -278,10 +279,12 @@ impl Work<'_> {
         }
         // The lock of all installations is held now, and nobody who serves waits for that.
         self.client.batch_execute(&format!("SET LOCAL lock_timeout = {MIGRATION_LOCK_MS}")).await?;
+        let extensions = extensions::place(self.client, &self.plan.grants.db).await?;
         let stamp = self.login(password).await?;
         self.owner().await?;
+        self.extension_rights(&extensions).await?;
         self.take_schema().await?;
-        let done = self.migrate().await?;
+        let done = self.migrate(&extensions).await?;
         self.bound_values().await?;
         if done.is_partial {
             // The version that serves keeps its rights; only the policies have been dropped.
@@ -290,7 +293,7 @@ impl Work<'_> {
         }
         self.rights().await?;
         self.own_rows(false).await?;
-        let catalogue = tables::read(self.client, &self.schema, &self.plan.grants.db).await?;
+        let catalogue = tables::read(self.client, &self.schema, &self.plan.grants.db, extensions).await?;
         Ok((Some((catalogue, stamp)), done))
     }
 
@@ -302,7 +305,8 @@ impl Work<'_> {
         let connections = PLUGIN_CONNECTIONS_MAX
             .saturating_add(PLUGIN_NESTED_CONNECTIONS_MAX)
             .saturating_mul(ROLE_POOLS_MAX);
-        let settings = Settings::of_plugin(schema).of_role(role, &self.database().await?);
+        let granted = &self.plan.grants.db.extensions;
+        let settings = Settings::of_plugin(schema, granted).of_role(role, &self.database().await?);
         let text = format!(
             "ALTER ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT {connections} PASSWORD '{password}'; \
              ALTER ROLE {role} SET default_transaction_read_only = on; \

@@ -12,10 +12,12 @@
 //! runs them has no rights anywhere else, so a statement that slips through reaches nothing. The host records which
 //! migrations ran in a table that this role cannot write.
 
+use super::extensions;
 use super::index::Index;
 use super::migrate;
 use super::role::{InstallFailure, Look, Work};
 use super::tables;
+use palisade_guard::db::extension::Extensions;
 use palisade_guard::db::migration_file::{CONTRACT, Way, is_contract, with_plain_ends, with_windows_ends};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -73,13 +75,13 @@ impl Work<'_> {
 
     /// Runs the migrations that have not run yet, as far as one transaction goes, and refuses a file that has changed since it
     /// ran.
-    pub(super) async fn migrate(&self) -> Result<Migrated, InstallFailure> {
+    pub(super) async fn migrate(&self, extensions: &Extensions) -> Result<Migrated, InstallFailure> {
         let new = self.pending().await?;
         let (mut done, mut is_open) = (Migrated::default(), false);
         let used = if new.is_empty() { BTreeSet::new() } else { self.columns(true).await? };
         for (number, (name, text)) in (1..).zip(&new) {
             let (file, text) = (format!("migrations/{name}"), with_plain_ends(text));
-            let way = Way::parse(&self.schema, &file, &text)
+            let way = Way::parse(&self.schema, extensions, &file, &text)
                 .map_err(|refusal| InstallFailure::Sentence(refusal.to_string()))?;
             let statements = match way {
                 Way::Together(statements) => statements,
@@ -162,8 +164,10 @@ impl Work<'_> {
         } else {
             self.pending().await?
         };
+        let extensions = extensions::place(self.client, &self.plan.grants.db).await?;
         let checked = pending.into_iter().map(|(name, text)| {
-            let checked = Way::parse(&self.schema, &format!("migrations/{name}"), &with_plain_ends(text));
+            let (file, text) = (format!("migrations/{name}"), with_plain_ends(text));
+            let checked = Way::parse(&self.schema, &extensions, &file, &text);
             checked.map(|_| name.clone()).map_err(|refusal| InstallFailure::Sentence(refusal.to_string()))
         });
         let pending = checked.collect::<Result<Vec<_>, _>>()?;

@@ -10,9 +10,11 @@
 //! `tests/db/settings.rs`.
 
 use super::failure::{self, Failure};
+use palisade_guard::db::extension::Extension;
 use palisade_guard::limits::{
     IDLE_IN_TRANSACTION_MS, LOCK_MS, MS_PER_S, PLUGIN_JOINED_MAX, PLUGIN_WORK_MEMORY_KIB, STATEMENT_MS,
 };
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -77,9 +79,14 @@ impl Settings {
         Self(all)
     }
 
-    /// Of a plugin's session, with the plugin's schema. Its times are defaults of its role.
-    pub(super) fn of_plugin(schema: &str) -> Self {
-        Self::new(schema)
+    /// Of a plugin's session, with the plugin's schema and the extensions that it is granted. Its times are defaults of its
+    /// role.
+    pub(super) fn of_plugin(schema: &str, extensions: &BTreeSet<Extension>) -> Self {
+        let mut settings = Self::new(schema);
+        for (name, value) in extensions.iter().flat_map(|extension| extension.settings()) {
+            settings.0.push((name, (*value).to_owned()));
+        }
+        settings
     }
 
     /// Of a session of the host's own.

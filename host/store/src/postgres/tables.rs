@@ -10,9 +10,10 @@
 use super::pool::Pool;
 use super::rights::{COLUMNS, KEYS};
 use super::role::{InstallFailure, Once, quoted};
-use super::{Database, migrate};
+use super::{Database, extensions, migrate};
 use crate::error::InstallError;
 use palisade_guard::db::catalogue::{Catalogue, Column, Table};
+use palisade_guard::db::extension::Extensions;
 use palisade_guard::db::typmod::Typmod;
 use palisade_guard::grant::{DbGrant, TableGrant};
 use palisade_guard::limits::{ANSWER_MS, STATEMENT_MS, TABLES_DOUBT_MS};
@@ -127,7 +128,8 @@ impl Tables {
             for (table, grant) in &self.grants.tables {
                 check(client, &self.schema, table, grant).await?;
             }
-            let catalogue = read(client, &self.schema, &self.grants).await?;
+            let extensions = extensions::place(client, &self.grants).await?;
+            let catalogue = read(client, &self.schema, &self.grants, extensions).await?;
             client.batch_execute("ROLLBACK; DEALLOCATE ALL").await?;
             Ok(catalogue)
         };
@@ -198,8 +200,9 @@ pub(super) async fn read(
     client: &Client,
     schema: &str,
     grants: &DbGrant,
+    extensions: Extensions,
 ) -> Result<Catalogue, InstallFailure> {
-    let mut catalogue = Catalogue::new(schema, grants.query, grants.execute);
+    let mut catalogue = Catalogue::new(schema, grants.query, grants.execute).with_extensions(extensions);
     for (name, grant) in &grants.tables {
         let text = format!("SELECT * FROM {schema}.{}", quoted(name));
         let described = client.prepare(&text).await?;

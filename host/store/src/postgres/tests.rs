@@ -19,6 +19,7 @@ use palisade_guard::limits::{
 use palisade_guard::memory::MemoryBudget;
 use palisade_guard::refusal::Refusal;
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
@@ -46,7 +47,7 @@ fn pool(server: &PrivateServer, database: &Database, seats: usize) -> Arc<Pool> 
     let storage = Arc::new(Storage::new("nobody", u64::MAX));
     Pool::budgeted(
         config.into(),
-        &Settings::of_plugin("public"),
+        &Settings::of_plugin("public", &BTreeSet::new()),
         seats,
         &database.budget,
         &database.watch,
@@ -267,7 +268,7 @@ async fn statement_that_writes_far_beyond_the_quota_is_cut_off_while_it_writes()
     let config = crate::private::config(&server);
     let pool = Pool::budgeted(
         config.into(),
-        &Settings::of_plugin("public"),
+        &Settings::of_plugin("public", &BTreeSet::new()),
         2,
         &database.budget,
         &database.watch,
@@ -435,7 +436,7 @@ async fn answer(mut session: Session, question: &str) -> String {
 #[tokio::test]
 async fn answers_do_not_depend_on_the_settings_of_the_server_or_the_database() {
     let (server, database, client) = world().await;
-    for name in Settings::of_plugin("public").names() {
+    for name in Settings::of_plugin("public", &BTreeSet::new()).names() {
         assert!(HOSTILE.iter().any(|(hostile, ..)| *hostile == name), "{name} has no row");
     }
     for (name, value, question) in HOSTILE {
@@ -464,7 +465,7 @@ async fn answers_do_not_depend_on_the_settings_of_the_server_or_the_database() {
 #[tokio::test]
 async fn session_without_the_hosts_settings_is_not_used() {
     let (server, database, client) = world().await;
-    let unfit = Settings::of_plugin("public").check(&client).await;
+    let unfit = Settings::of_plugin("public", &BTreeSet::new()).check(&client).await;
     assert!(
         matches!(&unfit, Err(Failure::Unfit(sentence)) if sentence.contains("pgbouncer=true")),
         "{unfit:?}"

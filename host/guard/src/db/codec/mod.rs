@@ -7,9 +7,11 @@
 mod numeric;
 mod text;
 mod time;
+mod vector;
 mod wire;
 
 use self::wire::Wire;
+use super::extension::is_vector;
 use super::value::{Scalar, Value};
 use crate::limits::DB_ARRAY_ELEMENTS_MAX;
 use postgres_types::{Kind, Type};
@@ -38,6 +40,8 @@ enum Class<'a> {
     Jsonb,
     Inet,
     Cidr,
+    /// A vector of the extension `vector`.
+    Vector,
 }
 
 impl<'a> Class<'a> {
@@ -65,6 +69,7 @@ impl<'a> Class<'a> {
             Type::JSONB => Self::Jsonb,
             Type::INET => Self::Inet,
             Type::CIDR => Self::Cidr,
+            _ if is_vector(ty) => Self::Vector,
             _ => return Err(no_case(ty)),
         })
     }
@@ -86,6 +91,7 @@ impl<'a> Class<'a> {
             Self::Interval => "interval",
             Self::Json | Self::Jsonb => "json",
             Self::Inet | Self::Cidr => "inet",
+            Self::Vector => "array",
         }
     }
 }
@@ -97,6 +103,7 @@ pub fn encode(value: &Value, ty: &Type) -> Result<Option<Vec<u8>>, String> {
     }
     let mut out = Vec::new();
     match (value, element(base(ty))?) {
+        (Value::Array(items), None) if is_vector(base(ty)) => vector::encode(items, &mut out)?,
         (Value::Array(items), Some(of)) => encode_array(items, of, &mut out)?,
         (Value::Scalar(scalar), None) => encode_scalar(scalar, base(ty), &mut out)?,
         (value, Some(_)) => return Err(format!("expected `array`, found `{}`", value.case())),
@@ -110,9 +117,11 @@ pub fn decode(ty: &Type, raw: Option<&[u8]>) -> Result<Value, String> {
     let (ty, of) = (base(ty), element(base(ty))?);
     let class = Class::of(of.map_or(ty, base))?;
     let Some(raw) = raw else { return Ok(Value::Scalar(Scalar::Null)) };
-    match of {
-        None => Ok(Value::Scalar(decode_scalar(class, raw)?.ok_or_else(|| malformed(ty))?)),
-        Some(of) => decode_array(class, of, raw, ty),
+    match (of, class) {
+        (None, Class::Vector) => vector::decode(raw).ok_or_else(|| malformed(ty)),
+        (Some(_), Class::Vector) => Err(no_case(ty)),
+        (None, _) => Ok(Value::Scalar(decode_scalar(class, raw)?.ok_or_else(|| malformed(ty))?)),
+        (Some(of), _) => decode_array(class, of, raw, ty),
     }
 }
 
@@ -208,12 +217,17 @@ fn decode_scalar(class: Class<'_>, raw: &[u8]) -> Result<Option<Scalar>, String>
         Class::Json => wire.text().map(Scalar::Json),
         Class::Jsonb => text::decode_jsonb(wire).map(Scalar::Json),
         Class::Inet | Class::Cidr => text::decode_inet(wire).map(Scalar::Inet),
+        // Not one scalar, but many.
+        Class::Vector => None,
     };
     Ok(scalar)
 }
 
 fn encode_array(items: &[Scalar], of: &Type, out: &mut Vec<u8>) -> Result<(), String> {
     // Refuses an array of a type without a case, even if the array is empty.
+    if is_vector(base(of)) {
+        return Err(no_case(of));
+    }
     Class::of(base(of))?;
     if items.len() > DB_ARRAY_ELEMENTS_MAX {
         return Err(format!("an array has at most {DB_ARRAY_ELEMENTS_MAX} elements, found {}", items.len()));

@@ -4,7 +4,7 @@
 // tidy: numbers are measured nanoseconds, bytes that PostgreSQL adds, and digits that it counts
 
 use super::bounds::Bounds;
-use super::size::{DECIMALS, DIGITS_MAX, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
+use super::size::{DECIMALS, DIGITS_MAX, Family, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
 use crate::limits::{
     IDENTIFIER_BYTES_MAX, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX,
     STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX,
@@ -185,6 +185,14 @@ pub enum Class {
     /// A text with the words of the query marked, which is the operand at an index, and so many bytes around each.
     /// PostgreSQL looks for a cancel meanwhile.
     Headline(u64, usize),
+    /// Two texts by their trigrams. PostgreSQL does not look for a cancel meanwhile.
+    Similar,
+    /// The same, for each part of one of them.
+    SimilarWords,
+    /// A conversion to a vector.
+    ToVector,
+    /// The distance of two vectors.
+    Distance,
     /// A row for each step from the first operand to the second.
     Steps,
     /// The same in FROM, where PostgreSQL keeps all rows before it goes on.
@@ -633,7 +641,35 @@ impl Class {
                 let bytes = largest.bytes.saturating_mul(2).saturating_add(words.saturating_mul(marks));
                 (Size { bytes, ..Size::default() }, and(largest.bytes.saturating_mul(20)))
             }
+            Self::Similar => (Size::FLOAT, and(all.bytes.saturating_mul(TRIGRAM_NS))),
+            Self::SimilarWords => {
+                // The text has a trigram for each byte, and each can begin a part that ends at any later one.
+                let parts = largest.bytes.saturating_mul(largest.bytes).saturating_mul(TRIGRAM_PAIR_NS);
+                (Size::FLOAT, and(all.bytes.saturating_mul(TRIGRAM_NS)).saturating_add(parts))
+            }
+            Self::ToVector => (Size::VECTOR, and(all.bytes.saturating_mul(VECTOR_BYTE_NS))),
+            Self::Distance => (Size::FLOAT, and(all.bytes.saturating_mul(VECTOR_BYTE_NS))),
             Self::Steps | Self::Series => (first.or(second), looked),
+        }
+    }
+
+    /// Of which types the result certainly is, for operands that certainly are of these.
+    pub(super) fn family(self, mut operands: impl Iterator<Item = Family>) -> Family {
+        match self {
+            Self::Known(size) => size.family,
+            // `lower` and `upper` are of a range, too.
+            Self::Reference | Self::Kept | Self::Same | Self::Cut | Self::Trim | Self::Grown(2) => {
+                operands.next().unwrap_or_default()
+            }
+            Self::Largest => operands.find(|family| *family != Family::Unknown).unwrap_or_default(),
+            Self::ToText(_)
+            | Self::SentText
+            | Self::FieldText
+            | Self::Part
+            | Self::Replace
+            | Self::Translate => Family::Text,
+            Self::ToVector => Family::Vector,
+            _ => Family::Unknown,
         }
     }
 
@@ -656,7 +692,8 @@ impl Class {
             | Self::Extreme
             | Self::AnyEqual
             | Self::AnyOrder => 0,
-            Self::Document | Self::Headline(..) => {
+            // A trigram for each byte, three times, and the text in small letters.
+            Self::Document | Self::Headline(..) | Self::Similar | Self::SimilarWords => {
                 // Each word takes a place of its own until the text has ended; another call gets it again.
                 operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes.saturating_mul(8)))
             }
@@ -678,6 +715,12 @@ fn terms(value: Size) -> u64 {
 
 /// Bytes of the longest `tsvector`: its words and their places take 1 MiB at most, and each word four bytes more.
 const DOCUMENT_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// Nanoseconds to take the trigrams of a byte of text, and to sort them.
+const TRIGRAM_NS: u64 = 200;
+/// Nanoseconds to compare a part of a text: `word_similarity('abc', repeat('abc ', 16384))` takes 2.9 s.
+const TRIGRAM_PAIR_NS: u64 = 1;
+/// Nanoseconds for a byte of a vector, read from text or compared.
+const VECTOR_BYTE_NS: u64 = 30;
 /// Nanoseconds of a logarithm with a thousand digits behind the point, which are as many as PostgreSQL computes.
 const LOGARITHM_NS: u64 = 4_000_000;
 /// Digits of a count of rows.

@@ -25,7 +25,7 @@ pub use self::functions::{function, functions};
 pub use self::json::Census;
 pub use self::operators::{operator, operators};
 pub use self::plan::{Dear, Moment, Node, Place, Plan, Planner};
-pub use self::size::Size;
+pub use self::size::{Family, Size};
 
 use crate::limits::{NS_PER_MS, WORK_MS_MAX};
 use crate::refusal::Refusal;

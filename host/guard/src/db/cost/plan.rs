@@ -3,7 +3,7 @@
 // tidy: numbers are measured nanoseconds and bytes, the reasons stand beside them
 
 use super::class::Class;
-use super::size::Size;
+use super::size::{Family, Size};
 use crate::limits::{NS_PER_MS, WORK_BYTES_MAX, WORK_MS_MAX};
 use crate::refusal::Refusal;
 use std::num::NonZeroU32;
@@ -57,6 +57,7 @@ struct Operation {
     operands: Range<u32>,
     moment: Moment,
     place: Place,
+    family: Family,
 }
 
 /// Where an operation stands in the author's text: its line and its column, from 1 on. Structured calls have no text.
@@ -154,9 +155,10 @@ impl Planner {
     pub fn node(&mut self, class: Class, what: &'static str, operands: &[Node], moment: Moment) -> Node {
         let index = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let start = index(self.plan.operands.len());
+        let family = class.family(operands.iter().map(|operand| self.family(*operand)));
         self.plan.operands.extend_from_slice(operands);
         let operands = start..index(self.plan.operands.len());
-        self.plan.operations.push(Operation { class, what, operands, moment, place: self.place });
+        self.plan.operations.push(Operation { class, what, operands, moment, place: self.place, family });
         Node(index(self.plan.operations.len().saturating_sub(1)))
     }
 
@@ -210,6 +212,12 @@ impl Planner {
             node = first;
         }
         node
+    }
+
+    /// Of which types a value certainly is.
+    pub fn family(&self, node: Node) -> Family {
+        let operation = usize::try_from(node.0).ok().and_then(|index| self.plan.operations.get(index));
+        operation.map_or(Family::Unknown, |operation| operation.family)
     }
 
     /// Whether one of the values since a mark is certainly a date or time, or none is. PostgreSQL gives the others its type,

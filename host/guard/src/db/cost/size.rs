@@ -3,6 +3,7 @@
 
 use super::bounds::Bounds;
 use super::json::Census;
+use crate::db::extension::is_vector;
 use crate::db::typmod::Typmod;
 use crate::db::value::{Scalar, Value};
 use crate::limits::{
@@ -24,6 +25,8 @@ pub(super) const DECIMALS: u64 = 4;
 const JSONB_ELEMENT_BYTES: u64 = 4;
 /// Bytes of an empty array or object in a `jsonb`: its place and its head.
 const JSONB_CONTAINER_BYTES: u64 = 8;
+/// Bytes of a vector of 16,000 numbers, which are the most: four for each, and its head.
+const VECTOR_BYTES_MAX: u64 = 64_008;
 /// Bytes of JSON text for each byte of text in a value: a control character becomes `\u0001`.
 pub(super) const JSON_ESCAPE: u64 = 6;
 
@@ -48,6 +51,20 @@ pub struct Size {
     pub is_float: bool,
     /// Whether no query for words that is made of the text asks for a phrase.
     pub is_plain: bool,
+    /// Of which types the value certainly is.
+    pub family: Family,
+}
+
+/// Types by which an extension's operator is told from PostgreSQL's of the same sign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// Any type.
+    #[default]
+    Unknown,
+    /// `text`, `varchar` and `char`.
+    Text,
+    /// `vector`.
+    Vector,
 }
 
 impl Size {
@@ -62,6 +79,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        family: Family::Unknown,
     };
 
     /// A parameter without a value so far: whatever it is will be known.
@@ -74,6 +92,9 @@ impl Size {
     /// A floating-point number.
     pub const FLOAT: Self = Self { is_float: true, ..Self::FIXED };
 
+    /// A vector of the extension `vector`, of the most numbers that it can have.
+    pub(super) const VECTOR: Self = Self { bytes: VECTOR_BYTES_MAX, family: Family::Vector, ..Self::FIXED };
+
     /// What an aggregate gathers from many rows.
     pub(super) const GATHERED: Self = Self {
         bytes: GATHERED_BYTES,
@@ -85,6 +106,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        family: Family::Unknown,
     };
 
     /// A text of exactly this many bytes.
@@ -142,12 +164,13 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            family: Family::Unknown,
         }
     }
 
     /// A text of so many characters at most.
     pub fn characters(count: u64) -> Self {
-        Self { bytes: count.saturating_mul(4).min(STORED_BYTES_MAX), ..Self::default() }
+        Self { bytes: count.saturating_mul(4).min(STORED_BYTES_MAX), family: Family::Text, ..Self::default() }
     }
 
     /// A value of a column of a recursion, of any type: the digits of a number grow with each step.
@@ -170,9 +193,11 @@ impl Size {
             (_, Typmod::Characters(count) | Typmod::Padded(count)) => characters(count),
             (&Type::FLOAT4 | &Type::FLOAT8, _) => Self::FLOAT,
             (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, ..Self::stored() },
-            (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR | &Type::BYTEA, _) => {
-                Self { bytes: STORED_BYTES_MAX, ..Self::default() }
+            (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR, _) => {
+                Self { bytes: STORED_BYTES_MAX, family: Family::Text, ..Self::default() }
             }
+            (&Type::BYTEA, _) => Self { bytes: STORED_BYTES_MAX, ..Self::default() },
+            (other, _) if is_vector(other) => Self::VECTOR,
             (&Type::NUMERIC, _) => Self {
                 bytes: STORED_NUMERIC_BYTES_MAX,
                 digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
@@ -266,6 +291,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            family: Family::Unknown,
         }
     }
 
@@ -281,6 +307,7 @@ impl Size {
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
             is_plain: self.is_plain && other.is_plain,
+            family: if self.family == other.family { self.family } else { Family::Unknown },
         }
     }
 
@@ -296,6 +323,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: self.is_plain && other.is_plain,
+            family: Family::Unknown,
         }
     }
 

@@ -7,6 +7,7 @@ use super::literal::unwrapped;
 use super::printer::{Around, Printer, Role};
 use super::tree::{Kind, Parts, Tree};
 use crate::db::cost::{self, Class, Moment, Size};
+use crate::db::extension::Function;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
@@ -53,7 +54,29 @@ impl Printer<'_> {
         if self.in_default && self.default_call(&name, &list, &suffix)? {
             return Ok(());
         }
+        let known = functions::kind(&name).zip(cost::function(&name)).is_some();
+        let found = self.names().extensions().find(|list| list.function(&name));
+        if !known
+            && head.kind() == Kind::NAME_REF
+            && let Some((schema, function)) = found
+        {
+            return self.extension_call(schema, function, &list, &suffix);
+        }
         self.listed_call(&name, is_word, &list, &suffix)
+    }
+
+    /// Prints a call of a function of a granted extension, with the extension's schema.
+    fn extension_call(&mut self, schema: &str, function: &Function, list: &Tree, suffix: &Suffix) -> Checked {
+        self.see(list);
+        self.suffix_fits(Way::Plain, suffix)?;
+        self.counted("calls", |count| &mut count.calls, 1, limits::SQL_CALLS_MAX)?;
+        self.put_as(Role::Qualifier, schema);
+        self.put_behind(".")?;
+        self.put_as(Role::Function, function.name);
+        let mark = self.cost.mark();
+        self.arguments(function.name, Way::Plain, list)?;
+        self.cost_of(mark, function.class, function.name);
+        Ok(())
     }
 
     /// The name of a function, and whether it stands without quotes and schema. The only schema that may stand before it
@@ -96,7 +119,9 @@ impl Printer<'_> {
     fn listed_call(&mut self, name: &str, is_word: bool, list: &Tree, suffix: &Suffix) -> Checked {
         let is_in_from = std::mem::take(&mut self.is_in_from);
         let Some((way, known)) = functions::kind(name).zip(cost::function(name)) else {
-            return self.refuse(shown(name), functions::instead(name));
+            let ungranted = self.names().extensions().ungranted(|list| list.function(name).is_some());
+            return self
+                .refuse(shown(name), ungranted.unwrap_or_else(|| functions::instead(name).to_owned()));
         };
         let way = match (way, &suffix.within) {
             (Way::Place, Some(_)) => Way::OrderedSet,

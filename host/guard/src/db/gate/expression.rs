@@ -9,7 +9,8 @@ use super::literal::unwrapped;
 use super::operators::{self, Level};
 use super::printer::{Around, Printer};
 use super::tree::{Kind, Parts, Tree};
-use crate::db::cost::{self, Class, Moment, Size};
+use crate::db::cost::{self, Class, Family, Moment, Size};
+use crate::db::extension::{List, Operator};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
@@ -21,9 +22,23 @@ type Item = SyntaxElement;
 
 /// The items of an expression that are still to be taken.
 #[derive(Debug, Default)]
-struct Items(VecDeque<Item>, /* whether there is an operator among them */ bool);
+struct Items(VecDeque<Item>, /* whether there is an operator among them */ bool, Before);
+
+/// The last operators that were taken, of those that bind less tightly than `^`.
+#[derive(Debug, Default)]
+struct Before {
+    last: Option<Level>,
+    earlier: Option<Level>,
+}
 
 impl Items {
+    /// Notes an operator that is taken.
+    fn note(&mut self, level: Level) {
+        if level <= Level::PRODUCT {
+            self.2.earlier = self.2.last.replace(level);
+        }
+    }
+
     fn next_kind(&self) -> Option<Kind> {
         self.0.front().map(Item::kind)
     }
@@ -84,9 +99,8 @@ impl Printer<'_> {
             let mut left = printer.operand(items, level)?;
             while let Some(kind) = items.next_kind() {
                 let found = items.0.front().and_then(|item| printer.level(item));
-                if found.is_none_or(|found| found < level) {
-                    break;
-                }
+                let Some(found) = found.filter(|found| *found >= level) else { break };
+                items.note(found);
                 printer.counted("nodes", |count| &mut count.nodes, 1, limits::SQL_NODES_MAX)?;
                 if let Some(item) = items.0.front() {
                     printer.see_offset(item.text_range().start().into());
@@ -146,6 +160,7 @@ impl Printer<'_> {
             };
             (class, level)
         };
+        items.note(level);
         self.grouped(items, level)?;
         self.cost.close(mark, class, "a sign", Moment::Unknown);
         self.cost.place(place);
@@ -376,10 +391,26 @@ impl Printer<'_> {
     }
 
     fn binary(&mut self, items: &mut Items, item: &Item, mark: usize) -> Checked {
+        let (start, earlier) = (self.printed(), items.2.earlier);
         let sign = self.operator(item)?;
-        let Some((sign, class)) = cost::operator(&sign) else {
-            return self.refuse(shown(&sign), "not in the list of operators");
+        let extensions = self.names().extensions();
+        let is_bare = item.kind() != Kind::OPERATOR_CALL;
+        let of = |family: Option<Family>| {
+            extensions.find(|list| {
+                list.operators.iter().find(|operator| operator.sign == sign && operator.of == family)
+            })
         };
+        if let Some((schema, operator)) = of(None).filter(|_| is_bare) {
+            self.grouped(items, Level::OTHER.next())?;
+            return self.extension_operator(start, schema, operator, mark);
+        }
+        let Some((sign, class)) = cost::operator(&sign) else {
+            let is_listed = |list: &List| list.operators.iter().any(|operator| operator.sign == sign);
+            let ungranted = extensions.ungranted(is_listed).filter(|_| is_bare);
+            let rule = ungranted.unwrap_or_else(|| "not in the list of operators".to_owned());
+            return self.refuse(shown(&sign), rule);
+        };
+        let families = [Family::Text, Family::Vector].map(|family| (family, of(Some(family))));
         if operators::is_product(sign) {
             self.counted("products", |count| &mut count.products, 1, limits::SQL_PRODUCTS_MAX)?;
         }
@@ -406,6 +437,18 @@ impl Printer<'_> {
         let (right, rest) = (items.next_node().cloned(), items.0.len().saturating_sub(1));
         self.grouped(items, level.next())?;
         let right = right.filter(|_| class == Class::Power && items.0.len() == rest);
+        let is_of = |family| self.cost.since(mark).iter().any(|node| self.cost.family(*node) == family);
+        let found = families.into_iter().find(|(family, _)| is_of(*family)).and_then(|(_, found)| found);
+        if let Some((schema, operator)) = found.filter(|_| is_bare) {
+            // With its schema the operator binds like any other, and these would be grouped anew.
+            let is_near = |level: Level| (Level::OTHER..=Level::PRODUCT).contains(&level);
+            let next = items.0.front().and_then(|item| self.level(item));
+            if level != Level::OTHER && (earlier.is_some_and(is_near) || next.is_some_and(is_near)) {
+                let rule = "write it, with its two operands, in parentheses: beside another operator its place is not plain";
+                return self.refuse(shown(sign), rule);
+            }
+            return self.extension_operator(start, schema, operator, mark);
+        }
         let class = right.and_then(|right| self.fraction(&right)).map_or(class, Class::Fraction);
         // Arithmetic with a date or time gives another one, or a number, and never a text.
         let is_arithmetic = matches!(class, Class::Sum | Class::Product | Class::Quotient);
@@ -421,7 +464,7 @@ impl Printer<'_> {
     /// The same for an expression in parentheses.
     fn beside_tree(&mut self, tree: &Tree, mark: usize) {
         if tree.kind() == Kind::LITERAL {
-            let items = Items(VecDeque::from([tree.clone().into()]), false);
+            let items = Items(VecDeque::from([tree.clone().into()]), false, Before::default());
             self.beside(&items, mark, Level::LOWEST);
         }
     }
@@ -441,6 +484,20 @@ impl Printer<'_> {
         if is_never && self.is_lone_literal(items, right) {
             self.around = Around::NoDate;
         }
+    }
+
+    /// Ends an operation with an operator of a granted extension, whose sign stands from a place on: it is printed with the
+    /// extension's schema.
+    fn extension_operator(
+        &mut self,
+        start: usize,
+        schema: &str,
+        operator: &'static Operator,
+        mark: usize,
+    ) -> Checked {
+        self.put_schema(start, schema, operator.sign)?;
+        self.cost.close(mark, operator.class, operator.sign, Moment::Unknown);
+        Ok(())
     }
 
     fn is(&mut self, items: &mut Items, item: &Item, mark: usize) -> Checked {

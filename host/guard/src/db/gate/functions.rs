@@ -792,6 +792,11 @@ pub(in crate::db) const INSTEAD: &[(&[&str], &str)] = &[
         &["txid_current", "pg_current_xact_id", "txid_current_snapshot"],
         "a number of the server is not the plugin's: give the row a key, or pass what the plugin chose as a parameter",
     ),
+    (
+        &["set_limit", "show_limit"],
+        "the thresholds of pg_trgm are fixed: compare similarity(a, b) with a number",
+    ),
+    (&["show_trgm"], "it multiplies the text: compare texts with similarity(a, b)"),
     (&["version"], "what the server is is not the plugin's to know"),
     (&["xmlagg", "xmlelement", "xmlforest", "xmlparse", "xpath"], "there is no `xml` here: write JSON"),
 ];

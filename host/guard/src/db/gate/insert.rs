@@ -64,7 +64,7 @@ impl Printer<'_> {
                 let columns = catalogue.table(table, Operation::Insert)?.columns(Operation::Insert);
                 columns.map(|column| !column.is_moment()).collect()
             }
-            Names::Own(_) => Vec::new(),
+            Names::Own(..) => Vec::new(),
         };
         let (width, rows) = self.apart(|printer| printer.source(parts, &no_dates))?;
         let Names::Granted(catalogue) = self.names() else {

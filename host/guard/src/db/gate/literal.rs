@@ -442,6 +442,7 @@ fn conversion(name: &str) -> (Class, Moment) {
         "json" | "jsonb" => Class::ToJson,
         "tsvector" => Class::Document,
         "tsquery" => Class::Terms,
+        vector if vector == "vector" || vector.starts_with("vector(") => Class::ToVector,
         "real" | "double precision" => Class::ToFloat,
         // Four bytes are the longest character.
         text if text.starts_with("character") => {

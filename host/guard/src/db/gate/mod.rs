@@ -22,7 +22,7 @@
 //!    `write.rs`, `insert.rs`, `merge.rs`.
 //! 3. Expressions: `expression.rs`, `literal.rs`, `call.rs`, `special.rs` (functions with their own syntax), `short.rs`
 //!    (separators).
-//! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`; and `zone.rs`, texts that name the clock or a zone.
+//! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`, and `db/extension.rs` for granted extensions; and `zone.rs`, texts that name the clock or a zone.
 //!
 //! What a statement may cost is in [`cost`](super::cost): the walk plans it, and the check is made when the statement is
 //! parsed and again when its values are known.

@@ -1,7 +1,7 @@
 //! The operators: how tightly each binds, by PostgreSQL's table of precedence (manual, chapter 4.1.6), and which ones can
 //! stand in front of a value. What an operator costs, and so whether it is in the list at all, is in `cost/operators.rs`.
 //!
-//! The list leaves out geometry, and operators of extensions.
+//! The list leaves out geometry. Operators of extensions are in `db/extension.rs`.
 
 use super::tree::Kind;
 use crate::db::cost::Class;
@@ -21,10 +21,10 @@ impl Level {
     /// BETWEEN, IN, LIKE and their kin.
     pub(super) const MEMBER: Self = Self(6);
     pub(super) const ESCAPE: Self = Self(7);
-    /// Operators without a place of their own.
-    const OTHER: Self = Self(8);
+    /// Operators without a place of their own, and `OPERATOR(schema.+)` whatever its sign is.
+    pub(super) const OTHER: Self = Self(8);
     pub(super) const SUM: Self = Self(9);
-    const PRODUCT: Self = Self(10);
+    pub(super) const PRODUCT: Self = Self(10);
     const POWER: Self = Self(11);
     const AT: Self = Self(12);
     pub(super) const COLLATE: Self = Self(13);

@@ -184,7 +184,7 @@ impl<'a> Printer<'a> {
     /// Notes that the statement takes the invocation's instant as a parameter. A migration has no invocation, and reads the
     /// server's clock in the default of a column only.
     pub(super) fn take_instant(&mut self, construct: &str) -> Checked {
-        if matches!(self.names, Names::Own(_)) {
+        if matches!(self.names, Names::Own(..)) {
             let rule = "a migration has a clock only in a DEFAULT: give the column DEFAULT now(), or write a fixed time";
             return self.refuse(shown(construct), rule);
         }
@@ -241,6 +241,23 @@ impl<'a> Printer<'a> {
         }
         self.out.push_str(token);
         self.last = if matches!(token, "(" | "[" | "." | "::") { Last::Bound } else { Last::Other };
+    }
+
+    /// The place of what is printed next.
+    pub(super) fn printed(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Gives the operator that was printed at a place the schema of its extension.
+    pub(super) fn put_schema(&mut self, place: usize, schema: &str, sign: &str) -> Checked {
+        let rest = self.out.get(place..).unwrap_or_default();
+        let start = place.saturating_add(rest.len().saturating_sub(rest.trim_start().len()));
+        let end = start.saturating_add(sign.len());
+        if self.out.get(start..end) != Some(sign) {
+            return self.refuse(shown(sign), "not an operator here");
+        }
+        self.out.replace_range(start..end, &format!("OPERATOR ({}.{sign})", quoted(schema)));
+        Ok(())
     }
 
     /// Prints what may not stand behind every name: a bracket, a dot or a string.

@@ -10,6 +10,7 @@ use super::printer::{Printer, Role};
 use super::tree::{Kind as Syntax, Parts, Tree};
 use crate::db::catalogue::{Catalogue, Operation, TableName};
 use crate::db::cost::{Class, Moment, Node, Size};
+use crate::db::extension::Extensions;
 use crate::db::gate::fault::{Checked, Fault};
 use crate::db::shown;
 use crate::limits::{self, SQL_NAMES_SHOWN_MAX};
@@ -22,8 +23,27 @@ use std::rc::Rc;
 pub(in crate::db) enum Names<'a> {
     /// For a plugin's statement: the tables that the plugin is granted.
     Granted(&'a Catalogue),
-    /// For a migration: all tables of the plugin's own schema, which is named here. Their columns are unknown.
-    Own(&'a str),
+    /// For a migration: all tables of the plugin's own schema, which is named here, and the granted extensions. Their columns are
+    /// unknown.
+    Own(&'a str, &'a Extensions),
+}
+
+impl<'a> Names<'a> {
+    /// The plugin's own schema.
+    pub(in crate::db) fn schema(self) -> &'a str {
+        match self {
+            Self::Granted(catalogue) => catalogue.schema(),
+            Self::Own(schema, _) => schema,
+        }
+    }
+
+    /// The extensions that are granted.
+    pub(in crate::db) fn extensions(self) -> &'a Extensions {
+        match self {
+            Self::Granted(catalogue) => catalogue.extensions(),
+            Self::Own(_, extensions) => extensions,
+        }
+    }
 }
 
 /// A column of a relation or a result.
@@ -329,7 +349,7 @@ impl Printer<'_> {
 
     /// Denies a name, with a place and a rule for the author.
     pub(super) fn unknown(&self, construct: impl Into<String>, rule: impl Into<String>) -> Fault {
-        if matches!(self.names, Names::Own(_)) {
+        if matches!(self.names, Names::Own(..)) {
             return Fault::Denied;
         }
         Fault::Unknown { at: self.place(), construct: construct.into(), rule: rule.into() }
@@ -442,10 +462,7 @@ impl Printer<'_> {
         name: &str,
         operation: Operation,
     ) -> Checked<Shape> {
-        let own = match self.names {
-            Names::Granted(catalogue) => catalogue.schema(),
-            Names::Own(own) => own,
-        };
+        let own = self.names.schema();
         if let Some(schema) = schema.filter(|schema| schema != own) {
             let rule = "only the plugin's own tables can be read, and their columns are in its migrations";
             return Err(self.unknown(format!("the schema {}", shown(&schema)), rule));
@@ -455,7 +472,7 @@ impl Printer<'_> {
                 Ok(table) => self.readable(name, table)?,
                 Err(refusal) => return self.no_table(catalogue, name, operation).and(Err(refusal.into())),
             },
-            Names::Own(_) => Shape::open(),
+            Names::Own(..) => Shape::open(),
         };
         self.put_as(Role::Qualifier, own);
         self.put_behind(".")?;
@@ -513,8 +530,8 @@ impl Printer<'_> {
                     format!("not granted for `{}`{rule} Granted are {}", operation.verb(), all.join(", "));
                 self.refuse(format!("the column {}", shown(column)), rule)
             }
-            Names::Own(_) if is_system(column) => Err(Fault::Denied),
-            Names::Own(_) => Ok(()),
+            Names::Own(..) if is_system(column) => Err(Fault::Denied),
+            Names::Own(..) => Ok(()),
         }
     }
 

@@ -214,14 +214,21 @@ impl Printer<'_> {
                 format!("{canonical}({})", list.join(", "))
             });
         }
-        let own = match self.names() {
-            Names::Granted(catalogue) => catalogue.schema(),
-            Names::Own(own) => own,
-        };
+        let found = self.names().extensions().find(|list| list.data_type(&name));
+        if let (true, Some((schema, &(name, max)))) = (schema.is_none(), found) {
+            self.put_as(Role::Qualifier, schema);
+            self.put_behind(".")?;
+            self.put_as(Role::Type, name);
+            let numbers = self.modifiers(&mut parts, max)?;
+            self.done(parts)?;
+            return Ok(numbers.first().map_or_else(|| name.to_owned(), |number| format!("{name}({number})")));
+        }
+        let ungranted = self.names().extensions().ungranted(|list| list.data_type(&name).is_some());
+        let own = self.names().schema();
         let is_own = match self.names() {
             Names::Granted(catalogue) => catalogue.has_enum(&name),
             // A migration may use any type of its own schema. PostgreSQL's own types are all handled before.
-            Names::Own(_) => schema.is_some() || !is_of_postgresql(&name),
+            Names::Own(..) => schema.is_some() || !is_of_postgresql(&name) && ungranted.is_none(),
         };
         if schema.is_none_or(|schema| schema == own) && is_own {
             self.put_as(Role::Qualifier, own);
@@ -239,7 +246,7 @@ impl Printer<'_> {
             "jsonpath" => "write the path as a string alone",
             _ => "not in the list of types",
         };
-        self.refuse(shown(&name), rule)
+        self.refuse(shown(&name), ungranted.unwrap_or_else(|| rule.to_owned()))
     }
 
     /// Prints a collation: one of those that every server has.

@@ -1,5 +1,6 @@
 //! CREATE INDEX and ALTER INDEX.
 
+use crate::db::extension::List;
 use crate::db::gate::fault::Checked;
 use crate::db::gate::printer::{Printer, Role};
 use crate::db::gate::tree::{Kind, Parts, Tree};
@@ -31,9 +32,10 @@ impl Printer<'_> {
         let table = self.must_node(&mut inner, Kind::TABLE_NAME_REF)?;
         self.done(inner)?;
         let table = self.put_own(&table)?;
-        if let Some(using) = parts.node(Kind::USING_METHOD) {
-            self.index_method(&using)?;
-        }
+        let method = match parts.node(Kind::USING_METHOD) {
+            Some(using) => self.index_method(&using)?,
+            None => "btree".to_owned(),
+        };
         let items = self.must_node(&mut parts, Kind::PARTITION_ITEM_LIST)?;
         // A name alone is a column's, also if the table has that name.
         let columns = items.children().filter_map(|item| item.children().next());
@@ -43,7 +45,8 @@ impl Printer<'_> {
             }
         }
         self.about(&table, |printer| {
-            printer.listed(&items, Kind::PARTITION_ITEM, Self::index_item)?;
+            printer
+                .listed(&items, Kind::PARTITION_ITEM, |printer, item| printer.index_item(&method, item))?;
             if let Some(include) = parts.node(Kind::INDEX_INCLUDE_CLAUSE) {
                 printer.index_include(&include)?;
             }
@@ -61,19 +64,31 @@ impl Printer<'_> {
         })
     }
 
-    fn index_method(&mut self, tree: &Tree) -> Checked {
+    fn index_method(&mut self, tree: &Tree) -> Checked<String> {
         let mut parts = Parts::of(tree);
         self.keyword(&mut parts, Kind::USING_KW, "USING")?;
         let method = self.must_node(&mut parts, Kind::ACCESS_METHOD_REF)?;
         let method = self.name(&method)?;
-        if !METHODS.contains(&method.as_str()) {
-            return self.refuse(shown(&method), format!("the kinds of indexes are {}", METHODS.join(", ")));
+        let is_listed = |list: &List| list.has_method(&method);
+        let extensions = self.names().extensions();
+        if !METHODS.contains(&method.as_str())
+            && extensions.find(|list| is_listed(list).then_some(())).is_none()
+        {
+            let known = METHODS.join(", ");
+            let rule = match extensions.ungranted(is_listed) {
+                None => format!("the kinds of indexes are {known}"),
+                Some(rule) => {
+                    format!("the kinds of indexes are {known}; the operator classes of this one are {rule}")
+                }
+            };
+            return self.refuse(shown(&method), rule);
         }
         self.put_as(Role::Listed, &method);
-        self.done(parts)
+        self.done(parts)?;
+        Ok(method)
     }
 
-    fn index_item(&mut self, item: &Tree) -> Checked {
+    fn index_item(&mut self, method: &str, item: &Tree) -> Checked {
         let mut parts = Parts::of(item);
         let value = self.must_any(&mut parts)?;
         if !is_index_item(&value) {
@@ -89,6 +104,21 @@ impl Printer<'_> {
         self.cost.forget(mark);
         if let Some(class) = parts.node(Kind::OP_CLASS_REF) {
             let (schema, name) = self.dotted(&class)?;
+            let extensions = self.names().extensions();
+            if let Some((place, class)) = extensions.find(|list| list.index_class(&name)) {
+                if schema.is_some() || !class.methods.contains(&method) {
+                    let methods = class.methods.join(" or ");
+                    return self
+                        .refuse(shown(&name), format!("write it without a schema, with USING {methods}"));
+                }
+                self.put_as(Role::Qualifier, place);
+                self.put_behind(".")?;
+                self.put_as(Role::Column, class.name);
+                return self.class_options(parts);
+            }
+            if let Some(rule) = extensions.ungranted(|list| list.index_class(&name).is_some()) {
+                return self.refuse(shown(&name), rule);
+            }
             if !matches!(schema.as_deref(), None | Some("pg_catalog")) || !CLASSES.contains(&name.as_str()) {
                 return self.refuse(shown(&name), format!("the operator classes are {}", CLASSES.join(", ")));
             }
@@ -96,6 +126,14 @@ impl Printer<'_> {
             self.put(".");
             self.put_as(Role::Column, &name);
         }
+        if !METHODS.contains(&method) {
+            let rule = "write the operator class of the extension behind each column of such an index";
+            return self.refuse(shown(method), rule);
+        }
+        self.class_options(parts)
+    }
+
+    fn class_options(&mut self, mut parts: Parts) -> Checked {
         if let Some(options) = parts.node(Kind::ATTRIBUTE_LIST) {
             return self.refuse_at(&options, "options of an operator class", "leave them out");
         }
@@ -147,7 +185,7 @@ fn is_index_item(tree: &Tree) -> bool {
     }
 }
 
-/// The kinds of indexes.
+/// The kinds of indexes that need no extension.
 const METHODS: &[&str] = &["btree", "hash", "gin", "brin"];
 
 /// The operator classes beyond a type's default: for prefix search on text, and for indexes on jsonb.

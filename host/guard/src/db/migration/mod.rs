@@ -20,6 +20,7 @@ mod tests;
 
 pub use self::tables::Tables;
 use super::cost::Plan;
+use super::extension::Extensions;
 use super::gate::fault::{Checked, Fault};
 use super::gate::lex::{self, Class, Tokens};
 use super::gate::printer::{Printer, Role};
@@ -37,11 +38,11 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Parses the text of a migration for a plugin's schema. `name` is the name of the file, for errors.
-    pub fn parse(schema: &str, name: &str, text: &str) -> Result<Self, Refusal> {
+    /// Parses the text of a migration for a plugin's schema and the extensions that it is granted. `name` is the name of the file, for errors.
+    pub fn parse(schema: &str, extensions: &Extensions, name: &str, text: &str) -> Result<Self, Refusal> {
         // One thread parses all statements, because a migration is only one file and is parsed only once.
         let mut refusal = None;
-        let migration = stack::with_room(|| match Self::checked(schema, name, text) {
+        let migration = stack::with_room(|| match Self::checked(schema, extensions, name, text) {
             Ok(migration) => Ok(migration),
             Err(why) => {
                 refusal = Some(why);
@@ -54,7 +55,12 @@ impl Migration {
         }
     }
 
-    pub(in crate::db) fn checked(schema: &str, name: &str, text: &str) -> Result<Self, Refusal> {
+    pub(in crate::db) fn checked(
+        schema: &str,
+        extensions: &Extensions,
+        name: &str,
+        text: &str,
+    ) -> Result<Self, Refusal> {
         let refused = |fault| match fault {
             Fault::Denied => Refusal::Denied,
             Fault::Invalid { at, construct, rule } | Fault::Unknown { at, construct, rule } => {
@@ -64,7 +70,7 @@ impl Migration {
         let found = lex::statements(text, limits::MIGRATION_BYTES_MAX).map_err(refused)?;
         let (mut statements, mut plan, mut is_concurrent) = (Vec::new(), Plan::default(), false);
         for tokens in &found {
-            let (text, cost, concurrent) = statement(schema, tokens).map_err(refused)?;
+            let (text, cost, concurrent) = statement(schema, extensions, tokens).map_err(refused)?;
             if concurrent && found.len() > 1 {
                 let rule = "must be the only statement of its migration, because PostgreSQL runs it outside of a transaction: \
                             put it into a file of its own";
@@ -95,7 +101,7 @@ const RULE: &str =
     "a migration can create, alter, drop and comment tables, indexes and enum types, and change rows";
 
 /// Checks one statement and prints it. Returns its text, what it costs, and whether it has CONCURRENTLY.
-fn statement(schema: &str, tokens: &Tokens) -> Checked<(String, Plan, bool)> {
+fn statement(schema: &str, extensions: &Extensions, tokens: &Tokens) -> Checked<(String, Plan, bool)> {
     let (word, at) = tokens.first_word();
     if !matches!(
         word,
@@ -109,7 +115,7 @@ fn statement(schema: &str, tokens: &Tokens) -> Checked<(String, Plan, bool)> {
     }
     let tree = tree::parse(tokens)?;
     let concurrent = tree.children_with_tokens().any(|part| part.kind() == Kind::CONCURRENTLY_KW);
-    let mut printer = Printer::new(Names::Own(schema), tokens);
+    let mut printer = Printer::new(Names::Own(schema, extensions), tokens);
     match printer.migration(&tree) {
         Ok(()) => {}
         // A denied name in a migration is the author's mistake, so the error names its place.
@@ -143,7 +149,7 @@ impl Printer<'_> {
 
     /// The name of a table, index or type, which must be in the plugin's schema.
     fn own(&mut self, tree: &Tree) -> Checked<String> {
-        let Names::Own(own) = self.names() else { return Err(Fault::Denied) };
+        let Names::Own(own, _) = self.names() else { return Err(Fault::Denied) };
         match self.dotted(tree)? {
             (Some(schema), _) if schema != own => Err(Fault::Denied),
             (_, name) => Ok(name),
@@ -158,7 +164,7 @@ impl Printer<'_> {
     }
 
     fn put_with_schema(&mut self, role: Role, name: &str) -> Checked {
-        let Names::Own(own) = self.names() else { return Err(Fault::Denied) };
+        let Names::Own(own, _) = self.names() else { return Err(Fault::Denied) };
         self.put_as(Role::Qualifier, own);
         self.put_behind(".")?;
         self.put_as(role, name);

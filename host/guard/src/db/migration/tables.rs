@@ -5,6 +5,7 @@
 //! exists twice, a column that does not exist) changes nothing here.
 
 use super::super::catalogue::{Catalogue, Column, Table};
+use super::super::extension::{Extension, Extensions};
 use super::super::typmod::Typmod;
 use super::{Migration, Refusal};
 use crate::db::gate::fault::Checked;
@@ -16,25 +17,30 @@ use crate::db::gate::tree::{self, Kind, Tree};
 use crate::grant::DbGrant;
 use crate::limits;
 use postgres_types::{Kind as Shape, Type};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The tables of a plugin's schema after its migrations.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    tables: BTreeMap<String, Vec<Column>>,
+    /// The columns of each table.
+    columns: BTreeMap<String, Vec<Column>>,
     enums: BTreeMap<String, Vec<String>>,
+    extensions: Extensions,
 }
 
 impl Tables {
-    /// Judges a plugin's migrations, in their order, and reads the tables that they leave. Each has the name of its file, for
+    /// Judges a plugin's migrations, in their order, and reads the tables that they leave, with the extensions that the manifest
+    /// requests. Each file has the name of its file, for
     /// errors, and its text.
     pub fn read<'a>(
         schema: &str,
+        granted: &BTreeSet<Extension>,
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Refusal> {
-        let mut tables = Self::default();
+        let extensions = Extensions::somewhere(granted);
+        let mut tables = Self { extensions, ..Self::default() };
         for (name, text) in files {
-            Migration::parse(schema, name, text)?;
+            Migration::parse(schema, &tables.extensions, name, text)?;
             stack::with_room(|| {
                 for tokens in &lex::statements(text, limits::MIGRATION_BYTES_MAX)? {
                     tables.apply(schema, tokens)?;
@@ -47,15 +53,16 @@ impl Tables {
 
     /// The tables with their columns, by name.
     pub fn tables(&self) -> impl Iterator<Item = (&str, &[Column])> {
-        self.tables.iter().map(|(name, columns)| (name.as_str(), columns.as_slice()))
+        self.columns.iter().map(|(name, columns)| (name.as_str(), columns.as_slice()))
     }
 
     /// These tables with a manifest's grants: what SQL text is judged against. A grant on a table that does not exist grants
     /// nothing.
     pub fn catalogue(&self, schema: &str, grants: &DbGrant) -> Catalogue {
-        let mut catalogue = Catalogue::new(schema, grants.query, grants.execute);
+        let extensions = Extensions::somewhere(&grants.extensions);
+        let mut catalogue = Catalogue::new(schema, grants.query, grants.execute).with_extensions(extensions);
         for (name, grant) in &grants.tables {
-            if let Some(columns) = self.tables.get(name) {
+            if let Some(columns) = self.columns.get(name) {
                 let table = Table::new(name, columns.clone(), grant).with_owner(grant.owner.clone());
                 catalogue = catalogue.with_table(table);
             }
@@ -65,7 +72,8 @@ impl Tables {
 
     fn apply(&mut self, schema: &str, tokens: &Tokens) -> Checked {
         let tree = tree::parse(tokens)?;
-        let mut reader = Printer::new(Names::Own(schema), tokens);
+        let extensions = self.extensions.clone();
+        let mut reader = Printer::new(Names::Own(schema, &extensions), tokens);
         match tree.kind() {
             Kind::CREATE_TABLE => {
                 let Some(table) = named(&mut reader, &tree, Kind::TABLE_NAME)? else { return Ok(()) };
@@ -75,12 +83,12 @@ impl Tables {
                 {
                     columns.extend(self.column(schema, &mut reader, &column)?);
                 }
-                self.tables.entry(table).or_insert(columns);
+                self.columns.entry(table).or_insert(columns);
             }
             Kind::DROP_TABLE => {
                 for table in tree.children().filter(|child| child.kind() == Kind::TABLE_NAME_REF) {
                     let (_, table) = reader.dotted(&table)?;
-                    self.tables.remove(&table);
+                    self.columns.remove(&table);
                 }
             }
             Kind::CREATE_TYPE => {
@@ -105,10 +113,10 @@ impl Tables {
             match action.kind() {
                 Kind::ADD_COLUMN => {
                     let column = self.column(schema, reader, &action)?;
-                    self.tables.entry(table.clone()).or_default().extend(column);
+                    self.columns.entry(table.clone()).or_default().extend(column);
                 }
                 Kind::DROP_COLUMN => {
-                    if let Some(columns) = self.tables.get_mut(&table)
+                    if let Some(columns) = self.columns.get_mut(&table)
                         && let Some(place) = place(columns)
                     {
                         columns.remove(place);
@@ -116,7 +124,7 @@ impl Tables {
                 }
                 Kind::RENAME_COLUMN => {
                     let new = named(reader, &action, Kind::COLUMN_NAME)?;
-                    let column = self.tables.get_mut(&table).and_then(|columns| {
+                    let column = self.columns.get_mut(&table).and_then(|columns| {
                         let place = place(columns)?;
                         columns.get_mut(place)
                     });
@@ -126,8 +134,8 @@ impl Tables {
                 }
                 Kind::TABLE_RENAME_TO => {
                     let new = named(reader, &action, Kind::TABLE_NAME)?;
-                    if let (Some(new), Some(columns)) = (new, self.tables.remove(&table)) {
-                        self.tables.insert(new.clone(), columns);
+                    if let (Some(new), Some(columns)) = (new, self.columns.remove(&table)) {
+                        self.columns.insert(new.clone(), columns);
                         table = new;
                     }
                 }
@@ -137,7 +145,7 @@ impl Tables {
                     if let Some(data_type) = data_type {
                         let name = reader.data_type(&data_type)?;
                         let (data_type, typmod) = self.type_of(schema, &name);
-                        let columns = self.tables.entry(table.clone()).or_default();
+                        let columns = self.columns.entry(table.clone()).or_default();
                         if let Some(column) = place(columns).and_then(|place| columns.get_mut(place)) {
                             (column.data_type, column.typmod) = (data_type, typmod);
                         }
@@ -197,6 +205,7 @@ impl Tables {
             "inet" => Type::INET,
             "cidr" => Type::CIDR,
             "tsvector" => Type::TS_VECTOR,
+            "vector" => Type::new("vector".to_owned(), 0, Shape::Simple, String::new()),
             own => {
                 let own = own.rsplit('.').next().unwrap_or_default().trim_matches('"').replace("\"\"", "\"");
                 let labels = self.enums.get(&own).cloned().unwrap_or_default();
@@ -247,6 +256,7 @@ mod tests {
     use super::Tables;
     use crate::db::typmod::Typmod;
     use postgres_types::{Kind, Type};
+    use std::collections::BTreeSet;
 
     #[test]
     fn tables_and_types_are_those_that_the_migrations_leave() {
@@ -265,7 +275,7 @@ mod tests {
                  ALTER TABLE things RENAME TO items; CREATE INDEX by_name ON items (name);",
             ),
         ];
-        let read = Tables::read("plugin_shop", files).expect("tables");
+        let read = Tables::read("plugin_shop", &BTreeSet::new(), files).expect("tables");
         let all: Vec<_> = read.tables().collect();
         let [(name, columns)] = all.as_slice() else { panic!("{all:?}") };
         assert_eq!(*name, "items");
@@ -292,8 +302,9 @@ mod tests {
 
     #[test]
     fn migration_that_is_refused_is_named() {
-        let refusal =
-            Tables::read("plugin_shop", [("7.sql", "CREATE TABLE t (a point)")]).unwrap_err().to_string();
+        let refusal = Tables::read("plugin_shop", &BTreeSet::new(), [("7.sql", "CREATE TABLE t (a point)")])
+            .unwrap_err()
+            .to_string();
         assert!(refusal.starts_with("7.sql:1"), "{refusal}");
     }
 }

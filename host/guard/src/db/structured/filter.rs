@@ -3,6 +3,7 @@
 use super::{Argument, Condition, Filter, Test, Writer};
 use crate::db::catalogue::{ColumnName, Operation};
 use crate::db::cost::Class;
+use crate::db::extension::is_vector;
 use crate::db::{Refusal, shown};
 use crate::limits;
 use postgres_types::Type;
@@ -157,6 +158,9 @@ pub(super) fn comparable(column: ColumnName<'_>) -> Result<(), Refusal> {
             "comparing and ordering",
             "a column of another type than json, such as jsonb",
         ));
+    }
+    if is_vector(column.data_type()) {
+        return Err(unfit(column, "comparing and ordering", "SQL text, with the operators of the extension"));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::super::super::Refusal;
 use super::super::super::catalogue::Catalogue;
 use super::super::lex;
 use super::{ReadStatement, WriteStatement, catalogue, read};
+use crate::db::extension::Extensions;
 use crate::db::migration::Migration;
 use crate::limits;
 use squawk_syntax::SyntaxKind;
@@ -152,7 +153,10 @@ fn every_keyword_repeated_does_not_overflow_half_the_stack() {
                 format!("{keyword} ").repeat(1_000),
                 format!("{keyword} ").repeat(1_000)
             );
-            assert!(Migration::checked("plugin_blog", "1.sql", &text).is_err(), "{keyword}");
+            assert!(
+                Migration::checked("plugin_blog", &Extensions::default(), "1.sql", &text).is_err(),
+                "{keyword}"
+            );
         }
     });
 }

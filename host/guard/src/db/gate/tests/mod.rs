@@ -4,6 +4,7 @@
 mod bombs;
 pub(in crate::db) mod corpus;
 mod cost;
+mod extensions;
 mod hostile;
 mod legitimate;
 mod lexing;

@@ -7,7 +7,8 @@
 use super::super::functions::{self, CONFIGURATIONS, FAMILIES, INSTEAD, Kind};
 use super::super::types::{COLLATIONS, TYPES};
 use super::{read, write};
-use crate::db::cost::{self, Class};
+use crate::db::cost::{self, Class, Family};
+use crate::db::extension::Extension;
 use crate::refusal::Refusal;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -194,6 +195,9 @@ fn cost_of(class: Class) -> &'static str {
         Class::Terms | Class::PlainTerms | Class::PhraseTerms => "bytes of the query",
         Class::Found => "words of the query",
         Class::Ranked => "words of the query, squared",
+        Class::Similar => "bytes, 200 ns each",
+        Class::SimilarWords => "bytes of the longer text, squared",
+        Class::ToVector | Class::Distance => "bytes of the vectors",
         Class::Steps | Class::Series => "none for a row",
     }
 }
@@ -340,7 +344,49 @@ fn page(signatures: &[Signature]) -> String {
     }
     let configurations = CONFIGURATIONS.join(", ");
     let _ = write!(page, "\nThe configurations of full-text search are {configurations}.\n");
+    extensions(&mut page);
     page
+}
+
+fn extensions(page: &mut String) {
+    page.push_str(
+        "\n## Extensions\n\n\
+         An operator installs an extension, `CREATE EXTENSION pg_trgm SCHEMA extensions`, and a policy allows it by name; the\n\
+         manifest asks for it: `extensions = [\"pg_trgm\", \"vector\"]` in `[grants.db]`. That grants the whole list below, in SQL text\n\
+         and in migrations, and nothing else of the extension. Names are written without a schema. An operator that PostgreSQL\n\
+         has too is the extension's beside a column, a conversion or a call that certainly gives its type: `title % $1`,\n\
+         `lower(title) % $1`, `$1::vector <-> embedding`. A `%` of texts beside another operator than a comparison needs\n\
+         parentheses around it and its two operands.\n",
+    );
+    for extension in Extension::ALL {
+        let list = extension.list();
+        let _ = write!(page, "\n### {}\n", extension.name());
+        page.push_str("\n| function or operator | cost grows with |\n|---|---|\n");
+        for function in list.functions {
+            let _ = writeln!(page, "| `{}` | {} |", function.signature, cost_of(function.class));
+        }
+        for operator in list.operators {
+            let beside = match operator.of {
+                Some(Family::Text) => " beside a text",
+                Some(Family::Vector) => " beside a vector",
+                _ => "",
+            };
+            let _ = writeln!(page, "| `{}`{beside} | {} |", operator.sign, cost_of(operator.class));
+        }
+        if !list.types.is_empty() {
+            let types: Vec<String> = list.types.iter().map(|(name, _)| format!("`{name}(n)`")).collect();
+            let _ =
+                write!(page, "\nThe types are {}, whose values are arrays of `float`.\n", types.join(", "));
+        }
+        let classes = list.classes.iter();
+        let classes: Vec<String> = classes
+            .map(|class| format!("`{}` with USING {}", class.name, class.methods.join(" or ")))
+            .collect();
+        let _ = write!(page, "\nThe operator classes of indexes are {}.\n", classes.join(", "));
+        let settings = list.settings.iter();
+        let settings: Vec<String> = settings.map(|(name, value)| format!("`{name}` is {value}")).collect();
+        let _ = write!(page, "\nIts settings are fixed: {}.\n", settings.join(", "));
+    }
 }
 
 fn listed(names: &[&str]) -> String {

@@ -4,11 +4,13 @@ mod foreign;
 
 use super::super::Refusal;
 use super::{Migration, Names, Printer, lex};
+use crate::db::extension::Extensions;
 use crate::limits;
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Vec<String>, Refusal> {
-    Migration::parse("plugin_blog", "1.sql", text).map(|migration| migration.statements().to_vec())
+    Migration::parse("plugin_blog", &Extensions::default(), "1.sql", text)
+        .map(|migration| migration.statements().to_vec())
 }
 
 const HOSTILE: &[&str] = &[
@@ -593,7 +595,9 @@ fn names_only_own_schema(text: &str) -> bool {
 #[test]
 fn token_that_nobody_judged_is_refused() {
     let statements = lex::statements("DROP TABLE t", limits::MIGRATION_BYTES_MAX).unwrap();
-    assert!(Printer::new(Names::Own("plugin_blog"), &statements[0]).finished().is_err());
+    assert!(
+        Printer::new(Names::Own("plugin_blog", &Extensions::default()), &statements[0]).finished().is_err()
+    );
 }
 
 #[test]
@@ -729,7 +733,9 @@ fn option_of_an_identity_at_its_limit_is_accepted_and_over_it_refused() {
 
 #[test]
 fn only_a_statement_with_concurrently_is_concurrent() {
-    let is_concurrent = |text: &str| Migration::parse("plugin_blog", "1.sql", text).unwrap().is_concurrent();
+    let is_concurrent = |text: &str| {
+        Migration::parse("plugin_blog", &Extensions::default(), "1.sql", text).unwrap().is_concurrent()
+    };
     assert!(is_concurrent("CREATE INDEX CONCURRENTLY i ON t (a);;"));
     assert!(is_concurrent("-- A comment.\nDROP INDEX CONCURRENTLY i"));
     for text in [
