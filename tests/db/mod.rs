@@ -9,6 +9,7 @@ mod autocommit;
 mod cost;
 mod documented;
 mod ending;
+mod extensions;
 mod outage;
 mod pgbouncer;
 mod returning;
