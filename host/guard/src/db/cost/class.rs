@@ -648,7 +648,8 @@ impl Class {
                 (Size::FLOAT, and(all.bytes.saturating_mul(TRIGRAM_NS)).saturating_add(parts))
             }
             Self::ToVector => (Size::VECTOR, and(all.bytes.saturating_mul(VECTOR_BYTE_NS))),
-            Self::Distance => (Size::FLOAT, and(all.bytes.saturating_mul(VECTOR_BYTE_NS))),
+            // In memory a vector has a quarter of its text's bytes.
+            Self::Distance => (Size::FLOAT, and((all.bytes / 4).saturating_mul(VECTOR_BYTE_NS))),
             Self::Steps | Self::Series => (first.or(second), looked),
         }
     }
@@ -658,16 +659,22 @@ impl Class {
         match self {
             Self::Known(size) => size.family,
             // `lower` and `upper` are of a range, too.
-            Self::Reference | Self::Kept | Self::Same | Self::Cut | Self::Trim | Self::Grown(2) => {
+            Self::Reference | Self::Same | Self::Cut | Self::Trim | Self::Grown(2) => {
                 operands.next().unwrap_or_default()
             }
-            Self::Largest => operands.find(|family| *family != Family::Unknown).unwrap_or_default(),
+            Self::Largest | Self::TrimEither => {
+                operands.find(|family| *family != Family::Unknown).unwrap_or_default()
+            }
             Self::ToText(_)
             | Self::SentText
             | Self::FieldText
             | Self::Part
             | Self::Replace
-            | Self::Translate => Family::Text,
+            | Self::Translate
+            | Self::Concatenated
+            | Self::JoinOperands
+            | Self::JoinElements
+            | Self::Pattern => Family::Text,
             Self::ToVector => Family::Vector,
             _ => Family::Unknown,
         }

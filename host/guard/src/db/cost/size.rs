@@ -25,8 +25,9 @@ pub(super) const DECIMALS: u64 = 4;
 const JSONB_ELEMENT_BYTES: u64 = 4;
 /// Bytes of an empty array or object in a `jsonb`: its place and its head.
 const JSONB_CONTAINER_BYTES: u64 = 8;
-/// Bytes of a vector of 16,000 numbers, which are the most: four for each, and its head.
-const VECTOR_BYTES_MAX: u64 = 64_008;
+/// Bytes of the text of a vector of 16,000 numbers, which are the most: sixteen for each, with its comma. A whole row and JSON
+/// have it as a text, which is four times as long as the vector.
+const VECTOR_BYTES_MAX: u64 = 256_002;
 /// Bytes of JSON text for each byte of text in a value: a control character becomes `\u0001`.
 pub(super) const JSON_ESCAPE: u64 = 6;
 

@@ -284,3 +284,82 @@ fn statement_that_writes_can_use_an_extension() {
     let text = WriteStatement::parse(&catalogue, sql).unwrap();
     assert!(text.text().contains("OPERATOR (\"Ext \"\"a\"\"\".%)"), "{}", text.text());
 }
+
+#[test]
+fn sign_keeps_its_meaning_beside_rows_ranges_paths_and_words_of_the_clock() {
+    let ext = "\"Ext \"\"a\"\"\"";
+    for (sql, part) in [
+        // A bound of a range has the name of a text in small letters.
+        ("SELECT lower(int4range(7, 9)) % 2", "% 2".into()),
+        ("SELECT upper(int8range(id, 90)) % 4 FROM things", ") % 4".into()),
+        ("SELECT id FROM things WHERE upper(name) % $1", format!(") OPERATOR ({ext}.%) $1")),
+        ("SELECT id FROM things WHERE left(name, 5) % $1", format!(") OPERATOR ({ext}.%) $1")),
+        ("SELECT id FROM things WHERE trim(name) % $1", format!(") OPERATOR ({ext}.%) $1")),
+        ("SELECT id FROM things WHERE concat(name, id) % $1", format!(") OPERATOR ({ext}.%) $1")),
+        (
+            "SELECT id FROM things WHERE int8range(1, 9) -|- int8range(9, 12) AND name % $1",
+            format!("AND \"name\" OPERATOR ({ext}.%) $1"),
+        ),
+        (
+            "SELECT id FROM things WHERE int8range(1, 9) @> id % 3 AND name <-> $1 < 1",
+            format!("@> \"id\" % 3 AND \"name\" OPERATOR ({ext}.<->) $1 < 1"),
+        ),
+        // A whole row is none of the types, and a function's row of one value has that value's.
+        (
+            "SELECT to_jsonb(t) FROM things t WHERE t.* IS NOT NULL AND t.name % $1",
+            format!("\"t\".\"name\" OPERATOR ({ext}.%) $1"),
+        ),
+        ("SELECT t <-> 'x' FROM things t", "\"t\" <-> 'x'".into()),
+        ("SELECT g FROM generate_series(1, 9) AS g WHERE g % 3 = 0", "\"g\" % 3".into()),
+        ("SELECT a FROM unnest($1::text[], $2::int[]) AS u (a, b) WHERE b % 2 = 0", "\"b\" % 2".into()),
+        (
+            "SELECT jsonb_path_exists('{}', '$.n ? (@ > $m)', to_jsonb(length(name) % 7)) FROM things",
+            "% 7".into(),
+        ),
+        (
+            "SELECT id FROM drafts WHERE data @? '$.a ? (@ == \"x % y\")' AND title % $1",
+            format!("'$.a ? (@ == \"x % y\")' AND \"title\" OPERATOR ({ext}.%) $1"),
+        ),
+        // Beside a text, a word of the clock is a text and no date.
+        (
+            "SELECT id FROM things WHERE name % 'today'",
+            format!("\"name\" OPERATOR ({ext}.%) CAST('today' AS text)"),
+        ),
+        (
+            "SELECT id FROM things WHERE 'today' <% name",
+            format!("CAST('today' AS text) OPERATOR ({ext}.<%) \"name\""),
+        ),
+        (
+            "SELECT id FROM things WHERE 'today' = name AND name <-> 'now' < 0.5",
+            format!("'today' = \"name\" AND \"name\" OPERATOR ({ext}.<->) CAST('now' AS text) < 0.5"),
+        ),
+        ("SELECT 'now'::tsquery <-> 'b'", "<-> 'b'".into()),
+        ("SELECT to_tsquery('simple', 'a') <-> to_tsquery('simple', name) FROM things", ") <-> ".into()),
+    ] {
+        let text = both(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
+        assert!(text.contains(&part), "{sql}: {text}");
+    }
+    // A range's operator is one beside which the place of `%` is not plain.
+    let refusal = both("SELECT id FROM things WHERE name % $1 -|- int4range(1, 2)").unwrap_err().to_string();
+    assert!(refusal.contains("in parentheses"), "{refusal}");
+}
+
+#[test]
+fn vector_in_rows_and_json_is_as_long_as_its_text() {
+    let rows = |count: usize| {
+        let rows = vec!["to_jsonb(t)"; count].join(", ");
+        let four = "embedding AS a, embedding AS b, embedding AS c, embedding AS d";
+        both(&format!("SELECT {rows} FROM (SELECT {four} FROM things) AS t"))
+    };
+    assert!(rows(10).is_ok(), "{:?}", rows(10));
+    // The texts of 240 vectors have 60 MB, and JSON keeps them beside its own.
+    let refusal = rows(60).unwrap_err().to_string();
+    assert!(refusal.contains("bytes of memory"), "{refusal}");
+}
+
+#[test]
+fn refusal_of_an_expensive_operator_says_where_it_stands() {
+    let refusal =
+        both("SELECT id FROM drafts\nWHERE title = 'a' AND\n  'abc' <% body").unwrap_err().to_string();
+    assert!(refusal.starts_with("`<%` near line 3, column 9: "), "{refusal}");
+}
