@@ -941,6 +941,8 @@ pub const DB_FETCH_ROWS: u32 = 100;
 pub const DB_BATCH_ROWS_MAX: u32 = 1_000;
 /// Elements of one array. The host holds an array in memory.
 pub const DB_ARRAY_ELEMENTS_MAX: usize = 100_000;
+/// Numbers of one `vector`: pgvector's own limit.
+pub const VECTOR_ELEMENTS_MAX: usize = 16_000;
 /// Digits of a `numeric` before the point. PostgreSQL sets the number.
 pub const NUMERIC_INTEGER_DIGITS_MAX: usize = 131_072;
 /// Digits of a `numeric` after the point. PostgreSQL sets the number.

@@ -4,15 +4,13 @@
 use super::real;
 use super::wire::Wire;
 use crate::db::value::{Scalar, Value};
-
-/// Numbers of the longest vector.
-const LENGTH_MAX: usize = 16_000;
+use crate::limits::VECTOR_ELEMENTS_MAX;
 
 /// Writes the length, two bytes that are always zero, and the numbers.
 pub(super) fn encode(items: &[Scalar], out: &mut Vec<u8>) -> Result<(), String> {
-    let length = u16::try_from(items.len()).ok().filter(|_| (1..=LENGTH_MAX).contains(&items.len()));
+    let length = u16::try_from(items.len()).ok().filter(|_| (1..=VECTOR_ELEMENTS_MAX).contains(&items.len()));
     let Some(length) = length else {
-        return Err(format!("a vector has 1 to {LENGTH_MAX} numbers, found {}", items.len()));
+        return Err(format!("a vector has 1 to {VECTOR_ELEMENTS_MAX} numbers, found {}", items.len()));
     };
     out.extend(length.to_be_bytes());
     out.extend(0_u16.to_be_bytes());
@@ -46,7 +44,7 @@ pub(super) fn decode(raw: &[u8]) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::super::{Value, decode, encode};
-    use super::{LENGTH_MAX, Scalar};
+    use super::{Scalar, VECTOR_ELEMENTS_MAX};
     use postgres_types::{Kind, Type};
 
     fn vector() -> Type {
@@ -62,7 +60,7 @@ mod tests {
         let array = Type::new("_vector".into(), 77_778, Kind::Array(vector()), "extensions".into());
         for (value, ty) in [
             (of(&[]), vector()),
-            (of(&vec![0.0; LENGTH_MAX + 1]), vector()),
+            (of(&vec![0.0; VECTOR_ELEMENTS_MAX + 1]), vector()),
             (of(&[f64::NAN]), vector()),
             (of(&[1.0, f64::INFINITY]), vector()),
             (of(&[0.1]), vector()),
@@ -94,7 +92,7 @@ mod tests {
 
     #[test]
     fn vector_of_reals_is_returned_as_it_was_sent() {
-        for value in [of(&[0.5, -2.0, 0.0]), of(&vec![1.25; LENGTH_MAX])] {
+        for value in [of(&[0.5, -2.0, 0.0]), of(&vec![1.25; VECTOR_ELEMENTS_MAX])] {
             let raw = encode(&value, &vector()).unwrap().unwrap();
             assert_eq!(decode(&vector(), Some(&raw)), Ok(value));
         }
