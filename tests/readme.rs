@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md"];
 /// Where other pages are: those for authors, and those behind SECURITY.md.
-const PAGES: [&str; 2] = ["docs", "docs/security"];
+const PAGES: [&str; 3] = ["docs", "docs/reference", "docs/security"];
 /// The folders that documents speak of; what begins otherwise in a code span is no path.
 const FOLDERS: [&str; 7] = ["docs/", "wit/", "host/", "guest-sdk/", "example-plugins/", "tests/", "xtask/"];
 /// Lines that README promises of its plugin.

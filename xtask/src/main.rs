@@ -26,6 +26,7 @@ mod tidy;
 
 mod apt;
 mod postgres;
+mod reference;
 mod sql_page;
 
 use std::net::SocketAddr;
@@ -154,6 +155,8 @@ enum Task {
     Lint,
     /// Check the repository's own rules: crates, imports, names, numbers, the contract's docs, lock files
     Tidy,
+    /// Write docs/reference, the pages and schemas of palisade.toml, policy.toml and secrets.toml, from the types
+    Reference,
     /// Write docs/sql.md, the page for authors of SQL, from the guard's lists and the functions of a PostgreSQL
     ///
     /// Name the folders with the binaries of several releases, the oldest first, to get the functions of each.
@@ -188,6 +191,7 @@ fn main() -> ExitCode {
         Task::Soak { minutes } => soak::run(minutes),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
+        Task::Reference => reference::run(),
         Task::SqlPage { folders } => sql_page::run(&folders),
         Task::Tidy => tidy::run(),
         Task::Toolchain { target } => toolchain::print(target),

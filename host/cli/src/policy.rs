@@ -14,16 +14,15 @@
 //!
 //! `wasi = false` refuses a component that imports `wasi:*`; `floats = false` refuses one that computes with floats.
 //! Grants have the same form as in a manifest. With a policy, a plugin that it does not name gets only what is
-//! harmless; without one, every plugin gets what it asks for.
+//! harmless; without one, every plugin gets what it asks for. The form of a table is in `host/guard/src/operator.rs`.
 
 use crate::output;
 use anyhow::{Context, Result};
-use palisade_guard::grant::{Grants, Policy};
+use palisade_guard::grant::Policy;
 use palisade_guard::limits::POLICY_BYTES_MAX;
-use palisade_guard::limits::{Limit, Limits};
 use palisade_guard::manifest;
+use palisade_guard::operator::PolicyTable;
 use palisade_store::files::{self, Others};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -33,20 +32,7 @@ pub(super) const FILE: &str = "policy.toml";
 /// Every plugin's policy.
 pub(super) struct Policies {
     path: PathBuf,
-    named: Option<BTreeMap<String, Table>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    #[serde(default)]
-    grants: Grants,
-    #[serde(default = "Limits::unlimited", deserialize_with = "manifest::limits")]
-    limits: Limits,
-    #[serde(default = "allowed")]
-    wasi: bool,
-    #[serde(default = "allowed")]
-    floats: bool,
+    named: Option<BTreeMap<String, PolicyTable>>,
 }
 
 impl Policies {
@@ -94,40 +80,11 @@ impl Policies {
     }
 }
 
-impl Table {
-    fn policy(&self) -> Policy {
-        let mut policy = Policy::only(self.grants.clone()).limits(or_default(&self.limits));
-        if !self.wasi {
-            policy = policy.without_wasi();
-        }
-        if !self.floats {
-            policy = policy.without_floats();
-        }
-        policy
-    }
-}
-
-/// The default for WASI and floats.
-fn allowed() -> bool {
-    true
-}
-
-/// The named limits, and the defaults for the rest: a policy changes only the limits that it names.
-fn or_default(named: &Limits) -> Limits {
-    let mut limits = Limits::default();
-    for &limit in Limit::ALL {
-        let max = named.get(limit);
-        if max != Limits::unlimited().get(limit) {
-            limits.set(limit, max);
-        }
-    }
-    limits
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use palisade_guard::limits::MIB;
+    use palisade_guard::grant::Grants;
+    use palisade_guard::limits::{Limit, MIB};
 
     fn parse(text: &str) -> Result<Policies> {
         Policies::parse(text, PathBuf::from("policy.toml"))

@@ -10,21 +10,14 @@
 use crate::output;
 use anyhow::{Context, Result};
 use palisade_guard::limits::POLICY_BYTES_MAX;
+use palisade_guard::operator::SecretEntry;
 use palisade_store::files::{self, Others};
 use palisade_store::http::{Secret, Secrets};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The name of a folder's own secrets.
 pub(super) const FILE: &str = "secrets.toml";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretEntry {
-    header: String,
-    value: String,
-}
 
 /// Reads the operator's file, if there is one. Nobody else may be able to read or change it.
 pub(super) fn read(path: Option<&Path>) -> Result<Secrets> {

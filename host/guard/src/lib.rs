@@ -24,10 +24,14 @@ pub mod limits;
 pub mod manifest;
 pub mod memory;
 pub mod name;
+pub mod operator;
 pub mod refusal;
 pub mod reports;
 pub mod text;
 pub mod violation;
+
+#[cfg(test)]
+mod tests;
 
 pub mod cache;
 pub mod clock;

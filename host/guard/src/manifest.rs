@@ -16,8 +16,12 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(test)]
+use crate::tests::reference;
+
 /// A parsed `palisade.toml`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Manifest {
     /// The plugin's name, version and files.
@@ -25,6 +29,7 @@ pub struct Manifest {
     /// The kind of each interface that the component exports. The key is the full name without version:
     /// `acme:blog/posts`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(schema_with = "reference::exports"))]
     pub exports: BTreeMap<String, Kind>,
     /// The taps that the component exports.
     #[serde(default)]
@@ -34,9 +39,11 @@ pub struct Manifest {
     pub grants: Grants,
     /// The plugin's settings.
     #[serde(default, deserialize_with = "variables")]
+    #[cfg_attr(test, schemars(schema_with = "reference::variables"))]
     pub variables: BTreeMap<String, Declaration>,
     /// The limits that the plugin lowers for itself. A limit that is not named here keeps the operator's maximum.
     #[serde(default = "Limits::unlimited", deserialize_with = "limits")]
+    #[cfg_attr(test, schemars(schema_with = "reference::limits"))]
     pub limits: Limits,
     /// How `palisade build` makes the component. A host does not read it.
     pub build: Option<BuildSection>,
@@ -44,33 +51,43 @@ pub struct Manifest {
 
 /// A plugin's name, version and files.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PluginSection {
-    /// The plugin's name.
+    /// The plugin's name, which no other plugin of a host has. It is part of the URLs of the plugin's functions and of the
+    /// name of its schema in the database.
     #[serde(deserialize_with = "plugin_name")]
+    #[cfg_attr(test, schemars(schema_with = "reference::plugin_name"))]
     pub name: PluginName,
-    /// The plugin's version.
+    /// The plugin's version, as in Semantic Versioning: three numbers.
+    #[cfg_attr(test, schemars(example = &"0.1.0"))]
     pub version: semver::Version,
     /// The component's file, relative to the manifest.
     #[serde(deserialize_with = "inner_path")]
+    #[cfg_attr(test, schemars(schema_with = "reference::component"))]
     pub component: PathBuf,
-    /// The folder of the plugin's migrations, relative to the manifest; `migrations` by default.
+    /// The folder of the plugin's migrations, relative to the manifest.
     #[serde(default = "default_migrations", deserialize_with = "inner_path")]
+    #[cfg_attr(test, schemars(schema_with = "reference::migrations"))]
     pub migrations: PathBuf,
     /// One line that describes the plugin to people.
     #[serde(default)]
+    #[cfg_attr(test, schemars(example = &"Drafts and posts"))]
     pub description: String,
 }
 
 /// How `palisade build` makes a component from a plugin's source.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BuildSection {
     /// The language of the source.
+    #[cfg_attr(test, schemars(example = &"rust"))]
     pub language: Language,
-    /// The file that the language's tools begin with, relative to the manifest; by default the language's own
-    /// [`Language::source`].
+    /// The file that the language's tools begin with, relative to the manifest. By default `Cargo.toml`, `src/plugin.js`,
+    /// `src/plugin.py` or `src/plugin.c`, after the language.
     #[serde(default, deserialize_with = "inner_file")]
+    #[cfg_attr(test, schemars(schema_with = "reference::source"))]
     pub source: Option<PathBuf>,
 }
 
@@ -83,6 +100,7 @@ impl BuildSection {
 
 /// A language that `palisade build` compiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// Rust, built by cargo.
@@ -128,17 +146,18 @@ impl Language {
 
 /// The taps of a plugin.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Taps {
-    /// `tap-item-access`.
+    /// `tap-item-access`: decides who may read, insert, change and delete an item.
     pub item_access: Option<TapOptions>,
-    /// `tap-item-view`.
+    /// `tap-item-view`: changes the fields of an item for display.
     pub item_view: Option<TapOptions>,
-    /// `tap-item-presave`.
+    /// `tap-item-presave`: changes or rejects an item before it is written.
     pub item_presave: Option<TapOptions>,
-    /// `tap-item-changed`.
+    /// `tap-item-changed`: receives a change in its transaction.
     pub item_changed: Option<TapOptions>,
-    /// `tap-cron`.
+    /// `tap-cron`: runs on a schedule, as an action.
     pub cron: Option<CronOptions>,
 }
 
@@ -156,19 +175,23 @@ pub const TAPS: &[TapRow] = &[
 
 /// When a tap is called.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TapOptions {
     /// The host calls taps by ascending weight, and taps of equal weight by plugin name.
     #[serde(default)]
+    #[cfg_attr(test, schemars(example = reference::WEIGHT))]
     pub weight: i32,
 }
 
 /// When a cron tap runs.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CronOptions {
-    /// The time between two runs: `"30 s"`, `"5 min"`, `"1 h"`.
+    /// The time between two runs.
     #[serde(deserialize_with = "interval")]
+    #[cfg_attr(test, schemars(schema_with = "reference::interval"))]
     pub every: Duration,
 }
 

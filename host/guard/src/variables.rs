@@ -7,8 +7,12 @@ use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+#[cfg(test)]
+use crate::tests::reference;
+
 /// A value of a variable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Value {
     /// `boolean`.
@@ -23,6 +27,7 @@ pub enum Value {
 
 /// The type of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum VariableType {
     /// `true` or `false`.
@@ -43,10 +48,17 @@ pub struct Declaration {
     default: Value,
 }
 
+/// A setting.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct RawDeclaration {
+pub(crate) struct RawDeclaration {
+    /// The type of the values.
+    #[cfg_attr(test, schemars(example = &"integer"))]
     r#type: VariableType,
+    /// The value until an operator, or the plugin with the grant `variables`, sets another. It is of the type; a `number`
+    /// may be written without a point.
+    #[cfg_attr(test, schemars(example = reference::DEFAULT))]
     default: Value,
 }
 

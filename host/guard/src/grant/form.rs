@@ -11,6 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
 
+#[cfg(test)]
+use crate::tests::reference;
+
 /// The form for people: `select (id, title), insert, delete`, and the column that names the rows' owner.
 impl fmt::Display for TableGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,19 +31,30 @@ impl fmt::Display for TableGrant {
     }
 }
 
-/// The form as a TOML table.
+/// Powers over one table, column by column.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Form {
+pub(crate) struct Form {
+    /// The columns that the plugin may read. A column that a call compares or orders by is read too.
     #[serde(default, skip_serializing_if = "is_none")]
+    #[cfg_attr(test, schemars(schema_with = "reference::columns"))]
     select: ColumnSet,
+    /// The columns that the plugin may fill in a new row.
     #[serde(default, skip_serializing_if = "is_none")]
+    #[cfg_attr(test, schemars(schema_with = "reference::columns"))]
     insert: ColumnSet,
+    /// The columns that the plugin may change in a stored row.
     #[serde(default, skip_serializing_if = "is_none")]
+    #[cfg_attr(test, schemars(schema_with = "reference::columns"))]
     update: ColumnSet,
+    /// Whether the plugin may remove rows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(example = true))]
     delete: bool,
+    /// The `uuid` column that says which user a row belongs to. If it is set, a call sees only its caller's rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(schema_with = "reference::owner"))]
     owner: Option<String>,
 }
 

@@ -5,7 +5,7 @@
 
 mod columns;
 pub mod cover;
-mod form;
+pub(crate) mod form;
 mod table;
 
 pub use columns::ColumnSet;
@@ -16,8 +16,12 @@ use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+#[cfg(test)]
+use crate::tests::reference;
+
 /// A set of powers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grants {
     /// Powers over the plugin's own tables.
@@ -28,30 +32,37 @@ pub struct Grants {
     pub item: ItemGrant,
     /// Functions of `user` beyond `current`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("examples" = [["get", "has-permission"]])))]
     pub user: BTreeSet<UserPower>,
     /// Powers over the plugin's variables, beyond reading them.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("examples" = [["write"]])))]
     pub variables: BTreeSet<VariablePower>,
     /// The HTTP servers that the plugin may send requests to.
     #[serde(default)]
     pub http: Vec<HttpGrant>,
     /// Taps, such as `item-view`, that a policy allows. A manifest requests them in its `[taps]`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("examples" = [["item-view"]])))]
     pub taps: BTreeSet<String>,
 }
 
 /// Powers over the plugin's own tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DbGrant {
-    /// Operations on each table, on all of its columns or on the named ones.
+    /// Operations on each table, on all of its columns or on the named ones. A migration makes the table.
     #[serde(default)]
+    #[cfg_attr(test, schemars(schema_with = "reference::tables"))]
     pub tables: BTreeMap<String, TableGrant>,
-    /// Whether the plugin may read with SQL text.
+    /// Whether the plugin may read with SQL text, `db.query`, the tables that it may select from.
     #[serde(default)]
+    #[cfg_attr(test, schemars(example = true))]
     pub query: bool,
-    /// Whether the plugin may write with SQL text.
+    /// Whether the plugin may write with SQL text, `db-write.execute`, the tables that it may write to.
     #[serde(default)]
+    #[cfg_attr(test, schemars(example = true))]
     pub execute: bool,
     /// Extensions of PostgreSQL that SQL text and migrations may use, by name: `["pg_trgm", "vector"]`. Each means the functions,
     /// operators, types and operator classes in the list of `docs/sql.md`, all of them and nothing else of the extension. The
@@ -62,52 +73,62 @@ pub struct DbGrant {
 
 /// Powers over content items.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ItemGrant {
     /// Powers over the items of each type.
     #[serde(default)]
+    #[cfg_attr(test, schemars(schema_with = "reference::item_types"))]
     pub types: BTreeMap<String, BTreeSet<ItemPower>>,
 }
 
 /// What a plugin may do with the items of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ItemPower {
-    /// The interface `item`.
+    /// Read items, with the interface `item`.
     Read,
-    /// The interface `item-write`.
+    /// Insert, change and delete items, with the interface `item-write`.
     Write,
 }
 
 /// A function of the interface `user` that needs a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum UserPower {
-    /// `user.get`.
+    /// Look users up by their ids, with `user.get`.
     Get,
-    /// `user.has-permission`.
+    /// Ask for the caller's permissions, with `user.has-permission`.
     HasPermission,
 }
 
 /// A power over variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum VariablePower {
-    /// The interface `variables-write`.
+    /// Change variables, with the interface `variables-write`.
     Write,
 }
 
 /// One entry of the allow-list of URLs. [`crate::http`] parses it into an allowance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HttpGrant {
-    /// A URL whose scheme, host and port are allowed, with every path at or below its own.
+    /// A URL whose scheme, host and port are allowed, with every path at or below its own. It has no query and no fragment,
+    /// and its host is one exact name.
+    #[cfg_attr(test, schemars(example = &"https://api.example.com/v1/"))]
     pub url: String,
     /// The allowed methods; GET and HEAD if the list is empty.
     #[serde(default)]
+    #[cfg_attr(test, schemars(schema_with = "reference::methods"))]
     pub methods: Vec<String>,
-    /// The name of a secret that requests to the URL may carry.
+    /// The name of a secret that requests to the URL may carry. An operator writes it in `secrets.toml`. It needs `https`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(schema_with = "reference::secret"))]
     pub secret: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 /// What a plugin may do with a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TableOperation {
     /// Read rows.

@@ -27,6 +27,12 @@ macro_rules! limits {
             /// The name that manifests, errors and metrics use.
             pub const fn name(self) -> &'static str { match self { $(Limit::$variant => $name,)+ } }
 
+            /// What the limit bounds, and why there is one: for the reference page.
+            #[cfg(test)]
+            pub(crate) const fn meaning(self) -> &'static str {
+                match self { $(Limit::$variant => concat!($($doc),+),)+ }
+            }
+
             /// The unit that the limit counts in.
             pub const fn unit(self) -> Unit { match self { $(Limit::$variant => Unit::$unit,)+ } }
 

@@ -1,0 +1,3 @@
+//! What is tested of several modules at once.
+
+pub(crate) mod reference;
