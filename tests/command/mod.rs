@@ -3,6 +3,7 @@
 mod build;
 pub mod child;
 mod folder;
+mod new;
 
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};

@@ -14,6 +14,7 @@ mod host;
 mod import;
 mod log;
 mod migrate;
+mod new;
 mod output;
 mod plugins;
 mod policy;
@@ -55,6 +56,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::NewArgs),
     Serve(serve::ServeArgs),
     Call(call::CallArgs),
     Plugins(plugins::PluginsArgs),
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
     };
     log::start(log_format, filter, is_quiet);
     let done = match command {
+        Command::New(args) => new::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Sql(args) => sql::run(&args),
         other => run(other, began),
@@ -100,6 +103,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match command {
+            Command::New(args) => new::run(&args),
             Command::Serve(args) => serve::run(args, began).await,
             Command::Call(args) => call::run(args).await,
             Command::Plugins(args) => plugins::run(args).await,

@@ -21,7 +21,7 @@ static SDK: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/carried/sdk");
 const MANIFEST: &str = "package.toml";
 
 /// The contract's files, by name.
-pub(super) fn contract() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn contract() -> impl Iterator<Item = (&'static str, &'static str)> {
     CONTRACT.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
 }
 

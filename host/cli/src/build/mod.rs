@@ -6,7 +6,7 @@
 //! A core module alone becomes a component, too ([`module`]). The author's build runs on the author's machine, unconfined.
 
 mod c;
-mod carried;
+pub(crate) mod carried;
 mod check;
 mod js;
 mod module;
@@ -32,6 +32,7 @@ use wasmparser::{Validator, WasmFeatures};
 
 use crate::output::{self, Line};
 use check::Imports;
+pub(crate) use world::CONTRACT_FOLDER;
 use world::{Surface, World};
 
 const MANIFEST: &str = "palisade.toml";
@@ -123,7 +124,7 @@ struct Core {
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
     let manifest = manifest(folder)?;
     let build = section(&manifest)?;
-    let contract = folder.join(world::CONTRACT_FOLDER);
+    let contract = folder.join(CONTRACT_FOLDER);
     // The SDK has its own copy, so a plugin in Rust needs none; one that is there is kept current.
     if build.language != Language::Rust || contract.is_dir() {
         carried::write_contract(&contract)?;

@@ -21,7 +21,7 @@ use super::carried;
 
 /// The folder of a plugin's WIT, and the folder in it for the contract.
 pub(super) const FOLDER: &str = "wit";
-pub(super) const CONTRACT_FOLDER: &str = "wit/deps/palisade";
+pub(crate) const CONTRACT_FOLDER: &str = "wit/deps/palisade";
 
 /// A resolved world.
 pub(super) struct World {

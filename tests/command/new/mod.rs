@@ -1,0 +1,214 @@
+//! `palisade new`: what it makes builds, passes its tests and is served without a change, for every language and template.
+
+mod form;
+
+use super::child::{Ran, Serving, finish, palisade};
+use crate::harness::{Answer, World, client, guestbook};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The name of the plugins that the tests make.
+const NAME: &str = "first-try";
+
+/// What a new plugin can be.
+const TEMPLATES: [&str; 3] = ["hello", "guestbook", "tap"];
+
+/// Runs `palisade new` in a folder.
+async fn new(parent: &Path, arguments: &[&str]) -> Ran {
+    let mut command = palisade(&[&["new"], arguments].concat());
+    command.current_dir(parent);
+    finish(command).await
+}
+
+/// A new plugin in a folder of its own.
+async fn made(language: &str, template: &str) -> (tempfile::TempDir, PathBuf) {
+    let parent = tempfile::tempdir().unwrap();
+    let ran = new(parent.path(), &[NAME, "--lang", language, "--template", template]).await;
+    assert_eq!((ran.code(), ran.stdout.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.stderr.contains("palisade build"), "{ran:?}");
+    let folder = parent.path().join(NAME);
+    (parent, folder)
+}
+
+/// Builds a plugin with `palisade build`. Plugins in Rust share a target folder, so the SDK is compiled once.
+async fn build(language: &str, folder: &Path) {
+    // What npm and pip would install: `cargo xtask guests` has it from the same lists.
+    for (of, tools) in [("js", "node_modules"), ("python", ".venv")] {
+        if of == language {
+            let installed = guestbook(language).join("../../.work").join(language).join(tools).canonicalize();
+            symlink(installed.expect("run `cargo xtask guests`"), folder.join(tools)).unwrap();
+        }
+    }
+    let mut command = palisade(&["build"]);
+    command.current_dir(folder).env("CARGO_TARGET_DIR", target());
+    // Where `cargo xtask` keeps the toolchain for guests.
+    if std::env::var_os("PALISADE_CACHE").is_none() {
+        command.env("PALISADE_CACHE", cache());
+    }
+    let built = finish(command).await;
+    assert_eq!(built.code(), 0, "{language}: {}", built.stderr);
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("new")
+}
+
+fn cache() -> PathBuf {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").unwrap_or_else(|| std::env::home_dir().unwrap().join(".cache"));
+    cache.join("palisade")
+}
+
+/// Makes a plugin, builds it and runs its tests. Returns its folder.
+async fn tried(language: &str, template: &str) -> (tempfile::TempDir, PathBuf) {
+    let (parent, folder) = made(language, template).await;
+    build(language, &folder).await;
+    assert!(form::run(&folder).await > 0);
+    (parent, folder)
+}
+
+#[tokio::test]
+async fn hello_in_rust_builds_passes_its_tests_and_is_served() {
+    let (_parent, folder) = tried("rust", "hello").await;
+    let world = World::new().await;
+    let serving = Serving::of(&folder, &world, &[], &[]).await;
+    let greet = format!("{}/call/{NAME}/greeting/greet", serving.url());
+    let answer = Answer::to(client().post(greet).json(&json!({ "name": "Ada" }))).await;
+    assert_eq!((answer.status, answer.body), (200, json!("Hello, Ada!")));
+    assert_eq!(serving.terminate().await.code(), 0);
+}
+
+#[tokio::test]
+async fn guestbook_in_rust_builds_passes_its_tests_and_is_served() {
+    let (_parent, folder) = tried("rust", "guestbook").await;
+    let world = World::new().await;
+    let serving = Serving::of(&folder, &world, &[], &[]).await;
+    let call = |function: &str| client().post(format!("{}/call/{NAME}/{function}", serving.url()));
+    let signed = Answer::to(call("signing/sign").json(&json!({ "name": "Ada", "message": "Hello" }))).await;
+    assert_eq!((signed.status, signed.body), (200, json!(1)));
+    let listed = Answer::to(call("entries/list").json(&json!({ "limit": 10 }))).await;
+    assert_eq!((listed.status, &listed.body[0]["message"]), (200, &json!("Hello")));
+    assert_eq!(serving.terminate().await.code(), 0);
+}
+
+#[tokio::test]
+async fn tap_in_rust_builds_and_passes_its_tests() {
+    tried("rust", "tap").await;
+}
+
+#[tokio::test]
+async fn plugins_in_c_build_and_pass_their_tests() {
+    for template in TEMPLATES {
+        tried("c", template).await;
+    }
+}
+
+#[tokio::test]
+async fn hello_in_js_builds_and_passes_its_tests() {
+    tried("js", "hello").await;
+}
+
+#[tokio::test]
+async fn guestbook_in_js_builds_and_passes_its_tests() {
+    tried("js", "guestbook").await;
+}
+
+#[tokio::test]
+async fn tap_in_js_builds_and_passes_its_tests() {
+    tried("js", "tap").await;
+}
+
+#[tokio::test]
+async fn hello_in_python_builds_and_passes_its_tests() {
+    tried("python", "hello").await;
+}
+
+#[tokio::test]
+async fn guestbook_in_python_builds_and_passes_its_tests() {
+    tried("python", "guestbook").await;
+}
+
+#[tokio::test]
+async fn tap_in_python_builds_and_passes_its_tests() {
+    tried("python", "tap").await;
+}
+
+/// A table in the documents compares the languages, so what is compared is the same.
+#[tokio::test]
+async fn every_language_has_the_same_contract_rows_and_tests() {
+    for template in TEMPLATES {
+        let mut first = None;
+        for language in ["rust", "js", "python", "c"] {
+            let (_parent, folder) = made(language, template).await;
+            let mut shared = Vec::new();
+            for part in ["wit", "tests", "migrations"] {
+                read(&folder.join(part), &mut shared);
+            }
+            let shared: Vec<_> = shared
+                .into_iter()
+                .map(|(path, text)| (path.strip_prefix(&folder).unwrap().to_owned(), text))
+                .collect();
+            assert!(shared.len() > 10, "{language} {template}");
+            assert_eq!(first.get_or_insert_with(|| shared.clone()), &shared, "{language} {template}");
+        }
+    }
+}
+
+/// All files below a folder, which may be absent.
+fn read(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read(&path, found);
+        } else {
+            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found.sort();
+}
+
+#[tokio::test]
+async fn new_rust_is_formatted_and_free_of_lints() {
+    for template in TEMPLATES {
+        let (_parent, folder) = made("rust", template).await;
+        let formatted = Command::new("rustfmt")
+            .args(["--check", "--edition", "2024"])
+            .arg(folder.join("src/lib.rs"))
+            .output();
+        let formatted = formatted.unwrap();
+        assert!(formatted.status.success(), "{template}: {}", String::from_utf8_lossy(&formatted.stdout));
+        // By what `palisade build` wrote, plain cargo finds the SDK.
+        build("rust", &folder).await;
+        let mut clippy = Command::new("cargo");
+        clippy
+            .args(["clippy", "--quiet", "--", "-D", "warnings", "-D", "clippy::pedantic"])
+            .current_dir(&folder);
+        let linted = clippy.env("CARGO_TARGET_DIR", target()).env_remove("RUSTFLAGS").output().unwrap();
+        assert!(linted.status.success(), "{template}: {}", String::from_utf8_lossy(&linted.stderr));
+    }
+}
+
+#[tokio::test]
+async fn new_with_a_wrong_name_word_or_place_says_in_one_sentence_what_to_do() {
+    let parent = tempfile::tempdir().unwrap();
+    fs::create_dir(parent.path().join("taken")).unwrap();
+    for (arguments, expected) in [
+        (&["My_Plugin"][..], "use lower-case letters, digits and `-`"),
+        (&["a/b"], "is not a plugin name"),
+        (&["list"], "choose another name, such as `my-list`"),
+        (&["taken"], "taken exists already: choose another name, or remove it first"),
+        (&["first", "--lang", "go"], "there is no such language: use rust, js, python or c"),
+        (&["first", "--template", "blog"], "there is no such template: use hello, guestbook or tap"),
+    ] {
+        let refused = new(parent.path(), arguments).await;
+        assert_eq!((refused.code(), refused.stdout.as_str()), (2, ""), "{refused:?}");
+        assert!(refused.stderr.contains(expected), "{arguments:?}: {refused:?}");
+    }
+    let names: Vec<_> =
+        fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["taken"], "nothing was written");
+    assert_eq!(fs::read_dir(parent.path().join("taken")).unwrap().count(), 0);
+}
