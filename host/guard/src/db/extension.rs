@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// An extension that a manifest can request and a policy can allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Extension {
     /// `pg_trgm`: texts by the trigrams that they share.
     #[serde(rename = "pg_trgm")]

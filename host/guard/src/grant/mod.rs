@@ -68,6 +68,7 @@ pub struct DbGrant {
     /// operators, types and operator classes in the list of `docs/sql.md`, all of them and nothing else of the extension. The
     /// operator installs it: `CREATE EXTENSION pg_trgm SCHEMA extensions`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[cfg_attr(test, schemars(example = ("pg_trgm",)))]
     pub extensions: BTreeSet<Extension>,
 }
 
