@@ -269,6 +269,24 @@ async fn failing_statements_of_one_call_are_a_few_lines_with_their_number() {
 }
 
 #[tokio::test]
+async fn statement_that_is_not_granted_is_logged_with_its_place_and_what_is_granted() {
+    let world = World::new().await;
+    let host = world.host(&["sql"]).await;
+    let (lines, _capturing) = Lines::capture();
+    let arguments = json!({ "statements": ["SELECT 1,\n  zzz FROM notes", "SELECT 1 FROM palisade.users"] });
+    let answer = call(&host, "sql", "in-query/query-each", arguments).await.unwrap().to_string();
+    assert!(answer.matches("access-denied").count() == 2 && !answer.contains("zzz"), "{answer}");
+    let reasons: Vec<Value> =
+        lines.warnings().iter().map(|event| event["fields"]["reason"].clone()).collect();
+    let reasons: Vec<&str> = reasons.iter().filter_map(Value::as_str).collect();
+    assert!(
+        reasons.iter().any(|reason| reason.contains("line 2, column 3") && reason.contains("zzz")),
+        "{reasons:?}"
+    );
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+}
+
+#[tokio::test]
 async fn traps_of_a_loud_plugin_are_bounded_and_hide_nothing_of_a_quiet_one() {
     let world = World::new().await;
     let host = world.twins("probe").await;

@@ -112,13 +112,21 @@ impl<'a> Binder<'a> {
             {
                 return Err(Refusal::Invalid(format!("${number}: {}", zone::RULE)));
             }
-            let parameter = Parameter::paid(value, kind, pay)?;
+            let parameter = Parameter::paid(value, kind, pay).map_err(|refusal| of_parameter(number, refusal))?;
             if shorts.contains(&number) {
                 short(&parameter)?;
             }
             Ok(parameter)
         });
         bound.collect()
+    }
+}
+
+/// Names the parameter that a value does not fit.
+fn of_parameter(number: usize, refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Invalid(rule) => Refusal::Invalid(format!("${number}: {rule}")),
+        other => other,
     }
 }
 

@@ -12,7 +12,7 @@ use palisade_guard::clock::Clock;
 use palisade_guard::db::batch::BatchSize;
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::codec;
-use palisade_guard::db::gate::{ReadStatement, WriteStatement, may_run_text};
+use palisade_guard::db::gate::{self, ReadStatement, WriteStatement, may_run_text};
 use palisade_guard::db::parameter::{Binder, Raw};
 use palisade_guard::db::structured::{
     Aggregation, Bound, Insertion, Modification, Removal, Selection, Statement,
@@ -22,6 +22,7 @@ use palisade_guard::grant::DbGrant;
 use palisade_guard::ledger::{Exceeded, Ledger};
 use palisade_guard::limits::{DB_ELEMENT_HELD_BYTES, DB_FETCH_ROWS, Limit, SQL_INLINE_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
+use palisade_guard::reports::Notes;
 use palisade_guard::violation::Constraint;
 use palisade_store::error::InstallError;
 use palisade_store::postgres::reading::Reading;
@@ -81,7 +82,7 @@ impl wit::Host for View<'_> {
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         self.ledger.handled(sql.len());
         self.grant.may_query()?;
-        let statement = judged(&self.catalogue, &sql, ReadStatement::parse).await?;
+        let statement = judged(&self.catalogue, &sql, &mut self.ledger.notes, ReadStatement::parse).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
@@ -151,7 +152,7 @@ impl write::Host for View<'_> {
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<write::Outcome, Refusal> {
         self.ledger.handled(sql.len());
         self.grant.may_execute()?;
-        let statement = judged(&self.catalogue, &sql, WriteStatement::parse).await?;
+        let statement = judged(&self.catalogue, &sql, &mut self.ledger.notes, WriteStatement::parse).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
@@ -249,12 +250,19 @@ fn bind(binder: Binder<'_>, types: &[Type], ledger: &mut Ledger) -> Result<Argum
 async fn judged<T>(
     catalogue: &Catalogue,
     sql: &str,
+    notes: &mut Notes,
     parse: impl FnOnce(&Catalogue, &str) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     if sql.len() > SQL_INLINE_BYTES_MAX {
         lane::leave_usual().await;
     }
-    processor::elsewhere(|| parse(catalogue, sql))
+    processor::elsewhere(|| {
+        parse(catalogue, sql).inspect_err(|refusal| {
+            if matches!(refusal, Refusal::Denied) {
+                notes.add("a statement is not granted", gate::reason(catalogue, sql).unwrap_or_default());
+            }
+        })
+    })
 }
 
 fn described(columns: &[(String, Type)]) -> Vec<wit::Column> {

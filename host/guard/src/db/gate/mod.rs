@@ -55,7 +55,7 @@ mod tests;
 mod types;
 mod write;
 
-pub use self::check::{Verdict, check};
+pub use self::check::{Verdict, check, reason};
 use self::fault::{Checked, Fault, Location};
 use self::lex::Tokens;
 use self::printer::Printer;
