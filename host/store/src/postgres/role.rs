@@ -28,6 +28,7 @@ use palisade_guard::limits::{
     PLUGIN_NESTED_CONNECTIONS_MAX, ROLE_POOLS_MAX, STATEMENT_MS,
 };
 use palisade_guard::name::PluginName;
+use postgres_protocol::password::scram_sha_256;
 use sha2::Sha256;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -307,8 +308,10 @@ impl Work<'_> {
             .saturating_mul(ROLE_POOLS_MAX);
         let granted = &self.plan.grants.db.extensions;
         let settings = Settings::of_plugin(schema, granted).of_role(role, &self.database().await?);
+        // What the server would make of it: the password itself is in no statement, and so in nobody's log.
+        let verifier = scram_sha_256(password.as_bytes());
         let text = format!(
-            "ALTER ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT {connections} PASSWORD '{password}'; \
+            "ALTER ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT {connections} PASSWORD '{verifier}'; \
              ALTER ROLE {role} SET default_transaction_read_only = on; \
              ALTER ROLE {role} SET statement_timeout = {STATEMENT_MS}; \
              ALTER ROLE {role} SET lock_timeout = {LOCK_MS}; \
