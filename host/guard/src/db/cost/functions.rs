@@ -23,8 +23,16 @@ pub enum Clock {
     Maybe,
     /// Always.
     Yes,
-    /// If an argument is.
+    /// If an argument is: all get one type.
     AsArguments,
+    /// If the first argument is.
+    AsFirst,
+    /// If one of the first two arguments is.
+    AsFirstTwo,
+    /// If the first argument or the third is: the second is an offset.
+    AsFirstAndThird,
+    /// If the values are that WITHIN GROUP sorts.
+    AsSorted,
     /// It is a range of them.
     Range,
     /// If the argument is a range of them.
@@ -32,11 +40,24 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Whether a call's result is a date or time.
+    /// Whether the argument at an index has the type of the result, or that of which it is an array or the reverse.
+    pub fn shares(self, index: usize) -> bool {
+        match self {
+            Self::AsArguments => true,
+            Self::AsFirst | Self::OfRange => index == 0,
+            Self::AsFirstTwo => index < 2,
+            Self::AsFirstAndThird => index == 0 || index == 2,
+            Self::AsSorted | Self::No | Self::Maybe | Self::Yes | Self::Range => false,
+        }
+    }
+
+    /// Whether a call's result is a date or time, from what is known of the values that [share](Self::shares) its type.
     pub fn of(self, arguments: Moment) -> Moment {
         match self {
             Self::Yes => Moment::Certain,
-            Self::AsArguments => arguments,
+            Self::AsArguments | Self::AsFirst | Self::AsFirstTwo | Self::AsFirstAndThird | Self::AsSorted => {
+                arguments
+            }
             Self::Range => Moment::Range,
             Self::OfRange => match arguments {
                 Moment::Range => Moment::Certain,
@@ -62,28 +83,33 @@ pub fn functions() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().flat_map(|(_, _, names)| names.iter().copied())
 }
 
-use self::Clock::{AsArguments, Maybe, No, OfRange, Range, Yes};
+use self::Clock::{
+    AsArguments, AsFirst, AsFirstAndThird, AsFirstTwo, AsSorted, Maybe, No, OfRange, Range, Yes,
+};
 
 const FAMILIES: &[(Class, Clock, &[&str])] = &[
-    (Class::Largest, AsArguments, &["coalesce", "lag", "lead"]),
-    (Class::Extreme, AsArguments, &["nullif", "greatest", "min", "max", "mode", "percentile_disc"]),
+    (Class::Largest, AsArguments, &["coalesce"]),
+    (Class::Largest, AsFirstAndThird, &["lag", "lead"]),
+    (Class::Extreme, AsArguments, &["greatest"]),
+    (Class::Extreme, AsFirst, &["nullif", "min", "max"]),
+    (Class::Extreme, AsSorted, &["mode", "percentile_disc"]),
     (Class::Least, AsArguments, &["least"]),
     (
         Class::Same,
-        AsArguments,
+        AsFirst,
         &[
             "first_value",
             "last_value",
             "nth_value",
             "any_value",
             "unnest",
-            "array_remove",
             "trim_array",
             "array_reverse",
             "enum_first",
             "enum_last",
         ],
     ),
+    (Class::Same, AsArguments, &["array_remove"]),
     (
         Class::Fixed,
         No,
@@ -207,11 +233,11 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
         No,
         &["stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp", "corr", "sqrt"],
     ),
+    (Class::Gathered, AsFirst, &["array_agg"]),
     (
         Class::Gathered,
-        AsArguments,
+        No,
         &[
-            "array_agg",
             "json_agg",
             "json_agg_strict",
             "jsonb_agg",
@@ -325,7 +351,7 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::Elements, AsArguments, &["array_append", "array_prepend", "array_cat"]),
     (Class::Elements, No, &["array_position", "array_positions"]),
     (Class::ReplaceElements, AsArguments, &["array_replace"]),
-    (Class::Sorted, AsArguments, &["array_sort"]),
+    (Class::Sorted, AsFirst, &["array_sort"]),
     (Class::Labels, No, &["enum_range"]),
     (
         Class::Rows,
@@ -348,7 +374,7 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
             "generate_subscripts",
         ],
     ),
-    (Class::Steps, AsArguments, &["generate_series"]),
+    (Class::Steps, AsFirstTwo, &["generate_series"]),
     (Class::Document, No, &["to_tsvector", "array_to_tsvector"]),
     (Class::PlainTerms, No, &["plainto_tsquery"]),
     (Class::PhraseTerms, No, &["phraseto_tsquery"]),

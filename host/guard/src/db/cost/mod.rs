@@ -21,7 +21,7 @@ mod size;
 
 pub use self::bounds::Bounds;
 pub use self::class::Class;
-pub use self::functions::{function, functions};
+pub use self::functions::{Known, function, functions};
 pub use self::json::Census;
 pub use self::operators::{operator, operators};
 pub use self::plan::{Dear, Moment, Node, Place, Plan, Planner};

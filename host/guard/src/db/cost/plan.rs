@@ -24,6 +24,9 @@ pub enum Moment {
     Bare,
     /// A date, a timestamp or an interval.
     Certain,
+    /// A difference: a date or time, an interval, or the number of days between two dates. It is no text, and says nothing of
+    /// the values beside it.
+    Difference,
     /// A time of day.
     Time,
     /// A range of dates or times.
@@ -39,8 +42,24 @@ impl Moment {
             (Self::Time, _) | (_, Self::Time) => Self::Time,
             (Self::Certain, _) | (_, Self::Certain) => Self::Certain,
             (Self::Range, _) | (_, Self::Range) => Self::Range,
+            (Self::Difference, Self::Difference | Self::Bare) | (Self::Bare, Self::Difference) => {
+                Self::Difference
+            }
             (Self::Never, Self::Never) => Self::Never,
             _ => Self::Unknown,
+        }
+    }
+
+    /// What arithmetic with two values gives. A text has none, so the result is no text if an operand is a date or time: but
+    /// `jsonb` less a number is JSON, and a date less a date is a number.
+    pub fn arithmetic(self, sign: &str, other: Self) -> Self {
+        match (self, other) {
+            (Self::Time | Self::Range, _) | (_, Self::Time | Self::Range) => self.or(other),
+            (Self::Never, Self::Certain | Self::Difference) if sign == "-" => Self::Unknown,
+            (Self::Certain, Self::Never) => Self::Certain,
+            (Self::Certain, _) | (_, Self::Certain) if sign != "-" => Self::Certain,
+            (Self::Certain | Self::Difference, _) | (_, Self::Certain | Self::Difference) => Self::Difference,
+            _ => self.or(other),
         }
     }
 }
@@ -220,10 +239,10 @@ impl Planner {
         operation.map_or(Family::Unknown, |operation| operation.family)
     }
 
-    /// Whether one of the values since a mark is certainly a date or time, or none is. PostgreSQL gives the others its type,
-    /// or refuses them.
-    pub fn any_moment(&self, mark: usize) -> Moment {
-        let moments = self.since(mark).iter().map(|node| self.moment(*node));
+    /// Whether one of several values that get one type is certainly a date or time, or none is. PostgreSQL gives the others
+    /// its type, or refuses them. An offset, a fraction or a condition is not among them: its type says nothing.
+    pub fn common_moment(&self, nodes: &[Node]) -> Moment {
+        let moments = nodes.iter().map(|node| self.moment(*node));
         moments.reduce(Moment::or).filter(|found| *found != Moment::Bare).unwrap_or_default()
     }
 

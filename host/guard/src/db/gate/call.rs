@@ -6,7 +6,7 @@ use super::lex::Class as Lexed;
 use super::literal::unwrapped;
 use super::printer::{Around, Printer, Role};
 use super::tree::{Kind, Parts, Tree};
-use crate::db::cost::{self, Class, Moment, Size};
+use crate::db::cost::{self, Class, Known, Moment, Node, Size};
 use crate::db::extension::Function;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
@@ -147,22 +147,31 @@ impl Printer<'_> {
         let mark = self.cost.mark();
         self.arguments(name, way, list)?;
         if way == Way::OrderedSet {
-            self.after_call(suffix)?;
-            let moment = known.moment.of(self.cost.any_moment(mark));
-            self.cost.close(mark, class, known.name, moment);
+            let sorted = self.after_call(suffix)?;
+            self.typed(mark, class, &known, &sorted);
             return Ok(());
         }
-        let moments = self.cost.any_moment(mark);
         if name == "timezone" {
             let moved = self.cost.since(mark).last().map_or(Moment::Unknown, |node| self.cost.moment(*node));
             self.has_date(moved)?;
         }
-        let moment = if name == "make_time" { Moment::Time } else { known.moment.of(moments) };
-        self.cost.close(mark, class, known.name, moment);
+        let arguments = self.cost.since(mark).iter().enumerate();
+        let shared: Vec<Node> =
+            arguments.filter(|(index, _)| known.moment.shares(*index)).map(|(_, node)| *node).collect();
+        self.typed(mark, class, &known, &shared);
         let done = self.cost.mark();
         self.after_call(suffix)?;
         self.cost.forget(done);
         Ok(())
+    }
+
+    /// Ends a call whose result has the type of some of its values, if its function says so.
+    fn typed(&mut self, mark: usize, class: Class, known: &Known, shared: &[Node]) {
+        let moment = match known.name {
+            "make_time" => Moment::Time,
+            _ => known.moment.of(self.cost.common_moment(shared)),
+        };
+        self.cost.close(mark, class, known.name, moment);
     }
 
     fn suffix_fits(&mut self, way: Way, Suffix { within, filter, over }: &Suffix) -> Checked {
@@ -431,7 +440,9 @@ impl Printer<'_> {
         Ok(true)
     }
 
-    fn after_call(&mut self, Suffix { within, filter, over }: &Suffix) -> Checked {
+    /// Prints what stands behind the arguments of a call, and returns the values that WITHIN GROUP sorts.
+    fn after_call(&mut self, Suffix { within, filter, over }: &Suffix) -> Checked<Vec<Node>> {
+        let mut sorted = Vec::new();
         if let Some(within) = within {
             let mut parts = Parts::of(within);
             self.sorted()?;
@@ -440,7 +451,9 @@ impl Printer<'_> {
             self.must_take(&mut parts, Kind::L_PAREN)?;
             self.put("(");
             let order = self.must_node(&mut parts, Kind::ORDER_BY_CLAUSE)?;
+            let mark = self.cost.mark();
             self.order_by(&order, false)?;
+            sorted = self.cost.since(mark).to_vec();
             self.must_take(&mut parts, Kind::R_PAREN)?;
             self.put(")");
             self.done(parts)?;
@@ -457,19 +470,21 @@ impl Printer<'_> {
             self.put(")");
             self.done(parts)?;
         }
-        let Some(over) = over else { return Ok(()) };
+        let Some(over) = over else { return Ok(sorted) };
         let mut parts = Parts::of(over);
         self.keyword(&mut parts, Kind::OVER_KW, "OVER")?;
         if let Some(name) = parts.node(Kind::WINDOW_REF) {
             let name = self.name(&name)?;
             self.put_as(Role::Column, &name);
-            return self.done(parts);
+            self.done(parts)?;
+            return Ok(sorted);
         }
         let spec = self.must_node(&mut parts, Kind::OVER_WINDOW_SPEC)?;
         self.done(parts)?;
         let mut parts = Parts::of(&spec);
         self.window(&mut parts)?;
-        self.done(parts)
+        self.done(parts)?;
+        Ok(sorted)
     }
 
     /// Takes and prints a window in parentheses.

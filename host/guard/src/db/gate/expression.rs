@@ -350,7 +350,7 @@ impl Printer<'_> {
     /// zone has today.
     pub(super) fn has_date(&self, moment: Moment) -> Checked {
         let rule = match moment {
-            Moment::Certain | Moment::Bare => return Ok(()),
+            Moment::Certain | Moment::Difference | Moment::Bare => return Ok(()),
             Moment::Time => super::zone::TIME_RULE,
             Moment::Unknown | Moment::Never | Moment::Range => {
                 "only a timestamp has one: a column, `now()`, to_timestamp, or `$1::timestamptz`"
@@ -450,10 +450,13 @@ impl Printer<'_> {
             return self.extension_operator(start, schema, operator, mark);
         }
         let class = right.and_then(|right| self.fraction(&right)).map_or(class, Class::Fraction);
-        // Arithmetic with a date or time gives another one, or a number, and never a text.
         let is_arithmetic = matches!(class, Class::Sum | Class::Product | Class::Quotient);
         let moment = match sign {
-            _ if is_arithmetic => self.cost.any_moment(mark),
+            _ if is_arithmetic => {
+                let moments = self.cost.since(mark).iter().map(|node| self.cost.moment(*node));
+                let found = moments.reduce(|left, right| left.arithmetic(sign, right));
+                found.filter(|found| *found != Moment::Bare).unwrap_or_default()
+            }
             "->" | "->>" | "#>" | "#>>" | "#-" => Moment::Never,
             _ => Moment::Unknown,
         };
@@ -733,7 +736,7 @@ impl Printer<'_> {
             self.put("(");
             let Some(query) = query_of(&mut parts) else { return self.unexpected(&mut parts) };
             self.subquery(&query)?;
-            let moment = self.cost.any_moment(mark);
+            let moment = self.cost.common_moment(self.cost.since(mark));
             self.cost.close(mark, Class::Gathered, "ARRAY", moment);
             self.must_take(&mut parts, Kind::R_PAREN)?;
             self.put(")");
@@ -762,6 +765,7 @@ impl Printer<'_> {
             | (_, Moment::Unknown | Moment::Never | Moment::Range) => Moment::Unknown,
             (Moment::Bare, _) | (_, Moment::Bare) => Moment::Bare,
             (Moment::Time, _) | (_, Moment::Time) => Moment::Time,
+            (Moment::Difference, _) | (_, Moment::Difference) => Moment::Difference,
             (Moment::Certain, Moment::Certain) => Moment::Certain,
         })
     }
@@ -776,12 +780,11 @@ impl Printer<'_> {
         }
         let clauses = self.must_node(&mut parts, Kind::WHEN_CLAUSE_LIST)?;
         // The results have one type; the tests are among the operands too.
-        let mut moment = Moment::Unknown;
+        let mut results = Vec::new();
         let mut branch = |printer: &mut Self, parts: &mut Parts| -> Checked {
             let result = printer.must_any(parts)?;
-            let before = printer.cost.mark();
             printer.expr(&result)?;
-            moment = moment.or(printer.cost.any_moment(before));
+            results.extend(printer.cost.last());
             Ok(())
         };
         let mut whens = Parts::of(&clauses);
@@ -802,6 +805,7 @@ impl Printer<'_> {
             self.done(parts)?;
         }
         self.keyword(&mut parts, Kind::END_KW, "END")?;
+        let moment = self.cost.common_moment(&results);
         self.cost.close(mark, Class::Extreme, "CASE", moment);
         self.done(parts)
     }
@@ -819,7 +823,7 @@ impl Printer<'_> {
         }
         let mark = self.cost.mark();
         self.deeper(|printer| printer.primary(&base, None))?;
-        let moment = self.cost.any_moment(mark);
+        let moment = self.cost.common_moment(self.cost.since(mark));
         self.subscripts(parts)?;
         self.cost.close(mark, Class::Same, "a subscript", moment);
         Ok(())

@@ -187,7 +187,7 @@ impl Printer<'_> {
         let moment = self.cost.last().map_or(Moment::Unknown, |node| self.cost.moment(node));
         let parameters = value.map(|value| self.placeholders(value)).unwrap_or_default();
         match moment {
-            Moment::Certain | Moment::Time => Ok(()),
+            Moment::Certain | Moment::Difference | Moment::Time => Ok(()),
             Moment::Bare => {
                 self.moments.extend(parameters);
                 Ok(())

@@ -309,7 +309,7 @@ impl Printer<'_> {
                 .into_iter()
                 .flatten()
                 .collect();
-            let moment = self.common(&nodes);
+            let moment = self.cost.common_moment(&nodes);
             columns.push(Named {
                 name: name.clone(),
                 node: self.cost.node(Class::Either, "a column", &nodes, moment),
@@ -318,11 +318,6 @@ impl Printer<'_> {
         let mut shape = self.shape(columns)?;
         shape.open = left.open;
         Ok(shape)
-    }
-
-    /// Whether a column that has one of several values is a date or time: all get one type.
-    fn common(&self, nodes: &[Node]) -> Moment {
-        nodes.iter().fold(Moment::Unknown, |found, node| found.or(self.cost.moment(*node)))
     }
 
     /// One side of a set operation. What stands behind the last side without parentheses belongs to the whole, and so does
@@ -422,7 +417,7 @@ impl Printer<'_> {
         self.done(parts)?;
         let mut columns = Vec::new();
         for (nodes, number) in nodes.iter().zip(1..) {
-            let moment = self.common(nodes);
+            let moment = self.cost.common_moment(nodes);
             let node = self.cost.node(Class::Either, "a column", nodes, moment);
             columns.push(Named { name: format!("column{number}").into(), node });
         }

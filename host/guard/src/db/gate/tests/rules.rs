@@ -91,6 +91,28 @@ fn way_to_the_clock_is_refused() {
         "SELECT jsonb_populate_record(NULL, data) FROM drafts",
         "SELECT tstzrange('now', NULL)",
         "SELECT '[now,)'::tstzrange",
+        // A date less a date is a number, and an offset, a fraction or a condition is not the result.
+        "SELECT (lag(title, created::date - created::date) OVER ())::timestamptz FROM drafts",
+        "SELECT lead('to' || 'day', created::date - created::date) OVER ()::date FROM drafts",
+        "SELECT (lead('to' || 'day', created::date - created::date) OVER ())::date FROM drafts",
+        "SELECT (nth_value(title, created::date - created::date + 1) OVER ())::date FROM drafts",
+        "SELECT (nth_value(title, extract(day FROM created)::int) OVER (ORDER BY created))::date FROM drafts",
+        "SELECT (first_value(title) OVER (PARTITION BY created ORDER BY created))::date FROM drafts",
+        "SELECT (percentile_disc(created::date - created::date) WITHIN GROUP (ORDER BY title))::timestamptz FROM drafts",
+        "SELECT (trim_array(tags, created::date - created::date))::timestamptz[] FROM drafts",
+        "SELECT (array_sort(tags, created = created))::date[] FROM drafts",
+        "SELECT (mode() WITHIN GROUP (ORDER BY title) FILTER (WHERE created > now()))::date FROM drafts",
+        "SELECT (mode() WITHIN GROUP (ORDER BY title) FILTER (WHERE b))::date FROM (SELECT title, \
+         lag(true, created::date - created::date) OVER () AS b FROM drafts) s",
+        "SELECT (string_agg(title, ',' ORDER BY created))::date FROM drafts",
+        "SELECT (json_object_agg(title, created) ->> 'a')::date FROM drafts",
+        "SELECT coalesce(title, created::date - created::date)::date FROM drafts",
+        "SELECT (CASE WHEN true THEN title ELSE created::date - created::date END)::date FROM drafts",
+        "SELECT (CASE created WHEN now() THEN title END)::date FROM drafts",
+        "SELECT ARRAY[title, created - created]::date[] FROM drafts",
+        "SELECT x::date FROM (SELECT title AS x FROM drafts UNION SELECT created - created FROM drafts) s",
+        "SELECT x::date FROM (VALUES ('n' || 'ow'), (date '2024-01-01' - date '2024-01-01')) v (x)",
+        "SELECT (data - (created::date - created::date))::date FROM drafts",
     ] {
         rows.push(row.to_owned());
     }
@@ -256,6 +278,39 @@ fn word_for_the_clock_is_left_alone_where_no_date_can_come_of_it() {
     }
     assert!(read("SELECT title || ' now' FROM drafts").is_ok());
     assert!(write("UPDATE drafts SET created = 'now'").unwrap().contains("CAST('now' AS text)"));
+}
+
+/// What a difference is depends on its operands, but it is no text.
+#[test]
+fn conversion_of_a_value_that_shares_the_type_of_a_date_is_accepted() {
+    for value in [
+        "created - interval '1 day'",
+        "created - $1::interval",
+        "created::date - 1",
+        "created::date - id::int + 1",
+        "coalesce(created - interval '1 day', $1)",
+        "CASE WHEN true THEN created - interval '1 day' ELSE created END",
+        "CASE WHEN true THEN created - interval '1 day' END",
+        "greatest(created - interval '1 day', '2024-01-01')",
+        "now() - (now() - created)",
+        "interval '1 day' * 2 + created",
+        "lag(created, 1, '2024-01-01') OVER (ORDER BY id)",
+        "lag('2024-01-01', 1, created) OVER (ORDER BY id)",
+        "nth_value(created, 2) OVER (ORDER BY id)",
+        "percentile_disc(0.5) WITHIN GROUP (ORDER BY created)",
+        "mode() WITHIN GROUP (ORDER BY created - interval '1 day')",
+        "(array_agg(created ORDER BY title))[1]",
+        "(trim_array(array_agg(created), 1))[1]",
+        "(array_remove(array_agg(created), '2024-01-01'))[1]",
+        "(SELECT max(d.created) - interval '1 day' FROM drafts d)",
+        "(SELECT u.x FROM (SELECT created - interval '1 day' AS x UNION SELECT created) u)",
+        "(SELECT g FROM generate_series(date '2024-01-01', '2024-01-09', interval '1 day') g LIMIT 1)",
+    ] {
+        for target in ["date", "timestamp"] {
+            let sql = format!("SELECT CAST({value} AS {target}) FROM drafts");
+            assert!(read(&sql).is_ok(), "{sql}: {:?}", read(&sql));
+        }
+    }
 }
 
 /// PostgreSQL gives a time of day the offset that its zone has today.
