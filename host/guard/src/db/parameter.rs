@@ -143,10 +143,10 @@ fn becomes_moment(number: usize, kind: &Type, value: &Value) -> Result<(), Refus
             kind.name()
         )));
     }
-    let is_risky = |scalar: &Scalar| matches!(scalar, Scalar::Text(text) if zone::is_risky(text));
+    let is_unfixed = |scalar: &Scalar| matches!(scalar, Scalar::Text(text) if zone::is_unfixed(text));
     let is_refused = match value {
-        Value::Scalar(scalar) => is_risky(scalar),
-        Value::Array(scalars) => scalars.iter().any(is_risky),
+        Value::Scalar(scalar) => is_unfixed(scalar),
+        Value::Array(scalars) => scalars.iter().any(is_unfixed),
     };
     if is_refused {
         return Err(Refusal::Invalid(format!("${number} becomes a date or time: {}", zone::FIXED_RULE)));

@@ -116,7 +116,8 @@ impl Printer<'_> {
 
     /// Refuses a string that would be another date or time at another moment, if the type that it is converted to is one.
     pub(super) fn fixed(&self, text: &str, data_type: &str) -> Checked {
-        if is_moment(data_type) && !self.in_default && zone::is_risky(text) {
+        let is_refused = if data_type.starts_with("interval") { zone::is_risky } else { zone::is_unfixed };
+        if is_moment(data_type) && !self.in_default && is_refused(text) {
             return self.refuse(shown(text), zone::FIXED_RULE);
         }
         Ok(())

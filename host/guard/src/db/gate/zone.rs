@@ -81,7 +81,18 @@ const WORDS: &[&str] = &[
     "friday",
     "sat",
     "saturday",
+    "allballs",
+    "dow",
+    "doy",
+    "dst",
+    "epoch",
+    "infinity",
+    "isodow",
+    "isoyear",
 ];
+
+/// Words that are a date.
+const DATES: &[&str] = &["epoch", "infinity"];
 
 /// Minutes of an offset that a zone on Earth has.
 const MINUTES: &[&str] = &["00", "15", "30", "45"];
@@ -108,15 +119,71 @@ pub(in crate::db) fn is_zone(text: &str) -> bool {
         && (is_name(text) || is_offset(text) || is_etc || is_american)
 }
 
-/// Whether a text would mean the clock, or make up a time zone, if it became a date or time. It is split as PostgreSQL
-/// splits it: a word with digits behind a date is a zone.
+/// Whether a text would mean the clock, or make up a time zone, if it became a date or time.
 pub(in crate::db) fn is_risky(text: &str) -> bool {
+    names_clock(text) || has(text, |text| makes_zone(text, false))
+}
+
+/// The same for a text that certainly becomes a date or time. None of those contains a word for the clock or a word with
+/// digits that is not part of a date, so any that does is refused, wherever it stands.
+pub(in crate::db) fn is_unfixed(text: &str) -> bool {
+    has(text, |text| {
+        let text = text.to_ascii_lowercase();
+        CLOCK.iter().any(|word| text.contains(word)) || makes_zone(&text, true)
+    })
+}
+
+/// Whether something is true of a text, or of what remains without the characters that PostgreSQL drops from the elements
+/// of an array, a range or a row: `{to\day}`.
+fn has(text: &str, is: impl Fn(&str) -> bool) -> bool {
+    is(text) || text.contains(DROPPED) && is(&text.replace(DROPPED, ""))
+}
+
+/// Characters that PostgreSQL drops from the elements of an array, a range or a row.
+const DROPPED: [char; 2] = ['\\', '"'];
+
+/// Whether a word for the clock stands in a text with no letter beside it, as it stands or with characters in it that
+/// PostgreSQL drops.
+fn names_clock(text: &str) -> bool {
+    let mut before = false;
+    text.bytes().enumerate().any(|(at, byte)| {
+        let is_first = !std::mem::replace(&mut before, byte.is_ascii_alphabetic());
+        is_first
+            && byte.is_ascii_alphabetic()
+            && text
+                .as_bytes()
+                .get(at..)
+                .is_some_and(|rest| CLOCK.iter().any(|word| begins(rest, word.as_bytes())))
+    })
+}
+
+/// Whether bytes begin with a word, behind which no letter stands.
+fn begins(bytes: &[u8], word: &[u8]) -> bool {
+    let mut letters = word.iter();
+    let mut next = letters.next();
+    for byte in bytes {
+        match next {
+            None => return !byte.is_ascii_alphabetic(),
+            Some(letter) if byte.eq_ignore_ascii_case(letter) => next = letters.next(),
+            Some(_) if DROPPED.contains(&char::from(*byte)) => {}
+            Some(_) => return false,
+        }
+    }
+    next.is_none()
+}
+
+/// Whether a text that became a date or time would make up a time zone. It is split as PostgreSQL splits it: a word with
+/// digits behind a date is a zone. In a text that certainly becomes one, such a word is nothing else anywhere.
+fn makes_zone(text: &str, is_date_text: bool) -> bool {
     let mut rest = text;
     // Numbers, dates and words with digits so far: behind two of them, or behind one date, a zone can stand.
     let mut parts = 0_usize;
+    // Behind a sign, PostgreSQL takes only the number or the word itself, and behind a decimal point only the number.
+    let (mut is_signed, mut is_fraction) = (false, false);
     while let Some(first) = rest.bytes().next() {
         if first.is_ascii_digit() {
-            let token = number_token(rest);
+            let token = if is_signed || is_fraction { signed_token(rest) } else { number_token(rest) };
+            (is_signed, is_fraction) = (false, false);
             let (token, after) = rest.split_at(token);
             let groups = token.split(|c: char| !c.is_ascii_alphanumeric()).filter(|group| !group.is_empty());
             // A time of day has colons and says nothing of a date.
@@ -126,6 +193,8 @@ pub(in crate::db) fn is_risky(text: &str) -> bool {
             continue;
         }
         if !first.is_ascii_alphabetic() {
+            is_signed = matches!(first, b'+' | b'-') || is_signed && first.is_ascii_whitespace();
+            is_fraction = first == b'.';
             let next = rest.char_indices().nth(1).map_or(rest.len(), |(at, _)| at);
             rest = rest.split_at(next).1;
             continue;
@@ -133,26 +202,31 @@ pub(in crate::db) fn is_risky(text: &str) -> bool {
         let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (word, after) = rest.split_at(letters);
         let word = word.to_ascii_lowercase();
-        if CLOCK.contains(&word.as_str()) {
-            return true;
-        }
         let is_word = WORDS.contains(&word.as_str());
         let is_joined = match after.bytes().next() {
+            _ if is_signed => false,
             Some(b'-' | b'/' | b'.') => true,
             Some(next) => !is_word && (next == b'+' || next.is_ascii_digit()),
             None => false,
         };
+        (is_signed, is_fraction) = (false, false);
         let joined = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-/_.:".contains(byte);
         let tail = if is_joined { after.bytes().take_while(joined).count() } else { 0 };
         let (tail, after) = after.split_at(tail);
         let has_digit = tail.bytes().any(|byte| byte.is_ascii_digit());
-        if has_digit && parts >= 2 {
+        if has_digit && (parts >= 2 || is_date_text && !is_word) {
             return true;
         }
-        parts = parts.saturating_add(usize::from(is_word || has_digit));
+        let more = if DATES.contains(&word.as_str()) { 2 } else { usize::from(is_word || has_digit) };
+        parts = parts.saturating_add(more);
         rest = after;
     }
     false
+}
+
+/// The length of the number with which a text begins, behind a sign or a decimal point.
+fn signed_token(text: &str) -> usize {
+    text.bytes().take_while(|byte| byte.is_ascii_digit() || b":.-".contains(byte)).count()
 }
 
 /// The length of the number, date or time of day with which a text begins.
@@ -181,7 +255,7 @@ fn number_token(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_risky, is_zone};
+    use super::{is_risky, is_unfixed, is_zone};
 
     #[test]
     fn zone_that_postgresql_would_make_up_is_none() {
@@ -248,10 +322,64 @@ mod tests {
             "20200101 abc+5",
             "2020-01-01 a/b5",
             "2020-01-01 UTC+3",
+            // A sign before digits is a zone of its own, and what stands behind it is read anew.
+            "-5/today",
+            "epoch -5/today",
+            "epoch - 5/tomorrow",
+            "dst+5/tomorrow",
+            "isoyear+5/today",
+            "isodow+5/today",
+            "dow+5/today",
+            "doy+5/now",
+            "allballs+5/yesterday",
+            "infinity+5/tomorrow",
+            "10:00:001.2460000+5/yesterday",
+            ".5/now",
+            "2020-01-01 -5/abc5",
+            "2020-01-01 .5/abc5",
+            "epoch abc5",
+            "epoch dst+5/abc5",
+            "-infinity/abc-5",
+            // What PostgreSQL drops from an element.
+            "{to\\day}",
+            "{\"to\\mor\\row\",now}",
+            "[yester\"day\",)",
+            "(to\"day\",1)",
+            "{\"[to\\\"day\\\",)\"}",
+            "{to\\day\\\\z}",
+            "{2020-01-01 abc\\5}",
         ] {
             assert!(is_risky(text), "{text:?}");
+            assert!(is_unfixed(text), "{text:?}");
+        }
+        for text in ["nowhere", "x/today", "5nowx", "abc5", "abc-5", "{a,\"xyz\\9\"}", "Etc/GMT+5"] {
+            assert!(is_unfixed(text), "{text:?}");
         }
         for text in [
+            "",
+            "{2024-01-01,NULL}",
+            "[2024-01-01 10:00:00+00,2024-02-01 10:00:00+00)",
+            "{\"2024-01-01 10:00:00.123-05:30\"}",
+            "Mon Jan 01 10:00:00 2024 CET",
+            "Monday, 1 January 2024 10:00 am",
+            "1-Jan-2024",
+            "01/Feb/2024 11:00 PM",
+            "20240101T101010Z",
+            "2024-01-01 00:00:00 America/Port-au-Prince",
+            "2024-01-01 00:00:00-08",
+            "0044-03-15 BC",
+            "-infinity",
+            "epoch",
+            "allballs",
+            "J2451187",
+            "y2024m01d04",
+            "x",
+        ] {
+            assert!(!is_unfixed(text), "{text:?}");
+        }
+        for text in [
+            "unknown",
+            "{\"state\":\"unknown\",\"known\":[\"snow\"]}",
             "",
             "2024-01-01",
             "2024-01-01T10:00:00Z",
