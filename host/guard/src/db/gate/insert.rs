@@ -38,27 +38,42 @@ impl Printer<'_> {
             }
             None => None,
         };
-        if let Some(word) =
-            parts.node(Kind::OVERRIDING_USER_VALUE).or_else(|| parts.node(Kind::OVERRIDING_SYSTEM_VALUE))
-        {
-            let words = self.words(&word)?;
-            self.put(&words);
-        }
+        let overriding = self.overriding(parts)?;
         let columns = match given {
             Some(names) => {
+                self.put_overriding(&overriding);
                 let no_date = |column: &String| self.is_no_date(&name, column, Operation::Insert);
                 let no_dates: Vec<bool> = names.iter().map(no_date).collect();
                 self.source(parts, &no_dates)?;
                 names
             }
-            None => self.without_list(&name, parts)?,
+            None => self.without_list(&name, &overriding, parts)?,
         };
         self.within_insert(parts, &name, visible, &shape, &columns)
     }
 
-    /// Prints the rows of an INSERT without a list of columns, and returns the columns that it fills: the first ones of the
-    /// table. If a column is not granted, the granted ones are printed as a list, because PostgreSQL would fill it too.
-    pub(super) fn without_list(&mut self, table: &str, parts: &mut Parts) -> Checked<Vec<String>> {
+    /// Takes OVERRIDING … VALUE, which stands behind the list of columns; empty if it is left out.
+    pub(super) fn overriding(&mut self, parts: &mut Parts) -> Checked<String> {
+        let word =
+            parts.node(Kind::OVERRIDING_USER_VALUE).or_else(|| parts.node(Kind::OVERRIDING_SYSTEM_VALUE));
+        word.map_or_else(|| Ok(String::new()), |word| self.words(&word))
+    }
+
+    pub(super) fn put_overriding(&mut self, words: &str) {
+        if !words.is_empty() {
+            self.put(words);
+        }
+    }
+
+    /// Prints what stands behind the table of an INSERT without a list of columns: OVERRIDING and the rows. Returns the
+    /// columns that it fills: the first ones of the table. If a column is not granted, the granted ones are printed as a
+    /// list, because PostgreSQL would fill it too.
+    pub(super) fn without_list(
+        &mut self,
+        table: &str,
+        overriding: &str,
+        parts: &mut Parts,
+    ) -> Checked<Vec<String>> {
         let no_dates: Vec<bool> = match self.names() {
             Names::Granted(catalogue) => {
                 let columns = catalogue.table(table, Operation::Insert)?.columns(Operation::Insert);
@@ -68,6 +83,7 @@ impl Printer<'_> {
         };
         let (width, rows) = self.apart(|printer| printer.source(parts, &no_dates))?;
         let Names::Granted(catalogue) = self.names() else {
+            self.put_overriding(overriding);
             self.put(&rows);
             return Ok(Vec::new());
         };
@@ -84,6 +100,7 @@ impl Printer<'_> {
             }
             self.put(")");
         }
+        self.put_overriding(overriding);
         self.put(&rows);
         Ok(columns)
     }

@@ -86,19 +86,15 @@ impl Printer<'_> {
                 printer.assigned(table, target, Operation::Insert).map(drop)
             })?;
         }
-        if let Some(word) =
-            parts.node(Kind::OVERRIDING_USER_VALUE).or_else(|| parts.node(Kind::OVERRIDING_SYSTEM_VALUE))
-        {
-            let words = self.words(&word)?;
-            self.put(&words);
+        let overriding = self.overriding(parts)?;
+        if list.is_none() && parts.next_kind() == Some(Kind::VALUES) {
+            return self.without_list(table, &overriding, parts).map(drop);
         }
+        self.put_overriding(&overriding);
         if let Some(defaults) = parts.node(Kind::DEFAULT_VALUES) {
             let words = self.words(&defaults)?;
             self.put(&words);
             return Ok(());
-        }
-        if list.is_none() && parts.next_kind() == Some(Kind::VALUES) {
-            return self.without_list(table, parts).map(drop);
         }
         let values = self.must_node(parts, Kind::VALUES)?;
         let mut inner = Parts::of(&values);

@@ -72,6 +72,40 @@ fn hidden_column_is_refused_like_one_that_does_not_exist() {
     }
 }
 
+/// PostgreSQL knows OVERRIDING only behind the list of columns.
+#[test]
+fn columns_that_the_gate_adds_stand_before_overriding() {
+    for (sql, printed) in [
+        (
+            "INSERT INTO letters OVERRIDING SYSTEM VALUE SELECT 1, 'a'",
+            "(\"id\", \"body\") OVERRIDING SYSTEM VALUE SELECT",
+        ),
+        (
+            "INSERT INTO letters OVERRIDING USER VALUE VALUES (1, 'a')",
+            "(\"id\", \"body\") OVERRIDING USER VALUE VALUES",
+        ),
+        (
+            "INSERT INTO letters (body) OVERRIDING USER VALUE VALUES ('a')",
+            "(\"body\") OVERRIDING USER VALUE VALUES",
+        ),
+        ("INSERT INTO letters VALUES (1, 'a')", "(\"id\", \"body\") VALUES"),
+        ("INSERT INTO drafts OVERRIDING USER VALUE SELECT 1", "\"drafts\" OVERRIDING USER VALUE SELECT"),
+        (
+            "MERGE INTO letters l USING (SELECT 1 AS n) s ON l.id = s.n WHEN NOT MATCHED THEN \
+             INSERT OVERRIDING USER VALUE VALUES (s.n, 'a')",
+            "(\"id\", \"body\") OVERRIDING USER VALUE VALUES",
+        ),
+        (
+            "MERGE INTO letters l USING (SELECT 1 AS n) s ON l.id = s.n WHEN NOT MATCHED THEN \
+             INSERT (body) OVERRIDING SYSTEM VALUE VALUES ('a')",
+            "(\"body\") OVERRIDING SYSTEM VALUE VALUES",
+        ),
+    ] {
+        let text = write(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
+        assert!(text.contains(printed), "{sql}: {text}");
+    }
+}
+
 #[test]
 fn unlisted_construct_is_refused() {
     assert_eq!(passed(CONSTRUCTS.iter().copied(), read), Vec::<String>::new());
