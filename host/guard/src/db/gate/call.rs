@@ -172,6 +172,10 @@ impl Printer<'_> {
             _ => known.moment.of(self.cost.common_moment(shared)),
         };
         self.cost.close(mark, class, known.name, moment);
+        // Of an array of rows, or of a `tsvector`, it makes columns.
+        if known.name != "unnest" {
+            self.carry(shared);
+        }
     }
 
     fn suffix_fits(&mut self, way: Way, Suffix { within, filter, over }: &Suffix) -> Checked {

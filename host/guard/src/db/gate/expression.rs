@@ -736,8 +736,10 @@ impl Printer<'_> {
             self.put("(");
             let Some(query) = query_of(&mut parts) else { return self.unexpected(&mut parts) };
             self.subquery(&query)?;
-            let moment = self.cost.common_moment(self.cost.since(mark));
+            let values = self.cost.since(mark).to_vec();
+            let moment = self.cost.common_moment(&values);
             self.cost.close(mark, Class::Gathered, "ARRAY", moment);
+            self.carry(&values);
             self.must_take(&mut parts, Kind::R_PAREN)?;
             self.put(")");
             return self.done(parts);
@@ -750,8 +752,10 @@ impl Printer<'_> {
                 printer.deeper(|printer| printer.expr(&item))
             })?;
         }
+        let values = self.cost.since(mark).to_vec();
         let moment = self.every_moment(mark);
         self.cost.close(mark, Class::Listed, "ARRAY", moment);
+        self.carry(&values);
         self.must_take(&mut parts, Kind::R_BRACK)?;
         self.put("]");
         self.done(parts)
@@ -807,6 +811,7 @@ impl Printer<'_> {
         self.keyword(&mut parts, Kind::END_KW, "END")?;
         let moment = self.cost.common_moment(&results);
         self.cost.close(mark, Class::Extreme, "CASE", moment);
+        self.carry(&results);
         self.done(parts)
     }
 
@@ -823,9 +828,11 @@ impl Printer<'_> {
         }
         let mark = self.cost.mark();
         self.deeper(|printer| printer.primary(&base, None))?;
-        let moment = self.cost.common_moment(self.cost.since(mark));
+        let bases = self.cost.since(mark).to_vec();
+        let moment = self.cost.common_moment(&bases);
         self.subscripts(parts)?;
         self.cost.close(mark, Class::Same, "a subscript", moment);
+        self.carry(&bases);
         Ok(())
     }
 

@@ -224,6 +224,14 @@ impl Printer<'_> {
         self.no_column(&name, None)
     }
 
+    /// Notes that the value that waits last has the type of others, and is no result if one of them is none.
+    pub(super) fn carry(&mut self, from: &[Node]) {
+        let kind = from.iter().find_map(|node| self.opaque.get(&self.cost.source(*node)).copied());
+        if let Some((node, kind)) = self.cost.last().zip(kind) {
+            self.opaque.insert(node, kind);
+        }
+    }
+
     /// Makes a whole row wait for the operation that takes it: its columns together, each of which must be granted.
     fn whole_row(&mut self, relation: &Relation) -> Checked {
         let shape = &relation.shape;

@@ -72,6 +72,49 @@ fn hidden_column_is_refused_like_one_that_does_not_exist() {
     }
 }
 
+/// The contract has no value for a row, so it would fail when the first one arrives.
+#[test]
+fn whole_row_is_no_result_in_a_call_that_hands_it_on() {
+    for value in [
+        "c",
+        "lead(c) OVER ()",
+        "lag(c, 1, c) OVER ()",
+        "first_value(c) OVER ()",
+        "nth_value(c, 2) OVER ()",
+        "min(c)",
+        "max(c)",
+        "coalesce(c, c)",
+        "coalesce(NULL, c)",
+        "nullif(c, c)",
+        "greatest(c, c)",
+        "CASE WHEN true THEN c END",
+        "CASE WHEN true THEN NULL ELSE coalesce(c, c) END",
+        "array_agg(c)",
+        "array_agg(c ORDER BY c.id)",
+        "ARRAY[c]",
+        "ARRAY(SELECT d FROM comments d)",
+        "mode() WITHIN GROUP (ORDER BY c)",
+        "(SELECT max(d) FROM comments d)",
+        "array_append(array_agg(c), c)",
+        "trim_array(array_agg(c), 1)",
+        "(array_agg(c))[1]",
+    ] {
+        for sql in [
+            format!("SELECT {value} FROM comments c"),
+            format!("SELECT s.x FROM (SELECT {value} AS x FROM comments c) s"),
+        ] {
+            let sentence = read(&sql).map(drop).map_err(|refusal| refusal.to_string());
+            assert!(sentence.is_err_and(|sentence| sentence.contains("cannot be a result")), "{sql}");
+        }
+        let sql = format!("SELECT s.x IS NULL FROM (SELECT {value} AS x FROM comments c) s");
+        assert!(read(&sql).is_ok(), "{sql}: {:?}", read(&sql));
+    }
+    for value in ["to_jsonb(lead(c) OVER ())", "count(c)", "max(c.id)", "(lead(c.body, c.id::int) OVER ())"] {
+        let sql = format!("SELECT {value} FROM comments c");
+        assert!(read(&sql).is_ok(), "{sql}: {:?}", read(&sql));
+    }
+}
+
 /// PostgreSQL knows OVERRIDING only behind the list of columns.
 #[test]
 fn columns_that_the_gate_adds_stand_before_overriding() {
