@@ -599,6 +599,24 @@ fn parameter_that_becomes_a_time_or_names_a_zone_is_checked_when_bound() {
         assert!(bind(sql, &[Type::JSONB], vec![Scalar::Json("\"now\"".into())]).is_err(), "{sql}");
         assert!(bind(sql, &[Type::INT4], vec![Scalar::Integer(1)]).is_err(), "{sql}");
     }
+    // The bounds of a range get the range's type from the server, and a range has no value here.
+    for sql in ["SELECT lower(tstzrange($1, $2))", "SELECT $1 < created AND created < $2 FROM drafts"] {
+        let two = |scalar: &Scalar| vec![scalar.clone(), scalar.clone()];
+        let bounds = [Type::TIMESTAMPTZ, Type::TIMESTAMPTZ];
+        assert_eq!(bind(sql, &bounds, two(&Scalar::Timestamptz(0))), Ok(()), "{sql}");
+        for risky in ["now", "-5/today", "[now,)"] {
+            for kind in
+                [Type::TIMESTAMPTZ, Type::DATE, Type::TSTZ_RANGE, Type::TSTZ_RANGE_ARRAY, Type::UNKNOWN]
+            {
+                assert!(bind(sql, &[kind.clone(), kind], two(&text(risky))).is_err(), "{sql} {risky}");
+            }
+        }
+    }
+    for cast in ["$1::text", "nullif($1, '')", "coalesce($1, 'now')", "lower($1)"] {
+        let sql = format!("SELECT tstzrange({cast}::timestamptz, NULL)");
+        let kept = ReadStatement::parse(&catalogue(), &sql).is_ok();
+        assert_eq!(kept, cast == "nullif($1, '')", "{sql}");
+    }
     let zone = "SELECT created AT TIME ZONE $1 FROM drafts";
     for made in ["abc5", "<a>1", "", "UTC+3"] {
         assert!(matches!(bind(zone, &[Type::TEXT], vec![text(made)]), Err(Refusal::Invalid(_))), "{made}");
