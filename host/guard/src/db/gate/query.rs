@@ -556,6 +556,11 @@ impl Printer<'_> {
         if names.is_empty() {
             return Ok(shape);
         }
+        if shape.all().is_err() {
+            // PostgreSQL renames by place, also the columns that are not granted.
+            let rule = "a column of the table is not granted: list the columns in a subquery, `(SELECT id AS a, … FROM …) AS name`";
+            return self.refuse("a list of columns in an alias", rule);
+        }
         if names.len() > shape.columns().len() && !shape.open {
             return self
                 .refuse("more aliases than columns", "an alias list can only rename existing columns");

@@ -769,3 +769,37 @@ fn nul_in_a_text_or_name_is_refused() {
         assert!(matches!(read(sql), Err(Refusal::Invalid(_))), "{sql}: {:?}", read(sql));
     }
 }
+
+/// A list of columns renames by place, and PostgreSQL counts the columns that are not granted.
+#[test]
+fn list_of_columns_in_an_alias_is_refused_where_a_column_is_not_granted() {
+    for sql in [
+        "SELECT q.b FROM people q (a, b)",
+        "SELECT q.a FROM people AS q (a)",
+        "SELECT a FROM people q (a, b, c)",
+        "SELECT q.b FROM drafts d JOIN people q (a, b) ON d.id = q.a",
+        "SELECT (SELECT max(q.b) FROM people q (a, b)) FROM drafts",
+        "SELECT 1 FROM letters l (a)",
+    ] {
+        let sentence = read(sql).unwrap_err().to_string();
+        assert!(sentence.starts_with("a list of columns in an alias near"), "{sql}: {sentence}");
+    }
+    for sql in [
+        "UPDATE drafts d SET title = q.b FROM people q (a, b) WHERE d.id = q.a",
+        "DELETE FROM drafts d USING people q (a, b) WHERE d.id = q.a",
+        "MERGE INTO drafts d USING people q (a, b) ON d.id = q.a WHEN MATCHED THEN UPDATE SET title = q.b",
+        "UPDATE letters l (a, b) SET body = 'x' WHERE a = 1",
+        "DELETE FROM letters l (a, b) WHERE a = 1",
+        "MERGE INTO letters l (a, b) USING drafts d ON l.a = d.id WHEN MATCHED THEN UPDATE SET body = 'x'",
+    ] {
+        assert!(write(sql).is_err(), "{sql}");
+    }
+    for sql in [
+        "SELECT c.b, c.body FROM comments c (a, b)",
+        "SELECT q.b FROM (SELECT id, name FROM people) AS q (a, b)",
+        "WITH q (a, b) AS (SELECT id, name FROM people) SELECT r.y FROM q AS r (x, y)",
+        "SELECT t.a, t.n FROM drafts, unnest(tags) WITH ORDINALITY AS t (a, n)",
+    ] {
+        assert!(read(sql).is_ok(), "{sql}: {:?}", read(sql));
+    }
+}
