@@ -665,6 +665,10 @@ impl Class {
             Self::Largest | Self::TrimEither => {
                 operands.find(|family| *family != Family::Unknown).unwrap_or_default()
             }
+            Self::Either => {
+                let first = operands.next().unwrap_or_default();
+                if operands.all(|family| family == first) { first } else { Family::Unknown }
+            }
             Self::ToText(_)
             | Self::SentText
             | Self::FieldText

@@ -43,7 +43,14 @@ impl Printer<'_> {
         self.keyword(&mut parts, Kind::WHEN_KW, "WHEN")?;
         if self.keyword_if(&mut parts, Kind::NOT_KW, "NOT") {
             self.absent(tree.kind() == Kind::MERGE_WHEN_NOT_MATCHED_SOURCE, "NOT MATCHED BY SOURCE")?;
+            // The target, which is the first relation, has no row here, and its names are not seen.
+            return self.seeing(1, |printer| printer.matched(table, parts));
         }
+        self.matched(table, parts)
+    }
+
+    /// Prints what stands behind WHEN or WHEN NOT.
+    fn matched(&mut self, table: &str, mut parts: Parts) -> Checked {
         self.keyword(&mut parts, Kind::MATCHED_KW, "MATCHED")?;
         self.absent(parts.next_kind() == Some(Kind::BY_TARGET), "BY TARGET")?;
         if let Some(condition) = parts.node(Kind::MERGE_CONDITION) {

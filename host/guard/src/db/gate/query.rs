@@ -33,7 +33,10 @@ impl Printer<'_> {
             Kind::VALUES => {
                 self.keyword(&mut parts, Kind::VALUES_KW, "VALUES")?;
                 let rows = self.must_node(&mut parts, Kind::ROW_LIST)?;
-                self.values(&rows, |printer, _, item| printer.expr(item))?
+                let shape = self.values(&rows, |printer, _, item| printer.expr(item))?;
+                // ORDER BY sees the columns under this name, before those of the queries around.
+                self.bring("*VALUES*".to_owned(), shape.clone())?;
+                shape
             }
             Kind::TABLE => self.whole_table(&mut parts)?,
             Kind::PAREN_SELECT | Kind::PAREN_EXPR => self.parenthesized(&mut parts)?,
@@ -49,9 +52,18 @@ impl Printer<'_> {
         if let Some(scope) = self.scopes.last_mut() {
             scope.outputs = shape.clone();
         }
-        self.tail(&mut parts)?;
+        if matches!(tree.kind(), Kind::PAREN_SELECT | Kind::PAREN_EXPR) {
+            // For PostgreSQL the clauses behind a parenthesis are those of the query inside, and so are the names in them. Of
+            // these, the walk knows only the result's, so no name there may be one of the queries around.
+            let own = self.scopes.pop();
+            let around = std::mem::replace(&mut self.scopes, own.into_iter().collect());
+            self.tail(&mut parts)?;
+            self.scopes = around;
+        } else {
+            self.tail(&mut parts)?;
+            self.scopes.pop();
+        }
         self.done(parts)?;
-        self.scopes.pop();
         Ok(shape)
     }
 
@@ -516,7 +528,7 @@ impl Printer<'_> {
             let mut inner = Parts::of(&item);
             let expr = printer.must_any(&mut inner)?;
             if may_name_output {
-                printer.output_or_expr(&expr)?;
+                printer.output_or_expr(&expr, false)?;
             } else {
                 printer.expr(&expr)?;
             }

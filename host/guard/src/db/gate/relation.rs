@@ -33,6 +33,14 @@ impl Printer<'_> {
 
     /// Prints a table with its joins, and returns what `*` stands for in them. Joins from the left are one level of nesting.
     fn join_tree(&mut self, item: &Tree) -> Checked<Star> {
+        let (first, joins) = self.leftmost(item)?;
+        let start = self.here().len();
+        let star = self.factor(&first)?;
+        self.joins(start, joins, star)
+    }
+
+    /// The leftmost item of joins, and the joins that stand behind it, the last one first.
+    fn leftmost(&mut self, item: &Tree) -> Checked<(Tree, Vec<Parts>)> {
         let (mut joins, mut first) = (Vec::new(), item.clone());
         while first.kind() == Kind::JOIN_EXPR {
             let mut parts = Parts::of(&first);
@@ -40,8 +48,10 @@ impl Printer<'_> {
             joins.push(parts);
             first = left;
         }
-        let start = self.here().len();
-        let mut star = self.factor(&first)?;
+        Ok((first, joins))
+    }
+
+    fn joins(&mut self, start: usize, mut joins: Vec<Parts>, mut star: Star) -> Checked<Star> {
         while let Some(mut parts) = joins.pop() {
             while let Some(join) = parts.node(Kind::JOIN) {
                 star = self.join(start, &join, star)?;
@@ -66,7 +76,12 @@ impl Printer<'_> {
         let words = self.words(&kind)?;
         self.put(&words);
         let middle = self.here().len();
-        let right = self.must_any(&mut parts)?;
+        let (mut right, mut later) = (self.must_any(&mut parts)?, Vec::new());
+        let is_whole = is_natural || kind.kind() == Kind::JOIN_CROSS;
+        if is_whole {
+            // A join that takes no condition ends at the next join in PostgreSQL. The parser puts what follows inside.
+            (right, later) = self.leftmost(&right)?;
+        }
         let other = if right.kind() == Kind::JOIN_EXPR {
             self.deeper(|printer| printer.join_tree(&right))?
         } else {
@@ -74,21 +89,27 @@ impl Printer<'_> {
         };
         let condition = parts.any_node();
         self.done(parts)?;
+        if is_whole {
+            if let Some(condition) = condition {
+                let rule = "CROSS JOIN and NATURAL JOIN take none: write JOIN";
+                return self.refuse_at(&condition, "this condition", rule);
+            }
+            let merged = if is_natural { self.common_columns(start, middle)? } else { Vec::new() };
+            let star = self.both(star, other, &merged)?;
+            return if later.is_empty() {
+                Ok(star)
+            } else {
+                self.deeper(|printer| printer.joins(start, later, star))
+            };
+        }
         let Some(condition) = condition else {
-            if kind.kind() == Kind::JOIN_CROSS {
-                return self.both(star, other, &[]);
-            }
-            if !is_natural {
-                return self.refuse("JOIN without a condition", "write ON, USING or CROSS JOIN");
-            }
-            let merged = self.common_columns(start, middle)?;
-            return self.both(star, other, &merged);
+            return self.refuse("JOIN without a condition", "write ON, USING or CROSS JOIN");
         };
         let mut inner = Parts::of(&condition);
         match condition.kind() {
             Kind::ON_CLAUSE => {
                 self.keyword(&mut inner, Kind::ON_KW, "ON")?;
-                self.lone_expr(&mut inner)?;
+                self.seeing(start, |printer| printer.lone_expr(&mut inner))?;
                 self.done(inner)?;
                 self.both(star, other, &[])
             }
@@ -126,6 +147,25 @@ impl Printer<'_> {
         }
     }
 
+    /// Runs a step that sees, of the innermost level, only the relations since `start`. For ON they are the two sides of its
+    /// join: PostgreSQL looks for a name there and then in the queries around, and never in the items beside the join.
+    pub(super) fn seeing<T>(
+        &mut self,
+        start: usize,
+        step: impl FnOnce(&mut Self) -> Checked<T>,
+    ) -> Checked<T> {
+        if let Some(scope) = self.scopes.last_mut() {
+            let sides = scope.relations.split_off(start.min(scope.relations.len()));
+            scope.aside = std::mem::replace(&mut scope.relations, sides);
+        }
+        let result = step(self)?;
+        if let Some(scope) = self.scopes.last_mut() {
+            let sides = std::mem::replace(&mut scope.relations, std::mem::take(&mut scope.aside));
+            scope.relations.extend(sides);
+        }
+        Ok(result)
+    }
+
     /// The columns that both sides of a NATURAL JOIN have. The server would also merge columns that are not granted, so
     /// neither side may have one.
     fn common_columns(&mut self, start: usize, middle: usize) -> Checked<Vec<String>> {
@@ -147,10 +187,20 @@ impl Printer<'_> {
         Ok(merged)
     }
 
-    /// What `*` stands for in a join of two items.
-    fn both(&mut self, left: Star, right: Star, merged: &[String]) -> Checked<Star> {
+    /// What `*` stands for in a join of two items, which merges the columns of some names. RIGHT JOIN returns the value of the
+    /// right one, FULL JOIN that of either, and an inner join the one that needs no conversion.
+    fn both(&mut self, left: Star, right: Star, names: &[String]) -> Checked<Star> {
         self.room(left.columns.len().saturating_add(right.columns.len()))?;
-        Ok(left.joined(right, merged))
+        let mut merged = Vec::new();
+        for name in names {
+            let in_side = |side: &Star| {
+                side.columns.iter().find(|column| **name == *column.name).map(|column| column.node)
+            };
+            if let Some(node) = self.merged(&[in_side(&left), in_side(&right)]) {
+                merged.push(Named { name: name.as_str().into(), node });
+            }
+        }
+        Ok(left.joined(right, names, merged))
     }
 
     /// Prints an item of FROM without joins, and returns what `*` stands for in it.

@@ -123,6 +123,8 @@ pub(in crate::db) struct Relation {
 #[derive(Clone, Debug, Default)]
 pub(in crate::db) struct Scope {
     pub relations: Vec<Relation>,
+    /// Relations of this level that the walk's place does not see: those beside a join, in its ON. Their names are refused there.
+    pub aside: Vec<Relation>,
     /// What `*` stands for, for each item of FROM: a join with USING has the merged columns once, before all others.
     pub stars: Vec<Star>,
     /// The columns of the result. Only DISTINCT ON, GROUP BY and ORDER BY may use their names.
@@ -143,14 +145,10 @@ impl Star {
         Self { columns: shape.columns.to_vec(), is_hidden: !shape.hidden.is_empty(), open: shape.open }
     }
 
-    /// Joins the columns of another item. Those that USING names are merged and come first.
-    pub(super) fn joined(self, other: Self, merged: &[String]) -> Self {
-        let is_merged = |column: &Named| merged.iter().any(|name| **name == *column.name);
-        let mut columns: Vec<Named> = Vec::new();
-        for name in merged {
-            let column = self.columns.iter().chain(&other.columns).find(|column| **name == *column.name);
-            columns.extend(column.cloned());
-        }
+    /// Joins the columns of another item. Those of the names that USING merges come first.
+    pub(super) fn joined(self, other: Self, names: &[String], merged: Vec<Named>) -> Self {
+        let is_merged = |column: &Named| names.iter().any(|name| **name == *column.name);
+        let mut columns = merged;
         let rest = self.columns.into_iter().chain(other.columns);
         columns.extend(rest.filter(|column| !is_merged(column)));
         Self { columns, is_hidden: self.is_hidden || other.is_hidden, open: self.open || other.open }
@@ -202,21 +200,30 @@ impl Printer<'_> {
                         || relation.alias != name
                         || self.own_columns.contains_key(&name))
             };
-            // Of several columns of a name, PostgreSQL accepts only those that USING merges, which are equal.
-            if let Some(relation) = scope.relations.iter().find(has) {
-                let (node, is_own) = (relation.shape.node(&name), relation.shape.open);
+            // Of several columns of a name, PostgreSQL accepts only those that USING merges.
+            let found: Vec<&Relation> = scope.relations.iter().filter(has).collect();
+            if let Some(first) = found.first() {
+                let is_own = first.shape.open;
+                let nodes: Vec<Option<Node>> =
+                    found.iter().map(|relation| relation.shape.node(&name)).collect();
                 self.put_as(Role::Column, &name);
                 let own = self.own_columns.get(&name).copied().flatten();
                 match own.filter(|_| is_own && self.in_generated) {
                     Some(size) => self.cost.known(size, Moment::Certain),
-                    None => self.refer(node),
+                    None => {
+                        let node = self.merged(&nodes);
+                        self.refer(node);
+                    }
                 }
                 return Ok(());
             }
+            let is_aside = |relation: &Relation| relation.shape.places.contains_key(&*name);
+            if scope.aside.iter().any(is_aside) {
+                return self.not_here(&name);
+            }
         }
         // Only a name that is no column at any level is that of a row.
-        let mut relations = self.scopes.iter().rev().flat_map(|scope| &scope.relations);
-        let relation = relations.find(|relation| relation.alias == name && !is_system(&name)).cloned();
+        let relation = self.named(&name).filter(|_| !is_system(&name)).cloned();
         if let Some(relation) = relation {
             self.put_as(Role::Column, &name);
             return self.whole_row(&relation);
@@ -230,6 +237,43 @@ impl Printer<'_> {
         if let Some((node, kind)) = self.cost.last().zip(kind) {
             self.opaque.insert(node, kind);
         }
+    }
+
+    /// The innermost relation of an alias, as in PostgreSQL; `None` also where it is one that is not seen here.
+    fn named(&self, alias: &str) -> Option<&Relation> {
+        let is_it = |relation: &&Relation| relation.alias == alias;
+        for scope in self.scopes.iter().rev() {
+            let found = scope.relations.iter().find(is_it);
+            if found.is_some() || scope.aside.iter().any(|relation| is_it(&relation)) {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Refuses the name of something that stands in FROM and is not seen here.
+    fn not_here<T>(&self, name: &str) -> Checked<T> {
+        let rule = "not visible here: ON sees the two sides of its own join, and a row that is not matched only the source's \
+                    names. Write the condition in WHERE, or another alias";
+        self.refuse(format!("the name {}", shown(name)), rule)
+    }
+
+    /// The value of columns that USING or NATURAL merges, which can be that of each, also in an inner join.
+    pub(super) fn merged(&mut self, nodes: &[Option<Node>]) -> Option<Node> {
+        let first = nodes.first().copied().flatten();
+        let mut known: Vec<Node> = nodes.iter().copied().flatten().collect();
+        if nodes.len() < 2 || known.is_empty() {
+            return first;
+        }
+        let moment = if known.len() == nodes.len() {
+            known.iter().map(|node| self.cost.moment(*node)).reduce(Moment::or).unwrap_or_default()
+        } else {
+            // One is a table's in a migration, which may have no such column.
+            let stored = self.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Certain);
+            known.push(stored);
+            first.map_or(Moment::Certain, |node| self.cost.moment(node))
+        };
+        Some(self.cost.node(Class::Either, "a column", &known, moment))
     }
 
     /// Makes a whole row wait for the operation that takes it: its columns together, each of which must be granted.
@@ -395,12 +439,15 @@ impl Printer<'_> {
     }
 
     /// Prints a name in ORDER BY or GROUP BY if it is a result column; returns false if it is not one. GROUP BY prefers
-    /// a table's column, so the name of a hidden column is not taken for a result column.
-    pub(super) fn output(&mut self, tree: &Tree) -> Checked<bool> {
+    /// a table's column, as PostgreSQL does. The name of a hidden column is never taken for a result column.
+    pub(super) fn output(&mut self, tree: &Tree, is_group: bool) -> Checked<bool> {
         let name = self.token_at(tree.text_range().start().into()).map(|token| token.value.clone());
         let Some(name) = name else { return Ok(false) };
         let is_hidden = self.here().iter().any(|relation| relation.shape.hidden.contains(&name));
-        let is_output = !is_hidden && self.scopes.last().is_some_and(|scope| scope.outputs.has(&name));
+        let is_column =
+            is_group && self.here().iter().any(|relation| relation.shape.places.contains_key(&*name));
+        let is_output =
+            !is_hidden && !is_column && self.scopes.last().is_some_and(|scope| scope.outputs.has(&name));
         if is_output {
             let node = self.scopes.last().and_then(|scope| scope.outputs.node(&name));
             self.name(tree)?;
@@ -432,8 +479,11 @@ impl Printer<'_> {
 
     /// Finds the relation of an alias.
     pub(super) fn relation(&self, alias: &str) -> Checked<&Relation> {
-        let relations = self.scopes.iter().rev().flat_map(|scope| &scope.relations);
-        relations.into_iter().find(|relation| relation.alias == alias).ok_or_else(|| {
+        let is_aside = self.scopes.iter().flat_map(|scope| &scope.aside).any(|aside| aside.alias == alias);
+        if is_aside && self.named(alias).is_none() {
+            return self.not_here(alias);
+        }
+        self.named(alias).ok_or_else(|| {
             let visible = self.scopes.iter().flat_map(|scope| &scope.relations);
             let all: Vec<String> =
                 visible.take(SQL_NAMES_SHOWN_MAX).map(|relation| shown(&relation.alias)).collect();

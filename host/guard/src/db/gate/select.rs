@@ -65,7 +65,7 @@ impl Printer<'_> {
             self.put("(");
             self.items(&mut inner, |printer, parts| {
                 let item = printer.must_any(parts)?;
-                printer.output_or_expr(&item)
+                printer.output_or_expr(&item, false)
             })?;
             self.must_take(&mut inner, Kind::R_PAREN)?;
             self.put(")");
@@ -232,7 +232,7 @@ impl Printer<'_> {
         let is_row = expr.kind() == Kind::TUPLE_EXPR
             && expr.children_with_tokens().next().is_some_and(|part| part.kind() == Kind::L_PAREN);
         if !is_row && expr.kind() != Kind::PAREN_EXPR {
-            return self.output_or_expr(expr);
+            return self.output_or_expr(expr, true);
         }
         let is_query = expr.children().next().is_some_and(|inner| super::expression::is_query(inner.kind()));
         if is_query {
@@ -243,7 +243,7 @@ impl Printer<'_> {
         self.put("(");
         self.items(&mut parts, |printer, parts| {
             let item = printer.must_any(parts)?;
-            printer.output_or_expr(&item)
+            printer.output_or_expr(&item, true)
         })?;
         self.must_take(&mut parts, Kind::R_PAREN)?;
         self.put(")");
@@ -251,9 +251,9 @@ impl Printer<'_> {
     }
 
     /// Prints the name of a result column, or an expression.
-    pub(super) fn output_or_expr(&mut self, expr: &Tree) -> Checked {
+    pub(super) fn output_or_expr(&mut self, expr: &Tree, is_group: bool) -> Checked {
         let mark = self.cost.mark();
-        if expr.kind() != Kind::NAME_REF || !self.output(expr)? {
+        if expr.kind() != Kind::NAME_REF || !self.output(expr, is_group)? {
             self.expr(expr)?;
         }
         if self.cost.since(mark).is_empty() {

@@ -770,6 +770,164 @@ fn nul_in_a_text_or_name_is_refused() {
     }
 }
 
+/// A name means what PostgreSQL takes it for. Each row has a cheap or harmless value of that name around, which a gate that
+/// looks in another place would take.
+#[test]
+fn name_that_is_another_value_for_postgresql_than_the_one_around_is_refused() {
+    let (dear, clock) = ("q.x LIKE '%' || left(q.x, 500000) || 'b%'", "q.x < 'now'");
+    let (short, text) = ("(SELECT 'a' AS x) q", "(SELECT title AS x FROM drafts) q");
+    let (body, moment) = ("(SELECT body AS x FROM drafts) q", "(SELECT created AS x FROM drafts) q");
+    let mut rows = Vec::new();
+    for (near, far, test) in [(short, body, dear), (text, moment, clock)] {
+        for from in [
+            // ON sees the sides of its own join.
+            format!("{near}, comments a JOIN comments b ON {test}"),
+            format!("{near}, comments a LEFT JOIN comments b ON (SELECT {test})"),
+            format!("{near}, comments a JOIN comments b ON EXISTS (SELECT 1 FROM comments c WHERE {test})"),
+            format!("{near}, comments c, comments a RIGHT JOIN comments b ON {}", test.replace("q.x", "x")),
+            format!("{near} JOIN (comments a JOIN comments b ON {test}) ON true"),
+            format!("{near} CROSS JOIN (comments a FULL JOIN comments b ON {test})"),
+            format!("{near} JOIN comments a JOIN comments b ON {test} ON true"),
+            format!("{near}, LATERAL (SELECT 1 FROM comments z) l, comments a JOIN comments b ON {test}"),
+        ] {
+            rows.push(format!("SELECT (SELECT max(1) FROM {from}) FROM {far}"));
+        }
+        // What stands behind a parenthesis belongs to the query inside.
+        for query in [
+            format!("(SELECT 1 FROM {far}) ORDER BY {test} LIMIT 1"),
+            format!("((SELECT 1 FROM {far})) ORDER BY (SELECT {test}) LIMIT 1"),
+            format!("(SELECT 1 FROM {far}) ORDER BY {} LIMIT 1", test.replace("q.x", "x")),
+        ] {
+            rows.push(format!("SELECT ({query}) FROM {near}"));
+            rows.push(format!("SELECT s.n FROM {near}, LATERAL ({query}) AS s (n)"));
+        }
+    }
+    // VALUES has columns of its own.
+    let values = "(VALUES ((SELECT body FROM drafts LIMIT 1)) ORDER BY column1 LIKE '%' || left(column1, 500000) || 'b%')";
+    rows.push(format!("SELECT {values} FROM (SELECT 'a' AS column1) q"));
+    rows.push(
+        "SELECT (SELECT max(1) FROM comments q, comments a JOIN comments b ON to_jsonb(q)::text LIKE '%S%') FROM people q"
+            .into(),
+    );
+    let accepted: Vec<&String> = rows.iter().filter(|row| read(row).is_ok()).collect();
+    assert_eq!(accepted, Vec::<&String>::new());
+    // A row that is not matched has no target, whose columns would come first.
+    for row in [
+        "MERGE INTO drafts d USING (SELECT id AS i, title AS created FROM drafts) s ON d.id = s.i \
+         WHEN NOT MATCHED THEN INSERT (id, created) VALUES (s.i, created::timestamptz)",
+        "MERGE INTO drafts d USING comments c ON d.id = c.id WHEN NOT MATCHED THEN INSERT (id) VALUES (d.id)",
+        "UPDATE drafts d SET title = 'x' FROM comments a JOIN comments b ON d.id = a.id",
+        "DELETE FROM drafts d USING comments a JOIN comments b ON d.id = a.id",
+    ] {
+        assert!(write(row).is_err(), "{row}: {:?}", write(row));
+    }
+    let merge = "MERGE INTO drafts d USING (SELECT id AS i, created AS title FROM drafts) s ON d.id = s.i \
+                 WHEN NOT MATCHED AND title < 'now' THEN INSERT (id) VALUES (s.i)";
+    assert!(write(merge).is_ok_and(|text| text.contains("CAST('now' AS text)")), "{:?}", write(merge));
+    let sentence = read("SELECT 1 FROM drafts d, comments a JOIN comments b ON d.id = a.id").unwrap_err();
+    assert!(sentence.to_string().contains("ON sees the two sides of its own join"), "{sentence}");
+}
+
+#[test]
+fn name_that_postgresql_sees_is_accepted() {
+    for sql in [
+        "SELECT 1 FROM drafts a JOIN comments b ON a.id = b.id JOIN comments c ON a.id = c.id AND b.id = c.id",
+        "SELECT 1 FROM drafts a CROSS JOIN comments b JOIN comments c ON a.id = c.id AND b.id = c.id",
+        "SELECT 1 FROM drafts a NATURAL JOIN (SELECT 1::bigint AS id) b JOIN comments c ON a.id = c.id",
+        "SELECT 1 FROM drafts a JOIN comments b CROSS JOIN comments c ON a.id = c.id",
+        "SELECT 1 FROM drafts a JOIN comments b LEFT JOIN comments c ON b.id = c.id ON a.id = c.id",
+        "SELECT 1 FROM drafts a JOIN (comments b JOIN comments c ON b.id = c.id) ON a.id = c.id",
+        "SELECT 1 FROM comments z, drafts a JOIN comments b ON a.id = b.id AND EXISTS (SELECT 1 FROM comments c WHERE c.id = b.id) \
+         WHERE z.id = a.id",
+        "SELECT (SELECT count(*) FROM comments b JOIN comments c ON b.id = c.id AND b.id = o.id) FROM drafts o",
+        "SELECT 1 FROM drafts a, LATERAL (SELECT 1 FROM comments b JOIN comments c ON b.id = a.id) l",
+        "SELECT t FROM drafts a, comments b LEFT JOIN LATERAL unnest(a.tags) t ON t = b.body",
+        "SELECT (SELECT 1 FROM comments) FROM drafts UNION SELECT 2 ORDER BY 1",
+        "(SELECT id AS n FROM drafts) ORDER BY n LIMIT 5",
+        "VALUES (1), (2) ORDER BY column1 + 1",
+        "SELECT lower(title) AS t, count(*) FROM drafts GROUP BY t ORDER BY t",
+    ] {
+        assert!(read(sql).is_ok(), "{sql}: {:?}", read(sql));
+    }
+    for sql in [
+        "MERGE INTO drafts d USING comments c ON d.id = c.id WHEN NOT MATCHED THEN INSERT (id, title) VALUES (id, body) \
+         WHEN MATCHED AND d.title <> c.body THEN UPDATE SET title = c.body",
+        "UPDATE drafts d SET title = a.body FROM comments a JOIN comments b ON a.id = b.id WHERE d.id = a.id",
+    ] {
+        assert!(write(sql).is_ok(), "{sql}: {:?}", write(sql));
+    }
+}
+
+/// RIGHT and FULL JOIN return the right side's value of a merged column.
+#[test]
+fn merged_column_is_as_large_and_as_much_of_a_moment_as_either_side() {
+    let short = "(SELECT v FROM (SELECT 'a' AS v) s) a";
+    let long = "(SELECT body AS v FROM drafts) b";
+    let sides = |left: &str, join: &str, right: &str| {
+        let natural = format!("{left} NATURAL {join} {right}");
+        let using = format!("{left} {join} {right} USING (v)");
+        vec![
+            format!("SELECT % FROM {natural}"),
+            format!("SELECT % FROM {using}"),
+            format!("SELECT % FROM ({using}) AS q"),
+            format!("SELECT % FROM (SELECT * FROM {using}) q"),
+            format!("SELECT % FROM (SELECT v FROM {natural}) q"),
+            format!("SELECT (SELECT %) FROM {using}"),
+            format!("SELECT % FROM {using} JOIN (SELECT 'c' AS v) c USING (v)"),
+            format!("SELECT j.% FROM {using} AS j"),
+        ]
+    };
+    let fill = |row: &str, test: &str| match row.strip_prefix("SELECT j.%") {
+        Some(rest) => format!("SELECT {}{rest}", test.replace("v,", "j.v,").replace("v ", "j.v ")),
+        None => row.replace('%', test),
+    };
+    let dear = "v LIKE '@' || left(v, 500000) || 'b@'";
+    for join in ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"] {
+        for row in sides(short, join, long) {
+            let row = fill(&row, dear).replace('@', "%");
+            assert!(read(&row).is_err(), "{row}");
+        }
+        for row in sides(short, join, "(SELECT 'b' AS v) b") {
+            let row = fill(&row, dear).replace('@', "%");
+            assert!(read(&row).is_ok(), "{row}: {:?}", read(&row));
+        }
+        // A string beside a moment could name the clock, and is printed as a text.
+        let (text, moment) = ("(SELECT title AS v FROM drafts) a", "(SELECT created AS v FROM drafts) b");
+        for row in sides(text, join, moment) {
+            let row = fill(&row, "v < 'now'");
+            assert!(
+                read(&row).is_ok_and(|text| text.contains("CAST('now' AS text)")),
+                "{row}: {:?}",
+                read(&row)
+            );
+        }
+    }
+}
+
+/// A join without a condition ends at the next join, whatever the parser thinks.
+#[test]
+fn cross_and_natural_join_are_grouped_from_the_left() {
+    // The columns are x, q, p: the first two joined have p, x, q, of which the last has x and q.
+    let tables = "(SELECT 'a' AS p, 2 AS x) a NATURAL JOIN (SELECT body AS q FROM drafts) b \
+                  NATURAL JOIN (SELECT body AS q, 2 AS x FROM drafts) c";
+    let test = |name: &str| {
+        read(&format!(
+            "SELECT s.{name} LIKE '%' || left(s.{name}, 500000) || 'b%' FROM (SELECT * FROM {tables}) AS s (one, two, three)"
+        ))
+    };
+    assert!(test("two").is_err());
+    assert!(test("three").is_ok(), "{:?}", test("three"));
+    let cross = "SELECT 1 FROM (SELECT 'a' AS v) a CROSS JOIN comments b JOIN (SELECT body AS v FROM drafts) c USING (v)";
+    assert!(read(cross).is_ok(), "{:?}", read(cross));
+    for sql in [
+        "SELECT 1 FROM drafts a CROSS JOIN comments b ON a.id = b.id",
+        "SELECT 1 FROM drafts a NATURAL JOIN comments b USING (id)",
+        "SELECT 1 FROM people a CROSS JOIN (SELECT 1 AS z) b NATURAL JOIN (SELECT 'x' AS secret) c",
+    ] {
+        assert!(read(sql).is_err(), "{sql}");
+    }
+}
+
 /// A list of columns renames by place, and PostgreSQL counts the columns that are not granted.
 #[test]
 fn list_of_columns_in_an_alias_is_refused_where_a_column_is_not_granted() {
