@@ -208,12 +208,11 @@ impl Printer<'_> {
                     found.iter().map(|relation| relation.shape.node(&name)).collect();
                 self.put_as(Role::Column, &name);
                 let own = self.own_columns.get(&name).copied().flatten();
-                match own.filter(|_| is_own && self.in_generated) {
-                    Some(size) => self.cost.known(size, Moment::Certain),
-                    None => {
-                        let node = self.merged(&nodes);
-                        self.refer(node);
-                    }
+                if let Some(size) = own.filter(|_| is_own && self.in_generated) {
+                    self.cost.known(size, Moment::Certain);
+                } else {
+                    let node = self.merged(&nodes);
+                    self.refer(node);
                 }
                 return Ok(());
             }

@@ -97,6 +97,14 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
             ),
             vec![],
         ),
+        // GROUP BY takes a table's column before a result's.
+        (
+            format!(
+                "SELECT 1 AS n FROM (SELECT strpos(body, '{needle}') AS n FROM drafts) s GROUP BY {}",
+                many("n", 100, ", ")
+            ),
+            vec![],
+        ),
         (format!("DELETE FROM drafts WHERE {}", many("body LIKE $1", 60, " OR ")), vec![text(250)]),
         ("SELECT repeat(body, $1::int) FROM drafts".into(), vec![integer(200)]),
         ("SELECT repeat('x', $1::int)".into(), vec![integer(1_000_000_000)]),
