@@ -92,7 +92,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Words that are a date.
-const DATES: &[&str] = &["epoch", "infinity"];
+const DATES: &[&str] = &["epoch", "infinity", "j", "jd", "julian"];
 
 /// Minutes of an offset that a zone on Earth has.
 const MINUTES: &[&str] = &["00", "15", "30", "45"];
@@ -340,6 +340,7 @@ mod tests {
             "epoch abc5",
             "epoch dst+5/abc5",
             "-infinity/abc-5",
+            ":jd:.abc+5",
             // What PostgreSQL drops from an element.
             "{to\\day}",
             "{\"to\\mor\\row\",now}",
