@@ -137,6 +137,10 @@ fn name_of_an_extension_is_printed_with_its_schema() {
         ("SELECT id FROM things WHERE coalesce(name, 'x') % $1", format!("OPERATOR ({ext}.%) $1")),
         ("SELECT id FROM drafts WHERE (data ->> 'a')::varchar(9) % $1", format!("OPERATOR ({ext}.%) $1")),
         ("SELECT x.n FROM (SELECT name AS n FROM things) x WHERE x.n % $1", format!("OPERATOR ({ext}.%) $1")),
+        (
+            "SELECT 1 FROM things a JOIN things b USING (name) WHERE name % $1",
+            format!("OPERATOR ({ext}.%) $1"),
+        ),
         ("SELECT id FROM things ORDER BY name <-> $1", format!("OPERATOR ({ext}.<->) $1")),
         ("SELECT id FROM things ORDER BY embedding <-> $1", "OPERATOR (\"vec\".<->) $1".into()),
         (
