@@ -6,8 +6,8 @@
 use super::bounds::Bounds;
 use super::size::{DECIMALS, DIGITS_MAX, Family, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
 use crate::limits::{
-    IDENTIFIER_BYTES_MAX, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX,
-    STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX,
+    IDENTIFIER_BYTES_MAX, NS_PER_MS, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX,
+    STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX, WORK_MS_MAX,
 };
 
 /// How an operation behaves.
@@ -161,9 +161,8 @@ pub enum Class {
     RegexReplace,
     /// The same, with all parts as the result.
     RegexSplit,
-    /// A path of JSON is followed, and its result may have each value so many times; it names variables so many times, which are
-    /// values of the third operand. PostgreSQL looks for a cancel meanwhile.
-    JsonPath(u64, u64),
+    /// A path of JSON is followed. PostgreSQL looks for a cancel meanwhile, but not within a comparison.
+    JsonPath(Path),
     /// JSON text from values.
     JsonText,
     /// An array in order.
@@ -197,6 +196,31 @@ pub enum Class {
     Steps,
     /// The same in FROM, where PostgreSQL keeps all rows before it goes on.
     Series,
+}
+
+/// What a path of JSON does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// How many times the result may have each value.
+    pub copies: u64,
+    /// How often the path names variables, which are values of the third operand.
+    pub variables: u64,
+    /// How many different variables it names.
+    pub names: u64,
+    /// How many of its comparisons have a part of the JSON on both sides.
+    pub pairs: u64,
+}
+
+impl Path {
+    /// A path that has each value once, names no variables and compares no two parts.
+    pub const PLAIN: Self = Self { copies: 1, variables: 0, names: 0, pairs: 0 };
+
+    /// How many elements of lists the variables give at most each time that a condition is checked. Beside those of a list, JSON
+    /// with variables has itself and one value for each name.
+    fn listed(self, given: Size) -> u64 {
+        let listed = given.elements.saturating_sub(self.names).saturating_sub(1);
+        if self.variables == self.names { listed } else { listed.saturating_mul(self.variables) }
+    }
 }
 
 /// One look at a byte, fetching and decompressing a stored value included.
@@ -271,9 +295,20 @@ impl Class {
                  of letters and digits alone, with `&`, `|` and `!`"
                     .into(),
             ),
-            Self::JsonPath(u64::MAX, _) => {
+            Self::JsonPath(Path { copies, variables, pairs, .. }) => {
                 let json = operands.first().copied().unwrap_or_default();
-                let is_long = json.bytes.saturating_mul(copied(u64::MAX, json)) > WORK_BYTES_MAX;
+                let given = path_given(json, operands.get(2), variables);
+                let ms = compared(given, given).saturating_mul(pairs) / NS_PER_MS;
+                if ms > WORK_MS_MAX {
+                    return Some(
+                        "its path compares two parts of the JSON, each element of one with each of the other: compare a part \
+                         with a literal or a variable such as $min, write `@.a - @.b > 0` for numbers, or compare in SQL what \
+                         `->` takes out"
+                            .into(),
+                    );
+                }
+                let is_long = copies == u64::MAX
+                    && json.bytes.saturating_mul(copied(u64::MAX, json)) > WORK_BYTES_MAX;
                 is_long.then(|| {
                     "needs the levels of `**`, such as `.**{0 to 9}`: it finds a value of nested JSON once on each level".into()
                 })
@@ -495,7 +530,8 @@ impl Class {
             }
             Self::ToJson => {
                 // Each byte of text can be half of an element, and an element of one digit takes 12 bytes.
-                let elements = first.elements.max(first.bytes / 2).saturating_add(1);
+                let spelled = if first.is_counted { 0 } else { first.bytes / 2 };
+                let elements = first.elements.max(spelled).saturating_add(1);
                 let (bytes, nested) = (first.bytes.saturating_mul(6), elements);
                 let size =
                     Size { bytes, elements, listed: elements, nested, digits: DIGITS_MAX, ..Size::default() };
@@ -586,10 +622,10 @@ impl Class {
                 let size = Size { bytes, elements: parts, listed: parts, ..Size::default() };
                 (size, and(second.bytes.saturating_mul(1_000)).saturating_add(parts.saturating_mul(40)))
             }
-            Self::JsonPath(copies, variables) => {
-                // A variable can be what the path begins with.
-                let given = if variables > 0 { first.and(third) } else { first };
-                let compared = compared(first, third).saturating_mul(variables);
+            Self::JsonPath(Path { copies, variables, pairs, .. }) => {
+                let given = path_given(first, operands.get(2), variables);
+                let paired = compared(given, given).saturating_mul(pairs);
+                let compared = compared(given, third).saturating_mul(variables).saturating_add(paired);
                 let times = copied(copies, given);
                 let bytes = given.bytes.saturating_mul(times);
                 let elements = given.elements.saturating_mul(times);
@@ -708,6 +744,12 @@ impl Class {
                 // Each word takes a place of its own until the text has ended; another call gets it again.
                 operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes.saturating_mul(8)))
             }
+            Self::JsonPath(path) if path.variables > 0 => {
+                let of = |index: usize| operands.get(index).copied().unwrap_or_default();
+                let pairs = of(0).and(of(2)).elements.saturating_mul(path.listed(of(2)));
+                let bytes = pairs.saturating_mul(PAIR_BYTES);
+                operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)).saturating_add(bytes)
+            }
             _ => operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)),
         }
     }
@@ -724,6 +766,9 @@ fn terms(value: Size) -> u64 {
     if value.elements == 0 && value.listed == 0 { value.least / 2 } else { value.listed }
 }
 
+/// Bytes that an element of a variable's list takes until the path of JSON has ended, each time that a condition is checked:
+/// 200,000 values compared with 40 took 490 MB.
+const PAIR_BYTES: u64 = 60;
 /// Bytes of the longest `tsvector`: its words and their places take 1 MiB at most, and each word four bytes more.
 const DOCUMENT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Nanoseconds to take the trigrams of a byte of text, and to sort them.
@@ -773,6 +818,11 @@ fn quotient(dividend: u64, divisor: u64) -> (Size, u64) {
     let longest = divisor.min(length / 2);
     let pairs = longest.saturating_mul(length.saturating_sub(longest));
     (number(length), pairs.saturating_mul(4))
+}
+
+/// What `@` in a path of JSON can be a part of: the JSON, or a variable, with which the path or a condition can begin.
+fn path_given(json: Size, given: Option<&Size>, variables: u64) -> Size {
+    given.filter(|_| variables > 0).map_or(json, |given| json.and(*given))
 }
 
 /// Comparing each value of one JSON with each of another: two arrays are compared in pairs without a look at a cancel, at 9.5 ns

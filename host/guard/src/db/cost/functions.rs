@@ -1,6 +1,6 @@
 //! The class of each function that SQL text can call. A function without a class cannot be called.
 
-use super::class::Class;
+use super::class::{Class, Path};
 use super::plan::Moment;
 
 /// What is known of a function.
@@ -332,7 +332,7 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::FieldText, No, &["jsonb_extract_path_text", "json_extract_path_text"]),
     // The gate counts the levels of `**`.
     (
-        Class::JsonPath(1, 0),
+        Class::JsonPath(Path::PLAIN),
         No,
         &[
             "jsonb_path_exists",

@@ -1,6 +1,6 @@
 //! The class of each operator that SQL text can use, by its sign.
 
-use super::class::Class;
+use super::class::{Class, Path};
 
 /// The class of an operator and its sign; `None` if it has none.
 pub fn operator(sign: &str) -> Option<(&'static str, Class)> {
@@ -30,7 +30,7 @@ const OPERATORS: &[(&str, Class)] = &[
     ("^", Class::Power),
     // Texts, documents and queries, or JSON and a path.
     ("@@", Class::Found),
-    ("@?", Class::JsonPath(1, 0)),
+    ("@?", Class::JsonPath(Path::PLAIN)),
     ("<->", Class::Phrase),
     // Of ranges.
     ("-|-", Class::Fixed),

@@ -52,6 +52,8 @@ pub struct Size {
     pub is_float: bool,
     /// Whether no query for words that is made of the text asks for a phrase.
     pub is_plain: bool,
+    /// Whether the value is JSON that was sent, whose elements are counted.
+    pub is_counted: bool,
     /// Of which types the value certainly is.
     pub family: Family,
 }
@@ -80,6 +82,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        is_counted: false,
         family: Family::Unknown,
     };
 
@@ -107,6 +110,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        is_counted: false,
         family: Family::Unknown,
     };
 
@@ -165,6 +169,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            is_counted: false,
             family: Family::Unknown,
         }
     }
@@ -259,7 +264,7 @@ impl Size {
                 let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
                 Self { digits: digits(bytes), bytes, ..Self::FIXED }
             }
-            Scalar::Json(text) => Self::json(text),
+            Scalar::Json(text) => Self { is_counted: true, ..Self::json(text) },
             Scalar::Inet(_) | Scalar::Uuid(_) => Self { bytes: FIXED_BYTES, ..Self::FIXED },
             Scalar::Integer(value) => Self { bounds: Bounds::number(*value), ..Self::FIXED },
             Scalar::Float(_) => Self::FLOAT,
@@ -292,6 +297,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            is_counted: false,
             family: Family::Unknown,
         }
     }
@@ -308,6 +314,7 @@ impl Size {
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
             is_plain: self.is_plain && other.is_plain,
+            is_counted: self.is_counted && other.is_counted,
             family: if self.family == other.family { self.family } else { Family::Unknown },
         }
     }
@@ -324,6 +331,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: self.is_plain && other.is_plain,
+            is_counted: false,
             family: Family::Unknown,
         }
     }

@@ -6,11 +6,12 @@ use super::lex::Class as Lexed;
 use super::literal::unwrapped;
 use super::printer::{Around, Printer, Role};
 use super::tree::{Kind, Parts, Tree};
-use crate::db::cost::{self, Class, Known, Moment, Node, Size};
+use crate::db::cost::{self, Class, Known, Moment, Node, Path, Size};
 use crate::db::extension::Function;
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
+use std::collections::BTreeSet;
 
 /// What a call has beside its name.
 #[derive(Debug, Default)]
@@ -350,8 +351,9 @@ impl Printer<'_> {
                 let path = text(self, 1);
                 let keeps = name == "jsonb_path_query_array" || name == "jsonb_path_query" && is_in_from;
                 let copies = if keeps { path.as_deref().map_or(u64::MAX, levels) } else { 1 };
-                let named = path.as_deref().and_then(outside).map_or(u64::MAX, |path| variables(&path));
-                Class::JsonPath(copies, if arguments.len() > 2 { named } else { 0 })
+                let given = Path { copies, ..path.as_deref().map_or(UNKNOWN, path_of) };
+                let has_variables = arguments.len() > 2;
+                Class::JsonPath(if has_variables { given } else { Path { variables: 0, names: 0, ..given } })
             }
             // Its length comes last.
             (Class::Same, "substr") if arguments.len() == 3 => Class::Cut,
@@ -577,7 +579,7 @@ impl Printer<'_> {
 
 const PATH_RULE: &str = "the path must be a literal of at most 256 bytes, without like_regex, * and / as arithmetic, a list of \
      subscripts, and more than one ** or keyvalue(); from its first condition on it has no $ but variables such as $min, at most \
-     four, and at most one of [*] and .*";
+     four and with no condition behind them, and at most one of [*] and .*";
 
 /// What a path of JSON has outside of quotes, without white space and in lower case; `None` if a quote is not closed.
 fn outside(path: &str) -> Option<String> {
@@ -606,6 +608,72 @@ fn variables(outside: &str) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
+/// How many different variables it names.
+fn names(outside: &str) -> u64 {
+    let is_name = |char: char| char.is_alphanumeric() || char == '_';
+    let all = outside.split('$').skip(1).filter(|behind| is_variable(behind));
+    let all: BTreeSet<&str> = all.filter_map(|behind| behind.split(|char| !is_name(char)).next()).collect();
+    u64::try_from(all.len()).unwrap_or(u64::MAX)
+}
+
+/// How many comparisons of a path of JSON, without quotes, have a part of the JSON on both sides, whatever is done with it there.
+/// Both sides can be arrays, which PostgreSQL compares in pairs, in the lax mode without `[*]`, too. A side of variables alone is
+/// as large as they are.
+fn pairs(outside: &str) -> u64 {
+    let bytes = outside.as_bytes();
+    let is_sign = |byte: &u8| b"=<>!".contains(byte);
+    let mut count = 0_u64;
+    let mut start = 0_usize;
+    for signs in bytes.chunk_by(|first, second| is_sign(first) == is_sign(second)) {
+        let end = start.saturating_add(signs.len());
+        if signs.iter().any(|sign| b"=<>".contains(sign)) {
+            let (left, right) =
+                (bytes.get(..start).unwrap_or_default(), bytes.get(end..).unwrap_or_default());
+            let left = left.get(left.len().saturating_sub(side(left.iter().rev(), b")]}", b"([{"))..);
+            let right = right.get(..side(right.iter(), b"([{", b")]}"));
+            let is_pair = has_part(left.unwrap_or_default()) && has_part(right.unwrap_or_default());
+            count = count.saturating_add(u64::from(is_pair));
+        }
+        start = end;
+    }
+    count
+}
+
+/// What a path of JSON does where only its first result counts.
+pub(super) fn path_of(path: &str) -> Path {
+    let Some(path) = outside(path) else { return UNKNOWN };
+    Path { copies: 1, variables: variables(&path), names: names(&path), pairs: pairs(&path) }
+}
+
+/// A path of JSON of which nothing is known.
+const UNKNOWN: Path = Path { copies: u64::MAX, variables: u64::MAX, names: 0, pairs: u64::MAX };
+
+/// How long a side of a comparison is, read away from it: up to the bracket around the comparison, or `&&` or `||`.
+fn side<'a>(bytes: impl Iterator<Item = &'a u8>, opens: &[u8], closes: &[u8]) -> usize {
+    let (mut depth, mut length) = (0_usize, 0_usize);
+    for byte in bytes {
+        if opens.contains(byte) {
+            depth = depth.saturating_add(1);
+        } else if depth == 0 && (closes.contains(byte) || b"&|".contains(byte)) {
+            break;
+        } else if closes.contains(byte) {
+            depth = depth.saturating_sub(1);
+        }
+        length = length.saturating_add(1);
+    }
+    length
+}
+
+/// Whether a side has a part of the JSON in it: `@`, or `$` without a name behind.
+fn has_part(side: &[u8]) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let mut behind = side.iter().skip(1).copied().map(Some).chain([None]);
+    side.iter().any(|&byte| {
+        let behind = behind.next().flatten();
+        byte == b'@' || byte == b'$' && !behind.is_some_and(is_name)
+    })
+}
+
 /// Whether a path of JSON gives at most a few times as many values as the JSON has.
 pub(super) fn is_cheap_path(path: &str) -> bool {
     let Some(outside) = outside(path) else { return false };
@@ -616,8 +684,12 @@ pub(super) fn is_cheap_path(path: &str) -> bool {
     let condition = outside.split_once("?(").map_or("", |(_, condition)| condition);
     let wildcards = condition.matches("[*]").count().saturating_add(condition.matches(".*").count());
     let roots = condition.split('$').skip(1).filter(|behind| !is_variable(behind)).count();
+    // A condition of a variable, within another one, is checked for each of the other's values.
+    let mut parts = condition.split('$').skip(1);
+    let is_nested = parts.any(|behind| behind.contains("?("));
     path.len() <= limits::SQL_SHORT_TEXT_BYTES_MAX
         && roots == 0
+        && !is_nested
         && variables(&outside) <= limits::SQL_PATH_VARIABLES_MAX
         && wildcards <= 1
         && count("like_regex") == 0
@@ -683,7 +755,7 @@ fn days_of(field: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_cheap_path, levels, widths};
+    use super::{is_cheap_path, levels, outside, pairs, widths};
 
     #[test]
     fn path_whose_result_could_grow_without_bound_is_not_cheap() {
@@ -709,6 +781,8 @@ mod tests {
             "$.a ? (@.b[*] == $list[*])",
             "$.a ? (@ > $a || @ > $b || @ > $c || @ > $d || @ > $e)",
             "$a.b[*] * 2",
+            "$.v[*] ? (exists($b ? (@ == $c)))",
+            "$.v[*] ? (exists(($b) ? (@ == 1)))",
         ] {
             assert!(!is_cheap_path(path), "{path}");
         }
@@ -727,6 +801,30 @@ mod tests {
             "$.a ? (@ == $list[*])",
         ] {
             assert!(is_cheap_path(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn comparison_with_a_part_of_the_json_on_both_sides_is_counted() {
+        for (path, count) in [
+            ("$.a == $.b", 1),
+            ("strict $.a[*] <> $.b[*]", 1),
+            ("$ ? (@.a == @.b)", 1),
+            ("$.** ? (@.a >= @.b && @.c < @.d || !(@.e != @.f))", 3),
+            ("$.a ? (@ == 1) == $.b", 1),
+            ("($.a) == (((\"x\") + $.b))", 1),
+            ("$ ? (exists(@.x ? (@ > @.y)) && @.z == 1)", 1),
+            ("$ ? (@.a[@.n] == 1) ? (@.\"$x\" == @)", 1),
+            ("$ ? (@.a == $\"b\")", 1),
+            ("$ ? (@ == $ä)", 1),
+            ("$.a[$.b] == 1 && $.c == 2 || 3 == $.d", 0),
+            ("$.items[*] ? (@.price > 10 && @.name == \"x\")", 0),
+            ("$.items[*] ? (@.price - @.cost > 0 && @ starts with \"@\")", 0),
+            ("$.v[*] ? (@.price > $min && (@.price) < $max_2)", 0),
+            ("$.a ? (@ == \"$.b == $.c\")", 0),
+            ("$a == $b", 0),
+        ] {
+            assert_eq!(pairs(&outside(path).unwrap()), count, "{path}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::literal::unwrapped;
 use super::operators::{self, Level};
 use super::printer::{Around, Printer};
 use super::tree::{Kind, Parts, Tree};
-use crate::db::cost::{self, Class, Family, Moment, Size};
+use crate::db::cost::{self, Class, Family, Moment, Path, Size};
 use crate::db::extension::{List, Operator};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
@@ -419,11 +419,17 @@ impl Printer<'_> {
             items.0.pop_front();
             return self.quantified(&call, sign, mark);
         }
+        let mut class = class;
         // A string behind these can be a path of JSON.
         if matches!(sign, "@?" | "@@")
             && let Some(literal) = items.next_node().map(unwrapped)
-            && self.string_of(&literal).is_some()
+            && let Some(path) = self.string_of(&literal)
         {
+            // There are no variables here.
+            let given = Path { variables: 0, names: 0, ..super::call::path_of(path) };
+            if class != Class::Found || given.pairs > 0 {
+                class = Class::JsonPath(given);
+            }
             self.path(sign, &literal)?;
         }
         let level = operators::level_of_sign(sign);

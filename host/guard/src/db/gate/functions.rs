@@ -363,7 +363,9 @@ pub(in crate::db) const FAMILIES: &[Family] = &[
         title: "JSON",
         note: "A path is a literal of at most 256 bytes, without `like_regex`, `*` and `/` as arithmetic, lists of subscripts, \
                and more than one `**` or `keyvalue()`; from its first condition on it has no `$` but in up to four variables \
-               (`$min`, of the third argument) and at most one of `[*]` and `.*`. PostgreSQL ends it when the statement's time is over. In `jsonb_path_query_array`, and in \
+               (`$min`, of the third argument), with no condition behind them, and at most one of `[*]` and `.*`. \
+               Two parts of the JSON are compared in pairs, so a comparison has at most one (`@.a - @.b > 0` for two numbers), \
+               unless the JSON is short. PostgreSQL ends it when the statement's time is over. In `jsonb_path_query_array`, and in \
                `jsonb_path_query` in FROM, `**` needs its levels, such as `.**{0 to 9}`, unless the JSON is short.",
         rows: &[
             (

@@ -252,6 +252,83 @@ fn json_path_that_multiplies_a_document_with_itself_is_refused() {
     }
 }
 
+/// Two parts of JSON are compared in pairs wherever a path stands, whatever its mode is; a part and a literal are not.
+#[test]
+fn json_path_that_compares_two_parts_of_json_is_refused_unless_they_are_short() {
+    let bound = |sql: &str, values: Vec<Value>| {
+        let demands = ReadStatement::parse(&catalogue(), sql)?.demands().clone();
+        Binder::parse(&demands, values, 0).map(drop)
+    };
+    let list = |count: usize| {
+        let items = vec!["1"; count].join(",");
+        Value::Scalar(Scalar::Json(format!("{{\"a\":[{items}],\"b\":[{items}]}}")))
+    };
+    for path in
+        ["$.a == $.b", "$.a[*] == $.b[*]", "strict $.a[*] == $.b[*]", "$.a < $.b", "$.a <> $.b && $.c == 1"]
+    {
+        for call in [
+            format!("data @@ '{path}'"),
+            format!("data OPERATOR(pg_catalog.@@) ('{path}')"),
+            format!("jsonb_path_match(data, '{path}')"),
+            format!("jsonb_path_exists(data, '{path}')"),
+        ] {
+            let refusal =
+                read(&format!("SELECT id FROM drafts WHERE {call}")).map_err(|refusal| refusal.to_string());
+            assert!(refusal.as_ref().is_err_and(|rule| rule.contains("two parts")), "{call}: {refusal:?}");
+        }
+    }
+    for path in [
+        "$ ? (@.a == @.b)",
+        "$.** ? (@.a == @.b)",
+        "strict $ ? (@.a >= @.b)",
+        "$.a ? (@.x == 1 || @.x > @.y)",
+    ] {
+        for call in [format!("data @? '{path}'"), format!("jsonb_path_query_first(data, '{path}') IS NULL")] {
+            let refusal =
+                read(&format!("SELECT id FROM drafts WHERE {call}")).map_err(|refusal| refusal.to_string());
+            assert!(refusal.as_ref().is_err_and(|rule| rule.contains("two parts")), "{call}: {refusal:?}");
+        }
+    }
+    for (call, at) in [
+        ("$1::jsonb @@ '$.a == $.b'", 3_000),
+        ("$1::jsonb @? '$ ? (@.a == @.b)'", 3_000),
+        ("jsonb_path_match('1', '$a == $b', $1::jsonb)", 1_500),
+        ("jsonb_path_exists('1', '$ ? ($a == $b)', $1::jsonb)", 1_500),
+        ("jsonb_path_query_first('1', '$a ? (@ == $b)', $1::jsonb)", 1_500),
+    ] {
+        let sql = format!("SELECT {call}");
+        assert_eq!(bound(&sql, vec![list(at / 3)]), Ok(()), "{sql}");
+        assert!(bound(&sql, vec![list(at * 2)]).is_err(), "{sql}");
+    }
+    for call in [
+        "jsonb_path_match('1', '$a == $b', data)",
+        "jsonb_path_exists('1', '$ ? ($a == $b)', data)",
+        "jsonb_path_query_first('1', '$a ? (@ == $b)', data) IS NULL",
+    ] {
+        assert!(read(&format!("SELECT id FROM drafts WHERE {call}")).is_err(), "{call}");
+    }
+    // Each check of a condition leaves a copy of the variable's list.
+    let variables = |count: usize| {
+        let items = vec!["1"; count].join(",");
+        Value::Scalar(Scalar::Json(format!("{{\"a\":[{items}]}}")))
+    };
+    let sql = "SELECT id FROM drafts WHERE jsonb_path_exists(data, '$.v[*] ? (@ == $a)', $1::jsonb)";
+    assert_eq!(bound(sql, vec![variables(7)]), Ok(()));
+    assert!(bound(sql, vec![variables(9)]).is_err());
+    for call in [
+        "data @? '$.tags[*] ? (@ == \"news\")'",
+        "data @? '$.items[*] ? (@.price > 10 && @.name == \"x\")'",
+        "data @? '$.items[*] ? (@.price - @.cost > 0)'",
+        "data @@ '$.a == 1 && $.b starts with \"x\"'",
+        "to_tsvector('simple', body) @@ 'a <-> b'",
+        "jsonb_path_exists(data, '$.v[*] ? (@.price > $min && @.price < $max)', jsonb_build_object('min', $1::int, 'max', $2::int))",
+    ] {
+        let values = if call.contains("$2") { vec![Value::Scalar(Scalar::Integer(3)); 2] } else { vec![] };
+        let sql = format!("SELECT id FROM drafts WHERE {call}");
+        assert_eq!(bound(&sql, values), Ok(()), "{sql}");
+    }
+}
+
 /// A word of the clock in a text that cannot become a date or time where it stands is left as it was written.
 #[test]
 fn word_for_the_clock_is_left_alone_where_no_date_can_come_of_it() {
