@@ -112,6 +112,10 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
         ("SELECT repeat('x', coalesce($1::int, 5) * 1000000)".into(), vec![integer(1_000)]),
         ("SELECT repeat('x', least(id, $1::int)::int) FROM drafts".into(), vec![Value::Scalar(Scalar::Null)]),
         ("SELECT lpad(title, $1) FROM drafts".into(), vec![integer(50_000_000)]),
+        ("SELECT repeat('x', bit_count(body::bytea)::int) FROM drafts".into(), vec![]),
+        ("SELECT repeat(body, num_nonnulls('', '', '')) FROM drafts".into(), vec![]),
+        ("SELECT repeat(title, grouping(title)) FROM drafts GROUP BY title".into(), vec![]),
+        ("SELECT lpad(title, num_nulls(VARIADIC tags)) FROM drafts".into(), vec![]),
         ("SELECT factorial($1)".into(), vec![integer(30_000)]),
         ("SELECT * FROM generate_series(1, $1) g".into(), vec![integer(100_001)]),
         ("SELECT * FROM generate_series($1, 1, $2) g".into(), vec![integer(1_000_000), integer(-1)]),
@@ -211,8 +215,9 @@ fn ordinary_statement_is_cheap_enough() {
         ("SELECT $1::jsonb, $2::text", vec![listed("1", 100_000), text(8_000_000)]),
         ("SELECT repeat('*', $1::int), lpad(title, $2) FROM drafts", vec![integer(1_000_000), integer(8)]),
         (
-            "SELECT repeat('*', least(id, 50)::int), repeat('-', length(title)) FROM drafts WHERE title <> ''",
-            vec![],
+            "SELECT repeat('*', least(id, 50)::int), repeat('-', length(title)), repeat('+', least(bit_count($1::bytea), 99)::int) \
+             FROM drafts WHERE title <> ''",
+            vec![Value::Scalar(Scalar::Bytes(vec![0; 10]))],
         ),
         ("SELECT g FROM generate_series(1, $1::int) g", vec![integer(100_000)]),
         ("SELECT g FROM generate_series($1, 1, $2) g", vec![integer(10), integer(-1)]),
