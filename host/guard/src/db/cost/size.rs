@@ -25,6 +25,8 @@ pub(super) const DECIMALS: u64 = 4;
 const JSONB_ELEMENT_BYTES: u64 = 4;
 /// Bytes of an empty array or object in a `jsonb`: its place and its head.
 const JSONB_CONTAINER_BYTES: u64 = 8;
+/// Bytes of the shortest element of an array in JSON text, with its comma.
+const JSON_ELEMENT_TEXT_BYTES: u64 = 2;
 /// Bytes of the text of a vector of 16,000 numbers, which are the most: sixteen for each, with its comma. A whole row and JSON
 /// have it as a text, which is four times as long as the vector.
 const VECTOR_BYTES_MAX: u64 = 256_002;
@@ -33,6 +35,10 @@ pub(super) const JSON_ESCAPE: u64 = 6;
 
 /// An upper bound of a value's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing that is known of a value, whatever the others say"
+)]
 pub struct Size {
     /// Bytes as PostgreSQL holds the value in memory.
     pub bytes: u64,
@@ -42,6 +48,11 @@ pub struct Size {
     pub elements: u64,
     /// Elements of an array, or scalars in arrays of JSON.
     pub listed: u64,
+    /// How many of the elements are of a `jsonb`, which becomes a part of another one without being read from text.
+    pub light: u64,
+    /// Whether the value is an array that an aggregate gathers of rows, arrays or JSON: how large JSON of it is is unknown, because
+    /// a null in a row takes a bit, and as JSON a name and a hundred bytes.
+    pub is_composed: bool,
     /// Arrays and objects of JSON that others are compared with.
     pub nested: u64,
     /// Digits of a number in base 10,000, from the first to the last.
@@ -77,6 +88,8 @@ impl Size {
         least: 0,
         elements: 0,
         listed: 0,
+        light: 0,
+        is_composed: false,
         nested: 0,
         digits: FIXED_DIGITS,
         bounds: Bounds::ANY,
@@ -105,6 +118,8 @@ impl Size {
         least: 0,
         elements: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
         listed: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
+        light: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
+        is_composed: false,
         nested: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
         digits: DIGITS_MAX,
         bounds: Bounds::ANY,
@@ -164,6 +179,8 @@ impl Size {
             least: 0,
             elements: STORED_BYTES_MAX / JSONB_ELEMENT_BYTES,
             listed: STORED_BYTES_MAX / JSONB_ELEMENT_BYTES,
+            light: STORED_BYTES_MAX / JSONB_ELEMENT_BYTES,
+            is_composed: false,
             nested: STORED_BYTES_MAX / JSONB_CONTAINER_BYTES,
             digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
             bounds: Bounds::ANY,
@@ -192,12 +209,17 @@ impl Size {
         if let Kind::Array(element) = data_type.kind() {
             let digits = if *element == Type::NUMERIC { DIGITS_MAX } else { FIXED_DIGITS };
             let (elements, listed) = (STORED_ELEMENTS_MAX, STORED_ELEMENTS_MAX);
-            return Self { elements, listed, nested: 0, digits, ..Self::stored() };
+            return Self { elements, listed, light: 0, nested: 0, digits, ..Self::stored() };
         }
         let characters = |count: usize| Self::characters(u64::try_from(count).unwrap_or(u64::MAX));
         match (data_type, typmod) {
             (_, Typmod::Characters(count) | Typmod::Padded(count)) => characters(count),
             (&Type::FLOAT4 | &Type::FLOAT8, _) => Self::FLOAT,
+            // An element of an array of JSON text takes two bytes, such as `1,`.
+            (&Type::JSON, _) => {
+                let elements = STORED_BYTES_MAX / JSON_ELEMENT_TEXT_BYTES;
+                Self { elements, listed: elements, light: 0, ..Self::stored() }
+            }
             (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, ..Self::stored() },
             (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR, _) => {
                 Self { bytes: STORED_BYTES_MAX, family: Family::Text, ..Self::default() }
@@ -292,6 +314,8 @@ impl Size {
             least: 0,
             elements: values,
             listed,
+            light: 0,
+            is_composed: false,
             nested,
             digits,
             bounds: Bounds::ANY,
@@ -302,13 +326,21 @@ impl Size {
         }
     }
 
+    /// How many of the elements become values of JSON one by one.
+    pub(super) fn heavy(self) -> u64 {
+        self.elements.saturating_sub(self.light)
+    }
+
     /// The larger of both, in every respect.
     pub(super) fn or(self, other: Self) -> Self {
+        let elements = self.elements.max(other.elements);
         Self {
             bytes: self.bytes.max(other.bytes),
             least: self.least.min(other.least),
-            elements: self.elements.max(other.elements),
+            elements,
             listed: self.listed.max(other.listed),
+            light: elements.saturating_sub(self.heavy().max(other.heavy())),
+            is_composed: self.is_composed || other.is_composed,
             nested: self.nested.max(other.nested),
             digits: self.digits.max(other.digits),
             bounds: self.bounds.or(other.bounds),
@@ -326,6 +358,8 @@ impl Size {
             least: self.least.saturating_add(other.least),
             elements: self.elements.saturating_add(other.elements),
             listed: self.listed.saturating_add(other.listed),
+            light: self.light.saturating_add(other.light),
+            is_composed: self.is_composed || other.is_composed,
             nested: self.nested.saturating_add(other.nested),
             digits: self.digits.max(other.digits),
             bounds: Bounds::ANY,

@@ -744,7 +744,7 @@ impl Printer<'_> {
             self.subquery(&query)?;
             let values = self.cost.since(mark).to_vec();
             let moment = self.cost.common_moment(&values);
-            self.cost.close(mark, Class::Gathered, "ARRAY", moment);
+            self.cost.close(mark, Class::GatheredArray, "ARRAY", moment);
             self.carry(&values);
             self.must_take(&mut parts, Kind::R_PAREN)?;
             self.put(")");

@@ -4,11 +4,13 @@
 use super::super::Demands;
 use super::super::functions;
 use super::{ReadStatement, WriteStatement, catalogue, read};
+use crate::db::catalogue::{Catalogue, Operations, Table};
 use crate::db::cost;
 use crate::db::parameter::Binder;
 use crate::db::value::{Scalar, Value};
 use crate::limits::{self, SQL_BYTES_MAX, SQL_COLUMNS_MAX, SQL_COLUMNS_TOTAL_MAX};
 use crate::refusal::Refusal;
+use postgres_types::Type;
 use std::time::{Duration, Instant};
 
 fn text(bytes: usize) -> Value {
@@ -198,7 +200,10 @@ fn ordinary_statement_is_cheap_enough() {
             "SELECT id FROM drafts WHERE title LIKE concat('%', $1::text, '%') OR body LIKE format('%%%s%%', $1::text)",
             vec![text(20)],
         ),
-        ("SELECT jsonb_build_object('titles', json_agg(title), 'tags', jsonb_agg(tags)) FROM drafts", vec![]),
+        (
+            "SELECT jsonb_build_object('titles', jsonb_agg(title), 'tags', jsonb_agg(tags)) FROM drafts",
+            vec![],
+        ),
         ("SELECT unnest(tags), lower(title), length(body), split_part(body, ',', 1) FROM drafts", vec![]),
         (
             "INSERT INTO drafts (id, body) SELECT x, $2 FROM unnest($1::bigint[]) AS u (x)",
@@ -313,6 +318,66 @@ fn headline_of_words_and_json_with_levels_are_accepted_and_phrases_and_all_level
     let nested = |levels: usize| vec![json("[".repeat(levels) + &"]".repeat(levels))];
     assert_eq!(bound(array, nested(100)), Ok(()));
     assert!(bound(array, nested(1_000)).is_err());
+}
+
+/// A null in a gathered array of rows takes a bit, and a name and a value in JSON; JSON text has an element in two bytes.
+#[test]
+fn json_of_a_gathered_array_or_of_much_json_text_is_refused_and_of_rows_and_jsonb_accepted() {
+    for (call, instead) in [
+        ("to_jsonb(array_agg(d))", "jsonb_agg"),
+        ("to_jsonb(array_agg(d.*))", "jsonb_agg"),
+        ("jsonb_build_array(1, array_agg(d))", "jsonb_agg"),
+        ("jsonb_build_object('a', array_agg(tags))", "jsonb_agg"),
+        ("to_jsonb(array_agg(data))", "jsonb_agg"),
+        ("to_json(array_agg(d))", "jsonb_agg"),
+        ("json_build_object('a', array_agg(d))", "jsonb_agg"),
+        ("to_jsonb(ARRAY(SELECT d FROM drafts d))", "jsonb_agg"),
+        ("to_jsonb(coalesce(array_agg(d), '{}'))", "jsonb_agg"),
+        ("to_jsonb(ARRAY[array_agg(d)])", "jsonb_agg"),
+        ("to_jsonb(json_agg(d))", "json_agg"),
+        ("jsonb_build_object('a', json_agg(id))", "json_agg"),
+        ("jsonb_build_array(body::json, title::json, body::json)", "of memory"),
+        ("to_jsonb(string_to_array(body, ',')), to_jsonb(string_to_array(body, ','))", "of memory"),
+    ] {
+        let refusal =
+            bound(&format!("SELECT {call} FROM drafts d"), vec![]).map_err(|refusal| refusal.to_string());
+        assert!(refusal.as_ref().is_err_and(|rule| rule.contains(instead)), "{call}: {refusal:?}");
+    }
+    for sql in [
+        "SELECT jsonb_agg(s.a) FROM (SELECT array_agg(d) AS a FROM drafts d) s",
+        "SELECT to_jsonb(s) FROM (SELECT array_agg(d) AS a FROM drafts d) s",
+        "SELECT json_agg(s) FROM (SELECT 1, array_agg(d) AS a FROM drafts d) s",
+    ] {
+        let refusal = bound(sql, vec![]).map_err(|refusal| refusal.to_string());
+        assert!(refusal.as_ref().is_err_and(|rule| rule.contains("jsonb_agg")), "{sql}: {refusal:?}");
+    }
+    for sql in [
+        "SELECT jsonb_agg(d), jsonb_agg(tags), json_agg(d), array_agg(d) FROM drafts d",
+        "SELECT to_jsonb(array_agg(title)) FROM drafts",
+        "SELECT to_jsonb(s) FROM (SELECT id, jsonb_agg(data) AS a FROM drafts GROUP BY id) s",
+        "SELECT json_agg(d), jsonb_build_object('a', jsonb_agg(d)) FROM drafts d",
+        "SELECT to_jsonb(d), jsonb_build_object('a', data, 'b', data, 'c', tags), to_jsonb(body::json) FROM drafts d",
+    ] {
+        assert_eq!(bound(sql, vec![]), Ok(()), "{sql}");
+    }
+    // The column of a table, at and over.
+    let table = |count: usize| {
+        let names = ["a", "b", "c", "d"];
+        let columns = names.iter().take(count).map(|name| super::column(name, Type::JSON)).collect();
+        let all = Operations { select: true, insert: true, update: true, delete: true };
+        Catalogue::new("plugin_blog", true, true).with_table(Table::new("raw", columns, all))
+    };
+    for (count, accepted) in [(2, true), (3, false)] {
+        let names = ["a", "b", "c"].get(..count).unwrap().join(", ");
+        for sql in [
+            "SELECT to_jsonb(r) FROM raw r".to_owned(),
+            format!("SELECT jsonb_build_array({names}) FROM raw"),
+            "SELECT jsonb_agg(r) FROM raw r".to_owned(),
+        ] {
+            let read = ReadStatement::parse(&table(count), &sql);
+            assert_eq!(read.is_ok(), accepted, "{sql}: {:?}", read.err());
+        }
+    }
 }
 
 /// A function in FROM is computed once, however often its columns are named.

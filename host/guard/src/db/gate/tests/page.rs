@@ -178,7 +178,7 @@ fn cost_of(class: Class) -> &'static str {
         Class::Logarithm => "4 ms for `numeric`",
         Class::Factorial => "the number, squared",
         Class::Contain | Class::Overlap => "elements × elements",
-        Class::Gathered => "16 MiB",
+        Class::Gathered | Class::GatheredArray | Class::GatheredText => "16 MiB",
         Class::Json | Class::JsonText | Class::ToJson => "bytes, written as JSON",
         Class::JsonEdit => "bytes of the JSON",
         Class::JsonPath(..) => "bytes of the JSON; cancelled in time",
