@@ -516,6 +516,27 @@ fn search_column_is_as_expensive_as_the_columns_that_it_is_made_of() {
 }
 
 #[test]
+fn json_path_that_compares_two_parts_is_refused_in_a_constraint_a_column_and_an_index() {
+    for (refused, accepted) in [
+        ("a @@ '$.x == $.y'", "a @@ '$.x == 1'"),
+        ("a @? '$ ? (@.x == @.y)'", "a @? '$ ? (@.x == \"y\")'"),
+        ("jsonb_path_exists(a, 'strict $ ? (@.x[*] < @.y)')", "jsonb_path_exists(a, '$ ? (@.x - @.y < 0)')"),
+    ] {
+        for place in [
+            "CREATE TABLE t (a jsonb CHECK (…))",
+            "CREATE TABLE t (a jsonb, b boolean GENERATED ALWAYS AS (…) STORED)",
+            "CREATE INDEX i ON t ((…))",
+            "CREATE INDEX i ON t (b) WHERE (…)",
+        ] {
+            let sql = |path: &str| place.replace('…', path);
+            let refusal = parse(&sql(refused)).map_err(|refusal| refusal.to_string());
+            assert!(refusal.as_ref().is_err_and(|rule| rule.contains("two parts")), "{refused}: {refusal:?}");
+            assert!(parse(&sql(accepted)).is_ok(), "{}: {:?}", sql(accepted), parse(&sql(accepted)));
+        }
+    }
+}
+
+#[test]
 fn varchar_at_the_bound_of_a_stored_value_is_accepted_and_over_it_refused() {
     let of =
         |length: u64| parse(&format!("CREATE TABLE t (a varchar({length}), b character varying({length}))"));
