@@ -112,7 +112,8 @@ impl<'a> Binder<'a> {
             {
                 return Err(Refusal::Invalid(format!("${number}: {}", zone::RULE)));
             }
-            let parameter = Parameter::paid(value, kind, pay).map_err(|refusal| of_parameter(number, refusal))?;
+            let parameter =
+                Parameter::paid(value, kind, pay).map_err(|refusal| of_parameter(number, refusal))?;
             if shorts.contains(&number) {
                 short(&parameter)?;
             }

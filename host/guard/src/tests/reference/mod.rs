@@ -112,7 +112,7 @@ fn tidy(schema: &mut Value) {
                 match value {
                     // The names in it are an author's keys, and no words of JSON Schema.
                     Value::Object(properties) if key == "properties" => {
-                        properties.values_mut().for_each(tidy)
+                        properties.values_mut().for_each(tidy);
                     }
                     _ => tidy(value),
                 }

@@ -327,9 +327,9 @@ fn page(Reference { file, schema }: &Reference) -> String {
         for name in SECTIONS {
             let inner = &schema["properties"][name];
             if name == "limits" {
-                limits(&mut page, is_policy)
+                limits(&mut page, is_policy);
             } else {
-                section(&mut page, &format!("[{name}]"), inner, &below(inner))
+                section(&mut page, &format!("[{name}]"), inner, &below(inner));
             }
         }
         return page;

@@ -352,7 +352,7 @@ fn json_of_a_gathered_array_or_of_much_json_text_is_refused_and_of_rows_and_json
         assert!(refusal.as_ref().is_err_and(|rule| rule.contains("jsonb_agg")), "{sql}: {refusal:?}");
     }
     for sql in [
-        "SELECT jsonb_agg(d), jsonb_agg(tags), json_agg(d), array_agg(d) FROM drafts d",
+        "SELECT jsonb_agg(d), jsonb_agg(tags), json_agg(d), cardinality(array_agg(d)) FROM drafts d",
         "SELECT to_jsonb(array_agg(title)) FROM drafts",
         "SELECT to_jsonb(s) FROM (SELECT id, jsonb_agg(data) AS a FROM drafts GROUP BY id) s",
         "SELECT json_agg(d), jsonb_build_object('a', jsonb_agg(d)) FROM drafts d",
