@@ -149,7 +149,7 @@ fn of_json(draft: &Value) -> Draft {
 
 fn to_json(item: &Item) -> Value {
     let fields: Value = serde_json::from_str(item.fields.as_str()).unwrap();
-    json!({ "itemType": item.item_type.to_string(), "title": item.title.to_string(), "fields": fields })
+    json!({ "itemType": item.item_type, "title": item.title, "fields": fields })
 }
 
 /// Whether a value is the expected one. Of an object, only the expected keys are compared.
