@@ -5,7 +5,7 @@
 //! runs again writes the same times.
 //!
 //! Fields are `json`, sent and received as text. What `@>` compares is `fields::jsonb`, which PostgreSQL has to parse; an index of
-//! their [terms](self::page) says of most items that they do not match. No statement returns more bytes of fields than one page
+//! their terms says of most items that they do not match. No statement returns more bytes of fields than one page
 //! has, or parses more than a window has, because the server ends the page. The texts are written once: a request only looks up
 //! its own.
 
