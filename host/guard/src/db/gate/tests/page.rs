@@ -21,12 +21,19 @@ const HEAD: &str = "\
 # SQL for plugins
 
 What `db.query` and `db-write.execute` accept. Everything else is refused, with the line and column of the place and a reason.
-`cargo xtask sql-page` makes this page from the lists in `host/guard/src/db/gate/`; a test compares it with them and runs its
-examples through the gate.
+They need `query = true` and `execute = true` in `[grants.db]` of the manifest, and a statement sees the tables and columns that
+`[grants.db.tables]` names. `palisade sql --check FILE --dir DIR` says of each statement of a file whether it is accepted, without
+a server and without a component. It does not check what only PostgreSQL knows: the types of operands, labels of enums, groups.
+To the guest a name that is not granted is `access-denied`; the host's log and `sql --check` say which.
 
 One text is one statement of at most 64 KiB. It is sent to PostgreSQL as it stands, token for token, with names in quotes and
-schemas before them, so it means what it means to PostgreSQL. Values go as parameters `$1`, `$2` and so on. A statement sees
-the tables and columns that the manifest grants.
+schemas before them, so it means what it means to PostgreSQL. Values go as parameters `$1`, `$2` and so on. PostgreSQL decides
+the type of each, and the call sends that case of `value`: `$1::date` needs a `date` and no text; `to_date($1, 'YYYY-MM-DD')`
+takes a text. The lists below come from the code; a test compares them and runs the examples.
+
+A step of WITH RECURSIVE adds at most 1,024 bytes to a value: give a path of names a length on both sides, as in
+`name::varchar(500)` and `(path || '/' || name)::varchar(500)`. A `tsvector`, a range and a whole row cannot be results: name the
+columns, or convert them to text or JSON.
 
 The examples use two tables:
 
