@@ -426,7 +426,7 @@ impl Printer<'_> {
             && let Some(path) = self.string_of(&literal)
         {
             // There are no variables here.
-            let given = Path { variables: 0, names: 0, ..super::call::path_of(path) };
+            let given = Path { variables: 0, names: 0, ..super::path::seen(path) };
             if class != Class::Found || given.pairs > 0 {
                 class = Class::JsonPath(given);
             }

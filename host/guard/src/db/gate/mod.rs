@@ -20,8 +20,8 @@
 //!    apart), `stack.rs` (the parser's thread).
 //! 2. The walk: `printer.rs` (its state), `scope.rs` (the visible names), `query.rs`, `select.rs`, `relation.rs` (FROM),
 //!    `write.rs`, `insert.rs`, `merge.rs`.
-//! 3. Expressions: `expression.rs`, `literal.rs`, `call.rs`, `special.rs` (functions with their own syntax), `short.rs`
-//!    (separators).
+//! 3. Expressions: `expression.rs`, `literal.rs`, `call.rs`, `special.rs` (functions with their own syntax), `path.rs` (paths
+//!    of JSON), `short.rs` (separators).
 //! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`, and `db/extension.rs` for granted extensions; and `zone.rs`, texts that name the clock or a zone.
 //!
 //! What a statement may cost is in [`cost`](super::cost): the walk plans it, and the check is made when the statement is
@@ -45,6 +45,7 @@ mod insert;
 mod literal;
 mod merge;
 mod operators;
+mod path;
 mod query;
 mod relation;
 mod select;
