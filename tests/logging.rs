@@ -280,7 +280,7 @@ async fn statement_that_is_not_granted_is_logged_with_its_place_and_what_is_gran
         lines.warnings().iter().map(|event| event["fields"]["reason"].clone()).collect();
     let reasons: Vec<&str> = reasons.iter().filter_map(Value::as_str).collect();
     assert!(
-        reasons.iter().any(|reason| reason.contains("line 2, column 3") && reason.contains("zzz")),
+        reasons.iter().any(|reason| reason.contains("zzz") && reason.contains("line 2, column 3")),
         "{reasons:?}"
     );
     assert_eq!(reasons.len(), 2, "{reasons:?}");

@@ -1,25 +1,12 @@
 //! Which grant covers each function, and the manifest line to add when none does.
 //!
 //! An interface of which a grant covers one function is linked whole, because a component of an interpreted language imports
-//! all of it. So loading is not the only check: [`DbGrant::may_query`], [`DbGrant::may_execute`] and [`Grants::may`] refuse a
-//! function without its grant when it is called. The functions on tables, items and servers check each argument against
-//! the grants as it is.
+//! all of it. So loading is not the only check: the gate for SQL text and [`Grants::may`] refuse a function without its grant
+//! when it is called. The functions on tables, items and servers check each argument against the grants as it is.
 
-use super::{DbGrant, Grants, ItemPower, TableOperation, UserPower, VariablePower};
+use super::{Grants, ItemPower, TableOperation, UserPower, VariablePower};
 use crate::refusal::Refusal;
 use std::collections::{BTreeMap, BTreeSet};
-
-impl DbGrant {
-    /// Checks that the plugin may read with SQL text.
-    pub fn may_query(&self) -> Result<(), Refusal> {
-        if self.query { Ok(()) } else { Err(Refusal::Denied) }
-    }
-
-    /// Checks that the plugin may write with SQL text.
-    pub fn may_execute(&self) -> Result<(), Refusal> {
-        if self.execute { Ok(()) } else { Err(Refusal::Denied) }
-    }
-}
 
 impl Grants {
     /// Checks that the plugin may call a function of `user` that needs a grant.
@@ -155,8 +142,6 @@ mod tests {
             assert_eq!(missing("db-write", "execute", &grants).is_none(), function == "execute");
             assert_eq!(missing("user", "get", &grants).is_none(), function == "get");
             // What loading lets through is refused when it is called.
-            assert_eq!(grants.db.may_query().is_ok(), function == "query");
-            assert_eq!(grants.db.may_execute().is_ok(), function == "execute");
             assert_eq!(grants.may(UserPower::Get).is_ok(), function == "get");
             assert_eq!(grants.may(UserPower::HasPermission).is_ok(), function == "has-permission");
         }

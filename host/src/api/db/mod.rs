@@ -12,13 +12,12 @@ use palisade_guard::clock::Clock;
 use palisade_guard::db::batch::BatchSize;
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::codec;
-use palisade_guard::db::gate::{self, ReadStatement, WriteStatement, may_run_text};
+use palisade_guard::db::gate::{ReadStatement, WriteStatement, may_run_text};
 use palisade_guard::db::parameter::{Binder, Raw};
 use palisade_guard::db::structured::{
     Aggregation, Bound, Insertion, Modification, Removal, Selection, Statement,
 };
 use palisade_guard::db::value::Value;
-use palisade_guard::grant::DbGrant;
 use palisade_guard::ledger::{Exceeded, Ledger};
 use palisade_guard::limits::{DB_ELEMENT_HELD_BYTES, DB_FETCH_ROWS, Limit, SQL_INLINE_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
@@ -41,7 +40,6 @@ struct View<'a> {
     /// The tables as the host knows them when the call begins.
     catalogue: Arc<Catalogue>,
     role: &'a str,
-    grant: &'a DbGrant,
     availability: &'a Availability,
     session: &'a mut Session,
     clock: &'a Clock,
@@ -58,7 +56,6 @@ impl<'a> View<'a> {
             catalogue: plugin.tables.catalogue(),
             tables: &plugin.tables,
             role: &plugin.role,
-            grant: &plugin.grants.db,
             availability: &plugin.availability,
             session,
             clock,
@@ -81,8 +78,7 @@ impl wit::Host for View<'_> {
 
     async fn query(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<Resource<Rows>, Refusal> {
         self.ledger.handled(sql.len());
-        self.grant.may_query()?;
-        let statement = judged(&self.catalogue, &sql, &mut self.ledger.notes, ReadStatement::parse).await?;
+        let statement = judged(&self.catalogue, &sql, &mut self.ledger.notes, ReadStatement::noted).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
@@ -151,8 +147,7 @@ impl write::Host for View<'_> {
 
     async fn execute(&mut self, sql: String, parameters: Vec<wit::Value>) -> Result<write::Outcome, Refusal> {
         self.ledger.handled(sql.len());
-        self.grant.may_execute()?;
-        let statement = judged(&self.catalogue, &sql, &mut self.ledger.notes, WriteStatement::parse).await?;
+        let statement = judged(&self.catalogue, &sql, &mut self.ledger.notes, WriteStatement::noted).await?;
         may_run_text(self.session.is_shared())?;
         let values = parameters.into_iter().map(Value::from).collect();
         let binder = Binder::parse(statement.demands(), values, self.clock.now())?;
@@ -251,18 +246,12 @@ async fn judged<T>(
     catalogue: &Catalogue,
     sql: &str,
     notes: &mut Notes,
-    parse: impl FnOnce(&Catalogue, &str) -> Result<T, Refusal>,
+    parse: impl FnOnce(&Catalogue, &str, &mut Notes) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     if sql.len() > SQL_INLINE_BYTES_MAX {
         lane::leave_usual().await;
     }
-    processor::elsewhere(|| {
-        parse(catalogue, sql).inspect_err(|refusal| {
-            if matches!(refusal, Refusal::Denied) {
-                notes.add("a statement is not granted", gate::reason(catalogue, sql).unwrap_or_default());
-            }
-        })
-    })
+    processor::elsewhere(|| parse(catalogue, sql, notes))
 }
 
 fn described(columns: &[(String, Type)]) -> Vec<wit::Column> {

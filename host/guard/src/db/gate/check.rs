@@ -33,13 +33,6 @@ pub fn check(catalogue: &Catalogue, text: &str) -> Vec<Verdict> {
     verdicts
 }
 
-/// Where and why a statement is refused, for the operator's log: of a name that is not granted the guest learns neither.
-pub fn reason(catalogue: &Catalogue, sql: &str) -> Option<String> {
-    check(catalogue, sql).into_iter().find_map(|Verdict { line, column, reason }| {
-        Some(format!("line {line}, column {column}: {}", reason?))
-    })
-}
-
 fn one(catalogue: &Catalogue, tokens: &Tokens) -> Checked {
     let is_write = |token: &lex::Token| {
         token.class == Class::Word && matches!(token.value.as_str(), "insert" | "update" | "delete" | "merge")

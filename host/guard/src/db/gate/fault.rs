@@ -2,6 +2,7 @@
 
 use crate::db::cost::Dear;
 use crate::refusal::Refusal;
+use crate::reports::Notes;
 use std::num::NonZeroU32;
 
 /// The result of a step of the walk.
@@ -46,7 +47,23 @@ impl Fault {
     ) -> Self {
         Self::Invalid { at, construct: construct.into(), rule: rule.into() }
     }
+
+    /// What the guest is told. The place and the name of what is not granted go to the notes, for the operator.
+    pub(super) fn told(self, notes: &mut Notes) -> Refusal {
+        match &self {
+            Self::Invalid { .. } => {}
+            Self::Denied => notes.add(NOT_GRANTED, "a table or column that is not granted".to_owned()),
+            Self::Unknown { at, construct, rule } => {
+                let Location { line, column } = at;
+                notes.add(NOT_GRANTED, format!("{construct} near line {line}, column {column}: {rule}"));
+            }
+        }
+        self.into()
+    }
 }
+
+/// What the operator's log calls a statement with a name that the grants do not cover.
+const NOT_GRANTED: &str = "a statement is not granted";
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {

@@ -56,7 +56,7 @@ mod tests;
 mod types;
 mod write;
 
-pub use self::check::{Verdict, check, reason};
+pub use self::check::{Verdict, check};
 use self::fault::{Checked, Fault, Location};
 use self::lex::Tokens;
 use self::printer::Printer;
@@ -66,6 +66,7 @@ use super::catalogue::Catalogue;
 use super::cost::Plan;
 use super::shown;
 use crate::limits;
+use crate::reports::Notes;
 use std::collections::BTreeSet;
 
 /// Refuses SQL text in a transaction that several plugins share. Such a transaction runs as the host's login, and the
@@ -88,10 +89,15 @@ pub struct ReadStatement {
 impl ReadStatement {
     /// Parses SQL that a guest sent to `db.query`.
     pub fn parse(catalogue: &Catalogue, sql: &str) -> Result<Self, Refusal> {
+        Self::noted(catalogue, sql, &mut Notes::default())
+    }
+
+    /// The same, and notes what the guest is not told of a refusal.
+    pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.query() {
             return Err(Refusal::Denied);
         }
-        Ok(stack::with_room(|| Self::checked(catalogue, sql))?)
+        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
@@ -133,10 +139,15 @@ pub struct WriteStatement {
 impl WriteStatement {
     /// Parses SQL that a guest sent to `db-write.execute`.
     pub fn parse(catalogue: &Catalogue, sql: &str) -> Result<Self, Refusal> {
+        Self::noted(catalogue, sql, &mut Notes::default())
+    }
+
+    /// The same, and notes what the guest is not told of a refusal.
+    pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.execute() {
             return Err(Refusal::Denied);
         }
-        Ok(stack::with_room(|| Self::checked(catalogue, sql))?)
+        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
