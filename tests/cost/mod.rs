@@ -4,8 +4,8 @@
 //!
 //! The table shows what each row takes: the process's memory, the processor time of the host and of the database's
 //! backends, and beside it the median and the 99th percentile of a neighbour that calls all the time, and how many times
-//! the 99th percentile of a quiet host that is. No time is a failure. `cargo xtask soak` runs the table for minutes, against
-//! an optimized host.
+//! the 99th percentile of a quiet host that is. Two lines show what busy processors alone do to it. No time is a failure.
+//! `cargo xtask soak` runs the table for minutes, against an optimized host.
 
 mod rows;
 mod seen;
@@ -14,6 +14,7 @@ use crate::command::child::{Serving, examples};
 use crate::harness::{World, copy, guest};
 use palisade::OPERATOR_PERMISSION;
 use palisade::guard::user::{Permission, UserId};
+use palisade::limits::SLOW_LANE_NICE;
 use rows::rows;
 use seen::{Seen, Total, Watch};
 use std::collections::BTreeSet;
@@ -25,7 +26,8 @@ const MEMORY: u64 = 512 << 20;
 const CALLERS: usize = 16;
 /// How long each row is sent, unless the environment says how many minutes all of them take.
 const ROW: Duration = Duration::from_millis(400);
-/// How many rows' time is taken before the first row and after the last one, to see the neighbour alone.
+/// How many rows' time is taken before the first row and after the last one, to see the neighbour alone, and beside processors
+/// that are kept busy by others than the host.
 const QUIET_ROWS: u32 = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,6 +51,10 @@ async fn dearest_permitted_input_of_each_function_and_route_stays_within_the_hos
     let time = row_time(rows.len());
     let quiet = watch.quiet(time * QUIET_ROWS).await;
     println!("{}\n{}", Seen::HEAD, quiet.line("(quiet)", &quiet));
+    let busy = watch.beside_busy_processors(0, time * QUIET_ROWS).await;
+    println!("{}", busy.line("(processors busy)", &quiet));
+    let patient = watch.beside_busy_processors(SLOW_LANE_NICE, time * QUIET_ROWS).await;
+    println!("{}", patient.line("(processors busy, low priority)", &quiet));
     let (mut wrong, mut all) = (Vec::new(), Total::default());
     for row in rows {
         let seen = watch.send(&row, CALLERS, time).await;
@@ -59,7 +65,7 @@ async fn dearest_permitted_input_of_each_function_and_route_stays_within_the_hos
         all.add(&row.name, seen, &quiet);
     }
     println!("{}", watch.quiet(time * QUIET_ROWS).await.line("(quiet again)", &quiet));
-    println!("{}", all.line(&quiet));
+    println!("{}", all.line(&quiet, &busy));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -77,7 +83,7 @@ fn every_function_and_every_route_has_a_row() {
 /// How long each of so many rows is sent.
 fn row_time(rows: usize) -> Duration {
     let minutes = std::env::var("PALISADE_SOAK_MINUTES").ok().and_then(|minutes| minutes.parse().ok());
-    let parts = u32::try_from(rows).unwrap() + 2 * QUIET_ROWS;
+    let parts = u32::try_from(rows).unwrap() + 4 * QUIET_ROWS;
     minutes.map_or(ROW, |minutes| Duration::from_mins(minutes) / parts)
 }
 

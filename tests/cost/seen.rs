@@ -114,12 +114,14 @@ impl Total {
         self.bytes = self.bytes.max(seen.bytes);
     }
 
-    pub fn line(self, quiet: &Seen) -> String {
+    pub fn line(self, quiet: &Seen, busy: &Seen) -> String {
         let Self { calls, failed, bytes, worst } = self;
         let (calls, (ratio, row)) = (Times::of(calls), worst.unwrap_or_default());
         format!(
-            "neighbour: {calls:?} ({:.1} times quiet), {failed} failed; worst p99 {ratio:.1} times quiet in {row}; at most {} MiB",
+            "neighbour: {calls:?} ({:.1} times quiet, {:.1} times beside busy processors), {failed} failed; worst p99 {ratio:.1} \
+             times quiet in {row}; at most {} MiB",
             calls.ratio(&quiet.calls),
+            calls.ratio(&busy.calls),
             bytes >> 20
         )
     }
@@ -147,6 +149,24 @@ impl<'a> Watch<'a> {
     /// What the neighbour sees while nobody else calls.
     pub async fn quiet(&self, time: Duration) -> Seen {
         self.measure(async { (tokio::time::sleep(time).await, (0, 0)).1 }).await
+    }
+
+    /// What the neighbour sees beside threads of this priority, one for each processor, which only count: what the system's
+    /// scheduler gives, whatever the host does.
+    pub async fn beside_busy_processors(&self, nice: i32, time: Duration) -> Seen {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let load = async {
+            let count = move || {
+                rustix::process::setpriority_process(None, nice).unwrap();
+                let until = Instant::now() + time;
+                while Instant::now() < until {
+                    std::hint::spin_loop();
+                }
+            };
+            futures_util::future::join_all((0..processors).map(|_| Self::on_a_thread(count))).await;
+            (0, 0)
+        };
+        self.measure(load).await
     }
 
     /// Sends a row from many callers for a while. They have a thread of their own of low priority, so that the neighbour waits

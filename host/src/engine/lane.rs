@@ -1,7 +1,7 @@
 //! Two lanes: one for short calls, one for calls that compute for long.
 //!
 //! A guest that computes yields its thread at each epoch tick, but the next call still waits for the rest of a tick, which is
-//! a hundred times as long as a short call. So an invocation that has used the processor for some milliseconds, its host calls
+//! a hundred times as long as a short call. So an invocation that has used the processor for a millisecond, its host calls
 //! included, moves to the slow lane: threads of the host at a low priority, where plugins take [turns](super::turns). A call
 //! begins on its caller's threads, and a short one stays there. A function or tap that has run for long before begins in the
 //! slow lane, and so does an invocation that gets large arguments or a large item: these are converted there, too.
