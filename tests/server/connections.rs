@@ -56,7 +56,8 @@ fn client_at(address: &str) -> reqwest::Client {
 async fn caller_who_does_not_take_answers_is_dropped() {
     let world = World::new().await;
     // Long enough for all four to wait at once, however busy the machine is.
-    let options = ServerOptions { write: Duration::from_secs(3), connections: 8, ..ServerOptions::default() };
+    let options =
+        ServerOptions { write: Duration::from_secs(12), connections: 8, ..ServerOptions::default() };
     let served = served_with(&world, options).await;
     let mut wires = Vec::new();
     for _ in 0..4 {

@@ -1,6 +1,6 @@
 //! The setup for attacks: a plugin, a rival plugin with the same tables, and planted secrets that neither may find.
 
-use crate::harness::{World, altered, call, connect, guest};
+use crate::harness::{World, altered, call_patiently, connect, guest};
 use palisade::{Host, Policy};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -115,7 +115,7 @@ impl Arena {
 
     /// Calls a function of the plugin.
     pub async fn call(&self, function: &str, arguments: Value) -> Result<Value, palisade::CallError> {
-        call(&self.host, "sql", function, arguments).await
+        call_patiently(&self.host, "sql", function, arguments).await
     }
 
     /// Runs statements in one invocation. Returns for each its result, or its error.
