@@ -1,8 +1,8 @@
 //! Connections: accepted, bounded in number and time, and drained.
 //!
 //! HTTP/1.1 only. Each connection is a task. `places.rs` says how many a peer may have, `seats.rs` which one gives way to
-//! another, `socket.rs` when a caller is too slow or gone. Accepting never waits: a connection for which there is no place gets
-//! one of the reserve, so that health checks are answered whatever callers do.
+//! another, `socket.rs` when a caller is too slow or gone, `again.rs` how a connection is polled. Accepting never waits: a
+//! connection for which there is no place gets one of the reserve, so that health checks are answered whatever callers do.
 //!
 //! The server stops in steps. `/readyz` says so first; for a grace requests are still accepted, and each answer tells its caller
 //! to close. Then the server listens no longer, and what it has accepted is answered: a connection that waits for its next request
@@ -11,10 +11,12 @@
 pub(crate) mod places;
 pub(crate) mod seats;
 
+mod again;
 mod connection;
 mod socket;
 
 use super::state::Shared;
+use again::again_if_woken;
 use axum::Router;
 use futures_util::FutureExt;
 use palisade_guard::limits::{
@@ -109,10 +111,10 @@ impl Server {
         let (router, shared, seats) =
             (self.router.clone(), Arc::clone(&self.shared), Arc::clone(&self.seats));
         let closing = self.closing.subscribe();
-        self.connections.spawn(async move {
+        self.connections.spawn(again_if_woken(async move {
             connection::serve(stream, Arc::clone(&seat), router, &shared.options, closing).await;
             seats.leave(&seat);
-        });
+        }));
     }
 
     /// Waits before the next connection is accepted, because the system has no file descriptor for it. Says so once in a while.
