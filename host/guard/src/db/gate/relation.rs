@@ -316,6 +316,11 @@ impl Printer<'_> {
             relations = relations.saturating_add(cte.relations);
             references = cte.references.saturating_add(1);
         }
+            if cte.is_unread {
+                let rule = "an item of WITH RECURSIVE can be named behind it, or in itself in the part behind UNION: put the item in \
+                            front, write UNION without parentheses around it, or leave RECURSIVE out";
+                return self.refuse(shown(&name), rule);
+            }
         self.counted("tables", |count| &mut count.relations, relations, limits::SQL_RELATIONS_MAX)?;
         let what = "references to common table expressions";
         self.counted(what, |count| &mut count.cte_references, references, limits::SQL_CTE_REFERENCES_MAX)?;

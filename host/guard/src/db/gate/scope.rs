@@ -163,6 +163,15 @@ pub(super) struct Cte {
     pub shape: Shape,
     pub relations: usize,
     pub references: usize,
+    /// Whether the walk has not been there yet: an item of WITH RECURSIVE, which can be named before it and in itself.
+    pub is_unread: bool,
+}
+
+impl Cte {
+    pub(super) fn unread(name: String) -> Self {
+        let (printed, shape) = (String::new(), Shape::default());
+        Self { name, printed, shape, relations: 0, references: 0, is_unread: true }
+    }
 }
 
 /// Whether a name was probably meant to be another one: one or two letters differ.

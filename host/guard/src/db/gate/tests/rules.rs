@@ -1040,3 +1040,66 @@ fn list_of_columns_in_an_alias_is_refused_where_a_column_is_not_granted() {
         assert!(read(sql).is_ok(), "{sql}: {:?}", read(sql));
     }
 }
+
+/// With RECURSIVE a name is an item's everywhere in the clause, also before it and in it. A table of that name would be read where
+/// PostgreSQL reads the item.
+#[test]
+fn name_of_an_item_of_with_recursive_is_never_a_tables() {
+    for sql in [
+        "WITH RECURSIVE x AS (SELECT id FROM comments), comments AS (SELECT 99 AS id) SELECT * FROM x",
+        "WITH RECURSIVE x AS (SELECT (SELECT count(*) FROM comments) AS n), comments AS (SELECT 99 AS id) SELECT n FROM x",
+        "WITH RECURSIVE x AS (SELECT 1 AS n WHERE EXISTS (SELECT FROM drafts d, LATERAL (TABLE comments) c)), comments AS (VALUES (1)) \
+         SELECT n FROM x",
+        "WITH RECURSIVE x AS (WITH y AS (SELECT id FROM comments) SELECT id FROM y), comments AS (SELECT 99 AS id) SELECT id FROM x",
+        "WITH RECURSIVE x AS (WITH RECURSIVE y AS (SELECT id FROM comments) SELECT id FROM y), comments AS (SELECT 9 AS id) SELECT id FROM x",
+        "WITH RECURSIVE \"comments\"(id) AS ((SELECT 1::int8 UNION SELECT id + 1 FROM comments WHERE id < 12)) SELECT * FROM comments",
+        "WITH RECURSIVE comments(id) AS (((SELECT 1::int8 UNION SELECT id + 1 FROM COMMENTS WHERE id < 12))) SELECT * FROM comments",
+        "WITH RECURSIVE comments(id) AS ((SELECT 1::int8 UNION SELECT id + 1 FROM comments) ORDER BY 1 LIMIT 3) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (SELECT id FROM comments) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (TABLE comments) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (SELECT id FROM drafts WHERE id IN (SELECT id FROM comments)) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (WITH w AS (SELECT 1 AS id) SELECT id FROM w UNION ALL SELECT id FROM comments) SELECT id FROM comments",
+        "SELECT 1 FROM (WITH RECURSIVE x AS (SELECT id FROM comments), comments AS (SELECT 99 AS id) SELECT id FROM x) s",
+    ] {
+        // A part of a recursion may name it: then what is sent names the item, too.
+        match read(sql) {
+            Ok(printed) => assert!(!printed.contains("\"plugin_blog\".\"comments\""), "{sql}: {printed}"),
+            Err(refusal) => {
+                assert!(refusal.to_string().contains("WITH RECURSIVE can be named"), "{sql}: {refusal}")
+            }
+        }
+    }
+    for sql in [
+        "WITH RECURSIVE x AS (SELECT id FROM drafts), drafts AS (INSERT INTO drafts (id) VALUES (1) RETURNING id) SELECT id FROM x",
+        "WITH RECURSIVE drafts AS (INSERT INTO drafts (id) SELECT id + 100 FROM drafts RETURNING id) SELECT id FROM drafts",
+        "WITH RECURSIVE x AS (DELETE FROM drafts USING comments c WHERE c.id = drafts.id RETURNING drafts.id), comments AS (SELECT 1 AS id) \
+         SELECT id FROM x",
+    ] {
+        let refusal = write(sql).unwrap_err().to_string();
+        assert!(refusal.contains("WITH RECURSIVE can be named"), "{sql}: {refusal}");
+    }
+    for (sql, is_table) in [
+        (
+            "WITH RECURSIVE comments AS (SELECT 1 AS id), x AS (SELECT id FROM comments) SELECT id FROM x",
+            false,
+        ),
+        (
+            "WITH RECURSIVE comments(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM comments WHERE id < 9) SELECT id FROM comments",
+            false,
+        ),
+        (
+            "WITH RECURSIVE x AS (WITH comments AS (SELECT 1 AS id) SELECT id FROM comments), comments AS (SELECT 2 AS id) SELECT x.id FROM x",
+            false,
+        ),
+        ("WITH x AS (SELECT id FROM comments), comments AS (SELECT 99 AS id) SELECT id FROM x", true),
+        ("WITH comments AS (SELECT id FROM comments) SELECT id FROM comments", true),
+        (
+            "WITH RECURSIVE x AS (SELECT id FROM plugin_blog.comments), comments AS (SELECT 9 AS id) SELECT id FROM x",
+            true,
+        ),
+        ("WITH RECURSIVE comments AS (SELECT 1 AS id) SELECT c.id FROM plugin_blog.comments c", true),
+    ] {
+        let printed = read(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
+        assert_eq!(printed.contains("\"plugin_blog\".\"comments\""), is_table, "{sql}: {printed}");
+    }
+}
