@@ -58,8 +58,11 @@ impl Printer<'_> {
         let json = serde_json::from_str::<serde_json::Value>(text);
         let target = match (around, json) {
             (Around::Contains, Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) => "jsonb",
-            (Around::Joins, Ok(_)) => {
-                return self.refuse(shown(text), "say which type it has: write `'…'::text` or `'…'::jsonb`");
+            // As a text it would be joined to a value of another type, as one element of an array.
+            (Around::Joins, _) => {
+                let rule = "PostgreSQL can take it for a date beside this: say which type it has, `'…'::text`, `'…'::text[]` or \
+                            `'…'::jsonb`";
+                return self.refuse(shown(text), rule);
             }
             _ => "text",
         };

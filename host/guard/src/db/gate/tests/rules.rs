@@ -346,8 +346,39 @@ fn word_for_the_clock_is_left_alone_where_no_date_can_come_of_it() {
         read("SELECT '{\"b\":1,  \"a\":\"now\"}', coalesce(title, '[\"now\" ,1]') FROM drafts").unwrap();
     assert!(text.contains("CAST('{\"b\":1,  \"a\":\"now\"}' AS text)") && !text.contains("jsonb"), "{text}");
     assert!(text.contains("CAST('[\"now\" ,1]' AS text)"), "{text}");
-    for sql in ["SELECT data || '\"now\"' FROM drafts", "SELECT title || '{\"a\":\"now\"}' FROM drafts"] {
-        assert!(read(sql).unwrap_err().to_string().contains("which type"), "{sql}");
+    // Beside `||` it takes the type of the other value, which no text replaces: it is left as it is, or its type is asked for.
+    for sql in [
+        "SELECT data || '\"now\"' FROM drafts",
+        "SELECT title || '{\"a\":\"now\"}' FROM drafts",
+        "SELECT title || ' now' FROM drafts",
+        "SELECT tags || '{today,x}' FROM drafts",
+        "SELECT '{now}' || tags FROM drafts",
+        "SELECT ('{now}') || tags FROM drafts",
+        "SELECT tags || ('{now}') FROM drafts",
+        "SELECT 'today' || d.tags FROM drafts d",
+        "SELECT title || ' ' || 'today' FROM drafts",
+        "SELECT 'to' || 'day' || title FROM drafts",
+        "SELECT $1 || ' now'",
+        "SELECT upper(title) || ' now' FROM drafts",
+        "SELECT convert_to(title, 'UTF8') || 'now' FROM drafts",
+    ] {
+        let text = read(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
+        assert!(!text.contains("CAST"), "{sql}: {text}");
+    }
+    for sql in [
+        "SELECT '{now}' || array_agg(created) FROM drafts",
+        "SELECT array_agg(created) || '{now}' FROM drafts",
+        "SELECT array_agg(created) || 'today' FROM drafts",
+        "SELECT ('today') || array_agg(created) FROM drafts",
+        "SELECT s.a || ('{today}') FROM (SELECT array_agg(created) AS a FROM drafts) s",
+        "SELECT '{today}' || s.a FROM (SELECT array_agg(created) AS a FROM drafts) s",
+        "SELECT '{today}' || ARRAY[created] || '{now}' FROM drafts",
+    ] {
+        assert!(
+            read(sql).is_err_and(|refusal| refusal.to_string().contains("which type")),
+            "{sql}: {:?}",
+            read(sql)
+        );
     }
     assert!(read("SELECT title || ' now' FROM drafts").is_ok());
     assert!(write("UPDATE drafts SET created = 'now'").unwrap().contains("CAST('now' AS text)"));
