@@ -9,6 +9,7 @@ use crate::limits::{
     IDENTIFIER_BYTES_MAX, NS_PER_MS, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX,
     STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX, WORK_MS_MAX,
 };
+use std::ops::Range;
 
 /// How an operation behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,6 +285,17 @@ impl Class {
                         "may grow by {grown} bytes in each step, and at most {RECURSION_GROWTH_BYTES_MAX} are allowed: convert it \
                          in both parts, `name::varchar(500)` in the first and `(path || '/' || name)::varchar(500)` in the second"
                     )
+    /// The operands that decide what the operation costs, if nothing bounds one of them.
+    pub(super) fn unbounded(self, operands: &[Size]) -> Option<Range<usize>> {
+        let most = |index: usize| operands.get(index).map_or(Bounds::ANY, |size| size.bounds).most();
+        match self {
+            Self::Repeated | Self::Padded => Some(1..2).filter(|_| most(1).is_none()),
+            Self::Factorial => Some(0..1).filter(|_| most(0).is_none()),
+            Self::Series => Some(0..3).filter(|_| series(operands).is_none()),
+            _ => None,
+        }
+    }
+
                 })
             }
             Self::Json | Self::JsonText | Self::Gathered | Self::GatheredText
@@ -299,11 +311,11 @@ impl Class {
                 "reads too much JSON from text: gather with jsonb_agg in place of json_agg, or declare columns as `jsonb`"
                     .into(),
             ),
-            Self::Repeated | Self::Padded if of(1).most().is_none() => Some(
+            Self::Repeated | Self::Padded if self.unbounded(operands).is_some() => Some(
                 "needs a bound for its second argument: write a whole number, `$1::int` or `least(…, 100)`"
                     .into(),
             ),
-            Self::Factorial if of(0).most().is_none() => Some(
+            Self::Factorial if self.unbounded(operands).is_some() => Some(
                 "needs a bound for its argument: write a whole number, `$1::int` or `least(…, 100)`".into(),
             ),
             // PostgreSQL 15 takes gigabytes for a phrase in a text of some thousand words.
@@ -334,7 +346,7 @@ impl Class {
                 let step = operands.get(2).map_or(Bounds::number(1), |size| size.bounds);
                 let how = "in FROM has a known number of rows";
                 let max = SQL_SERIES_ROWS_MAX;
-                match of(0).rows(of(1), step) {
+                match series(operands) {
                     Some(rows) if rows <= max => None,
                     Some(rows) => {
                         Some(format!("{how}, at most {max}, and this one may have {rows}: make it shorter"))
@@ -925,4 +937,11 @@ fn expanded(value: Size) -> u64 {
     } else {
         0
     }
+}
+
+/// The most rows of a series, if its ends and its step tell.
+fn series(operands: &[Size]) -> Option<u64> {
+    let of = |index: usize| operands.get(index).map(|size| size.bounds);
+    let [first, last] = [of(0), of(1)].map(Option::unwrap_or_default);
+    first.rows(last, of(2).unwrap_or(Bounds::number(1)))
 }

@@ -442,6 +442,43 @@ fn shape_at_its_limit_is_accepted_and_over_it_refused() {
         format!(
             "WITH a AS (SELECT 1 AS x), b AS (SELECT {0} FROM a), c AS (SELECT {0} FROM b), d AS (SELECT {0} FROM c) SELECT 1",
             stars(800)
+/// The type is written in the statement already: what is wrong is what the call sends.
+#[test]
+fn value_that_should_bound_a_cost_and_does_not_is_named_with_what_to_send() {
+    let day = || Value::Scalar(Scalar::Text("2026-01-01".into()));
+    let null = || Value::Scalar(Scalar::Null);
+    for (sql, values, number, case) in [
+        ("SELECT g FROM generate_series($1::date, now(), '1 day') g", vec![day()], 1, "text"),
+        (
+            "SELECT g FROM generate_series($1::date, $2::date + 1, $3::interval) g",
+            vec![Value::Scalar(Scalar::Date(20_000)), day(), text(5)],
+            2,
+            "text",
+        ),
+        ("SELECT g FROM generate_series(1, $1::int) g", vec![null()], 1, "null"),
+        ("SELECT repeat('x', $2::int) || $1::text", vec![text(3), text(1)], 2, "text"),
+        ("SELECT lpad($1, $2 + 1) FROM drafts", vec![text(3), numeric(3)], 2, "numeric"),
+        ("SELECT factorial(s.n) FROM (SELECT $1::bigint AS n) s", vec![texts(2)], 1, "array"),
+    ] {
+        let sentence = bound(sql, values).unwrap_err().to_string();
+        let expected = format!("needs a bound, which is ${number} here, and the call sends a `{case}`");
+        assert!(sentence.contains(&expected), "{sql}: {sentence}");
+        assert!(sentence.contains(&format!("`date` for `${number}::date`")), "{sql}: {sentence}");
+    }
+    // What a value has nothing to do with keeps its sentence.
+    for (sql, values, expected) in [
+        ("SELECT repeat('x', id::int), $1::text FROM drafts", vec![text(1)], "write a whole number"),
+        (
+            "SELECT g FROM generate_series(1, $1) g, drafts WHERE title = $2",
+            vec![integer(200_000), day()],
+            "make it shorter",
+        ),
+    ] {
+        let sentence = bound(sql, values).unwrap_err().to_string();
+        assert!(sentence.contains(expected), "{sql}: {sentence}");
+    }
+}
+
         ),
         format!(
             "WITH a AS (SELECT 1 AS x), b AS (SELECT {0} FROM a), c AS (SELECT {0} FROM b) SELECT 1",
