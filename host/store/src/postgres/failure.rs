@@ -3,7 +3,7 @@
 //! A guest learns the kind of error and nothing of the server's text, DETAIL or HINT; the log gets all of it.
 
 use palisade_guard::ledger::Exceeded;
-use palisade_guard::limits::{STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX};
+use palisade_guard::limits::{IDENTIFIER_BYTES_MAX, STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX, STORED_TEXT_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::{Constraint, Violation};
 use std::error::Error as _;
@@ -227,8 +227,9 @@ fn server(error: &DbError) -> Refusal {
         "23503" => violation(Constraint::ForeignKey),
         "23502" => violation(Constraint::NotNull),
         "23514" if error.constraint() == Some(super::values::BOUND) => Refusal::Invalid(format!(
-            "a stored value has at most {STORED_BYTES_MAX} bytes, an array {STORED_ELEMENTS_MAX} elements and a `numeric` \
-             {STORED_NUMERIC_BYTES_MAX} digits: shorten it, or split it over several rows"
+            "a stored value has at most {STORED_BYTES_MAX} bytes, an array {STORED_ELEMENTS_MAX} elements, a `numeric` \
+             {STORED_NUMERIC_BYTES_MAX} digits and the text of a `jsonb` {STORED_TEXT_BYTES_MAX} bytes: shorten it, or split it \
+             over several rows"
         )),
         "23514" => violation(Constraint::Check),
         "23P01" => violation(Constraint::Exclusion),

@@ -2,6 +2,7 @@
 // tidy: numbers are sizes that PostgreSQL gives its values
 
 use super::bounds::Bounds;
+use super::class::{expanded, is_text};
 use super::json::Census;
 use crate::db::extension::is_vector;
 use crate::db::typmod::Typmod;
@@ -57,8 +58,13 @@ pub struct Size {
     pub nested: u64,
     /// Digits of a number in base 10,000, from the first to the last.
     pub digits: u64,
+    /// How many levels of rows the value has, each in the one above. Text of a row doubles the quotes in that of a row inside.
+    pub levels: u64,
     /// Between which numbers or times the value lies.
     pub bounds: Bounds,
+    /// Whether the elements are not counted, but as many as the bytes can be: of many rows, or of a text that is read as JSON. How
+    /// long their numbers are as text is not known then.
+    pub is_guessed: bool,
     /// Whether the value is certainly a `real` or `double precision`.
     pub is_float: bool,
     /// Whether no query for words that is made of the text asks for a phrase.
@@ -92,6 +98,8 @@ impl Size {
         is_composed: false,
         nested: 0,
         digits: FIXED_DIGITS,
+        levels: 0,
+        is_guessed: false,
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
@@ -122,6 +130,8 @@ impl Size {
         is_composed: false,
         nested: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
         digits: DIGITS_MAX,
+        levels: 0,
+        is_guessed: true,
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
@@ -153,7 +163,12 @@ impl Size {
     pub fn literal(text: &str) -> Self {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b".- ".contains(&byte));
         let json = if text.trim_start().starts_with(['{', '[']) { Self::json(text) } else { Self::default() };
-        let digits = if is_number { digits(text.len() as u64) } else { DIGITS_MAX };
+        let digits = match (is_number, json.elements) {
+            (true, _) => digits(text.len() as u64),
+            (false, 0) => DIGITS_MAX,
+            // Of an array, an element in quotes can be a number; of JSON it is none.
+            (false, _) => digits(Census::of(text).quoted).max(json.digits),
+        };
         // An element of an array takes two bytes of text, and an array begins with a brace.
         let listed = if text.trim_start().starts_with('{') { json.values() } else { json.listed };
         let bounds = Bounds::literal(text);
@@ -183,6 +198,8 @@ impl Size {
             is_composed: false,
             nested: STORED_BYTES_MAX / JSONB_CONTAINER_BYTES,
             digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
+            levels: 0,
+            is_guessed: false,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
@@ -198,7 +215,7 @@ impl Size {
 
     /// A value of a column of a recursion, of any type: the digits of a number grow with each step.
     pub const fn recursive() -> Self {
-        Self { digits: DIGITS_MAX, ..Self::stored() }
+        Self { digits: DIGITS_MAX, is_guessed: true, ..Self::stored() }
     }
 
     /// A value of a column.
@@ -307,8 +324,8 @@ impl Size {
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         // A number of one digit takes 12 bytes of a `jsonb`, with its place.
         let stored = bytes.saturating_add(census.values.saturating_mul(12));
-        let Census { listed, nested, values, has_exponent } = census;
-        let digits = if has_exponent { DIGITS_MAX } else { FIXED_DIGITS };
+        let Census { listed, nested, values, digits: longest, .. } = census;
+        let digits = digits(longest).max(FIXED_DIGITS);
         Self {
             bytes: stored,
             least: 0,
@@ -318,6 +335,8 @@ impl Size {
             is_composed: false,
             nested,
             digits,
+            levels: 0,
+            is_guessed: false,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
@@ -343,6 +362,8 @@ impl Size {
             is_composed: self.is_composed || other.is_composed,
             nested: self.nested.max(other.nested),
             digits: self.digits.max(other.digits),
+            levels: self.levels.max(other.levels),
+            is_guessed: self.is_guessed && other.is_guessed,
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
             is_plain: self.is_plain && other.is_plain,
@@ -353,15 +374,29 @@ impl Size {
 
     /// Both, one after the other.
     pub(super) fn and(self, other: Self) -> Self {
+        // What is known of one is no longer told of both.
+        let known = match (self.is_guessed, other.is_guessed) {
+            (true, false) => expanded(other),
+            (false, true) => expanded(self),
+            _ => 0,
+        };
+        // A text beside something else is no number.
+        let digits = match (is_text(self), is_text(other)) {
+            (true, false) => other.digits,
+            (false, true) => self.digits,
+            _ => self.digits.max(other.digits),
+        };
         Self {
-            bytes: self.bytes.saturating_add(other.bytes),
+            bytes: self.bytes.saturating_add(other.bytes).saturating_add(known),
             least: self.least.saturating_add(other.least),
             elements: self.elements.saturating_add(other.elements),
             listed: self.listed.saturating_add(other.listed),
             light: self.light.saturating_add(other.light),
             is_composed: self.is_composed || other.is_composed,
             nested: self.nested.saturating_add(other.nested),
-            digits: self.digits.max(other.digits),
+            digits,
+            levels: self.levels.max(other.levels),
+            is_guessed: self.is_guessed || other.is_guessed,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: self.is_plain && other.is_plain,

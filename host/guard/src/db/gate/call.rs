@@ -356,6 +356,7 @@ impl Printer<'_> {
                 Class::JsonPath(if has_variables { given } else { Path { variables: 0, names: 0, ..given } })
             }
             // Its length comes last.
+            (Class::Same, "round" | "trunc") if arguments.len() == 2 => Class::Rounded,
             (Class::Same, "substr") if arguments.len() == 3 => Class::Cut,
             (Class::Power, "power" | "pow") => {
                 let exponent = arguments.get(1).and_then(|argument| argument.children().next());

@@ -602,7 +602,7 @@ impl Printer<'_> {
         if let Some(call) = items.next_node().filter(|node| quantifier(node).is_some()) {
             let call = call.clone();
             items.0.pop_front();
-            return self.quantified_as(&call, class, "LIKE", mark);
+            return self.quantified_as(&call, Class::LikeEach, "LIKE", mark);
         }
         if self.is_lone_literal(items, Level::ESCAPE.next()) {
             self.around = Around::NoDate;
@@ -624,8 +624,8 @@ impl Printer<'_> {
         let is_equality = matches!(sign, "=" | "<>");
         if !is_equality && !matches!(sign, "<" | "<=" | ">" | ">=") {
             return match cost::operator(sign) {
-                Some((_, class @ (Class::Regex | Class::Like))) => {
-                    self.quantified_as(call, class, sign, mark)
+                Some((_, Class::Regex | Class::Like)) => {
+                    self.quantified_as(call, Class::LikeEach, sign, mark)
                 }
                 _ => self.refuse_at(call, shown(sign), "ANY and ALL can follow comparisons, LIKE and ~"),
             };
@@ -746,7 +746,7 @@ impl Printer<'_> {
                 printer.expr(&item)
             })?;
         }
-        self.cost.close(mark, Class::Joined, "a row", Moment::Unknown);
+        self.cost.close(mark, Class::Tuple, "a row", Moment::Unknown);
         self.must_take(&mut parts, Kind::R_PAREN)?;
         self.put(")");
         self.done(parts)

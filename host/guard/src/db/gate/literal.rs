@@ -454,8 +454,12 @@ fn conversion(name: &str) -> (Class, Moment) {
         }
         "text" | "bytea" => Class::ToText(u64::MAX),
         number if number.starts_with("numeric") => match within(number).as_slice() {
-            [precision, ..] => Class::ToNumeric((precision / 4).saturating_add(2)),
-            [] => Class::ToNumeric(u64::MAX),
+            // PostgreSQL 15 allows more digits behind the point than there are in all.
+            [precision, rest @ ..] => {
+                let places = rest.first().copied().unwrap_or(0);
+                Class::ToNumeric((places.max(*precision) / 4).saturating_add(2), places / 4)
+            }
+            [] => Class::ToNumeric(u64::MAX, 0),
         },
         _ => Class::ToFixed,
     };

@@ -128,6 +128,55 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
         ),
         ("SELECT format('%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s', body) FROM drafts".into(), vec![]),
         ("SELECT regexp_replace(body, '', $1, 'g') FROM drafts".into(), vec![text(256)]),
+        // Text of rows doubles the quotes of each row inside.
+        (format!("SELECT length({}'\"'{}::text)", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT '' || {}'\"'{}", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT length(concat({}'\"'{}))", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT format('%s', {}'\"'{})", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT concat_ws(',', {}'\"'{})", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT quote_literal({}'\"'{})", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT (ARRAY[{}'\"'{}])::text", "ROW(".repeat(26), ")".repeat(26)), vec![]),
+        (format!("SELECT array_to_string(ARRAY[{}'\"'{}], '')", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT r::text FROM (SELECT {}$1::text{} AS r) s", "ROW(".repeat(10), ")".repeat(10)), vec![text(100_000)]),
+        // Digits behind the point.
+        ("SELECT length(repeat(round(id, 2000)::text, 200000)) FROM drafts".into(), vec![]),
+        ("SELECT length(repeat(trunc(id, $1::int)::text, 200000)) FROM drafts".into(), vec![integer(2_000)]),
+        ("SELECT length(repeat('x' || round(id, 2000), 500000)) FROM drafts".into(), vec![]),
+        ("SELECT repeat(id::numeric(3, 1000)::text, 200000) FROM drafts".into(), vec![]),
+        (format!("SELECT repeat(array_to_string(ARRAY[{}], ''), 1000)", many("round(1, 2000)", 100, ", ")), vec![]),
+        ("SELECT repeat(concat_ws(',', round(1, 2000)), 200000)".into(), vec![]),
+        // Numbers in JSON are written without exponents.
+        (format!("SELECT length('[{}1]'::jsonb::text)", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT '[{}1]'::jsonb", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT concat('[{}1]'::jsonb)", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT ''::text || '[{}1]'::jsonb", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT to_jsonb('{{{}1}}'::numeric[])", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT to_jsonb('{{{}1}}'::numeric[])", "\"1e131000\",".repeat(5_000)), vec![]),
+        (format!("SELECT jsonb_build_array('[{}1]'::jsonb, data)::text FROM drafts", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT jsonb_build_array('[{}1]'::jsonb, jsonb_agg(id))::text FROM drafts", "1e131000,".repeat(6_000)), vec![]),
+        ("SELECT $1::jsonb".into(), vec![listed("1e131000", 6_000)]),
+        ("SELECT ($1::jsonb)::text".into(), vec![listed("1e131000", 6_000)]),
+        (format!("UPDATE drafts SET data = '[{}1]'::jsonb", "1e131000,".repeat(6_000)), vec![]),
+        // The text is folded again for each pattern, and each copy stays.
+        (format!("SELECT id FROM drafts WHERE body ILIKE ANY (ARRAY[{}])", many("''", 2_000, ", ")), vec![]),
+        (format!("SELECT id FROM drafts WHERE body NOT ILIKE ALL (ARRAY[{}])", many("'_'", 450, ", ")), vec![]),
+        (format!("SELECT id FROM drafts WHERE body ~~* ANY (ARRAY[{}])", many("''", 300, ", ")), vec![]),
+        (format!("SELECT id FROM drafts WHERE body !~ ANY (ARRAY[{}])", many("''", 300, ", ")), vec![]),
+        ("SELECT id FROM drafts WHERE body LIKE ANY ($1)".into(), vec![texts(300)]),
+        // The places of all matches.
+        (format!("SELECT {} FROM drafts", many("regexp_count(body, '')", 100, " + ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("regexp_instr(body, '', 1, 2)", 100, " + ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("length(regexp_substr(body, ''))", 100, " + ")), vec![]),
+        // What an edit of JSON is made of stays until the row is done.
+        (format!("SELECT {} FROM drafts", (0..12).map(|i| format!("data - {i}")).collect::<Vec<_>>().join(", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("jsonb_set(data, '{a}', '1')", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("jsonb_strip_nulls(data)", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("data || '{}'::jsonb", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("jsonb_path_query_first(data, '$.keyvalue()')", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("regexp_match(body, 'zz')", 40, ", ")), vec![]),
+        // All of a large value is read for each element.
+        ("SELECT data = ANY (ARRAY(SELECT d.data FROM drafts d)) FROM drafts".into(), vec![]),
+        ("SELECT array_position(ARRAY(SELECT d.data FROM drafts d), data) FROM drafts".into(), vec![]),
         ("SELECT body ~ $1 FROM drafts".into(), vec![text(1_000_000)]),
         ("SELECT power(9.9, id), power(9.9, id) FROM drafts".into(), vec![]),
         ("SELECT to_jsonb(a) @> to_jsonb(b) FROM drafts a, drafts b".into(), vec![]),
@@ -393,6 +442,43 @@ fn function_in_from_is_charged_once_and_its_columns_as_values() {
     assert!(bound(&format!("SELECT {edits} FROM drafts, jsonb_each_text(data) e"), vec![]).is_err());
 }
 
+/// The type is written in the statement already: what is wrong is what the call sends.
+#[test]
+fn value_that_should_bound_a_cost_and_does_not_is_named_with_what_to_send() {
+    let day = || Value::Scalar(Scalar::Text("2026-01-01".into()));
+    let null = || Value::Scalar(Scalar::Null);
+    for (sql, values, number, case) in [
+        ("SELECT g FROM generate_series($1::date, now(), '1 day') g", vec![day()], 1, "text"),
+        (
+            "SELECT g FROM generate_series($1::date, $2::date + 1, $3::interval) g",
+            vec![Value::Scalar(Scalar::Date(20_000)), day(), text(5)],
+            2,
+            "text",
+        ),
+        ("SELECT g FROM generate_series(1, $1::int) g", vec![null()], 1, "null"),
+        ("SELECT repeat('x', $2::int) || $1::text", vec![text(3), text(1)], 2, "text"),
+        ("SELECT lpad($1, $2 + 1) FROM drafts", vec![text(3), numeric(3)], 2, "numeric"),
+        ("SELECT factorial(s.n) FROM (SELECT $1::bigint AS n) s", vec![texts(2)], 1, "array"),
+    ] {
+        let sentence = bound(sql, values).unwrap_err().to_string();
+        let expected = format!("needs a bound, which is ${number} here, and the call sends a `{case}`");
+        assert!(sentence.contains(&expected), "{sql}: {sentence}");
+        assert!(sentence.contains(&format!("`date` for `${number}::date`")), "{sql}: {sentence}");
+    }
+    // What a value has nothing to do with keeps its sentence.
+    for (sql, values, expected) in [
+        ("SELECT repeat('x', id::int), $1::text FROM drafts", vec![text(1)], "write a whole number"),
+        (
+            "SELECT g FROM generate_series(1, $1) g, drafts WHERE title = $2",
+            vec![integer(200_000), day()],
+            "make it shorter",
+        ),
+    ] {
+        let sentence = bound(sql, values).unwrap_err().to_string();
+        assert!(sentence.contains(expected), "{sql}: {sentence}");
+    }
+}
+
 /// The place is that of the dearest function or operator.
 #[test]
 fn refusal_of_a_cost_names_its_place() {
@@ -442,43 +528,6 @@ fn shape_at_its_limit_is_accepted_and_over_it_refused() {
         format!(
             "WITH a AS (SELECT 1 AS x), b AS (SELECT {0} FROM a), c AS (SELECT {0} FROM b), d AS (SELECT {0} FROM c) SELECT 1",
             stars(800)
-/// The type is written in the statement already: what is wrong is what the call sends.
-#[test]
-fn value_that_should_bound_a_cost_and_does_not_is_named_with_what_to_send() {
-    let day = || Value::Scalar(Scalar::Text("2026-01-01".into()));
-    let null = || Value::Scalar(Scalar::Null);
-    for (sql, values, number, case) in [
-        ("SELECT g FROM generate_series($1::date, now(), '1 day') g", vec![day()], 1, "text"),
-        (
-            "SELECT g FROM generate_series($1::date, $2::date + 1, $3::interval) g",
-            vec![Value::Scalar(Scalar::Date(20_000)), day(), text(5)],
-            2,
-            "text",
-        ),
-        ("SELECT g FROM generate_series(1, $1::int) g", vec![null()], 1, "null"),
-        ("SELECT repeat('x', $2::int) || $1::text", vec![text(3), text(1)], 2, "text"),
-        ("SELECT lpad($1, $2 + 1) FROM drafts", vec![text(3), numeric(3)], 2, "numeric"),
-        ("SELECT factorial(s.n) FROM (SELECT $1::bigint AS n) s", vec![texts(2)], 1, "array"),
-    ] {
-        let sentence = bound(sql, values).unwrap_err().to_string();
-        let expected = format!("needs a bound, which is ${number} here, and the call sends a `{case}`");
-        assert!(sentence.contains(&expected), "{sql}: {sentence}");
-        assert!(sentence.contains(&format!("`date` for `${number}::date`")), "{sql}: {sentence}");
-    }
-    // What a value has nothing to do with keeps its sentence.
-    for (sql, values, expected) in [
-        ("SELECT repeat('x', id::int), $1::text FROM drafts", vec![text(1)], "write a whole number"),
-        (
-            "SELECT g FROM generate_series(1, $1) g, drafts WHERE title = $2",
-            vec![integer(200_000), day()],
-            "make it shorter",
-        ),
-    ] {
-        let sentence = bound(sql, values).unwrap_err().to_string();
-        assert!(sentence.contains(expected), "{sql}: {sentence}");
-    }
-}
-
         ),
         format!(
             "WITH a AS (SELECT 1 AS x), b AS (SELECT {0} FROM a), c AS (SELECT {0} FROM b) SELECT 1",
