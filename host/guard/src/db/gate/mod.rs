@@ -95,7 +95,12 @@ impl ReadStatement {
     /// The same, and notes what the guest is not told of a refusal.
     pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.query() {
-            return Err(Refusal::Denied);
+            return Err(Fault::Unknown {
+                at: Location::START,
+                construct: "a query".into(),
+                rule: NO_QUERY.into(),
+            }
+            .told(notes));
         }
         stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
     }
@@ -112,7 +117,7 @@ impl ReadStatement {
         }
         let tree = tree::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue), tokens);
-        let shape = printer.query(&tree)?;
+        let shape = printer.query(&tree).map_err(|fault| printer.placed(fault))?;
         printer.sendable(&tree, &shape)?;
         let (text, demands) = finished(printer)?;
         Ok(Self { text, demands })
@@ -145,7 +150,8 @@ impl WriteStatement {
     /// The same, and notes what the guest is not told of a refusal.
     pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.execute() {
-            return Err(Refusal::Denied);
+            let (at, construct) = (Location::START, "a statement that writes".into());
+            return Err(Fault::Unknown { at, construct, rule: NO_EXECUTE.into() }.told(notes));
         }
         stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
     }
@@ -161,7 +167,7 @@ impl WriteStatement {
         }
         let tree = tree::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue), tokens);
-        printer.statement(&tree)?;
+        printer.statement(&tree).map_err(|fault| printer.placed(fault))?;
         let (text, demands) = finished(printer)?;
         Ok(Self { text, demands })
     }
@@ -180,6 +186,8 @@ impl WriteStatement {
 const WRITE_RULE: &str = "a statement that writes is INSERT, UPDATE, DELETE or MERGE, or has one in its WITH";
 
 /// Splits a text into tokens and checks that it is one statement.
+const NO_QUERY: &str = "`query = true` is not granted in [grants.db]";
+const NO_EXECUTE: &str = "`execute = true` is not granted in [grants.db]";
 fn one(sql: &str) -> Checked<Tokens> {
     let mut statements = lex::statements(sql, limits::SQL_BYTES_MAX)?;
     match (statements.pop(), statements.pop()) {

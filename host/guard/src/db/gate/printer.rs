@@ -304,6 +304,14 @@ impl<'a> Printer<'a> {
         Ok((result, std::mem::replace(&mut self.out, before)))
     }
 
+    /// Gives a denial the place of the walk, for the author and the operator.
+    pub(super) fn placed(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Denied => self.unknown("this name", "not granted"),
+            fault => fault,
+        }
+    }
+
     /// Where the walk is.
     pub(super) const fn place(&self) -> Location {
         self.at

@@ -398,7 +398,9 @@ impl Printer<'_> {
         let name = self.must_node(&mut inner, Kind::RELATION_NAME_REF)?;
         self.done(inner)?;
         let (alias, _, shape) = self.table_or_cte(&name)?;
-        shape.all()?;
+        if shape.is_partial() {
+            return Err(self.not_whole("TABLE", shape.columns()));
+        }
         self.bring(alias, shape.clone())?;
         Ok(shape)
     }
@@ -580,7 +582,7 @@ impl Printer<'_> {
         if names.is_empty() {
             return Ok(shape);
         }
-        if shape.all().is_err() {
+        if shape.is_partial() {
             // PostgreSQL renames by place, also the columns that are not granted.
             let rule = "a column of the table is not granted: list the columns in a subquery, `(SELECT id AS a, … FROM …) AS name`";
             return self.refuse("a list of columns in an alias", rule);
