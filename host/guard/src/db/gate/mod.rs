@@ -23,6 +23,7 @@
 //! 3. Expressions: `expression.rs`, `literal.rs`, `call.rs`, `special.rs` (functions with their own syntax), `path.rs` (paths
 //!    of JSON), `short.rs` (separators).
 //! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`, and `db/extension.rs` for granted extensions; and `zone.rs`, texts that name the clock or a zone.
+//! 5. Afterwards: `place.rs` (where the server's complaint stands in the author's text), `check.rs` (files of statements).
 //!
 //! What a statement may cost is in [`cost`](super::cost): the walk plans it, and the check is made when the statement is
 //! parsed and again when its values are known.
@@ -46,6 +47,7 @@ mod literal;
 mod merge;
 mod operators;
 mod path;
+mod place;
 mod query;
 mod relation;
 mod select;
@@ -59,6 +61,7 @@ mod write;
 pub use self::check::{Verdict, check};
 use self::fault::{Checked, Fault, Location};
 use self::lex::Tokens;
+pub use self::place::{place, with_place};
 use self::printer::Printer;
 use self::scope::Names;
 use super::Refusal;
@@ -183,11 +186,11 @@ impl WriteStatement {
     }
 }
 
+const NO_QUERY: &str = "`query = true` is not granted in [grants.db]";
+const NO_EXECUTE: &str = "`execute = true` is not granted in [grants.db]";
 const WRITE_RULE: &str = "a statement that writes is INSERT, UPDATE, DELETE or MERGE, or has one in its WITH";
 
 /// Splits a text into tokens and checks that it is one statement.
-const NO_QUERY: &str = "`query = true` is not granted in [grants.db]";
-const NO_EXECUTE: &str = "`execute = true` is not granted in [grants.db]";
 fn one(sql: &str) -> Checked<Tokens> {
     let mut statements = lex::statements(sql, limits::SQL_BYTES_MAX)?;
     match (statements.pop(), statements.pop()) {
