@@ -7,7 +7,7 @@ use super::bounds::Bounds;
 use super::size::{DECIMALS, DIGITS_MAX, Family, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
 use crate::limits::{
     IDENTIFIER_BYTES_MAX, NS_PER_MS, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX,
-    STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX, WORK_MS_MAX,
+    STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX, WORK_MS_MAX,
 };
 use std::ops::Range;
 
@@ -134,10 +134,14 @@ pub enum Class {
     ToText(u64),
     /// A conversion to `numeric` of at most this many digits in base 10,000, of which it may add so many behind the point.
     ToNumeric(u64, u64),
-    /// A conversion to JSON.
+    /// A conversion to `json`, which stays a text.
     ToJson,
-    /// A conversion to an array.
-    ToArray,
+    /// A conversion to `jsonb`.
+    ToJsonb,
+    /// A conversion to an array, and of each element.
+    ToArray(Each),
+    /// Subscripts of an element that is written. PostgreSQL fills what is missing in front of it.
+    Written,
     /// A conversion to a floating-point number.
     ToFloat,
     /// The first operand with either sign.
@@ -213,6 +217,23 @@ pub enum Class {
     Steps,
     /// The same in FROM, where PostgreSQL keeps all rows before it goes on.
     Series,
+}
+
+/// What becomes of each element of an array that is converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Each {
+    /// A value of about the same size.
+    Plain,
+    /// A text.
+    Text,
+    /// A text or number of at least so many bytes.
+    Filled(u64),
+    /// JSON.
+    Json,
+    /// A query for words.
+    Terms,
+    /// The words of a text.
+    Document,
 }
 
 /// What a path of JSON does.
@@ -299,6 +320,16 @@ impl Class {
     /// What the operation demands of its operands, if they do not have it.
     pub(super) fn demand(self, operands: &[Size]) -> Option<String> {
         match self {
+            Self::Written => {
+                let is_near = |size: &Size| size.bounds.is_within(WRITTEN_SUBSCRIPT_MAX);
+                let is_name = |size: &Size| is_text(*size) && size.is_name;
+                (!operands.iter().all(|size| is_near(size) || is_name(size))).then(|| {
+                    format!(
+                        "PostgreSQL fills what is missing in front of it: write a number up to {WRITTEN_SUBSCRIPT_MAX}, \
+                         `cardinality(column) + 1`, or jsonb_set for a member of JSON"
+                    )
+                })
+            }
             Self::Recursive => {
                 let bytes = operands.iter().fold(0, |most, size| size.bytes.max(most));
                 let grown = bytes.saturating_sub(STORED_BYTES_MAX);
@@ -389,7 +420,7 @@ impl Class {
             }
             Self::Reference | Self::Kept | Self::Recursive => (first, 0),
             Self::Either => (largest, 0),
-            Self::Fixed | Self::Count | Self::Counted | Self::Near(_) => {
+            Self::Fixed | Self::Count | Self::Counted | Self::Near(_) | Self::Written => {
                 (Size::FIXED, and(all.elements.saturating_mul(4)))
             }
             Self::Same | Self::Sign => (first, looked),
@@ -623,7 +654,7 @@ impl Class {
                 let size = number(spelled.saturating_add(places).min(max));
                 (size, and(spelled.saturating_mul(20)))
             }
-            Self::ToJson => {
+            Self::ToJson | Self::ToJsonb => {
                 // Each byte of text can be half of an element, and an element of one digit takes 12 bytes.
                 let spelled = if first.is_counted { 0 } else { first.bytes / 2 };
                 let elements = first.elements.max(spelled).saturating_add(1);
@@ -636,13 +667,26 @@ impl Class {
                     Size { bytes, elements, listed: elements, nested, digits, is_guessed, ..Size::default() };
                 (size, and(elements.saturating_mul(120)))
             }
-            Self::ToArray => {
+            Self::ToArray(each) => {
                 // A text can have an element in every two bytes.
                 let elements = if first.elements > 0 { first.elements } else { first.bytes / 2 };
                 let elements = elements.saturating_add(1);
-                let bytes = first.bytes.saturating_mul(2).saturating_add(elements.saturating_mul(4));
+                let bytes = match each {
+                    Each::Text => as_text(first),
+                    Each::Filled(least) => as_text(first).saturating_add(elements.saturating_mul(least)),
+                    Each::Json => first.bytes.saturating_mul(6),
+                    Each::Plain | Each::Terms | Each::Document => first.bytes.saturating_mul(2),
+                };
+                let bytes = bytes.saturating_add(elements.saturating_mul(4));
                 let size = Size { bytes, elements, listed: elements, ..first };
-                (Size { least: 0, ..size }, and(elements.saturating_mul(60)))
+                let ns = match each {
+                    Each::Plain => 0,
+                    Each::Text | Each::Filled(_) => bytes,
+                    Each::Json => first.bytes.saturating_mul(60),
+                    Each::Terms => first.bytes.saturating_mul(1_500),
+                    Each::Document => first.bytes.saturating_mul(20),
+                };
+                (Size { least: 0, ..size }, and(elements.saturating_mul(60)).saturating_add(ns))
             }
             Self::ToFloat => (Size::FLOAT, and(first.digits.saturating_mul(20))),
             Self::Repeated => {
@@ -849,9 +893,10 @@ impl Class {
                 sum.saturating_add(operand.bytes).saturating_add(parsed(*operand))
             }).saturating_add(if self == Self::Json { expanded(result) } else { 0 }),
             // A result is sent as text, whose numbers have no exponents.
-            Self::ToJson => operands
-                .iter()
-                .fold(result.bytes.saturating_add(expanded(result)), |sum, operand| sum.saturating_add(operand.bytes)),
+            Self::ToJsonb | Self::ToArray(Each::Json) => {
+                let values = result.elements.saturating_mul(JSON_VALUE_BYTES).saturating_add(expanded(result));
+                operands.iter().fold(result.bytes.saturating_add(values), |sum, operand| sum.saturating_add(operand.bytes))
+            }
             Self::LikeEach => {
                 let of = |index: usize| operands.get(index).copied().unwrap_or_default();
                 of(0).bytes.saturating_mul(of(1).elements.max(1)).saturating_add(of(1).bytes)
@@ -941,6 +986,8 @@ const VECTOR_BYTE_NS: u64 = 30;
 const LOGARITHM_NS: u64 = 4_000_000;
 /// Digits of a count of rows.
 const FIXED_DIVISOR: u64 = 5;
+/// The largest subscript of an element that is written: one behind the elements that a table stores, and those again.
+const WRITTEN_SUBSCRIPT_MAX: u64 = 2 * STORED_ELEMENTS_MAX;
 /// Digits behind the point that `round` and `trunc` give at most.
 const ROUNDED_PLACES_MAX: u64 = 2_000;
 /// Digits in base 10,000 that a quotient gets after the point at most, unless an operand has more.

@@ -1,6 +1,6 @@
 //! The class of each function that SQL text can call. A function without a class cannot be called.
 
-use super::class::{Class, Path};
+use super::class::{Class, Each, Path};
 use super::plan::Moment;
 
 /// What is known of a function.
@@ -381,7 +381,7 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::Ranked, No, &["ts_rank", "ts_rank_cd"]),
     // The gate counts the bytes of its options.
     (Class::Headline(u64::MAX, 1), No, &["ts_headline"]),
-    (Class::ToArray, No, &["tsvector_to_array"]),
+    (Class::ToArray(Each::Plain), No, &["tsvector_to_array"]),
     (Class::ToText(u64::MAX), No, &["querytree"]),
 ];
 

@@ -69,6 +69,8 @@ pub struct Size {
     pub is_float: bool,
     /// Whether no query for words that is made of the text asks for a phrase.
     pub is_plain: bool,
+    /// Whether the value is certainly no number, as a literal or a text that was sent: the name of a member of JSON.
+    pub is_name: bool,
     /// Whether the value is JSON that was sent, whose elements are counted.
     pub is_counted: bool,
     /// Of which types the value certainly is.
@@ -103,6 +105,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        is_name: false,
         is_counted: false,
         family: Family::Unknown,
     };
@@ -135,6 +138,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        is_name: false,
         is_counted: false,
         family: Family::Unknown,
     };
@@ -179,6 +183,7 @@ impl Size {
             nested: json.nested,
             bounds,
             is_plain: is_plain(text),
+            is_name: is_name(text),
             ..Self::text(text.len())
         }
     }
@@ -203,6 +208,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            is_name: false,
             is_counted: false,
             family: Family::Unknown,
         }
@@ -242,6 +248,8 @@ impl Size {
                 Self { bytes: STORED_BYTES_MAX, family: Family::Text, ..Self::default() }
             }
             (&Type::BYTEA, _) => Self { bytes: STORED_BYTES_MAX, ..Self::default() },
+            // The bound on a stored number is that of a column of numbers.
+            (&Type::JSONB, _) => Self { digits: DIGITS_MAX, is_guessed: true, ..Self::stored() },
             (other, _) if is_vector(other) => Self::VECTOR,
             (&Type::NUMERIC, _) => Self {
                 bytes: STORED_NUMERIC_BYTES_MAX,
@@ -295,7 +303,8 @@ impl Size {
     fn of_scalar(scalar: &Scalar) -> Self {
         match scalar {
             Scalar::Text(text) => {
-                Self { digits: DIGITS_MAX, is_plain: is_plain(text), ..Self::text(text.len()) }
+                let (is_plain, is_name) = (is_plain(text), is_name(text));
+                Self { digits: DIGITS_MAX, is_plain, is_name, ..Self::text(text.len()) }
             }
             Scalar::Null => Self { is_plain: true, ..Self::FIXED },
             Scalar::Bytes(bytes) => Self::text(bytes.len()),
@@ -340,6 +349,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            is_name: false,
             is_counted: false,
             family: Family::Unknown,
         }
@@ -367,6 +377,7 @@ impl Size {
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
             is_plain: self.is_plain && other.is_plain,
+            is_name: self.is_name && other.is_name,
             is_counted: self.is_counted && other.is_counted,
             family: if self.family == other.family { self.family } else { Family::Unknown },
         }
@@ -400,6 +411,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: self.is_plain && other.is_plain,
+            is_name: false,
             is_counted: false,
             family: Family::Unknown,
         }
@@ -408,6 +420,11 @@ impl Size {
     fn max_digits(self, other: Self) -> Self {
         Self { digits: self.digits.max(other.digits), ..self }
     }
+}
+
+/// Whether a text is no number to PostgreSQL: one that an array of JSON takes for a subscript begins with spaces, a sign or digits.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
 /// Whether a query for words that is made of a text asks for no phrase: `to_tsquery` and `websearch_to_tsquery` ask for one

@@ -5,7 +5,7 @@ use super::printer::{Around, Printer};
 use super::scope::Names;
 use super::tree::{Kind, Parts, Tree};
 use super::zone;
-use crate::db::cost::{Class, Moment, Size};
+use crate::db::cost::{Class, Each, Moment, Size};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
@@ -435,15 +435,25 @@ fn conversion(name: &str) -> (Class, Moment) {
     if is_moment(name) {
         let is_time = name.starts_with("time") && !name.starts_with("timestamp");
         let moment = if is_time { Moment::Time } else { Moment::Certain };
-        return (if name.ends_with(']') { Class::ToArray } else { Class::ToFixed }, moment);
+        return (if name.ends_with(']') { Class::ToArray(Each::Plain) } else { Class::ToFixed }, moment);
     }
     let within = |name: &str| -> Vec<u64> {
         let list = name.split_once('(').map_or("", |(_, list)| list);
         list.trim_end_matches(')').split(',').filter_map(|number| number.trim().parse().ok()).collect()
     };
     let class = match name {
-        array if array.ends_with(']') => Class::ToArray,
-        "json" | "jsonb" => Class::ToJson,
+        array if array.ends_with(']') => Class::ToArray(match conversion(array.trim_end_matches("[]")).0 {
+            // An element of `char(n)` is filled with spaces.
+            Class::ToText(most) if array.starts_with("character(") => Each::Filled(most),
+            Class::ToText(_) => Each::Text,
+            Class::ToNumeric(_, places) => Each::Filled(places.saturating_mul(4)),
+            Class::ToJson | Class::ToJsonb => Each::Json,
+            Class::Terms => Each::Terms,
+            Class::Document => Each::Document,
+            _ => Each::Plain,
+        }),
+        "json" => Class::ToJson,
+        "jsonb" => Class::ToJsonb,
         "tsvector" => Class::Document,
         "tsquery" => Class::Terms,
         vector if vector == "vector" || vector.starts_with("vector(") => Class::ToVector,

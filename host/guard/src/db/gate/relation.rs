@@ -396,7 +396,12 @@ impl Printer<'_> {
             names.push("ordinality".to_owned());
         }
         let is_value = names.len() == 1 && !has_ordinality;
-        let columns = names.into_iter().map(|name| Named { name: name.into(), node }).collect();
+        let mut columns: Vec<Named> =
+            names.into_iter().map(|name| Named { name: name.into(), node }).collect();
+        if let Some(last) = columns.last_mut().filter(|_| has_ordinality) {
+            // A number of the row, whatever the function returns.
+            last.node = self.cost.node(Class::Known(Size::FIXED), "a column", &[], Moment::Never);
+        }
         let shape = self.shape(columns)?;
         self.alias(alias.as_ref(), None, relation, shape)?;
         if let Some(relation) = self.scopes.last_mut().and_then(|scope| scope.relations.last_mut()) {

@@ -187,10 +187,12 @@ fn cost_of(class: Class) -> &'static str {
         Class::Factorial => "the number, squared",
         Class::Contain | Class::Overlap => "elements × elements",
         Class::Gathered | Class::GatheredArray | Class::GatheredText => "16 MiB",
-        Class::Json | Class::JsonText | Class::ToJson => "bytes, written as JSON",
+        Class::Json | Class::JsonText | Class::ToJson | Class::ToJsonb => "bytes, written as JSON",
         Class::JsonEdit => "bytes of the JSON",
         Class::JsonPath(..) => "bytes of the JSON; cancelled in time",
-        Class::Elements | Class::ReplaceElements | Class::ToArray | Class::Rows => "elements",
+        Class::Elements | Class::ReplaceElements | Class::ToArray(_) | Class::Rows | Class::Written => {
+            "elements"
+        }
         Class::Sorted => "elements, sorted",
         Class::Labels => "labels",
         Class::Pattern => "bytes of the pattern",
