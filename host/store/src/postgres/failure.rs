@@ -6,7 +6,10 @@
 //! ([`Violation::known_in`]). Where the statement stands that the server complains of is a number of the text that was sent.
 
 use palisade_guard::ledger::Exceeded;
-use palisade_guard::limits::{IDENTIFIER_BYTES_MAX, STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX, STORED_TEXT_BYTES_MAX};
+use palisade_guard::limits::{
+    IDENTIFIER_BYTES_MAX, STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX,
+    STORED_TEXT_BYTES_MAX,
+};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::{Constraint, Violation};
 use std::error::Error as _;
@@ -353,7 +356,8 @@ fn type_in(message: &str) -> Option<&str> {
     let heads = ["invalid input syntax for type ", "value too long for type "];
     let rest = heads.iter().find_map(|head| message.strip_prefix(head))?;
     let name = rest.split(':').next()?;
-    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || " ()".contains(letter);
+    let is_plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || " ()".contains(letter);
     (name.len() <= IDENTIFIER_BYTES_MAX && !name.is_empty() && name.chars().all(is_plain)).then_some(name)
 }
 
@@ -388,9 +392,9 @@ fn wrong(error: &DbError) -> String {
 /// The column in a message of the only two that name one that PostgreSQL computes. It is one of the statement's own table.
 fn generated(message: &str) -> Option<String> {
     let rest = message.strip_prefix("cannot insert a non-DEFAULT value into column \"");
-    let name = rest.and_then(|rest| rest.strip_suffix('"')).or_else(|| {
-        message.strip_prefix("column \"")?.strip_suffix("\" can only be updated to DEFAULT")
-    })?;
+    let name = rest
+        .and_then(|rest| rest.strip_suffix('"'))
+        .or_else(|| message.strip_prefix("column \"")?.strip_suffix("\" can only be updated to DEFAULT"))?;
     Some(name.escape_debug().to_string())
 }
 

@@ -645,7 +645,13 @@ impl Class {
             Self::Rows => (first, and(first.elements.saturating_mul(600))),
             Self::ToFixed => (Size::FIXED, and(first.digits.saturating_mul(2))),
             Self::ToText(max) => {
-                let bytes = as_text(first).min(max);
+                // Bytes become two digits each.
+                let bytes = if is_text(first) {
+                    first.bytes.saturating_mul(2).saturating_add(2)
+                } else {
+                    as_text(first)
+                };
+                let bytes = bytes.min(max);
                 let work = bytes.saturating_add(all.elements.saturating_mul(40));
                 (Size { bytes, least: 0, ..Size::default() }, and(work))
             }

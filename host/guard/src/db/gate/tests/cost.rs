@@ -312,6 +312,10 @@ fn ordinary_statement_is_cheap_enough() {
         ("UPDATE drafts SET tags[1] = 'a', tags[2] = 'b', tags[$1] = 'c'", vec![integer(20_000)]),
         ("UPDATE drafts SET tags[id] = 'x', data['a']['b'] = '1'", vec![]),
         ("UPDATE drafts SET tags[id] = 'x'", vec![]),
+        (
+            "SELECT id FROM drafts WHERE body LIKE 'a%'::text OR position('b'::text IN body) > 0 OR repeat('a'::text, 1000) = title",
+            vec![],
+        ),
         ("UPDATE drafts SET tags[cardinality(tags) + 1] = 'x', tags[1:2] = '{a,b}'", vec![]),
         ("UPDATE drafts SET data[$1] = '1', data[0] = '2'", vec![Value::Scalar(Scalar::Text("name".into()))]),
         ("SELECT tags::varchar(20)[], tags::text[], $1::jsonb[] FROM drafts", vec![texts(3)]),
