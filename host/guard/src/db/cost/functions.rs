@@ -378,7 +378,8 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::PlainTerms, No, &["plainto_tsquery"]),
     (Class::PhraseTerms, No, &["phraseto_tsquery"]),
     (Class::Terms, No, &["to_tsquery", "websearch_to_tsquery"]),
-    (Class::Ranked, No, &["ts_rank", "ts_rank_cd"]),
+    (Class::Ranked, No, &["ts_rank"]),
+    (Class::RankedCover, No, &["ts_rank_cd"]),
     // The gate counts the bytes of its options.
     (Class::Headline(u64::MAX, 1), No, &["ts_headline"]),
     (Class::ToArray(Each::Plain), No, &["tsvector_to_array"]),

@@ -69,6 +69,8 @@ pub struct Size {
     pub is_float: bool,
     /// Whether no query for words that is made of the text asks for a phrase.
     pub is_plain: bool,
+    /// Whether a query for words that is made of the text can have a prefix, `a:*`.
+    pub has_star: bool,
     /// Whether the value is certainly no number, as a literal or a text that was sent: the name of a member of JSON.
     pub is_name: bool,
     /// Whether the value is JSON that was sent, whose elements are counted.
@@ -105,6 +107,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        has_star: false,
         is_name: false,
         is_counted: false,
         family: Family::Unknown,
@@ -138,6 +141,7 @@ impl Size {
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        has_star: false,
         is_name: false,
         is_counted: false,
         family: Family::Unknown,
@@ -183,6 +187,7 @@ impl Size {
             nested: json.nested,
             bounds,
             is_plain: is_plain(text),
+            has_star: text.contains('*'),
             is_name: is_name(text),
             ..Self::text(text.len())
         }
@@ -208,6 +213,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            has_star: true,
             is_name: false,
             is_counted: false,
             family: Family::Unknown,
@@ -243,7 +249,7 @@ impl Size {
                 let elements = STORED_BYTES_MAX / JSON_ELEMENT_TEXT_BYTES;
                 Self { elements, listed: elements, light: 0, ..Self::stored() }
             }
-            (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, ..Self::stored() },
+            (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, has_star: false, ..Self::stored() },
             (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR, _) => {
                 Self { bytes: STORED_BYTES_MAX, family: Family::Text, ..Self::default() }
             }
@@ -304,7 +310,8 @@ impl Size {
         match scalar {
             Scalar::Text(text) => {
                 let (is_plain, is_name) = (is_plain(text), is_name(text));
-                Self { digits: DIGITS_MAX, is_plain, is_name, ..Self::text(text.len()) }
+                let has_star = text.contains('*');
+                Self { digits: DIGITS_MAX, is_plain, has_star, is_name, ..Self::text(text.len()) }
             }
             Scalar::Null => Self { is_plain: true, ..Self::FIXED },
             Scalar::Bytes(bytes) => Self::text(bytes.len()),
@@ -349,6 +356,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            has_star: false,
             is_name: false,
             is_counted: false,
             family: Family::Unknown,
@@ -377,6 +385,7 @@ impl Size {
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
             is_plain: self.is_plain && other.is_plain,
+            has_star: self.has_star || other.has_star,
             is_name: self.is_name && other.is_name,
             is_counted: self.is_counted && other.is_counted,
             family: if self.family == other.family { self.family } else { Family::Unknown },
@@ -411,6 +420,7 @@ impl Size {
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: self.is_plain && other.is_plain,
+            has_star: self.has_star || other.has_star,
             is_name: false,
             is_counted: false,
             family: Family::Unknown,

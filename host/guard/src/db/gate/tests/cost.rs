@@ -209,6 +209,18 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
         // A number in JSON can be longer than one of a column.
         (format!("SELECT {} FROM drafts", many("(data -> 0)::numeric / (data -> 1)::numeric", 21, ", ")), vec![]),
         (format!("SELECT {} FROM drafts", many("mod((data -> 0)::numeric, (data -> 1)::numeric)", 21, ", ")), vec![]),
+        // A prefix can be each word of the document.
+        (
+            format!("SELECT ts_rank_cd(to_tsvector('simple', body), '{}'::tsquery) FROM drafts", many("w:*", 12, " & ")),
+            vec![],
+        ),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', body), to_tsquery('simple', $1)) FROM drafts".into(),
+            vec![Value::Scalar(Scalar::Text(many("w:*", 12, "&")))],
+        ),
+        // Numbers of JSON that was sent are read digit by digit.
+        ("SELECT jsonb_build_array($1::json, $1::json, $1::json)".into(), vec![listed("1e1000", 40_000)]),
+        ("SELECT $1::jsonb || $1::jsonb".into(), vec![listed("1e1000", 40_000)]),
         // All of a large value is read for each element.
         ("SELECT data = ANY (ARRAY(SELECT d.data FROM drafts d)) FROM drafts".into(), vec![]),
         ("SELECT array_position(ARRAY(SELECT d.data FROM drafts d), data) FROM drafts".into(), vec![]),
@@ -312,6 +324,18 @@ fn ordinary_statement_is_cheap_enough() {
         ("UPDATE drafts SET tags[1] = 'a', tags[2] = 'b', tags[$1] = 'c'", vec![integer(20_000)]),
         ("UPDATE drafts SET tags[id] = 'x', data['a']['b'] = '1'", vec![]),
         ("UPDATE drafts SET tags[id] = 'x'", vec![]),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', body), to_tsquery('simple', $1)) FROM drafts",
+            vec![Value::Scalar(Scalar::Text("cat & dog".into()))],
+        ),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', title), to_tsquery('simple', $1 || ':*')) FROM (SELECT left(title, 200) AS title FROM drafts) d",
+            vec![text(3)],
+        ),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', body), websearch_to_tsquery('simple', $1)) FROM drafts",
+            vec![text(3)],
+        ),
         (
             "SELECT id FROM drafts WHERE body LIKE 'a%'::text OR position('b'::text IN body) > 0 OR repeat('a'::text, 1000) = title",
             vec![],

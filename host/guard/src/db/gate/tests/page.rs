@@ -206,7 +206,7 @@ fn cost_of(class: Class) -> &'static str {
         Class::Document | Class::Headline(..) => "bytes of the text; cancelled in time",
         Class::Terms | Class::PlainTerms | Class::PhraseTerms => "bytes of the query",
         Class::Found => "words of the query",
-        Class::Ranked => "words of the query, squared",
+        Class::Ranked | Class::RankedCover => "words of the query, squared",
         Class::Similar => "bytes, 200 ns each",
         Class::SimilarWords => "bytes of the longer text, squared",
         Class::ToVector | Class::Distance => "bytes of the vectors",
