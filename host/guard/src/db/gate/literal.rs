@@ -67,6 +67,7 @@ impl Printer<'_> {
             _ => "text",
         };
         self.is_altered = true;
+        self.made_text.get_or_insert((self.place(), text.to_owned()));
         self.put_call("CAST");
         self.put("(");
         self.text_literal(text)?;

@@ -401,6 +401,7 @@ impl Printer<'_> {
         if shape.is_partial() {
             return Err(self.not_whole("TABLE", shape.columns()));
         }
+        shape.columns().iter().for_each(|column| self.meet(column.node));
         self.bring(alias, shape.clone())?;
         Ok(shape)
     }

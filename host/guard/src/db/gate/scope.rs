@@ -313,6 +313,7 @@ impl Printer<'_> {
         }
         let mark = self.cost.mark();
         for column in shape.columns() {
+            self.meet(column.node);
             self.cost.refer(column.node);
         }
         self.cost.close(mark, Class::Row, "a whole row", Moment::Unknown);
@@ -455,9 +456,17 @@ impl Printer<'_> {
     /// that the host lets a table store.
     fn refer(&mut self, node: Option<Node>) {
         match node {
-            Some(node) => self.cost.refer(node),
+            Some(node) => {
+                self.meet(node);
+                self.cost.refer(node);
+            }
             None => self.cost.known(Size::stored(), Moment::Certain),
         }
+    }
+
+    /// Notes that the statement has a column.
+    pub(super) fn meet(&mut self, node: Node) {
+        self.has_padded |= !self.padded.is_empty() && self.padded.contains(&self.cost.source(node));
     }
 
     /// Exactly these columns.
@@ -671,6 +680,10 @@ impl Printer<'_> {
             let node = self.cost.node(Class::Known(size), "a column", &[], moment);
             if let Some(kind) = opaque(column.data_type()) {
                 self.opaque.insert(node, kind);
+            }
+            if [postgres_types::Type::BPCHAR, postgres_types::Type::BPCHAR_ARRAY].contains(column.data_type())
+            {
+                self.padded.insert(node);
             }
             columns.push(Named { name: column.name().into(), node });
         }

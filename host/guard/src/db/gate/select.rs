@@ -113,6 +113,7 @@ impl Printer<'_> {
             self.put_behind(".")?;
             self.put("*");
             self.room(shape.columns().len())?;
+            shape.columns().iter().for_each(|column| self.meet(column.node));
             columns.extend_from_slice(shape.columns());
             *open |= shape.open;
             return Ok(());
@@ -149,10 +150,12 @@ impl Printer<'_> {
             return Err(self.not_whole("*", stars.iter().flat_map(|star| &star.columns)));
         }
         self.room(count)?;
+        let before = columns.len();
         for star in self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default() {
             columns.extend_from_slice(&star.columns);
             *open |= star.open;
         }
+        columns.iter().skip(before).for_each(|column| self.meet(column.node));
         Ok(())
     }
 

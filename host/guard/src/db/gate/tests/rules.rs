@@ -1133,3 +1133,44 @@ fn name_of_an_item_of_with_recursive_is_never_a_tables() {
         assert_eq!(printed.contains("\"plugin_blog\".\"comments\""), is_table, "{sql}: {printed}");
     }
 }
+
+/// A text beside a `char(n)` keeps the spaces at its end, which a string takes off with its type.
+#[test]
+fn word_for_the_clock_beside_padded_text_asks_for_its_type() {
+    let table = Table::new(
+        "cards",
+        vec![column("id", Type::INT8), column("code", Type::BPCHAR), column("title", Type::TEXT)],
+        Operations { select: true, insert: true, update: true, delete: true },
+    );
+    let catalogue = Catalogue::new("plugin_blog", true, true).with_table(table);
+    for sql in [
+        "SELECT CASE WHEN id > 1 THEN code ELSE 'today' END FROM cards",
+        "SELECT nullif(code, 'now') FROM cards",
+        "SELECT 'now' UNION SELECT code FROM cards",
+        "SELECT 'now', id FROM cards UNION SELECT c.code, c.id FROM cards c",
+        "SELECT 'now', 1, 'x' UNION SELECT c.code, c.id, c.title FROM cards c",
+        "SELECT 1, 'now', 'x' UNION SELECT * FROM cards",
+        "SELECT 1, 'now', 'x' UNION SELECT c.* FROM cards c",
+        "SELECT 1, 'now', 'x' UNION TABLE cards",
+        "SELECT coalesce(s.c, 'today') FROM (SELECT code AS c FROM cards) s",
+        "SELECT CASE WHEN true THEN 'x'::char(9) ELSE 'today' END",
+        "SELECT CASE WHEN true THEN 'x'::bpchar ELSE 'today' END",
+        "SELECT ARRAY['today', code] FROM cards",
+        "VALUES ('now'), ((SELECT code FROM cards LIMIT 1))",
+    ] {
+        let refusal = ReadStatement::parse(&catalogue, sql).map(|statement| statement.text().to_owned());
+        assert!(
+            refusal.as_ref().is_err_and(|refusal| refusal.to_string().contains("char(n)")),
+            "{sql}: {refusal:?}"
+        );
+    }
+    for sql in [
+        "SELECT CASE WHEN id > 1 THEN title ELSE 'today' END FROM cards",
+        "SELECT CASE WHEN id > 1 THEN code ELSE 'today'::text END FROM cards",
+        "SELECT code FROM cards WHERE code = 'today'",
+        "SELECT nullif(code, 'later') FROM cards",
+    ] {
+        let sent = ReadStatement::parse(&catalogue, sql);
+        assert!(sent.is_ok(), "{sql}: {sent:?}");
+    }
+}
