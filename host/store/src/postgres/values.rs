@@ -112,13 +112,11 @@ fn rules(column: &str, is_array: bool, is_numeric: bool, is_expanded: bool) -> (
         let rule = format!("pg_catalog.octet_length({column}::text) <= {STORED_NUMERIC_BYTES_MAX}");
         return (rule.clone(), rule);
     }
-    let mut more = String::new();
-    if is_array {
-        more += &format!(" AND pg_catalog.cardinality({column}) <= {STORED_ELEMENTS_MAX}");
-    }
-    if is_expanded {
-        more += &format!(" AND pg_catalog.octet_length({column}::text) <= {STORED_TEXT_BYTES_MAX}");
-    }
+    let and = |holds: bool, rule: String| if holds { format!(" AND {rule}") } else { String::new() };
+    let elements = and(is_array, format!("pg_catalog.cardinality({column}) <= {STORED_ELEMENTS_MAX}"));
+    let text =
+        and(is_expanded, format!("pg_catalog.octet_length({column}::text) <= {STORED_TEXT_BYTES_MAX}"));
+    let more = elements + &text;
     let new = format!("pg_catalog.pg_column_size({column}) <= {STORED_BYTES_MAX}{more}");
     // A row takes up to 32 bytes beyond its value.
     let most = STORED_BYTES_MAX.saturating_add(32); // wire: the head of a row

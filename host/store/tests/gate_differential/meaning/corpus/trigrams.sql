@@ -30,7 +30,7 @@ SELECT DISTINCT ON (c.note) c.note, similarity(c.name, 'ada') FROM words c ORDER
 SELECT count(*) FILTER (WHERE name % 'left') FROM words;
 SELECT rank() OVER (ORDER BY similarity(name, 'left') DESC, id) FROM words ORDER BY id;
 SELECT vc <-> vc, vc <-> ch::text, similarity(ch, vc) FROM kinds WHERE id < 4 ORDER BY id;
-SELECT vc % vc, vc % 'abc', 'abc' % ch, (vc || 'x') % 'abc' FROM kinds WHERE id < 4 ORDER BY id;
+SELECT vc % vc, vc % 'abc', 'abc' % ch, (vc || 'x')::text % 'abc' FROM kinds WHERE id < 4 ORDER BY id;
 SELECT coalesce(name, '') % 'left', lower(name) % lower('LEFT') FROM words ORDER BY id;
 SELECT to_tsquery('simple', 'a') <-> to_tsquery('simple', 'b');
 SELECT similarity('', ''), similarity('é', 'e'), similarity(NULL, 'a'), word_similarity('a', '');
