@@ -981,7 +981,7 @@ fn terms(value: Size) -> u64 {
     if value.elements == 0 && value.listed == 0 { value.least / 2 } else { value.listed }
 }
 
-/// The places of words that ts_rank_cd looks at: each place of the document, of two bytes, for each term that can be a prefix.
+/// The places of words that `ts_rank_cd` looks at: each place of the document, of two bytes, for each term that can be a prefix.
 fn covered(operands: &[Size]) -> u64 {
     let query = operands.iter().filter(|size| size.has_star).map(|size| terms(*size)).max().unwrap_or(0);
     let document = operands.iter().map(|size| size.bytes).max().unwrap_or(0);

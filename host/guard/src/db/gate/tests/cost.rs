@@ -264,6 +264,7 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of statements reads best as one")]
 fn ordinary_statement_is_cheap_enough() {
     for (sql, values) in [
         (
@@ -675,4 +676,14 @@ fn demands_without_parameters_are_checked_when_the_statement_is_parsed() {
     let heavy =
         format!("SELECT {} FROM drafts", vec!["body <> translate(body, 'abcdefghij', '')"; 20].join(" AND "));
     assert!(matches!(read(&heavy), Err(Refusal::Invalid(_))));
+}
+
+/// Two texts of 1 MiB are compared byte by byte, and each is copied: 11 ms.
+#[test]
+fn comparisons_of_long_texts_at_the_limit_are_accepted_and_over_it_refused() {
+    let of = |count: usize| {
+        bound(&format!("SELECT id FROM drafts WHERE {}", vec!["title < body"; count].join(" OR ")), vec![])
+    };
+    assert_eq!(of(44), Ok(()));
+    assert!(of(46).is_err_and(|refusal| refusal.to_string().contains("for one row")));
 }

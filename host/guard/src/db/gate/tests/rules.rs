@@ -1095,7 +1095,7 @@ fn name_of_an_item_of_with_recursive_is_never_a_tables() {
         match read(sql) {
             Ok(printed) => assert!(!printed.contains("\"plugin_blog\".\"comments\""), "{sql}: {printed}"),
             Err(refusal) => {
-                assert!(refusal.to_string().contains("WITH RECURSIVE can be named"), "{sql}: {refusal}")
+                assert!(refusal.to_string().contains("WITH RECURSIVE can be named"), "{sql}: {refusal}");
             }
         }
     }
