@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn error_displays_the_contract_sentence_and_the_detail() {
         let usage = Usage { which: "db-rows".into(), used: 10_001, max: 10_000 };
-        let violation = Violation { kind: Constraint::Unique, column: Some("slug".into()) };
+        let violation = Violation { kind: Constraint::Unique, name: Some("pages_slug_key".into()), column: None };
         let rows: [(Error, &str); 5] = [
             (
                 db::Error::AccessDenied.into(),
@@ -106,7 +106,7 @@ mod tests {
             ),
             (
                 db::Error::ConstraintViolation(violation).into(),
-                "db: A constraint of the table rejected the change: unique (column `slug`)",
+                "db: A constraint of the table rejected the change: unique (`pages_slug_key`)",
             ),
             (db::Error::Other("22012".into()).into(), "db: Any other failure: 22012"),
             ("no such draft".into(), "no such draft"),

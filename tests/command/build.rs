@@ -217,7 +217,7 @@ async fn grants_that_a_source_lacks_are_all_named_before_compiling() {
             "3 things to change, found before compiling:",
             "the source imports `http` without a grant: add `http = [{ url = \"https://HOST/\" }]` to [grants]",
             "the source imports `http`, which only an action has",
-            "the source imports `item` without a grant: add `item = { types = { TYPE = [\"read\"] } }` to [grants]",
+            "the source imports `item` without a grant: add `TYPE = [\"read\"]` to [grants.item.types]",
         ] {
             assert!(said.contains(expected), "{language}: {expected} in {said}");
         }

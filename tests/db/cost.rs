@@ -52,6 +52,10 @@ async fn stored_value_at_its_limit_is_accepted_and_over_it_refused() {
         "INSERT INTO kinds (id, label) SELECT 2, label || label FROM kinds",
         "UPDATE kinds SET numbers = array_cat($1::bigint[], $1::bigint[])",
         "UPDATE kinds SET amount = CAST('1e131071' AS numeric)",
+        // Ten bytes each, and as text a hundred kilobytes: each statement writes less than a row may take.
+        &format!("UPDATE kinds SET extra = '[{}1]'::jsonb", "1e100000,".repeat(200)),
+        &format!("UPDATE kinds SET amounts = '{{{}1}}'", "1e100000,".repeat(200)),
+        "UPDATE kinds SET extra = to_jsonb(ARRAY(SELECT round(g, 2000) FROM generate_series(1, 9000) AS g))",
     ] {
         let parameters = if sql.contains("$1") { vec![numbers(elements)] } else { Vec::new() };
         let refusal = invalid(arena.call("in-mutation/execute", statement(sql, &parameters)).await);

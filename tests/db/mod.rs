@@ -289,12 +289,12 @@ async fn constraint_violation_undoes_only_its_statement() {
     let bad = json!({ "table": "notes", "columns": ["title", "rank"], "rows": [[text("bad"), integer(-1)]], "returning": [] });
     let error = returned(call(&host, "probe", "writes/insert", json!({ "insertion": bad })).await);
     assert_eq!(error["tag"], "constraint-violation");
-    assert_eq!(error["val"]["kind"], "check");
+    assert_eq!(error["val"], json!({ "kind": "check", "name": "notes_rank_check", "column": null }));
     let missing = json!({ "table": "notes", "columns": ["rank"], "rows": [[integer(1)]], "returning": [] });
     let error = returned(call(&host, "probe", "writes/insert", json!({ "insertion": missing })).await);
     assert_eq!(
         error,
-        json!({ "tag": "constraint-violation", "val": { "kind": "not-null", "column": "title" } })
+        json!({ "tag": "constraint-violation", "val": { "kind": "not-null", "name": null, "column": "title" } })
     );
     let both = json!({ "first": bad, "second": titles(&["good"]) });
     call(&host, "probe", "writes/insert-despite", both).await.unwrap();

@@ -206,6 +206,28 @@ async fn plugins_and_check_show_what_would_run_and_change_nothing() {
     }
 }
 
+/// PostgreSQL lets a new label be used only after a commit, which a check in one transaction does not have.
+#[tokio::test]
+async fn check_in_a_new_database_tries_what_one_transaction_cannot() {
+    let world = World::new().await;
+    let _host = world.host(&["sql"]).await;
+    let folder = sql_with(&[
+        ("2.sql", "ALTER TYPE mood ADD VALUE 'proud';"),
+        ("3.sql", "INSERT INTO kinds (id, feeling) VALUES (1, 'proud');"),
+    ]);
+    let before = everything(&world).await;
+    let refused = run(&world, &with_dir(&["migrate", "--check"], folder.path())).await;
+    assert_eq!(refused.code(), 1);
+    assert!(refused.stderr.contains("migrations/3.sql cannot be tried"), "{refused:?}");
+    assert!(refused.stderr.contains("`palisade migrate --check --new`"), "{refused:?}");
+    let tried = run(&world, &with_dir(&["migrate", "--check", "--new"], folder.path())).await;
+    let expected = "sql: would run 0001_tables.sql, 2.sql, 3.sql\n";
+    assert_eq!((tried.code(), tried.stdout.as_str()), (0, expected), "{}", tried.stderr);
+    assert_eq!(everything(&world).await, before, "the named database is left alone");
+    let alone = run(&world, &with_dir(&["migrate", "--new"], folder.path())).await;
+    assert_eq!(alone.code(), 2, "{alone:?}");
+}
+
 /// A block of a page: its language, and its lines.
 fn blocks(page: &str) -> Vec<(String, String)> {
     let fenced = page.split("```").skip(1).step_by(2);

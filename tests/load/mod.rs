@@ -182,25 +182,24 @@ async fn import_with_types_unlike_the_contract_is_rejected() {
 #[tokio::test]
 async fn import_without_a_grant_is_rejected_with_the_line_to_add() {
     let world = World::new().await;
-    for (interface, function, line) in [
-        ("db", "select", "db = { tables = { TABLE = [\"select\"] } }"),
-        ("db", "query", "db = { query = true }"),
-        ("db-write", "insert", "db = { tables = { TABLE = [\"insert\"] } }"),
-        ("db-write", "update", "db = { tables = { TABLE = [\"update\"] } }"),
-        ("db-write", "delete", "db = { tables = { TABLE = [\"delete\"] } }"),
-        ("db-write", "execute", "db = { execute = true }"),
-        ("user", "get", "user = [\"get\"]"),
-        ("user", "has-permission", "user = [\"has-permission\"]"),
-        ("variables-write", "set", "variables = [\"write\"]"),
-        ("item", "find", "item = { types = { TYPE = [\"read\"] } }"),
-        ("item-write", "delete", "item = { types = { TYPE = [\"write\"] } }"),
-        ("http", "fetch", "http = [{ url = \"https://HOST/\" }]"),
+    for (interface, function, fix) in [
+        ("db", "select", "`TABLE = [\"select\"]` to [grants.db.tables]"),
+        ("db", "query", "`query = true` to [grants.db]"),
+        ("db-write", "insert", "`TABLE = [\"insert\"]` to [grants.db.tables]"),
+        ("db-write", "update", "`TABLE = [\"update\"]` to [grants.db.tables]"),
+        ("db-write", "delete", "`TABLE = [\"delete\"]` to [grants.db.tables]"),
+        ("db-write", "execute", "`execute = true` to [grants.db]"),
+        ("user", "get", "`user = [\"get\"]` to [grants]"),
+        ("user", "has-permission", "`user = [\"has-permission\"]` to [grants]"),
+        ("variables-write", "set", "`variables = [\"write\"]` to [grants]"),
+        ("item", "find", "`TYPE = [\"read\"]` to [grants.item.types]"),
+        ("item-write", "delete", "`TYPE = [\"write\"]` to [grants.item.types]"),
+        ("http", "fetch", "`http = [{ url = \"https://HOST/\" }]` to [grants]"),
     ] {
         let import = import(&format!("palisade:plugin/{interface}@0.1.0"), function, "");
         let sentence = refusal_of(&world, &component(&import, ""), &CALLS.replace("query", "action")).await;
-        let expected = format!(
-            "it imports `{interface}.{function}` without a grant: add `{line}` to [grants] in palisade.toml"
-        );
+        let expected =
+            format!("it imports `{interface}.{function}` without a grant: add {fix} in palisade.toml");
         assert!(sentence.contains(&expected), "{sentence}");
     }
 }
@@ -213,8 +212,8 @@ async fn all_missing_grants_are_named_at_once() {
     let sentence = refusal_of(&world, &component(&imports, ""), &CALLS.replace("query", "action")).await;
     assert!(
         sentence.contains(
-            "it imports `http.fetch`, `user.get` without a grant: add `http = [{ url = \"https://HOST/\" }]` and `user = [\"get\"]` \
-             to [grants] in palisade.toml"
+            "it imports `http.fetch`, `user.get` without a grant: add `http = [{ url = \"https://HOST/\" }]` to [grants] \
+             and `user = [\"get\"]` to [grants] in palisade.toml"
         ),
         "{sentence}"
     );

@@ -111,6 +111,10 @@ impl Display for Violation {
             Constraint::Check => "check",
             Constraint::Exclusion => "exclusion",
         })?;
-        self.column.as_ref().map_or(Ok(()), |column| write!(out, " (column `{column}`)"))
+        match (&self.name, &self.column) {
+            (Some(name), _) => write!(out, " (`{name}`)"),
+            (None, Some(column)) => write!(out, " (column `{column}`)"),
+            (None, None) => Ok(()),
+        }
     }
 }

@@ -54,31 +54,46 @@ pub(super) async fn look(folder: Folder) -> Result<Host> {
     prepared(folder, builder, true)?.build().await.map_err(output::of_load)
 }
 
-/// Runs the migrations of a folder's plugins, or tries them.
-pub(super) async fn migrate(folder: Folder, only_tries: bool) -> Result<Vec<Migrated>> {
-    let builder = prepared(folder, at_once(), only_tries)?;
-    let migrated = if only_tries { builder.rehearse().await } else { builder.migrate().await };
+/// Runs the migrations of a folder's plugins.
+pub(super) async fn migrate(folder: Folder) -> Result<Vec<Migrated>> {
+    prepared(folder, at_once(), false)?.migrate().await.map_err(output::of_load)
+}
+
+/// Tries the migrations of a folder's plugins: in a transaction that is rolled back or, where there is no database yet or a new
+/// one is wanted, in a private database that is gone afterwards. There they run as they do anywhere, each file committed.
+pub(super) async fn rehearse(folder: Folder, is_new: bool) -> Result<Vec<Migrated>> {
+    let has_database = named().is_some() || PrivateOptions::of_project(&folder.path)?.exists();
+    let migrated = if has_database && !is_new {
+        prepared(folder, at_once(), true)?.rehearse().await
+    } else {
+        on(folder, at_once().private_database(PrivateOptions::temporary())).migrate().await
+    };
     migrated.map_err(output::of_load)
 }
 
 /// Adds the folder to the builder of a host: on `DATABASE_URL`, or on a private database of that folder. A command that changes
 /// nothing makes none: its private database is gone afterwards.
 fn prepared(folder: Folder, builder: HostBuilder, changes_nothing: bool) -> Result<HostBuilder> {
-    let mut builder = builder.secrets(folder.secrets);
-    builder = if let Some(url) = named() {
+    let builder = if let Some(url) = named() {
         builder.database(url)
     } else {
         let private = PrivateOptions::of_project(&folder.path)?;
         let is_temporary = changes_nothing && !private.exists();
         builder.private_database(if is_temporary { PrivateOptions::temporary() } else { private })
     };
+    Ok(on(folder, builder))
+}
+
+/// Adds the folder to the builder of a host that has its database.
+fn on(folder: Folder, builder: HostBuilder) -> HostBuilder {
+    let mut builder = builder.secrets(folder.secrets);
     if let Some(compiled) = compiled_code() {
         builder = builder.compiled_code(compiled);
     }
     for Plugin { path, source, policy } in folder.plugins {
         builder = builder.source(path, source, policy);
     }
-    Ok(builder)
+    builder
 }
 
 /// The database that the environment names.

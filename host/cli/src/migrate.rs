@@ -12,10 +12,11 @@ use std::error::Error;
 /// Runs the migrations of a folder's plugins, and loads nothing
 ///
 /// `palisade serve` does so as well when it starts. With --check they are only tried, in a transaction that is rolled back: it
-/// waits for the same locks, and holds them for as long as it runs.
+/// waits for the same locks, and holds them for as long as it runs. Without a database, and with --new, all files are tried in a
+/// private database that is gone afterwards.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  palisade migrate --dir plugins --check\n  palisade migrate --dir plugins --json"
+    after_help = "Examples:\n  palisade migrate --dir plugins --check\n  palisade migrate --dir plugins --check --new\n  palisade migrate --dir plugins --json"
 )]
 pub(super) struct MigrateArgs {
     #[command(flatten)]
@@ -23,6 +24,9 @@ pub(super) struct MigrateArgs {
     /// Change nothing, and fail if a migration would
     #[arg(long)]
     check: bool,
+    /// Try all files in a new private database, each committed, as they run where no file has run yet
+    #[arg(long, requires = "check")]
+    new: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -31,7 +35,8 @@ pub(super) struct MigrateArgs {
 /// Runs the command.
 pub(super) async fn run(args: MigrateArgs) -> Result<()> {
     let folder = args.folder.find()?.with_plugins()?;
-    let all = host::migrate(folder, args.check).await?;
+    let all =
+        if args.check { host::rehearse(folder, args.new).await? } else { host::migrate(folder).await? };
     let verb = if args.check { "would run" } else { "ran" };
     if args.json {
         output::json(&all.iter().map(described).collect());

@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 /// Checks statements as the host does, without a server
 ///
 /// Prints a line for each statement that is refused, with its place, the reason and the line itself. The tables are those that
-/// the plugin's migrations make, and the grants those of its manifest; no component is needed.
+/// the plugin's migrations make, and the grants those of its manifest; no component is needed. What only PostgreSQL knows is not
+/// checked: the types of operands and parameters, labels of enums, and what GROUP BY asks for.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade sql --check queries.sql --dir plugins/blog\n  echo 'SELECT 1' | palisade sql --check -"

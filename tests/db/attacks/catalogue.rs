@@ -158,9 +158,15 @@ async fn server_error_reveals_neither_its_text_nor_a_stored_value() {
         }
     }
     for (sql, expected) in [
-        ("UPDATE notes SET title = 'same'", json!({ "kind": "unique", "column": null })),
-        ("UPDATE notes SET title = NULL", json!({ "kind": "not-null", "column": "title" })),
-        ("UPDATE notes SET rank = 0 - rank", json!({ "kind": "check", "column": null })),
+        (
+            "UPDATE notes SET title = 'same'",
+            json!({ "kind": "unique", "name": "notes_title_key", "column": null }),
+        ),
+        ("UPDATE notes SET title = NULL", json!({ "kind": "not-null", "name": null, "column": "title" })),
+        (
+            "UPDATE notes SET rank = 0 - rank",
+            json!({ "kind": "check", "name": "notes_rank_check", "column": null }),
+        ),
     ] {
         for kind in ["in-mutation", "in-action"] {
             let error = returned(
@@ -170,6 +176,80 @@ async fn server_error_reveals_neither_its_text_nor_a_stored_value() {
         }
     }
     arena.assert_unharmed(&before).await;
+}
+
+/// What the server alone finds has a sentence, and its place in the author's text where the server names one.
+#[tokio::test]
+async fn server_error_says_what_to_write_and_where() {
+    let arena = Arena::new().await;
+    arena.world.sql.batch_execute("UPDATE plugin_sql.notes SET body = 'planted-own'").await.unwrap();
+    for (sql, expected) in [
+        ("SELECT 1 / (rank - rank) FROM notes", "a division by zero: write `a / nullif(b, 0)`"),
+        (
+            "SELECT body::integer FROM notes",
+            "a text does not have the form of a value of type integer (SQLSTATE 22P02)",
+        ),
+        (
+            "SELECT body::mood FROM notes",
+            "a text is not a label of the enum that it stands for (SQLSTATE 22P02)",
+        ),
+        ("SELECT\n  'x'::mood", "near line 2, column 3: a text is not a label of the enum"),
+        (
+            "SELECT to_tsquery('simple', left(body, 20) || ' x') FROM notes",
+            "a text is not a query for words: to_tsquery needs an operator",
+        ),
+        (
+            "SELECT n.id FROM notes n\nJOIN notes m ON m.id = n.id\nWHERE id = 1",
+            "near line 3, column 7: a column's name is that of several",
+        ),
+        (
+            "SELECT lower(title),\n  upper(rank) FROM notes",
+            "near line 2, column 3: no operator or function fits",
+        ),
+        ("SELECT id FROM notes WHERE title\n  = 1", "near line 2, column 3: no operator or function fits"),
+        (
+            "SELECT title,\n body, count(*) FROM notes GROUP BY title",
+            "near line 2, column 2: a column stands beside an aggregate",
+        ),
+        (
+            "SELECT id FROM notes\nUNION SELECT id, title FROM notes",
+            "near line 2, column 14: lists do not fit each other",
+        ),
+        (
+            "SELECT id FROM notes WHERE\n row_number() OVER () = 1",
+            "near line 2, column 2: a window function can stand only",
+        ),
+        ("SELECT 2147483647 + rank FROM notes WHERE rank > 0", "a number is outside the range of its type"),
+    ] {
+        let outcome = arena.each("in-query/query-each", &[sql.to_owned()]).await.remove(0);
+        let error = outcome.expect_err(sql);
+        assert_eq!(error["tag"], "invalid-argument", "{sql}: {error}");
+        let sentence = error["val"].as_str().unwrap();
+        assert!(sentence.contains(expected) && sentence.contains("(SQLSTATE "), "{sql}: {sentence}");
+        assert_reveals_nothing(sql, &error);
+    }
+    arena
+        .world
+        .sql
+        .batch_execute("ALTER TABLE plugin_sql.notes ALTER id SET GENERATED ALWAYS")
+        .await
+        .unwrap();
+    for (sql, expected) in [
+        (
+            "INSERT INTO notes (id, title) VALUES (1000, 'x')",
+            "the column `id` is made by PostgreSQL: leave it out",
+        ),
+        ("UPDATE notes SET id = 1000 WHERE id = 1", "the column `id` is made by PostgreSQL: leave it out"),
+        (
+            "INSERT INTO notes (title,\n body) VALUES ('x')",
+            "near line 2, column 2: lists do not fit each other",
+        ),
+    ] {
+        let arguments = json!({ "sql": sql, "parameters": [] });
+        let error = returned(arena.call("in-mutation/execute", arguments).await);
+        let sentence = error["val"].as_str().unwrap();
+        assert!(sentence.contains(expected), "{sql}: {sentence}");
+    }
 }
 
 #[tokio::test]

@@ -318,7 +318,8 @@ async fn value_that_does_not_fit_is_rejected_and_writes_nothing() {
     );
     let sql = json!({ "sql": "INSERT INTO kinds (id, code) VALUES (1, $1)", "parameters": [code] });
     let refusal = returned(arena.call("in-mutation/execute", sql).await);
-    assert_eq!(refusal, json!({ "tag": "invalid-argument", "val": "a value does not fit (SQLSTATE 22001)" }));
+    let rule = "a text is longer than its type allows, character varying(40) (SQLSTATE 22001)";
+    assert_eq!(refusal, json!({ "tag": "invalid-argument", "val": rule }));
     arena.assert_unharmed(&before).await;
 }
 

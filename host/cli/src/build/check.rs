@@ -96,19 +96,9 @@ pub(super) fn unreached(
             ));
             continue;
         }
-        let mut lines: Vec<String> = Vec::new();
-        for line in
-            refused.iter().filter(|one| one.interface == *interface).map(|one| format!("`{}`", one.line))
-        {
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-        if !lines.is_empty() {
-            found.push(format!(
-                "the source imports `{interface}` without a grant: add {} to [grants] in palisade.toml",
-                lines.join(" or ")
-            ));
+        let fixes = cover::fixes(refused.iter().filter(|one| one.interface == *interface), " or ");
+        if !fixes.is_empty() {
+            found.push(format!("the source imports `{interface}` without a grant: add {fixes} in palisade.toml"));
         }
         if let (Some(lowest), Some(highest)) = (kind::lowest(interface), highest(manifest))
             && lowest > highest
@@ -216,8 +206,8 @@ mod tests {
             [
                 "it imports `palisade:plugin/shell@0.1.0`, which contract 0.1.0 does not have: remove the import",
                 "it imports `wasi:http/outgoing-handler@0.2.0`, which no world of a host has: remove the import",
-                "it imports `db.query`, `db.select`, `http.fetch` without a grant: add `db = { query = true }` and `db = { tables \
-                 = { TABLE = [\"select\"] } }` and `http = [{ url = \"https://HOST/\" }]` to [grants] in palisade.toml",
+                "it imports `db.query`, `db.select`, `http.fetch` without a grant: add `query = true` to [grants.db] and \
+                 `TABLE = [\"select\"]` to [grants.db.tables] and `http = [{ url = \"https://HOST/\" }]` to [grants] in palisade.toml",
                 "it exports `acme:blog/drafts`: give it a kind, `\"acme:blog/drafts\" = \"query\"`, in [exports] of palisade.toml",
                 "[exports] of palisade.toml lists `acme:notes/list`, which it does not export: export it from the world, or \
                  remove the line",
@@ -237,7 +227,7 @@ mod tests {
             manifest(&format!("{QUERY}[grants]\ndb = {{ tables = {{ posts = [\"select\"] }} }}\n"));
         assert_eq!(findings(&surface, &manifest, Imports::Whole), [""; 0]);
         let found = findings(&surface, &manifest, Imports::Called);
-        assert!(found.len() == 1 && found[0].contains("add `db = { query = true }`"), "{found:?}");
+        assert!(found.len() == 1 && found[0].contains("add `query = true` to [grants.db]"), "{found:?}");
     }
 
     #[test]
@@ -252,8 +242,8 @@ mod tests {
         assert_eq!(
             unreached(&named, &contract, &manifest("[exports]\n\"a:b/c\" = \"mutation\"\n")),
             [
-                "the source imports `db-write` without a grant: add `db = { tables = { TABLE = [\"insert\"] } }` or `db = { tables = \
-                 { TABLE = [\"update\"] } }` to [grants] in palisade.toml",
+                "the source imports `db-write` without a grant: add `TABLE = [\"insert\"]` to [grants.db.tables] or \
+                 `TABLE = [\"update\"]` to [grants.db.tables] in palisade.toml",
                 "the source imports `palisade:plugin/htp`, which contract 0.1.0 does not have: correct the name, one of clock, \
                  db-write, http",
                 "the source imports `http` without a grant: add `http = [{ url = \"https://HOST/\" }]` to [grants] in palisade.toml",

@@ -5,7 +5,7 @@
 //! Tests: `host/store/tests/db_values`.
 
 use super::catalogue::is_moment;
-use super::cost::Size;
+use super::cost::{Dear, Size};
 use super::gate::Demands;
 use super::gate::zone::{self, is_zone};
 use super::value::{Scalar, Value};
@@ -92,7 +92,7 @@ impl<'a> Binder<'a> {
         }
         if found > 0 {
             let sizes: Vec<Size> = values.iter().map(Size::of).collect();
-            demands.cost.check(&sizes).map_err(Refusal::from)?;
+            demands.cost.check(&sizes).map_err(|dear| too_dear(dear, &values))?;
         }
         Ok(Self { demands, values, instant })
     }
@@ -121,6 +121,19 @@ impl<'a> Binder<'a> {
         });
         bound.collect()
     }
+}
+
+/// Refuses a statement that its values make too expensive. If one of them should bound it and does not, the sentence says which
+/// and what to send: the type is written in the statement already.
+fn too_dear(dear: Dear, values: &[Value]) -> Refusal {
+    let found = dear.unbounded.and_then(|number| Some((number, values.get(number.checked_sub(1)?)?.case())));
+    let Some((number, case)) = found else { return dear.into() };
+    let rule = format!(
+        "needs a bound, which is ${number} here, and the call sends a `{case}`: a bound is an `integer`, or a finite `date`, \
+         `timestamp`, `timestamptz` or `interval`. Send the case of the type that the parameter has, such as `date` for \
+         `${number}::date` and `integer` for `${number}::int`"
+    );
+    Dear { rule, ..dear }.into()
 }
 
 /// Names the parameter that a value does not fit.

@@ -1,4 +1,4 @@
-//! Which grant covers each function, and the manifest line to add when none does.
+//! Which grant covers each function, and what to add to the manifest when none does.
 //!
 //! An interface of which a grant covers one function is linked whole, because a component of an interpreted language imports
 //! all of it. So loading is not the only check: the gate for SQL text and [`Grants::may`] refuse a function without its grant
@@ -7,6 +7,7 @@
 use super::{Grants, ItemPower, TableOperation, UserPower, VariablePower};
 use crate::refusal::Refusal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 impl Grants {
     /// Checks that the plugin may call a function of `user` that needs a grant.
@@ -32,8 +33,24 @@ pub struct Uncovered {
     pub interface: String,
     /// Its name, such as `query`.
     pub function: String,
-    /// The line of `[grants]` that covers it.
-    pub line: &'static str,
+    /// What covers it.
+    pub fix: Fix,
+}
+
+/// What to add to a manifest, and where. It fits the manifest that is there: a key that the manifest has already is not written
+/// a second time, and a table of TOML is named by its header, however the manifest writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What to add.
+    pub text: &'static str,
+    /// To which part of the manifest.
+    pub place: &'static str,
+}
+
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` to {}", self.text, self.place)
+    }
 }
 
 impl Coverage {
@@ -46,8 +63,8 @@ impl Coverage {
         };
         for (interface, functions) in imports {
             let uncovered = functions.iter().filter(|name| is_free(name)).filter_map(|function| {
-                let line = missing(interface, function, grants)?;
-                Some(Uncovered { interface: interface.clone(), function: function.clone(), line })
+                let fix = missing(interface, function, grants)?;
+                Some(Uncovered { interface: interface.clone(), function: function.clone(), fix })
             });
             // `db-write` uses the types of `db`, so a component that carries an engine imports all of `db` too.
             let is_linked = is_covered(interface) || is_covered(&format!("{interface}-write"));
@@ -62,54 +79,83 @@ fn is_free(function: &str) -> bool {
     !function.starts_with('[')
 }
 
-/// The functions and the lines to add, as a sentence; each line once.
+/// The functions and what to add, as a sentence.
 pub fn sentence(uncovered: &[Uncovered]) -> String {
     let functions = uncovered.iter().map(|missing| format!("`{}.{}`", missing.interface, missing.function));
-    let mut lines: Vec<String> = Vec::new();
-    for line in uncovered.iter().map(|missing| format!("`{}`", missing.line)) {
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
     format!(
-        "it imports {} without a grant: add {} to [grants] in palisade.toml",
+        "it imports {} without a grant: add {} in palisade.toml",
         functions.collect::<Vec<_>>().join(", "),
-        lines.join(" and ")
+        fixes(uncovered, " and ")
     )
 }
 
-/// The line of `[grants]` that covers a function of the contract, if the grants do not.
-pub fn missing(interface: &str, function: &str, grants: &Grants) -> Option<&'static str> {
-    let table = |operation: TableOperation| grants.db.tables.values().any(|table| table.allows(operation));
-    let item = |power: ItemPower| grants.item.types.values().any(|powers| powers.contains(&power));
-    let (covered, line) = match (interface, function) {
-        ("db", "select" | "aggregate") => {
-            (table(TableOperation::Select), "db = { tables = { TABLE = [\"select\"] } }")
+/// What to add for each of some functions, once.
+pub fn fixes<'u>(uncovered: impl IntoIterator<Item = &'u Uncovered>, between: &str) -> String {
+    let mut fixes: Vec<String> = Vec::new();
+    for fix in uncovered.into_iter().map(|missing| missing.fix.to_string()) {
+        if !fixes.contains(&fix) {
+            fixes.push(fix);
         }
-        ("db", "query") => (grants.db.query, "db = { query = true }"),
-        ("db-write", "insert") => {
-            (table(TableOperation::Insert), "db = { tables = { TABLE = [\"insert\"] } }")
-        }
-        ("db-write", "update") => {
-            (table(TableOperation::Update), "db = { tables = { TABLE = [\"update\"] } }")
-        }
-        ("db-write", "delete") => {
-            (table(TableOperation::Delete), "db = { tables = { TABLE = [\"delete\"] } }")
-        }
-        ("db-write", _) => (grants.db.execute, "db = { execute = true }"),
-        ("user", "get") => (grants.user.contains(&UserPower::Get), "user = [\"get\"]"),
+    }
+    fixes.join(between)
+}
+
+/// What to add to the manifest so that a grant covers a function of the contract, if the grants do not.
+pub fn missing(interface: &str, function: &str, grants: &Grants) -> Option<Fix> {
+    let table = |operation: TableOperation, line, word| {
+        let tables = &grants.db.tables;
+        let is_covered = tables.values().any(|table| table.allows(operation));
+        (
+            is_covered,
+            either(tables.is_empty(), line, "[grants.db.tables]", word, "a table in [grants.db.tables]"),
+        )
+    };
+    let item = |power: ItemPower, line, word| {
+        let types = &grants.item.types;
+        let is_covered = types.values().any(|powers| powers.contains(&power));
+        (
+            is_covered,
+            either(types.is_empty(), line, "[grants.item.types]", word, "a type in [grants.item.types]"),
+        )
+    };
+    let user = |power: UserPower, line, word| {
+        let powers = &grants.user;
+        (powers.contains(&power), either(powers.is_empty(), line, "[grants]", word, "`user` in [grants]"))
+    };
+    let (covered, fix) = match (interface, function) {
+        ("db", "select" | "aggregate") => table(TableOperation::Select, "TABLE = [\"select\"]", "select"),
+        ("db", "query") => (grants.db.query, Fix { text: "query = true", place: "[grants.db]" }),
+        ("db-write", "insert") => table(TableOperation::Insert, "TABLE = [\"insert\"]", "insert"),
+        ("db-write", "update") => table(TableOperation::Update, "TABLE = [\"update\"]", "update"),
+        ("db-write", "delete") => table(TableOperation::Delete, "TABLE = [\"delete\"]", "delete"),
+        ("db-write", _) => (grants.db.execute, Fix { text: "execute = true", place: "[grants.db]" }),
+        ("user", "get") => user(UserPower::Get, "user = [\"get\"]", "\"get\""),
         ("user", "has-permission") => {
-            (grants.user.contains(&UserPower::HasPermission), "user = [\"has-permission\"]")
+            user(UserPower::HasPermission, "user = [\"has-permission\"]", "\"has-permission\"")
         }
         ("variables-write", _) => {
-            (grants.variables.contains(&VariablePower::Write), "variables = [\"write\"]")
+            let fix = Fix { text: "variables = [\"write\"]", place: "[grants]" };
+            (grants.variables.contains(&VariablePower::Write), fix)
         }
-        ("item", _) => (item(ItemPower::Read), "item = { types = { TYPE = [\"read\"] } }"),
-        ("item-write", _) => (item(ItemPower::Write), "item = { types = { TYPE = [\"write\"] } }"),
-        ("http", _) => (!grants.http.is_empty(), "http = [{ url = \"https://HOST/\" }]"),
-        _ => (true, ""),
+        ("item", _) => item(ItemPower::Read, "TYPE = [\"read\"]", "\"read\""),
+        ("item-write", _) => item(ItemPower::Write, "TYPE = [\"write\"]", "\"write\""),
+        ("http", _) => {
+            (!grants.http.is_empty(), Fix { text: "http = [{ url = \"https://HOST/\" }]", place: "[grants]" })
+        }
+        _ => return None,
     };
-    (!covered).then_some(line)
+    (!covered).then_some(fix)
+}
+
+/// A new line, or a word to add to what is there.
+const fn either(
+    is_new: bool,
+    line: &'static str,
+    place: &'static str,
+    word: &'static str,
+    there: &'static str,
+) -> Fix {
+    if is_new { Fix { text: line, place } } else { Fix { text: word, place: there } }
 }
 
 #[cfg(test)]
@@ -118,25 +164,26 @@ mod tests {
 
     #[test]
     fn function_without_a_grant_is_named_with_the_line_that_grants_it() {
-        for (interface, function, line) in [
-            ("db", "select", "db = { tables = { TABLE = [\"select\"] } }"),
-            ("db", "aggregate", "db = { tables = { TABLE = [\"select\"] } }"),
-            ("db", "query", "db = { query = true }"),
-            ("db-write", "insert", "db = { tables = { TABLE = [\"insert\"] } }"),
-            ("db-write", "update", "db = { tables = { TABLE = [\"update\"] } }"),
-            ("db-write", "delete", "db = { tables = { TABLE = [\"delete\"] } }"),
-            ("db-write", "execute", "db = { execute = true }"),
-            ("user", "get", "user = [\"get\"]"),
-            ("user", "has-permission", "user = [\"has-permission\"]"),
-            ("variables-write", "set", "variables = [\"write\"]"),
-            ("item", "load", "item = { types = { TYPE = [\"read\"] } }"),
-            ("item-write", "create", "item = { types = { TYPE = [\"write\"] } }"),
-            ("http", "fetch", "http = [{ url = \"https://HOST/\" }]"),
+        for (interface, function, text, place) in [
+            ("db", "select", "TABLE = [\"select\"]", "[grants.db.tables]"),
+            ("db", "aggregate", "TABLE = [\"select\"]", "[grants.db.tables]"),
+            ("db", "query", "query = true", "[grants.db]"),
+            ("db-write", "insert", "TABLE = [\"insert\"]", "[grants.db.tables]"),
+            ("db-write", "update", "TABLE = [\"update\"]", "[grants.db.tables]"),
+            ("db-write", "delete", "TABLE = [\"delete\"]", "[grants.db.tables]"),
+            ("db-write", "execute", "execute = true", "[grants.db]"),
+            ("user", "get", "user = [\"get\"]", "[grants]"),
+            ("user", "has-permission", "user = [\"has-permission\"]", "[grants]"),
+            ("variables-write", "set", "variables = [\"write\"]", "[grants]"),
+            ("item", "load", "TYPE = [\"read\"]", "[grants.item.types]"),
+            ("item-write", "create", "TYPE = [\"write\"]", "[grants.item.types]"),
+            ("http", "fetch", "http = [{ url = \"https://HOST/\" }]", "[grants]"),
         ] {
-            assert_eq!(missing(interface, function, &Grants::default()), Some(line));
-            // With the names filled in, the line is valid in a manifest and covers this function and no other.
-            let filled = line.replace("TABLE", "posts").replace("TYPE", "post").replace("HOST", "a.example");
-            let grants: Grants = toml::from_str(&filled).unwrap();
+            assert_eq!(missing(interface, function, &Grants::default()), Some(Fix { text, place }));
+            // With the names filled in, the line is valid below its header and covers this function and no other.
+            let filled = text.replace("TABLE", "posts").replace("TYPE", "post").replace("HOST", "a.example");
+            let manifest: BTreeMap<String, Grants> = toml::from_str(&format!("{place}\n{filled}\n")).unwrap();
+            let grants = manifest["grants"].clone();
             assert_eq!(missing(interface, function, &grants), None, "{filled}");
             assert_eq!(missing("db", "query", &grants).is_none(), function == "query");
             assert_eq!(missing("db-write", "execute", &grants).is_none(), function == "execute");
@@ -178,12 +225,43 @@ mod tests {
         ] {
             assert_eq!(of(rows, grants), (refused.to_owned(), denied.to_owned()), "{rows:?} {grants}");
         }
+        // What the manifest has already is not written a second time.
+        for (interface, function, grants, fix) in [
+            ("db-write", "execute", "db = { query = true }", "`execute = true` to [grants.db]"),
+            ("db", "query", "[db.tables]\nposts = [\"select\"]", "`query = true` to [grants.db]"),
+            ("db", "select", "db = { query = true }", "`TABLE = [\"select\"]` to [grants.db.tables]"),
+            (
+                "db-write",
+                "insert",
+                "[db.tables]\nposts = [\"select\"]",
+                "`insert` to a table in [grants.db.tables]",
+            ),
+            ("db", "select", "[db.tables.posts]\ndelete = true", "`select` to a table in [grants.db.tables]"),
+            ("user", "get", "user = [\"has-permission\"]", "`\"get\"` to `user` in [grants]"),
+            ("user", "has-permission", "user = [\"get\"]", "`\"has-permission\"` to `user` in [grants]"),
+            (
+                "item",
+                "load",
+                "item = { types = { post = [\"write\"] } }",
+                "`\"read\"` to a type in [grants.item.types]",
+            ),
+            (
+                "item-write",
+                "create",
+                "[item.types]\npost = [\"read\"]",
+                "`\"write\"` to a type in [grants.item.types]",
+            ),
+        ] {
+            let grants: Grants = toml::from_str(grants).unwrap();
+            let found = missing(interface, function, &grants).map(|fix| fix.to_string());
+            assert_eq!(found.as_deref(), Some(fix));
+        }
         let both =
             Coverage::of(&imports(&[("http", &["fetch"]), ("item", &["get", "find"])]), &Grants::default());
         assert_eq!(
             sentence(&both.refused),
-            "it imports `http.fetch`, `item.find`, `item.get` without a grant: add `http = [{ url = \"https://HOST/\" }]` and \
-             `item = { types = { TYPE = [\"read\"] } }` to [grants] in palisade.toml"
+            "it imports `http.fetch`, `item.find`, `item.get` without a grant: add `http = [{ url = \"https://HOST/\" }]` to [grants] \
+             and `TYPE = [\"read\"]` to [grants.item.types] in palisade.toml"
         );
         for free in ["cache", "variables", "logging", "request-context", "clock", "random"] {
             assert_eq!(missing(free, "get", &Grants::default()), None, "{free}");

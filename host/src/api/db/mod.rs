@@ -12,7 +12,7 @@ use palisade_guard::clock::Clock;
 use palisade_guard::db::batch::BatchSize;
 use palisade_guard::db::catalogue::Catalogue;
 use palisade_guard::db::codec;
-use palisade_guard::db::gate::{ReadStatement, WriteStatement, may_run_text};
+use palisade_guard::db::gate::{self, ReadStatement, WriteStatement, may_run_text};
 use palisade_guard::db::parameter::{Binder, Raw};
 use palisade_guard::db::structured::{
     Aggregation, Bound, Insertion, Modification, Removal, Selection, Statement,
@@ -22,7 +22,7 @@ use palisade_guard::ledger::{Exceeded, Ledger};
 use palisade_guard::limits::{DB_ELEMENT_HELD_BYTES, DB_FETCH_ROWS, Limit, SQL_INLINE_BYTES_MAX};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::reports::Notes;
-use palisade_guard::violation::Constraint;
+use palisade_guard::violation::{Constraint, Violation};
 use palisade_store::error::InstallError;
 use palisade_store::postgres::reading::Reading;
 use palisade_store::postgres::rows::{Row, Rows};
@@ -85,7 +85,7 @@ impl wit::Host for View<'_> {
         self.ledger.spend(Limit::DbStatements, 1)?;
         let bind = |types: &[Type], ledger: &mut Ledger| bind(binder, types, ledger);
         let read = self.session.read_text(&statement, bind, self.ledger).await;
-        let (reading, prepared) = self.told(read).await?;
+        let (reading, prepared) = self.told_of_text(read, &sql, statement.text()).await?;
         self.rows(Rows::new(reading, named(&prepared), None))
     }
 
@@ -97,10 +97,10 @@ impl wit::Host for View<'_> {
             }
             Refusal::Invalid(sentence) => wit::Error::InvalidArgument(sentence),
             Refusal::Exceeded(exceeded) => wit::Error::LimitExceeded(refused(self.ledger, exceeded)),
-            Refusal::Violation(violation) => wit::Error::ConstraintViolation(wit::Violation {
-                kind: violation.kind.into(),
-                column: violation.column,
-            }),
+            Refusal::Violation(violation) => {
+                let Violation { kind, name, column, .. } = violation.known_in(self.catalogue.schema());
+                wit::Error::ConstraintViolation(wit::Violation { kind: kind.into(), name, column })
+            }
             Refusal::Serialization => wit::Error::Serialization,
             Refusal::Timeout => wit::Error::Timeout,
             other => wit::Error::Other(other.into_other(&mut self.ledger.notes)),
@@ -158,7 +158,7 @@ impl write::Host for View<'_> {
             decode(&answer.rows, &answer.columns, ledger).map(|all| rows = all)
         };
         let ran = self.session.run_text(&statement, bind, accept, self.ledger).await;
-        let Answer { columns, affected, .. } = self.told(ran).await?;
+        let Answer { columns, affected, .. } = self.told_of_text(ran, &sql, statement.text()).await?;
         Ok(write::Outcome { count: affected, columns: described(&columns), rows })
     }
 }
@@ -200,6 +200,7 @@ impl View<'_> {
     /// Passes an answer on. If the failure of a statement means that the tables have changed, the host reads them again, and the
     /// invocation runs again or, in an action, its call may be tried again. If the plugin no longer fits them, it is not served.
     async fn told<T>(&mut self, answer: Result<T, Refusal>) -> Result<T, Refusal> {
+        self.session.take_character();
         let Err(refusal) = answer else { return answer };
         let is_certain = match self.session.take_doubt() {
             Some(Doubt::Certain) => true,
@@ -215,6 +216,20 @@ impl View<'_> {
             }
             Err(error) => Err(Refusal::Unavailable(error.to_string())),
         }
+    }
+
+    /// The same for SQL text: the server's complaint gets its place in the author's text.
+    async fn told_of_text<T>(
+        &mut self,
+        answer: Result<T, Refusal>,
+        sql: &str,
+        sent: &str,
+    ) -> Result<T, Refusal> {
+        let character = self.session.take_character().and_then(|at| usize::try_from(at).ok());
+        self.told(answer).await.map_err(|refusal| match (refusal, character) {
+            (Refusal::Invalid(rule), Some(at)) => Refusal::Invalid(gate::with_place(&rule, sql, sent, at)),
+            (refusal, _) => refusal,
+        })
     }
 
     /// Checks the values of a structured statement, and spends for the values and for the statement.

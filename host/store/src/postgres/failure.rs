@@ -1,13 +1,21 @@
 //! What PostgreSQL's errors mean: the one place that reads SQLSTATE.
 //!
-//! A guest learns the kind of error and nothing of the server's text, DETAIL or HINT; the log gets all of it.
+//! A guest learns the kind of error and nothing of the server's text, DETAIL or HINT; the log gets all of it. Two things of the
+//! text are told, where it begins as one of a few messages do: a type, whose name has only such letters as PostgreSQL's own types
+//! have, and a column of the statement's own table. The names that come with a violation are the plugin's own
+//! ([`Violation::known_in`]). Where the statement stands that the server complains of is a number of the text that was sent.
 
 use palisade_guard::ledger::Exceeded;
-use palisade_guard::limits::{STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX};
+use palisade_guard::limits::{
+    IDENTIFIER_BYTES_MAX, STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX,
+    STORED_TEXT_BYTES_MAX,
+};
 use palisade_guard::refusal::Refusal;
 use palisade_guard::violation::{Constraint, Violation};
 use std::error::Error as _;
-use tokio_postgres::error::DbError;
+use std::fmt;
+use std::ops::Deref;
+use tokio_postgres::error::{DbError, ErrorPosition};
 
 /// Why the database could not be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +34,7 @@ pub enum Absence {
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The server refused the statement.
-    Server(Box<DbError>),
+    Server(Box<Refused>),
     /// A parameter could not be encoded, so a guard has let through what it should not.
     Encoding(String),
     /// The connection is gone.
@@ -57,6 +65,27 @@ pub(crate) enum Failure {
     Unfit(String),
     /// Something that should not happen.
     Unknown(String),
+}
+
+/// What the server says of a statement, and how many characters the host has put in front of it.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    error: DbError,
+    before: u32,
+}
+
+impl Deref for Refused {
+    type Target = DbError;
+
+    fn deref(&self) -> &DbError {
+        &self.error
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
 }
 
 /// The SQLSTATE with which the host's own function refuses a proof that is authentic, but not valid here and now.
@@ -95,7 +124,7 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
         if server.code().code() == UNPROVEN {
             return Failure::Unproven;
         }
-        return Failure::Server(Box::new(server.clone()));
+        return Failure::Server(Box::new(Refused { error: server.clone(), before: 0 }));
     }
     let text = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
     if let Some(cause) = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
@@ -112,7 +141,29 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Failure {
     Failure::Unknown(text)
 }
 
+/// The failure of a statement that stands behind a text of the host's.
+pub(crate) fn behind(text: &str, error: tokio_postgres::Error) -> Failure {
+    match of(error) {
+        Failure::Server(refused) => {
+            let before = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+            Failure::Server(Box::new(Refused { before, ..*refused }))
+        }
+        other => other,
+    }
+}
+
 impl Failure {
+    /// The character of the statement that the server complains of, from 1 on.
+    pub(crate) fn character(&self) -> Option<u32> {
+        match self {
+            Self::Server(refused) => match refused.position() {
+                Some(ErrorPosition::Original(at)) => at.checked_sub(refused.before),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether the connection can be used after the failure. It can only after an ordinary error of a statement.
     pub(crate) fn leaves_connection(&self) -> bool {
         match self {
@@ -220,15 +271,19 @@ fn server(error: &DbError) -> Refusal {
     tracing::debug!(
         target: "palisade::sql", sqlstate = code.code(), message = error.message(), detail = error.detail(), "statement refused"
     );
-    let violation =
-        |kind| Refusal::Violation(Violation { kind, column: error.column().map(ToOwned::to_owned) });
+    let owned = |name: Option<&str>| name.map(ToOwned::to_owned);
+    let violation = |kind| {
+        let (name, column) = (owned(error.constraint()), owned(error.column()));
+        Refusal::Violation(Violation { kind, name, column, schema: owned(error.schema()) })
+    };
     match code.code() {
         "23505" => violation(Constraint::Unique),
         "23503" => violation(Constraint::ForeignKey),
         "23502" => violation(Constraint::NotNull),
         "23514" if error.constraint() == Some(super::values::BOUND) => Refusal::Invalid(format!(
-            "a stored value has at most {STORED_BYTES_MAX} bytes, an array {STORED_ELEMENTS_MAX} elements and a `numeric` \
-             {STORED_NUMERIC_BYTES_MAX} digits: shorten it, or split it over several rows"
+            "a stored value has at most {STORED_BYTES_MAX} bytes, an array {STORED_ELEMENTS_MAX} elements, a `numeric` \
+             {STORED_NUMERIC_BYTES_MAX} digits and the text of a `jsonb` {STORED_TEXT_BYTES_MAX} bytes: shorten it, or split it \
+             over several rows"
         )),
         "23514" => violation(Constraint::Check),
         "23P01" => violation(Constraint::Exclusion),
@@ -252,7 +307,7 @@ fn server(error: &DbError) -> Refusal {
         }
         // An increment, a sum or a conversion.
         "22003" => Refusal::Invalid("a number is outside the range of its type (SQLSTATE 22003)".into()),
-        code if code.starts_with("22") => Refusal::Invalid(format!("a value does not fit (SQLSTATE {code})")),
+        code if code.starts_with("22") => Refusal::Invalid(unfit(error)),
         "42P10" if error.routine() == Some("infer_arbiter_indexes") => Refusal::Invalid(
             "on-conflict: its columns are not exactly those of a primary key or UNIQUE constraint of the table (SQLSTATE 42P10)"
                 .into(),
@@ -266,9 +321,7 @@ fn server(error: &DbError) -> Refusal {
              (SQLSTATE 42601)"
                 .into(),
         ),
-        code if code.starts_with("42") => {
-            Refusal::Invalid(format!("the statement does not fit the tables (SQLSTATE {code})"))
-        }
+        code if code.starts_with("42") => Refusal::Invalid(wrong(error)),
         // The errors in which a resource bomb ends. The ledger has no limit for these, and so no number.
         code @ ("53200" | "53400" | "54000") => {
             let guest = format!("{code}: {}", too_large(code));
@@ -276,6 +329,73 @@ fn server(error: &DbError) -> Refusal {
         }
         code => Refusal::Other { guest: code.to_owned().into(), log: error.to_string() },
     }
+}
+
+/// The sentence for a value that an operation, a conversion or a column does not take.
+fn unfit(error: &DbError) -> String {
+    let code = error.code().code();
+    let rule = match (code, type_in(error.message())) {
+        ("22012", _) => "a division by zero: write `a / nullif(b, 0)`, which is null there".to_owned(),
+        ("22P02", Some(name)) => format!("a text does not have the form of a value of type {name}"),
+        ("22P02", None) if error.routine() == Some("enum_in") => {
+            "a text is not a label of the enum that it stands for".to_owned()
+        }
+        ("22001", Some(name)) => format!("a text is longer than its type allows, {name}"),
+        ("22007" | "22008", _) => {
+            "a text is not a date or time of the form that is asked for, or is out of range".to_owned()
+        }
+        ("2201E" | "2201F", _) => "a logarithm, root or power has no result for this number".to_owned(),
+        ("2201B", _) => "a text is not a regular expression".to_owned(),
+        _ => "a value does not fit".to_owned(),
+    };
+    format!("{rule} (SQLSTATE {code})")
+}
+
+/// The type in a message that begins as PostgreSQL's input functions' do. What follows a colon is a value, and is left out.
+fn type_in(message: &str) -> Option<&str> {
+    let heads = ["invalid input syntax for type ", "value too long for type "];
+    let rest = heads.iter().find_map(|head| message.strip_prefix(head))?;
+    let name = rest.split(':').next()?;
+    let is_plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || " ()".contains(letter);
+    (name.len() <= IDENTIFIER_BYTES_MAX && !name.is_empty() && name.chars().all(is_plain)).then_some(name)
+}
+
+/// The sentence for a statement whose parts do not fit each other or the tables.
+fn wrong(error: &DbError) -> String {
+    let code = error.code().code();
+    let rule = match code {
+        "42601" if error.file() == Some("tsquery.c") => {
+            "a text is not a query for words: to_tsquery needs an operator between two words, as in 'a & b'; for what people \
+             type write websearch_to_tsquery or plainto_tsquery"
+                .to_owned()
+        }
+        "42601" => "lists do not fit each other: a value for each column, rows of one length, as many columns on both sides of \
+                    UNION, no column assigned twice"
+            .to_owned(),
+        "428C9" => format!(
+            "{} is made by PostgreSQL: leave it out or write DEFAULT; for GENERATED ALWAYS AS IDENTITY an INSERT can say \
+             OVERRIDING SYSTEM VALUE",
+            generated(error.message()).map_or("a generated column".to_owned(), |name| format!("the column `{name}`"))
+        ),
+        "42702" => "a column's name is that of several tables: write `table.column`".to_owned(),
+        "42803" => "a column stands beside an aggregate, or an aggregate where none can be: name the column in GROUP BY, or \
+                    aggregate it"
+            .to_owned(),
+        "42P20" => "a window function can stand only in a select list and in ORDER BY".to_owned(),
+        "42P19" => "WITH RECURSIVE can name itself once, in the part behind UNION".to_owned(),
+        _ => "the statement does not fit the tables".to_owned(),
+    };
+    format!("{rule} (SQLSTATE {code})")
+}
+
+/// The column in a message of the only two that name one that PostgreSQL computes. It is one of the statement's own table.
+fn generated(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("cannot insert a non-DEFAULT value into column \"");
+    let name = rest
+        .and_then(|rest| rest.strip_suffix('"'))
+        .or_else(|| message.strip_prefix("column \"")?.strip_suffix("\" can only be updated to DEFAULT"))?;
+    Some(name.escape_debug().to_string())
 }
 
 /// What to do about a statement that needed too much of the server.

@@ -106,7 +106,8 @@ impl Work<'_> {
                 {
                     return Err(InstallFailure::Sentence(format!(
                         "{file} cannot be tried: it uses a label of an enum that an earlier file adds, which PostgreSQL allows \
-                         after a commit; what comes before it can run"
+                         after a commit; what comes before it can run. Without --check each file is committed, and this one can \
+                         follow: `palisade migrate --check --new` tries all files so, in a new private database"
                     )));
                 }
                 ran => ran?,

@@ -72,6 +72,8 @@ pub struct Session {
     pub(super) has_committed: bool,
     /// What the last failure says of the tables, if it says that they may have changed.
     doubt: Option<Doubt>,
+    /// The character of the last statement that the server complained of.
+    character: Option<u32>,
     /// The tables have changed: the invocation must run again.
     is_outdated: bool,
 }
@@ -122,6 +124,7 @@ impl Session {
             reproves: false,
             has_committed: false,
             doubt: None,
+            character: None,
             is_outdated: false,
         }
     }
@@ -428,6 +431,12 @@ impl Session {
         self.doubt.take()
     }
 
+    /// The character, from 1 on, of the text that was sent to which the last failure points, if it is one of the server's. It is
+    /// told once.
+    pub fn take_character(&mut self) -> Option<u32> {
+        self.character.take()
+    }
+
     /// Notes that the tables have changed, and returns what the guest gets: a query or mutation runs again, and an action
     /// may try its call again.
     pub fn outdate(&mut self) -> Refusal {
@@ -445,6 +454,7 @@ impl Session {
             Failure::Changed => Some(Doubt::Certain),
             _ => failure.doubts_the_tables().then_some(Doubt::Possible),
         };
+        self.character = failure.character();
         if let Failure::Exceeded(exceeded) = &failure {
             self.exceeded = Some(*exceeded);
         }

@@ -8,14 +8,17 @@
 //! What the bound is for: `host/guard/src/db/cost`. Tests: `tests/db/cost.rs`.
 
 use super::role::{InstallFailure, Work, quoted};
-use palisade_guard::limits::{STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX};
+use palisade_guard::limits::{
+    STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX, STORED_TEXT_BYTES_MAX,
+};
 
 /// The constraint's name.
 pub(super) const BOUND: &str = "palisade_value_size";
 
 /// The tables of a schema with the columns that can hold a large value, the bound that each has, and whether it is an
-/// array or a `numeric`.
+/// array, a `numeric`, or of numbers that are longer as text.
 const TABLES: &str = "SELECT c.relname::text, a.attname::text, t.typcategory = 'A', t.oid = 'pg_catalog.numeric'::regtype, \
+        t.oid IN ('pg_catalog.jsonb'::regtype, 'pg_catalog.jsonb[]'::regtype, 'pg_catalog.numeric[]'::regtype), \
         pg_catalog.obj_description(k.oid, 'pg_constraint') \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.conname = $2 \
@@ -58,8 +61,8 @@ impl Work<'_> {
             if self.client.query_one(&over, &[]).await?.get(0) {
                 return Err(InstallFailure::Sentence(format!(
                     "the table `{table}` has a value that is too large: a value has at most {STORED_BYTES_MAX} bytes, an array \
-                     {STORED_ELEMENTS_MAX} elements and a `numeric` {STORED_NUMERIC_BYTES_MAX} digits; shorten it, or split it \
-                     over several rows"
+                     {STORED_ELEMENTS_MAX} elements, a `numeric` {STORED_NUMERIC_BYTES_MAX} digits and the text of a `jsonb` \
+                     {STORED_TEXT_BYTES_MAX} bytes; shorten it, or split it over several rows"
                 )));
             }
             // Every row has just been looked at.
@@ -88,12 +91,13 @@ impl Work<'_> {
         for row in rows {
             let (table, column): (String, Option<String>) = (row.get(0), row.get(1));
             if tables.last().is_none_or(|last| last.table != table) {
-                tables.push(Bounded { table, rules: Vec::new(), made_as: row.get(4) });
+                tables.push(Bounded { table, rules: Vec::new(), made_as: row.get(5) });
             }
             if let (Some(last), Some(column)) = (tables.last_mut(), column) {
                 let is_array = row.get::<_, Option<bool>>(2).unwrap_or_default();
                 let is_numeric = row.get::<_, Option<bool>>(3).unwrap_or_default();
-                last.rules.push(rules(&column, is_array, is_numeric));
+                let is_expanded = row.get::<_, Option<bool>>(4).unwrap_or_default();
+                last.rules.push(rules(&column, is_array, is_numeric, is_expanded));
             }
         }
         Ok(tables)
@@ -102,19 +106,19 @@ impl Work<'_> {
 
 /// What a value of a column has to fulfil: when it is new, and when it comes from a row. A new value is never
 /// compressed. One from a row can be, and in a new row of its own it is not.
-fn rules(column: &str, is_array: bool, is_numeric: bool) -> (String, String) {
+fn rules(column: &str, is_array: bool, is_numeric: bool, is_expanded: bool) -> (String, String) {
     let column = quoted(column);
     if is_numeric {
         let rule = format!("pg_catalog.octet_length({column}::text) <= {STORED_NUMERIC_BYTES_MAX}");
         return (rule.clone(), rule);
     }
-    let elements = if is_array {
-        format!(" AND pg_catalog.cardinality({column}) <= {STORED_ELEMENTS_MAX}")
-    } else {
-        String::new()
-    };
-    let new = format!("pg_catalog.pg_column_size({column}) <= {STORED_BYTES_MAX}{elements}");
+    let and = |holds: bool, rule: String| if holds { format!(" AND {rule}") } else { String::new() };
+    let elements = and(is_array, format!("pg_catalog.cardinality({column}) <= {STORED_ELEMENTS_MAX}"));
+    let text =
+        and(is_expanded, format!("pg_catalog.octet_length({column}::text) <= {STORED_TEXT_BYTES_MAX}"));
+    let more = elements + &text;
+    let new = format!("pg_catalog.pg_column_size({column}) <= {STORED_BYTES_MAX}{more}");
     // A row takes up to 32 bytes beyond its value.
     let most = STORED_BYTES_MAX.saturating_add(32); // wire: the head of a row
-    (new, format!("{column} IS NULL OR pg_catalog.pg_column_size(ROW({column})) <= {most}{elements}"))
+    (new, format!("{column} IS NULL OR pg_catalog.pg_column_size(ROW({column})) <= {most}{more}"))
 }

@@ -11,7 +11,7 @@
     (export "value" (type $value (eq $value0)))
     (type $constraint0 (enum "unique" "foreign-key" "not-null" "check" "exclusion"))
     (export "constraint" (type $constraint (eq $constraint0)))
-    (type $violation0 (record (field "kind" $constraint) (field "column" (option string))))
+    (type $violation0 (record (field "kind" $constraint) (field "name" (option string)) (field "column" (option string))))
     (export "violation" (type $violation (eq $violation0)))
     (type $error0 (variant (case "access-denied") (case "invalid-argument" string) (case "limit-exceeded" $usage)
       (case "constraint-violation" $violation) (case "serialization") (case "timeout") (case "other" string)))

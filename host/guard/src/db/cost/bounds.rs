@@ -114,6 +114,13 @@ impl Bounds {
         self.most().filter(|_| self.is_pending() || self.low >= 0)
     }
 
+    /// Whether the value is a whole number that is at most so far from 0.
+    pub fn is_within(self, most: u64) -> bool {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.is_pending()
+            || self.unit == Unit::Number && self.low >= most.saturating_neg() && self.high <= most
+    }
+
     /// One of both.
     pub fn or(self, other: Self) -> Self {
         match (self.is_pending(), other.is_pending()) {

@@ -7,8 +7,9 @@ use super::bounds::Bounds;
 use super::size::{DECIMALS, DIGITS_MAX, Family, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
 use crate::limits::{
     IDENTIFIER_BYTES_MAX, NS_PER_MS, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX,
-    STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX, WORK_MS_MAX,
+    STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX, WORK_MS_MAX,
 };
+use std::ops::Range;
 
 /// How an operation behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub enum Class {
     Listed,
     /// A whole row of the operands, with their names.
     Row,
+    /// The same without names, as it stands in the statement.
+    Tuple,
+    /// The first operand, a number, with as many digits behind the point as the second says.
+    Rounded,
     /// A result up to this many times as long as the operands.
     Grown(u64),
     /// The second operand is looked for at each position of the first.
@@ -59,6 +64,8 @@ pub enum Class {
     JoinOperands,
     /// A text against a pattern.
     Like,
+    /// The same, or against a regular expression, for each element of the second operand: the text is read, and folded, each time.
+    LikeEach,
     /// A test of equality.
     Equal,
     /// A comparison by order, which depends on the collation.
@@ -109,6 +116,12 @@ pub enum Class {
     Regex,
     /// The same, with a part of the first as the result.
     RegexPart,
+    /// The number or place of a match. The places of all matches stay in memory until the row is done.
+    RegexCount,
+    /// The same, with a part of the first as the result.
+    RegexSubstring,
+    /// The second operand is looked for among the elements of the first.
+    Sought,
     /// The first operand is looked for at each position of the second.
     Position,
     /// Characters of one operand are taken off the other.
@@ -119,12 +132,16 @@ pub enum Class {
     ToFixed,
     /// A conversion to text of at most this many bytes.
     ToText(u64),
-    /// A conversion to `numeric` of at most this many digits in base 10,000.
-    ToNumeric(u64),
-    /// A conversion to JSON.
+    /// A conversion to `numeric` of at most this many digits in base 10,000, of which it may add so many behind the point.
+    ToNumeric(u64, u64),
+    /// A conversion to `json`, which stays a text.
     ToJson,
-    /// A conversion to an array.
-    ToArray,
+    /// A conversion to `jsonb`.
+    ToJsonb,
+    /// A conversion to an array, and of each element.
+    ToArray(Each),
+    /// Subscripts of an element that is written. PostgreSQL fills what is missing in front of it.
+    Written,
     /// A conversion to a floating-point number.
     ToFloat,
     /// The first operand with either sign.
@@ -185,6 +202,8 @@ pub enum Class {
     Found,
     /// A document is searched for the distances of words, in pairs.
     Ranked,
+    /// The same, for the shortest parts with all words, of which a prefix can be each word of the document.
+    RankedCover,
     /// A text with the words of the query marked, which is the operand at an index, and so many bytes around each.
     /// PostgreSQL looks for a cancel meanwhile.
     Headline(u64, usize),
@@ -200,6 +219,23 @@ pub enum Class {
     Steps,
     /// The same in FROM, where PostgreSQL keeps all rows before it goes on.
     Series,
+}
+
+/// What becomes of each element of an array that is converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Each {
+    /// A value of about the same size.
+    Plain,
+    /// A text.
+    Text,
+    /// A text or number of at least so many bytes.
+    Filled(u64),
+    /// JSON.
+    Json,
+    /// A query for words.
+    Terms,
+    /// The words of a text.
+    Document,
 }
 
 /// What a path of JSON does.
@@ -272,10 +308,30 @@ impl Class {
         }
     }
 
+    /// The operands that decide what the operation costs, if nothing bounds one of them.
+    pub(super) fn unbounded(self, operands: &[Size]) -> Option<Range<usize>> {
+        let most = |index: usize| operands.get(index).map_or(Bounds::ANY, |size| size.bounds).most();
+        match self {
+            Self::Repeated | Self::Padded => Some(1..2).filter(|_| most(1).is_none()),
+            Self::Factorial => Some(0..1).filter(|_| most(0).is_none()),
+            Self::Series => Some(0..3).filter(|_| series(operands).is_none()),
+            _ => None,
+        }
+    }
+
     /// What the operation demands of its operands, if they do not have it.
     pub(super) fn demand(self, operands: &[Size]) -> Option<String> {
-        let of = |index: usize| operands.get(index).map_or(Bounds::ANY, |size| size.bounds);
         match self {
+            Self::Written => {
+                let is_near = |size: &Size| size.bounds.is_within(WRITTEN_SUBSCRIPT_MAX);
+                let is_name = |size: &Size| is_text(*size) && size.is_name;
+                (!operands.iter().all(|size| is_near(size) || is_name(size))).then(|| {
+                    format!(
+                        "PostgreSQL fills what is missing in front of it: write a number up to {WRITTEN_SUBSCRIPT_MAX}, \
+                         `cardinality(column) + 1`, or jsonb_set for a member of JSON"
+                    )
+                })
+            }
             Self::Recursive => {
                 let bytes = operands.iter().fold(0, |most, size| size.bytes.max(most));
                 let grown = bytes.saturating_sub(STORED_BYTES_MAX);
@@ -299,11 +355,11 @@ impl Class {
                 "reads too much JSON from text: gather with jsonb_agg in place of json_agg, or declare columns as `jsonb`"
                     .into(),
             ),
-            Self::Repeated | Self::Padded if of(1).most().is_none() => Some(
+            Self::Repeated | Self::Padded if self.unbounded(operands).is_some() => Some(
                 "needs a bound for its second argument: write a whole number, `$1::int` or `least(…, 100)`"
                     .into(),
             ),
-            Self::Factorial if of(0).most().is_none() => Some(
+            Self::Factorial if self.unbounded(operands).is_some() => Some(
                 "needs a bound for its argument: write a whole number, `$1::int` or `least(…, 100)`".into(),
             ),
             // PostgreSQL 15 takes gigabytes for a phrase in a text of some thousand words.
@@ -331,10 +387,9 @@ impl Class {
                 })
             }
             Self::Series => {
-                let step = operands.get(2).map_or(Bounds::number(1), |size| size.bounds);
                 let how = "in FROM has a known number of rows";
                 let max = SQL_SERIES_ROWS_MAX;
-                match of(0).rows(of(1), step) {
+                match series(operands) {
                     Some(rows) if rows <= max => None,
                     Some(rows) => {
                         Some(format!("{how}, at most {max}, and this one may have {rows}: make it shorter"))
@@ -367,32 +422,61 @@ impl Class {
             }
             Self::Reference | Self::Kept | Self::Recursive => (first, 0),
             Self::Either => (largest, 0),
-            Self::Fixed | Self::Count | Self::Counted | Self::Near(_) => {
+            Self::Fixed | Self::Count | Self::Counted | Self::Near(_) | Self::Written => {
                 (Size::FIXED, and(all.elements.saturating_mul(4)))
             }
             Self::Same | Self::Sign => (first, looked),
             Self::Largest => (largest, CALL_NS),
             Self::Extreme | Self::Least => (largest, and(ordered(largest, largest).saturating_mul(count))),
-            Self::Joined => (Size { digits: 0, ..all }, looked),
+            // What is not a text becomes one beside a text.
+            Self::Joined => {
+                let bytes = operands.iter().map(|&operand| beside_text(operand)).fold(0, u64::saturating_add);
+                (Size { digits: 0, levels: 0, bytes, ..all }, and(bytes))
+            }
+            Self::Tuple => {
+                let bytes = operands.iter().map(|&operand| in_row(operand)).fold(0, u64::saturating_add);
+                (Size { digits: 0, levels: all.levels.saturating_add(1), bytes, ..all }, looked)
+            }
+            Self::Rounded => {
+                let places = second.bounds.most().unwrap_or(ROUNDED_PLACES_MAX).min(ROUNDED_PLACES_MAX);
+                let size = number(first.digits.saturating_add(places / DECIMALS).saturating_add(1));
+                (Size { bytes: size.bytes.max(first.bytes), ..size }, looked)
+            }
             Self::Listed => {
                 let elements = all.elements.max(count);
-                (Size { elements, listed: all.listed.max(count), ..all }, looked)
+                // The text of an array quotes that of a row in it.
+                let levels = all.levels.saturating_add(u64::from(all.levels > 0));
+                let digits = operands.iter().map(|size| size.digits).max().unwrap_or(0);
+                (Size { elements, listed: all.listed.max(count), levels, digits, ..all }, looked)
             }
             Self::Row => {
-                // A number is as long as its text, because what becomes of the row may write it.
-                let each =
-                    |size: &Size| size.bytes.saturating_add(written(*size)).saturating_add(expanded(*size));
-                let bytes = operands.iter().map(each).fold(0, u64::saturating_add);
+                let bytes = operands.iter().map(|&operand| in_row(operand)).fold(0, u64::saturating_add);
                 let names = count.saturating_mul(IDENTIFIER_BYTES_MAX as u64);
                 let elements = all.elements.saturating_add(count);
                 let listed = all.listed.saturating_add(count);
                 let bytes = bytes.saturating_add(names);
                 let nested = all.nested;
-                let Size { light, is_composed, .. } = all;
-                (Size { bytes, elements, listed, light, is_composed, nested, ..Size::default() }, looked)
+                let levels = all.levels.saturating_add(1);
+                let digits = 0;
+                (
+                    Size {
+                        bytes,
+                        elements,
+                        listed,
+                        nested,
+                        levels,
+                        digits,
+                        least: 0,
+                        is_plain: false,
+                        ..all
+                    },
+                    looked,
+                )
             }
             Self::Grown(times) => {
-                let bytes = all.bytes.saturating_mul(times).saturating_add(16);
+                let spoken =
+                    operands.iter().map(|&operand| beside_text(operand)).fold(0, u64::saturating_add);
+                let bytes = spoken.saturating_mul(times).saturating_add(16);
                 (Size { bytes, ..Size::default() }, and(bytes.saturating_mul(3)))
             }
             Self::Search => (Size::FIXED, and(searched(first, second))),
@@ -424,19 +508,25 @@ impl Class {
                 let between = first.elements.saturating_mul(between);
                 // A number of eight bytes is written with up to twenty digits.
                 let written = first.bytes.saturating_add(first.elements.saturating_mul(12));
-                let written = written.saturating_add(expanded(first));
+                let written = written.saturating_add(expanded(first)).saturating_mul(doubled(first));
                 let bytes = written.saturating_add(between);
                 let work = bytes.saturating_mul(2).saturating_add(first.elements.saturating_mul(40));
                 (Size { bytes, ..Size::default() }, and(work))
             }
             Self::JoinOperands => {
-                let bytes = all.bytes.saturating_add(first.bytes.saturating_mul(count));
+                let all = operands.iter().map(|&operand| beside_text(operand)).fold(0, u64::saturating_add);
+                let bytes = all.saturating_add(first.bytes.saturating_mul(count));
                 (Size { bytes, ..Size::default() }, and(bytes.saturating_mul(2)))
             }
             Self::Like => {
                 // Two characters are compared in less than a nanosecond; ILIKE folds both texts before.
                 let pairs = first.bytes.saturating_mul(second.bytes);
                 (Size::FIXED, and(pairs).saturating_add(looked.saturating_mul(3)))
+            }
+            Self::LikeEach => {
+                let pairs = first.bytes.saturating_mul(second.bytes);
+                let each = first.bytes.saturating_mul(FOLD_NS).saturating_mul(second.elements.max(1));
+                (Size::FIXED, and(pairs).saturating_add(each))
             }
             Self::Equal => (Size::FIXED, and(all.elements.saturating_mul(10))),
             Self::Order => {
@@ -448,7 +538,8 @@ impl Class {
                 let each = rest.iter().map(|&other| ordered(first, other));
                 (Size::FIXED, each.fold(looked, u64::saturating_add))
             }
-            Self::AnyEqual => (Size::FIXED, and(second.elements.saturating_mul(40))),
+            Self::AnyEqual => (Size::FIXED, and(sought(second, first))),
+            Self::Sought => (Size::FIXED, and(sought(first, second))),
             Self::AnyOrder => {
                 let each = (first.bytes / 5).saturating_add(60);
                 let pairs = second.elements.saturating_mul(each);
@@ -480,9 +571,9 @@ impl Class {
             }
             Self::Contain => (Size::FIXED, and(contained(first, second))),
             Self::Overlap => {
-                let Size { bytes, elements, listed, is_plain, .. } = all;
-                let size =
-                    Size { bytes: bytes.max(Size::FIXED.bytes), elements, listed, is_plain, ..Size::FIXED };
+                let Size { bytes, elements, listed, is_plain, has_star, .. } = all;
+                let bytes = bytes.max(Size::FIXED.bytes);
+                let size = Size { bytes, elements, listed, is_plain, has_star, ..Size::FIXED };
                 (size, and(contained(first, second)))
             }
             Self::Phrase => (Size { digits: 0, is_plain: false, ..all }, looked),
@@ -500,7 +591,9 @@ impl Class {
                 (size, and(all.elements.saturating_mul(10)))
             }
             Self::GatheredArray => {
-                let size = Size { digits: all.digits, is_composed: all.elements > 0, ..Size::GATHERED };
+                let levels = all.levels.saturating_add(u64::from(all.levels > 0));
+                let size =
+                    Size { digits: all.digits, is_composed: all.elements > 0, levels, ..Size::GATHERED };
                 (size, and(all.elements.saturating_mul(10)))
             }
             Self::GatheredText => {
@@ -518,10 +611,12 @@ impl Class {
                     light: elements,
                     listed: all.listed.max(elements),
                     nested: all.nested.saturating_add(count),
-                    digits: DIGITS_MAX,
+                    digits: operands.iter().map(|&operand| spelled(operand)).max().unwrap_or(0),
+                    is_guessed: all.is_guessed,
                     ..Size::default()
                 };
-                (size, and(all.bytes).saturating_add(elements.saturating_mul(60)))
+                let read = operands.iter().map(|&operand| spelled_out(operand)).fold(0, u64::saturating_add);
+                (size, and(all.bytes).saturating_add(elements.saturating_mul(60)).saturating_add(read))
             }
             Self::Field => (Size { least: 0, ..first }, and(first.bytes.saturating_mul(3))),
             Self::FieldText => {
@@ -540,6 +635,11 @@ impl Class {
             }
             Self::Regex => (Size::FIXED, and(second.bytes.saturating_mul(1_000))),
             Self::RegexPart => (Size { least: 0, ..first }, and(second.bytes.saturating_mul(1_000))),
+            Self::RegexCount | Self::RegexSubstring => {
+                let places = first.bytes.saturating_add(1).saturating_mul(40);
+                let size = if self == Self::RegexCount { Size::FIXED } else { Size { least: 0, ..first } };
+                (size, and(second.bytes.saturating_mul(1_000)).saturating_add(places))
+            }
             Self::Position => (Size::FIXED, and(searched(second, first))),
             Self::TrimEither => {
                 let pairs = first.bytes.saturating_mul(second.bytes).saturating_mul(2);
@@ -548,31 +648,54 @@ impl Class {
             Self::Rows => (first, and(first.elements.saturating_mul(600))),
             Self::ToFixed => (Size::FIXED, and(first.digits.saturating_mul(2))),
             Self::ToText(max) => {
-                let bytes = as_text(first).min(max);
+                // Bytes become two digits each.
+                let bytes = if is_text(first) {
+                    first.bytes.saturating_mul(2).saturating_add(2)
+                } else {
+                    as_text(first)
+                };
+                let bytes = bytes.min(max);
                 let work = bytes.saturating_add(all.elements.saturating_mul(40));
                 (Size { bytes, least: 0, ..Size::default() }, and(work))
             }
-            Self::ToNumeric(max) => {
+            Self::ToNumeric(max, places) => {
                 let spelled = if first.digits > 0 { first.digits } else { DIGITS_MAX };
-                let size = number(spelled.min(max));
+                let size = number(spelled.saturating_add(places).min(max));
                 (size, and(spelled.saturating_mul(20)))
             }
-            Self::ToJson => {
+            Self::ToJson | Self::ToJsonb => {
                 // Each byte of text can be half of an element, and an element of one digit takes 12 bytes.
                 let spelled = if first.is_counted { 0 } else { first.bytes / 2 };
                 let elements = first.elements.max(spelled).saturating_add(1);
                 let (bytes, nested) = (first.bytes.saturating_mul(6), elements);
+                // JSON that was sent or stands in the statement has been looked at.
+                let is_counted = first.is_counted || first.least > 0 && first.elements > 0;
+                let digits = if is_counted { first.digits } else { DIGITS_MAX };
+                let is_guessed = !is_counted && first.least == 0;
                 let size =
-                    Size { bytes, elements, listed: elements, nested, digits: DIGITS_MAX, ..Size::default() };
-                (size, and(elements.saturating_mul(120)))
+                    Size { bytes, elements, listed: elements, nested, digits, is_guessed, ..Size::default() };
+                (size, and(elements.saturating_mul(120)).saturating_add(spelled_out(first)))
             }
-            Self::ToArray => {
+            Self::ToArray(each) => {
                 // A text can have an element in every two bytes.
                 let elements = if first.elements > 0 { first.elements } else { first.bytes / 2 };
                 let elements = elements.saturating_add(1);
-                let bytes = first.bytes.saturating_mul(2).saturating_add(elements.saturating_mul(4));
+                let bytes = match each {
+                    Each::Text => as_text(first),
+                    Each::Filled(least) => as_text(first).saturating_add(elements.saturating_mul(least)),
+                    Each::Json => first.bytes.saturating_mul(6),
+                    Each::Plain | Each::Terms | Each::Document => first.bytes.saturating_mul(2),
+                };
+                let bytes = bytes.saturating_add(elements.saturating_mul(4));
                 let size = Size { bytes, elements, listed: elements, ..first };
-                (Size { least: 0, ..size }, and(elements.saturating_mul(60)))
+                let ns = match each {
+                    Each::Plain => 0,
+                    Each::Text | Each::Filled(_) => bytes,
+                    Each::Json => first.bytes.saturating_mul(60),
+                    Each::Terms => first.bytes.saturating_mul(1_500),
+                    Each::Document => first.bytes.saturating_mul(20),
+                };
+                (Size { least: 0, ..size }, and(elements.saturating_mul(60)).saturating_add(ns))
             }
             Self::ToFloat => (Size::FLOAT, and(first.digits.saturating_mul(20))),
             Self::Repeated => {
@@ -685,8 +808,10 @@ impl Class {
                 let terms = (all.bytes / 2).saturating_add(1);
                 let bytes = all.bytes.saturating_add(terms.saturating_mul(24));
                 let is_plain = self == Self::PlainTerms || self == Self::Terms && all.is_plain;
+                let is_unseen = |size: &Size| is_text(*size) && size.least == 0 && size.bytes > 0;
+                let has_star = self == Self::Terms && (all.has_star || operands.iter().any(is_unseen));
                 (
-                    Size { bytes, elements: terms, listed: terms, is_plain, ..Size::default() },
+                    Size { bytes, elements: terms, listed: terms, is_plain, has_star, ..Size::default() },
                     and(all.bytes.saturating_mul(1_500)),
                 )
             }
@@ -702,6 +827,11 @@ impl Class {
                 let terms = operands.iter().fold(0, |sum: u64, size| sum.saturating_add(terms(*size)));
                 let pairs = terms.saturating_mul(terms).saturating_mul(256 * 256);
                 (Size::FIXED, and(pairs.saturating_mul(2)))
+            }
+            Self::RankedCover => {
+                let terms = operands.iter().fold(0, |sum: u64, size| sum.saturating_add(terms(*size)));
+                let pairs = terms.saturating_mul(terms).saturating_mul(256 * 256).saturating_mul(2);
+                (Size::FIXED, and(pairs.max(covered(operands).saturating_mul(COVER_NS))))
             }
             Self::Headline(marks, _) => {
                 let words = largest.bytes / 2;
@@ -777,16 +907,61 @@ impl Class {
             }
             Self::Json | Self::Gathered => operands.iter().fold(result.bytes, |sum, operand| {
                 sum.saturating_add(operand.bytes).saturating_add(parsed(*operand))
+            }).saturating_add(if self == Self::Json { expanded(result) } else { 0 }),
+            // A result is sent as text, whose numbers have no exponents.
+            Self::ToJsonb | Self::ToArray(Each::Json) => {
+                let values = result.elements.saturating_mul(JSON_VALUE_BYTES).saturating_add(expanded(result));
+                operands.iter().fold(result.bytes.saturating_add(values), |sum, operand| sum.saturating_add(operand.bytes))
+            }
+            Self::RankedCover => {
+                let bytes = covered(operands).saturating_mul(COVER_BYTES);
+                operands.iter().fold(bytes, |sum, operand| sum.saturating_add(operand.bytes))
+            }
+            Self::LikeEach => {
+                let of = |index: usize| operands.get(index).copied().unwrap_or_default();
+                of(0).bytes.saturating_mul(of(1).elements.max(1)).saturating_add(of(1).bytes)
+            }
+            Self::RegexCount | Self::RegexSubstring => {
+                let text = operands.first().map_or(0, |first| first.bytes);
+                text.saturating_add(1).saturating_mul(MATCH_BYTES).saturating_add(result.bytes)
+            }
+            // What is read from JSON text, and what `jsonb` is made of again, stays until the row is done.
+            Self::Field | Self::FieldText => operands.iter().fold(result.bytes, |sum, operand| {
+                sum.saturating_add(operand.bytes).saturating_add(operand.heavy().saturating_mul(TOKEN_BYTES))
             }),
+            Self::Sum | Self::Joined | Self::JsonEdit => made_again(result, operands),
+            Self::RegexPart | Self::RegexReplace => {
+                let text = operands.first().map_or(0, |first| first.bytes);
+                operands.iter().fold(result.bytes.saturating_add(text.saturating_mul(4)), |sum, operand| {
+                    sum.saturating_add(operand.bytes)
+                })
+            }
             Self::JsonPath(path) if path.variables > 0 => {
                 let of = |index: usize| operands.get(index).copied().unwrap_or_default();
                 let pairs = of(0).and(of(2)).elements.saturating_mul(path.listed(of(2)));
                 let bytes = pairs.saturating_mul(PAIR_BYTES);
-                operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)).saturating_add(bytes)
+                let given = operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes));
+                given.saturating_add(bytes).max(path_made(result, operands))
             }
+            Self::JsonPath(_) => path_made(result, operands),
             _ => operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)),
         }
     }
+}
+
+/// Bytes of operands and a result, and of the values of JSON while the result is made of them.
+fn made_again(result: Size, operands: &[Size]) -> u64 {
+    operands.iter().fold(result.bytes, |sum, operand| {
+        let values = if operand.nested > 0 { operand.elements.saturating_mul(JSON_EDITED_BYTES) } else { 0 };
+        sum.saturating_add(operand.bytes).saturating_add(values)
+    })
+}
+
+/// The same for a path of JSON, whose result can have each value many times.
+fn path_made(result: Size, operands: &[Size]) -> u64 {
+    let values = made_again(Size { bytes: 0, ..result }, operands);
+    let given = operands.iter().fold(0, |sum: u64, operand| sum.saturating_add(operand.bytes));
+    values.max(given.saturating_add(result.bytes))
 }
 
 /// Bytes that PostgreSQL takes to make `jsonb` of a value beside those of the result. An array of 1 MiB of JSON text has 524,288
@@ -806,9 +981,27 @@ fn terms(value: Size) -> u64 {
     if value.elements == 0 && value.listed == 0 { value.least / 2 } else { value.listed }
 }
 
+/// The places of words that `ts_rank_cd` looks at: each place of the document, of two bytes, for each term that can be a prefix.
+fn covered(operands: &[Size]) -> u64 {
+    let query = operands.iter().filter(|size| size.has_star).map(|size| terms(*size)).max().unwrap_or(0);
+    let document = operands.iter().map(|size| size.bytes).max().unwrap_or(0);
+    query.saturating_mul(document / 2)
+}
+
+/// Nanoseconds and bytes of memory of such a place: 30 prefixes in 1 MiB take 5.9 s and 596 MiB.
+const COVER_NS: u64 = 400;
+const COVER_BYTES: u64 = 42;
 /// Bytes that an element of a variable's list takes until the path of JSON has ended, each time that a condition is checked:
 /// 200,000 values compared with 40 took 490 MB.
 const PAIR_BYTES: u64 = 60;
+/// Nanoseconds to read a byte of a text and to fold it: ILIKE takes 25 ms for 1 MiB.
+const FOLD_NS: u64 = 25;
+/// Bytes of the place of a match, and of the character as a regular expression reads it.
+const MATCH_BYTES: u64 = 24;
+/// Bytes of memory of one value of `jsonb` that another one is made of: nulls take 44, and `[]` up to 130.
+const JSON_EDITED_BYTES: u64 = 64;
+/// Bytes of memory of one value of JSON text that is read.
+const TOKEN_BYTES: u64 = 16;
 /// Bytes of memory of one value while `jsonb` is made.
 const JSON_VALUE_BYTES: u64 = 96;
 /// Bytes of the longest `tsvector`: its words and their places take 1 MiB at most, and each word four bytes more.
@@ -823,6 +1016,10 @@ const VECTOR_BYTE_NS: u64 = 30;
 const LOGARITHM_NS: u64 = 4_000_000;
 /// Digits of a count of rows.
 const FIXED_DIVISOR: u64 = 5;
+/// The largest subscript of an element that is written: one behind the elements that a table stores, and those again.
+const WRITTEN_SUBSCRIPT_MAX: u64 = 2 * STORED_ELEMENTS_MAX;
+/// Digits behind the point that `round` and `trunc` give at most.
+const ROUNDED_PLACES_MAX: u64 = 2_000;
 /// Digits in base 10,000 that a quotient gets after the point at most, unless an operand has more.
 const QUOTIENT_SCALE: u64 = 258;
 
@@ -834,6 +1031,13 @@ fn ordered(first: Size, second: Size) -> u64 {
     let common = first.bytes.min(second.bytes).saturating_mul(5);
     let copied = first.bytes.saturating_add(second.bytes) / 2;
     common.saturating_add(copied).saturating_add(first.elements.min(second.elements).saturating_mul(20))
+}
+
+/// Comparing a value with each element of an array. Texts and bytes differ in length first; of another type the whole value is
+/// read for each element, `jsonb` of 1 MiB 10,000 times in 1.4 s.
+fn sought(array: Size, value: Size) -> u64 {
+    let read = if is_text(value) || value.bytes <= Size::FIXED.bytes { 0 } else { value.bytes / 7 };
+    array.elements.saturating_mul(read.saturating_add(40))
 }
 
 /// Looking for a text at each position of another one.
@@ -901,8 +1105,50 @@ fn written(value: Size) -> u64 {
 
 /// Bytes of a value's text where every type can stand: a text as it is, and bytes as two digits for each.
 fn printed(value: Size) -> u64 {
-    let is_text = value.elements == 0 && (value.digits == 0 || value.bytes == value.least);
-    if is_text { value.bytes.saturating_mul(2) } else { as_text(value) }
+    if is_text(value) { value.bytes.saturating_mul(2) } else { as_text(value) }
+}
+
+/// Whether a value can only be a text, or bytes.
+pub(super) fn is_text(value: Size) -> bool {
+    value.elements == 0 && value.levels == 0 && (value.digits == 0 || value.bytes == value.least)
+}
+
+/// Bytes of a value in a text, which it becomes a part of, or in an array or JSON.
+fn beside_text(value: Size) -> u64 {
+    match value {
+        text if is_text(text) => text.bytes,
+        row if row.levels > 0 => as_text(row),
+        list if list.elements > 0 => list.bytes.saturating_add(expanded(list)),
+        number => number.bytes.max(written(number)),
+    }
+}
+
+/// Bytes of a value in a row. A number is as long as its text, because what becomes of the row may write it.
+fn in_row(value: Size) -> u64 {
+    let number = if is_text(value) { 0 } else { written(value) };
+    value.bytes.saturating_add(number).saturating_add(expanded(value))
+}
+
+/// Digits in base 10,000 of the numbers of JSON that is made of a value.
+fn spelled(value: Size) -> u64 {
+    if is_text(value) { 0 } else { value.digits }
+}
+
+/// Nanoseconds to read the numbers of JSON that was sent, digit by digit: `1e1000` has a thousand.
+fn spelled_out(value: Size) -> u64 {
+    if value.is_counted && value.digits > FIXED_DIVISOR {
+        value.elements.saturating_mul(value.digits).saturating_mul(DECIMALS).saturating_mul(DIGIT_NS)
+    } else {
+        0
+    }
+}
+
+/// Nanoseconds for a digit of a number in JSON.
+const DIGIT_NS: u64 = 20;
+
+/// How many times as long a row's text is as its values', whose quotes double at each level.
+fn doubled(value: Size) -> u64 {
+    1_u64.checked_shl(u32::try_from(value.levels).unwrap_or(u32::MAX)).unwrap_or(u64::MAX)
 }
 
 /// Bytes of a value's text.
@@ -913,16 +1159,24 @@ fn as_text(value: Size) -> u64 {
         .saturating_mul(4)
         .saturating_add(value.elements.saturating_mul(JSON_ESCAPE))
         .saturating_add(number)
+        .saturating_mul(doubled(value))
         .saturating_add(expanded(value))
 }
 
 /// Bytes of the text of an array's numbers where they are longer than a stored number: `1e131071` takes ten bytes of memory
 /// and 131,072 of text.
-fn expanded(value: Size) -> u64 {
+pub(super) fn expanded(value: Size) -> u64 {
     let each = value.digits.saturating_mul(DECIMALS);
-    if each > STORED_NUMERIC_BYTES_MAX && value.nested == 0 {
+    if each > STORED_NUMERIC_BYTES_MAX && !value.is_guessed {
         value.elements.saturating_mul(each.min(NUMERIC_TEXT_BYTES))
     } else {
         0
     }
+}
+
+/// The most rows of a series, if its ends and its step tell.
+fn series(operands: &[Size]) -> Option<u64> {
+    let of = |index: usize| operands.get(index).map(|size| size.bounds);
+    let [first, last] = [of(0), of(1)].map(Option::unwrap_or_default);
+    first.rows(last, of(2).unwrap_or(Bounds::number(1)))
 }

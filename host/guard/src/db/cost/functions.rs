@@ -1,6 +1,6 @@
 //! The class of each function that SQL text can call. A function without a class cannot be called.
 
-use super::class::{Class, Path};
+use super::class::{Class, Each, Path};
 use super::plan::Moment;
 
 /// What is known of a function.
@@ -294,11 +294,13 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::Replace, No, &["replace"]),
     (Class::Translate, No, &["translate"]),
     (Class::Pattern, No, &["to_char"]),
-    (Class::Regex, No, &["regexp_like", "regexp_count", "regexp_instr"]),
-    (Class::RegexPart, No, &["regexp_substr", "regexp_match"]),
+    (Class::Regex, No, &["regexp_like"]),
+    (Class::RegexCount, No, &["regexp_count", "regexp_instr"]),
+    (Class::RegexSubstring, No, &["regexp_substr"]),
+    (Class::RegexPart, No, &["regexp_match"]),
     (Class::RegexSplit, No, &["regexp_matches", "regexp_split_to_array", "regexp_split_to_table"]),
     (Class::RegexReplace, No, &["regexp_replace"]),
-    (Class::ToNumeric(u64::MAX), No, &["to_number"]),
+    (Class::ToNumeric(u64::MAX, 0), No, &["to_number"]),
     (Class::Quotient, No, &["mod", "div", "width_bucket"]),
     (Class::Divisor, No, &["gcd", "lcm"]),
     (Class::Factorial, No, &["factorial"]),
@@ -346,7 +348,7 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
         &["json_build_object", "json_build_array", "to_json", "array_to_json", "row_to_json"],
     ),
     (Class::Elements, AsArguments, &["array_append", "array_prepend", "array_cat"]),
-    (Class::Elements, No, &["array_position", "array_positions"]),
+    (Class::Sought, No, &["array_position", "array_positions"]),
     (Class::ReplaceElements, AsArguments, &["array_replace"]),
     (Class::Sorted, AsFirst, &["array_sort"]),
     (Class::Labels, No, &["enum_range"]),
@@ -376,10 +378,11 @@ const FAMILIES: &[(Class, Clock, &[&str])] = &[
     (Class::PlainTerms, No, &["plainto_tsquery"]),
     (Class::PhraseTerms, No, &["phraseto_tsquery"]),
     (Class::Terms, No, &["to_tsquery", "websearch_to_tsquery"]),
-    (Class::Ranked, No, &["ts_rank", "ts_rank_cd"]),
+    (Class::Ranked, No, &["ts_rank"]),
+    (Class::RankedCover, No, &["ts_rank_cd"]),
     // The gate counts the bytes of its options.
     (Class::Headline(u64::MAX, 1), No, &["ts_headline"]),
-    (Class::ToArray, No, &["tsvector_to_array"]),
+    (Class::ToArray(Each::Plain), No, &["tsvector_to_array"]),
     (Class::ToText(u64::MAX), No, &["querytree"]),
 ];
 

@@ -10,8 +10,33 @@ pub struct Census {
     pub nested: u64,
     /// All values, the members of objects included.
     pub values: u64,
-    /// Whether a number has an exponent, so that it can be much longer than it is written.
-    pub has_exponent: bool,
+    /// Decimal digits of the longest number, written without its exponent: `1e131071` has 131,072.
+    pub digits: u64,
+    /// The same for numbers in strings: an array of PostgreSQL can have its elements in quotes.
+    pub quoted: u64,
+}
+
+/// The digits of the number that the walk is in: those in front of its exponent, and the exponent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Digits {
+    mantissa: u64,
+    exponent: Option<u64>,
+}
+
+impl Digits {
+    /// Reads on, and returns how long the number is so far, written out.
+    fn read(&mut self, byte: u8) -> u64 {
+        match (byte, &mut self.exponent) {
+            (b'0'..=b'9', None) => self.mantissa = self.mantissa.saturating_add(1),
+            (b'0'..=b'9', Some(exponent)) => {
+                *exponent = exponent.saturating_mul(10).saturating_add(u64::from(byte.saturating_sub(b'0')));
+            }
+            (b'.' | b'+' | b'-', _) if self.mantissa > 0 => {}
+            (b'e' | b'E', None) if self.mantissa > 0 => self.exponent = Some(0),
+            _ => *self = Self::default(),
+        }
+        self.mantissa.saturating_add(self.exponent.unwrap_or(0))
+    }
 }
 
 impl Census {
@@ -21,10 +46,11 @@ impl Census {
         // Whether each open bracket is that of an array, and how many of them are.
         let (mut open, mut arrays) = (Vec::new(), 0_usize);
         let (mut in_string, mut escaped, mut is_filled) = (false, false, false);
-        let mut before = 0;
+        let mut number = Digits::default();
         for byte in json.bytes() {
-            census.has_exponent |= !in_string && matches!(byte, b'e' | b'E') && u8::is_ascii_digit(&before);
-            before = byte;
+            let digits = number.read(byte);
+            let longest = if in_string { &mut census.quoted } else { &mut census.digits };
+            *longest = digits.max(*longest);
             match byte {
                 _ if escaped => escaped = false,
                 b'\\' if in_string => escaped = true,
@@ -89,15 +115,20 @@ mod tests {
     }
 
     #[test]
-    fn exponent_is_seen_only_in_a_number() {
-        for (text, has_exponent) in [
-            ("1e9", true),
-            ("[1.5E+9]", true),
-            ("true", false),
-            ("[false, \"1e9\", 12]", false),
-            ("{\"1e9\": 1}", false),
+    fn number_is_as_long_as_it_is_without_its_exponent() {
+        for (text, digits, quoted) in [
+            ("1e9", 10, 0),
+            ("[1.5E+9]", 11, 0),
+            ("[1, -22.5e-131000, 7]", 131_003, 0),
+            ("true", 0, 0),
+            ("[false, \"1e9\", 12]", 2, 10),
+            ("{\"1e9\": 1}", 1, 10),
+            ("{1e131000,NULL}", 131_001, 0),
+            ("{\"1e131000\"}", 0, 131_001),
+            ("1e99999999999999999999999999", u64::MAX, 0),
         ] {
-            assert_eq!(Census::of(text).has_exponent, has_exponent, "{text}");
+            let census = Census::of(text);
+            assert_eq!((census.digits, census.quoted), (digits, quoted), "{text}");
         }
     }
 

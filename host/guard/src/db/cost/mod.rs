@@ -20,7 +20,7 @@ mod plan;
 mod size;
 
 pub use self::bounds::Bounds;
-pub use self::class::{Class, Path};
+pub use self::class::{Class, Each, Path};
 pub use self::functions::{Known, function, functions};
 pub use self::json::Census;
 pub use self::operators::{operator, operators};

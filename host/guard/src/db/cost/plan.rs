@@ -2,10 +2,12 @@
 //! of the parameters are.
 // tidy: numbers are measured nanoseconds and bytes, the reasons stand beside them
 
+use super::bounds::Bounds;
 use super::class::Class;
 use super::size::{Family, Size};
 use crate::limits::{NS_PER_MS, WORK_BYTES_MAX, WORK_MS_MAX};
 use crate::refusal::Refusal;
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
@@ -91,10 +93,12 @@ pub struct Dear {
     pub what: String,
     /// What is too much, and what to write instead.
     pub rule: String,
+    /// The parameter whose value should have bounded the cost, and does not.
+    pub unbounded: Option<usize>,
 }
 
 impl From<Dear> for Refusal {
-    fn from(Dear { place, what, rule }: Dear) -> Self {
+    fn from(Dear { place, what, rule, .. }: Dear) -> Self {
         Self::Invalid(match place {
             Some((line, column)) => format!("{what} near line {line}, column {column}: {rule}"),
             None => format!("{what}: {rule}"),
@@ -296,7 +300,9 @@ impl Plan {
                 below = below.and(works.get(operand as usize).copied().unwrap_or_default());
             }
             if let Some(rule) = operation.class.demand(&operands) {
-                return Err(Dear { place: operation.place, what: named(operation.what), rule });
+                let operands = operation.class.unbounded(&operands);
+                let unbounded = operands.and_then(|which| self.unbounded(operation, which, parameters));
+                return Err(Dear { place: operation.place, what: named(operation.what), rule, unbounded });
             }
             let (size, ns) = operation.class.weigh(&operands, parameters);
             let kept = operation.class.kept(size, &operands);
@@ -360,7 +366,31 @@ impl Plan {
             "the statement {much}{of}, and at most {ms_max} ms and {WORK_BYTES_MAX} bytes are allowed: use fewer of such \
              operations, send shorter values, declare columns as `varchar(n)`, or cast to `numeric(p, s)`"
         );
-        Err(Dear { place, what: named(what), rule })
+        Err(Dear { place, what: named(what), rule, unbounded: None })
+    }
+
+    /// The first parameter below some operands of an operation whose value has no bounds.
+    fn unbounded(&self, operation: &Operation, which: Range<usize>, parameters: &[Size]) -> Option<usize> {
+        let below = |operation: &Operation| {
+            let range = operation.operands.start as usize..operation.operands.end as usize;
+            self.operands.get(range).unwrap_or_default()
+        };
+        let mut waiting: Vec<Node> =
+            below(operation).iter().skip(which.start).take(which.len()).copied().collect();
+        let (mut found, mut seen): (Option<usize>, BTreeSet<u32>) = (None, BTreeSet::new());
+        while let Some(Node(next)) = waiting.pop().filter(|_| !parameters.is_empty()) {
+            let Some(operation) = self.operations.get(next as usize).filter(|_| seen.insert(next)) else {
+                continue;
+            };
+            if let Class::Parameter(number) = operation.class {
+                let size = number.checked_sub(1).and_then(|place| parameters.get(place));
+                if size.is_some_and(|size| size.bounds == Bounds::ANY) {
+                    found = Some(found.map_or(number, |known| known.min(number)));
+                }
+            }
+            waiting.extend_from_slice(below(operation));
+        }
+        found
     }
 }
 

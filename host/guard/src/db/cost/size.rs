@@ -2,6 +2,7 @@
 // tidy: numbers are sizes that PostgreSQL gives its values
 
 use super::bounds::Bounds;
+use super::class::{expanded, is_text};
 use super::json::Census;
 use crate::db::extension::is_vector;
 use crate::db::typmod::Typmod;
@@ -57,12 +58,21 @@ pub struct Size {
     pub nested: u64,
     /// Digits of a number in base 10,000, from the first to the last.
     pub digits: u64,
+    /// How many levels of rows the value has, each in the one above. Text of a row doubles the quotes in that of a row inside.
+    pub levels: u64,
     /// Between which numbers or times the value lies.
     pub bounds: Bounds,
+    /// Whether the elements are not counted, but as many as the bytes can be: of many rows, or of a text that is read as JSON. How
+    /// long their numbers are as text is not known then.
+    pub is_guessed: bool,
     /// Whether the value is certainly a `real` or `double precision`.
     pub is_float: bool,
     /// Whether no query for words that is made of the text asks for a phrase.
     pub is_plain: bool,
+    /// Whether a query for words that is made of the text can have a prefix, `a:*`.
+    pub has_star: bool,
+    /// Whether the value is certainly no number, as a literal or a text that was sent: the name of a member of JSON.
+    pub is_name: bool,
     /// Whether the value is JSON that was sent, whose elements are counted.
     pub is_counted: bool,
     /// Of which types the value certainly is.
@@ -92,9 +102,13 @@ impl Size {
         is_composed: false,
         nested: 0,
         digits: FIXED_DIGITS,
+        levels: 0,
+        is_guessed: false,
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        has_star: false,
+        is_name: false,
         is_counted: false,
         family: Family::Unknown,
     };
@@ -122,9 +136,13 @@ impl Size {
         is_composed: false,
         nested: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
         digits: DIGITS_MAX,
+        levels: 0,
+        is_guessed: true,
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
+        has_star: false,
+        is_name: false,
         is_counted: false,
         family: Family::Unknown,
     };
@@ -153,7 +171,12 @@ impl Size {
     pub fn literal(text: &str) -> Self {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b".- ".contains(&byte));
         let json = if text.trim_start().starts_with(['{', '[']) { Self::json(text) } else { Self::default() };
-        let digits = if is_number { digits(text.len() as u64) } else { DIGITS_MAX };
+        let digits = match (is_number, json.elements) {
+            (true, _) => digits(text.len() as u64),
+            (false, 0) => DIGITS_MAX,
+            // Of an array, an element in quotes can be a number; of JSON it is none.
+            (false, _) => digits(Census::of(text).quoted).max(json.digits),
+        };
         // An element of an array takes two bytes of text, and an array begins with a brace.
         let listed = if text.trim_start().starts_with('{') { json.values() } else { json.listed };
         let bounds = Bounds::literal(text);
@@ -164,6 +187,8 @@ impl Size {
             nested: json.nested,
             bounds,
             is_plain: is_plain(text),
+            has_star: text.contains('*'),
+            is_name: is_name(text),
             ..Self::text(text.len())
         }
     }
@@ -183,9 +208,13 @@ impl Size {
             is_composed: false,
             nested: STORED_BYTES_MAX / JSONB_CONTAINER_BYTES,
             digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
+            levels: 0,
+            is_guessed: false,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            has_star: true,
+            is_name: false,
             is_counted: false,
             family: Family::Unknown,
         }
@@ -198,7 +227,7 @@ impl Size {
 
     /// A value of a column of a recursion, of any type: the digits of a number grow with each step.
     pub const fn recursive() -> Self {
-        Self { digits: DIGITS_MAX, ..Self::stored() }
+        Self { digits: DIGITS_MAX, is_guessed: true, ..Self::stored() }
     }
 
     /// A value of a column.
@@ -220,11 +249,13 @@ impl Size {
                 let elements = STORED_BYTES_MAX / JSON_ELEMENT_TEXT_BYTES;
                 Self { elements, listed: elements, light: 0, ..Self::stored() }
             }
-            (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, ..Self::stored() },
+            (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, has_star: false, ..Self::stored() },
             (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR, _) => {
                 Self { bytes: STORED_BYTES_MAX, family: Family::Text, ..Self::default() }
             }
             (&Type::BYTEA, _) => Self { bytes: STORED_BYTES_MAX, ..Self::default() },
+            // The bound on a stored number is that of a column of numbers.
+            (&Type::JSONB, _) => Self { digits: DIGITS_MAX, is_guessed: true, ..Self::stored() },
             (other, _) if is_vector(other) => Self::VECTOR,
             (&Type::NUMERIC, _) => Self {
                 bytes: STORED_NUMERIC_BYTES_MAX,
@@ -278,7 +309,9 @@ impl Size {
     fn of_scalar(scalar: &Scalar) -> Self {
         match scalar {
             Scalar::Text(text) => {
-                Self { digits: DIGITS_MAX, is_plain: is_plain(text), ..Self::text(text.len()) }
+                let (is_plain, is_name) = (is_plain(text), is_name(text));
+                let has_star = text.contains('*');
+                Self { digits: DIGITS_MAX, is_plain, has_star, is_name, ..Self::text(text.len()) }
             }
             Scalar::Null => Self { is_plain: true, ..Self::FIXED },
             Scalar::Bytes(bytes) => Self::text(bytes.len()),
@@ -307,8 +340,8 @@ impl Size {
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         // A number of one digit takes 12 bytes of a `jsonb`, with its place.
         let stored = bytes.saturating_add(census.values.saturating_mul(12));
-        let Census { listed, nested, values, has_exponent } = census;
-        let digits = if has_exponent { DIGITS_MAX } else { FIXED_DIGITS };
+        let Census { listed, nested, values, digits: longest, .. } = census;
+        let digits = digits(longest).max(FIXED_DIGITS);
         Self {
             bytes: stored,
             least: 0,
@@ -318,9 +351,13 @@ impl Size {
             is_composed: false,
             nested,
             digits,
+            levels: 0,
+            is_guessed: false,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
+            has_star: false,
+            is_name: false,
             is_counted: false,
             family: Family::Unknown,
         }
@@ -343,9 +380,13 @@ impl Size {
             is_composed: self.is_composed || other.is_composed,
             nested: self.nested.max(other.nested),
             digits: self.digits.max(other.digits),
+            levels: self.levels.max(other.levels),
+            is_guessed: self.is_guessed && other.is_guessed,
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
             is_plain: self.is_plain && other.is_plain,
+            has_star: self.has_star || other.has_star,
+            is_name: self.is_name && other.is_name,
             is_counted: self.is_counted && other.is_counted,
             family: if self.family == other.family { self.family } else { Family::Unknown },
         }
@@ -353,18 +394,34 @@ impl Size {
 
     /// Both, one after the other.
     pub(super) fn and(self, other: Self) -> Self {
+        // What is known of one is no longer told of both.
+        let known = match (self.is_guessed, other.is_guessed) {
+            (true, false) => expanded(other),
+            (false, true) => expanded(self),
+            _ => 0,
+        };
+        // A text beside something else is no number.
+        let digits = match (is_text(self), is_text(other)) {
+            (true, false) => other.digits,
+            (false, true) => self.digits,
+            _ => self.digits.max(other.digits),
+        };
         Self {
-            bytes: self.bytes.saturating_add(other.bytes),
+            bytes: self.bytes.saturating_add(other.bytes).saturating_add(known),
             least: self.least.saturating_add(other.least),
             elements: self.elements.saturating_add(other.elements),
             listed: self.listed.saturating_add(other.listed),
             light: self.light.saturating_add(other.light),
             is_composed: self.is_composed || other.is_composed,
             nested: self.nested.saturating_add(other.nested),
-            digits: self.digits.max(other.digits),
+            digits,
+            levels: self.levels.max(other.levels),
+            is_guessed: self.is_guessed || other.is_guessed,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: self.is_plain && other.is_plain,
+            has_star: self.has_star || other.has_star,
+            is_name: false,
             is_counted: false,
             family: Family::Unknown,
         }
@@ -373,6 +430,11 @@ impl Size {
     fn max_digits(self, other: Self) -> Self {
         Self { digits: self.digits.max(other.digits), ..self }
     }
+}
+
+/// Whether a text is no number to PostgreSQL: one that an array of JSON takes for a subscript begins with spaces, a sign or digits.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
 /// Whether a query for words that is made of a text asks for no phrase: `to_tsquery` and `websearch_to_tsquery` ask for one

@@ -121,8 +121,7 @@ impl Printer<'_> {
         let is_in_from = std::mem::take(&mut self.is_in_from);
         let Some((way, known)) = functions::kind(name).zip(cost::function(name)) else {
             let ungranted = self.names().extensions().ungranted(|list| list.function(name).is_some());
-            return self
-                .refuse(shown(name), ungranted.unwrap_or_else(|| functions::instead(name).to_owned()));
+            return self.refuse(shown(name), ungranted.unwrap_or_else(|| functions::unlisted(name)));
         };
         let way = match (way, &suffix.within) {
             (Way::Place, Some(_)) => Way::OrderedSet,
@@ -357,6 +356,7 @@ impl Printer<'_> {
             }
             // Its length comes last.
             (Class::Same, "substr") if arguments.len() == 3 => Class::Cut,
+            (Class::Same, "round" | "trunc") if arguments.len() == 2 => Class::Rounded,
             (Class::Power, "power" | "pow") => {
                 let exponent = arguments.get(1).and_then(|argument| argument.children().next());
                 exponent.and_then(|exponent| self.fraction(&exponent)).map_or(class, Class::Fraction)

@@ -2,7 +2,7 @@
 
 use super::fault::{Checked, Fault, Location};
 use super::lex::{self, Class, Tokens};
-use super::{ReadStatement, WriteStatement, stack};
+use super::{NO_EXECUTE, NO_QUERY, ReadStatement, WriteStatement, stack};
 use crate::db::catalogue::Catalogue;
 use crate::limits;
 
@@ -44,14 +44,10 @@ fn one(catalogue: &Catalogue, tokens: &Tokens) -> Checked {
     };
     let at = tokens.first_word().1;
     if writes && !catalogue.execute() {
-        return Err(Fault::invalid(
-            at,
-            "a statement that writes",
-            "the manifest has no `execute = true` in [grants.db]",
-        ));
+        return Err(Fault::invalid(at, "a statement that writes", NO_EXECUTE));
     }
     if !writes && !catalogue.query() {
-        return Err(Fault::invalid(at, "a query", "the manifest has no `query = true` in [grants.db]"));
+        return Err(Fault::invalid(at, "a query", NO_QUERY));
     }
     if writes {
         WriteStatement::judged(catalogue, tokens).map(drop)
@@ -79,6 +75,9 @@ fn verdict(start: Location, judged: Checked) -> Verdict {
 mod tests {
     use super::{Verdict, check};
     use crate::db::gate::tests::corpus::catalogue;
+    use crate::db::gate::{ReadStatement, WriteStatement};
+    use crate::refusal::Refusal;
+    use crate::reports::Notes;
 
     #[test]
     fn each_statement_of_a_file_is_judged_at_its_place() {
@@ -133,6 +132,113 @@ mod tests {
                 panic!("{text}: {found:?}")
             };
             assert_eq!((*at, why.as_str()), (column, reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn star_over_a_column_that_is_not_granted_has_its_place_and_what_to_write() {
+        const PEOPLE: &str = "it stands for every column, and not all are granted for `select`: write those that are, `id`, `name`";
+        const LETTERS: &str =
+            "it stands for every column, and not all are granted for `select`: write those that are, `id`";
+        const NONE: &str = "no column of the table is granted for `select`, and whatever names one in an expression, WHERE or \
+                            RETURNING reads it";
+        for (text, (line, column), what, rule) in [
+            ("SELECT * FROM people", (1, 8), "*", PEOPLE),
+            ("SELECT id,\n  p.* FROM people p", (2, 5), "`p`.*", PEOPLE),
+            ("SELECT d.id, p.* FROM drafts d, people p", (1, 16), "`p`.*", PEOPLE),
+            ("SELECT s.id FROM (SELECT * FROM people) s", (1, 26), "*", PEOPLE),
+            ("WITH w AS (SELECT * FROM people) SELECT 1 FROM w", (1, 19), "*", PEOPLE),
+            ("SELECT id FROM drafts WHERE EXISTS (SELECT * FROM people)", (1, 44), "*", PEOPLE),
+            ("TABLE people", (1, 7), "TABLE", PEOPLE),
+            (
+                "SELECT j.id FROM (people p CROSS JOIN drafts d) AS j (a, b)",
+                (1, 49),
+                "a list of columns in an alias",
+                "",
+            ),
+            ("SELECT 1 FROM people NATURAL JOIN drafts", (1, 35), "NATURAL JOIN", PEOPLE),
+            ("UPDATE people SET name = 'x' RETURNING *", (1, 40), "*", PEOPLE),
+            ("UPDATE people AS p SET name = 'x' RETURNING p.*", (1, 47), "`p`.*", PEOPLE),
+            ("DELETE FROM letters WHERE id = 1 RETURNING *", (1, 44), "*", LETTERS),
+            ("INSERT INTO letters (id) VALUES (1) RETURNING *", (1, 47), "*", LETTERS),
+            ("INSERT INTO events (id) VALUES (1) RETURNING *", (1, 46), "*", NONE),
+            ("INSERT INTO events (id) VALUES (1) RETURNING id", (1, 46), "the column `id`", NONE),
+            ("INSERT INTO events AS e (id) VALUES (1) RETURNING e.id", (1, 53), "the column `id`", NONE),
+        ] {
+            let found = check(&catalogue(), text);
+            let [Verdict { line: found_line, column: found_column, reason: Some(why) }] = found.as_slice()
+            else {
+                panic!("{text}: {found:?}")
+            };
+            assert_eq!((*found_line, *found_column), (line, column), "{text}: {why}");
+            assert!(why.starts_with(&format!("{what}: {rule}")), "{text}: {why}");
+            // The guest is told nothing of it, and the operator all.
+            let mut notes = Notes::default();
+            let read = ReadStatement::noted(&catalogue(), text, &mut notes).map(drop);
+            let outcome = match text.split(' ').next() {
+                Some("UPDATE" | "DELETE" | "INSERT") => {
+                    notes = Notes::default();
+                    WriteStatement::noted(&catalogue(), text, &mut notes).map(drop)
+                }
+                _ => read,
+            };
+            assert_eq!(outcome, Err(Refusal::Denied), "{text}");
+            let [note] = notes.kept() else { panic!("{text}: {:?}", notes.kept()) };
+            assert!(
+                note.reason.contains(&format!("near line {line}, column {column}: ")),
+                "{text}: {note:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_name_that_is_not_granted_has_a_place() {
+        for (text, place, reason) in [
+            (
+                "UPDATE people SET secret = 'x'",
+                (1, 19),
+                "the column `secret`: not granted for `update`. Granted are `name`",
+            ),
+            (
+                "INSERT INTO letters (seal) VALUES ('x')",
+                (1, 22),
+                "the column `seal`: not granted for `insert`. Granted are `id`, `body`",
+            ),
+            (
+                "MERGE INTO comments c USING drafts d ON c.id = d.id WHEN MATCHED THEN DELETE",
+                (1, 71),
+                "the table `comments`: not granted for `delete`",
+            ),
+        ] {
+            let found = check(&catalogue(), text);
+            let [Verdict { line, column, reason: Some(why) }] = found.as_slice() else {
+                panic!("{text}: {found:?}")
+            };
+            assert_eq!(((*line, *column), why.as_str()), (place, reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn function_that_was_probably_meant_is_named() {
+        for (text, reason) in [
+            ("SELECT lowr(title) FROM drafts", "`lowr`: not in the list of functions; did you mean `lower`?"),
+            (
+                "SELECT jsonb_array_lenght(data) FROM drafts",
+                "`jsonb_array_lenght`: not in the list of functions; did you mean `jsonb_array_length`?",
+            ),
+            (
+                "SELECT coalesc(title, '') FROM drafts",
+                "`coalesc`: not in the list of functions; did you mean `coalesce`?",
+            ),
+            (
+                "SELECT g FROM generate_serie(1, 3) g",
+                "`generate_serie`: not in the list of functions; did you mean `generate_series`?",
+            ),
+            ("SELECT nothing_like_it(title) FROM drafts", "`nothing_like_it`: not in the list of functions"),
+        ] {
+            let found = check(&catalogue(), text);
+            let [Verdict { reason: Some(why), .. }] = found.as_slice() else { panic!("{text}: {found:?}") };
+            assert_eq!(why, reason, "{text}");
         }
     }
 

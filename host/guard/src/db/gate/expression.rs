@@ -137,8 +137,8 @@ impl Printer<'_> {
             }
             let target = items.next_kind().filter(|kind| *kind == Kind::COLON_COLON).and(items.0.get(1));
             let target = target.and_then(|item| item.as_node()).cloned();
-            if tree.kind() == Kind::LITERAL && self.is_before_no_date(items, level) {
-                self.around = Around::NoDate;
+            if unwrapped(tree).kind() == Kind::LITERAL {
+                self.around = self.before(items, level).unwrap_or(self.around);
             }
             self.primary(tree, target.as_ref())?;
             return Ok(Some(tree.clone()));
@@ -167,18 +167,28 @@ impl Printer<'_> {
         Ok(None)
     }
 
-    /// Whether a literal that stands before these items is compared with a column that is certainly no date or time.
-    fn is_before_no_date(&self, items: &Items, level: Level) -> bool {
+    /// What a literal that stands before these items is beside: it is compared with, or joined to, a column that is certainly no
+    /// date or time, or joined to what could be one.
+    fn before(&self, items: &Items, level: Level) -> Option<Around> {
         let mut items = items.0.iter();
-        let (Some(operator), Some(SyntaxElement::Node(column))) = (items.next(), items.next()) else {
-            return false;
-        };
-        let sign = self.token_at(operator.text_range().start().into());
-        let is_compared = sign.is_some_and(|sign| is_comparison(&sign.value));
-        let own = self.level(operator).filter(|own| is_compared && *own >= level);
+        let (operator, right) = (items.next()?, items.next()?);
+        let sign = self.token_at(operator.text_range().start().into())?;
+        let joins = Around::of_sign(&sign.value) == Around::Joins;
+        let own = self.level(operator).filter(|own| *own >= level)?;
+        if !joins && !is_comparison(&sign.value) {
+            return None;
+        }
         let follows = items.next().and_then(|item| self.level(item));
-        own.is_some_and(|own| follows.is_none_or(|follows| follows <= own))
-            && self.node_of(column).is_some_and(|node| self.cost.moment(node) == Moment::Never)
+        let right = right.as_node().map(unwrapped).filter(|_| follows.is_none_or(|follows| follows <= own));
+        let is_never = right.is_some_and(|right| {
+            joins && right.kind() == Kind::LITERAL
+                || self.node_of(&right).is_some_and(|node| self.cost.moment(node) == Moment::Never)
+        });
+        match (is_never, joins) {
+            (true, _) => Some(Around::NoDate),
+            (false, true) => Some(Around::Joins),
+            (false, false) => None,
+        }
     }
 
     /// Takes an operator and prints it as it stands: `+` or `OPERATOR(pg_catalog.+)`. Returns its sign.
@@ -437,7 +447,9 @@ impl Printer<'_> {
         if around == Around::Unknown && is_comparison(sign) {
             self.beside(items, mark, level.next());
         } else if self.is_lone_literal(items, level.next()) {
-            self.around = around;
+            let left = self.cost.since(mark).last().map_or(Moment::Unknown, |node| self.cost.moment(*node));
+            let is_never = around == Around::Joins && matches!(left, Moment::Never | Moment::Bare);
+            self.around = if is_never { Around::NoDate } else { around };
         }
         // An operand of one item is that alone.
         let (right, rest) = (items.next_node().cloned(), items.0.len().saturating_sub(1));
@@ -464,6 +476,12 @@ impl Printer<'_> {
                 found.filter(|found| *found != Moment::Bare).unwrap_or_default()
             }
             "->" | "->>" | "#>" | "#>>" | "#-" => Moment::Never,
+            // Two values of unknown types are joined as texts.
+            "||" => {
+                let mut moments = self.cost.since(mark).iter().map(|node| self.cost.moment(*node));
+                let is_never = moments.all(|moment| matches!(moment, Moment::Never | Moment::Bare));
+                if is_never { Moment::Never } else { Moment::Unknown }
+            }
             _ => Moment::Unknown,
         };
         self.cost.close(mark, class, sign, moment);
@@ -482,7 +500,8 @@ impl Printer<'_> {
     /// level. `'today' - created` is no lone literal: it stands beside the minus.
     fn is_lone_literal(&self, items: &Items, right: Level) -> bool {
         let follows = items.0.get(1).and_then(|item| self.level(item));
-        items.next_kind() == Some(Kind::LITERAL) && follows.is_none_or(|follows| follows < right)
+        let is_literal = items.next_node().is_some_and(|node| unwrapped(node).kind() == Kind::LITERAL);
+        is_literal && follows.is_none_or(|follows| follows < right)
     }
 
     /// Notes that a literal that comes next, alone, is compared with the value since a mark. If that is certainly no date or
@@ -583,7 +602,7 @@ impl Printer<'_> {
         if let Some(call) = items.next_node().filter(|node| quantifier(node).is_some()) {
             let call = call.clone();
             items.0.pop_front();
-            return self.quantified_as(&call, class, "LIKE", mark);
+            return self.quantified_as(&call, Class::LikeEach, "LIKE", mark);
         }
         if self.is_lone_literal(items, Level::ESCAPE.next()) {
             self.around = Around::NoDate;
@@ -605,8 +624,8 @@ impl Printer<'_> {
         let is_equality = matches!(sign, "=" | "<>");
         if !is_equality && !matches!(sign, "<" | "<=" | ">" | ">=") {
             return match cost::operator(sign) {
-                Some((_, class @ (Class::Regex | Class::Like))) => {
-                    self.quantified_as(call, class, sign, mark)
+                Some((_, Class::Regex | Class::Like)) => {
+                    self.quantified_as(call, Class::LikeEach, sign, mark)
                 }
                 _ => self.refuse_at(call, shown(sign), "ANY and ALL can follow comparisons, LIKE and ~"),
             };
@@ -727,7 +746,7 @@ impl Printer<'_> {
                 printer.expr(&item)
             })?;
         }
-        self.cost.close(mark, Class::Joined, "a row", Moment::Unknown);
+        self.cost.close(mark, Class::Tuple, "a row", Moment::Unknown);
         self.must_take(&mut parts, Kind::R_PAREN)?;
         self.put(")");
         self.done(parts)

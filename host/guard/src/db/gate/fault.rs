@@ -78,7 +78,7 @@ impl From<Fault> for Refusal {
 
 /// Refuses a statement that is too expensive at its dearest operation.
 impl From<Dear> for Fault {
-    fn from(Dear { place, what, rule }: Dear) -> Self {
+    fn from(Dear { place, what, rule, .. }: Dear) -> Self {
         let number = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
         let at = place.map_or(Location::START, |(line, column)| Location {
             line: number(line),

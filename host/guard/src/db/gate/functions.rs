@@ -11,6 +11,9 @@
 //! A number, a text or a path that decides what a call costs is a literal or a parameter: see `call.rs` and
 //! `db/cost/bounds.rs`.
 
+use super::scope::is_near;
+use crate::db::{cost, shown};
+
 /// How a function may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::db) enum Kind {
@@ -710,11 +713,24 @@ pub(super) fn zone_argument(name: &str) -> Option<usize> {
 
 /// Why a function is not in the list, and what to write instead.
 pub(in crate::db) fn instead(name: &str) -> &'static str {
-    INSTEAD
-        .iter()
-        .find(|(names, _)| names.contains(&name))
-        .map_or("not in the list of functions", |(_, rule)| rule)
+    INSTEAD.iter().find(|(names, _)| names.contains(&name)).map_or(UNLISTED, |(_, rule)| rule)
 }
+
+/// The same, or the function that was probably meant.
+pub(super) fn unlisted(name: &str) -> String {
+    let listed = cost::functions().filter(|known| kind(known).is_some()).chain(WORDS.iter().copied());
+    let near = listed.filter(|known| is_near(known, name));
+    match (instead(name), near.min_by_key(|known| (strsim::osa_distance(known, name), *known))) {
+        (UNLISTED, Some(near)) => format!("{UNLISTED}; did you mean {}?", shown(near)),
+        (rule, _) => rule.to_owned(),
+    }
+}
+
+const UNLISTED: &str = "not in the list of functions";
+
+/// What is called like a function and is a word of the grammar.
+const WORDS: &[&str] =
+    &["coalesce", "extract", "greatest", "grouping", "least", "nullif", "overlay", "position", "trim"];
 
 /// Functions that authors look for and that are not in the list, with what to write instead.
 pub(in crate::db) const INSTEAD: &[(&[&str], &str)] = &[

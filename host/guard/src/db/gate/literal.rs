@@ -5,7 +5,7 @@ use super::printer::{Around, Printer};
 use super::scope::Names;
 use super::tree::{Kind, Parts, Tree};
 use super::zone;
-use crate::db::cost::{Class, Moment, Size};
+use crate::db::cost::{Class, Each, Moment, Size};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 use crate::limits;
@@ -58,12 +58,16 @@ impl Printer<'_> {
         let json = serde_json::from_str::<serde_json::Value>(text);
         let target = match (around, json) {
             (Around::Contains, Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) => "jsonb",
-            (Around::Joins, Ok(_)) => {
-                return self.refuse(shown(text), "say which type it has: write `'…'::text` or `'…'::jsonb`");
+            // As a text it would be joined to a value of another type, as one element of an array.
+            (Around::Joins, _) => {
+                let rule = "PostgreSQL can take it for a date beside this: say which type it has, `'…'::text`, `'…'::text[]` or \
+                            `'…'::jsonb`";
+                return self.refuse(shown(text), rule);
             }
             _ => "text",
         };
         self.is_altered = true;
+        self.made_text.get_or_insert((self.place(), text.to_owned()));
         self.put_call("CAST");
         self.put("(");
         self.text_literal(text)?;
@@ -432,15 +436,25 @@ fn conversion(name: &str) -> (Class, Moment) {
     if is_moment(name) {
         let is_time = name.starts_with("time") && !name.starts_with("timestamp");
         let moment = if is_time { Moment::Time } else { Moment::Certain };
-        return (if name.ends_with(']') { Class::ToArray } else { Class::ToFixed }, moment);
+        return (if name.ends_with(']') { Class::ToArray(Each::Plain) } else { Class::ToFixed }, moment);
     }
     let within = |name: &str| -> Vec<u64> {
         let list = name.split_once('(').map_or("", |(_, list)| list);
         list.trim_end_matches(')').split(',').filter_map(|number| number.trim().parse().ok()).collect()
     };
     let class = match name {
-        array if array.ends_with(']') => Class::ToArray,
-        "json" | "jsonb" => Class::ToJson,
+        array if array.ends_with(']') => Class::ToArray(match conversion(array.trim_end_matches("[]")).0 {
+            // An element of `char(n)` is filled with spaces.
+            Class::ToText(most) if array.starts_with("character(") => Each::Filled(most),
+            Class::ToText(_) => Each::Text,
+            Class::ToNumeric(_, places) => Each::Filled(places.saturating_mul(4)),
+            Class::ToJson | Class::ToJsonb => Each::Json,
+            Class::Terms => Each::Terms,
+            Class::Document => Each::Document,
+            _ => Each::Plain,
+        }),
+        "json" => Class::ToJson,
+        "jsonb" => Class::ToJsonb,
         "tsvector" => Class::Document,
         "tsquery" => Class::Terms,
         vector if vector == "vector" || vector.starts_with("vector(") => Class::ToVector,
@@ -451,8 +465,12 @@ fn conversion(name: &str) -> (Class, Moment) {
         }
         "text" | "bytea" => Class::ToText(u64::MAX),
         number if number.starts_with("numeric") => match within(number).as_slice() {
-            [precision, ..] => Class::ToNumeric((precision / 4).saturating_add(2)),
-            [] => Class::ToNumeric(u64::MAX),
+            // PostgreSQL 15 allows more digits behind the point than there are in all.
+            [precision, rest @ ..] => {
+                let places = rest.first().copied().unwrap_or(0);
+                Class::ToNumeric((places.max(*precision) / 4).saturating_add(2), places / 4)
+            }
+            [] => Class::ToNumeric(u64::MAX, 0),
         },
         _ => Class::ToFixed,
     };

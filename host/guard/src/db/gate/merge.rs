@@ -60,6 +60,7 @@ impl Printer<'_> {
         let action = self.must_any(&mut parts)?;
         self.done(parts)?;
         let mut parts = Parts::of(&action);
+        self.see(&action);
         match action.kind() {
             Kind::MERGE_DO_NOTHING => {
                 let words = self.words(&action)?;

@@ -23,6 +23,7 @@
 //! 3. Expressions: `expression.rs`, `literal.rs`, `call.rs`, `special.rs` (functions with their own syntax), `path.rs` (paths
 //!    of JSON), `short.rs` (separators).
 //! 4. The allow-lists: `functions.rs`, `operators.rs`, `types.rs`, and `db/extension.rs` for granted extensions; and `zone.rs`, texts that name the clock or a zone.
+//! 5. Afterwards: `place.rs` (where the server's complaint stands in the author's text), `check.rs` (files of statements).
 //!
 //! What a statement may cost is in [`cost`](super::cost): the walk plans it, and the check is made when the statement is
 //! parsed and again when its values are known.
@@ -46,6 +47,7 @@ mod literal;
 mod merge;
 mod operators;
 mod path;
+mod place;
 mod query;
 mod relation;
 mod select;
@@ -59,6 +61,7 @@ mod write;
 pub use self::check::{Verdict, check};
 use self::fault::{Checked, Fault, Location};
 use self::lex::Tokens;
+pub use self::place::{place, with_place};
 use self::printer::Printer;
 use self::scope::Names;
 use super::Refusal;
@@ -95,7 +98,12 @@ impl ReadStatement {
     /// The same, and notes what the guest is not told of a refusal.
     pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.query() {
-            return Err(Refusal::Denied);
+            return Err(Fault::Unknown {
+                at: Location::START,
+                construct: "a query".into(),
+                rule: NO_QUERY.into(),
+            }
+            .told(notes));
         }
         stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
     }
@@ -112,7 +120,7 @@ impl ReadStatement {
         }
         let tree = tree::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue), tokens);
-        let shape = printer.query(&tree)?;
+        let shape = printer.query(&tree).map_err(|fault| printer.placed(fault))?;
         printer.sendable(&tree, &shape)?;
         let (text, demands) = finished(printer)?;
         Ok(Self { text, demands })
@@ -145,7 +153,8 @@ impl WriteStatement {
     /// The same, and notes what the guest is not told of a refusal.
     pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.execute() {
-            return Err(Refusal::Denied);
+            let (at, construct) = (Location::START, "a statement that writes".into());
+            return Err(Fault::Unknown { at, construct, rule: NO_EXECUTE.into() }.told(notes));
         }
         stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
     }
@@ -161,7 +170,7 @@ impl WriteStatement {
         }
         let tree = tree::parse(tokens)?;
         let mut printer = Printer::new(Names::Granted(catalogue), tokens);
-        printer.statement(&tree)?;
+        printer.statement(&tree).map_err(|fault| printer.placed(fault))?;
         let (text, demands) = finished(printer)?;
         Ok(Self { text, demands })
     }
@@ -177,6 +186,8 @@ impl WriteStatement {
     }
 }
 
+const NO_QUERY: &str = "`query = true` is not granted in [grants.db]";
+const NO_EXECUTE: &str = "`execute = true` is not granted in [grants.db]";
 const WRITE_RULE: &str = "a statement that writes is INSERT, UPDATE, DELETE or MERGE, or has one in its WITH";
 
 /// Splits a text into tokens and checks that it is one statement.

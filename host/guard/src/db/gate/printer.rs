@@ -16,7 +16,7 @@ use super::tree::{Kind, Parts, Tree};
 use crate::db::cost::{Node, Plan, Planner, Size};
 use crate::db::{quoted, shown};
 use crate::limits;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// One walk over a statement.
 #[derive(Debug)]
@@ -55,6 +55,11 @@ pub(in crate::db) struct Printer<'a> {
     pub(super) tables: HashMap<String, Shape>,
     /// The values whose type the contract has no value for, and what they are called.
     pub(super) opaque: HashMap<Node, &'static str>,
+    /// The columns of `char(n)`, and whether the statement has one or converts to it.
+    pub(super) padded: HashSet<Node>,
+    pub(super) has_padded: bool,
+    /// Where a string stands that was printed as a text, because it could become a date there.
+    pub(super) made_text: Option<(Location, String)>,
     /// The columns of the table that a migration creates, with their sizes if their types bound them.
     pub(in crate::db) own_columns: HashMap<String, Option<Size>>,
     /// Whether the walk is in a generated column, whose columns keep their types.
@@ -153,6 +158,9 @@ impl<'a> Printer<'a> {
             cost: Planner::default(),
             tables: HashMap::new(),
             opaque: HashMap::new(),
+            padded: HashSet::new(),
+            has_padded: false,
+            made_text: None,
             own_columns: HashMap::new(),
             in_generated: false,
             top_with: None,
@@ -199,6 +207,13 @@ impl<'a> Printer<'a> {
             self.at = token.map_or(Location::START, |token| token.at);
             let text = token.map(|token| token.value.clone()).unwrap_or_default();
             return self.refuse(shown(&text), "not part of the SQL that plugins can use here");
+        }
+        // A value that gets one type with others, as in CASE, gets another one beside a text: spaces at its end would stay away.
+        if let Some((at, text)) = self.made_text.take().filter(|_| self.has_padded) {
+            self.at = at;
+            let rule = "PostgreSQL can take it for a date, and the statement has a `char(n)`, beside which a text is not the same: \
+                        say which type it has, `'…'::text` or `'…'::char(n)`";
+            return self.refuse(shown(&text), rule);
         }
         // The instant is a parameter behind the author's.
         let instant = self.parameters.len().saturating_add(1);
@@ -302,6 +317,14 @@ impl<'a> Printer<'a> {
         let result = step(self)?;
         self.last = last;
         Ok((result, std::mem::replace(&mut self.out, before)))
+    }
+
+    /// Gives a denial the place of the walk, for the author and the operator.
+    pub(super) fn placed(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Denied => self.unknown("this name", "not granted"),
+            fault => fault,
+        }
     }
 
     /// Where the walk is.

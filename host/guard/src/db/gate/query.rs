@@ -79,28 +79,38 @@ impl Printer<'_> {
     }
 
     /// Prints WITH. Each common table expression gets a new name that no table has, so that PostgreSQL cannot confuse
-    /// the two.
+    /// the two. With RECURSIVE, each name is that of its expression in all of them, also in earlier ones and in its own: so all
+    /// names are known before the first expression is walked, and none is taken for a table's.
     pub(super) fn with(&mut self, tree: &Tree) -> Checked {
         let mut parts = Parts::of(tree);
         self.keyword(&mut parts, Kind::WITH_KW, "WITH")?;
         let is_recursive = self.keyword_if(&mut parts, Kind::RECURSIVE_KW, "RECURSIVE");
         let before = self.ctes.len();
+        if is_recursive {
+            let heads = tree.children().filter(|item| item.kind() == Kind::WITH_TABLE);
+            let names = heads.filter_map(|item| self.token_at(item.text_range().start().into()));
+            let unread = names.map(|token| Cte::unread(token.value.clone()));
+            self.ctes.extend(unread.collect::<Vec<_>>());
+        }
+        let mut names: Vec<String> = Vec::new();
         self.items(&mut parts, |printer, parts| {
             let cte = printer.must_node(parts, Kind::WITH_TABLE)?;
-            printer.cte(&cte, is_recursive)?;
-            let (last, others) = match printer.ctes.get(before..).and_then(<[Cte]>::split_last) {
-                Some((last, others)) => (last.name.clone(), others),
-                None => return Ok(()),
-            };
-            if others.iter().any(|other| other.name == last) {
-                return printer.refuse_at(&cte, shown(&last), "each name in WITH needs to be another");
+            let found = printer.cte(&cte, is_recursive)?;
+            if names.contains(&found.name) {
+                return printer.refuse_at(&cte, shown(&found.name), "each name in WITH needs to be another");
+            }
+            names.push(found.name.clone());
+            let all = printer.ctes.get_mut(before..).unwrap_or_default();
+            match all.iter_mut().find(|known| known.name == found.name) {
+                Some(unread) => *unread = found,
+                None => printer.ctes.push(found),
             }
             Ok(())
         })?;
         self.done(parts)
     }
 
-    fn cte(&mut self, tree: &Tree, is_recursive: bool) -> Checked {
+    fn cte(&mut self, tree: &Tree, is_recursive: bool) -> Checked<Cte> {
         let mut parts = Parts::of(tree);
         let name = self.must_node(&mut parts, Kind::CTE_NAME)?;
         let name = self.name(&name)?;
@@ -144,17 +154,18 @@ impl Printer<'_> {
             return self.refuse(what, rule);
         }
         let shape = self.with_columns(shape, columns)?;
-        self.ctes.push(Cte {
+        let cte = Cte {
             name,
             printed,
             shape,
             relations: self.count.relations.saturating_sub(before.relations),
             references: self.count.cte_references.saturating_sub(before.cte_references),
-        });
+            is_unread: false,
+        };
         // The planner expands the expression at each reference, so its costs count there and not here.
         self.count.relations = before.relations;
         self.count.cte_references = before.cte_references;
-        Ok(())
+        Ok(cte)
     }
 
     /// Prints a query of WITH RECURSIVE, which may refer to itself in its second part. The rows of the second part are
@@ -184,6 +195,7 @@ impl Printer<'_> {
             shape: shape.clone(),
             relations: 0,
             references: 0,
+            is_unread: false,
         });
         let found = self.query(query)?;
         self.ctes.pop();
@@ -386,7 +398,10 @@ impl Printer<'_> {
         let name = self.must_node(&mut inner, Kind::RELATION_NAME_REF)?;
         self.done(inner)?;
         let (alias, _, shape) = self.table_or_cte(&name)?;
-        shape.all()?;
+        if shape.is_partial() {
+            return Err(self.not_whole("TABLE", shape.columns()));
+        }
+        shape.columns().iter().for_each(|column| self.meet(column.node));
         self.bring(alias, shape.clone())?;
         Ok(shape)
     }
@@ -568,7 +583,7 @@ impl Printer<'_> {
         if names.is_empty() {
             return Ok(shape);
         }
-        if shape.all().is_err() {
+        if shape.is_partial() {
             // PostgreSQL renames by place, also the columns that are not granted.
             let rule = "a column of the table is not granted: list the columns in a subquery, `(SELECT id AS a, … FROM …) AS name`";
             return self.refuse("a list of columns in an alias", rule);

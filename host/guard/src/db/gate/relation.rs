@@ -172,7 +172,9 @@ impl Printer<'_> {
         let (left, right) = self.here().split_at_checked(middle).unwrap_or_default();
         let left = left.get(start..).unwrap_or_default();
         for relation in left.iter().chain(right) {
-            relation.shape.all()?;
+            if relation.shape.is_partial() {
+                return Err(self.not_whole("NATURAL JOIN", relation.shape.columns()));
+            }
             if relation.shape.open {
                 return self.refuse("NATURAL JOIN", "name the columns with USING or ON");
             }
@@ -274,7 +276,8 @@ impl Printer<'_> {
         let has_list = alias.children().any(|child| child.kind() == Kind::COLUMN_LIST);
         if has_list && star.is_hidden {
             // The list would name columns that are not granted.
-            return Err(Fault::Denied);
+            self.see(alias);
+            return Err(self.not_whole("a list of columns in an alias", &star.columns));
         }
         let hidden = match self.scopes.last_mut() {
             Some(scope) => scope.relations.split_off(before.min(scope.relations.len())),
@@ -313,6 +316,11 @@ impl Printer<'_> {
         let (mut relations, mut references) = (1_usize, 0_usize);
         let cte = self.ctes.iter().rev().find(|cte| schema.is_none() && cte.name == name).cloned();
         if let Some(cte) = &cte {
+            if cte.is_unread {
+                let rule = "an item of WITH RECURSIVE can be named behind it, or in itself in the part behind UNION: put the item in \
+                            front, write UNION without parentheses around it, or leave RECURSIVE out";
+                return self.refuse(shown(&name), rule);
+            }
             relations = relations.saturating_add(cte.relations);
             references = cte.references.saturating_add(1);
         }
@@ -338,11 +346,10 @@ impl Printer<'_> {
         let call = self.must_any(&mut parts)?;
         let name = call.children().next().map(|head| self.result_name_of(&head)).unwrap_or_default();
         let Some(columns) = functions::rows(&name).filter(|_| call.kind() == Kind::CALL_EXPR) else {
-            let rule = match functions::instead(&name) {
-                _ if functions::kind(&name).is_some() => {
-                    "it returns one value: it can stand in a select list, and not in FROM"
-                }
-                rule => rule,
+            let rule = if functions::kind(&name).is_some() {
+                "it returns one value: it can stand in a select list, and not in FROM".to_owned()
+            } else {
+                functions::unlisted(&name)
             };
             return self.refuse_at(&call, shown(&name), rule);
         };
@@ -389,7 +396,12 @@ impl Printer<'_> {
             names.push("ordinality".to_owned());
         }
         let is_value = names.len() == 1 && !has_ordinality;
-        let columns = names.into_iter().map(|name| Named { name: name.into(), node }).collect();
+        let mut columns: Vec<Named> =
+            names.into_iter().map(|name| Named { name: name.into(), node }).collect();
+        if let Some(last) = columns.last_mut().filter(|_| has_ordinality) {
+            // A number of the row, whatever the function returns.
+            last.node = self.cost.node(Class::Known(Size::FIXED), "a column", &[], Moment::Never);
+        }
         let shape = self.shape(columns)?;
         self.alias(alias.as_ref(), None, relation, shape)?;
         if let Some(relation) = self.scopes.last_mut().and_then(|scope| scope.relations.last_mut()) {

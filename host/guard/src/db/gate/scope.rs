@@ -99,9 +99,9 @@ impl Shape {
         self.places.get(column).and_then(|&place| self.columns.get(place)).map(|column| column.node)
     }
 
-    /// The columns that `*` stands for. Denies a relation with a hidden column, because `*` would return it.
-    pub(super) fn all(&self) -> Checked<&[Named]> {
-        if self.hidden.is_empty() { Ok(&self.columns) } else { Err(Fault::Denied) }
+    /// Whether a column is not granted, so that what stands for all of them would have it, too.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.hidden.is_empty()
     }
 
     /// This shape where PostgreSQL knows the columns that are not granted of another one.
@@ -163,10 +163,19 @@ pub(super) struct Cte {
     pub shape: Shape,
     pub relations: usize,
     pub references: usize,
+    /// Whether the walk has not been there yet: an item of WITH RECURSIVE, which can be named before it and in itself.
+    pub is_unread: bool,
+}
+
+impl Cte {
+    pub(super) fn unread(name: String) -> Self {
+        let (printed, shape) = (String::new(), Shape::default());
+        Self { name, printed, shape, relations: 0, references: 0, is_unread: true }
+    }
 }
 
 /// Whether a name was probably meant to be another one: one or two letters differ.
-fn is_near(known: &str, name: &str) -> bool {
+pub(super) fn is_near(known: &str, name: &str) -> bool {
     let letters = known.chars().count().min(name.chars().count());
     let max = if letters < 6 { 1 } else { 2 };
     known == name || letters > 1 && strsim::osa_distance(known, name) <= max
@@ -179,6 +188,9 @@ fn opaque(data_type: &postgres_types::Type) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// Why no column of a table can be named that the plugin may only write.
+const UNREADABLE: &str = "no column of the table is granted for `select`, and whatever names one in an expression, WHERE or RETURNING reads it";
 
 /// Whether a column is a system column, which no plugin may read.
 pub(in crate::db) fn is_system(column: &str) -> bool {
@@ -289,12 +301,19 @@ impl Printer<'_> {
             return self.refuse(shown(&relation.alias), rule);
         }
         if !shape.hidden.is_empty() {
-            let rule = "a whole row is not a value where a column is not granted: name columns, or give it those of a subquery, \
-                        `(SELECT id, … FROM …) AS name`";
+            let all: Vec<String> =
+                shape.columns().iter().take(SQL_NAMES_SHOWN_MAX).map(|column| shown(&column.name)).collect();
+            let granted =
+                if all.is_empty() { String::new() } else { format!(". Granted are {}", all.join(", ")) };
+            let rule = format!(
+                "a whole row is not a value where a column is not granted: name columns, or give it those of a subquery, \
+                 `(SELECT id, … FROM …) AS name`{granted}"
+            );
             return self.refuse(shown(&relation.alias), rule);
         }
         let mark = self.cost.mark();
         for column in shape.columns() {
+            self.meet(column.node);
             self.cost.refer(column.node);
         }
         self.cost.close(mark, Class::Row, "a whole row", Moment::Unknown);
@@ -386,6 +405,9 @@ impl Printer<'_> {
             Some(near) => {
                 self.refuse(what, format!("not granted; did you mean {}? Granted are {all}", shown(near)))
             }
+            None if all.is_empty() && relations().any(|relation| relation.shape.is_partial()) => {
+                Err(self.unknown(what, UNREADABLE))
+            }
             None if all.is_empty() => Err(self.unknown(what, "no table with a column stands in FROM here")),
             None => {
                 let quoted = if self.is_quoted(name) {
@@ -396,6 +418,30 @@ impl Printer<'_> {
                 Err(self.unknown(what, format!("not granted; granted are {all}{quoted}")))
             }
         }
+    }
+
+    /// Denies what stands for all columns of tables of which one is not granted, and tells the author those that are.
+    pub(super) fn not_whole<'n>(
+        &self,
+        construct: impl Into<String>,
+        granted: impl IntoIterator<Item = &'n Named>,
+    ) -> Fault {
+        let mut all: Vec<&str> = Vec::new();
+        for column in granted {
+            if !all.contains(&&*column.name) && all.len() < SQL_NAMES_SHOWN_MAX {
+                all.push(&column.name);
+            }
+        }
+        let rule = if all.is_empty() {
+            UNREADABLE.to_owned()
+        } else {
+            let all: Vec<String> = all.into_iter().map(shown).collect();
+            format!(
+                "it stands for every column, and not all are granted for `select`: write those that are, {}",
+                all.join(", ")
+            )
+        };
+        self.unknown(construct, rule)
     }
 
     /// Denies a name, with a place and a rule for the author.
@@ -410,9 +456,17 @@ impl Printer<'_> {
     /// that the host lets a table store.
     fn refer(&mut self, node: Option<Node>) {
         match node {
-            Some(node) => self.cost.refer(node),
+            Some(node) => {
+                self.meet(node);
+                self.cost.refer(node);
+            }
             None => self.cost.known(Size::stored(), Moment::Certain),
         }
+    }
+
+    /// Notes that the statement has a column.
+    pub(super) fn meet(&mut self, node: Node) {
+        self.has_padded |= !self.padded.is_empty() && self.padded.contains(&self.cost.source(node));
     }
 
     /// Exactly these columns.
@@ -552,18 +606,23 @@ impl Printer<'_> {
 
     /// Checks that a statement may do something to a table at all.
     pub(super) fn may(&self, table: &str, operation: Operation) -> Checked {
-        if let Names::Granted(catalogue) = self.names {
-            catalogue.table(table, operation)?;
+        match self.names {
+            Names::Granted(catalogue) if catalogue.table(table, operation).is_err() => {
+                self.no_table(catalogue, table, operation)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Checks that a statement may read a column of a table.
     pub(super) fn readable_column(&self, table: &str, column: &str) -> Checked {
-        if let Names::Granted(catalogue) = self.names {
-            catalogue.table(table, Operation::Select)?.column(column, Operation::Select)?;
-        }
-        Ok(())
+        let Names::Granted(catalogue) = self.names else { return Ok(()) };
+        let granted = catalogue.table(table, Operation::Select);
+        granted.and_then(|table| table.column(column, Operation::Select)).map(drop).map_err(|_| {
+            let rule =
+                "not granted for `select`, and an assignment to an element reads the rest of the array";
+            self.unknown(format!("the column {}", shown(column)), rule)
+        })
     }
 
     /// Checks that a statement may fill or change a column of a table.
@@ -577,15 +636,21 @@ impl Printer<'_> {
                 let names = || granted.columns(operation).map(super::super::catalogue::ColumnName::name);
                 let is_readable = granted.columns(Operation::Select).any(|known| known.name() == column);
                 let near = names().find(|known| is_near(known, column));
-                let rule = match near {
-                    None if !is_readable => return Err(Fault::Denied),
-                    None => ".".to_owned(),
-                    Some(near) => format!("; did you mean {}?", shown(near)),
-                };
+                let suggestion =
+                    near.map_or_else(String::new, |near| format!("; did you mean {}?", shown(near)));
                 let all: Vec<String> = names().take(SQL_NAMES_SHOWN_MAX).map(shown).collect();
-                let rule =
-                    format!("not granted for `{}`{rule} Granted are {}", operation.verb(), all.join(", "));
-                self.refuse(format!("the column {}", shown(column)), rule)
+                let dot = if near.is_some() { "" } else { "." };
+                let rule = format!(
+                    "not granted for `{}`{suggestion}{dot} Granted are {}",
+                    operation.verb(),
+                    all.join(", ")
+                );
+                let what = format!("the column {}", shown(column));
+                if near.is_none() && !is_readable {
+                    Err(self.unknown(what, rule))
+                } else {
+                    self.refuse(what, rule)
+                }
             }
             Names::Own(..) if is_system(column) => Err(Fault::Denied),
             Names::Own(..) => Ok(()),
@@ -615,6 +680,10 @@ impl Printer<'_> {
             let node = self.cost.node(Class::Known(size), "a column", &[], moment);
             if let Some(kind) = opaque(column.data_type()) {
                 self.opaque.insert(node, kind);
+            }
+            if [postgres_types::Type::BPCHAR, postgres_types::Type::BPCHAR_ARRAY].contains(column.data_type())
+            {
+                self.padded.insert(node);
             }
             columns.push(Named { name: column.name().into(), node });
         }

@@ -4,6 +4,7 @@ use super::printer::{Printer, Role};
 use super::scope::{Named, Shape};
 use super::tree::{Kind, Parts, Tree};
 use crate::db::gate::fault::{Checked, Fault};
+use crate::db::shown;
 use crate::limits;
 
 impl Printer<'_> {
@@ -105,11 +106,15 @@ impl Printer<'_> {
             self.done(inner)?;
             self.done(parts)?;
             let shape = self.relation(&alias)?.shape.clone();
+            if shape.is_partial() {
+                return Err(self.not_whole(format!("{}.*", shown(&alias)), shape.columns()));
+            }
             self.put_as(Role::Qualifier, &alias);
             self.put_behind(".")?;
             self.put("*");
             self.room(shape.columns().len())?;
-            columns.extend_from_slice(shape.all()?);
+            shape.columns().iter().for_each(|column| self.meet(column.node));
+            columns.extend_from_slice(shape.columns());
             *open |= shape.open;
             return Ok(());
         }
@@ -142,13 +147,15 @@ impl Printer<'_> {
             (count.saturating_add(star.columns.len()), is_hidden || star.is_hidden)
         });
         if is_hidden {
-            return Err(Fault::Denied);
+            return Err(self.not_whole("*", stars.iter().flat_map(|star| &star.columns)));
         }
         self.room(count)?;
+        let before = columns.len();
         for star in self.scopes.last().map(|scope| scope.stars.as_slice()).unwrap_or_default() {
             columns.extend_from_slice(&star.columns);
             *open |= star.open;
         }
+        columns.iter().skip(before).for_each(|column| self.meet(column.node));
         Ok(())
     }
 

@@ -51,7 +51,7 @@ impl Printer<'_> {
             _ => {
                 let text = tree.to_string();
                 let name = text.split([' ', '(']).next().unwrap_or_default();
-                self.refuse(shown(name), super::functions::instead(&name.to_ascii_lowercase()))
+                self.refuse(shown(name), super::functions::unlisted(&name.to_ascii_lowercase()))
             }
         }
     }

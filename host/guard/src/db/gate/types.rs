@@ -56,6 +56,7 @@ impl Printer<'_> {
                     }
                 };
                 self.put_type(name);
+                self.has_padded |= !is_varying;
                 let length = self.modifiers(&mut parts, 1)?;
                 self.length(name, length.first().copied())?;
                 self.done(parts)?;
@@ -191,6 +192,7 @@ impl Printer<'_> {
         let built_in = built_in(&name)
             .filter(|(canonical, _)| is_plain || is_known && catalogue_name(canonical, &name) == name);
         if let Some((canonical, max)) = built_in {
+            self.has_padded |= canonical == "character";
             if is_plain {
                 self.put_type(&name);
             } else {

@@ -4,7 +4,7 @@ use super::printer::{Around, Printer, Role};
 use super::scope::{Named, Names, Scope, Shape, Star};
 use super::tree::{Kind, Parts, Tree};
 use crate::db::catalogue::Operation;
-use crate::db::cost::{Moment, Size};
+use crate::db::cost::{Class, Moment, Size};
 use crate::db::gate::fault::Checked;
 use crate::db::shown;
 
@@ -68,6 +68,26 @@ impl Printer<'_> {
             );
         }
         self.write(tree)
+    }
+
+    /// How many elements of a column are written by the list that it stands in.
+    fn written_elements(&self, target: &Tree, column: &str) -> usize {
+        let is_list = |node: &Tree| matches!(node.kind(), Kind::SET_COLUMN_LIST | Kind::COLUMN_TARGET_LIST);
+        let is_same = |node: &Tree| {
+            let token = self.token_at(node.text_range().start().into());
+            token.is_some_and(|token| token.value == column)
+        };
+        let is_element =
+            |node: &Tree| node.kind() == Kind::COLUMN_TARGET && node.children().count() > 1 && is_same(node);
+        let list = target.ancestors().take_while(|node| !is_write(node.kind())).filter(is_list).last();
+        list.map_or(0, |list| list.descendants().filter(is_element).count())
+    }
+
+    /// Whether a column is known to be an array.
+    fn is_array(&self, table: &str, column: &str, operation: Operation) -> bool {
+        let Names::Granted(catalogue) = self.names() else { return false };
+        let column = catalogue.table(table, operation).and_then(|table| table.column(column, operation));
+        column.is_ok_and(|column| matches!(column.data_type().kind(), postgres_types::Kind::Array(_)))
     }
 
     /// Whether a column is known to be no date or time.
@@ -161,6 +181,9 @@ impl Printer<'_> {
         let name = self.name(&column)?;
         self.writable(table, &name, operation)?;
         self.put_as(Role::Column, &name);
+        // One element far behind the others is refused when the row is stored; each further one would copy all that is between.
+        let has_others = self.written_elements(tree, &name) > 1;
+        let is_array = self.is_array(table, &name, operation);
         while let Some(accessor) = parts.any_node() {
             if !matches!(accessor.kind(), Kind::INDEX_ACCESSOR | Kind::SLICE_ACCESSOR) {
                 return self.refuse_at(&accessor, "a part of a column", "assign the whole column");
@@ -168,6 +191,9 @@ impl Printer<'_> {
             self.readable_column(table, &name)?;
             let mark = self.cost.mark();
             self.subscripts(Parts::of(&accessor))?;
+            if has_others || !is_array {
+                self.cost.close(mark, Class::Written, "an element that is written", Moment::Unknown);
+            }
             self.cost.forget(mark);
         }
         self.done(parts)?;
@@ -262,8 +288,7 @@ impl Printer<'_> {
 
     /// Adds names that a statement fills to those that are visible as `excluded`.
     pub(super) fn stored_column(&mut self, name: &str) -> Named {
-        let node =
-            self.cost.node(crate::db::cost::Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
+        let node = self.cost.node(Class::Known(Size::stored()), "a column", &[], Moment::Unknown);
         Named { name: name.into(), node }
     }
 }

@@ -10,6 +10,8 @@ const FILES: [&str; 4] = [
 ];
 /// Statements that an earlier gate accepted and changed.
 const SILENT: &str = include_str!("corpus/silent.sql");
+/// Statements with what pg_trgm has.
+const TRIGRAMS: &str = include_str!("corpus/trigrams.sql");
 /// The start of a heading above statements that the gate should refuse.
 const REFUSED: &str = "-- refused on purpose";
 
@@ -37,6 +39,11 @@ pub fn rows_but_silent() -> Vec<Row> {
 /// The statements that an earlier gate accepted and changed.
 pub fn silent() -> Vec<Row> {
     of(SILENT)
+}
+
+/// The statements with functions and operators of pg_trgm.
+pub fn trigrams() -> Vec<Row> {
+    of(TRIGRAMS)
 }
 
 fn of(file: &str) -> Vec<Row> {

@@ -87,6 +87,23 @@ async fn accepted_statement_means_what_its_author_wrote() {
     assert!(total.ran * 10 > total.accepted * 7, "only {} of {} statements ran", total.ran, total.accepted);
 }
 
+/// What an extension adds, and what of PostgreSQL's own has the same signs.
+#[tokio::test]
+async fn accepted_statement_of_an_extension_means_what_its_author_wrote() {
+    let world = World::with(&["pg_trgm"]).await;
+    let rows = corpus::trigrams();
+    let count = rows.len();
+    let report = Runner::new(&world).await.run(rows, 0, Vec::new()).await;
+    if std::env::var_os("PALISADE_SQL_REPORT").is_some() {
+        println!("PostgreSQL {} with pg_trgm\n{report}", world.version);
+    }
+    world.stop().await;
+    assert!(report.different.is_empty(), "{}", report.different.join("\n\n"));
+    assert!(report.refused.is_empty(), "{report}");
+    let total = report.total();
+    assert!(total.accepted == count && total.ran * 10 > count * 9, "{total:?} of {count}");
+}
+
 #[tokio::test]
 async fn silent_differences_are_named_until_they_are_mended() {
     if IS_MENDED {

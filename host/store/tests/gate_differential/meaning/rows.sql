@@ -23,4 +23,5 @@ INSERT INTO kinds (id, flag, small, n, big, r, d, num, amount, t, vc, ch, b, u, 
     (5, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO tree (id, parent, name) VALUES (1, NULL, 'root'), (2, 1, 'left'), (3, 1, 'right'), (4, 2, 'leaf'), (5, 4, 'bud');
 INSERT INTO stock (sku, qty, price, place) VALUES ('apple', 3, 1.20, 'shelf'), ('pear', 0, 2.00, 'box'), ('fig', 7, NULL, 'shelf');
-INSERT INTO "Mixed Case" VALUES (1, 170, 'x', 'y'), (2, NULL, '', NULL)
+INSERT INTO "Mixed Case" VALUES (1, 170, 'x', 'y'), (2, NULL, '', NULL);
+INSERT INTO words (id, name, note) VALUES (1, 'root', 'a'), (2, 'left', 'b'), (3, 'right', 'a'), (4, 'leaf', NULL), (5, 'bud', 'b'), (6, 'Ada Lovelace', 'c'), (7, 'ada', 'c')

@@ -45,3 +45,4 @@ CREATE TABLE stock (
     UNIQUE (place, qty)
 );
 CREATE TABLE "Mixed Case" ("Id" integer PRIMARY KEY, "größe" integer, "a""b" text, "select" text);
+CREATE TABLE words (id integer PRIMARY KEY, name varchar(40) NOT NULL, note varchar(40));

@@ -21,7 +21,8 @@ use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage, Statement
 const TABLES: &str = include_str!("tables.sql");
 /// Their rows.
 const ROWS: &str = include_str!("rows.sql");
-const TABLE_NAMES: [&str; 7] = ["customers", "orders", "items", "kinds", "tree", "stock", "Mixed Case"];
+const TABLE_NAMES: [&str; 8] =
+    ["customers", "orders", "items", "kinds", "tree", "stock", "Mixed Case", "words"];
 /// Bytes that the plugin's tables may take: more than they do.
 const STORAGE: u64 = 1 << 30;
 
@@ -39,25 +40,34 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A world with extensions, which the plugin is granted. To the superuser their names are visible without a schema.
+    pub async fn with(extensions: &[&str]) -> Self {
         let mut options = PrivateOptions::temporary();
         // Rows keep their places: a statement without an order gives them in the same order on both sides.
         options.settings.push(("autovacuum".into(), "off".into()));
         let server = PrivateServer::start(options).await.unwrap();
         let admin = connect(&palisade_store::private::config(&server)).await;
         admin.batch_execute("CREATE DATABASE plugins").await.unwrap();
+        let mut superuser = palisade_store::private::config(&server);
+        superuser.dbname("plugins");
+        let owner = connect(&superuser).await;
+        owner.batch_execute("CREATE SCHEMA extensions").await.unwrap();
+        for name in extensions {
+            owner.batch_execute(&format!("CREATE EXTENSION {name} SCHEMA extensions")).await.unwrap();
+        }
         let url: DatabaseUrl = server.url().replace("dbname=postgres", "dbname=plugins").parse().unwrap();
         let host = Database::connect(url, 4).await.unwrap();
         let migrations = [("0001_tables.sql".to_owned(), TABLES.to_owned())];
         let name = PluginName::parse("words").unwrap();
-        let (grants, version) = (grants(), "0.1.0");
+        let (grants, version) = (grants(extensions), "0.1.0");
         let plan = Plan { name: &name, version, grants: &grants, storage: STORAGE, migrations: &migrations };
         let installed = host.install(&plan).await.unwrap();
         let (role, catalogue) = (installed.role, installed.tables.catalogue());
         host.close();
 
-        let mut superuser = palisade_store::private::config(&server);
-        superuser.dbname("plugins");
-        let owner = connect(&superuser).await;
         let known =
             format!("SET search_path = plugin_words; {ROWS}; ALTER ROLE {role} PASSWORD 'known'; ANALYZE");
         owner.batch_execute(&known).await.unwrap();
@@ -86,6 +96,8 @@ impl World {
             let set = "SELECT set_config($1, $2, false)";
             superuser.execute(set, &[name, value]).await.unwrap();
         }
+        let see = "SELECT set_config('search_path', current_setting('search_path') || ', extensions', false)";
+        superuser.execute(see, &[]).await.unwrap();
         let mut config = self.superuser.clone();
         let resets = [connect(&config).await, connect(config.dbname("plugins")).await];
         Pair { superuser: Side(superuser), plugin: Side(plugin), resets }
@@ -96,11 +108,11 @@ impl World {
     }
 }
 
-/// All operations on all tables.
-fn grants() -> Grants {
+/// All operations on all tables, and extensions.
+fn grants(extensions: &[&str]) -> Grants {
     let all = ["select", "insert", "update", "delete"];
     let tables: BTreeMap<&str, _> = TABLE_NAMES.iter().map(|name| (*name, all)).collect();
-    let grants = serde_json::json!({ "db": { "tables": tables, "query": true, "execute": true } });
+    let grants = serde_json::json!({ "db": { "tables": tables, "query": true, "execute": true, "extensions": extensions } });
     serde_json::from_value(grants).unwrap()
 }
 

@@ -128,6 +128,102 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
         ),
         ("SELECT format('%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s%1$s', body) FROM drafts".into(), vec![]),
         ("SELECT regexp_replace(body, '', $1, 'g') FROM drafts".into(), vec![text(256)]),
+        // Text of rows doubles the quotes of each row inside.
+        (format!("SELECT length({}'\"'{}::text)", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT '' || {}'\"'{}", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT length(concat({}'\"'{}))", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT format('%s', {}'\"'{})", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT concat_ws(',', {}'\"'{})", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT quote_literal({}'\"'{})", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT (ARRAY[{}'\"'{}])::text", "ROW(".repeat(26), ")".repeat(26)), vec![]),
+        (format!("SELECT array_to_string(ARRAY[{}'\"'{}], '')", "ROW(".repeat(27), ")".repeat(27)), vec![]),
+        (format!("SELECT r::text FROM (SELECT {}$1::text{} AS r) s", "ROW(".repeat(10), ")".repeat(10)), vec![text(100_000)]),
+        // Digits behind the point.
+        ("SELECT length(repeat(round(id, 2000)::text, 200000)) FROM drafts".into(), vec![]),
+        ("SELECT length(repeat(trunc(id, $1::int)::text, 200000)) FROM drafts".into(), vec![integer(2_000)]),
+        ("SELECT length(repeat('x' || round(id, 2000), 500000)) FROM drafts".into(), vec![]),
+        ("SELECT repeat(id::numeric(3, 1000)::text, 200000) FROM drafts".into(), vec![]),
+        (format!("SELECT repeat(array_to_string(ARRAY[{}], ''), 1000)", many("round(1, 2000)", 100, ", ")), vec![]),
+        ("SELECT repeat(concat_ws(',', round(1, 2000)), 200000)".into(), vec![]),
+        // Numbers in JSON are written without exponents.
+        (format!("SELECT length('[{}1]'::jsonb::text)", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT '[{}1]'::jsonb", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT concat('[{}1]'::jsonb)", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT ''::text || '[{}1]'::jsonb", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT to_jsonb('{{{}1}}'::numeric[])", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT to_jsonb('{{{}1}}'::numeric[])", "\"1e131000\",".repeat(5_000)), vec![]),
+        (format!("SELECT jsonb_build_array('[{}1]'::jsonb, data)::text FROM drafts", "1e131000,".repeat(6_000)), vec![]),
+        (format!("SELECT jsonb_build_array('[{}1]'::jsonb, jsonb_agg(id))::text FROM drafts", "1e131000,".repeat(6_000)), vec![]),
+        ("SELECT $1::jsonb".into(), vec![listed("1e131000", 6_000)]),
+        ("SELECT ($1::jsonb)::text".into(), vec![listed("1e131000", 6_000)]),
+        (format!("UPDATE drafts SET data = '[{}1]'::jsonb", "1e131000,".repeat(6_000)), vec![]),
+        // The text is folded again for each pattern, and each copy stays.
+        (format!("SELECT id FROM drafts WHERE body ILIKE ANY (ARRAY[{}])", many("''", 2_000, ", ")), vec![]),
+        (format!("SELECT id FROM drafts WHERE body NOT ILIKE ALL (ARRAY[{}])", many("'_'", 450, ", ")), vec![]),
+        (format!("SELECT id FROM drafts WHERE body ~~* ANY (ARRAY[{}])", many("''", 300, ", ")), vec![]),
+        (format!("SELECT id FROM drafts WHERE body !~ ANY (ARRAY[{}])", many("''", 300, ", ")), vec![]),
+        ("SELECT id FROM drafts WHERE body LIKE ANY ($1)".into(), vec![texts(300)]),
+        // The places of all matches.
+        (format!("SELECT {} FROM drafts", many("regexp_count(body, '')", 100, " + ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("regexp_instr(body, '', 1, 2)", 100, " + ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("length(regexp_substr(body, ''))", 100, " + ")), vec![]),
+        // What an edit of JSON is made of stays until the row is done.
+        (format!("SELECT {} FROM drafts", (0..12).map(|i| format!("data - {i}")).collect::<Vec<_>>().join(", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("jsonb_set(data, '{a}', '1')", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("jsonb_strip_nulls(data)", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("data || '{}'::jsonb", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("jsonb_path_query_first(data, '$.keyvalue()')", 12, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("regexp_match(body, 'zz')", 40, ", ")), vec![]),
+        // Each element becomes what it is converted to.
+        (format!("SELECT {} FROM drafts", many("cardinality(tags::char(10000)[])", 5, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("cardinality(tags::tsquery[])", 2, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("cardinality(tags::jsonb[])", 25, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("cardinality(ARRAY(SELECT data FROM drafts)::text[])", 25, ", ")), vec![]),
+        (format!("SELECT cardinality('{{{}1}}'::numeric[]::text[])", "1e131000,".repeat(5_000)), vec![]),
+        ("SELECT repeat((ARRAY[id]::numeric(1000, 1000)[])::text, 200000) FROM drafts".into(), vec![]),
+        (format!("SELECT {} FROM drafts", many("jsonb_typeof(body::jsonb)", 6, ", ")), vec![]),
+        (format!("SELECT {}", many("jsonb_typeof($1::text::jsonb)", 6, ", ")), vec![text(1_000_000)]),
+        // What is missing in front of an element is filled, and copied for each further one.
+        ("UPDATE drafts SET tags[134217000] = 'x', tags[1] = 'a'".into(), vec![]),
+        ("UPDATE drafts SET tags[1] = 'a', tags[$1] = 'x'".into(), vec![integer(20_001)]),
+        ("UPDATE drafts SET tags[-134217000] = 'x', tags[1] = 'a'".into(), vec![]),
+        ("UPDATE drafts SET tags[id] = 'x', tags[1] = 'a'".into(), vec![]),
+        ("UPDATE drafts SET tags[1:134217000] = tags, tags[1] = 'a'".into(), vec![]),
+        ("UPDATE drafts SET (tags[134217000], tags[1]) = ROW('x', 'y')".into(), vec![]),
+        ("INSERT INTO drafts (tags[134217000], tags[1]) VALUES ('a', 'b')".into(), vec![]),
+        ("INSERT INTO drafts (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET tags[134217000] = 'x', tags[2] = 'y'".into(), vec![]),
+        ("MERGE INTO drafts d USING comments c ON d.id = c.id WHEN MATCHED THEN UPDATE SET tags[134217000] = 'x', tags[1] = 'y'".into(), vec![]),
+        ("UPDATE drafts SET data[134217000] = '1'".into(), vec![]),
+        ("UPDATE drafts SET data['134217000'] = '1'".into(), vec![]),
+        ("UPDATE drafts SET data['a']['+134217000'] = '1'".into(), vec![]),
+        ("UPDATE drafts SET data[id] = '1'".into(), vec![]),
+        ("UPDATE drafts SET data[$1] = '1'".into(), vec![Value::Scalar(Scalar::Text("134217000".into()))]),
+        (
+            "SELECT length(repeat(body, g.ordinality::int)) FROM drafts, generate_series($1::int, $2::int) WITH ORDINALITY AS g".into(),
+            vec![integer(-100_000), integer(-1)],
+        ),
+        (
+            "SELECT repeat('x', o::int) FROM generate_series($1::int, $2::int) WITH ORDINALITY AS g (n, o)".into(),
+            vec![integer(-100_000), integer(-1)],
+        ),
+        // A number in JSON can be longer than one of a column.
+        (format!("SELECT {} FROM drafts", many("(data -> 0)::numeric / (data -> 1)::numeric", 21, ", ")), vec![]),
+        (format!("SELECT {} FROM drafts", many("mod((data -> 0)::numeric, (data -> 1)::numeric)", 21, ", ")), vec![]),
+        // A prefix can be each word of the document.
+        (
+            format!("SELECT ts_rank_cd(to_tsvector('simple', body), '{}'::tsquery) FROM drafts", many("w:*", 12, " & ")),
+            vec![],
+        ),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', body), to_tsquery('simple', $1)) FROM drafts".into(),
+            vec![Value::Scalar(Scalar::Text(many("w:*", 12, "&")))],
+        ),
+        // Numbers of JSON that was sent are read digit by digit.
+        ("SELECT jsonb_build_array($1::json, $1::json, $1::json)".into(), vec![listed("1e1000", 40_000)]),
+        ("SELECT $1::jsonb || $1::jsonb".into(), vec![listed("1e1000", 40_000)]),
+        // All of a large value is read for each element.
+        ("SELECT data = ANY (ARRAY(SELECT d.data FROM drafts d)) FROM drafts".into(), vec![]),
+        ("SELECT array_position(ARRAY(SELECT d.data FROM drafts d), data) FROM drafts".into(), vec![]),
         ("SELECT body ~ $1 FROM drafts".into(), vec![text(1_000_000)]),
         ("SELECT power(9.9, id), power(9.9, id) FROM drafts".into(), vec![]),
         ("SELECT to_jsonb(a) @> to_jsonb(b) FROM drafts a, drafts b".into(), vec![]),
@@ -168,6 +264,7 @@ fn statement_that_would_keep_a_backend_busy_is_refused() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of statements reads best as one")]
 fn ordinary_statement_is_cheap_enough() {
     for (sql, values) in [
         (
@@ -225,6 +322,49 @@ fn ordinary_statement_is_cheap_enough() {
             vec![Value::Scalar(Scalar::Bytes(vec![0; 10]))],
         ),
         ("SELECT g FROM generate_series(1, $1::int) g", vec![integer(100_000)]),
+        ("UPDATE drafts SET tags[1] = 'a', tags[2] = 'b', tags[$1] = 'c'", vec![integer(20_000)]),
+        ("UPDATE drafts SET tags[id] = 'x', data['a']['b'] = '1'", vec![]),
+        ("UPDATE drafts SET tags[id] = 'x'", vec![]),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', body), to_tsquery('simple', $1)) FROM drafts",
+            vec![Value::Scalar(Scalar::Text("cat & dog".into()))],
+        ),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', title), to_tsquery('simple', $1 || ':*')) FROM (SELECT left(title, 200) AS title FROM drafts) d",
+            vec![text(3)],
+        ),
+        (
+            "SELECT ts_rank_cd(to_tsvector('simple', body), websearch_to_tsquery('simple', $1)) FROM drafts",
+            vec![text(3)],
+        ),
+        (
+            "SELECT id FROM drafts WHERE body LIKE 'a%'::text OR position('b'::text IN body) > 0 OR repeat('a'::text, 1000) = title",
+            vec![],
+        ),
+        ("UPDATE drafts SET tags[cardinality(tags) + 1] = 'x', tags[1:2] = '{a,b}'", vec![]),
+        ("UPDATE drafts SET data[$1] = '1', data[0] = '2'", vec![Value::Scalar(Scalar::Text("name".into()))]),
+        ("SELECT tags::varchar(20)[], tags::text[], $1::jsonb[] FROM drafts", vec![texts(3)]),
+        ("SELECT body::jsonb -> 'a', $1::jsonb -> 'b' FROM drafts", vec![listed("1.5e-7", 10_000)]),
+        (
+            "SELECT round(price, 2), (price * 1.19)::numeric(10, 2), trunc(price, -2)::text FROM drafts",
+            vec![],
+        ),
+        (
+            "SELECT data - 'a' - 'b' || jsonb_build_object('c', $1::int), jsonb_set(data, '{a}', '1') FROM drafts",
+            vec![integer(1)],
+        ),
+        (
+            "SELECT ROW(d.id, ROW(d.title, d.tags))::text FROM drafts d WHERE (id, title) IN ((1, 'a'), (2, 'b'))",
+            vec![],
+        ),
+        (
+            "SELECT id FROM drafts WHERE title ILIKE ANY (ARRAY['%a%', '%b%', '%c%']) OR body ILIKE ANY ($1)",
+            vec![texts(2)],
+        ),
+        (
+            "SELECT regexp_count(body, 'a'), regexp_match(body, 'b'), regexp_substr(title, 'c') FROM drafts",
+            vec![],
+        ),
         ("SELECT g FROM generate_series($1, 1, $2) g", vec![integer(10), integer(-1)]),
         (
             "SELECT g FROM generate_series($1::timestamptz, $2::timestamptz, '1 hour') g",
@@ -393,6 +533,43 @@ fn function_in_from_is_charged_once_and_its_columns_as_values() {
     assert!(bound(&format!("SELECT {edits} FROM drafts, jsonb_each_text(data) e"), vec![]).is_err());
 }
 
+/// The type is written in the statement already: what is wrong is what the call sends.
+#[test]
+fn value_that_should_bound_a_cost_and_does_not_is_named_with_what_to_send() {
+    let day = || Value::Scalar(Scalar::Text("2026-01-01".into()));
+    let null = || Value::Scalar(Scalar::Null);
+    for (sql, values, number, case) in [
+        ("SELECT g FROM generate_series($1::date, now(), '1 day') g", vec![day()], 1, "text"),
+        (
+            "SELECT g FROM generate_series($1::date, $2::date + 1, $3::interval) g",
+            vec![Value::Scalar(Scalar::Date(20_000)), day(), text(5)],
+            2,
+            "text",
+        ),
+        ("SELECT g FROM generate_series(1, $1::int) g", vec![null()], 1, "null"),
+        ("SELECT repeat('x', $2::int) || $1::text", vec![text(3), text(1)], 2, "text"),
+        ("SELECT lpad($1, $2 + 1) FROM drafts", vec![text(3), numeric(3)], 2, "numeric"),
+        ("SELECT factorial(s.n) FROM (SELECT $1::bigint AS n) s", vec![texts(2)], 1, "array"),
+    ] {
+        let sentence = bound(sql, values).unwrap_err().to_string();
+        let expected = format!("needs a bound, which is ${number} here, and the call sends a `{case}`");
+        assert!(sentence.contains(&expected), "{sql}: {sentence}");
+        assert!(sentence.contains(&format!("`date` for `${number}::date`")), "{sql}: {sentence}");
+    }
+    // What a value has nothing to do with keeps its sentence.
+    for (sql, values, expected) in [
+        ("SELECT repeat('x', id::int), $1::text FROM drafts", vec![text(1)], "write a whole number"),
+        (
+            "SELECT g FROM generate_series(1, $1) g, drafts WHERE title = $2",
+            vec![integer(200_000), day()],
+            "make it shorter",
+        ),
+    ] {
+        let sentence = bound(sql, values).unwrap_err().to_string();
+        assert!(sentence.contains(expected), "{sql}: {sentence}");
+    }
+}
+
 /// The place is that of the dearest function or operator.
 #[test]
 fn refusal_of_a_cost_names_its_place() {
@@ -499,4 +676,14 @@ fn demands_without_parameters_are_checked_when_the_statement_is_parsed() {
     let heavy =
         format!("SELECT {} FROM drafts", vec!["body <> translate(body, 'abcdefghij', '')"; 20].join(" AND "));
     assert!(matches!(read(&heavy), Err(Refusal::Invalid(_))));
+}
+
+/// Two texts of 1 MiB are compared byte by byte, and each is copied: 11 ms.
+#[test]
+fn comparisons_of_long_texts_at_the_limit_are_accepted_and_over_it_refused() {
+    let of = |count: usize| {
+        bound(&format!("SELECT id FROM drafts WHERE {}", vec!["title < body"; count].join(" OR ")), vec![])
+    };
+    assert_eq!(of(44), Ok(()));
+    assert!(of(46).is_err_and(|refusal| refusal.to_string().contains("for one row")));
 }

@@ -164,6 +164,7 @@ fn cost_of(class: Class) -> &'static str {
         | Class::Cut
         | Class::Listed
         | Class::Row
+        | Class::Tuple
         | Class::Concatenated
         | Class::SentText
         | Class::Field
@@ -173,35 +174,39 @@ fn cost_of(class: Class) -> &'static str {
         | Class::Grown(_)
         | Class::ToText(_) => "bytes",
         Class::Extreme | Class::Least | Class::Equal | Class::Order | Class::OneOf => "bytes, compared",
-        Class::AnyEqual | Class::AnyOrder => "bytes × elements",
+        Class::AnyEqual | Class::AnyOrder | Class::LikeEach | Class::Sought => "bytes × elements",
         Class::Search | Class::Part | Class::Split | Class::Position | Class::Like => {
             "bytes of the text × bytes searched for"
         }
         Class::Replace => "bytes of the text × bytes of the replacement",
         Class::Translate | Class::Trim | Class::TrimEither => "bytes × characters",
-        Class::Sum | Class::ToNumeric(_) => "digits",
+        Class::Sum | Class::Rounded | Class::ToNumeric(..) => "digits",
         Class::Product | Class::Quotient | Class::Spread | Class::Divisor => "digits × digits",
         Class::Power | Class::Fraction(_) => "digits of the result, squared",
         Class::Logarithm => "4 ms for `numeric`",
         Class::Factorial => "the number, squared",
         Class::Contain | Class::Overlap => "elements × elements",
         Class::Gathered | Class::GatheredArray | Class::GatheredText => "16 MiB",
-        Class::Json | Class::JsonText | Class::ToJson => "bytes, written as JSON",
+        Class::Json | Class::JsonText | Class::ToJson | Class::ToJsonb => "bytes, written as JSON",
         Class::JsonEdit => "bytes of the JSON",
         Class::JsonPath(..) => "bytes of the JSON; cancelled in time",
-        Class::Elements | Class::ReplaceElements | Class::ToArray | Class::Rows => "elements",
+        Class::Elements | Class::ReplaceElements | Class::ToArray(_) | Class::Rows | Class::Written => {
+            "elements"
+        }
         Class::Sorted => "elements, sorted",
         Class::Labels => "labels",
         Class::Pattern => "bytes of the pattern",
         Class::Regex | Class::RegexPart => "bytes of the pattern; cancelled in time",
-        Class::RegexSplit => "bytes of the text, 24 for each; cancelled in time",
+        Class::RegexSplit | Class::RegexCount | Class::RegexSubstring => {
+            "bytes of the text, 24 for each; cancelled in time"
+        }
         Class::RegexReplace => "bytes of the text × bytes of the replacement; cancelled in time",
         Class::Repeated | Class::Padded | Class::Formatted(..) => "bytes of the result",
         Class::Normalized => "bytes, half a microsecond each",
         Class::Document | Class::Headline(..) => "bytes of the text; cancelled in time",
         Class::Terms | Class::PlainTerms | Class::PhraseTerms => "bytes of the query",
         Class::Found => "words of the query",
-        Class::Ranked => "words of the query, squared",
+        Class::Ranked | Class::RankedCover => "words of the query, squared",
         Class::Similar => "bytes, 200 ns each",
         Class::SimilarWords => "bytes of the longer text, squared",
         Class::ToVector | Class::Distance => "bytes of the vectors",

@@ -346,10 +346,40 @@ fn word_for_the_clock_is_left_alone_where_no_date_can_come_of_it() {
         read("SELECT '{\"b\":1,  \"a\":\"now\"}', coalesce(title, '[\"now\" ,1]') FROM drafts").unwrap();
     assert!(text.contains("CAST('{\"b\":1,  \"a\":\"now\"}' AS text)") && !text.contains("jsonb"), "{text}");
     assert!(text.contains("CAST('[\"now\" ,1]' AS text)"), "{text}");
-    for sql in ["SELECT data || '\"now\"' FROM drafts", "SELECT title || '{\"a\":\"now\"}' FROM drafts"] {
-        assert!(read(sql).unwrap_err().to_string().contains("which type"), "{sql}");
+    // Beside `||` it takes the type of the other value, which no text replaces: it is left as it is, or its type is asked for.
+    for sql in [
+        "SELECT data || '\"now\"' FROM drafts",
+        "SELECT title || '{\"a\":\"now\"}' FROM drafts",
+        "SELECT title || ' now' FROM drafts",
+        "SELECT tags || '{today,x}' FROM drafts",
+        "SELECT '{now}' || tags FROM drafts",
+        "SELECT ('{now}') || tags FROM drafts",
+        "SELECT tags || ('{now}') FROM drafts",
+        "SELECT 'today' || d.tags FROM drafts d",
+        "SELECT title || ' ' || 'today' FROM drafts",
+        "SELECT 'to' || 'day' || title FROM drafts",
+        "SELECT $1 || ' now'",
+        "SELECT upper(title) || ' now' FROM drafts",
+        "SELECT convert_to(title, 'UTF8') || 'now' FROM drafts",
+    ] {
+        let text = read(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
+        assert!(!text.contains("CAST"), "{sql}: {text}");
     }
-    assert!(read("SELECT title || ' now' FROM drafts").is_ok());
+    for sql in [
+        "SELECT '{now}' || array_agg(created) FROM drafts",
+        "SELECT array_agg(created) || '{now}' FROM drafts",
+        "SELECT array_agg(created) || 'today' FROM drafts",
+        "SELECT ('today') || array_agg(created) FROM drafts",
+        "SELECT s.a || ('{today}') FROM (SELECT array_agg(created) AS a FROM drafts) s",
+        "SELECT '{today}' || s.a FROM (SELECT array_agg(created) AS a FROM drafts) s",
+        "SELECT '{today}' || ARRAY[created] || '{now}' FROM drafts",
+    ] {
+        assert!(
+            read(sql).is_err_and(|refusal| refusal.to_string().contains("which type")),
+            "{sql}: {:?}",
+            read(sql)
+        );
+    }
     assert!(write("UPDATE drafts SET created = 'now'").unwrap().contains("CAST('now' AS text)"));
 }
 
@@ -1038,5 +1068,109 @@ fn list_of_columns_in_an_alias_is_refused_where_a_column_is_not_granted() {
         "SELECT t.a, t.n FROM drafts, unnest(tags) WITH ORDINALITY AS t (a, n)",
     ] {
         assert!(read(sql).is_ok(), "{sql}: {:?}", read(sql));
+    }
+}
+
+/// With RECURSIVE a name is an item's everywhere in the clause, also before it and in it. A table of that name would be read where
+/// PostgreSQL reads the item.
+#[test]
+fn name_of_an_item_of_with_recursive_is_never_a_tables() {
+    for sql in [
+        "WITH RECURSIVE x AS (SELECT id FROM comments), comments AS (SELECT 99 AS id) SELECT * FROM x",
+        "WITH RECURSIVE x AS (SELECT (SELECT count(*) FROM comments) AS n), comments AS (SELECT 99 AS id) SELECT n FROM x",
+        "WITH RECURSIVE x AS (SELECT 1 AS n WHERE EXISTS (SELECT FROM drafts d, LATERAL (TABLE comments) c)), comments AS (VALUES (1)) \
+         SELECT n FROM x",
+        "WITH RECURSIVE x AS (WITH y AS (SELECT id FROM comments) SELECT id FROM y), comments AS (SELECT 99 AS id) SELECT id FROM x",
+        "WITH RECURSIVE x AS (WITH RECURSIVE y AS (SELECT id FROM comments) SELECT id FROM y), comments AS (SELECT 9 AS id) SELECT id FROM x",
+        "WITH RECURSIVE \"comments\"(id) AS ((SELECT 1::int8 UNION SELECT id + 1 FROM comments WHERE id < 12)) SELECT * FROM comments",
+        "WITH RECURSIVE comments(id) AS (((SELECT 1::int8 UNION SELECT id + 1 FROM COMMENTS WHERE id < 12))) SELECT * FROM comments",
+        "WITH RECURSIVE comments(id) AS ((SELECT 1::int8 UNION SELECT id + 1 FROM comments) ORDER BY 1 LIMIT 3) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (SELECT id FROM comments) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (TABLE comments) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (SELECT id FROM drafts WHERE id IN (SELECT id FROM comments)) SELECT * FROM comments",
+        "WITH RECURSIVE comments AS (WITH w AS (SELECT 1 AS id) SELECT id FROM w UNION ALL SELECT id FROM comments) SELECT id FROM comments",
+        "SELECT 1 FROM (WITH RECURSIVE x AS (SELECT id FROM comments), comments AS (SELECT 99 AS id) SELECT id FROM x) s",
+    ] {
+        // A part of a recursion may name it: then what is sent names the item, too.
+        match read(sql) {
+            Ok(printed) => assert!(!printed.contains("\"plugin_blog\".\"comments\""), "{sql}: {printed}"),
+            Err(refusal) => {
+                assert!(refusal.to_string().contains("WITH RECURSIVE can be named"), "{sql}: {refusal}");
+            }
+        }
+    }
+    for sql in [
+        "WITH RECURSIVE x AS (SELECT id FROM drafts), drafts AS (INSERT INTO drafts (id) VALUES (1) RETURNING id) SELECT id FROM x",
+        "WITH RECURSIVE drafts AS (INSERT INTO drafts (id) SELECT id + 100 FROM drafts RETURNING id) SELECT id FROM drafts",
+        "WITH RECURSIVE x AS (DELETE FROM drafts USING comments c WHERE c.id = drafts.id RETURNING drafts.id), comments AS (SELECT 1 AS id) \
+         SELECT id FROM x",
+    ] {
+        let refusal = write(sql).unwrap_err().to_string();
+        assert!(refusal.contains("WITH RECURSIVE can be named"), "{sql}: {refusal}");
+    }
+    for (sql, is_table) in [
+        (
+            "WITH RECURSIVE comments AS (SELECT 1 AS id), x AS (SELECT id FROM comments) SELECT id FROM x",
+            false,
+        ),
+        (
+            "WITH RECURSIVE comments(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM comments WHERE id < 9) SELECT id FROM comments",
+            false,
+        ),
+        (
+            "WITH RECURSIVE x AS (WITH comments AS (SELECT 1 AS id) SELECT id FROM comments), comments AS (SELECT 2 AS id) SELECT x.id FROM x",
+            false,
+        ),
+        ("WITH x AS (SELECT id FROM comments), comments AS (SELECT 99 AS id) SELECT id FROM x", true),
+        ("WITH comments AS (SELECT id FROM comments) SELECT id FROM comments", true),
+        (
+            "WITH RECURSIVE x AS (SELECT id FROM plugin_blog.comments), comments AS (SELECT 9 AS id) SELECT id FROM x",
+            true,
+        ),
+        ("WITH RECURSIVE comments AS (SELECT 1 AS id) SELECT c.id FROM plugin_blog.comments c", true),
+    ] {
+        let printed = read(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
+        assert_eq!(printed.contains("\"plugin_blog\".\"comments\""), is_table, "{sql}: {printed}");
+    }
+}
+
+/// A text beside a `char(n)` keeps the spaces at its end, which a string takes off with its type.
+#[test]
+fn word_for_the_clock_beside_padded_text_asks_for_its_type() {
+    let table = Table::new(
+        "cards",
+        vec![column("id", Type::INT8), column("code", Type::BPCHAR), column("title", Type::TEXT)],
+        Operations { select: true, insert: true, update: true, delete: true },
+    );
+    let catalogue = Catalogue::new("plugin_blog", true, true).with_table(table);
+    for sql in [
+        "SELECT CASE WHEN id > 1 THEN code ELSE 'today' END FROM cards",
+        "SELECT nullif(code, 'now') FROM cards",
+        "SELECT 'now' UNION SELECT code FROM cards",
+        "SELECT 'now', id FROM cards UNION SELECT c.code, c.id FROM cards c",
+        "SELECT 'now', 1, 'x' UNION SELECT c.code, c.id, c.title FROM cards c",
+        "SELECT 1, 'now', 'x' UNION SELECT * FROM cards",
+        "SELECT 1, 'now', 'x' UNION SELECT c.* FROM cards c",
+        "SELECT 1, 'now', 'x' UNION TABLE cards",
+        "SELECT coalesce(s.c, 'today') FROM (SELECT code AS c FROM cards) s",
+        "SELECT CASE WHEN true THEN 'x'::char(9) ELSE 'today' END",
+        "SELECT CASE WHEN true THEN 'x'::bpchar ELSE 'today' END",
+        "SELECT ARRAY['today', code] FROM cards",
+        "VALUES ('now'), ((SELECT code FROM cards LIMIT 1))",
+    ] {
+        let refusal = ReadStatement::parse(&catalogue, sql).map(|statement| statement.text().to_owned());
+        assert!(
+            refusal.as_ref().is_err_and(|refusal| refusal.to_string().contains("char(n)")),
+            "{sql}: {refusal:?}"
+        );
+    }
+    for sql in [
+        "SELECT CASE WHEN id > 1 THEN title ELSE 'today' END FROM cards",
+        "SELECT CASE WHEN id > 1 THEN code ELSE 'today'::text END FROM cards",
+        "SELECT code FROM cards WHERE code = 'today'",
+        "SELECT nullif(code, 'later') FROM cards",
+    ] {
+        let sent = ReadStatement::parse(&catalogue, sql);
+        assert!(sent.is_ok(), "{sql}: {sent:?}");
     }
 }
