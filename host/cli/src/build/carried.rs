@@ -137,6 +137,21 @@ mod tests {
     }
 
     #[test]
+    fn contract_is_a_package_of_its_own() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut resolve = wit_parser::Resolve::default();
+        let (package, _) = resolve.push_dir(root.join("wit")).unwrap();
+        // As a registry of WIT packages keeps it.
+        let encoded = wit_component::encode(&resolve, package).unwrap();
+        let decoded = wit_component::decode(&encoded).unwrap();
+        let names = |resolve: &wit_parser::Resolve, package| {
+            let package = &resolve.packages[package];
+            (package.name.to_string(), package.interfaces.keys().cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(names(decoded.resolve(), decoded.package()), names(&resolve, package));
+    }
+
+    #[test]
     fn contract_is_refreshed_and_left_alone_when_it_is_current() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("deps/palisade");
