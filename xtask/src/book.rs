@@ -18,7 +18,7 @@ const TOOL: &str = "mdbook";
 const VERSION: &str = "0.5.4";
 /// The list of pages.
 const SUMMARY: &str = "docs/SUMMARY.md";
-const SETTINGS: &str = "[book]\ntitle = \"Palisade\"\nlanguage = \"en\"\n[build]\nbuild-dir = \"pages\"\ncreate-missing = false\n\
+const SETTINGS: &str = "[book]\ntitle = \"Palisade\"\nlanguage = \"en\"\n[build]\nbuild-dir = \"pages\"\ncreate-missing = false\nuse-default-preprocessors = false\n\
                         [output.html]\nno-section-label = true\n";
 
 /// Makes the pages, and checks their links.
@@ -52,7 +52,7 @@ pub fn run() -> Result<()> {
     if !dead.is_empty() {
         bail!(
             "links of the pages lead nowhere: add the page to {SUMMARY}, or link to a file\n{}",
-            dead.join("\n")
+            dead.into_iter().collect::<Vec<_>>().join("\n")
         );
     }
     step::say(&format!("the pages begin at {}", pages.join("index.html").display()));
