@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md"];
 /// Where other pages are: those for authors, and those behind SECURITY.md.
-const PAGES: [&str; 3] = ["docs", "docs/reference", "docs/security"];
+const PAGES: [&str; 4] = ["docs", "docs/languages", "docs/reference", "docs/security"];
 /// The folders that documents speak of; what begins otherwise in a code span is no path.
 const FOLDERS: [&str; 7] = ["docs/", "wit/", "host/", "guest-sdk/", "example-plugins/", "tests/", "xtask/"];
 /// Lines that README promises of its plugin.
@@ -58,6 +58,27 @@ fn readme_plugin_is_greeters_source_within_the_lines_it_promises() {
     assert_eq!(shown, source);
     assert!(shown.lines().filter(|line| !line.trim().is_empty()).count() <= PLUGIN_LINES_MAX);
     assert!(readme.contains(&format!("{PLUGIN_LINES_MAX} lines")), "README says how many");
+}
+
+#[test]
+fn pages_of_languages_show_the_source_of_the_guestbook_that_new_makes() {
+    let templates = "host/cli/src/new/templates/guestbook";
+    let languages = [
+        ("rust", "rust", "rust/src/lib.rs"),
+        ("javascript", "js", "js/src/plugin.js"),
+        ("python", "python", "python/src/plugin.py"),
+        ("c", "c", "c/src/plugin.c"),
+    ];
+    for (page, language, source) in languages {
+        let source = read(format!("{templates}/{source}.jinja")).replace("{{ snake }}", "guestbook");
+        let text = read(format!("docs/languages/{page}.md"));
+        let shown: Vec<&str> = text.split(&format!("```{language}\n")).skip(1).collect();
+        assert!(!shown.is_empty(), "{page} shows nothing");
+        for block in shown {
+            let block = block.split("```").next().unwrap();
+            assert!(source.contains(block), "{page}: the guestbook does not have\n{block}");
+        }
+    }
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod public_api;
 mod tidy;
 
 mod apt;
+mod book;
+mod packages;
 mod postgres;
 mod reference;
 mod sql_page;
@@ -151,8 +153,12 @@ enum Task {
     },
     /// Build the example plugins and the test guests into components, in target/guests
     Guests,
-    /// Check formatting, clippy, rustdoc, the public API, the repository's own rules, and the dependencies
+    /// Check formatting, clippy, rustdoc, the documents' pages, the packages, the public API, the repository's own rules, and the dependencies
     Lint,
+    /// Make the documents' pages in target/book/pages, with mdBook, and check their links
+    Book,
+    /// Check that each crate that is to be published builds from its package alone
+    Packages,
     /// Check the repository's own rules: crates, imports, names, numbers, the contract's docs, lock files
     Tidy,
     /// Write docs/reference, the pages and schemas of palisade.toml, policy.toml and secrets.toml, from the types
@@ -191,6 +197,8 @@ fn main() -> ExitCode {
         Task::Soak { minutes } => soak::run(minutes),
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
+        Task::Book => book::run(),
+        Task::Packages => packages::run(),
         Task::Reference => reference::run(),
         Task::SqlPage { folders } => sql_page::run(&folders),
         Task::Tidy => tidy::run(),

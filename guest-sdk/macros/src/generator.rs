@@ -10,7 +10,7 @@ use wit_bindgen_rust::{Opts, WithOption};
 use crate::input::{Input, Source};
 
 /// The contract's folder, relative to this crate. The repository has a single copy of it.
-const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
+const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/wit");
 /// The interfaces whose `error` the SDK defines by hand, so that its `Display` is a sentence.
 const INTERFACES_WITH_ERRORS: [&str; 8] =
     ["cache", "db", "http", "item", "random", "request-context", "user", "variables"];

@@ -4,7 +4,7 @@
 #![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated; the WIT is the documentation")]
 
 wasmtime::component::bindgen!({
-    path: "../wit",
+    path: "wit",
     world: "palisade:plugin/taps",
     imports: {
         // These functions answer from memory.

@@ -20,6 +20,9 @@ static SDK: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/carried/sdk");
 /// The name of a manifest of cargo in `carried`.
 const MANIFEST: &str = "package.toml";
 
+/// Where the SDK's macro has the contract.
+const SDK_CONTRACT: &str = "guest-sdk/macros/wit";
+
 /// The contract's files, by name.
 pub(crate) fn contract() -> impl Iterator<Item = (&'static str, &'static str)> {
     CONTRACT.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
@@ -82,10 +85,10 @@ pub(super) fn sdk() -> Result<PathBuf> {
     }
 }
 
-/// The SDK's files and the contract, which its macro reads, laid out as in the repository.
+/// The SDK's files and the contract, which its macro reads, laid out as in its packages.
 fn sdk_files() -> Vec<(PathBuf, &'static [u8])> {
     let mut files: Vec<_> =
-        contract().map(|(name, text)| (Path::new("wit").join(name), text.as_bytes())).collect();
+        contract().map(|(name, text)| (Path::new(SDK_CONTRACT).join(name), text.as_bytes())).collect();
     let mut folders = vec![&SDK];
     while let Some(folder) = folders.pop() {
         folders.extend(folder.dirs());
@@ -120,7 +123,7 @@ mod tests {
             found
         };
         let carried = sdk_files();
-        for folder in ["wit", "guest-sdk/src", "guest-sdk/macros/src"] {
+        for folder in [SDK_CONTRACT, "guest-sdk/src", "guest-sdk/macros/src"] {
             for path in names(folder) {
                 let own = path.strip_prefix(&root).unwrap();
                 let (_, contents) = carried
@@ -131,6 +134,21 @@ mod tests {
             }
         }
         assert!(carried.iter().any(|(path, _)| path.ends_with("macros/Cargo.toml")));
+    }
+
+    #[test]
+    fn contract_is_a_package_of_its_own() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut resolve = wit_parser::Resolve::default();
+        let (package, _) = resolve.push_dir(root.join("wit")).unwrap();
+        // As a registry of WIT packages keeps it.
+        let encoded = wit_component::encode(&resolve, package).unwrap();
+        let decoded = wit_component::decode(&encoded).unwrap();
+        let names = |resolve: &wit_parser::Resolve, package| {
+            let package = &resolve.packages[package];
+            (package.name.to_string(), package.interfaces.keys().cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(names(decoded.resolve(), decoded.package()), names(&resolve, package));
     }
 
     #[test]
