@@ -16,7 +16,7 @@ use palisade_store::http::Secrets;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const MANIFEST: &str = "palisade.toml";
+pub(super) const MANIFEST: &str = "palisade.toml";
 
 /// The folder that a command works on.
 #[derive(Debug, Args)]
@@ -72,6 +72,13 @@ impl FolderArgs {
 }
 
 impl Folder {
+    /// The folder of one plugin, with what its manifest asks for.
+    pub(super) fn of_plugin(dir: &Path) -> Result<Self> {
+        let path = folder(dir)?;
+        let plugin = Plugin { source: Source::open(&path), path: path.clone(), policy: Policy::as_asked() };
+        Ok(Self { path, plugins: vec![plugin], secrets: Secrets::default() })
+    }
+
     /// Finds the plugins of a folder and their policies. A plugin whose manifest cannot be read is among them.
     pub(super) fn find(dir: &Path, files: &FileArgs) -> Result<Self> {
         let folder = folder(dir)?;

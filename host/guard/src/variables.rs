@@ -13,7 +13,7 @@ use crate::tests::reference;
 /// A value of a variable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected true or false, a number or a text")]
 pub enum Value {
     /// `boolean`.
     Boolean(bool),
@@ -51,7 +51,7 @@ pub struct Declaration {
 /// A setting.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { type = \"integer\", default = 20 }")]
 pub(crate) struct RawDeclaration {
     /// The type of the values.
     #[cfg_attr(test, schemars(example = &"integer"))]
