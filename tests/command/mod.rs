@@ -5,6 +5,7 @@ pub mod child;
 mod folder;
 mod new;
 
+pub mod reload;
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};
 use palisade::store::private::DataDir;

@@ -55,8 +55,13 @@ pub(super) async fn look(folder: Folder) -> Result<Host> {
 }
 
 /// Runs the migrations of a folder's plugins, or tries them.
-pub(super) async fn migrate(folder: Folder, only_tries: bool) -> Result<Vec<Migrated>> {
-    let builder = prepared(folder, at_once(), only_tries)?;
+pub(super) async fn migrate(
+    folder: Folder,
+    only_tries: bool,
+    allows_downgrade: bool,
+) -> Result<Vec<Migrated>> {
+    let builder = if allows_downgrade { at_once().allow_downgrade() } else { at_once() };
+    let builder = prepared(folder, builder, only_tries)?;
     let migrated = if only_tries { builder.rehearse().await } else { builder.migrate().await };
     migrated.map_err(output::of_load)
 }
@@ -87,7 +92,7 @@ pub(super) fn named() -> Option<String> {
 }
 
 /// The folder for compiled code, if it can be written. Without it, every start compiles.
-fn compiled_code() -> Option<PathBuf> {
+pub(super) fn compiled_code() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache =
         absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?.join("palisade");

@@ -19,6 +19,7 @@ mod output;
 mod plugins;
 mod policy;
 mod remote;
+mod reload;
 mod replay;
 mod secrets;
 mod serve;
@@ -26,6 +27,7 @@ mod sql;
 mod switch;
 mod user;
 
+mod watch;
 use clap::{Parser, Subcommand};
 use palisade_guard::limits::STOP_MS;
 use std::process::ExitCode;

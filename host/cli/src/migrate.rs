@@ -23,6 +23,9 @@ pub(super) struct MigrateArgs {
     /// Change nothing, and fail if a migration would
     #[arg(long)]
     check: bool,
+    /// Migrate a plugin even if it is older than the version that was installed in the database last
+    #[arg(long)]
+    allow_downgrade: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -31,7 +34,7 @@ pub(super) struct MigrateArgs {
 /// Runs the command.
 pub(super) async fn run(args: MigrateArgs) -> Result<()> {
     let folder = args.folder.find()?.with_plugins()?;
-    let all = host::migrate(folder, args.check).await?;
+    let all = host::migrate(folder, args.check, args.allow_downgrade).await?;
     let verb = if args.check { "would run" } else { "ran" };
     if args.json {
         output::json(&all.iter().map(described).collect());

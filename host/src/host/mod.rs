@@ -21,6 +21,7 @@ use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
 use crate::memory;
+use crate::plugin::source::Source;
 use crate::program::Program;
 use crate::program::load::Loader;
 use crate::runtime::Runtime;
@@ -101,10 +102,26 @@ impl Host {
         Items::new(&self.runtime, caller)
     }
 
-    /// Loads a plugin, or replaces a loaded plugin with a new version. Running calls finish on the old version.
+    /// Loads a plugin, or replaces a loaded plugin with a new version. Calls that arrive meanwhile are answered by the old version, and
+    /// running ones finish on it. If the plugin cannot be loaded, the old version stays. A version that is older than the one that
+    /// was installed last is refused, unless the host [allows it](HostBuilder::allow_downgrade).
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
         let source = self.loader.open(path.as_ref()).await?;
         let program = self.loader.load(source, policy).await?;
+        self.load_opened(source, policy).await
+    }
+
+    /// Like [`load`](Self::load), with a manifest that is read already: for a program that chooses the policy by the name in it. An
+    /// error counts as a plugin that is refused.
+    pub async fn load_source(
+        &self,
+        source: Result<Source, LoadError>,
+        policy: &Policy,
+    ) -> Result<PluginInfo, LoadError> {
+        self.load_opened(source.inspect_err(|error| self.loader.refused(error))?, policy).await
+    }
+
+    async fn load_opened(&self, source: Source, policy: &Policy) -> Result<PluginInfo, LoadError> {
         let program = Arc::new(self.loader.attack(program).await?);
         program.plugin.availability.renew();
         self.runtime.registry.swap(&program);

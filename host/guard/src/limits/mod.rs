@@ -300,6 +300,10 @@ pub const SLOW_LANE_CALLS: u8 = 16;
 /// one that never rests they still get a tenth of the processor. At 19, the lowest priority, they get a
 /// seventieth, and calls of 0.3 s run out of time on a busy machine.
 pub const SLOW_LANE_NICE: i32 = 10;
+/// Milliseconds without a change after which a changed file counts as written: editors and compilers write in several steps.
+pub const WATCH_SETTLE_MS: u64 = 50;
+/// Milliseconds between two looks at files that are watched, where the system tells of no changes.
+pub const WATCH_POLL_MS: u64 = 2_000;
 /// Percent of an invocation's time that it must have waited for a processor for the host to say that it is
 /// overloaded, and not that the plugin took too long.
 pub const PROCESSOR_WAIT_PERCENT: u64 = 75;
