@@ -27,6 +27,7 @@ use crate::program::load::Loader;
 use crate::runtime::Runtime;
 use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 use palisade_guard::caller::Caller;
+use palisade_guard::clock::Clock;
 use palisade_guard::grant::Policy;
 use palisade_guard::memory::Reservation;
 use palisade_guard::refusal::Refusal;
@@ -107,7 +108,6 @@ impl Host {
     /// was installed last is refused, unless the host [allows it](HostBuilder::allow_downgrade).
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
         let source = self.loader.open(path.as_ref()).await?;
-        let program = self.loader.load(source, policy).await?;
         self.load_opened(source, policy).await
     }
 
@@ -122,6 +122,7 @@ impl Host {
     }
 
     async fn load_opened(&self, source: Source, policy: &Policy) -> Result<PluginInfo, LoadError> {
+        let program = self.loader.load(source, policy).await?;
         let program = Arc::new(self.loader.attack(program).await?);
         program.plugin.availability.renew();
         self.runtime.registry.swap(&program);
@@ -264,6 +265,16 @@ impl Host {
     /// Checks that the host can serve: its database must answer.
     pub async fn ready(&self) -> Result<(), CallError> {
         self.reported("ready", self.runtime.database.ping().await.map_err(CallError::from))
+    }
+
+    /// Runs a plugin's cron tap now, also if it runs at the moment, and waits for its end. Its schedule stays as it is. Returns `false`
+    /// if the plugin has no cron tap.
+    pub async fn run_cron(&self, plugin: &str) -> Result<bool, CallError> {
+        let program = self.runtime.plugin(plugin)?;
+        if program.taps.cron.is_none() {
+            return Ok(false);
+        }
+        maintenance::cron(&self.runtime, &program, Clock::running().now()).await.map(|()| true)
     }
 
     /// Starts no more cron taps, and waits until those that run have ended, for at most so long. What still runs then is cut off when

@@ -11,7 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Grants {
     /// Checks that the plugin may call a function of `user` that needs a grant.
     pub fn may(&self, power: UserPower) -> Result<(), Refusal> {
-        if self.user.contains(&power) { Ok(()) } else { Err(Refusal::Denied) }
+        if self.user.contains(&power) {
+            return Ok(());
+        }
+        let name = match power {
+            UserPower::Get => "get",
+            UserPower::HasPermission => "has-permission",
+        };
+        Err(ungranted("user", name, self))
     }
 }
 
@@ -55,6 +62,12 @@ impl Coverage {
         }
         coverage
     }
+}
+
+/// The refusal of a function that no grant covers.
+pub(crate) fn ungranted(interface: &str, function: &str, grants: &Grants) -> Refusal {
+    let line = missing(interface, function, grants).unwrap_or_default();
+    Refusal::Ungranted(format!("`{interface}.{function}` needs `{line}` in [grants]"))
 }
 
 /// Whether a function is not a method, which follows from the function that returned its resource.

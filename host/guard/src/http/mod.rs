@@ -81,7 +81,7 @@ pub struct RawRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestRefusal {
     /// No grant covers the request. The reason is for the log only; the guest sees `access-denied`.
-    Denied(&'static str),
+    Denied(String),
     /// The request is malformed. The text is for the guest and names the field and the rule.
     Invalid(String),
 }
@@ -114,7 +114,8 @@ impl OutboundRequest {
         if let Some(secret) = &raw.secret
             && !egress.covers_with(raw.method, &target, secret)
         {
-            return Err(RequestRefusal::Denied("no grant covers this secret for the URL and method"));
+            let what = format!("no grant lets the secret `{}` go to", secret.escape_debug());
+            return Err(ungranted(&what, raw.method, &target));
         }
         Ok(Self {
             method: raw.method,
@@ -146,7 +147,7 @@ impl OutboundRequest {
         let target = std::str::from_utf8(location)
             .ok()
             .and_then(|location| self.target.join(location).ok())
-            .ok_or(RequestRefusal::Denied("a redirect leads to an invalid URL"))?;
+            .ok_or_else(|| RequestRefusal::Denied("a redirect leads to an invalid URL".to_owned()))?;
         let mut next = Self { redirects: self.redirects.saturating_add(1), ..self.clone() };
         // RFC 9110, 15.4: a 303 turns every method into GET; a 301 or 302 turns POST into GET, as browsers do.
         // wire: RFC 9110, section 15.4
@@ -209,12 +210,23 @@ impl fmt::Debug for OutboundRequest {
 /// Checks the grants first, so that the refusal of an ungranted URL tells nothing about its address.
 fn check(egress: &Egress, method: Method, target: &Target) -> Result<(), RequestRefusal> {
     if !egress.covers(method, target) {
-        return Err(RequestRefusal::Denied("no grant covers the URL and method"));
+        return Err(ungranted("no grant covers", method, target));
     }
     if target.literal().is_some_and(|ip| PublicAddress::parse(ip, &egress.addresses).is_err()) {
-        return Err(RequestRefusal::Denied("the URL's host is an address that is not public"));
+        return Err(RequestRefusal::Denied("the URL's host is an address that is not public".to_owned()));
     }
     Ok(())
+}
+
+/// The refusal of a request that no grant covers, with the line that covers its server. The query is not repeated: it can contain
+/// secrets.
+fn ungranted(what: &str, method: Method, target: &Target) -> RequestRefusal {
+    let (url, method) = (target.url(), method.as_str());
+    let origin = url.origin().ascii_serialization();
+    RequestRefusal::Denied(format!(
+        "{what} {method} {origin}{}: `http = [{{ url = \"{origin}/\", methods = [\"{method}\"] }}]` in [grants] would",
+        url.path()
+    ))
 }
 
 /// The most bytes that one read of a body may return.

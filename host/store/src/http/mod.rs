@@ -76,7 +76,7 @@ pub enum FetchError {
 impl From<RequestRefusal> for FetchError {
     fn from(refusal: RequestRefusal) -> Self {
         match refusal {
-            RequestRefusal::Denied(reason) => Self::Denied(reason.into()),
+            RequestRefusal::Denied(reason) => Self::Denied(reason),
             RequestRefusal::Invalid(rule) => Self::Invalid(rule),
         }
     }

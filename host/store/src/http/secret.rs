@@ -19,7 +19,7 @@ impl Secret {
         let (header, mut value) =
             parse_header(header, value.as_bytes()).map_err(|refusal| match refusal {
                 RequestRefusal::Invalid(rule) => rule,
-                RequestRefusal::Denied(reason) => reason.to_owned(),
+                RequestRefusal::Denied(reason) => reason,
             })?;
         value.set_sensitive(true);
         Ok(Self { header, value })

@@ -95,9 +95,9 @@ impl ReadStatement {
     /// The same, and notes what the guest is not told of a refusal.
     pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.query() {
-            return Err(Refusal::Denied);
+            return Err(Refusal::Ungranted(NO_QUERY.to_owned()));
         }
-        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
+        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(sql, notes))
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
@@ -145,9 +145,9 @@ impl WriteStatement {
     /// The same, and notes what the guest is not told of a refusal.
     pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.execute() {
-            return Err(Refusal::Denied);
+            return Err(Refusal::Ungranted(NO_EXECUTE.to_owned()));
         }
-        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
+        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(sql, notes))
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
@@ -177,6 +177,8 @@ impl WriteStatement {
     }
 }
 
+const NO_QUERY: &str = "`db.query` needs `db = { query = true }` in [grants]";
+const NO_EXECUTE: &str = "`db-write.execute` needs `db = { execute = true }` in [grants]";
 const WRITE_RULE: &str = "a statement that writes is INSERT, UPDATE, DELETE or MERGE, or has one in its WITH";
 
 /// Splits a text into tokens and checks that it is one statement.
