@@ -2,10 +2,11 @@
 
 mod build;
 pub mod child;
+mod dev;
 mod folder;
 mod new;
-
 pub mod reload;
+
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};
 use palisade::store::private::DataDir;
