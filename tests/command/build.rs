@@ -141,7 +141,7 @@ async fn mistake_in_the_wit_or_the_manifest_has_its_file_and_line() {
     let plugin = Plugin::new("c");
     plugin.change("palisade.toml", "language = \"c\"", "language = \"cobol\"");
     let said = plugin.failure().await;
-    assert!(said.contains("palisade.toml:7:12: unknown variant `cobol`"), "{said}");
+    assert!(said.contains("palisade.toml:7:12: unknown word `cobol`"), "{said}");
     let plugin = Plugin::new("c");
     plugin.change("palisade.toml", "[build]\nlanguage = \"c\"\n", "");
     let said = plugin.failure().await;

@@ -123,7 +123,7 @@ fn binaries() -> Vec<Row> {
     let mut rows = vec![
         wat("module", "G4", End::Refused("this is a core module, not a component")),
         wat("invalid", "G4", End::Refused("type mismatch")),
-        wat("no-such-world", "G4", End::Refused("which no world of this host has")),
+        wat("no-such-world", "G4", End::Refused("which no world of a host has")),
         wat("other-types", "G4", End::Refused("it does not fit the contract")),
         wat("wasi-http", "G6", End::Refused("wasi:http/outgoing-handler")),
     ];

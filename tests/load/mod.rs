@@ -146,7 +146,7 @@ async fn component_for_another_contract_is_rejected_with_both_versions() {
 async fn import_outside_the_contract_is_rejected_by_name() {
     let world = World::new().await;
     for (name, expected) in [
-        ("acme:other/door@0.1.0", "it imports `acme:other/door@0.1.0`, which no world of this host has"),
+        ("acme:other/door@0.1.0", "it imports `acme:other/door@0.1.0`, which no world of a host has"),
         ("wasi:http/outgoing-handler@0.2.0", "wasi:http/outgoing-handler"),
         ("palisade:plugin/shell@0.1.0", "which contract 0.1.0 does not have: build it with this contract"),
         ("palisade:plugin/clock", "without a version: build it with palisade-sdk 0.1.0"),
@@ -158,7 +158,7 @@ async fn import_outside_the_contract_is_rejected_by_name() {
     let bare = r#"(import "open" (func))"#;
     let sentence = refusal_of(&world, &component(bare, ""), CALLS).await;
     assert!(
-        sentence.contains("it imports `open`, which no world of this host has: remove the import"),
+        sentence.contains("it imports `open`, which no world of a host has: remove the import"),
         "{sentence}"
     );
 }
@@ -324,7 +324,7 @@ async fn export_mismatch_of_manifest_and_component_is_rejected() {
         (
             &plain,
             "[exports]\n\"acme:odd/calls\" = \"query\"\n\"acme:odd/cals\" = \"query\"\n",
-            "[exports] lists `acme:odd/cals`, which the component does not export",
+            "[exports] of palisade.toml lists `acme:odd/cals`, which it does not export",
         ),
         (
             &plain,
@@ -332,14 +332,18 @@ async fn export_mismatch_of_manifest_and_component_is_rejected() {
             "the component does not export `palisade:plugin/tap-item-view`",
         ),
         (&root.unwrap(), "", "the function `run` outside any interface: put it into one"),
-        (&wat::parse_str("(component)").unwrap(), "", "it exports nothing that could be called"),
+        (
+            &wat::parse_str("(component)").unwrap(),
+            "",
+            "nothing could be called: name an interface that it exports",
+        ),
     ] {
         let sentence = refusal_of(&world, bytes, rest).await;
         assert!(sentence.contains(expected), "{sentence}");
     }
     let folder = altered("taps", |manifest| manifest.replace("item-view = { weight = 10 }\n", ""));
     let sentence = refusal(&world, folder.path(), Policy::as_asked()).await;
-    assert!(sentence.contains("add `item-view = {}` to [taps] in palisade.toml"), "{sentence}");
+    assert!(sentence.contains("add `item-view = {}` to [taps] of palisade.toml"), "{sentence}");
 }
 
 #[tokio::test]
@@ -358,9 +362,9 @@ async fn manifest_error_is_reported_with_line_and_column() {
     let world = World::new().await;
     let plain = component("", "");
     for (rest, expected) in [
-        ("colour = 1\n", "palisade.toml:5:1: unknown field `colour`"),
-        ("[exports]\n\"acme:odd/calls\" = \"read\"\n", "palisade.toml:6:20: unknown variant `read`"),
-        ("[grants]\ndb = { tables = { t = [\"drop\"] } }\n", "palisade.toml:6:24: unknown variant `drop`"),
+        ("colour = 1\n", "palisade.toml:5:1: unknown key `colour`"),
+        ("[exports]\n\"acme:odd/calls\" = \"read\"\n", "palisade.toml:6:20: unknown word `read`"),
+        ("[grants]\ndb = { tables = { t = [\"drop\"] } }\n", "palisade.toml:6:24: unknown word `drop`"),
         ("[limits]\nmemory = 5\n", "write a text such as \"32 MiB\""),
     ] {
         let sentence = refusal_of(&world, &plain, rest).await;

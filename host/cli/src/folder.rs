@@ -15,7 +15,7 @@ use palisade_guard::limits::FOLDER_ENTRIES_MAX;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const MANIFEST: &str = "palisade.toml";
+pub(super) const MANIFEST: &str = "palisade.toml";
 
 /// The folder that a command works on.
 #[derive(Debug, Args)]
@@ -82,6 +82,13 @@ impl Folder {
     /// The folders of plugins: this one, or those in it.
     pub(super) fn plugins(dir: &Path) -> Result<Vec<PathBuf>> {
         candidates(dir)
+    }
+
+    /// The folder of one plugin, with what its manifest asks for.
+    pub(super) fn of_plugin(dir: &Path) -> Result<Self> {
+        let path = folder(dir)?;
+        let plugin = Plugin { source: Source::open(&path), path: path.clone(), policy: Policy::as_asked() };
+        Ok(Self { path, plugins: vec![plugin], secrets: Current::default() })
     }
 
     /// Finds the plugins of a folder and their policies. A plugin whose manifest cannot be read is among them.

@@ -4,10 +4,11 @@ use crate::folder::{Folder, Plugin};
 use crate::output;
 use anyhow::Result;
 use palisade::Host;
-use palisade::{HostBuilder, Migrated};
+use palisade::{HostBuilder, LoadError, Migrated};
 use palisade_store::private::{DataDir, PrivateOptions};
 use std::env;
-use std::path::PathBuf;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Builds the host of a folder: on `DATABASE_URL`, or on a private database of that folder.
@@ -64,6 +65,23 @@ pub(super) async fn migrate(
     let builder = prepared(folder, builder, only_tries)?;
     let migrated = if only_tries { builder.rehearse().await } else { builder.migrate().await };
     migrated.map_err(output::of_load)
+}
+
+/// Tries the migrations of one plugin where there is a database already: that of `DATABASE_URL`, or the folder's private one.
+/// Returns a sentence for each refusal.
+pub(super) async fn rehearse(dir: &Path) -> Result<Vec<String>> {
+    let folder = Folder::of_plugin(dir)?;
+    if named().is_none() && !PrivateOptions::of_project(&folder.path).is_ok_and(|private| private.exists()) {
+        return Ok(Vec::new());
+    }
+    // Which version was installed last says nothing about the files.
+    let tried = migrate(folder, true, true).await?;
+    Ok(tried.into_iter().filter_map(|one| Some(whole(&one.files.err()?))).collect())
+}
+
+/// An error with its cause.
+pub(super) fn whole(error: &LoadError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Adds the folder to the builder of a host: on `DATABASE_URL`, or on a private database of that folder. A command that changes

@@ -7,6 +7,7 @@
 mod audit;
 mod build;
 mod call;
+mod check;
 mod content;
 mod db;
 mod dev;
@@ -75,6 +76,7 @@ enum Command {
         after_help = "Examples:\n  palisade build plugins/blog\n  palisade build target/wasm32-unknown-unknown/release/blog.wasm --out blog.wasm"
     )]
     Build(build::BuildArgs),
+    Check(check::CheckArgs),
     Sql(sql::SqlArgs),
 }
 
@@ -122,6 +124,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::User(args) => user::run(args).await,
             Command::Db(args) => db::run(args).await,
             Command::Build(args) => build::run(&args),
+            Command::Check(args) => check::run(args).await,
             Command::Sql(args) => sql::run(&args),
             Command::AuditLog(args) => audit::run(args).await,
         }

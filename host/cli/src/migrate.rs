@@ -1,13 +1,12 @@
 //! `palisade migrate`.
 
 use crate::folder::FolderArgs;
-use crate::host;
+use crate::host::{self, whole};
 use crate::output::{self, Line};
 use anyhow::{Result, bail};
 use clap::Args;
-use palisade::{LoadError, Migrated};
+use palisade::Migrated;
 use serde_json::{Value, json};
-use std::error::Error;
 
 /// Runs the migrations of a folder's plugins, and loads nothing
 ///
@@ -60,9 +59,4 @@ fn described(Migrated { plugin, files }: &Migrated) -> Value {
         Ok(files) => json!({ "name": plugin, "files": files }),
         Err(error) => json!({ "name": plugin, "error": whole(error) }),
     }
-}
-
-/// The error with its cause.
-fn whole(error: &LoadError) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -3,8 +3,12 @@
 //! All that the command prints goes through this file, which escapes it: names, descriptions, sentences and file names come
 //! from plugins, callers and servers. Only the styles are not escaped. No other file prints; a test below checks that.
 
+use crate::check::finding::Finding;
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 use palisade::{CallError, LoadError};
+use palisade_guard::limits::SHOWN_LINE_CHARS_MAX;
 use palisade_guard::text;
 use palisade_store::private::PrivateError;
 use serde_json::Value;
@@ -103,6 +107,31 @@ impl Line {
     pub(super) fn remark(self) {
         anstream::eprintln!("{}", self.0);
     }
+}
+
+/// Prints a finding as a result: its sentence, and the line of its place with a caret below.
+pub(super) fn finding(finding: &Finding) {
+    // The same on every terminal, and in a file.
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(SHOWN_LINE_CHARS_MAX * 2);
+    anstream::println!("{}", rendered(finding, &renderer));
+}
+
+fn rendered(finding: &Finding, renderer: &Renderer) -> String {
+    let sentence = text::plain(&finding.sentence);
+    let title = Level::ERROR.primary_title(sentence.as_ref());
+    let Some(place) = &finding.place else { return renderer.render(&[Group::with_title(title)]) };
+    let file = text::plain(&place.file);
+    let Some(at) = &place.at else {
+        return renderer.render(&[title.element(Origin::path(file.as_ref()))]);
+    };
+    // One character for one, so that the caret stays where it is.
+    let shown: String =
+        at.shown.chars().map(|letter| if text::is_unsafe(letter) { '\u{fffd}' } else { letter }).collect();
+    let byte = |letters: usize| shown.char_indices().nth(letters).map_or(shown.len(), |(at, _)| at);
+    let span = byte(at.offset)..byte(at.offset.saturating_add(at.length));
+    let title = title.element(Origin::path(file.as_ref()).line(at.line).char_column(at.column));
+    let snippet = Snippet::source(shown.as_str()).line_start(at.line).fold(false);
+    renderer.render(&[title.element(snippet.annotation(AnnotationKind::Primary.span(span)))])
 }
 
 /// Prints a text of several lines that the host wrote.

@@ -20,7 +20,7 @@ use crate::output;
 use anyhow::{Context, Result};
 use palisade_guard::grant::Policy;
 use palisade_guard::limits::POLICY_BYTES_MAX;
-use palisade_guard::manifest;
+use palisade_guard::mistakes::{self, Read};
 use palisade_guard::operator::PolicyTable;
 use palisade_store::files::{self, Others};
 use std::collections::BTreeMap;
@@ -46,9 +46,12 @@ impl Policies {
     }
 
     fn parse(text: &str, path: PathBuf) -> Result<Self> {
-        let tables =
-            toml::from_str(text).map_err(|error| output::usage(manifest::sentence(text, &path, &error)))?;
-        Ok(Self { path, named: Some(tables) })
+        match mistakes::read(text, |_| None) {
+            Read { value: Some(tables), mistakes } if mistakes.is_empty() => {
+                Ok(Self { path, named: Some(tables) })
+            }
+            Read { mistakes, .. } => Err(output::usage(mistakes::lines(text, &path, &mistakes))),
+        }
     }
 
     /// Rejects a table for a plugin that does not exist: the name is mistyped, and the plugin that was meant gets
@@ -97,9 +100,9 @@ mod tests {
     #[test]
     fn malformed_policy_is_rejected_with_its_position() {
         for (text, expected) in [
-            ("[blog]\ngrant = {}\n", "policy.toml:2:1: unknown field `grant`"),
+            ("[blog]\ngrant = {}\n", "policy.toml:2:1: unknown key `grant`: did you mean `grants`?"),
             ("[blog]\nlimits = { memroy = \"1 MiB\" }\n", "unknown limit `memroy`"),
-            ("[blog]\ngrants = { db = { tables = { t = [\"drop\"] } } }\n", "unknown variant `drop`"),
+            ("[blog]\ngrants = { db = { tables = { t = [\"drop\"] } } }\n", "unknown word `drop`"),
             ("blog = 1\n", "policy.toml:1:"),
             ("[blog]\nwasi = \"no\"\n", "policy.toml:2:8: invalid type"),
         ] {

@@ -6,6 +6,7 @@
 //! unloads a plugin whose folder is gone: a copy in progress looks the same.
 
 use crate::folder::{FileArgs, Folder, Plugin};
+use crate::host;
 use crate::secrets::Current;
 use crate::watch::{Look, Looking, Watch, look};
 use palisade::{Host, LoadError, Source};
@@ -157,7 +158,7 @@ impl Reloader {
         policy: &Policy,
     ) {
         let loaded = match other {
-            None => self.host.load_source(source, policy).await.map_err(|error| described(&error)),
+            None => self.host.load_source(source, policy).await.map_err(|error| host::whole(&error)),
             Some(other) => Err(format!(
                 "{} and {} are the same plugin: remove one, or rename it",
                 other.display(),
@@ -190,19 +191,4 @@ pub(super) fn looking(dir: PathBuf, files: FileArgs) -> Looking {
         }
         look
     })
-}
-
-/// An error with its causes.
-pub(super) fn described(error: &LoadError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        let why = next.to_string();
-        if !text.contains(&why) {
-            text.push_str(": ");
-            text.push_str(&why);
-        }
-        cause = next.source();
-    }
-    text
 }

@@ -23,10 +23,12 @@ pub mod ledger;
 pub mod limits;
 pub mod manifest;
 pub mod memory;
+pub mod mistakes;
 pub mod name;
 pub mod operator;
 pub mod refusal;
 pub mod reports;
+pub mod surface;
 pub mod text;
 pub mod violation;
 

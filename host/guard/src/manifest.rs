@@ -1,18 +1,21 @@
 //! The manifest `palisade.toml`: a plugin's name, exports, taps, settings, and the powers that it requests.
 //!
-//! A manifest grants nothing: [`crate::grant`] decides what the plugin gets. Unknown keys are an error, and every TOML
-//! error names its line and column.
+//! A manifest grants nothing: [`crate::grant`] decides what the plugin gets. Unknown keys are an error. Every error names its line
+//! and column, and [`crate::mistakes`] finds all of them at once.
 
 use crate::grant::Grants;
 use crate::kind::Kind;
 use crate::limits::{
     CRON_INTERVAL_MIN_S, KIB, Limit, Limits, MANIFEST_BYTES_MAX, MIB, MS_PER_S, Unit, VARIABLE_NAME_BYTES_MAX,
 };
+use crate::mistakes::{self, Read};
 use crate::name::{PluginName, is_kebab};
+use crate::text::quoted;
 use crate::variables::Declaration;
 use serde::Deserialize;
-use serde::de::Error as _;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -28,7 +31,7 @@ pub struct Manifest {
     pub plugin: PluginSection,
     /// The kind of each interface that the component exports. The key is the full name without version:
     /// `acme:blog/posts`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "exports")]
     #[cfg_attr(test, schemars(schema_with = "reference::exports"))]
     pub exports: BTreeMap<String, Kind>,
     /// The taps that the component exports.
@@ -52,7 +55,11 @@ pub struct Manifest {
 /// A plugin's name, version and files.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table with name, version and component"
+)]
 pub struct PluginSection {
     /// The plugin's name, which no other plugin of a host has. It is part of the URLs of the plugin's functions and of the
     /// name of its schema in the database.
@@ -60,6 +67,7 @@ pub struct PluginSection {
     #[cfg_attr(test, schemars(schema_with = "reference::plugin_name"))]
     pub name: PluginName,
     /// The plugin's version, as in Semantic Versioning: three numbers.
+    #[serde(deserialize_with = "version")]
     #[cfg_attr(test, schemars(example = &"0.1.0"))]
     pub version: semver::Version,
     /// The component's file, relative to the manifest.
@@ -86,7 +94,11 @@ pub fn may_follow(last: &str, next: &str) -> bool {
 /// How `palisade build` makes a component from a plugin's source.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table such as { language = \"rust\" }"
+)]
 pub struct BuildSection {
     /// The language of the source.
     #[cfg_attr(test, schemars(example = &"rust"))]
@@ -154,7 +166,11 @@ impl Language {
 /// The taps of a plugin.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of taps such as { item-view = {} }"
+)]
 pub struct Taps {
     /// `tap-item-access`: decides who may read, insert, change and delete an item.
     pub item_access: Option<TapOptions>,
@@ -183,7 +199,7 @@ pub const TAPS: &[TapRow] = &[
 /// When a tap is called.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as {} or { weight = 10 }")]
 pub struct TapOptions {
     /// The host calls taps by ascending weight, and taps of equal weight by plugin name.
     #[serde(default)]
@@ -194,7 +210,10 @@ pub struct TapOptions {
 /// When a cron tap runs.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table with the time between two runs, such as { every = \"5 min\" }; a crontab's pattern is not read"
+)]
 pub struct CronOptions {
     /// The time between two runs.
     #[serde(deserialize_with = "interval")]
@@ -202,33 +221,44 @@ pub struct CronOptions {
     pub every: Duration,
 }
 
+/// The line of `[taps]` that lists a tap, such as `item-view = {}`.
+pub fn tap_line(tap: &str) -> String {
+    let key = tap.trim_start_matches("tap-");
+    let options = if key == "cron" { "{ every = \"5 min\" }" } else { "{}" };
+    format!("{key} = {options}")
+}
+
 impl Manifest {
-    /// Parses a manifest. Only errors use `path`.
+    /// Parses a manifest. The error has a line for each mistake; only errors use `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, String> {
         if text.len() as u64 > MANIFEST_BYTES_MAX {
             return Err(format!("{}: a manifest has at most {MANIFEST_BYTES_MAX} bytes", path.display()));
         }
-        let manifest: Self = toml::from_str(text).map_err(|error| sentence(text, path, &error))?;
-        if let Some(name) = manifest.exports.keys().find(|name| !is_interface(name)) {
-            return Err(format!(
-                "{}: [exports] {name:?} is not the name of an interface: write it as `package:name/interface`, without a version",
-                path.display()
-            ));
+        match Self::read(text) {
+            Read { value: Some(manifest), mistakes } if mistakes.is_empty() => Ok(manifest),
+            Read { mistakes, .. } => Err(mistakes::lines(text, path, &mistakes)),
         }
-        Ok(manifest)
+    }
+
+    /// Reads a manifest with all of its mistakes. What it says without them is for further checks, and nothing to serve.
+    pub fn read(text: &str) -> Read<Self> {
+        mistakes::read(text, stand_in)
     }
 }
 
-/// Formats an error as one line: `file:line:column: what is wrong`.
-pub fn sentence(text: &str, path: &Path, error: &toml::de::Error) -> String {
-    let at = error.span().map_or(0, |span| span.start);
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count().saturating_add(1);
-    let column = before.rsplit('\n').next().map_or(1, |tail| tail.chars().count().saturating_add(1));
-    format!("{}:{line}:{column}: {}", path.display(), error.message().trim().replace('\n', " "))
+/// What stands for a wrong or missing value, without which the rest of a manifest cannot be read.
+fn stand_in(path: &[&str]) -> Option<&'static str> {
+    match path {
+        ["plugin"] => Some("{ name = \"x\", version = \"0.0.0\", component = \"x.wasm\" }"),
+        ["plugin", "name"] => Some("\"x\""),
+        ["plugin", "version"] => Some("\"0.0.0\""),
+        ["plugin", "component"] => Some("\"x.wasm\""),
+        _ => None,
+    }
 }
 
-fn is_interface(name: &str) -> bool {
+/// Whether a text is the full name of an interface without its version: `acme:blog/posts`.
+pub fn is_interface(name: &str) -> bool {
     let Some((package, interface)) = name.split_once('/') else { return false };
     let Some((namespace, package)) = package.split_once(':') else { return false };
     [namespace, package, interface].iter().all(|word| is_kebab(word))
@@ -267,33 +297,115 @@ fn interval<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Duration, D::
     Ok(every)
 }
 
-fn variables<'de, D: serde::Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Declaration>, D::Error> {
-    let declared = BTreeMap::<String, Declaration>::deserialize(source)?;
-    match declared.keys().find(|name| !is_kebab(name) || name.len() > VARIABLE_NAME_BYTES_MAX) {
-        None => Ok(declared),
-        Some(name) => Err(D::Error::custom(format!(
+fn version<'de, D: serde::Deserializer<'de>>(source: D) -> Result<semver::Version, D::Error> {
+    let text = String::deserialize(source)?;
+    text.parse().map_err(|_| {
+        // What is there is kept: `1` becomes `1.0.0`, and `v1.2` becomes `1.2.0`.
+        let digits = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let mut parts = text.trim_start_matches('v').split('.').take_while(digits);
+        let mut part = || parts.next().unwrap_or("0");
+        let (major, minor, patch) = (part(), part(), part());
+        let fix = format!("{major}.{minor}.{patch}");
+        let fix =
+            if fix == "0.0.0" || fix.parse::<semver::Version>().is_err() { "0.1.0".to_owned() } else { fix };
+        D::Error::custom(format!("{} is not a version: write three numbers, such as {fix:?}", quoted(&text)))
+    })
+}
+
+/// A key of `[exports]`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct InterfaceName(String);
+
+impl<'de> Deserialize<'de> for InterfaceName {
+    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(source)?;
+        if is_interface(&name) {
+            return Ok(Self(name));
+        }
+        Err(D::Error::custom(format!(
+            "{name:?} is not the name of an interface: write it as `package:name/interface`, without a version"
+        )))
+    }
+}
+
+fn exports<'de, D: serde::Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Kind>, D::Error> {
+    let exports = BTreeMap::<InterfaceName, Kind>::deserialize(source)?;
+    Ok(exports.into_iter().map(|(InterfaceName(name), kind)| (name, kind)).collect())
+}
+
+/// A key of `[variables]`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct VariableName(String);
+
+impl<'de> Deserialize<'de> for VariableName {
+    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(source)?;
+        if is_kebab(&name) && name.len() <= VARIABLE_NAME_BYTES_MAX {
+            return Ok(Self(name));
+        }
+        Err(D::Error::custom(format!(
             "{name:?} is not the name of a variable: use lower-case letters, digits and `-`, begin with a letter, and at \
              most {VARIABLE_NAME_BYTES_MAX} bytes"
-        ))),
+        )))
+    }
+}
+
+fn variables<'de, D: serde::Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Declaration>, D::Error> {
+    let declared = BTreeMap::<VariableName, Declaration>::deserialize(source)?;
+    Ok(declared.into_iter().map(|(VariableName(name), declaration)| (name, declaration)).collect())
+}
+
+/// A key of `[limits]`.
+struct LimitName(Limit);
+
+impl<'de> Deserialize<'de> for LimitName {
+    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(source)?;
+        let found = Limit::ALL.iter().copied().find(|limit| limit.name() == name);
+        let limit = found.ok_or_else(|| {
+            let known: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+            D::Error::custom(format!(
+                "unknown limit `{name}`: {}",
+                mistakes::instead(&name, "limits", &known)
+            ))
+        })?;
+        if limit == Limit::Stack {
+            return Err(D::Error::custom("limit `stack` is the same for every plugin: remove the line"));
+        }
+        Ok(Self(limit))
+    }
+}
+
+/// The value of a limit.
+struct Amount(Limit);
+
+impl<'de> DeserializeSeed<'de> for Amount {
+    type Value = u64;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, source: D) -> Result<u64, D::Error> {
+        parse_amount(self.0, &toml::Value::deserialize(source)?).map_err(D::Error::custom)
     }
 }
 
 /// Parses limits as manifests and policies write them: `memory = "32 MiB"`, `guest-time = "2 s"`, `db-rows = 500`.
 pub fn limits<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Limits, D::Error> {
-    let given = BTreeMap::<String, toml::Value>::deserialize(source)?;
-    let mut limits = Limits::unlimited();
-    for (name, value) in given {
-        let limit = Limit::ALL.iter().copied().find(|limit| limit.name() == name).ok_or_else(|| {
-            let known: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
-            D::Error::custom(format!("unknown limit `{name}`, expected one of {}", known.join(", ")))
-        })?;
-        if limit == Limit::Stack {
-            return Err(D::Error::custom("limit `stack` is the same for every plugin: remove the line"));
+    struct Given;
+    impl<'de> Visitor<'de> for Given {
+        type Value = Limits;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table of limits such as { memory = \"32 MiB\" }")
         }
-        let max = parse_amount(limit, &value).map_err(D::Error::custom)?;
-        limits.set(limit, max);
+
+        fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Limits, A::Error> {
+            let mut limits = Limits::unlimited();
+            while let Some(LimitName(limit)) = given.next_key()? {
+                limits.set(limit, given.next_value_seed(Amount(limit))?);
+            }
+            Ok(limits)
+        }
     }
-    Ok(limits)
+    source.deserialize_map(Given)
 }
 
 fn parse_amount(limit: Limit, value: &toml::Value) -> Result<u64, String> {
@@ -362,25 +474,34 @@ mod tests {
     #[test]
     fn invalid_manifest_is_rejected_with_line_column_and_rule() {
         for (rest, expected) in [
-            ("colour = 1\n", "palisade.toml:5:1: unknown field `colour`"),
-            ("[grant]\n", "palisade.toml:5:2: unknown field `grant`"),
-            ("[exports]\n\"acme:blog/posts\" = \"read\"\n", "palisade.toml:6:21: unknown variant `read`"),
+            ("colour = 1\n", "palisade.toml:5:1: unknown key `colour`: the keys here are `name`, `version`"),
+            ("[grant]\n", "palisade.toml:5:2: unknown key `grant`: did you mean `grants`?"),
+            ("[exports]\n\"acme:blog/posts\" = \"read\"\n", "palisade.toml:6:21: unknown word `read`"),
             ("[exports]\nposts = \"query\"\n", "`package:name/interface`"),
-            ("[limits]\nmemroy = \"1 MiB\"\n", "unknown limit `memroy`"),
+            (
+                "[limits]\nmemroy = \"1 MiB\"\n",
+                "palisade.toml:6:1: unknown limit `memroy`: did you mean `memory`?",
+            ),
             ("[limits]\nstack = \"1 MiB\"\n", "the same for every plugin"),
             ("[limits]\nmemory = 5\n", "write a text such as \"32 MiB\""),
             ("[limits]\nmemory = \"5 MB\"\n", "MiB or GiB"),
             ("[limits]\ndb-rows = -1\n", "cannot be negative"),
             ("[taps]\ncron = { every = \"10 ms\" }\n", "too often"),
-            ("[taps]\nitem-vew = {}\n", "unknown field `item-vew`"),
-            ("[grants]\ndb = { tables = { t = [\"drop\"] } }\n", "unknown variant `drop`"),
+            ("[taps]\nitem-vew = {}\n", "unknown key `item-vew`: did you mean `item-view`?"),
+            ("[grants]\ndb = { tables = { t = [\"drop\"] } }\n", "unknown word `drop`"),
             ("[variables]\nPage = { type = \"integer\", default = 1 }\n", "not the name of a variable"),
             (
                 "[build]\nlanguage = \"ruby\"\n",
-                "palisade.toml:6:12: unknown variant `ruby`, expected one of `rust`",
+                "palisade.toml:6:12: unknown word `ruby`: the words here are `rust`, `js`",
             ),
-            ("[build]\nsource = \"a.js\"\n", "palisade.toml:5:1: missing field `language`"),
-            ("[build]\nlanguage = \"js\"\nsorce = \"a.js\"\n", "palisade.toml:7:1: unknown field `sorce`"),
+            (
+                "[build]\nsource = \"a.js\"\n",
+                "palisade.toml:5:1: the key `language` is missing here: add `language = \"rust\"`",
+            ),
+            (
+                "[build]\nlanguage = \"js\"\nsorce = \"a.js\"\n",
+                "palisade.toml:7:1: unknown key `sorce`: did you mean `source`?",
+            ),
             ("[build]\nlanguage = \"js\"\nsource = \"../a.js\"\n", "palisade.toml:7:10: ../a.js leaves"),
             ("[variables]\nsize = { type = \"integer\", default = \"x\" }\n", "default"),
         ] {

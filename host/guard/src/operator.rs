@@ -15,7 +15,7 @@ use crate::tests::reference;
 /// What one plugin may have: a table of `policy.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { grants = {} }")]
 pub struct PolicyTable {
     /// The powers that the plugin gets, as far as its manifest requests them. Without this key it gets none.
     #[serde(default)]
@@ -38,7 +38,7 @@ pub struct PolicyTable {
 /// the value.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with header and value")]
 pub struct SecretEntry {
     /// The header's name. A header that belongs to the connection, such as `host`, is refused.
     #[cfg_attr(test, schemars(schema_with = "reference::header"))]

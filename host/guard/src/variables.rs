@@ -51,7 +51,7 @@ pub struct Declaration {
 /// A setting.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { type = \"integer\", default = 20 }")]
 pub(crate) struct RawDeclaration {
     /// The type of the values.
     #[cfg_attr(test, schemars(example = &"integer"))]

@@ -9,7 +9,7 @@
 
 use palisade_guard::limits::{FOLDER_ENTRIES_MAX, LINKS_MAX};
 use palisade_guard::text::quoted;
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Error, ErrorKind, Read};
@@ -218,6 +218,15 @@ impl Folder {
     /// The names in a folder below this one that end in this extension, sorted; none if there is no such folder. A name that is
     /// not UTF-8 or has control characters is refused: it could not be shown.
     pub fn names(&self, inner: &Path, extension: &str) -> io::Result<Vec<String>> {
+        self.entries(inner, |name, _| Path::new(name).extension().is_some_and(|end| end == extension))
+    }
+
+    /// The names of the folders in a folder below this one, under the same rules. Links are not among them.
+    pub fn folders(&self, inner: &Path) -> io::Result<Vec<String>> {
+        self.entries(inner, |_, kind| kind == FileType::Directory)
+    }
+
+    fn entries(&self, inner: &Path, is_wanted: impl Fn(&OsStr, FileType) -> bool) -> io::Result<Vec<String>> {
         let folder = match self.beneath(inner, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(folder) => folder,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -233,7 +242,12 @@ impl Folder {
             }
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if Path::new(name).extension().is_none_or(|end| end != extension) {
+            let mut kind = entry.file_type();
+            if kind == FileType::Unknown {
+                let stat = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                kind = FileType::from_raw_mode(stat.st_mode);
+            }
+            if name == "." || name == ".." || !is_wanted(name, kind) {
                 continue;
             }
             let plain = name.to_str().filter(|name| !name.chars().any(char::is_control));
@@ -397,7 +411,7 @@ mod tests {
     fn what_is_no_regular_file_is_refused_and_not_waited_for() {
         let (_outer, folder, _file) = nested();
         let pipe = folder.join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
         let _socket = UnixListener::bind(folder.join("socket")).unwrap();
         symlink("pipe", folder.join("link")).unwrap();
         fs::create_dir(folder.join("inner")).unwrap();
@@ -464,6 +478,11 @@ mod tests {
             fs::write(inner.join(name), "").unwrap();
         }
         assert_eq!(names().unwrap(), ["1.sql", "2.sql"]);
+        fs::create_dir(inner.join("deep")).unwrap();
+        symlink("deep", inner.join("link")).unwrap();
+        assert_eq!(plugin.folders(Path::new("inner")).unwrap(), ["deep"]);
+        fs::remove_file(inner.join("link")).unwrap();
+        fs::remove_dir(inner.join("deep")).unwrap();
         for name in [&b"a\nb.sql"[..], b"a\x1b[2J.sql", b"caf\xe9.sql"] {
             let path = inner.join(OsStr::from_bytes(name));
             fs::write(&path, "").unwrap();

@@ -1,21 +1,21 @@
 //! `palisade build`: makes the component of a plugin's folder, with the tools of the plugin's language.
 //!
-//! What a host would refuse is found in the world, before anything is compiled ([`check`]). Then the language's tools compile
+//! What a host would refuse is found in the world, before anything is compiled, as `palisade check` finds it ([`crate::check::world`]). Then the language's tools compile
 //! ([`rust`], [`c`], and for the interpreted languages [`js`] and [`python`], with a world made from the grants), and the
 //! result is checked again and written at once. Nothing is installed: a missing tool is an error that names the command.
 //! A core module alone becomes a component, too ([`module`]). The author's build runs on the author's machine, unconfined.
 
 mod c;
 pub(crate) mod carried;
-mod check;
+pub(crate) mod check;
 mod js;
 mod module;
 mod python;
 mod rust;
-mod source;
+pub(crate) mod source;
 mod strip;
 mod tools;
-mod world;
+pub(crate) mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,16 +26,17 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use palisade_guard::grant::cover::{Coverage, Uncovered};
 use palisade_guard::kind::Kind;
-use palisade_guard::limits::COMPONENT_BYTES_MAX;
+use palisade_guard::limits::{COMPONENT_BYTES_MAX, MANIFEST_BYTES_MAX};
 use palisade_guard::manifest::{BuildSection, Language, Manifest};
+use palisade_guard::surface::{Imports, highest, misfits};
+use palisade_store::files::{self, Folder};
 use wasmparser::{Validator, WasmFeatures};
 
+use crate::check::Plugin;
+use crate::folder::MANIFEST;
 use crate::output::{self, Line};
-use check::Imports;
 pub(crate) use world::CONTRACT_FOLDER;
-use world::{Surface, World};
-
-const MANIFEST: &str = "palisade.toml";
+use world::{World, surface_of_component};
 
 /// Makes the component of a plugin
 ///
@@ -67,7 +68,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
              component of a folder goes",
         ));
     }
-    let manifest = manifest(&args.path)?;
+    let (_, manifest) = manifest(&args.path)?;
     // The first build of a language can take a minute, and its tools are silent until they end.
     Line::of(format_args!("building {} ({}) …", manifest.plugin.name, section(&manifest)?.language.name()))
         .remark();
@@ -122,7 +123,7 @@ struct Core {
 /// Writes what the tools of a plugin's language need in its folder: the contract's WIT and, for Rust, where cargo finds the
 /// SDK. [`plugin`] does so itself.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
-    let manifest = manifest(folder)?;
+    let (_, manifest) = manifest(folder)?;
     let build = section(&manifest)?;
     let contract = folder.join(CONTRACT_FOLDER);
     // The SDK has its own copy, so a plugin in Rust needs none; one that is there is kept current.
@@ -139,22 +140,15 @@ pub(crate) fn prepare(folder: &Path) -> Result<()> {
 pub(crate) fn plugin(folder: &Path) -> Result<Built> {
     let began = Instant::now();
     let folder = fs::canonicalize(folder).with_context(|| format!("cannot open {}", folder.display()))?;
-    let manifest = manifest(&folder)?;
+    let (text, manifest) = manifest(&folder)?;
     let build = section(&manifest)?;
     prepare(&folder)?;
     let (language, source) = (build.language, build.source());
-    // In Rust, a small world may stand in the source instead.
-    let world = match language {
-        Language::Rust if !folder.join(world::FOLDER).is_dir() => None,
-        _ => Some(World::read(&folder)?),
-    };
+    let opened = Folder::open(&folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    let mut found = Vec::new();
+    let world = crate::check::world(&Plugin::sound(&opened, &text, &manifest), &mut found);
+    refuse("before compiling", &found)?;
     let imports = if language.imports_all() { Imports::Whole } else { Imports::Called };
-    if let Some(world) = &world {
-        let mut findings = check::findings(&world.surface(), &manifest, Imports::Whole);
-        let named = source::imports(&folder.join(source), language);
-        findings.extend(check::unreached(&named, &world.contract(), &manifest));
-        refuse("before compiling", &findings)?;
-    }
     let (component, remarks) = match (language, &world) {
         (Language::Rust, _) => encoded(rust::build(&folder, source)?)?,
         (Language::C, Some(world)) => encoded(c::build(&folder, source, world)?)?,
@@ -163,14 +157,15 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
         (_, None) => bail!("{} has no folder {}", folder.display(), world::FOLDER),
     };
     validate(&component)?;
-    let surface = Surface::of_component(&component)?;
-    refuse("in the component", &check::findings(&surface, &manifest, imports))?;
+    let surface = surface_of_component(&component)?;
+    let unfit = misfits(&surface, &manifest, &manifest.grants, imports);
+    refuse("in the component", &unfit.iter().map(|misfit| &misfit.sentence).collect::<Vec<_>>())?;
     let path = folder.join(&manifest.plugin.component);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     }
     module::write(&path, &component)?;
-    let imports = check::contract(&surface);
+    let imports = surface.contract();
     let mut denied: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Uncovered { interface, function, .. } in Coverage::of(&imports, &manifest.grants).denied {
         denied.entry(interface).or_default().insert(function);
@@ -187,15 +182,18 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
     })
 }
 
-fn manifest(folder: &Path) -> Result<Manifest> {
+/// The manifest of a folder, and its text.
+fn manifest(folder: &Path) -> Result<(String, Manifest)> {
     let path = folder.join(MANIFEST);
-    let text = fs::read_to_string(&path).map_err(|error| {
+    let text = Folder::open(folder).and_then(|folder| folder.file(MANIFEST.as_ref()));
+    let text = text.and_then(|file| files::read_text(file, MANIFEST_BYTES_MAX)).map_err(|error| {
         output::usage(format!(
             "cannot read {}: {error}; name a plugin's folder, or make one with `palisade new`",
             path.display()
         ))
     })?;
-    Manifest::parse(&text, &path).map_err(|sentence| anyhow!(sentence))
+    let manifest = Manifest::parse(&text, &path).map_err(|sentence| anyhow!(sentence))?;
+    Ok((text, manifest))
 }
 
 fn section(manifest: &Manifest) -> Result<&BuildSection> {
@@ -209,8 +207,9 @@ fn section(manifest: &Manifest) -> Result<&BuildSection> {
 }
 
 /// An error with all findings, each on a line.
-fn refuse(place: &str, findings: &[String]) -> Result<()> {
-    match findings {
+fn refuse(place: &str, findings: &[impl ToString]) -> Result<()> {
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    match lines.as_slice() {
         [] => Ok(()),
         [one] => Err(anyhow!("{one} (found {place})")),
         several => {
@@ -230,7 +229,7 @@ fn source_of(folder: &Path, source: &Path) -> Result<PathBuf> {
 
 /// Writes the world that the grants of a manifest permit.
 fn permitted(world: &World, manifest: &Manifest, to: &Path) -> Result<()> {
-    let highest = check::highest(manifest).unwrap_or(Kind::Query);
+    let highest = highest(manifest).unwrap_or(Kind::Query);
     world.write_permitted(&manifest.grants, highest, to)
 }
 

@@ -21,7 +21,7 @@ const PYTHON_IMPORTS: &str = "wit_world.imports";
 type Find = fn(&str, &mut BTreeSet<String>);
 
 /// The interfaces that the files beside a source import, by their names in the contract.
-pub(super) fn imports(source: &Path, language: Language) -> BTreeSet<String> {
+pub(crate) fn imports(source: &Path, language: Language) -> BTreeSet<String> {
     let (extensions, find): (&[&str], Find) = match language {
         Language::Js => (&["js", "mjs"], javascript),
         Language::Python => (&["py"], python),
@@ -35,7 +35,7 @@ pub(super) fn imports(source: &Path, language: Language) -> BTreeSet<String> {
 }
 
 /// The files with these extensions in a folder and below it.
-fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();

@@ -10,16 +10,17 @@ mod running;
 pub(super) mod screen;
 
 use crate::build;
+use crate::check::{self, finding::Finding};
 use crate::folder::{FileArgs, Folder};
 use crate::output::{self, Line};
-use crate::reload::described;
-use crate::serve;
+use crate::secrets::Current;
 use crate::watch::{Look, Looking, Watch, look};
+use crate::{host, serve};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 use clap::Args;
 use keys::{Key, Keys};
-use palisade::{FunctionInfo, PluginInfo};
+use palisade::{FunctionInfo, Host, PluginInfo};
 use palisade_guard::limits::{DEV_GUEST_TIME_MS, EXCERPT_CHARS_MAX, Limit, Limits, MANIFEST_BYTES_MAX};
 use palisade_guard::manifest::Manifest;
 use palisade_store::files;
@@ -101,9 +102,16 @@ struct Session {
     listener: std::net::TcpListener,
     running: Running,
     /// A build, and the load of what it makes.
-    working: Option<JoinHandle<Result<Loaded>>>,
+    working: Option<JoinHandle<Done>>,
     /// The version that is served.
     loaded: Option<PluginInfo>,
+}
+
+/// What came of a build and a load.
+struct Done {
+    /// What a check of the folder finds. What a host would not refuse for it is served.
+    found: Vec<Finding>,
+    loaded: Result<Loaded>,
 }
 
 /// A version that was built and loaded.
@@ -148,7 +156,7 @@ impl Session {
                 () = stop.cancelled() => return Ok(()),
                 done = done => {
                     self.working = None;
-                    self.report(done.map_err(Into::into).and_then(|done| done));
+                    self.report(done.map_err(Into::into));
                 }
                 key = keys.next() => match key {
                     Key::Quit => return Ok(()),
@@ -168,40 +176,32 @@ impl Session {
         }
     }
 
-    /// Starts a build, and the load of what it makes.
+    /// Starts a check, a build, and the load of what it makes.
     fn build(&mut self) {
         let (dir, files, host) = (self.dir.clone(), self.files.clone(), self.running.host.clone());
         let secrets = self.running.secrets.clone();
         self.working = Some(tokio::spawn(async move {
-            let began = Instant::now();
-            let (folder, built) = (dir.clone(), dir.clone());
-            let remarks = tokio::task::spawn_blocking(move || built_from_source(&built)).await??;
-            let built = began.elapsed();
-            let found = tokio::task::spawn_blocking(move || Folder::find(&folder, &files)).await??;
-            secrets.replace(&found.secrets);
-            let plugin = found.plugins.into_iter().next().context("its manifest is gone")?;
-            let mut policy = plugin.policy;
-            if names_no_guest_time(&dir) {
-                policy.limits =
-                    policy.limits.lowered_to(&Limits::unlimited().with(Limit::GuestTime, DEV_GUEST_TIME_MS));
-            }
-            let began = Instant::now();
-            let info = host.load_source(plugin.source, &policy).await;
-            let info = info.map_err(|error| anyhow::anyhow!(described(&error)))?;
-            let how = match &remarks {
-                Some(_) => {
-                    format!("built in {} ms, loaded in {} ms", built.as_millis(), began.elapsed().as_millis())
-                }
-                None => format!("loaded in {} ms", began.elapsed().as_millis()),
+            let of = dir.clone();
+            let checked = tokio::task::spawn_blocking(move || check::folder(&of)).await;
+            let (found, is_checked) = match checked.map_err(Into::into).and_then(|found| found) {
+                Ok(found) => (found, Ok(())),
+                Err(error) => (Vec::new(), Err(error)),
             };
-            Ok(Loaded { info, remarks: remarks.unwrap_or_default(), how })
+            let loaded = match is_checked {
+                Ok(()) => loaded(dir, files, &host, &secrets).await,
+                Err(error) => Err(error),
+            };
+            Done { found, loaded }
         }));
     }
 
     /// Shows what came of a build and a load.
-    fn report(&mut self, done: Result<Loaded>) {
-        match done {
+    fn report(&mut self, done: Result<Done>) {
+        let Done { found, loaded } =
+            done.unwrap_or_else(|error| Done { found: Vec::new(), loaded: Err(error) });
+        let error = match loaded {
             Ok(Loaded { info, remarks, how }) => {
+                check::print(&found);
                 Line::block("  ", &remarks);
                 let green = AnsiColor::Green.on_default().bold();
                 stamped()
@@ -214,16 +214,20 @@ impl Session {
                 }
                 self.running.open();
                 self.loaded = Some(info);
+                return;
             }
-            Err(error) => {
-                let red = AnsiColor::Red.on_default().bold();
-                let still = match &self.loaded {
-                    Some(info) => format!(": version {} as it was before is still served", info.version),
-                    None => ": nothing is served yet".to_owned(),
-                };
-                stamped().styled(red, "failed").text(still).print();
-                Line::block("  ", &format!("{error:#}"));
-            }
+            Err(error) => format!("{error:#}"),
+        };
+        let red = AnsiColor::Red.on_default().bold();
+        let still = match &self.loaded {
+            Some(info) => format!(": version {} as it was before is still served", info.version),
+            None => ": nothing is served yet".to_owned(),
+        };
+        stamped().styled(red, "failed").text(still).print();
+        check::print(&found);
+        // A build refuses what the check has found, in its own words.
+        if found.iter().all(|finding| !error.contains(&finding.sentence)) {
+            Line::block("  ", &error);
         }
     }
 
@@ -231,7 +235,7 @@ impl Session {
     async fn reset(&mut self) -> Result<()> {
         if let Some(working) = self.working.take() {
             let done = working.await;
-            self.report(done.map_err(Into::into).and_then(|done| done));
+            self.report(done.map_err(Into::into));
         }
         say("the database is made anew: rows, users and tokens are gone");
         let folder = Folder::find(&self.dir, &self.files)?;
@@ -287,6 +291,31 @@ impl Session {
     fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.dir).unwrap_or(path).display().to_string()
     }
+}
+
+/// Builds a plugin and loads it.
+async fn loaded(dir: PathBuf, files: FileArgs, host: &Host, secrets: &Current) -> Result<Loaded> {
+    let began = Instant::now();
+    let (folder, built) = (dir.clone(), dir.clone());
+    let remarks = tokio::task::spawn_blocking(move || built_from_source(&built)).await??;
+    let built = began.elapsed();
+    let found = tokio::task::spawn_blocking(move || Folder::find(&folder, &files)).await??;
+    secrets.replace(&found.secrets);
+    let plugin = found.plugins.into_iter().next().context("its manifest is gone")?;
+    let mut policy = plugin.policy;
+    if names_no_guest_time(&dir) {
+        let short = Limits::unlimited().with(Limit::GuestTime, DEV_GUEST_TIME_MS);
+        policy.limits = policy.limits.lowered_to(&short);
+    }
+    let began = Instant::now();
+    let info = host.load_source(plugin.source, &policy).await;
+    let info = info.map_err(|error| anyhow::anyhow!(host::whole(&error)))?;
+    let loaded = format!("loaded in {} ms", began.elapsed().as_millis());
+    let how = match &remarks {
+        Some(_) => format!("built in {} ms, {loaded}", built.as_millis()),
+        None => loaded,
+    };
+    Ok(Loaded { info, remarks: remarks.unwrap_or_default(), how })
 }
 
 /// The functions of a plugin, a line for each. A signature that fills more than a line is cut.

@@ -22,7 +22,11 @@ use crate::tests::reference;
 /// A set of powers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of grants such as { user = [\"get\"] }"
+)]
 pub struct Grants {
     /// Powers over the plugin's own tables.
     #[serde(default)]
@@ -50,7 +54,7 @@ pub struct Grants {
 /// Powers over the plugin's own tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { query = true }")]
 pub struct DbGrant {
     /// Operations on each table, on all of its columns or on the named ones. A migration makes the table.
     #[serde(default)]
@@ -75,7 +79,7 @@ pub struct DbGrant {
 /// Powers over content items.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { types = { post = [\"read\"] } }")]
 pub struct ItemGrant {
     /// Powers over the items of each type.
     #[serde(default)]
@@ -117,10 +121,11 @@ pub enum VariablePower {
 /// One entry of the allow-list of URLs. [`crate::http`] parses it into an allowance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { url = \"https://api.example.com/v1/\" }")]
 pub struct HttpGrant {
     /// A URL whose scheme, host and port are allowed, with every path at or below its own. It has no query and no fragment,
     /// and its host is one exact name.
+    #[serde(deserialize_with = "crate::http::grant_url")]
     #[cfg_attr(test, schemars(example = &"https://api.example.com/v1/"))]
     pub url: String,
     /// The allowed methods; GET and HEAD if the list is empty.

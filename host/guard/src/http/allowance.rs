@@ -6,6 +6,9 @@
 use super::Method;
 use super::target::Target;
 use crate::address::AddressPolicy;
+use crate::text::quoted;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 /// The servers that one plugin may reach: those that its grants cover, at addresses that the operator allows.
@@ -37,6 +40,32 @@ impl fmt::Display for InvalidAllowance {
 
 impl std::error::Error for InvalidAllowance {}
 
+impl InvalidAllowance {
+    fn of(url: &str, rule: &str) -> Self {
+        Self(format!("http grant `{url}`: {rule}"))
+    }
+}
+
+/// Parses the URL of a grant, whatever else the grant says.
+fn base(url: &str) -> Result<Target, InvalidAllowance> {
+    let refuse = |rule: &str| InvalidAllowance::of(url, &format!("the URL {rule}"));
+    let base = Target::parse(url).map_err(|rule| refuse(&rule))?;
+    if base.url().query().is_some() || url.contains('#') {
+        return Err(refuse("must have no query and no fragment; a grant covers all of them"));
+    }
+    match base.pattern() {
+        None => Ok(base),
+        Some(rule) => Err(refuse(&rule)),
+    }
+}
+
+/// Reads the URL of a grant from a manifest or policy, and refuses one that no request could match.
+pub(crate) fn grant_url<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
+    let url = String::deserialize(source)?;
+    base(&url).map_err(D::Error::custom)?;
+    Ok(url)
+}
+
 impl Allowance {
     /// Parses a grant. `url` covers its own scheme, host and port, and every path at or below its own path, where paths
     /// are compared segment by segment. Without `methods` the grant covers `GET` and `HEAD`.
@@ -45,11 +74,8 @@ impl Allowance {
         methods: Option<&[S]>,
         secret: Option<&str>,
     ) -> Result<Self, InvalidAllowance> {
-        let refuse = |rule: &str| InvalidAllowance(format!("http grant `{url}`: {rule}"));
-        let base = Target::parse(url).map_err(|rule| refuse(&format!("the URL {rule}")))?;
-        if base.url().query().is_some() || url.contains('#') {
-            return Err(refuse("the URL must have no query and no fragment; a grant covers all of them"));
-        }
+        let refuse = |rule: &str| InvalidAllowance::of(url, rule);
+        let base = base(url)?;
         let methods = match methods {
             None => vec![Method::Get, Method::Head],
             Some([]) => return Err(refuse("`methods` is empty; leave it out for GET and HEAD")),
@@ -92,6 +118,44 @@ impl Egress {
     /// Whether a grant covers the method and URL.
     pub(super) fn covers(&self, method: Method, target: &Target) -> bool {
         self.allowances.iter().any(|allowance| allowance.covers(method, target))
+    }
+
+    /// Why no grant covers a request, with what to add to the manifest. The guest chose the URL; its path and its query, which may
+    /// hold a secret, are left out.
+    pub(super) fn uncovered(&self, method: Method, target: &Target) -> String {
+        let (verb, origin) = (method.as_str(), target.url().origin().ascii_serialization());
+        if let Some(other) = self.allowances.iter().find(|allowance| target.is_below(&allowance.base)) {
+            let url = other.url();
+            let methods = other.methods.iter().copied().chain([method]);
+            let methods: Vec<String> = methods.map(|method| format!("{:?}", method.as_str())).collect();
+            return format!(
+                "the grant of {url} does not cover {verb}: write `methods = [{}]` there in [grants] of palisade.toml",
+                methods.join(", ")
+            );
+        }
+        let paths = match self.allowances.iter().find(|allowance| target.has_origin_of(&allowance.base)) {
+            Some(other) => format!(" outside of {}", other.url()),
+            None => String::new(),
+        };
+        let methods = match method {
+            Method::Get | Method::Head => String::new(),
+            other => format!(", methods = [{:?}]", other.as_str()),
+        };
+        format!(
+            "no grant covers {verb} {origin}{paths}: add `{{ url = \"{origin}/\"{methods} }}` to `http` in [grants] of palisade.toml, \
+             and see that the operator's policy allows it"
+        )
+    }
+
+    /// Why no grant covers a request with a secret, although one covers it without.
+    pub(super) fn uncovered_secret(&self, method: Method, target: &Target, secret: &str) -> String {
+        let secret = quoted(secret);
+        let covering = self.allowances.iter().find(|allowance| allowance.covers(method, target));
+        let url = covering.map_or("the URL", Allowance::url);
+        format!(
+            "no grant covers the secret {secret} with {} {url}: write `secret = {secret}` there in [grants] of palisade.toml",
+            method.as_str()
+        )
     }
 
     /// Whether a single grant covers the method, the URL and the secret. Two grants never add up to one.

@@ -10,6 +10,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use allowance::grant_url;
 pub use allowance::{Allowance, Egress, InvalidAllowance};
 pub use headers::parse_header;
 
@@ -80,7 +81,7 @@ pub struct RawRequest {
 /// Why the host does not send a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestRefusal {
-    /// No grant covers the request. The reason is for the log only; the guest sees `access-denied`.
+    /// No grant covers the request. The reason is for the log only, and says what to grant; the guest sees `access-denied`.
     Denied(String),
     /// The request is malformed. The text is for the guest and names the field and the rule.
     Invalid(String),
@@ -114,8 +115,7 @@ impl OutboundRequest {
         if let Some(secret) = &raw.secret
             && !egress.covers_with(raw.method, &target, secret)
         {
-            let what = format!("no grant lets the secret `{}` go to", secret.escape_debug());
-            return Err(ungranted(&what, raw.method, &target));
+            return Err(RequestRefusal::Denied(egress.uncovered_secret(raw.method, &target, secret)));
         }
         Ok(Self {
             method: raw.method,
@@ -210,23 +210,12 @@ impl fmt::Debug for OutboundRequest {
 /// Checks the grants first, so that the refusal of an ungranted URL tells nothing about its address.
 fn check(egress: &Egress, method: Method, target: &Target) -> Result<(), RequestRefusal> {
     if !egress.covers(method, target) {
-        return Err(ungranted("no grant covers", method, target));
+        return Err(RequestRefusal::Denied(egress.uncovered(method, target)));
     }
     if target.literal().is_some_and(|ip| PublicAddress::parse(ip, &egress.addresses).is_err()) {
         return Err(RequestRefusal::Denied("the URL's host is an address that is not public".to_owned()));
     }
     Ok(())
-}
-
-/// The refusal of a request that no grant covers, with the line that covers its server. The query is not repeated: it can contain
-/// secrets.
-fn ungranted(what: &str, method: Method, target: &Target) -> RequestRefusal {
-    let (url, method) = (target.url(), method.as_str());
-    let origin = url.origin().ascii_serialization();
-    RequestRefusal::Denied(format!(
-        "{what} {method} {origin}{}: `http = [{{ url = \"{origin}/\", methods = [\"{method}\"] }}]` in [grants] would",
-        url.path()
-    ))
 }
 
 /// The most bytes that one read of a body may return.

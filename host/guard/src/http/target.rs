@@ -2,11 +2,11 @@
 //!
 //! This module does not check whether a URL is allowed; [`super::Allowance`] does.
 
-use crate::limits::{HTTP_PATH_DECODINGS_MAX, HTTP_URL_BYTES_MAX};
+use crate::limits::{HTTP_PATH_DECODINGS_MAX, HTTP_URL_BYTES_MAX, QUOTED_CHARS_MAX};
 use http::Uri;
 use percent_encoding::percent_decode;
 use std::net::IpAddr;
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 /// A normalised absolute `http` or `https` URL without user information and fragment, whose path hides no encoded dot
 /// segments.
@@ -17,18 +17,18 @@ impl Target {
     /// Parses an absolute URL. The error names the rule that the URL breaks.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         check_length(text)?;
-        Self::check(Url::parse(text).map_err(|error| error.to_string())?)
+        Self::check(Url::parse(text).map_err(|error| explained(text, error))?)
     }
 
     /// Parses a URL or a reference relative to this one.
     pub(super) fn join(&self, text: &str) -> Result<Self, String> {
         check_length(text)?;
-        Self::check(self.0.join(text).map_err(|error| error.to_string())?)
+        Self::check(self.0.join(text).map_err(|error| explained(text, error))?)
     }
 
     fn check(mut url: Url) -> Result<Self, String> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err("must be an absolute http or https URL".into());
+            return Err("must be an absolute http or https URL, such as \"https://api.example.com/\"".into());
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("must have no user information".into());
@@ -62,6 +62,24 @@ impl Target {
         }
     }
 
+    /// What looks like a pattern in the host or the path. No server has such a name, and a URL means itself.
+    pub(super) fn pattern(&self) -> Option<String> {
+        let is_of_a_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+        if let Some(Host::Domain(name)) = self.0.host()
+            && let Some(letter) = name.chars().find(|letter| !is_of_a_name(*letter))
+        {
+            return Some(format!(
+                "has `{letter}` in its host, which is one exact name: write an entry for each host"
+            ));
+        }
+        let path = self.0.path().replace("%7B", "{").replace("%7D", "}");
+        path.chars().find(|letter| matches!(letter, '*' | '{' | '}')).map(|letter| {
+            format!(
+                "has `{letter}` in its path, and means every path at or below its own: leave that part out"
+            )
+        })
+    }
+
     /// Whether scheme, host and port are the same.
     pub(super) fn has_origin_of(&self, other: &Self) -> bool {
         let (mine, theirs) = (&self.0, &other.0);
@@ -86,6 +104,27 @@ impl Target {
             None => false,
         };
         self.0.scheme() == "http" && !local
+    }
+}
+
+/// Why a text is not a URL, with what to write.
+fn explained(text: &str, error: ParseError) -> String {
+    match error {
+        ParseError::RelativeUrlWithoutBase => {
+            let fix: String = text.trim_start_matches('/').chars().take(QUOTED_CHARS_MAX).collect();
+            format!("has no scheme: write {:?}", format!("https://{fix}"))
+        }
+        ParseError::EmptyHost => "has no host: write it as in \"https://api.example.com/\"".into(),
+        ParseError::InvalidPort => {
+            "has a port that is not a number up to 65535: correct it, or leave it out".into()
+        }
+        ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => {
+            "has a host that looks like an IP address and is not one: correct it".into()
+        }
+        ParseError::IdnaError | ParseError::InvalidDomainCharacter => {
+            "has a host with a character that no name of a server has: correct it".into()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -402,6 +402,17 @@ pub const GUEST_STACK_BYTES: u32 = 64 * 1024;
 pub const CACHE_NAME_DIGITS: usize = 16;
 /// Bytes of a manifest. A person writes it; a real one has a few KiB.
 pub const MANIFEST_BYTES_MAX: u64 = 64 * KIB;
+/// Bytes of one WIT file of a plugin's folder. A person writes it; the whole contract of this host has a tenth of that.
+pub const WIT_BYTES_MAX: u64 = MIB;
+/// Bytes of one source file of a plugin that is checked. A person writes it; what a tool generates can be larger, and is skipped.
+pub const SOURCE_BYTES_MAX: u64 = MIB;
+/// Characters of a source line that a finding shows around its place. A generated line can be as long as its file.
+pub const SHOWN_LINE_CHARS_MAX: usize = 120;
+/// Mistakes that are looked for in a manifest or policy, or told of a component. Each is a reading of the file, and nobody mends
+/// more at once.
+pub const MISTAKES_MAX: usize = 20;
+/// Letters in which a name differs at most from the one that was probably meant. With more, unrelated names would be near.
+pub const NAME_TYPOS_MAX: usize = 2;
 /// Bytes of a plugin's name. The name becomes part of a role's and a schema's name, which PostgreSQL cuts at
 /// 63 bytes.
 pub const PLUGIN_NAME_BYTES_MAX: usize = 40;

@@ -6,8 +6,8 @@
 use palisade_guard::kind::PACKAGE;
 use palisade_guard::limits::{EXPORT_LINE_CHARS_MAX, EXPORT_LINES_MAX};
 use palisade_guard::manifest::{Manifest, TAPS};
+use palisade_guard::surface::Surface;
 use std::collections::BTreeSet;
-use wasmtime::component::types::{self, ComponentItem};
 
 /// The interfaces and taps that a manifest names.
 pub(super) fn named(manifest: &Manifest) -> BTreeSet<String> {
@@ -17,11 +17,9 @@ pub(super) fn named(manifest: &Manifest) -> BTreeSet<String> {
 }
 
 /// The interfaces and functions that a component exports, without versions.
-pub(super) fn exported(component: &types::Component, engine: &wasmtime::Engine) -> BTreeSet<String> {
-    let exports = component.exports(engine).filter(|(_, item)| {
-        matches!(item.ty, ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_))
-    });
-    exports.map(|(name, _)| name.split('@').next().unwrap_or(name).to_owned()).collect()
+pub(super) fn exported(surface: &Surface) -> BTreeSet<String> {
+    let exports = surface.exports.iter().chain(&surface.bare);
+    exports.map(|name| name.split('@').next().unwrap_or(name).to_owned()).collect()
 }
 
 /// The lines of the diff, each after a line break; empty if there is no difference.

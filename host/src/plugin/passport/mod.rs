@@ -1,17 +1,19 @@
 //! The passport: what a plugin can actually do, computed from its imports, its manifest and the operator's policy.
 //!
 //! A component is loaded only if its passport explains all of it: each import belongs to the contract (or to closed WASI), a grant
-//! covers at least one function that it imports of each interface, each export has a kind or is a tap, and every import can be used by the kind of some export. Each
-//! refusal is a sentence that names the line to write. The passport does not say how a call is checked: the guards do.
-//! Grants are in `host/guard/src/grant/cover.rs`, the diff of exports in `exports.rs`. Tests: `tests/load/`, `tests/kinds.rs`.
+//! covers at least one function that it imports of each interface, each export has a kind or is a tap, and every import can be used
+//! by the kind of some export. `host/guard/src/surface.rs` judges that, for `palisade check` as well; all refusals are told at once,
+//! each with the line to write. The passport does not say how a call is checked: the guards do. The diff of exports is in `exports.rs`. Tests: `tests/load/`, `tests/kinds.rs`.
 
 mod exports;
 
 use exports::{difference, exported, named};
 use palisade_guard::grant::Grants;
 use palisade_guard::grant::cover::{self, Coverage};
-use palisade_guard::kind::{self, Kind, PACKAGE, VERSION};
+use palisade_guard::kind::{self, Kind};
+use palisade_guard::limits::MISTAKES_MAX;
 use palisade_guard::manifest::{Manifest, TAPS};
+use palisade_guard::surface::{self, About, Imports, Misfit, Surface};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmtime::component::types::{self, ComponentItem};
 
@@ -58,20 +60,20 @@ impl Passport {
         manifest: &Manifest,
         granted: &Grants,
     ) -> Result<Self, String> {
-        let mut passport = Self::default();
-        passport
-            .exports(component, engine, manifest)
-            .map_err(|sentence| sentence + &difference(&named(manifest), &exported(component, engine)))?;
-        passport.imports(component, engine)?;
-        let Coverage { refused, denied } = Coverage::of(&passport.imports, granted);
-        if !refused.is_empty() {
-            return Err(cover::sentence(&refused) + ", and see that the operator's policy allows it");
+        let surface = surface(component, engine);
+        let misfits = surface::misfits(&surface, manifest, granted, Imports::Whole);
+        if !misfits.is_empty() {
+            return Err(sentences(misfits) + &difference(&named(manifest), &exported(&surface)));
         }
-        for cover::Uncovered { interface, function, .. } in denied {
-            passport.denied.entry(interface).or_default().insert(function);
+        let imports = surface.contract();
+        let mut denied: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for cover::Uncovered { interface, function, .. } in Coverage::of(&imports, granted).denied {
+            denied.entry(interface).or_default().insert(function);
         }
-        passport.kinds()?;
-        Ok(passport)
+        let wasi = surface.imports.into_keys().filter(|name| name.starts_with("wasi:")).collect();
+        let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps));
+        let taps = taps.map(|(tap, kind, _)| ((*tap).to_owned(), *kind)).collect();
+        Ok(Self { imports, denied, wasi, exports: manifest.exports.clone(), taps, ..Self::default() })
     }
 
     /// Every kind that an export or a tap has.
@@ -91,138 +93,53 @@ impl Passport {
         let are = if names.len() == 1 { "is" } else { "are" };
         format!("{} {are} declared as {} {kind} {rest}", names.join(", "), kind.article())
     }
-
-    fn exports(
-        &mut self,
-        component: &types::Component,
-        engine: &wasmtime::Engine,
-        manifest: &Manifest,
-    ) -> Result<(), String> {
-        for (name, item) in component.exports(engine) {
-            match item.ty {
-                ComponentItem::ComponentInstance(_) => self.export(name, manifest)?,
-                ComponentItem::ComponentFunc(_) => {
-                    return Err(format!(
-                        "it exports the function `{name}` outside any interface: put it into one"
-                    ));
-                }
-                _ => {}
-            }
-        }
-        for name in manifest.exports.keys() {
-            if !self.exports.contains_key(name) {
-                return Err(format!(
-                    "[exports] lists `{name}`, which the component does not export: export it from the world, or remove the line"
-                ));
-            }
-        }
-        for (tap, _, listed) in TAPS {
-            if listed(&manifest.taps) && !self.taps.contains_key(*tap) {
-                return Err(format!(
-                    "[taps] lists `{}`, and the component does not export `{PACKAGE}/{tap}`: export it from the world, or \
-                     remove the line",
-                    tap.trim_start_matches("tap-")
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn export(&mut self, name: &str, manifest: &Manifest) -> Result<(), String> {
-        let plain = name.split('@').next().unwrap_or(name);
-        if let Some(tap) = plain.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) {
-            check_version(name)?;
-            let row = TAPS.iter().find(|(known, ..)| *known == tap);
-            let (tap, kind, listed) = row
-                .ok_or_else(|| format!("it exports `{name}`, which is not a tap of this host's contract"))?;
-            if !listed(&manifest.taps) {
-                let key = tap.trim_start_matches("tap-");
-                return Err(format!("it exports `{name}`: add `{key} = {{}}` to [taps] in palisade.toml"));
-            }
-            self.taps.insert((*tap).to_owned(), *kind);
-            return Ok(());
-        }
-        let kind = manifest.exports.get(plain).ok_or_else(|| {
-            format!("it exports `{plain}`: give it a kind, `\"{plain}\" = \"query\"`, in [exports] of palisade.toml")
-        })?;
-        self.exports.insert(plain.to_owned(), *kind);
-        Ok(())
-    }
-
-    fn imports(&mut self, component: &types::Component, engine: &wasmtime::Engine) -> Result<(), String> {
-        for (name, item) in component.imports(engine) {
-            let functions = match item.ty {
-                ComponentItem::ComponentInstance(instance) => {
-                    let mut items = instance.exports(engine);
-                    if !name.starts_with(PACKAGE)
-                        && items.all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
-                    {
-                        // Only types, which the component's own interfaces share: nothing to reach.
-                        continue;
-                    }
-                    let functions = instance
-                        .exports(engine)
-                        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
-                    functions.map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>()
-                }
-                _ => {
-                    return Err(format!(
-                        "it imports `{name}`, which no world of this host has: remove the import"
-                    ));
-                }
-            };
-            if name.starts_with("wasi:") && !name.starts_with("wasi:http/") {
-                self.wasi.insert(name.to_owned());
-                continue;
-            }
-            let Some(interface) = kind::interface_of(name) else {
-                return Err(format!(
-                    "it imports `{name}`, which no world of this host has: plugins reach {PACKAGE} and closed WASI only"
-                ));
-            };
-            check_version(name)?;
-            if kind::lowest(interface).is_none() {
-                return Err(format!(
-                    "it imports `{name}`, which contract {VERSION} does not have: build it with this contract"
-                ));
-            }
-            if !functions.is_empty() {
-                self.imports.insert(interface.to_owned(), functions);
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses an import that no export's kind may use.
-    fn kinds(&self) -> Result<(), String> {
-        let highest = self.kinds_in_use().into_iter().max();
-        let highest =
-            highest.ok_or("it exports nothing that could be called: export an interface or a tap")?;
-        for interface in self.imports.keys() {
-            let lowest = kind::lowest(interface).unwrap_or(Kind::Action);
-            if lowest > highest {
-                return Err(format!(
-                    "it imports `{interface}`, which only {article} {lowest} has, and none of its exports is more than {other} \
-                     {highest}: declare the interface that needs it as \"{lowest}\" in [exports], or remove the import",
-                    article = lowest.article(),
-                    other = highest.article(),
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Checks that a component's contract version matches `^VERSION`, where `VERSION` is this host's.
-fn check_version(name: &str) -> Result<(), String> {
-    let version = name.split('@').nth(1).and_then(|version| semver::Version::parse(version).ok());
-    let ours = semver::VersionReq::parse(&format!("^{VERSION}")).unwrap_or_default();
-    match version {
-        Some(version) if ours.matches(&version) => Ok(()),
-        Some(version) => Err(format!(
-            "it is built for contract {version}, and this host speaks {VERSION}: build it with palisade-sdk {VERSION}"
-        )),
-        None => Err(format!("it names `{name}` without a version: build it with palisade-sdk {VERSION}")),
+/// What a component imports and exports.
+fn surface(component: &types::Component, engine: &wasmtime::Engine) -> Surface {
+    let mut surface = Surface::default();
+    for (name, item) in component.imports(engine) {
+        let functions = match item.ty {
+            ComponentItem::ComponentInstance(instance) => {
+                let mut items = instance.exports(engine);
+                if kind::interface_of(name).is_none()
+                    && items.any(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
+                {
+                    BTreeSet::from([name.to_owned()])
+                } else {
+                    let functions = instance.exports(engine);
+                    let functions =
+                        functions.filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+                    functions.map(|(name, _)| name.to_owned()).collect()
+                }
+            }
+            _ => BTreeSet::from([name.to_owned()]),
+        };
+        surface.imports.insert(name.to_owned(), functions);
+    }
+    for (name, item) in component.exports(engine) {
+        match item.ty {
+            ComponentItem::ComponentInstance(_) => surface.exports.insert(name.to_owned()),
+            ComponentItem::ComponentFunc(_) => surface.bare.insert(name.to_owned()),
+            _ => false,
+        };
+    }
+    surface
+}
+
+/// The sentences for all misfits. The operator's policy can be the reason for a missing grant as well.
+fn sentences(misfits: Vec<Misfit>) -> String {
+    let count = misfits.len();
+    let sentence = |Misfit { mut sentence, about }: Misfit| {
+        if about == About::Manifest(vec!["grants".to_owned()]) {
+            sentence.push_str(", and see that the operator's policy allows it");
+        }
+        sentence
+    };
+    let all: Vec<String> = misfits.into_iter().take(MISTAKES_MAX).map(sentence).collect();
+    match all.as_slice() {
+        [one] => one.clone(),
+        several => format!("{count} things to change:\n  {}", several.join("\n  ")),
     }
 }
 

@@ -18,8 +18,7 @@ impl Secret {
     pub fn new(header: &str, value: &str) -> Result<Self, String> {
         let (header, mut value) =
             parse_header(header, value.as_bytes()).map_err(|refusal| match refusal {
-                RequestRefusal::Invalid(rule) => rule,
-                RequestRefusal::Denied(reason) => reason,
+                RequestRefusal::Invalid(rule) | RequestRefusal::Denied(rule) => rule,
             })?;
         value.set_sensitive(true);
         Ok(Self { header, value })

@@ -60,7 +60,8 @@ fn one(catalogue: &Catalogue, tokens: &Tokens) -> Checked {
     }
 }
 
-fn verdict(start: Location, judged: Checked) -> Verdict {
+/// What the author is told of a judged statement that begins here.
+pub(in crate::db) fn verdict(start: Location, judged: Checked) -> Verdict {
     let (at, reason) = match judged {
         Ok(()) => (start, None),
         Err(Fault::Denied) => (start, Some("a table or column that is not granted".to_owned())),

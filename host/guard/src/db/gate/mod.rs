@@ -56,6 +56,7 @@ mod tests;
 mod types;
 mod write;
 
+pub(in crate::db) use self::check::verdict;
 pub use self::check::{Verdict, check};
 use self::fault::{Checked, Fault, Location};
 use self::lex::Tokens;

@@ -61,28 +61,32 @@ impl Migration {
         name: &str,
         text: &str,
     ) -> Result<Self, Refusal> {
-        let refused = |fault| match fault {
+        Self::judge(schema, extensions, text).map_err(|fault| match fault {
             Fault::Denied => Refusal::Denied,
             Fault::Invalid { at, construct, rule } | Fault::Unknown { at, construct, rule } => {
                 Refusal::Invalid(format!("{name}:{}: {construct} (column {}): {rule}", at.line, at.column))
             }
-        };
-        let found = lex::statements(text, limits::MIGRATION_BYTES_MAX).map_err(refused)?;
+        })
+    }
+
+    /// Judges the text of a migration.
+    fn judge(schema: &str, extensions: &Extensions, text: &str) -> Checked<Self> {
+        let found = lex::statements(text, limits::MIGRATION_BYTES_MAX)?;
         let (mut statements, mut plan, mut is_concurrent) = (Vec::new(), Plan::default(), false);
         for tokens in &found {
-            let (text, cost, concurrent) = statement(schema, extensions, tokens).map_err(refused)?;
+            let (text, cost, concurrent) = statement(schema, extensions, tokens)?;
             if concurrent && found.len() > 1 {
                 let rule = "must be the only statement of its migration, because PostgreSQL runs it outside of a transaction: \
                             put it into a file of its own";
                 let (_, at) = tokens.first_word();
-                return Err(refused(Fault::invalid(at, "CONCURRENTLY", rule)));
+                return Err(Fault::invalid(at, "CONCURRENTLY", rule));
             }
             is_concurrent |= concurrent;
             statements.push(text);
             plan.absorb(cost);
         }
         // A row that is written meets the constraints, defaults and indexes of all migrations.
-        plan.with_share(limits::MIGRATION_SHARE).check(&[]).map_err(|dear| refused(dear.into()))?;
+        plan.with_share(limits::MIGRATION_SHARE).check(&[])?;
         Ok(Self { statements, is_concurrent })
     }
 

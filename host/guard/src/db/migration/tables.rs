@@ -8,12 +8,13 @@ use super::super::catalogue::{Catalogue, Column, Table};
 use super::super::extension::{Extension, Extensions};
 use super::super::typmod::Typmod;
 use super::{Migration, Refusal};
-use crate::db::gate::fault::Checked;
+use crate::db::gate::fault::{Checked, Location};
 use crate::db::gate::lex::{self, Class, Tokens};
 use crate::db::gate::printer::Printer;
 use crate::db::gate::scope::Names;
 use crate::db::gate::stack;
 use crate::db::gate::tree::{self, Kind, Tree};
+use crate::db::gate::{Verdict, verdict};
 use crate::grant::DbGrant;
 use crate::limits;
 use postgres_types::{Kind as Shape, Type};
@@ -49,6 +50,37 @@ impl Tables {
             })?;
         }
         Ok(tables)
+    }
+
+    /// The same with all refusals instead of the first: each has the name of its file. A statement that is refused changes nothing.
+    pub fn judged<'a>(
+        schema: &str,
+        granted: &BTreeSet<Extension>,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> (Self, Vec<(&'a str, Verdict)>) {
+        let mut tables = Self { extensions: Extensions::somewhere(granted), ..Self::default() };
+        let mut refused = Vec::new();
+        for (name, text) in files {
+            let before = refused.len();
+            let judged = stack::with_room(|| {
+                for tokens in &lex::statements(text, limits::MIGRATION_BYTES_MAX)? {
+                    let judged = super::statement(schema, &tables.extensions, tokens).map(drop);
+                    match judged.and_then(|()| tables.apply(schema, tokens)) {
+                        Ok(()) => {}
+                        Err(fault) => refused.push((name, verdict(tokens.first_word().1, Err(fault)))),
+                    }
+                }
+                // What holds for the file as a whole.
+                if refused.len() == before {
+                    Migration::judge(schema, &tables.extensions, text)?;
+                }
+                Ok(())
+            });
+            if let Err(fault) = judged {
+                refused.push((name, verdict(Location::START, Err(fault))));
+            }
+        }
+        (tables, refused)
     }
 
     /// The tables with their columns, by name.
@@ -298,6 +330,20 @@ mod tests {
         assert_eq!(columns[1].typmod, Typmod::of(&Type::VARCHAR, 44));
         assert_eq!(*columns[3].data_type.kind(), Kind::Enum(vec!["sad".to_owned(), "glad".to_owned()]));
         assert_eq!(columns[4].typmod, Typmod::of(&Type::NUMERIC, 786_438));
+    }
+
+    #[test]
+    fn every_refused_statement_of_every_file_is_found_at_its_place() {
+        let files = [
+            ("1.sql", "CREATE TABLE t (id bigint);\nDROP SCHEMA public;\nCREATE TABLE u (a point);"),
+            ("2.sql", "SELECT 'unterminated"),
+            ("3.sql", "CREATE INDEX CONCURRENTLY a ON t (id); CREATE TABLE v (id bigint);"),
+        ];
+        let (tables, refused) = Tables::judged("plugin_shop", &BTreeSet::new(), files);
+        let places: Vec<_> = refused.iter().map(|(name, verdict)| (*name, verdict.line)).collect();
+        assert_eq!(places, [("1.sql", 2), ("1.sql", 3), ("2.sql", 1), ("3.sql", 1)], "{refused:?}");
+        assert!(refused.iter().all(|(_, verdict)| verdict.reason.is_some()));
+        assert_eq!(tables.tables().map(|(name, _)| name).collect::<Vec<_>>(), ["t", "v"]);
     }
 
     #[test]

@@ -35,13 +35,19 @@ enum Sent {
 impl Statement<Value> {
     /// Checks and encodes every value. Each is paid for, by its bytes on the wire, before the next one is encoded.
     pub fn bind(self, pay: &mut Pay<'_>) -> Result<Bound, Refusal> {
-        let Self { sql, parameters, columns, shape, rows_max: _, cost } = self;
+        let Self { sql, parameters, values: of, columns, shape, rows_max: _, cost } = self;
         let sizes: Vec<Size> = parameters.iter().map(|(argument, _)| argument.size()).collect();
         cost.check(&sizes)?;
         let (mut values, mut types) =
             (Vec::with_capacity(parameters.len()), Vec::with_capacity(parameters.len()));
-        for (argument, kind) in parameters {
-            values.push(Sent::parse(argument, &kind, pay)?);
+        for (index, (argument, kind)) in parameters.into_iter().enumerate() {
+            let sent = Sent::parse(argument, &kind, pay);
+            values.push(sent.map_err(|refusal| match (refusal, of.column(index)) {
+                (Refusal::Invalid(rule), Some(column)) => {
+                    Refusal::Invalid(format!("column `{column}`: {rule}"))
+                }
+                (refusal, _) => refusal,
+            })?);
             types.push(kind);
         }
         Ok(Bound { text: sql, types, columns, shape, values })

@@ -35,7 +35,8 @@ impl<V: Nullable> Insertion<V> {
                 if index > 0 {
                     writer.put(", ");
                 }
-                writer.bind(Argument::Stored(value, column.typmod()), column.data_type().clone())?;
+                let argument = Argument::Stored(value, column.typmod());
+                writer.bind_to(*column, argument, column.data_type().clone())?;
             }
             writer.put(")");
         }

@@ -103,14 +103,14 @@ impl<'c, V: Nullable> Writer<'c, V> {
         self.put(&format!("{} = ", column.sql()));
         let (typmod, data_type) = (column.typmod(), column.data_type().clone());
         match change {
-            Change::Set(value) => self.bind(Argument::Stored(value, typmod), data_type)?,
+            Change::Set(value) => self.bind_to(column, Argument::Stored(value, typmod), data_type)?,
             Change::Add(value) => {
                 self.addable(column)?;
                 if value.is_null() {
                     return Err(null(column));
                 }
                 self.put(&format!("{stored} + "));
-                let number = self.bind(Argument::Stored(value, typmod), data_type)?;
+                let number = self.bind_to(column, Argument::Stored(value, typmod), data_type)?;
                 self.tested(column, Class::Sum, "add");
                 number
             }

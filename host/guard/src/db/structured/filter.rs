@@ -106,7 +106,7 @@ impl<V> Writer<'_, V> {
         data_type: Type,
     ) -> Result<(), Refusal> {
         self.put(&format!("{} {operator} ", column.sql()));
-        self.bind(argument, data_type)?;
+        self.bind_to(column, argument, data_type)?;
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl<V> Writer<'_, V> {
         }
         if let Some(array) = array_of(column.data_type()) {
             self.put(&format!("{} = ANY (", column.sql()));
-            self.bind(Argument::List(values), array)?;
+            self.bind_to(column, Argument::List(values), array)?;
             self.tested(column, Class::AnyEqual, "one-of");
             self.put(")");
             return Ok(());
@@ -142,7 +142,7 @@ impl<V> Writer<'_, V> {
             if index > 0 {
                 self.put(", ");
             }
-            self.bind(Argument::Value(value), column.data_type().clone())?;
+            self.bind_to(column, Argument::Value(value), column.data_type().clone())?;
             self.tested(column, Class::Equal, "one-of");
         }
         self.put(")");

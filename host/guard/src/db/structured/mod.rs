@@ -263,6 +263,7 @@ pub enum Argument<V> {
 pub struct Statement<V> {
     sql: String,
     parameters: Vec<(Argument<V>, Type)>,
+    values: Values,
     columns: Vec<(String, Type)>,
     shape: Shape,
     rows_max: Option<u32>,
@@ -291,6 +292,35 @@ impl<V> Statement<V> {
     }
 }
 
+/// Which column each value is for. A name is kept once, however many rows have a value for it.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Values {
+    names: Vec<String>,
+    /// For each parameter its place in `names`; `None` for a number of rows.
+    of: Vec<Option<usize>>,
+}
+
+impl Values {
+    fn push(&mut self, column: Option<&str>) {
+        let Some(name) = column else { return self.of.push(None) };
+        let is = |place: usize| self.names.get(place).is_some_and(|known| known == name);
+        // The rows of an insert have the same columns in the same order.
+        let next = self.of.last().copied().flatten().map_or(0, |last| last.saturating_add(1));
+        let known = [next, 0].into_iter().find(|place| is(*place));
+        let known = known.or_else(|| self.names.iter().position(|known| known == name));
+        let place = known.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len().saturating_sub(1)
+        });
+        self.of.push(Some(place));
+    }
+
+    /// The column of the value with this index.
+    fn column(&self, index: usize) -> Option<&str> {
+        self.names.get((*self.of.get(index)?)?).map(String::as_str)
+    }
+}
+
 /// The list of what a statement returns.
 #[derive(Default)]
 struct List<'c> {
@@ -306,6 +336,7 @@ struct Writer<'c, V> {
     table: TableName<'c>,
     sql: String,
     parameters: Vec<(Argument<V>, Type)>,
+    values: Values,
     columns: Vec<(String, Type)>,
     conditions: usize,
     rows_max: Option<u32>,
@@ -328,15 +359,32 @@ impl<'c, V> Writer<'c, V> {
         let cost = Planner::default();
         let (seen, list) = (RefCell::default(), None);
         let sql = String::new();
-        Ok(Self { table, sql, parameters, columns, conditions: 0, rows_max: None, cost, seen, list })
+        let values = Values::default();
+        Ok(Self { table, sql, parameters, values, columns, conditions: 0, rows_max: None, cost, seen, list })
     }
 
     fn put(&mut self, text: &str) {
         self.sql.push_str(text);
     }
 
-    /// Prints the next placeholder and returns its number.
+    /// Prints the next placeholder, for a value of a column, and returns its number.
+    fn bind_to(
+        &mut self,
+        column: ColumnName<'_>,
+        argument: Argument<V>,
+        data_type: Type,
+    ) -> Result<usize, Refusal> {
+        self.values.push(Some(column.name()));
+        self.placeholder(argument, data_type)
+    }
+
+    /// Does so for a number of rows.
     fn bind(&mut self, argument: Argument<V>, data_type: Type) -> Result<usize, Refusal> {
+        self.values.push(None);
+        self.placeholder(argument, data_type)
+    }
+
+    fn placeholder(&mut self, argument: Argument<V>, data_type: Type) -> Result<usize, Refusal> {
         self.parameters.push((argument, data_type));
         let number = self.parameters.len();
         if number > limits::DB_PARAMETERS_MAX {
@@ -433,7 +481,8 @@ impl<'c, V> Writer<'c, V> {
     }
 
     fn finish(self) -> Statement<V> {
-        let Self { table, mut sql, parameters, columns, conditions: _, rows_max, cost, seen, list } = self;
+        let Self { table, mut sql, parameters, values, columns, conditions: _, rows_max, cost, seen, list } =
+            self;
         let List { columns: visible, types: shown, end } = list.unwrap_or_default();
         let mut hidden: Vec<ColumnName<'c>> = Vec::new();
         for column in seen.into_inner() {
@@ -449,6 +498,6 @@ impl<'c, V> Writer<'c, V> {
             (end, false) => sql.insert_str(end, &format!(", {types}")),
         }
         let shape = Shape::new(shown, &hidden);
-        Statement { sql, parameters, columns, shape, rows_max, cost: cost.finish() }
+        Statement { sql, parameters, values, columns, shape, rows_max, cost: cost.finish() }
     }
 }

@@ -107,7 +107,7 @@ impl<'c, V: Nullable> Writer<'c, V> {
             if index > 0 {
                 self.put(", ");
             }
-            self.bind(Argument::Value(value), column.data_type().clone())?;
+            self.bind_to(*column, Argument::Value(value), column.data_type().clone())?;
             self.tested(*column, Class::Order, "after");
         }
         self.put(")");
@@ -121,7 +121,7 @@ impl<'c, V: Nullable> Writer<'c, V> {
         for (index, ((column, _), value)) in order.iter().zip(after).enumerate() {
             let (sql, is_last) = (column.sql(), index.saturating_add(1) == order.len());
             self.put(&format!("({sql} {sign} "));
-            let number = self.bind(Argument::Value(value), column.data_type().clone())?;
+            let number = self.bind_to(*column, Argument::Value(value), column.data_type().clone())?;
             self.tested(*column, Class::Order, "after");
             self.tested(*column, Class::Equal, "after");
             if column.is_nullable() {
