@@ -30,10 +30,10 @@ fn sql_text_without_its_grant_is_denied() {
         assert_eq!(ReadStatement::parse(&catalogue, reads).is_ok(), query);
         assert_eq!(WriteStatement::parse(&catalogue, writes).is_ok(), execute);
         if !query {
-            assert_eq!(ReadStatement::parse(&catalogue, reads), Err(Refusal::Denied));
+            assert!(matches!(ReadStatement::parse(&catalogue, reads), Err(Refusal::Ungranted(_))));
         }
         if !execute {
-            assert_eq!(WriteStatement::parse(&catalogue, writes), Err(Refusal::Denied));
+            assert!(matches!(WriteStatement::parse(&catalogue, writes), Err(Refusal::Ungranted(_))));
         }
     }
 }
