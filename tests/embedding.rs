@@ -56,7 +56,8 @@ async fn typed_call_of_an_absent_function_is_rejected_when_it_is_resolved() {
 #[tokio::test]
 async fn typed_call_follows_the_version_that_is_loaded_and_ends_with_the_plugin() {
     let world = World::new().await;
-    let host = world.host(&["greeter"]).await;
+    let builder = world.builder().plugin(guest("greeter"), Policy::as_asked()).allow_downgrade();
+    let host = builder.build().await.unwrap();
     let greet = host.typed::<Greet, String>("greeter", "greeting/greet").unwrap();
     let ada = Greet { name: "Ada".into() };
     assert_eq!(greet.call(&ada).await.unwrap(), "Hello, Ada!");

@@ -4,6 +4,7 @@ use crate::harness::{World, guest};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
@@ -75,7 +76,8 @@ pub struct Serving {
     _logs: tempfile::TempDir,
     stdout: BufReader<ChildStdout>,
     /// Reads stderr all the time, so that a loud log does not block the process.
-    stderr: JoinHandle<String>,
+    stderr: JoinHandle<()>,
+    log: Arc<Mutex<String>>,
     /// The line that it printed when it was ready.
     pub ready: String,
 }
@@ -122,19 +124,24 @@ impl Serving {
         }
         let mut child = command.args(options).env("DATABASE_URL", world.url()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut log = child.stderr.take().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&log);
         let stderr = tokio::spawn(async move {
-            let mut text = String::new();
-            log.read_to_string(&mut text).await.unwrap();
-            text
+            while let Some(line) = lines.next_line().await.unwrap() {
+                written.lock().unwrap().extend([&line, "\n"]);
+            }
         });
         let mut ready = String::new();
         let read = tokio::time::timeout(WAIT_MAX, stdout.read_line(&mut ready))
             .await
             .expect("a ready line")
             .unwrap();
-        assert!(read > 0, "the server exited before it was ready: {}", stderr.await.unwrap());
-        Self { child, _logs: logs, stdout, stderr, ready }
+        if read == 0 {
+            stderr.await.unwrap();
+            panic!("the server exited before it was ready: {}", log.lock().unwrap());
+        }
+        Self { child, _logs: logs, stdout, stderr, log, ready }
     }
 
     /// Its URL, from the ready line.
@@ -153,6 +160,16 @@ impl Serving {
         assert!(sent.success());
     }
 
+    /// Waits until its log has this text as often as given.
+    pub async fn logged(&self, text: &str, times: usize) {
+        let waited = tokio::time::timeout(WAIT_MAX, async {
+            while self.log.lock().unwrap().matches(text).count() < times {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "no {times} of {text:?} in {}", self.log.lock().unwrap());
+    }
+
     /// Sends SIGTERM and returns the final output.
     pub async fn terminate(self) -> Ran {
         self.signal("-TERM").await;
@@ -165,6 +182,8 @@ impl Serving {
         self.stdout.read_to_string(&mut rest).await.unwrap();
         let ended =
             tokio::time::timeout(WAIT_MAX, self.child.wait()).await.expect("the server exits").unwrap();
-        Ran { code: ended.code(), stdout: rest, stderr: self.stderr.await.unwrap() }
+        self.stderr.await.unwrap();
+        let stderr = self.log.lock().unwrap().clone();
+        Ran { code: ended.code(), stdout: rest, stderr }
     }
 }

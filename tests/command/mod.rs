@@ -2,8 +2,10 @@
 
 mod build;
 pub mod child;
+mod dev;
 mod folder;
 mod new;
+pub mod reload;
 
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};

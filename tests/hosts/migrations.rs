@@ -4,7 +4,7 @@
 use super::{add, sql_with};
 use crate::command::child::{finish, palisade, run};
 use crate::harness::{World, altered};
-use palisade::{Host, Policy};
+use palisade::{Host, LoadError, Policy};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -226,6 +226,36 @@ async fn check_in_a_new_database_tries_what_one_transaction_cannot() {
     assert_eq!(everything(&world).await, before, "the named database is left alone");
     let alone = run(&world, &with_dir(&["migrate", "--new"], folder.path())).await;
     assert_eq!(alone.code(), 2, "{alone:?}");
+}
+
+#[tokio::test]
+async fn version_that_is_older_than_what_any_host_installed_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let at = |version: &str, files: &[(&str, &str)]| {
+        let folder = sql_with(files);
+        let path = folder.path().join("palisade.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace("version = \"0.1.0\"", &format!("version = \"{version}\""))).unwrap();
+        folder
+    };
+    let files = [("2.sql", "CREATE TABLE late (id bigint);")];
+    let (old, new) = (at("0.9.0", &files), at("0.10.0", &files));
+    let first = build(&world, &old).await.unwrap();
+    let second = build(&world, &new).await.unwrap();
+    let (before, sentence) = (world.state().await, "version 0.9.0 is older than 0.10.0");
+    for refused in [load(&first, &old).await, load(&second, &old).await, build(&world, &old).await.map(drop)]
+    {
+        let refused = refused.unwrap_err();
+        assert!(refused.contains(sentence) && refused.contains("--allow-downgrade"), "{refused}");
+    }
+    let refused = second.load(old.path(), &Policy::as_asked()).await.unwrap_err();
+    assert!(matches!(refused, LoadError::Downgrade { .. }), "{refused:?}");
+    assert_eq!(world.state().await, before);
+    assert_eq!((&*first.plugins()[0].version, &*second.plugins()[0].version), ("0.9.0", "0.10.0"));
+    let allowed =
+        world.builder().allow_downgrade().plugin(old.path(), Policy::as_asked()).build().await.unwrap();
+    assert_eq!(allowed.plugins()[0].version, "0.9.0");
+    load(&first, &old).await.unwrap();
 }
 
 /// A block of a page: its language, and its lines.

@@ -5,14 +5,13 @@
 //! path leads to them. Each manifest is read once, and the policy is chosen by the name that it had then.
 
 use super::policy::{self, Policies};
-use super::secrets;
+use super::secrets::{self, Current};
 use crate::output;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use palisade::{LoadError, Source};
 use palisade_guard::grant::Policy;
 use palisade_guard::limits::FOLDER_ENTRIES_MAX;
-use palisade_store::http::Secrets;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +28,7 @@ pub(super) struct FolderArgs {
 }
 
 /// What an operator writes about plugins.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct FileArgs {
     /// What each plugin may have [default: DIR/policy.toml, unless DIR is a plugin; without it every plugin gets what it
     /// asks for]
@@ -47,7 +46,7 @@ pub(super) struct FileArgs {
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     pub(super) plugins: Vec<Plugin>,
-    pub(super) secrets: Secrets,
+    pub(super) secrets: Current,
 }
 
 /// A plugin of a folder.
@@ -67,16 +66,29 @@ impl FolderArgs {
     /// The folder alone, for commands that need no plugin.
     pub(super) fn bare(&self) -> Result<Folder> {
         let path = folder(&self.dir)?;
-        Ok(Folder { path, plugins: Vec::new(), secrets: Secrets::default() })
+        Ok(Folder { path, plugins: Vec::new(), secrets: Current::default() })
+    }
+}
+
+impl FileArgs {
+    /// The files, as they are named or where they are looked for.
+    pub(super) fn operators(&self, dir: &Path) -> [PathBuf; 2] {
+        let or_own = |named: &Option<PathBuf>, own| named.clone().unwrap_or_else(|| dir.join(own));
+        [or_own(&self.policy, policy::FILE), or_own(&self.secrets, secrets::FILE)]
     }
 }
 
 impl Folder {
+    /// The folders of plugins: this one, or those in it.
+    pub(super) fn plugins(dir: &Path) -> Result<Vec<PathBuf>> {
+        candidates(dir)
+    }
+
     /// The folder of one plugin, with what its manifest asks for.
     pub(super) fn of_plugin(dir: &Path) -> Result<Self> {
         let path = folder(dir)?;
         let plugin = Plugin { source: Source::open(&path), path: path.clone(), policy: Policy::as_asked() };
-        Ok(Self { path, plugins: vec![plugin], secrets: Secrets::default() })
+        Ok(Self { path, plugins: vec![plugin], secrets: Current::default() })
     }
 
     /// Finds the plugins of a folder and their policies. A plugin whose manifest cannot be read is among them.
@@ -91,7 +103,7 @@ impl Folder {
         let names: Vec<&str> =
             found.iter().filter_map(|(source, _)| Some(source.as_ref().ok()?.name().as_str())).collect();
         policies.check(&names, found.len() > names.len())?;
-        let secrets = secrets::read(secrets.as_deref())?;
+        let secrets = Current::of(secrets::read(secrets.as_deref())?);
         let plugin = |(source, path): (Result<Source, LoadError>, PathBuf)| {
             let policy = source
                 .as_ref()

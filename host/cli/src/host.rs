@@ -56,16 +56,16 @@ pub(super) async fn look(folder: Folder) -> Result<Host> {
 }
 
 /// Runs the migrations of a folder's plugins.
-pub(super) async fn migrate(folder: Folder) -> Result<Vec<Migrated>> {
-    prepared(folder, at_once(), false)?.migrate().await.map_err(output::of_load)
+pub(super) async fn migrate(folder: Folder, allows_downgrade: bool) -> Result<Vec<Migrated>> {
+    prepared(folder, migrating(allows_downgrade), false)?.migrate().await.map_err(output::of_load)
 }
 
 /// Tries the migrations of a folder's plugins: in a transaction that is rolled back or, where there is no database yet or a new
 /// one is wanted, in a private database that is gone afterwards. There they run as they do anywhere, each file committed.
-pub(super) async fn rehearse(folder: Folder, is_new: bool) -> Result<Vec<Migrated>> {
+pub(super) async fn rehearse(folder: Folder, is_new: bool, allows_downgrade: bool) -> Result<Vec<Migrated>> {
     let has_database = named().is_some() || PrivateOptions::of_project(&folder.path)?.exists();
     let migrated = if has_database && !is_new {
-        prepared(folder, at_once(), true)?.rehearse().await
+        prepared(folder, migrating(allows_downgrade), true)?.rehearse().await
     } else {
         on(folder, at_once().private_database(PrivateOptions::temporary())).migrate().await
     };
@@ -79,13 +79,18 @@ pub(super) async fn rehearse(dir: &Path) -> Result<Vec<String>> {
     if named().is_none() && !PrivateOptions::of_project(&folder.path).is_ok_and(|private| private.exists()) {
         return Ok(Vec::new());
     }
-    let tried = migrate(folder, true).await?;
+    // Which version was installed last says nothing about the files.
+    let tried = migrate(folder, true, true).await?;
     Ok(tried.into_iter().filter_map(|one| Some(whole(&one.files.err()?))).collect())
 }
 
 /// An error with its cause.
 pub(super) fn whole(error: &LoadError) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+fn migrating(allows_downgrade: bool) -> HostBuilder {
+    if allows_downgrade { at_once().allow_downgrade() } else { at_once() }
 }
 
 /// Adds the folder to the builder of a host: on `DATABASE_URL`, or on a private database of that folder. A command that changes
@@ -119,7 +124,7 @@ pub(super) fn named() -> Option<String> {
 }
 
 /// The folder for compiled code, if it can be written. Without it, every start compiles.
-fn compiled_code() -> Option<PathBuf> {
+pub(super) fn compiled_code() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache =
         absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?.join("palisade");

@@ -10,6 +10,7 @@ mod call;
 mod check;
 mod content;
 mod db;
+mod dev;
 mod folder;
 mod host;
 mod import;
@@ -19,6 +20,7 @@ mod new;
 mod output;
 mod plugins;
 mod policy;
+mod reload;
 mod remote;
 mod replay;
 mod secrets;
@@ -26,6 +28,7 @@ mod serve;
 mod sql;
 mod switch;
 mod user;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use palisade_guard::limits::STOP_MS;
@@ -58,6 +61,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(new::NewArgs),
+    Dev(dev::DevArgs),
     Serve(serve::ServeArgs),
     Call(call::CallArgs),
     Plugins(plugins::PluginsArgs),
@@ -88,7 +92,10 @@ pub fn main() -> ExitCode {
         Command::Call(call) => (log::CALL, call.quiet),
         _ => (log::COMMAND, false),
     };
-    log::start(log_format, filter, is_quiet);
+    match &command {
+        Command::Dev(_) => dev::screen::start(),
+        _ => log::start(log_format, filter, is_quiet),
+    }
     let done = match command {
         Command::New(args) => new::run(&args),
         Command::Build(args) => build::run(&args),
@@ -106,6 +113,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
     let done = runtime.block_on(async {
         match command {
             Command::New(args) => new::run(&args),
+            Command::Dev(args) => dev::run(args).await,
             Command::Serve(args) => serve::run(args, began).await,
             Command::Call(args) => call::run(args).await,
             Command::Plugins(args) => plugins::run(args).await,

@@ -26,6 +26,9 @@ pub(super) struct MigrateArgs {
     /// Try all files in a new private database, each committed, as they run where no file has run yet
     #[arg(long, requires = "check")]
     new: bool,
+    /// Migrate a plugin even if it is older than the version that was installed in the database last
+    #[arg(long)]
+    allow_downgrade: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -33,11 +36,15 @@ pub(super) struct MigrateArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: MigrateArgs) -> Result<()> {
-    let folder = args.folder.find()?.with_plugins()?;
-    let all =
-        if args.check { host::rehearse(folder, args.new).await? } else { host::migrate(folder).await? };
-    let verb = if args.check { "would run" } else { "ran" };
-    if args.json {
+    let MigrateArgs { folder, check, new, allow_downgrade, json } = args;
+    let folder = folder.find()?.with_plugins()?;
+    let all = if check {
+        host::rehearse(folder, new, allow_downgrade).await?
+    } else {
+        host::migrate(folder, allow_downgrade).await?
+    };
+    let verb = if check { "would run" } else { "ran" };
+    if json {
         output::json(&all.iter().map(described).collect());
     } else {
         for Migrated { plugin, files } in &all {

@@ -96,6 +96,13 @@ impl Line {
         anstream::println!("{}", self.0);
     }
 
+    /// Prints a text of several lines as a result, each behind the same margin. It is escaped line by line.
+    pub(super) fn block(margin: &str, text: &str) {
+        for line in text.lines() {
+            Self::of(margin).text(line.replace('\t', "    ")).print();
+        }
+    }
+
     /// Prints the line to stderr, as a remark.
     pub(super) fn remark(self) {
         anstream::eprintln!("{}", self.0);

@@ -9,12 +9,36 @@
 
 use crate::output;
 use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
 use palisade_guard::limits::POLICY_BYTES_MAX;
 use palisade_guard::operator::SecretEntry;
 use palisade_store::files::{self, Others};
-use palisade_store::http::{Secret, Secrets};
+use palisade_store::http::{Secret, SecretStore, Secrets};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+
+/// The secrets as the operator's file had them when it was last read. All clones are replaced at once.
+#[derive(Clone, Default)]
+pub(super) struct Current(Arc<ArcSwap<Secrets>>);
+
+impl Current {
+    /// Secrets that were read.
+    pub(super) fn of(secrets: Secrets) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(secrets)))
+    }
+
+    /// Replaces them by those that were read later.
+    pub(super) fn replace(&self, later: &Self) {
+        self.0.store(later.0.load_full());
+    }
+}
+
+impl SecretStore for Current {
+    fn get(&self, plugin: &str, name: &str) -> Option<Secret> {
+        self.0.load().get(plugin, name)
+    }
+}
 
 /// The name of a folder's own secrets.
 pub(super) const FILE: &str = "secrets.toml";
@@ -52,7 +76,6 @@ fn parse(text: &str) -> Result<Secrets, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use palisade_store::http::SecretStore;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -80,5 +103,19 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let secrets = read(Some(&path)).unwrap();
         assert!(secrets.get("blog", "key").is_some() && secrets.get("greeter", "key").is_none());
+    }
+
+    #[test]
+    fn secrets_that_are_read_again_replace_those_that_a_host_has() {
+        let named = |value: &str| {
+            let text = format!("[blog]\nkey = {{ header = \"x-key\", value = \"{value}\" }}\n");
+            Current::of(parse(&text).unwrap())
+        };
+        let current = named("one");
+        let of_the_host = current.clone();
+        current.replace(&named("two"));
+        assert_eq!(of_the_host.get("blog", "key").unwrap().value(), "two");
+        current.replace(&Current::default());
+        assert!(of_the_host.get("blog", "key").is_none());
     }
 }

@@ -4,6 +4,8 @@ use super::content;
 use crate::folder::{FileArgs, Folder};
 use crate::host;
 use crate::output::{self, Line};
+use crate::reload::{self, Reloader};
+use crate::watch;
 use anyhow::{Context, Result};
 use clap::Args;
 use palisade::{Host, HostBuilder, ServingStatus};
@@ -26,7 +28,9 @@ use tokio_util::sync::CancellationToken;
 /// Serves a folder of plugins over HTTP
 ///
 /// SIGTERM and Ctrl-C stop the server in steps: GET /readyz says so, requests are still accepted for --grace, and what runs then
-/// may finish within --drain. A second one stops at once. SIGHUP is ignored. GET /openapi.json lists what is served.
+/// may finish within --drain. A second one stops at once. SIGHUP reads the folder again: its plugins, the policy and the secrets.
+/// No call is lost, and a plugin that cannot be loaded leaves the version before in its place. GET /openapi.json lists what is
+/// served.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade serve plugins\n  palisade serve plugins --listen 127.0.0.1:9000 --import docs"
@@ -74,6 +78,12 @@ pub(super) struct ServeArgs {
     /// Start only if every plugin can be loaded; without it, those that cannot are logged, and the others are served
     #[arg(long)]
     strict: bool,
+    /// Load plugins again when their files change, and all of them when the policy or the secrets do
+    #[arg(long)]
+    watch: bool,
+    /// Load a plugin even if it is older than the version that was installed in the database last
+    #[arg(long)]
+    allow_downgrade: bool,
     #[command(flatten)]
     files: FileArgs,
 }
@@ -85,6 +95,12 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(args.listen, &error))?;
     let address = listener.local_addr()?;
     let stop = on_signal()?;
+    let hangup = signal(SignalKind::hangup())?;
+    let (dir, files) = (folder.path.clone(), args.files.clone());
+    // From before the start reads them, so that no change is missed.
+    let before =
+        if args.watch { Some(watch::look(&reload::looking(dir.clone(), files.clone())).await) } else { None };
+    let (secrets, names) = (folder.secrets.clone(), reload::names(&folder));
     // The server answers while the host starts, so that a monitor sees it alive but not ready.
     let shared = Arc::new(Shared::new(args.options()));
     let serving =
@@ -93,6 +109,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let wait = Duration::from_secs(args.database_wait);
     let builder = Host::builder().plugin_connections(args.plugin_connections).database_wait(wait);
     let builder = args.memory.into_iter().fold(builder, HostBuilder::memory);
+    let builder = if args.allow_downgrade { builder.allow_downgrade() } else { builder };
     let made = tokio::select! {
         made = start(folder, builder, args.audit_log, args.strict, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),
@@ -110,8 +127,12 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     shared.open(host.clone());
     Line::of(format_args!("palisade: ready on http://{address} ({plugins} plugins{without}, {ms} ms)"))
         .print();
+    let reloader = Reloader::new(host.clone(), dir, files, secrets, names);
     let crons = async {
-        stop.cancelled().await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = reloader.run(hangup, before) => stop.cancelled().await,
+        }
         host.drain(Duration::from_secs(args.grace.saturating_add(args.drain))).await;
     };
     let (served, ()) = tokio::join!(serving, crons);
@@ -174,12 +195,6 @@ async fn start(
 /// Cancelled by the first signal; the second ends the process.
 fn on_signal() -> Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP is ignored: to load other plugins or settings, start again");
-        }
-    });
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {
@@ -198,7 +213,7 @@ fn on_signal() -> Result<CancellationToken> {
     Ok(stop)
 }
 
-fn refused(listen: SocketAddr, error: &io::Error) -> anyhow::Error {
+pub(super) fn refused(listen: SocketAddr, error: &io::Error) -> anyhow::Error {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             anyhow::anyhow!("{listen} is taken: stop what listens there, or choose another with --listen")

@@ -84,6 +84,13 @@ pub struct PluginSection {
     pub description: String,
 }
 
+/// Whether a plugin's version may be installed where another one was installed last: whether it is the same or a newer one, by the
+/// precedence of Semantic Versioning. A text that is no version, which no host writes, keeps none out.
+pub fn may_follow(last: &str, next: &str) -> bool {
+    let versions = semver::Version::parse(last).ok().zip(semver::Version::parse(next).ok());
+    versions.is_none_or(|(last, next)| next.cmp_precedence(&last).is_ge())
+}
+
 /// How `palisade build` makes a component from a plugin's source.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -444,6 +451,24 @@ mod tests {
 
     fn refusal(rest: &str) -> String {
         Manifest::parse(&format!("{HEAD}{rest}"), Path::new("palisade.toml")).unwrap_err()
+    }
+
+    #[test]
+    fn only_an_older_version_may_not_follow() {
+        for (last, next) in
+            [("0.2.0", "0.1.9"), ("1.0.0", "1.0.0-rc.1"), ("0.10.0", "0.9.0"), ("1.0.0", "0.99.0")]
+        {
+            assert!(!may_follow(last, next), "{next} after {last}");
+        }
+        for (last, next) in [
+            ("0.2.0", "0.2.0"),
+            ("0.9.0", "0.10.0"),
+            ("1.0.0-rc.1", "1.0.0"),
+            ("1.0.0+b", "1.0.0+a"),
+            ("", "0.1.0"),
+        ] {
+            assert!(may_follow(last, next), "{next} after {last}");
+        }
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub enum Refusal {
     /// The plugin's grants or the caller's permissions do not cover the call. Does not tell whether the thing exists.
     #[error("access denied")]
     Denied,
+    /// The same, with what is not covered and what would cover it, for the log alone. The names are those of the call; whether the
+    /// thing exists is not told here either.
+    #[error("access denied: {0}")]
+    Ungranted(String),
     /// An argument is invalid. The sentence names the rule.
     #[error("{0}")]
     Invalid(String),
@@ -69,6 +73,17 @@ impl Refusal {
     /// A failure of the host that only the log describes. The guest sees the code `internal`.
     pub fn internal(log: impl fmt::Display) -> Self {
         Self::Other { guest: Cow::Borrowed("internal"), log: log.to_string() }
+    }
+
+    /// Notes for the log what is not granted, and returns what the guest may know of the refusal.
+    pub fn noted(self, notes: &mut Notes) -> Self {
+        match self {
+            Self::Ungranted(reason) => {
+                notes.add("a host call is not granted", reason);
+                Self::Denied
+            }
+            other => other,
+        }
     }
 
     /// Notes the refusal for the log and returns the text for the contract's `other` case.

@@ -4,7 +4,7 @@
 //! invocation, through [`Notes`]. Repeats are counted, and the count is written when the period is over. Each subject has
 //! periods of its own, so that a loud plugin hides nothing of a quiet one.
 
-use crate::limits::{NOTE_BYTES_MAX, NOTES_MAX, REPORT_PERIOD_MS, REPORTS_MAX};
+use crate::limits::{EXCERPT_CHARS_MAX, NOTE_BYTES_MAX, NOTES_MAX, REPORT_PERIOD_MS, REPORTS_MAX};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -68,6 +68,7 @@ pub fn cut(mut text: String, bytes_max: usize) -> String {
 pub struct Notes {
     notes: Vec<Note>,
     more: u64,
+    told: Vec<Note>,
 }
 
 /// One failure, and how often it happened.
@@ -77,21 +78,53 @@ pub struct Note {
     pub what: &'static str,
     /// The cause. Guests and other servers influence it.
     pub reason: String,
+    /// The place of the guest's text that it is about.
+    pub excerpt: Option<Excerpt>,
     /// How often.
     pub count: u64,
+}
+
+/// A place in a guest's text: what of its line is around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    /// At most [`EXCERPT_CHARS_MAX`] characters of the line.
+    pub text: String,
+    /// The place in them: a character, from 1 on.
+    pub column: usize,
+}
+
+impl Excerpt {
+    /// What is around a place of a text. Both numbers count from 1 on.
+    pub fn of(text: &str, line: usize, column: usize) -> Self {
+        let line = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+        let before = column.saturating_sub(1);
+        let skipped = before.saturating_sub(EXCERPT_CHARS_MAX / 2);
+        let text = line.trim_end().chars().skip(skipped).take(EXCERPT_CHARS_MAX).collect();
+        Self { text, column: column.saturating_sub(skipped).max(1) }
+    }
 }
 
 impl Notes {
     /// Notes a failure. At most [`NOTES_MAX`] different ones are kept; of any others only the number.
     pub fn add(&mut self, what: &'static str, reason: String) {
-        let reason = cut(reason, NOTE_BYTES_MAX);
-        if let Some(same) = self.notes.iter_mut().find(|note| note.what == what && note.reason == reason) {
-            same.count = same.count.saturating_add(1);
-        } else if self.notes.len() < NOTES_MAX {
-            self.notes.push(Note { what, reason, count: 1 });
-        } else {
+        self.quote(what, reason, None);
+    }
+
+    /// Notes a failure, with the place of the guest's text that it is about.
+    pub fn quote(&mut self, what: &'static str, reason: String, excerpt: Option<Excerpt>) {
+        if !keep(&mut self.notes, what, reason, excerpt) {
             self.more = self.more.saturating_add(1);
         }
+    }
+
+    /// Notes a failure of which the guest was told everything: for its author. At most [`NOTES_MAX`] different ones are kept.
+    pub fn tell(&mut self, what: &'static str, reason: String, excerpt: Excerpt) {
+        keep(&mut self.told, what, reason, Some(excerpt));
+    }
+
+    /// The failures of which the guest was told everything.
+    pub fn told(&self) -> &[Note] {
+        &self.told
     }
 
     /// The failures that were kept.
@@ -103,6 +136,20 @@ impl Notes {
     pub fn more(&self) -> u64 {
         self.more
     }
+}
+
+/// Adds a note to others unless there are too many. Returns whether it is among them.
+fn keep(notes: &mut Vec<Note>, what: &'static str, reason: String, excerpt: Option<Excerpt>) -> bool {
+    let reason = cut(reason, NOTE_BYTES_MAX);
+    if let Some(same) = notes.iter_mut().find(|note| note.what == what && note.reason == reason) {
+        same.count = same.count.saturating_add(1);
+        return true;
+    }
+    let has_room = notes.len() < NOTES_MAX;
+    if has_room {
+        notes.push(Note { what, reason, excerpt, count: 1 });
+    }
+    has_room
 }
 
 #[cfg(test)]
@@ -133,6 +180,32 @@ mod tests {
             notes.add("it failed", number.to_string());
         }
         assert_eq!((notes.kept().len(), notes.more()), (NOTES_MAX, 901 - NOTES_MAX as u64));
+    }
+
+    #[test]
+    fn excerpt_is_the_part_of_the_line_around_the_place() {
+        let of = |text: &str, line, column| {
+            let Excerpt { text, column } = Excerpt::of(text, line, column);
+            let at = text.chars().nth(column - 1);
+            (text, at)
+        };
+        assert_eq!(of("SELECT 1,\n  é zzz\r\nFROM t", 2, 5), ("  é zzz".to_owned(), Some('z')));
+        let long = format!("{}x{}", "é".repeat(500), "y".repeat(500));
+        let (text, at) = of(&long, 1, 501);
+        assert_eq!((text.chars().count(), at), (EXCERPT_CHARS_MAX, Some('x')));
+        // A place behind the text, or in a line that is not there.
+        assert_eq!(of("SELECT", 1, 7), ("SELECT".to_owned(), None));
+        assert_eq!(Excerpt::of("SELECT", 3, 0), Excerpt { text: String::new(), column: 1 });
+    }
+
+    #[test]
+    fn what_the_guest_was_told_takes_no_place_of_what_it_was_not() {
+        let mut notes = Notes::default();
+        for number in 0..100 {
+            notes.tell("refused", number.to_string(), Excerpt::of("x", 1, 1));
+        }
+        notes.add("it failed", String::new());
+        assert_eq!((notes.told().len(), notes.kept().len(), notes.more()), (NOTES_MAX, 1, 0));
     }
 
     #[test]

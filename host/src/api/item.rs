@@ -76,7 +76,7 @@ impl wit::Host for View<'_> {
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
-        Ok(match refusal {
+        Ok(match refusal.noted(&mut self.content.at.ledger.notes) {
             Refusal::Denied => wit::Error::AccessDenied,
             Refusal::Invalid(sentence) => wit::Error::InvalidArgument(sentence),
             Refusal::Exceeded(exceeded) => {

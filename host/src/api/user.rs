@@ -61,7 +61,7 @@ impl Host for View<'_> {
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<Error> {
-        Ok(match refusal {
+        Ok(match refusal.noted(&mut self.ledger.notes) {
             Refusal::Denied => {
                 self.availability.denied("user");
                 Error::AccessDenied

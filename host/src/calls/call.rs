@@ -162,6 +162,10 @@ pub(crate) async fn call(
     let request = Arc::new(Request::new(request.unwrap_or_else(RequestId::random), caller));
     let called = run(runtime, program, function, arguments, (&request, replay, integers)).await;
     called.inspect_err(|error| {
+        if let CallError::BadArguments(_) = error {
+            let (plugin, entered) = (program.plugin.name.as_str(), &*function.path);
+            tracing::debug!(target: "palisade::call", plugin, entered, outcome = "rejected", %error, "a call was rejected");
+        }
         let plugin = Some(&*program.plugin.availability);
         runtime.supervision.report_failure(plugin, &function.path, Some(&request.id), error);
     })

@@ -37,6 +37,15 @@ pub enum LoadError {
         /// Why, and what to do.
         sentence: String,
     },
+    /// A newer version of the plugin was installed in the database last, and the host does not
+    /// [go back](crate::HostBuilder::allow_downgrade).
+    #[error("plugin `{plugin}`: {sentence}")]
+    Downgrade {
+        /// The plugin.
+        plugin: String,
+        /// Which versions, and what to do.
+        sentence: String,
+    },
     /// A canary attack with the plugin's login succeeded: the login can reach what no plugin may. The plugin is not loaded.
     #[error("plugin `{plugin}`: {sentence}")]
     Breach {
@@ -93,6 +102,7 @@ impl From<InstallError> for LoadError {
     fn from(error: InstallError) -> Self {
         match error {
             InstallError::Migration { plugin, sentence } => Self::Migration { plugin, sentence },
+            InstallError::Downgrade { plugin, sentence } => Self::Downgrade { plugin, sentence },
             InstallError::Breach { plugin, sentence } => Self::Breach { plugin, sentence },
             InstallError::Database { sentence, source } => Self::Database { sentence, source },
         }

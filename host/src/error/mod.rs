@@ -260,7 +260,7 @@ impl From<OutOfMemory> for CallError {
 impl From<Refusal> for CallError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Denied => Self::Denied,
+            Refusal::Denied | Refusal::Ungranted(_) => Self::Denied,
             Refusal::Invalid(sentence) => Self::BadArguments(sentence),
             Refusal::NotFound => Self::NotFound,
             Refusal::Conflict(revision) => Self::Conflict(revision),

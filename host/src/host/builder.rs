@@ -41,6 +41,7 @@ pub struct HostBuilder {
     pub(super) plugins: Vec<Planned>,
     serves_the_others: bool,
     only_looks: bool,
+    pub(super) allows_downgrade: bool,
     compiler: Compiler,
     compiled: Option<PathBuf>,
     users: Option<Arc<dyn UserStore>>,
@@ -109,6 +110,14 @@ impl HostBuilder {
     /// start fails if any plugin cannot be loaded, with the errors of all of them.
     pub fn serve_the_others(mut self) -> Self {
         self.serves_the_others = true;
+        self
+    }
+
+    /// Loads a plugin even if it is older than the version that was installed in the database last, here or by another host of it.
+    /// The older version may not fit the tables any more: migrations are never undone. Default: such a version is refused with
+    /// [`LoadError::Downgrade`].
+    pub fn allow_downgrade(mut self) -> Self {
+        self.allows_downgrade = true;
         self
     }
 
@@ -269,6 +278,7 @@ impl HostBuilder {
             metrics: Arc::clone(&metrics),
             memory: Arc::clone(&memory),
             limits: self.limits.iter().fold(Limits::ceiling(), Limits::lowered_to),
+            allows_downgrade: self.allows_downgrade,
             only_looks: self.only_looks,
         };
         let runtime = Arc::new(Runtime {

@@ -44,18 +44,24 @@ pub(super) async fn run(runtime: Weak<Runtime>, stopping: CancellationToken, cro
                 *next = now + cron.every;
                 let scheduled = Clock::running().now();
                 // A task for each plugin, so that a slow cron tap delays no other plugin's.
-                let run = crons.spawn(self::cron(Arc::clone(&runtime), program, scheduled));
+                let runtime = Arc::clone(&runtime);
+                let run = crons.spawn(async move { _ = self::cron(&runtime, &program, scheduled).await });
                 running.insert(name, run);
             }
         }
     }
 }
 
-/// Runs one plugin's cron tap.
-async fn cron(runtime: Arc<Runtime>, program: Arc<Program>, scheduled: i64) {
+/// Runs one plugin's cron tap, and reports a failure.
+pub(super) async fn cron(
+    runtime: &Arc<Runtime>,
+    program: &Arc<Program>,
+    scheduled: i64,
+) -> Result<(), CallError> {
     let request = Arc::new(Request::new(RequestId::random(), Caller::Anonymous));
     let setting = Setting::new(request, Kind::Action, &program.plugin.limits);
-    match tap::cron(&runtime, &program, &setting, scheduled).await {
+    let ran = tap::cron(runtime, program, &setting, scheduled).await;
+    match &ran {
         // Already reported when the plugin was quarantined or disabled.
         Ok(()) | Err(CallError::Quarantined { .. } | CallError::Disabled { .. }) => {}
         Err(error) => {
@@ -64,7 +70,8 @@ async fn cron(runtime: Arc<Runtime>, program: Arc<Program>, scheduled: i64) {
                 let name = program.plugin.name.as_str();
                 tracing::error!(plugin = name, request = request.as_str(), %error, "a cron tap failed");
             });
-            runtime.supervision.report_failure(Some(plugin), "tap-cron", Some(request), &error);
+            runtime.supervision.report_failure(Some(plugin), "tap-cron", Some(request), error);
         }
     }
+    ran
 }

@@ -51,7 +51,7 @@ impl HostBuilder {
             let folder = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             let plugin = source.as_ref().map_or(folder, |source| source.name().to_string());
             let files = match source {
-                Ok(source) => one(&database, &source, &policy, is_rehearsal).await,
+                Ok(source) => one(&database, &source, &policy, self.allows_downgrade, is_rehearsal).await,
                 Err(error) => Err(error),
             };
             all.push(Migrated { plugin, files });
@@ -68,6 +68,7 @@ async fn one(
     database: &Database,
     source: &Source,
     policy: &Policy,
+    allows_downgrade: bool,
     is_rehearsal: bool,
 ) -> Result<Vec<String>, LoadError> {
     let manifest = source.manifest();
@@ -76,6 +77,7 @@ async fn one(
     let plan = Plan {
         name: source.name(),
         version: &manifest.plugin.version.to_string(),
+        allows_downgrade,
         grants: &policy.grant(&manifest.grants),
         storage: limits.get(Limit::Storage),
         migrations: &migrations,

@@ -21,11 +21,13 @@ use crate::calls::call::Call;
 use crate::calls::items::Items;
 use crate::error::{CallError, LoadError};
 use crate::memory;
+use crate::plugin::source::Source;
 use crate::program::Program;
 use crate::program::load::Loader;
 use crate::runtime::Runtime;
 use crate::supervision::{self, DisabledWhere, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 use palisade_guard::caller::Caller;
+use palisade_guard::clock::Clock;
 use palisade_guard::grant::Policy;
 use palisade_guard::memory::Reservation;
 use palisade_guard::refusal::Refusal;
@@ -101,9 +103,25 @@ impl Host {
         Items::new(&self.runtime, caller)
     }
 
-    /// Loads a plugin, or replaces a loaded plugin with a new version. Running calls finish on the old version.
+    /// Loads a plugin, or replaces a loaded plugin with a new version. Calls that arrive meanwhile are answered by the old version, and
+    /// running ones finish on it. If the plugin cannot be loaded, the old version stays. A version that is older than the one that
+    /// was installed last is refused, unless the host [allows it](HostBuilder::allow_downgrade).
     pub async fn load(&self, path: impl AsRef<Path>, policy: &Policy) -> Result<PluginInfo, LoadError> {
         let source = self.loader.open(path.as_ref()).await?;
+        self.load_opened(source, policy).await
+    }
+
+    /// Like [`load`](Self::load), with a manifest that is read already: for a program that chooses the policy by the name in it. An
+    /// error counts as a plugin that is refused.
+    pub async fn load_source(
+        &self,
+        source: Result<Source, LoadError>,
+        policy: &Policy,
+    ) -> Result<PluginInfo, LoadError> {
+        self.load_opened(source.inspect_err(|error| self.loader.refused(error))?, policy).await
+    }
+
+    async fn load_opened(&self, source: Source, policy: &Policy) -> Result<PluginInfo, LoadError> {
         let program = self.loader.load(source, policy).await?;
         let program = Arc::new(self.loader.attack(program).await?);
         program.plugin.availability.renew();
@@ -247,6 +265,16 @@ impl Host {
     /// Checks that the host can serve: its database must answer.
     pub async fn ready(&self) -> Result<(), CallError> {
         self.reported("ready", self.runtime.database.ping().await.map_err(CallError::from))
+    }
+
+    /// Runs a plugin's cron tap now, also if it runs at the moment, and waits for its end. Its schedule stays as it is. Returns `false`
+    /// if the plugin has no cron tap.
+    pub async fn run_cron(&self, plugin: &str) -> Result<bool, CallError> {
+        let program = self.runtime.plugin(plugin)?;
+        if program.taps.cron.is_none() {
+            return Ok(false);
+        }
+        maintenance::cron(&self.runtime, &program, Clock::running().now()).await.map(|()| true)
     }
 
     /// Starts no more cron taps, and waits until those that run have ended, for at most so long. What still runs then is cut off when

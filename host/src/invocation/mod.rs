@@ -165,7 +165,10 @@ impl Invocation {
         }
         // The guest is not to blame if the database was out of reach or if the invocation runs again.
         let runs_again = session.runs_again();
-        count.end(if runs_again { Ending::Again } else { Ending::of(&reply) }, ended);
+        let ending = if runs_again { Ending::Again } else { Ending::of(&reply) };
+        count.end(ending, ended);
+        let took = ended.duration_since(began);
+        usage::report_end(plugin, name.as_str(), &setting.request.id, &ledger, &reply, (*kind, ending, took));
         let is_excused = runs_again || session.absence().is_some();
         let evidence = Evidence::of(&reply).unless_it_waited(account.used, time_allowed(plugin, *kind));
         pass.settle(if is_excused { Evidence::Neither } else { evidence }, ended);

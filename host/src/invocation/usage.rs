@@ -6,9 +6,15 @@
 
 use super::failure::time_limit;
 use crate::engine::Fuel;
+use crate::error::CallError;
+use crate::metrics::Ending;
+use crate::plugin::Plugin;
 use crate::state::State;
-use palisade_guard::limits::Limit;
-use palisade_guard::reports::Note;
+use palisade_guard::kind::Kind;
+use palisade_guard::ledger::Ledger;
+use palisade_guard::limits::{Limit, NOTE_BYTES_MAX};
+use palisade_guard::reports::{self, Excerpt, Note};
+use palisade_guard::request_context::RequestId;
 use std::time::Duration;
 use wasmtime::Store;
 
@@ -19,6 +25,30 @@ pub(super) fn burnt(store: &Store<State>) -> u64 {
         Fuel::Counted => limits.get(Limit::Fuel).saturating_sub(store.get_fuel().unwrap_or(0)),
         Fuel::Uncounted => 0,
     }
+}
+
+/// Tells how an invocation ended, for whoever watches each of them: the target is `palisade::call`, and the level `debug`. Nothing is
+/// made of it unless somebody does. The error's text can repeat the guest's.
+pub(super) fn report_end<T>(
+    plugin: &Plugin,
+    entered: &str,
+    request: &RequestId,
+    ledger: &Ledger,
+    reply: &Result<T, CallError>,
+    (kind, ending, took): (Kind, Ending, Duration),
+) {
+    if !tracing::enabled!(target: "palisade::call", tracing::Level::DEBUG) {
+        return;
+    }
+    let used = ledger.usages().filter(|usage| usage.used > 0);
+    let usage =
+        used.map(|usage| format!("{}={}", usage.limit.name(), usage.used)).collect::<Vec<_>>().join(" ");
+    let error = reply.as_ref().err().map(|error| reports::cut(error.to_string(), NOTE_BYTES_MAX));
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(
+        target: "palisade::call", plugin = plugin.name.as_str(), entered, %kind, request = request.as_str(),
+        outcome = ending.name(), us, usage, error, "an invocation ended"
+    );
 }
 
 impl State {
@@ -39,10 +69,20 @@ impl State {
     fn report_notes(&self) {
         let (plugin, entered, request) =
             (self.plugin.name.as_str(), self.entered.as_str(), self.request.id.as_str());
-        for Note { what, reason, count } in self.ledger.notes.kept() {
+        for Note { what, reason, excerpt, count } in self.ledger.notes.kept() {
             self.plugin.availability.report(what, || {
                 tracing::warn!(target: "palisade::refusal", plugin, entered, request, reason, count, "{what}");
+                if let Some(Excerpt { text, column }) = excerpt {
+                    tracing::debug!(target: "palisade::refusal", plugin, sql = text, column, "the place");
+                }
             });
+        }
+        // Its author sees these in `palisade dev`, and an operator who asks for them.
+        for Note { what, reason, excerpt, count } in self.ledger.notes.told() {
+            tracing::debug!(target: "palisade::refusal", plugin, entered, request, reason, count, "{what}");
+            if let Some(Excerpt { text, column }) = excerpt {
+                tracing::debug!(target: "palisade::refusal", plugin, sql = text, column, "the place");
+            }
         }
         let more = self.ledger.notes.more();
         if more > 0 {

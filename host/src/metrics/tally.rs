@@ -60,7 +60,8 @@ impl Ending {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// The name that the label has.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
             Self::Error => "error",

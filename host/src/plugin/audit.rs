@@ -15,9 +15,9 @@ pub fn refused(audit: &Audit, error: &LoadError) {
         | LoadError::Compiler(_)
         | LoadError::Several(_) => return,
         LoadError::Breach { plugin, .. } => (Event::CanaryFell, Some(plugin)),
-        LoadError::Component { plugin, .. } | LoadError::Migration { plugin, .. } => {
-            (Event::RefusedLoad, Some(plugin))
-        }
+        LoadError::Component { plugin, .. }
+        | LoadError::Migration { plugin, .. }
+        | LoadError::Downgrade { plugin, .. } => (Event::RefusedLoad, Some(plugin)),
         LoadError::File { .. } | LoadError::Manifest(_) => (Event::RefusedLoad, None),
     };
     let plugin = plugin.and_then(|name| PluginName::parse(name).ok());

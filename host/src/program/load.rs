@@ -56,6 +56,8 @@ pub(crate) struct Loader {
     pub(crate) memory: Arc<HostMemory>,
     /// The limits that no plugin of the host may exceed.
     pub(crate) limits: Limits,
+    /// Whether a plugin may be older than the version that was installed last.
+    pub(crate) allows_downgrade: bool,
     /// Whether the host writes nothing to the database.
     pub(crate) only_looks: bool,
 }
@@ -107,6 +109,7 @@ impl Loader {
         let plan = Plan {
             name: &name,
             version: &manifest.plugin.version.to_string(),
+            allows_downgrade: self.allows_downgrade,
             grants: &grants,
             storage: limits.get(Limit::Storage),
             migrations: &migrations,

@@ -9,7 +9,7 @@ use crate::request::Request;
 use crate::request::random::Random;
 use palisade_guard::caller::Caller;
 use palisade_guard::grant::ItemPower;
-use palisade_guard::item::{Criteria, Draft, Filter, Item, ItemId, ItemScope, Patch, Place};
+use palisade_guard::item::{self, Criteria, Draft, Filter, Item, ItemId, ItemScope, Patch, Place};
 use palisade_guard::ledger::Ledger;
 use palisade_guard::limits::{
     ITEM_EXAMINED_MAX, ITEM_ID_RANDOM_BYTES, ITEM_PAGE_BYTES_MAX, Limit, US_PER_MS,
@@ -244,14 +244,17 @@ impl Content<'_> {
         author: Option<Uuid>,
     ) -> Result<(), Refusal> {
         if !self.scope.allows(item_type, ItemPower::Write) {
-            return Err(Refusal::Denied);
+            return Err(item::ungranted(item_type, ItemPower::Write));
         }
         let caller = &self.request.caller;
         if kind != WriteKind::Create && author.is_some() && author == caller.as_user().map(|user| user.id) {
             return Ok(());
         }
         let permission = Permission::parse(&format!("item:{}:{item_type}", kind.word()))?;
-        if self.request.holds(&permission, self.users).await? { Ok(()) } else { Err(Refusal::Denied) }
+        if self.request.holds(&permission, self.users).await? {
+            return Ok(());
+        }
+        Err(Refusal::Ungranted(format!("the caller does not hold the permission `{}`", permission.as_str())))
     }
 
     /// Makes a version 7 id from the invocation's own time and randomness, so that a mutation that runs again makes the same

@@ -59,6 +59,16 @@ impl Runtime {
         plugin: &str,
         function: &str,
     ) -> Result<(Arc<Program>, Arc<Function>), CallError> {
+        let found = self.resolve(plugin, function);
+        found.inspect_err(|error| {
+            tracing::debug!(
+                target: "palisade::call", plugin, entered = function, outcome = "rejected", %error, "a call was rejected"
+            );
+        })
+    }
+
+    /// The current version of a plugin, or an error that lists the plugins that exist.
+    pub(crate) fn plugin(&self, plugin: &str) -> Result<Arc<Program>, CallError> {
         let Some(found) = self.registry.find(plugin) else {
             if self.registry.current().unloaded().iter().any(|unloaded| unloaded.name == plugin) {
                 return Err(CallError::NotLoaded { plugin: plugin.to_owned() });
@@ -72,6 +82,11 @@ impl Runtime {
             };
             return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
         };
+        Ok(found)
+    }
+
+    fn resolve(&self, plugin: &str, function: &str) -> Result<(Arc<Program>, Arc<Function>), CallError> {
+        let found = self.plugin(plugin)?;
         if let Some(known) = found.function(function).cloned() {
             return Ok((found, known));
         }

@@ -11,6 +11,14 @@ pub enum InstallError {
         /// Why, and what to do.
         sentence: String,
     },
+    /// A newer version of the plugin was installed last, and the host does not go back.
+    #[error("plugin `{plugin}`: {sentence}")]
+    Downgrade {
+        /// Which plugin.
+        plugin: String,
+        /// Which versions, and what to do.
+        sentence: String,
+    },
     /// The plugin's database login can reach what no plugin may reach, so nothing runs as that login.
     #[error("plugin `{plugin}`: {sentence}")]
     Breach {

@@ -17,7 +17,7 @@ const NAME: &str = "first-try";
 const TEMPLATES: [&str; 3] = ["hello", "guestbook", "tap"];
 
 /// Runs `palisade new` in a folder.
-async fn new(parent: &Path, arguments: &[&str]) -> Ran {
+pub async fn new(parent: &Path, arguments: &[&str]) -> Ran {
     let mut command = palisade(&[&["new"], arguments].concat());
     command.current_dir(parent);
     finish(command).await
@@ -28,7 +28,7 @@ async fn made(language: &str, template: &str) -> (tempfile::TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let ran = new(parent.path(), &[NAME, "--lang", language, "--template", template]).await;
     assert_eq!((ran.code(), ran.stdout.as_str()), (0, ""), "{ran:?}");
-    assert!(ran.stderr.contains("palisade build"), "{ran:?}");
+    assert!(ran.stderr.contains("palisade dev"), "{ran:?}");
     let folder = parent.path().join(NAME);
     (parent, folder)
 }
@@ -56,7 +56,7 @@ fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("new")
 }
 
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     let set = |name| std::env::var_os(name).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").unwrap_or_else(|| std::env::home_dir().unwrap().join(".cache"));
     cache.join("palisade")

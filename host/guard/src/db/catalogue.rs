@@ -224,6 +224,11 @@ pub struct TableName<'c> {
 }
 
 impl<'c> TableName<'c> {
+    /// The table's name.
+    pub(in crate::db) fn name(self) -> &'c str {
+        &self.table.name
+    }
+
     /// The table's name as SQL, with its schema.
     pub fn sql(self) -> String {
         format!("{}.{}", quoted(self.schema), quoted(&self.table.name))

@@ -12,7 +12,14 @@ use std::fmt;
 impl Grants {
     /// Checks that the plugin may call a function of `user` that needs a grant.
     pub fn may(&self, power: UserPower) -> Result<(), Refusal> {
-        if self.user.contains(&power) { Ok(()) } else { Err(Refusal::Denied) }
+        if self.user.contains(&power) {
+            return Ok(());
+        }
+        let name = match power {
+            UserPower::Get => "get",
+            UserPower::HasPermission => "has-permission",
+        };
+        Err(ungranted("user", name, self))
     }
 }
 
@@ -72,6 +79,13 @@ impl Coverage {
         }
         coverage
     }
+}
+
+/// The refusal of a function that no grant covers.
+pub(crate) fn ungranted(interface: &str, function: &str, grants: &Grants) -> Refusal {
+    let fix = missing(interface, function, grants)
+        .map_or_else(String::new, |fix| format!(": add {fix} in palisade.toml"));
+    Refusal::Ungranted(format!("`{interface}.{function}` is not granted{fix}"))
 }
 
 /// Whether a function is not a method, which follows from the function that returned its resource.

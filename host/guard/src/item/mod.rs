@@ -15,6 +15,7 @@ use crate::limits::{
 };
 use crate::name::{is_kebab, is_plain};
 use crate::refusal::Refusal;
+use crate::text::quoted;
 use crate::user::canonical;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -77,7 +78,7 @@ impl ItemType {
                 "item-type is lower-case letters, digits and `-`, begins with a letter and has at most {ITEM_TYPE_BYTES_MAX} bytes"
             )));
         }
-        if scope.allows(name, power) { Ok(Self(name.into())) } else { Err(Refusal::Denied) }
+        if scope.allows(name, power) { Ok(Self(name.into())) } else { Err(ungranted(name, power)) }
     }
 
     /// The name.
@@ -304,6 +305,18 @@ impl Item {
     }
 }
 
+/// The refusal of a type of items that the grants do not cover, with the line that does.
+pub fn ungranted(item_type: &str, power: ItemPower) -> Refusal {
+    let (verb, word) = match power {
+        ItemPower::Read => ("read", "read"),
+        ItemPower::Write => ("written", "write"),
+    };
+    let name = quoted(item_type);
+    Refusal::Ungranted(format!(
+        "items of the type {name} may not be {verb}: add `{item_type} = [\"{word}\"]` to [grants.item.types]"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,8 +346,8 @@ mod tests {
     fn type_outside_the_grant_is_denied() {
         let grant: ItemGrant = toml::from_str("types = { post = [\"read\"] }").unwrap();
         let scope = ItemScope::Granted(&grant);
-        assert!(matches!(ItemType::parse("page", scope, ItemPower::Read), Err(Refusal::Denied)));
-        assert!(matches!(ItemType::parse("post", scope, ItemPower::Write), Err(Refusal::Denied)));
+        assert!(matches!(ItemType::parse("page", scope, ItemPower::Read), Err(Refusal::Ungranted(_))));
+        assert!(matches!(ItemType::parse("post", scope, ItemPower::Write), Err(Refusal::Ungranted(_))));
         assert!(matches!(ItemType::parse("Post", scope, ItemPower::Read), Err(Refusal::Invalid(_))));
         assert!(ItemType::parse("post", scope, ItemPower::Read).is_ok());
     }

@@ -301,6 +301,13 @@ pub const SLOW_LANE_CALLS: u8 = 16;
 /// one that never rests they still get a tenth of the processor. At 19, the lowest priority, they get a
 /// seventieth, and calls of 0.3 s run out of time on a busy machine.
 pub const SLOW_LANE_NICE: i32 = 10;
+/// Milliseconds for which a call may compute in `palisade dev`, unless the manifest says otherwise: an endless loop ends while its
+/// author still looks. What a call does in a server takes a few.
+pub const DEV_GUEST_TIME_MS: u64 = 2_000;
+/// Milliseconds without a change after which a changed file counts as written: editors and compilers write in several steps.
+pub const WATCH_SETTLE_MS: u64 = 50;
+/// Milliseconds between two looks at files that are watched, where the system tells of no changes.
+pub const WATCH_POLL_MS: u64 = 2_000;
 /// Percent of an invocation's time that it must have waited for a processor for the host to say that it is
 /// overloaded, and not that the plugin took too long.
 pub const PROCESSOR_WAIT_PERCENT: u64 = 75;
@@ -643,6 +650,8 @@ pub const REPORT_PERIOD_MS: u64 = 10_000;
 pub const NOTES_MAX: usize = 4;
 /// Bytes of such a description. Guests and other servers influence it, and it is one line.
 pub const NOTE_BYTES_MAX: usize = 1024;
+/// Characters of the line of a statement that are shown around the place where it is refused: a terminal is about as wide.
+pub const EXCERPT_CHARS_MAX: usize = 120;
 /// Bytes of what the log says of a trap, and of what the guest printed last before it. The guest names the functions of its
 /// backtrace.
 pub const TRAP_BYTES_MAX: usize = 4 * 1024;

@@ -90,7 +90,7 @@ impl wit::Host for View<'_> {
     }
 
     fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<wit::Error> {
-        Ok(match refusal {
+        Ok(match refusal.noted(&mut self.ledger.notes) {
             Refusal::Denied => {
                 self.availability.denied("db");
                 wit::Error::AccessDenied

@@ -27,6 +27,7 @@ use palisade_guard::limits::{
     MIGRATION_RETRY_MAX_MS, MIGRATION_RETRY_MS, MS_PER_S, PLUGIN_CONNECTIONS_MAX,
     PLUGIN_NESTED_CONNECTIONS_MAX, ROLE_POOLS_MAX, STATEMENT_MS,
 };
+use palisade_guard::manifest::may_follow;
 use palisade_guard::name::PluginName;
 use postgres_protocol::password::scram_sha_256;
 use sha2::Sha256;
@@ -39,6 +40,8 @@ use tokio_postgres::Client;
 pub struct Plan<'a> {
     pub name: &'a PluginName,
     pub version: &'a str,
+    /// Whether a version may be installed that is older than the one that was installed last.
+    pub allows_downgrade: bool,
     pub grants: &'a Grants,
     /// Bytes that the plugin's tables may take.
     pub storage: u64,
@@ -136,6 +139,9 @@ impl Database {
                 source: anyhow::anyhow!("{}", migrate::describe(&error)),
             },
             InstallFailure::Sentence(sentence) => refuse(sentence),
+            InstallFailure::Downgrade(sentence) => {
+                InstallError::Downgrade { plugin: plan.name.to_string(), sentence }
+            }
         })
     }
 
@@ -192,6 +198,8 @@ type Step = (Option<(Catalogue, i64)>, Migrated);
 pub(super) enum InstallFailure {
     Server(tokio_postgres::Error),
     Sentence(String),
+    /// The version is older than the installed one.
+    Downgrade(String),
 }
 
 impl InstallFailure {
@@ -199,7 +207,7 @@ impl InstallFailure {
     pub(super) fn is_busy(&self) -> bool {
         match self {
             Self::Server(error) => error.code().is_some_and(|code| matches!(code.code(), "55P03" | "40P01")),
-            Self::Sentence(_) => false,
+            Self::Sentence(_) | Self::Downgrade(_) => false,
         }
     }
 }
@@ -280,6 +288,7 @@ impl Work<'_> {
         }
         // The lock of all installations is held now, and nobody who serves waits for that.
         self.client.batch_execute(&format!("SET LOCAL lock_timeout = {MIGRATION_LOCK_MS}")).await?;
+        self.not_older().await?;
         let extensions = extensions::place(self.client, &self.plan.grants.db).await?;
         let stamp = self.login(password).await?;
         self.owner().await?;
@@ -296,6 +305,25 @@ impl Work<'_> {
         self.own_rows(false).await?;
         let catalogue = tables::read(self.client, &self.schema, &self.plan.grants.db, extensions).await?;
         Ok((Some((catalogue, stamp)), done))
+    }
+
+    /// Refuses a version that is older than the one that was installed last: the tables may not fit it any more. The version is
+    /// noted in the transaction that runs its migrations, and all hosts of the database see it.
+    async fn not_older(&self) -> Result<(), InstallFailure> {
+        let known = "SELECT version FROM palisade.plugins WHERE name = $1";
+        let installed = self.client.query_opt(known, &[&self.plan.name.as_str()]).await?;
+        let installed: Option<String> = installed.map(|row| row.get(0));
+        let version = self.plan.version;
+        match installed {
+            Some(installed) if !self.plan.allows_downgrade && !may_follow(&installed, version) => {
+                Err(InstallFailure::Downgrade(format!(
+                    "version {version} is older than {installed}, which was installed in this database last and may have changed its \
+                     tables: load {installed} or a newer version, or go back with `--allow-downgrade` \
+                     (`HostBuilder::allow_downgrade`)"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes the login: it owns nothing and inherits nothing, and its defaults are the limits. Returns the note that tells other

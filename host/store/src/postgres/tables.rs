@@ -135,12 +135,14 @@ impl Tables {
         };
         read.await.map_err(|failure: InstallFailure| match failure {
             InstallFailure::Server(error) => self.unreadable(&migrate::describe(&error)),
-            InstallFailure::Sentence(sentence) => InstallError::Migration {
-                plugin: self.plugin.to_string(),
-                sentence: format!(
-                    "its tables have changed while it was served, and no longer fit it: {sentence}"
-                ),
-            },
+            InstallFailure::Sentence(sentence) | InstallFailure::Downgrade(sentence) => {
+                InstallError::Migration {
+                    plugin: self.plugin.to_string(),
+                    sentence: format!(
+                        "its tables have changed while it was served, and no longer fit it: {sentence}"
+                    ),
+                }
+            }
         })
     }
 

@@ -29,7 +29,7 @@ impl Digits {
         match (byte, &mut self.exponent) {
             (b'0'..=b'9', None) => self.mantissa = self.mantissa.saturating_add(1),
             (b'0'..=b'9', Some(exponent)) => {
-                *exponent = exponent.saturating_mul(10).saturating_add(u64::from(byte.saturating_sub(b'0')));
+                *exponent = exponent.saturating_mul(10).saturating_add(u64::from(byte.saturating_sub(b'0'))); // wire: decimal
             }
             (b'.' | b'+' | b'-', _) if self.mantissa > 0 => {}
             (b'e' | b'E', None) if self.mantissa > 0 => self.exponent = Some(0),

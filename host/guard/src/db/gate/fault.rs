@@ -2,7 +2,7 @@
 
 use crate::db::cost::Dear;
 use crate::refusal::Refusal;
-use crate::reports::Notes;
+use crate::reports::{Excerpt, Notes};
 use std::num::NonZeroU32;
 
 /// The result of a step of the walk.
@@ -48,14 +48,19 @@ impl Fault {
         Self::Invalid { at, construct: construct.into(), rule: rule.into() }
     }
 
-    /// What the guest is told. The place and the name of what is not granted go to the notes, for the operator.
-    pub(super) fn told(self, notes: &mut Notes) -> Refusal {
+    /// What the guest is told. The place and the name of what is not granted go to the notes, for the operator; with the line of the
+    /// statement, and so does what the guest is told itself, for the author.
+    pub(super) fn told(self, sql: &str, notes: &mut Notes) -> Refusal {
         match &self {
-            Self::Invalid { .. } => {}
+            Self::Invalid { at, construct, rule } => {
+                let reason = format!("{construct} near line {}, column {}: {rule}", at.line, at.column);
+                notes.tell(NOT_ACCEPTED, reason, Excerpt::of(sql, at.line, at.column));
+            }
             Self::Denied => notes.add(NOT_GRANTED, "a table or column that is not granted".to_owned()),
             Self::Unknown { at, construct, rule } => {
                 let Location { line, column } = at;
-                notes.add(NOT_GRANTED, format!("{construct} near line {line}, column {column}: {rule}"));
+                let reason = format!("{construct} near line {line}, column {column}: {rule}");
+                notes.quote(NOT_GRANTED, reason, Some(Excerpt::of(sql, *line, *column)));
             }
         }
         self.into()
@@ -64,6 +69,9 @@ impl Fault {
 
 /// What the operator's log calls a statement with a name that the grants do not cover.
 const NOT_GRANTED: &str = "a statement is not granted";
+
+/// What the log calls a statement that is refused with a sentence for the guest.
+const NOT_ACCEPTED: &str = "a statement is not accepted";
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
@@ -92,7 +100,7 @@ impl From<Dear> for Fault {
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Denied => Self::Denied,
+            Refusal::Denied | Refusal::Ungranted(_) => Self::Denied,
             other => Self::invalid(Location::START, "name", other.to_string()),
         }
     }

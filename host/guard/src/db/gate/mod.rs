@@ -104,9 +104,9 @@ impl ReadStatement {
                 construct: "a query".into(),
                 rule: NO_QUERY.into(),
             }
-            .told(notes));
+            .told(sql, notes));
         }
-        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
+        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(sql, notes))
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {
@@ -155,9 +155,9 @@ impl WriteStatement {
     pub fn noted(catalogue: &Catalogue, sql: &str, notes: &mut Notes) -> Result<Self, Refusal> {
         if !catalogue.execute() {
             let (at, construct) = (Location::START, "a statement that writes".into());
-            return Err(Fault::Unknown { at, construct, rule: NO_EXECUTE.into() }.told(notes));
+            return Err(Fault::Unknown { at, construct, rule: NO_EXECUTE.into() }.told(sql, notes));
         }
-        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(notes))
+        stack::with_room(|| Self::checked(catalogue, sql)).map_err(|fault| fault.told(sql, notes))
     }
 
     fn checked(catalogue: &Catalogue, sql: &str) -> Checked<Self> {

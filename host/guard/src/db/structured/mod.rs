@@ -349,7 +349,12 @@ struct Writer<'c, V> {
 
 impl<'c, V> Writer<'c, V> {
     fn new(catalogue: &'c Catalogue, table: &str, operation: Operation) -> Result<Self, Refusal> {
-        let table = catalogue.table(table, operation)?;
+        let table = catalogue.table(table, operation).map_err(|_| {
+            let (verb, table) = (operation.verb(), super::shown(table));
+            Refusal::Ungranted(format!(
+                "the table {table} is not granted for {verb}: add \"{verb}\" to it in [grants.db.tables]"
+            ))
+        })?;
         let (parameters, columns) = (Vec::new(), Vec::new());
         let cost = Planner::default();
         let (seen, list) = (RefCell::default(), None);
@@ -403,9 +408,21 @@ impl<'c, V> Writer<'c, V> {
 
     /// Looks up a column. Every column of a statement is looked up here.
     fn column(&self, name: &str, operation: Operation) -> Result<ColumnName<'c>, Refusal> {
-        let column = self.table.column(name, operation)?;
+        let column = self.table.column(name, operation).map_err(|_| self.ungranted(name, operation))?;
         self.seen.borrow_mut().push(column);
         Ok(column)
+    }
+
+    /// The refusal of a column. The names of granted columns are in the plugin's own manifest.
+    fn ungranted(&self, name: &str, operation: Operation) -> Refusal {
+        let granted: Vec<&str> =
+            self.table.columns(operation).take(limits::SQL_NAMES_SHOWN_MAX).map(ColumnName::name).collect();
+        let (name, verb, table) = (super::shown(name), operation.verb(), self.table.name());
+        Refusal::Ungranted(format!(
+            "the column {name} of `{table}` is not granted for {verb}; granted are {}: correct the name, or add it to `{verb}` in \
+             [grants.db.tables.{table}]",
+            if granted.is_empty() { "none".to_owned() } else { granted.join(", ") }
+        ))
     }
 
     /// Adds an operation on two values of a column to what the statement costs.

@@ -63,7 +63,14 @@ impl World {
         let migrations = [("0001_tables.sql".to_owned(), TABLES.to_owned())];
         let name = PluginName::parse("words").unwrap();
         let (grants, version) = (grants(extensions), "0.1.0");
-        let plan = Plan { name: &name, version, grants: &grants, storage: STORAGE, migrations: &migrations };
+        let plan = Plan {
+            name: &name,
+            version,
+            allows_downgrade: false,
+            grants: &grants,
+            storage: STORAGE,
+            migrations: &migrations,
+        };
         let installed = host.install(&plan).await.unwrap();
         let (role, catalogue) = (installed.role, installed.tables.catalogue());
         host.close();

@@ -87,11 +87,11 @@ fn name_that_is_not_granted_is_denied_in_every_place() {
         .into_iter()
         .chain(computed.map(|call| ("measures", call)))
         {
-            assert_eq!(call.parse(&catalogue), Err(Refusal::Denied), "{place}: {name}");
+            assert_eq!(call.parse(&catalogue).map_err(bare), Err(Refusal::Denied), "{place}: {name}");
         }
     }
     assert_eq!(
-        Aggregation::<Number> { table: "log".to_owned(), ..counted(&[]) }.parse(&catalogue),
+        Aggregation::<Number> { table: "log".to_owned(), ..counted(&[]) }.parse(&catalogue).map_err(bare),
         Err(Refusal::Denied)
     );
 }
