@@ -4,6 +4,7 @@ mod build;
 pub mod child;
 mod folder;
 mod new;
+mod test;
 
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};

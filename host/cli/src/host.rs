@@ -87,7 +87,7 @@ pub(super) fn named() -> Option<String> {
 }
 
 /// The folder for compiled code, if it can be written. Without it, every start compiles.
-fn compiled_code() -> Option<PathBuf> {
+pub(super) fn compiled_code() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache =
         absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?.join("palisade");

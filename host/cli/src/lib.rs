@@ -24,6 +24,7 @@ mod secrets;
 mod serve;
 mod sql;
 mod switch;
+mod test;
 mod user;
 
 use clap::{Parser, Subcommand};
@@ -39,7 +40,7 @@ Exit codes:
   3  the plugin returned an error or refused; `call` prints a returned error's value on stdout
 
 Environment:
-  DATABASE_URL    the PostgreSQL server to use; without it a private one starts for the folder
+  DATABASE_URL    the PostgreSQL server to use; without it a private one starts for the folder (`test` always starts one)
   PALISADE_LOG    what to log, such as `debug` or `palisade::plugin=trace`
   PALISADE_TOKEN  the bearer token of the user to act as";
 
@@ -72,6 +73,7 @@ enum Command {
     )]
     Build(build::BuildArgs),
     Sql(sql::SqlArgs),
+    Test(test::TestArgs),
 }
 
 /// The whole program.
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
     let (filter, is_quiet) = match &command {
         Command::Serve(_) => (log::SERVER, false),
         Command::Call(call) => (log::CALL, call.quiet),
+        Command::Test(_) => (log::TEST, false),
         _ => (log::COMMAND, false),
     };
     log::start(log_format, filter, is_quiet);
@@ -116,6 +119,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Build(args) => build::run(&args),
             Command::Sql(args) => sql::run(&args),
             Command::AuditLog(args) => audit::run(args).await,
+            Command::Test(args) => test::run(args).await,
         }
     });
     // A thread that still waits, such as for a locked file, does not keep the process.

@@ -110,7 +110,11 @@ pub(super) fn run(args: &NewArgs) -> Result<()> {
     write(Path::new(""), name, &files)?;
     Line::of(format_args!("made {name}/ from the template {} in {}", template.word(), spelled(*lang)))
         .remark();
-    Line::of(format_args!("next: cd {name} && {}palisade build && palisade serve", install(*lang))).remark();
+    Line::of(format_args!(
+        "next: cd {name} && {}palisade build && palisade test && palisade serve",
+        install(*lang)
+    ))
+    .remark();
     Ok(())
 }
 
