@@ -4,6 +4,7 @@ mod build;
 pub mod child;
 mod folder;
 mod new;
+mod record;
 mod test;
 
 use crate::harness::{Answer, World, client, copy, guest};

@@ -18,6 +18,7 @@ mod new;
 mod output;
 mod plugins;
 mod policy;
+mod record;
 mod remote;
 mod replay;
 mod secrets;
@@ -74,6 +75,7 @@ enum Command {
     Build(build::BuildArgs),
     Sql(sql::SqlArgs),
     Test(test::TestArgs),
+    Replay(record::replay::RecordedArgs),
 }
 
 /// The whole program.
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
     let (filter, is_quiet) = match &command {
         Command::Serve(_) => (log::SERVER, false),
         Command::Call(call) => (log::CALL, call.quiet),
+        Command::Replay(_) => (log::CALL, false),
         Command::Test(_) => (log::TEST, false),
         _ => (log::COMMAND, false),
     };
@@ -120,6 +123,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Sql(args) => sql::run(&args),
             Command::AuditLog(args) => audit::run(args).await,
             Command::Test(args) => test::run(args).await,
+            Command::Replay(args) => record::replay::run(args).await,
         }
     });
     // A thread that still waits, such as for a locked file, does not keep the process.

@@ -4,6 +4,7 @@ use super::content;
 use crate::folder::{FileArgs, Folder};
 use crate::host;
 use crate::output::{self, Line};
+use crate::record;
 use anyhow::{Context, Result};
 use clap::Args;
 use palisade::{Host, HostBuilder, ServingStatus};
@@ -74,6 +75,10 @@ pub(super) struct ServeArgs {
     /// Start only if every plugin can be loaded; without it, those that cannot are logged, and the others are served
     #[arg(long)]
     strict: bool,
+    /// Keep the last queries and mutations, with arguments and answers, in the folder's data, for `palisade replay`; only this
+    /// user can read them
+    #[arg(long)]
+    record: bool,
     #[command(flatten)]
     files: FileArgs,
 }
@@ -93,6 +98,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let wait = Duration::from_secs(args.database_wait);
     let builder = Host::builder().plugin_connections(args.plugin_connections).database_wait(wait);
     let builder = args.memory.into_iter().fold(builder, HostBuilder::memory);
+    let builder = if args.record { builder.recorder(record::start(&folder.path)?) } else { builder };
     let made = tokio::select! {
         made = start(folder, builder, args.audit_log, args.strict, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),

@@ -5,6 +5,7 @@
 
 mod compare;
 mod form;
+mod from;
 mod run;
 mod update;
 
@@ -51,6 +52,9 @@ pub(super) struct TestArgs {
     /// Write what the tests get in the place of what they expect
     #[arg(long)]
     update: bool,
+    /// Write a test of a call that `palisade serve --record` has kept, instead of running tests; `palisade replay` lists them
+    #[arg(long, value_name = "ID", conflicts_with_all = ["filter", "update", "jobs", "logs", "json"])]
+    from: Option<u64>,
     /// Tests at once [default: one for each processor]
     #[arg(long, value_name = "COUNT", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=TEST_JOBS_MAX as u64))]
     jobs: Option<usize>,
@@ -73,6 +77,9 @@ struct Planned {
 
 /// Runs the command.
 pub(super) async fn run(args: TestArgs) -> Result<()> {
+    if let Some(id) = args.from {
+        return from::write(&args.dir, id);
+    }
     let began = Instant::now();
     let (planned, left_out) = plan(&args)?;
     if planned.is_empty() {
