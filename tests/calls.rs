@@ -239,3 +239,22 @@ async fn failed_mutation_rolls_back_and_failed_action_keeps_its_writes() {
     returned(call(&host, "probe", "effects/fail-after-insert", insertion).await);
     assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 1);
 }
+
+#[tokio::test]
+async fn undone_mutation_answers_and_changes_nothing_and_an_action_cannot_be_undone() {
+    let world = World::new().await;
+    let host = world.host(&["probe"]).await;
+    let insertion = json!({ "insertion": { "table": "notes", "columns": ["title"], "rows": [[{ "tag": "scalar", "val": { "tag": "text", "val": "t" } }]], "returning": [] } });
+    let before = world.state().await;
+    let insert = || host.call("probe", "writes/insert").arguments(insertion.clone());
+    let undone = insert().undone().await.unwrap();
+    assert_eq!(world.state().await, before);
+    assert_eq!(insert().await.unwrap().value, undone.value, "it answers as if it were kept");
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 1);
+    let refused = host.call("probe", "effects/fail-after-insert").arguments(insertion.clone()).undone().await;
+    assert!(
+        matches!(&refused, Err(CallError::BadArguments(why)) if why.contains("cannot be undone")),
+        "{refused:?}"
+    );
+    assert_eq!(world.count("SELECT count(*) FROM plugin_probe.notes").await, 1, "it has not run");
+}

@@ -11,9 +11,16 @@
 
 pub use crate::raw::logging::{Field, Level};
 
-/// Writes one record. This function never fails; the host drops records over the invocation's limit and logs how many.
+/// Writes one record. This function never fails; the host drops records over the invocation's limit and logs how many. Without a host,
+/// as in a unit test, the record is printed to standard error.
 pub fn log(level: Level, message: &str, fields: &[Field]) {
+    #[cfg(target_arch = "wasm32")]
     crate::raw::logging::log(level, message, fields);
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let fields: String = fields.iter().map(|Field { name, value }| format!(" {name}={value}")).collect();
+        eprintln!("{level:?}: {message}{fields}");
+    }
 }
 
 /// Writes one record. The first argument is the level.

@@ -98,6 +98,7 @@ pub use palisade_guard::refusal::Refusal;
 pub use palisade_guard::violation::{Constraint, Violation};
 pub use plugin::passport::{CompilerLayers, DatabaseLayers, Passport};
 pub use plugin::source::Source;
+pub use request::record::{CallRecorder, RecordedCall};
 pub use request::replay::Replay;
 pub use supervision::{DisabledWhere, EntryStatus, OPERATOR_PERMISSION, PluginStatus, ServingStatus};
 pub use value::{BadArgument, Integers};

@@ -5,7 +5,9 @@ pub mod child;
 mod dev;
 mod folder;
 mod new;
+mod record;
 pub mod reload;
+mod test;
 
 use crate::harness::{Answer, World, client, copy, guest};
 use child::{Serving, examples, finish, palisade, run};

@@ -15,7 +15,18 @@ use crate::{repo, step};
 
 /// The workspaces with crates to publish, and the crates of each in the order of their dependencies.
 const PUBLISHED: [(&str, &[&str]); 2] = [
-    (".", &["palisade-guard", "palisade-store", "palisade", "palisade-server", "palisade-cli"]),
+    (
+        ".",
+        &[
+            "palisade-guard",
+            "palisade-store",
+            "palisade",
+            "palisade-server",
+            "palisade-test-macros",
+            "palisade-test",
+            "palisade-cli",
+        ],
+    ),
     ("guest-sdk", &["palisade-sdk-macros", "palisade-sdk"]),
 ];
 

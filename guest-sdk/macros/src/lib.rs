@@ -7,6 +7,7 @@
 
 mod generator;
 mod input;
+mod no_host;
 
 use proc_macro::TokenStream;
 
@@ -26,7 +27,7 @@ pub fn plugin(input: TokenStream) -> TokenStream {
 #[doc(hidden)]
 #[proc_macro]
 pub fn contract(_input: TokenStream) -> TokenStream {
-    finish(generator::contract())
+    no_host::guarded(finish(generator::contract()))
 }
 
 fn finish(result: Result<String, String>) -> TokenStream {

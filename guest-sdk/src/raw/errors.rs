@@ -7,7 +7,7 @@ use super::generated::palisade::plugin::limits::Usage;
 use super::sentence::interface_errors;
 
 interface_errors! {
-    db "db" {
+    db "db" else Other {
         /// The grants do not cover the table, column, operation or statement.
         AccessDenied,
         /// An argument or statement is invalid.
@@ -24,7 +24,7 @@ interface_errors! {
         /// when the connection was lost during a commit, or `internal`.
         Other(sqlstate: String),
     }
-    item "item" {
+    item "item" else Other {
         /// The grant or the current principal's permissions do not cover the call.
         AccessDenied,
         /// An argument is malformed.
@@ -42,7 +42,7 @@ interface_errors! {
         /// The store failed.
         Other(detail: String),
     }
-    user "user" {
+    user "user" else Other {
         /// The grants do not have the function.
         AccessDenied,
         /// An id or permission is malformed.
@@ -52,7 +52,7 @@ interface_errors! {
         /// The user store is unavailable.
         Other(detail: String),
     }
-    cache "cache" {
+    cache "cache" else Other {
         /// A key, tag or time to live is malformed.
         InvalidArgument(rule: String),
         /// The value is over 1 MiB, or the invocation has written as many bytes to the cache as it may.
@@ -60,7 +60,7 @@ interface_errors! {
         /// The cache is unavailable.
         Other(detail: String),
     }
-    variables "variables" {
+    variables "variables" else Other {
         /// The manifest does not declare the name, or declares another type for it.
         InvalidArgument(rule: String),
         /// The value is over 64 KiB, or the invocation has sent as many statements as it may.
@@ -68,19 +68,19 @@ interface_errors! {
         /// The store is unavailable, too slow, or in conflict with a concurrent transaction.
         Other(detail: String),
     }
-    request_context "request-context" {
+    request_context "request-context" else InvalidArgument {
         /// The key is malformed.
         InvalidArgument(rule: String),
         /// The plugin's keys and values in this request would exceed 64 KiB or 64 entries.
         LimitExceeded(usage: Usage),
     }
-    random "random" {
+    random "random" else Other {
         /// The call asks for more than 64 KiB, or the invocation has received as many random bytes as it may.
         LimitExceeded(usage: Usage),
         /// The generator failed.
         Other(detail: String),
     }
-    http "http" {
+    http "http" else Other {
         /// The grants do not cover the URL, method or secret, or the name resolves to an address that is not public.
         AccessDenied,
         /// The request is malformed.

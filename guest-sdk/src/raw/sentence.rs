@@ -3,9 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 
 /// Defines a module with an `Error` for each interface. The `Error` replaces the contract's variant `error`, so a case
-/// that is missing here does not compile. The first line of each case's documentation is also the text it displays.
+/// that is missing here does not compile. The first line of each case's documentation is also the text it displays. The case behind
+/// `else` is the error of a call without a host.
 macro_rules! interface_errors {
-    ($($module:ident $interface:literal {
+    ($($module:ident $interface:literal else $without:ident {
         $($(#[doc = $line:literal])+ $case:ident $(($detail:ident: $payload:ty))?,)+
     })+) => {$(
         pub mod $module {
@@ -31,6 +32,13 @@ macro_rules! interface_errors {
 
             impl std::error::Error for Error {}
 
+            #[cfg(not(target_arch = "wasm32"))]
+            impl From<$crate::rt::NoHost> for Error {
+                fn from(call: $crate::rt::NoHost) -> Self {
+                    Self::$without(call.to_string())
+                }
+            }
+
             impl From<Error> for String {
                 fn from(error: Error) -> Self {
                     error.to_string()
@@ -52,6 +60,8 @@ pub fn write(
     let sentence = sentence.trim().trim_end_matches('.');
     match details.first() {
         None => write!(out, "{interface}: {sentence}"),
+        #[cfg(not(target_arch = "wasm32"))]
+        Some(detail) if crate::rt::NoHost::is(&detail.to_string()) => write!(out, "{detail}"),
         Some(detail) => {
             let opening = sentence.split_once(':').map_or(sentence, |(opening, _)| opening);
             write!(out, "{interface}: {opening}: {detail}")

@@ -116,13 +116,27 @@ impl Folder {
     /// Returns the folder, or a usage error if it has no plugin.
     pub(super) fn with_plugins(self) -> Result<Self> {
         if self.plugins.is_empty() {
-            return Err(output::usage(format!(
-                "no plugins in {}: name a folder that holds a {MANIFEST}, itself or in its subfolders",
-                self.path.display()
-            )));
+            return Err(none(&self.path));
         }
         Ok(self)
     }
+}
+
+/// The folders of the plugins in a folder: itself, or its subfolders.
+pub(super) fn plugins(dir: &Path) -> Result<Vec<PathBuf>> {
+    let path = folder(dir)?;
+    let plugins = candidates(&path)?;
+    if plugins.is_empty() {
+        return Err(none(&path));
+    }
+    Ok(plugins)
+}
+
+fn none(folder: &Path) -> anyhow::Error {
+    output::usage(format!(
+        "no plugins in {}: name a folder that holds a {MANIFEST}, itself or in its subfolders",
+        folder.display()
+    ))
 }
 
 fn folder(dir: &Path) -> Result<PathBuf> {

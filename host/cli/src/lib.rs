@@ -20,6 +20,7 @@ mod new;
 mod output;
 mod plugins;
 mod policy;
+mod record;
 mod reload;
 mod remote;
 mod replay;
@@ -27,6 +28,7 @@ mod secrets;
 mod serve;
 mod sql;
 mod switch;
+mod test;
 mod user;
 mod watch;
 
@@ -43,7 +45,7 @@ Exit codes:
   3  the plugin returned an error or refused; `call` prints a returned error's value on stdout
 
 Environment:
-  DATABASE_URL    the PostgreSQL server to use; without it a private one starts for the folder
+  DATABASE_URL    the PostgreSQL server to use; without it a private one starts for the folder (`test` always starts one)
   PALISADE_LOG    what to log, such as `debug` or `palisade::plugin=trace`
   PALISADE_TOKEN  the bearer token of the user to act as";
 
@@ -78,6 +80,8 @@ enum Command {
     Build(build::BuildArgs),
     Check(check::CheckArgs),
     Sql(sql::SqlArgs),
+    Test(test::TestArgs),
+    Replay(record::replay::RecordedArgs),
 }
 
 /// The whole program.
@@ -90,6 +94,8 @@ pub fn main() -> ExitCode {
     let (filter, is_quiet) = match &command {
         Command::Serve(_) => (log::SERVER, false),
         Command::Call(call) => (log::CALL, call.quiet),
+        Command::Replay(_) => (log::CALL, false),
+        Command::Test(_) => (log::TEST, false),
         _ => (log::COMMAND, false),
     };
     match &command {
@@ -127,6 +133,8 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
             Command::Check(args) => check::run(args).await,
             Command::Sql(args) => sql::run(&args),
             Command::AuditLog(args) => audit::run(args).await,
+            Command::Test(args) => test::run(args).await,
+            Command::Replay(args) => record::replay::run(args).await,
         }
     });
     // A thread that still waits, such as for a locked file, does not keep the process.

@@ -31,6 +31,9 @@ pub(super) const COMMAND: &str = "warn";
 /// What a call logs by default: also what the plugin logs and prints, for its author.
 pub(super) const CALL: &str = "warn,palisade::plugin=info";
 
+/// What a run of tests logs by default: the failures of calls are part of what it prints.
+pub(super) const TEST: &str = "error,palisade::failure=off";
+
 /// Starts the log with the filter in `PALISADE_LOG`, or by default with this one. `is_quiet` leaves out what plugins log.
 pub(super) fn start(format: Format, default: &str, is_quiet: bool) {
     let named = std::env::var("PALISADE_LOG").ok().filter(|text| !text.is_empty());

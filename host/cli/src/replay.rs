@@ -43,7 +43,7 @@ fn seed(text: &str) -> Result<[u8; SECRET_BYTES], String> {
 }
 
 /// Microseconds since 1970. The contract has none finer, so a finer instant is rejected and not cut off.
-fn instant(text: &str) -> Result<i64, String> {
+pub(super) fn instant(text: &str) -> Result<i64, String> {
     let instant: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     let us = instant.as_microsecond();
     let is_whole = jiff::Timestamp::from_microsecond(us).is_ok_and(|whole| whole == instant);

@@ -4,6 +4,7 @@ use super::content;
 use crate::folder::{FileArgs, Folder};
 use crate::host;
 use crate::output::{self, Line};
+use crate::record;
 use crate::reload::{self, Reloader};
 use crate::watch;
 use anyhow::{Context, Result};
@@ -84,6 +85,10 @@ pub(super) struct ServeArgs {
     /// Load a plugin even if it is older than the version that was installed in the database last
     #[arg(long)]
     allow_downgrade: bool,
+    /// Keep the last queries and mutations, with arguments and answers, in the folder's data, for `palisade replay`; only this
+    /// user can read them
+    #[arg(long)]
+    record: bool,
     #[command(flatten)]
     files: FileArgs,
 }
@@ -110,6 +115,7 @@ pub(super) async fn run(args: ServeArgs, began: Instant) -> Result<()> {
     let builder = Host::builder().plugin_connections(args.plugin_connections).database_wait(wait);
     let builder = args.memory.into_iter().fold(builder, HostBuilder::memory);
     let builder = if args.allow_downgrade { builder.allow_downgrade() } else { builder };
+    let builder = if args.record { builder.recorder(record::start(&folder.path)?) } else { builder };
     let made = tokio::select! {
         made = start(folder, builder, args.audit_log, args.strict, args.import) => made.map(Some),
         () = stop.cancelled() => Ok(None),

@@ -8,6 +8,7 @@ use crate::plugin::Plugin;
 use crate::program::entry::{Entry, Reply};
 use crate::program::{Function, Program};
 use crate::request::Request;
+use crate::request::record::RecordedCall;
 use crate::request::replay::Replay;
 use crate::request::setting::Setting;
 use crate::runtime::{Admitted, Runtime};
@@ -42,6 +43,7 @@ pub(crate) struct CallContext {
     pub(crate) request: Option<RequestId>,
     pub(crate) replay: Option<Replay>,
     pub(crate) integers: Integers,
+    pub(crate) is_undone: bool,
 }
 
 /// What a call returned, and what it used.
@@ -122,6 +124,14 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Runs the call and then undoes what it has changed, as if it had failed: to replay a mutation on the rows as they are. What a
+    /// plugin keeps in its cache stays, and so do numbers that a sequence has given. An action is rejected, because what it has sent
+    /// to other servers cannot be undone.
+    pub fn undone(mut self) -> Self {
+        self.context.is_undone = true;
+        self
+    }
+
     /// Whether the function exists and its plugin is served now, without a call: a server finds out before it reads the arguments.
     pub fn check(&self) -> Result<(), CallError> {
         let (program, _) = self.runtime.find(self.plugin, self.function)?;
@@ -146,7 +156,13 @@ impl<'a> IntoFuture for Call<'a> {
 
 impl Default for CallContext {
     fn default() -> Self {
-        Self { caller: Caller::Anonymous, request: None, replay: None, integers: Integers::default() }
+        Self {
+            caller: Caller::Anonymous,
+            request: None,
+            replay: None,
+            integers: Integers::default(),
+            is_undone: false,
+        }
     }
 }
 
@@ -158,9 +174,32 @@ pub(crate) async fn call(
     arguments: Value,
     context: CallContext,
 ) -> Result<Outcome, CallError> {
-    let CallContext { caller, request, replay, integers } = context;
+    let CallContext { caller, request, replay, integers, is_undone } = context;
+    // Small arguments alone: they are held once more until the call ends.
+    let recorded = runtime
+        .recorder
+        .as_ref()
+        .filter(|_| function.kind != Kind::Action && !is_undone && function.signature.is_quick(&arguments));
+    let recorded =
+        recorded.map(|recorder| (recorder, arguments.clone(), replay.unwrap_or_else(Replay::draw)));
+    let replay = recorded.as_ref().map(|(.., replay)| *replay).or(replay);
     let request = Arc::new(Request::new(request.unwrap_or_else(RequestId::random), caller));
-    let called = run(runtime, program, function, arguments, (&request, replay, integers)).await;
+    let called = run(runtime, program, function, arguments, (&request, replay, integers, is_undone)).await;
+    if let Some((recorder, arguments, replay)) = recorded
+        && !matches!(called, Err(CallError::BadArguments(_)))
+    {
+        recorder.record(&RecordedCall {
+            plugin: program.plugin.name.as_str(),
+            version: &program.plugin.version.to_string(),
+            function: &function.path,
+            arguments: &arguments,
+            caller: &request.caller,
+            request: &request.id,
+            replay,
+            integers,
+            outcome: called.as_ref().map(|outcome| &outcome.value),
+        });
+    }
     called.inspect_err(|error| {
         if let CallError::BadArguments(_) = error {
             let (plugin, entered) = (program.plugin.name.as_str(), &*function.path);
@@ -176,11 +215,17 @@ async fn run(
     program: &Arc<Program>,
     function: &Arc<Function>,
     arguments: Value,
-    (request, replay, integers): (&Arc<Request>, Option<Replay>, Integers),
+    (request, replay, integers, is_undone): (&Arc<Request>, Option<Replay>, Integers, bool),
 ) -> Result<Outcome, CallError> {
     if replay.is_some() && function.kind == Kind::Action {
         return Err(CallError::BadArguments(format!(
             "`{}` is an action: it sees real time and the system's randomness, so it has no seed and no instant",
+            function.path
+        )));
+    }
+    if is_undone && function.kind == Kind::Action {
+        return Err(CallError::BadArguments(format!(
+            "`{}` is an action: what it has sent to other servers cannot be undone",
             function.path
         )));
     }
@@ -201,6 +246,7 @@ async fn run(
         is_large,
         setting: &setting,
         integers,
+        is_undone,
     };
     let (value, usage, memory) = transact(&setting, unit).await?;
     Ok(Outcome { value, usage, memory: Arc::new(memory) })
@@ -258,6 +304,7 @@ struct FunctionCall<'a> {
     is_large: bool,
     setting: &'a Setting,
     integers: Integers,
+    is_undone: bool,
 }
 
 impl UnitOfWork for FunctionCall<'_> {
@@ -265,6 +312,10 @@ impl UnitOfWork for FunctionCall<'_> {
 
     fn lost_race(&self) {
         self.admitted.program.plugin.tally.lost_race();
+    }
+
+    fn is_undone(&self) -> bool {
+        self.is_undone
     }
 
     async fn run(&mut self) -> Ran<Self::Output> {

@@ -66,6 +66,11 @@ pub(crate) trait UnitOfWork: Send {
     /// Counts that the unit lost a race and will run again.
     fn lost_race(&self);
 
+    /// Whether it is rolled back although it succeeds.
+    fn is_undone(&self) -> bool {
+        false
+    }
+
     /// Runs the unit once, without the commit.
     fn run(&mut self) -> impl Future<Output = Ran<Self::Output>> + Send;
 }
@@ -75,7 +80,8 @@ pub(crate) async fn transact<U: UnitOfWork>(setting: &Setting, mut unit: U) -> R
     let mut wait = Duration::from_millis(MUTATION_BACKOFF_MS);
     for _ in 0..MUTATION_ATTEMPTS_MAX {
         setting.request.restart();
-        match settle(unit.run().await).await {
+        let ran = unit.run().await;
+        match settle(ran, unit.is_undone()).await {
             Err(Again::AfterOthers) => unit.lost_race(),
             Err(Again::AtOnce) => continue,
             Ok(result) => return result,
@@ -95,7 +101,7 @@ enum Again {
     AtOnce,
 }
 
-async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Again> {
+async fn settle<T>(ran: Ran<T>, is_undone: bool) -> Result<Result<T, CallError>, Again> {
     match (ran.session, ran.result) {
         (Some(session), _) if session.has_outgrown() => Err(Again::AtOnce),
         (Some(session), _) if session.is_outdated() => {
@@ -105,6 +111,10 @@ async fn settle<T>(ran: Ran<T>) -> Result<Result<T, CallError>, Again> {
         (Some(session), _) if session.lost_race() => {
             session.rollback().await;
             Err(Again::AfterOthers)
+        }
+        (Some(session), Ok(value)) if is_undone => {
+            session.rollback().await;
+            Ok(Ok(value))
         }
         (Some(session), Ok(value)) => match session.commit().await {
             Ok(()) => Ok(Ok(value)),

@@ -11,7 +11,7 @@
 use crate::engine::{Fuel, Missing};
 use palisade_guard::limits::{
     COMPILED_BYTES_MAX, COMPILER_ADDRESS_BYTES_MAX, COMPILER_CPU_S_MAX, COMPILER_MESSAGE_BYTES_MAX,
-    COMPILER_START_MS, COMPILER_THREADS_MAX, COMPILER_WALL_MS_MAX, MIB,
+    COMPILER_PREFACE_BYTES_MAX, COMPILER_START_MS, COMPILER_THREADS_MAX, COMPILER_WALL_MS_MAX, MIB,
 };
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::io::Error as IoError;
@@ -27,7 +27,8 @@ use tokio::time::timeout;
 
 /// The environment variable that makes this program act as the compiler. Only the child has it.
 const CHILD_VARIABLE: &str = "PALISADE_COMPILE";
-/// The child's first output. The host sends a component only to a program that starts with it.
+/// The child's first output. The host sends a component only to a program that starts with it; only a program of tests may print
+/// something before.
 pub(crate) const GREETING: &[u8] = concat!("palisade compiler ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 /// The first byte of an answer that is compiled code; the second tells which layers of its confinement are missing. Any other
 /// first byte begins a sentence.
@@ -62,6 +63,9 @@ pub(crate) struct Compiled {
 #[derive(Debug)]
 pub struct Compiler {
     program: Option<PathBuf>,
+    arguments: Vec<String>,
+    /// Bytes that the child may print before its greeting.
+    preface_bytes: usize,
     address_bytes: u64,
     cpu_s: u64,
     wall_ms: u64,
@@ -81,6 +85,8 @@ impl Compiler {
     pub fn this_program() -> Self {
         Self {
             program: None,
+            arguments: Vec::new(),
+            preface_bytes: 0,
             address_bytes: COMPILER_ADDRESS_BYTES_MAX,
             cpu_s: COMPILER_CPU_S_MAX,
             wall_ms: COMPILER_WALL_MS_MAX,
@@ -92,6 +98,13 @@ impl Compiler {
     /// Another program that calls it: the `palisade` command of the same version.
     pub fn program(path: impl Into<PathBuf>) -> Self {
         Self { program: Some(path.into()), ..Self::default() }
+    }
+
+    /// This program, whose `main` is that of Rust's tests: it is started to run one test alone, which must call
+    /// [`compile_if_asked`] first. `test` is the test's path without the crate. What the test's `main` prints before is skipped.
+    pub fn of_test(test: &str) -> Self {
+        let arguments = [test, "--exact", "--test-threads=1", "--quiet"].map(str::to_owned).to_vec();
+        Self { arguments, preface_bytes: COMPILER_PREFACE_BYTES_MAX, ..Self::default() }
     }
 
     /// Lowers the child's address space, in bytes. Default: 2 GiB.
@@ -142,6 +155,7 @@ impl Compiler {
         };
         let mut command = Command::new(program);
         command
+            .args(&self.arguments)
             .env_clear()
             .env(CHILD_VARIABLE, "")
             .env("RAYON_NUM_THREADS", COMPILER_THREADS_MAX.to_string());
@@ -166,10 +180,9 @@ impl Compiler {
         else {
             return Err(CompileError::Broken(IoError::other("a pipe is missing")));
         };
-        let mut greeting = [0; GREETING.len()];
-        let greeted =
-            timeout(Duration::from_millis(COMPILER_START_MS), stdout.read_exact(&mut greeting)).await;
-        if !matches!(greeted, Ok(Ok(_))) || greeting != GREETING {
+        let greeted = greeted(&mut stdout, self.preface_bytes);
+        let greeted = timeout(Duration::from_millis(COMPILER_START_MS), greeted).await;
+        if !matches!(greeted, Ok(Ok(true))) {
             return Err(CompileError::NoCompiler);
         }
         self.bound(child)?;
@@ -235,6 +248,16 @@ impl Compiler {
         }
         format!("the compiler failed on it ({status}); the host's log says more")
     }
+}
+
+/// Whether the child greets, behind at most so many other bytes.
+async fn greeted(stdout: &mut (impl AsyncRead + Unpin), preface_bytes: usize) -> Result<bool, IoError> {
+    let mut read = vec![0; GREETING.len()];
+    stdout.read_exact(&mut read).await?;
+    while !read.ends_with(GREETING) && read.len() < GREETING.len().saturating_add(preface_bytes) {
+        read.push(stdout.read_u8().await?);
+    }
+    Ok(read.ends_with(GREETING))
 }
 
 /// Reads a pipe to its end, but at most one byte over the maximum.

@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::plugin::source::Source;
 use crate::program::link::Machines;
 use crate::program::load::Loader;
+use crate::request::record::CallRecorder;
 use crate::runtime::{Places, Registry, Runtime};
 use crate::supervision::Supervision;
 use palisade_guard::address::AddressPolicy;
@@ -55,6 +56,7 @@ pub struct HostBuilder {
     audit: Option<PathBuf>,
     limits: Option<Limits>,
     memory: Option<u64>,
+    recorder: Option<Arc<dyn CallRecorder>>,
 }
 
 impl HostBuilder {
@@ -209,6 +211,12 @@ impl HostBuilder {
         self
     }
 
+    /// Keeps queries and mutations, so that they can be run again. Default: nothing keeps them.
+    pub fn recorder(mut self, recorder: Arc<dyn CallRecorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
     /// Keeps an [audit log](crate::audit) in this file, with its key and its head beside it. Default: no audit log. The host
     /// creates the folder if it is missing. Several hosts may share a file.
     pub fn audit_log(mut self, file: impl Into<PathBuf>) -> Self {
@@ -290,6 +298,7 @@ impl HostBuilder {
             lanes: Lanes::default(),
             supervision,
             metrics,
+            recorder: self.recorder,
         });
         let host = Host::start(runtime, loader, private, has_users);
         host.load_all(self.plugins, !self.serves_the_others).await?;

@@ -57,6 +57,11 @@ impl Source {
         self.folder.path()
     }
 
+    /// The path of the component, which may be missing.
+    pub fn component_path(&self) -> PathBuf {
+        self.path().join(&self.manifest.plugin.component)
+    }
+
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -79,7 +84,7 @@ impl Source {
                     "the component has more than {COMPONENT_BYTES_MAX} bytes, which is the maximum"
                 ),
             },
-            _ => refused(&self.path().join(&plugin.component), error),
+            _ => refused(&self.component_path(), error),
         })
     }
 

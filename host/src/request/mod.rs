@@ -6,6 +6,7 @@
 
 pub(crate) mod content;
 pub(crate) mod random;
+pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod setting;
 pub(crate) mod taps;

@@ -14,6 +14,7 @@ use crate::error::CallError;
 use crate::memory::HostMemory;
 use crate::metrics::Metrics;
 use crate::program::{Function, Program};
+use crate::request::record::CallRecorder;
 use crate::supervision::Supervision;
 use futures_util::FutureExt;
 use palisade_guard::limits::ADMISSION_WAIT_MS;
@@ -50,6 +51,8 @@ pub(crate) struct Runtime {
     pub(crate) lanes: Lanes,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who keeps calls, if anybody does.
+    pub(crate) recorder: Option<Arc<dyn CallRecorder>>,
 }
 
 impl Runtime {

@@ -11,12 +11,14 @@ use super::Finding;
 use crate::{repo, step};
 
 /// The host's crates, from the floor up, and the ones that each may depend on.
-const ALLOWED: [(&str, &[&str]); 5] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("palisade-guard", &[]),
     ("palisade-store", &["palisade-guard"]),
     ("palisade", &["palisade-guard", "palisade-store"]),
     ("palisade-server", &["palisade-guard", "palisade"]),
-    ("palisade-cli", &["palisade-guard", "palisade-store", "palisade", "palisade-server"]),
+    ("palisade-test-macros", &[]),
+    ("palisade-test", &["palisade", "palisade-test-macros"]),
+    ("palisade-cli", &["palisade-guard", "palisade-store", "palisade", "palisade-server", "palisade-test"]),
 ];
 /// What a guard does without, also behind another crate: it parses, and its tests run without a server.
 const PURE: &str = "palisade-guard";
@@ -157,6 +159,9 @@ mod tests {
             ("palisade-store", "palisade-server"),
             ("palisade", "palisade-server"),
             ("palisade", "palisade-cli"),
+            ("palisade", "palisade-test"),
+            ("palisade-test", "palisade-store"),
+            ("palisade-test", "palisade-cli"),
             ("palisade-server", "palisade-store"),
             ("palisade-server", "palisade-cli"),
         ] {
@@ -189,6 +194,8 @@ mod tests {
             ("palisade", "wasmtime", None),
             ("palisade-server", "palisade", None),
             ("palisade-cli", "palisade-server", None),
+            ("palisade-cli", "palisade-test", None),
+            ("palisade-test", "palisade", None),
             ("palisade-tests", "palisade-cli", None),
         ];
         assert_eq!(found(&edges), Vec::<String>::new());

@@ -1084,6 +1084,28 @@ pub const NS_PER_MS: u64 = 1_000_000;
 pub const MS_PER_S: u64 = 1_000;
 /// Characters of a `char(n)`, which PostgreSQL pads to its full length. A `varchar(n)` is as long as a stored value may be.
 pub const SQL_TYPE_LENGTH_MAX: u64 = 10_000;
+/// Bytes that a program of tests prints before it greets as the compiler: Rust's own say how many tests run.
+pub const COMPILER_PREFACE_BYTES_MAX: usize = 1_024;
+/// Calls that a server keeps to run them again: enough to find the one that somebody reports.
+pub const RECORDED_CALLS_MAX: usize = 1_000;
+/// Bytes of all kept calls together on the disk.
+pub const RECORDED_BYTES_MAX: u64 = 64 * MIB;
+/// Bytes of one kept call. A larger answer is not kept, so that one call does not displace many.
+pub const RECORDED_CALL_BYTES_MAX: usize = 256 * 1024;
+/// Calls that wait to be written. When the disk is slower than the callers, the rest are not kept.
+pub const RECORDED_QUEUE_MAX: usize = 64;
+/// Bytes of a file of tests of a plugin. A person writes it; a real one has a few KiB.
+pub const TEST_FILE_BYTES_MAX: u64 = MIB;
+/// Rows of a table that a test compares: each is compared with each.
+pub const TEST_ROWS_MAX: usize = 1_000;
+/// Records of the log that are kept to be shown below a failed test. An invocation may write more than a person reads.
+pub const TEST_LOG_RECORDS_MAX: usize = 200;
+/// Connections to the private PostgreSQL of tests, whose databases all have hosts at once.
+pub const TEST_CONNECTIONS_MAX: u32 = 300;
+/// Tests of plugins that run at once: each has a host and a database.
+pub const TEST_JOBS_MAX: usize = 8;
+/// Columns of a line of a file of tests. A longer answer is written in several lines.
+pub const TEST_LINE_CHARS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use crate::error::CallError;
 use crate::program::entry::{ItemChange, Operation, Update};
 use crate::request::Request;
 use crate::request::content::{Part, Sight, WriteKind, starved};
+use crate::request::replay::Replay;
 use crate::request::setting::Setting;
 use crate::runtime::{Current, Runtime};
 use palisade_guard::caller::Caller;
@@ -51,17 +52,24 @@ pub struct Items<'a> {
     runtime: &'a Arc<Runtime>,
     caller: Caller,
     request: RequestId,
+    replay: Option<Replay>,
     peer: Option<IpAddr>,
 }
 
 impl<'a> Items<'a> {
     pub(crate) fn new(runtime: &'a Arc<Runtime>, caller: Caller) -> Self {
-        Self { runtime, caller, request: RequestId::random(), peer: None }
+        Self { runtime, caller, request: RequestId::random(), replay: None, peer: None }
     }
 
     /// The request's id, which plugins see and which their log records carry. Default: a random id.
     pub fn request(mut self, id: RequestId) -> Self {
         self.request = id;
+        self
+    }
+
+    /// Runs the operation and its taps with a given seed at a given instant; see [`Call::replay`](crate::Call::replay).
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.replay = Some(replay);
         self
     }
 
@@ -146,6 +154,7 @@ impl<'a> Items<'a> {
         plugins.all_guards_loaded()?;
         let request = Arc::new(Request::new(self.request.clone(), self.caller.clone()));
         let setting = Setting::new(request, Kind::Mutation, &Limits::default());
+        let setting = self.replay.iter().fold(setting, Setting::at);
         let owner = match &self.caller {
             Caller::Host => Owner::Host,
             Caller::User(user) => Owner::User(user.id),

@@ -161,6 +161,11 @@ impl PrivateServer {
         format!("host='{sockets}' user={SUPERUSER} dbname=postgres")
     }
 
+    /// The folder of the server's data and its socket.
+    pub fn folder(&self) -> &Path {
+        self.sockets.parent().unwrap_or(&self.sockets)
+    }
+
     /// The process id of the server. It is another one after the server has ended unexpectedly.
     pub fn id(&self) -> u32 {
         self.postgres.id()
