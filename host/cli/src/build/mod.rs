@@ -8,6 +8,7 @@
 mod c;
 pub(crate) mod carried;
 mod check;
+mod docs;
 mod js;
 mod module;
 mod python;
@@ -155,13 +156,20 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
         findings.extend(check::unreached(&named, &world.contract(), &manifest));
         refuse("before compiling", &findings)?;
     }
-    let (component, remarks) = match (language, &world) {
+    let (component, mut remarks) = match (language, &world) {
         (Language::Rust, _) => encoded(rust::build(&folder, source)?)?,
         (Language::C, Some(world)) => encoded(c::build(&folder, source, world)?)?,
         (Language::Js, Some(world)) => js::build(&folder, source, world, &manifest)?,
         (Language::Python, Some(world)) => python::build(&folder, source, world, &manifest)?,
         (_, None) => bail!("{} has no folder {}", folder.display(), world::FOLDER),
     };
+    let (component, left_out) = match &world {
+        Some(world) => docs::keep(component, world)?,
+        None => (component, None),
+    };
+    if let Some(remark) = left_out {
+        remarks = [remarks, remark].join("\n").trim_start().to_owned();
+    }
     validate(&component)?;
     let surface = Surface::of_component(&component)?;
     refuse("in the component", &check::findings(&surface, &manifest, imports))?;

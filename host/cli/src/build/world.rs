@@ -27,7 +27,7 @@ pub(crate) const CONTRACT_FOLDER: &str = "wit/deps/palisade";
 pub(super) struct World {
     pub(super) resolve: Resolve,
     pub(super) id: WorldId,
-    package: PackageId,
+    pub(super) package: PackageId,
     /// The interfaces that the author's own text imports, without those of included worlds.
     named: BTreeSet<String>,
 }
