@@ -25,6 +25,7 @@ mod public_api;
 mod tidy;
 
 mod apt;
+mod packages;
 mod postgres;
 mod reference;
 mod sql_page;
