@@ -88,7 +88,9 @@ pub use calls::call::{Call, Outcome};
 pub use calls::items::{Items, Page};
 pub use engine::compiler::{Compiler, compile_if_asked};
 pub use error::{Blame, CallError, LoadError};
-pub use host::{FunctionInfo, Host, HostBuilder, Migrated, PluginInfo, Typed, TypedCall};
+pub use host::{
+    FunctionInfo, FunctionSchemas, Host, HostBuilder, Migrated, PluginInfo, PluginSchemas, Typed, TypedCall,
+};
 pub use metrics::TEXT_TYPE as METRICS_TYPE;
 pub use palisade_guard::caller::{ANONYMOUS_ROLE, Caller, User};
 pub use palisade_guard::grant::Policy;

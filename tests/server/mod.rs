@@ -5,9 +5,11 @@
 
 mod connections;
 mod cost;
+mod documented;
 mod ending;
 mod head;
 mod items;
+mod openapi;
 
 use crate::harness::{Answer, Served, World};
 use palisade::limits::BODY_BYTES_MAX;

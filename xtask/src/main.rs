@@ -28,6 +28,7 @@ mod apt;
 mod book;
 mod packages;
 mod postgres;
+mod published;
 mod reference;
 mod sql_page;
 
@@ -198,7 +199,7 @@ fn main() -> ExitCode {
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Book => book::run(),
-        Task::Packages => packages::run(),
+        Task::Packages => published::run(),
         Task::Reference => reference::run(),
         Task::SqlPage { folders } => sql_page::run(&folders),
         Task::Tidy => tidy::run(),

@@ -62,6 +62,30 @@ pub fn plain_lines(text: &str) -> String {
     out
 }
 
+/// An untrusted text that a viewer may render as Markdown, and a generator may write into a comment of any language: its lines,
+/// without unsafe characters, and without what begins HTML, a link, an image, or the end of a comment. A space breaks these up, so the
+/// text reads the same.
+pub fn prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.trim().chars().filter(|&c| c == '\n' || !is_unsafe(c)).peekable();
+    while let Some(character) = characters.next() {
+        out.push(character);
+        let begins_something = match (character, characters.peek()) {
+            ('<', Some(next)) => next.is_alphabetic() || matches!(next, '/' | '!' | '?'),
+            (']', Some(next)) => matches!(next, '(' | ':' | '['),
+            // Java and Python read these escapes in comments, too.
+            ('\\', Some(next)) => matches!(next, 'u' | 'U' | 'x' | 'N'),
+            ('*', Some('/')) | ('-', Some('}')) | ('#', Some('}')) | ('%', Some('>')) => true,
+            ('"' | '\'', Some(next)) => *next == character && out.chars().nth_back(1) == Some(character),
+            _ => false,
+        };
+        if begins_something {
+            out.push(' ');
+        }
+    }
+    out
+}
+
 fn escaped(text: &str, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -103,6 +127,32 @@ mod tests {
         for text in ["", "plain, 'quoted' \"ü\" \u{1f600} \u{200d}", "שלום", "a\\nb"] {
             assert!(matches!(plain(text), Cow::Borrowed(same) if same == text));
             assert!(matches!(plain_json(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn prose_has_no_markup_and_ends_no_comment() {
+        for (text, expected) in [
+            ("<script>alert(1)</script>", "< script>alert(1)< /script>"),
+            ("<!-- x --><?php", "< !-- x -->< ?php"),
+            ("<https://evil.example>", "< https://evil.example>"),
+            ("[a](javascript:x) ![b](http://t/i.png)", "[a] (javascript:x) ![b] (http://t/i.png)"),
+            ("[a]: javascript:x\n[a][b]", "[a] : javascript:x\n[a] [b]"),
+            ("*/ evil(); /*", "* / evil(); /*"),
+            ("\\u002a\\u002f evil()", "\\ u002a\\ u002f evil()"),
+            ("-} #} %>", "- } # } % >"),
+            ("\"\"\" '''", "\"\" \" '' '"),
+            ("a\u{202e}b\u{0}c\u{1b}[2J\r\n", "abc[2J"),
+        ] {
+            assert_eq!(prose(text), expected);
+        }
+        for text in [
+            "1 < 2, a<= b",
+            "\"\" and ''",
+            "two\n\nlines with `code`, \"quotes\" and *stars*",
+            "Grüße \u{1f600}",
+        ] {
+            assert_eq!(prose(text), text);
         }
     }
 

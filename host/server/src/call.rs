@@ -16,7 +16,7 @@ use palisade_guard::ledger::Usage;
 use serde_json::{Map, Value};
 
 /// The header that asks for the usage of the call, and that holds it in the answer.
-const USAGE: HeaderName = HeaderName::from_static("x-palisade-usage");
+pub(super) const USAGE: HeaderName = HeaderName::from_static("x-palisade-usage");
 
 /// The key under which the usage lists the limits that are nearly used up.
 const WARNINGS: &str = "warnings";

@@ -3,6 +3,7 @@
 use crate::plugin::passport::Passport;
 use crate::program::{Function, Program};
 use crate::supervision::ServingStatus;
+use crate::value::{Integers, Schemas};
 use palisade_guard::grant::Grants;
 use palisade_guard::kind::Kind;
 use serde_json::Value;
@@ -49,12 +50,13 @@ impl PluginInfo {
     pub(super) fn of(program: &Program) -> Self {
         let functions = program.paths().filter_map(|path| {
             let Function { kind, signature, .. } = &**program.function(&path)?;
+            let spelled_out = &mut Schemas::default();
             Some(FunctionInfo {
                 kind: *kind,
                 signature: signature.to_string(),
-                parameters: signature.parameters_schema(),
-                result: signature.result_schema(),
-                error: signature.error_schema(),
+                parameters: signature.arguments_schema(spelled_out),
+                result: signature.result_schema(spelled_out, Integers::Numbers),
+                error: signature.error_schema(spelled_out, Integers::Numbers),
                 path,
             })
         });

@@ -7,6 +7,7 @@ mod builder;
 mod info;
 mod maintenance;
 mod migrate;
+mod schemas;
 mod start;
 mod tables;
 mod typed;
@@ -14,6 +15,7 @@ mod typed;
 pub use builder::HostBuilder;
 pub use info::{FunctionInfo, PluginInfo};
 pub use migrate::Migrated;
+pub use schemas::{FunctionSchemas, PluginSchemas};
 pub use typed::{Typed, TypedCall};
 
 use crate::audit::heads;
@@ -155,6 +157,11 @@ impl Host {
     /// A loaded plugin.
     pub fn plugin(&self, name: &str) -> Option<PluginInfo> {
         self.runtime.registry.find(name).map(|program| PluginInfo::of(&program))
+    }
+
+    /// The functions of a loaded plugin as `OpenAPI` describes them. They are described anew each time.
+    pub fn schemas(&self, plugin: &str) -> Option<PluginSchemas> {
+        self.runtime.registry.find(plugin).map(|program| PluginSchemas::of(&program))
     }
 
     /// The plugins, sorted by name, with whether each is served. Plugins that could not be loaded when the host started are among

@@ -20,7 +20,7 @@ use crate::plugin::{Plugin, audit};
 use crate::program::link::{Machine, Machines};
 use crate::state::State;
 use crate::supervision::Supervision;
-use crate::value::Signature;
+use crate::value::{Declared, Docs, Signature};
 use palisade_guard::address::AddressPolicy;
 use palisade_guard::grant::{Grants, Policy};
 use palisade_guard::http::{Allowance, Egress};
@@ -92,7 +92,7 @@ impl Loader {
         let machine = self.machines.of(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let fuel = Fuel::under(&limits);
         let compiled = self.compile(&machine.engine, &name, component, policy.floats, fuel).await;
-        let Compiled { component, instances: instances_made, stacks, missing } = compiled?;
+        let Compiled { component, instances: instances_made, stacks, missing, declared } = compiled?;
         let code = self.reserve_code(&component).map_err(refuse)?;
         let grants = policy.grant(&manifest.grants);
         audit::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
@@ -100,11 +100,15 @@ impl Loader {
         // A component's types can be many.
         let (linking, policy, granted) = (Arc::clone(&machine), policy.clone(), grants.clone());
         let linked = off_threads(move || {
-            let mut linked = Linked::of(&linking, &component, &manifest, &policy, &granted)?;
+            let mut linked = Linked::of(&linking, &component, &declared, &manifest, &policy, &granted)?;
             linked.passport.compiler = CompilerLayers { missing: missing.sentences() };
-            Ok((linked, manifest, concurrency(&component, instances_made)))
+            Ok((linked, declared.docs, manifest, concurrency(&component, instances_made)))
         });
-        let (linked, manifest, concurrency) = linked.await.map_err(refuse)?;
+        let (linked, docs, manifest, concurrency) = linked.await.map_err(refuse)?;
+        let docs = docs.unwrap_or_else(|why| {
+            tracing::warn!(plugin = name.as_str(), "the docs in its component are left out: {why}");
+            Docs::default()
+        });
         let Linked { mut passport, functions, instances, tap_indices } = linked;
         let plan = Plan {
             name: &name,
@@ -145,6 +149,7 @@ impl Loader {
         Ok(Program {
             plugin: Arc::new(plugin),
             description: manifest.plugin.description,
+            docs,
             taps: manifest.taps,
             admission: Arc::new(Semaphore::new(concurrency)),
             machine,
@@ -214,11 +219,13 @@ impl Loader {
             }
             let found = artifacts.and_then(|artifacts| artifacts.find(&ours, &bytes));
             let stacks = GuestStacks::of(&bytes);
+            // Only a component that the compiler has accepted was kept.
+            let found = found.map(|(component, missing)| (component, missing, Declared::of(&bytes)));
             Ok((bytes, instances, stacks, found))
         });
         let (bytes, instances, stacks, found) = checked.await.map_err(refuse)?;
-        if let Some((component, missing)) = found {
-            return Ok(Compiled { component, instances, stacks, missing });
+        if let Some((component, missing, declared)) = found {
+            return Ok(Compiled { component, instances, stacks, missing, declared });
         }
         let compiled = self.compiler.compile(fuel, engine::settings(engine.wasmtime()), &bytes).await;
         let compiled = compiled.map_err(|error| match error {
@@ -232,10 +239,10 @@ impl Loader {
             if let Some(artifacts) = artifacts {
                 artifacts.keep(&ours, &bytes, &compiled);
             }
-            Ok((component, compiled.missing))
+            Ok((component, compiled.missing, Declared::of(&bytes)))
         });
-        let (component, missing) = loaded.await.map_err(refused)?;
-        Ok(Compiled { component, instances, stacks, missing })
+        let (component, missing, declared) = loaded.await.map_err(refused)?;
+        Ok(Compiled { component, instances, stacks, missing, declared })
     }
 }
 
@@ -247,6 +254,7 @@ struct Compiled {
     stacks: GuestStacks,
     /// How the compiler was confined.
     missing: Missing,
+    declared: Declared,
 }
 
 /// Runs slow work on a thread for blocking work, so that no request waits for it.
@@ -270,6 +278,7 @@ async fn blocking<T: Send + 'static>(
 fn functions(
     engine: &wasmtime::Engine,
     component: &Component,
+    declared: &Declared,
     passport: &Passport,
 ) -> Result<Functions, String> {
     let mut functions = Functions::new();
@@ -300,6 +309,7 @@ fn functions(
                          `{short}/{name}`: share less between functions, shorten the names, or split the plugin"
                     ));
                 }
+                let signature = declared.named(signature, export, name);
                 let (_, index) =
                     component.get_export(Some(&parent), name).ok_or("a function has no index")?;
                 let (path, profile) = (format!("{short}/{name}").into(), Profile::default());
@@ -330,6 +340,7 @@ impl Linked {
     fn of(
         machine: &Machine,
         component: &Component,
+        declared: &Declared,
         manifest: &Manifest,
         policy: &Policy,
         grants: &Grants,
@@ -346,7 +357,7 @@ impl Linked {
                 "the operator's policy does not let it tap `{tap}`: add `taps = [\"{tap}\"]` to its grants there"
             ));
         }
-        let functions = functions(engine, component, &passport)?;
+        let functions = functions(engine, component, declared, &passport)?;
         if !policy.floats {
             refuse_floats(&functions)?;
         }

@@ -14,7 +14,7 @@ use crate::engine::stack::GuestStacks;
 use crate::plugin::Plugin;
 use crate::plugin::passport::Passport;
 use crate::state::State;
-use crate::value::Signature;
+use crate::value::{Docs, Signature};
 use entry::TapIndices;
 use link::Machine;
 use palisade_guard::kind::Kind;
@@ -30,6 +30,8 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 pub(crate) struct Program {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) description: String,
+    /// What its WIT says of the exported interfaces, if its component carries that.
+    pub(crate) docs: Docs,
     pub(crate) taps: Taps,
     pub(crate) passport: Passport,
     pub(crate) machine: Arc<Machine>,

@@ -37,6 +37,7 @@
     )
 )]
 
+mod declared;
 mod lift;
 mod load;
 mod lower;
@@ -50,8 +51,11 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
+pub use declared::{Declared, Docs};
 pub use lift::{BadResult, Returned};
+pub use name::camel_id;
 pub use number::Integers;
 pub use refusal::{BadArgument, BadArguments};
+pub use schema::Schemas;
 pub use shape::{Case, Field, Flag, Int, Shape};
 pub use signature::Signature;

@@ -13,6 +13,30 @@ pub(super) fn camel(kebab: &str) -> Box<str> {
     key.into()
 }
 
+/// A WIT name as the name of a type in most languages: `page-size` becomes `PageSize`. Two different names stay different, because
+/// a word of digits keeps a mark before it: `a-1` becomes `A_1`.
+pub(super) fn pascal(kebab: &str) -> String {
+    let mut name = String::with_capacity(kebab.len());
+    for (i, word) in kebab.split('-').enumerate() {
+        if i > 0 && word.starts_with(|c: char| c.is_ascii_digit()) {
+            name.push('_');
+        }
+        for (j, c) in word.chars().enumerate() {
+            name.push(if j == 0 { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() });
+        }
+    }
+    name
+}
+
+/// A WIT name as the name of a function in most languages: `page-size` becomes `pageSize`, and `a-1` becomes `a_1`.
+pub fn camel_id(kebab: &str) -> String {
+    let mut name = pascal(kebab);
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    name
+}
+
 /// The known name that is closest to a wrong one, if any is close enough.
 pub(super) fn closest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // The comparison takes time proportional to both lengths, and the caller controls one of them.
@@ -35,7 +59,7 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{camel, closest};
+    use super::{camel, camel_id, closest, pascal};
 
     #[test]
     fn camel_joins_words_and_lowers_acronyms() {
@@ -48,6 +72,21 @@ mod tests {
             ("x-y-z", "xYZ"),
         ] {
             assert_eq!(&*camel(kebab), key);
+        }
+    }
+
+    #[test]
+    fn names_of_types_and_functions_stay_different() {
+        for (kebab, ty, function) in [
+            ("limit", "Limit", "limit"),
+            ("page-size", "PageSize", "pageSize"),
+            ("HTTP-status", "HttpStatus", "httpStatus"),
+            ("a-1", "A_1", "a_1"),
+            ("a1", "A1", "a1"),
+            ("x-y-z", "XYZ", "xYZ"),
+            ("xy-z", "XyZ", "xyZ"),
+        ] {
+            assert_eq!((pascal(kebab).as_str(), camel_id(kebab).as_str()), (ty, function));
         }
     }
 

@@ -33,6 +33,20 @@ impl Int {
         }
     }
 
+    /// The type's name as `OpenAPI` registers it.
+    pub(super) const fn format(self) -> &'static str {
+        match self {
+            Int::S8 => "int8",
+            Int::U8 => "uint8",
+            Int::S16 => "int16",
+            Int::U16 => "uint16",
+            Int::S32 => "int32",
+            Int::U32 => "uint32",
+            Int::S64 => "int64",
+            Int::U64 => "uint64",
+        }
+    }
+
     /// Whether the type has 64 bits. As a float, such an integer can lose digits.
     pub const fn is_wide(self) -> bool {
         matches!(self, Int::S64 | Int::U64)

@@ -89,21 +89,30 @@ pub struct Case {
 impl Shape {
     /// Whether the type is or contains a float.
     pub fn has_floats(&self) -> bool {
-        match self {
-            Self::F32 | Self::F64 => true,
-            Self::Bool
-            | Self::Int(_)
-            | Self::Char
-            | Self::String
-            | Self::Bytes
-            | Self::Flags(_)
-            | Self::Enum(_) => false,
-            Self::List(inner) | Self::Option(inner) => inner.has_floats(),
-            Self::Tuple(parts) => parts.iter().any(Self::has_floats),
-            Self::Record(fields) => fields.iter().any(|field| field.shape.has_floats()),
-            Self::Variant(cases) => cases.iter().filter_map(|case| case.shape.as_ref()).any(Self::has_floats),
-            Self::Result { ok, err } => [ok, err].into_iter().flatten().any(|side| side.has_floats()),
-        }
+        self.any(&|shape| matches!(shape, Self::F32 | Self::F64))
+    }
+
+    /// Whether this holds for the type or for one in it.
+    pub(super) fn any(&self, is: &dyn Fn(&Self) -> bool) -> bool {
+        is(self)
+            || match self {
+                Self::Bool
+                | Self::Int(_)
+                | Self::F32
+                | Self::F64
+                | Self::Char
+                | Self::String
+                | Self::Bytes
+                | Self::Flags(_)
+                | Self::Enum(_) => false,
+                Self::List(inner) | Self::Option(inner) => inner.any(is),
+                Self::Tuple(parts) => parts.iter().any(|part| part.any(is)),
+                Self::Record(fields) => fields.iter().any(|field| field.shape.any(is)),
+                Self::Variant(cases) => {
+                    cases.iter().filter_map(|case| case.shape.as_ref()).any(|shape| shape.any(is))
+                }
+                Self::Result { ok, err } => [ok, err].into_iter().flatten().any(|side| side.any(is)),
+            }
     }
 
     /// The type's text in WIT, cut after [`TYPE_TEXT_BYTES_MAX`] bytes. Records, variants, enums and flags are spelled out,

@@ -1,10 +1,12 @@
 //! The types of a function's parameters and result, and the conversions for a call.
 
+use super::declared::Names;
 use super::lift::{self, BadResult, Returned};
 use super::load::{self, Unmappable};
 use super::lower;
 use super::refusal::BadArguments;
-use super::{Field, Integers, Shape, schema};
+use super::schema::{self, Form, Schemas};
+use super::{Field, Integers, Shape};
 use palisade_guard::memory::Reservation;
 use serde_json::Value;
 use std::fmt;
@@ -15,6 +17,9 @@ use wasmtime::component::{Val, types};
 pub struct Signature {
     pub(super) parameters: Box<[Field]>,
     pub(super) result: Option<Shape>,
+    /// The names in the types of the parameters, each `None` if there are none.
+    pub(super) parameter_names: Box<[Option<Names>]>,
+    pub(super) result_names: Option<Names>,
     bytes: usize,
     /// The most bytes that one value of a caller's JSON becomes, without the values in it.
     widest: usize,
@@ -26,13 +31,13 @@ impl Signature {
     pub fn of(interface: &str, function: &str, ty: &types::ComponentFunc) -> Result<Self, Unmappable> {
         let (parameters, result, bytes) = load::read(interface, function, ty)?;
         let widest = lower::widest(&parameters);
-        Ok(Self { parameters, result, bytes, widest })
+        Ok(Self { parameters, result, parameter_names: Box::default(), result_names: None, bytes, widest })
     }
 
     #[cfg(test)]
     pub(super) fn from_shapes(parameters: Box<[Field]>, result: Option<Shape>) -> Self {
         let widest = lower::widest(&parameters);
-        Self { parameters, result, bytes: 0, widest }
+        Self { parameters, result, parameter_names: Box::default(), result_names: None, bytes: 0, widest }
     }
 
     /// Bytes that the types take in `/openapi.json`, by estimate: at most
@@ -78,24 +83,33 @@ impl Signature {
     }
 
     /// JSON Schema of the object that [`lower`](Self::lower) takes.
-    pub fn parameters_schema(&self) -> Value {
-        schema::record(&self.parameters)
+    pub fn arguments_schema(&self, schemas: &mut Schemas<'_>) -> Value {
+        let fields = self
+            .parameters
+            .iter()
+            .enumerate()
+            .map(|(i, field)| (field, self.parameter_names.get(i).and_then(Option::as_ref), None));
+        schemas.object(fields, Form::Argument)
     }
 
     /// JSON Schema of [`Returned::Ok`]: the `ok` side if the function returns a `result`, and `null` if it returns nothing.
-    pub fn result_schema(&self) -> Value {
-        match &self.result {
-            Some(Shape::Result { ok, .. }) => schema::payload(ok.as_deref()),
-            other => schema::payload(other.as_ref()),
-        }
+    pub fn result_schema(&self, schemas: &mut Schemas<'_>, integers: Integers) -> Value {
+        let (shape, names) = match &self.result {
+            Some(Shape::Result { ok, .. }) => (ok.as_deref(), self.side_names(0)),
+            other => (other.as_ref(), self.result_names.as_ref()),
+        };
+        shape.map_or_else(schema::null, |shape| schemas.of(shape, names, Form::Result(integers)))
     }
 
     /// JSON Schema of [`Returned::Err`], if the function returns a `result`.
-    pub fn error_schema(&self) -> Option<Value> {
-        match &self.result {
-            Some(Shape::Result { err, .. }) => Some(schema::payload(err.as_deref())),
-            _ => None,
-        }
+    pub fn error_schema(&self, schemas: &mut Schemas<'_>, integers: Integers) -> Option<Value> {
+        let Some(Shape::Result { err, .. }) = &self.result else { return None };
+        let of = |shape| schemas.of(shape, self.side_names(1), Form::Result(integers));
+        Some(err.as_deref().map_or_else(schema::null, of))
+    }
+
+    fn side_names(&self, side: usize) -> Option<&Names> {
+        self.result_names.as_ref()?.part(side)
     }
 }
 

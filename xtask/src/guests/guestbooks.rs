@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{BINARY, Folder, PACKAGE, folder};
 use crate::toolchain::{self, Target};
-use crate::{apt, repo, step};
+use crate::{apt, packages, repo, step};
 
 /// Their sources, and their folder in `target/guests`.
 const SOURCE: &str = "tests/guestbooks";
@@ -70,44 +70,15 @@ fn tools(language: &str) -> Result<Option<Link>> {
     match language {
         "rust" => toolchain::find(Target::Wasm).map(|_| None),
         "c" => clang().map(|()| None),
-        "js" => packages("npm", "js/package.json", &|to, list| {
-            fs::copy(list, to.join("package.json"))?;
-            let mut npm = Command::new("npm");
-            npm.args(["install", "--no-audit", "--no-fund"]).current_dir(to);
-            step::quiet("npm install", &mut npm).map(|_| ())
-        })
-        .map(|folder| Some(("node_modules", folder.join("node_modules")))),
-        "python" => packages("python", "python/requirements.txt", &|to, list| {
-            step::quiet(
-                "making a virtual environment",
-                Command::new("python3").args(["-m", "venv"]).arg(to),
-            )?;
-            let mut pip = Command::new(to.join("bin/pip"));
-            pip.args(["install", "--disable-pip-version-check", "--requirement"]).arg(list);
-            step::quiet("pip install", &mut pip).map(|_| ())
-        })
-        .map(|folder| Some((".venv", folder))),
+        "js" => packages::npm(&list("js/package.json"))
+            .map(|folder| Some(("node_modules", folder.join("node_modules")))),
+        "python" => packages::pip(&list("python/requirements.txt")).map(|folder| Some((".venv", folder))),
         _ => bail!("no tools of {language} are known"),
     }
 }
 
-/// A folder of installed packages in the cache, named after the list of packages; installed if it is not complete.
-fn packages(tool: &str, list: &str, install: &dyn Fn(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
-    let list = repo::root().join(SOURCE).join(list);
-    let bytes = fs::read(&list).with_context(|| format!("cannot read {}", list.display()))?;
-    let short: String = hex::encode(Sha256::digest(&bytes)).chars().take(16).collect();
-    let folder = toolchain::cache()?.join(format!("{tool}-{short}"));
-    // Last, because the scripts in a virtual environment name its path, so that it cannot be renamed when it is complete.
-    let complete = folder.join("complete");
-    if !complete.exists() {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir_all(&folder)?;
-        install(&folder, &list)?;
-        fs::write(complete, "")?;
-    }
-    Ok(folder)
+fn list(path: &str) -> PathBuf {
+    repo::root().join(SOURCE).join(path)
 }
 
 /// Installs clang and the C library for WASI, if they are missing.

@@ -8,6 +8,7 @@
 mod c;
 pub(crate) mod carried;
 pub(crate) mod check;
+mod docs;
 mod js;
 mod module;
 mod python;
@@ -149,13 +150,20 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
     let world = crate::check::world(&Plugin::sound(&opened, &text, &manifest), &mut found);
     refuse("before compiling", &found)?;
     let imports = if language.imports_all() { Imports::Whole } else { Imports::Called };
-    let (component, remarks) = match (language, &world) {
+    let (component, mut remarks) = match (language, &world) {
         (Language::Rust, _) => encoded(rust::build(&folder, source)?)?,
         (Language::C, Some(world)) => encoded(c::build(&folder, source, world)?)?,
         (Language::Js, Some(world)) => js::build(&folder, source, world, &manifest)?,
         (Language::Python, Some(world)) => python::build(&folder, source, world, &manifest)?,
         (_, None) => bail!("{} has no folder {}", folder.display(), world::FOLDER),
     };
+    let (component, left_out) = match &world {
+        Some(world) => docs::keep(component, world)?,
+        None => (component, None),
+    };
+    if let Some(remark) = left_out {
+        remarks = [remarks, remark].join("\n").trim_start().to_owned();
+    }
     validate(&component)?;
     let surface = surface_of_component(&component)?;
     let unfit = misfits(&surface, &manifest, &manifest.grants, imports);

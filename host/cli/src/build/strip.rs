@@ -8,6 +8,7 @@ use wasmparser::{ComponentExternalKind, Parser, Payload};
 const INSTANCES: u8 = 5;
 // wire: the component model's binary format
 const EXPORTS: u8 = 11;
+const CUSTOM: u8 = 0;
 /// One instance, made from no exports.
 const EMPTY_INSTANCE: &[u8] = &[1, 1, 0];
 
@@ -67,6 +68,11 @@ fn exports(entries: &[&[u8]]) -> Vec<u8> {
     let mut body = leb(entries.len());
     body.extend(entries.concat());
     section_of(EXPORTS, &body)
+}
+
+/// A section that no engine reads.
+pub(super) fn custom_section(name: &str, content: &[u8]) -> Vec<u8> {
+    section_of(CUSTOM, &[&leb(name.len())[..], name.as_bytes(), content].concat())
 }
 
 fn section_of(id: u8, body: &[u8]) -> Vec<u8> {

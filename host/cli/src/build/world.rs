@@ -33,7 +33,7 @@ pub(crate) const CONTRACT_FOLDER: &str = "wit/deps/palisade";
 pub(crate) struct World {
     pub(crate) resolve: Resolve,
     pub(crate) id: WorldId,
-    package: PackageId,
+    pub(super) package: PackageId,
     /// The interfaces that the author's own text imports, without those of included worlds.
     named: BTreeSet<String>,
 }

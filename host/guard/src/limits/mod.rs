@@ -628,6 +628,12 @@ pub const STOP_MS: u64 = 15_000;
 pub const READY_MS: u64 = 1_500;
 /// Bytes of the `OpenAPI` document. It has the types of every function of every plugin, and anybody may ask for it.
 pub const OPENAPI_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of a type's name in the `OpenAPI` document: those of its plugin, its interface and its own. A type with a longer one is
+/// spelled out where it is used, so a reference never takes much more than the type.
+pub const OPENAPI_NAME_BYTES_MAX: usize = 128;
+/// Bytes of the docs that a component carries for its exported interfaces. The host holds them while the plugin is loaded, and
+/// the `OpenAPI` document has each of them up to three times; the whole contract of Palisade has fewer.
+pub const DOCS_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of random data in one call. No key or token needs as many.
 pub const RANDOM_CALL_BYTES_MAX: u64 = 64 * KIB;

@@ -10,7 +10,7 @@ use super::error::ErrorResponse;
 use crate::caller::Identified;
 use axum::body::HttpBody;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, Request};
+use axum::extract::{OriginalUri, Path, RawQuery, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use palisade::CallError;
@@ -38,14 +38,19 @@ pub(super) async fn get(identified: Identified, id: Id) -> Result<Response, Erro
 }
 
 /// `POST /items`.
-pub(super) async fn create(identified: Identified, request: Request) -> Result<Response, ErrorResponse> {
+pub(super) async fn create(
+    identified: Identified,
+    OriginalUri(uri): OriginalUri,
+    request: Request,
+) -> Result<Response, ErrorResponse> {
     if is_costly(&identified, &request) {
         identified.items().may_create().await?;
     }
     let (draft, _memory) = parse(&identified, request, form::draft).await?;
     let item = identified.items().create(draft).await?;
     let mut response = shown(StatusCode::CREATED, &item);
-    if let Ok(location) = HeaderValue::from_str(&format!("/items/{}", item.id)) {
+    // With the path below which another server may have nested the routes.
+    if let Ok(location) = HeaderValue::from_str(&format!("{}/{}", uri.path(), item.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)

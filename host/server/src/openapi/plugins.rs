@@ -1,6 +1,7 @@
 //! The routes and types of operators.
 
-use super::{content, refer, responses};
+use super::answers::{Answers, content, refer};
+use super::items::PLAIN;
 use palisade::OPERATOR_PERMISSION;
 use palisade_guard::limits::DISABLE_REASON_BYTES_MAX;
 use serde_json::{Map, Value, json};
@@ -8,29 +9,39 @@ use serde_json::{Map, Value, json};
 /// The paths.
 pub(super) fn paths() -> Map<String, Value> {
     let plugin = json!([{"name": "plugin", "in": "path", "required": true, "schema": {"type": "string"}}]);
-    let done = || responses("204", json!({"description": "Done"}));
     let needs = format!("For callers with the permission `{OPERATOR_PERMISSION}`");
+    let errors = ["400", "401", "403", "500", "503", "504"];
+    let done = || Answers::of("204", "Done, on every server").errors(&errors).errors(&["404", "507"]);
+    let pending = json!({
+        "description": "Done on this server; the database does not answer, and is told when it does",
+        "content": content(&json!({
+            "type": "object", "required": ["pending"], "properties": {"pending": {"type": "string"}},
+        })),
+    });
     let reason = json!({
         "type": "object", "required": ["reason"], "additionalProperties": false,
-        "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": DISABLE_REASON_BYTES_MAX}},
+        "properties": {"reason": {
+            "type": "string", "minLength": 1, "maxLength": DISABLE_REASON_BYTES_MAX, "pattern": PLAIN,
+        }},
     });
     let listed = json!({
         "type": "object", "required": ["plugins"],
         "properties": {"plugins": {"type": "array", "items": refer("PluginStatus")}},
     });
     let list = json!({"get": {
-        "operationId": "plugins.list", "tags": ["admin"], "summary": "The plugins, and whether each is served",
+        "operationId": "listPlugins", "tags": ["admin"], "summary": "The plugins, and whether each is served",
         "description": needs, "security": [{"token": []}],
-        "responses": responses("200", json!({"description": "The plugins", "content": content(&listed)})),
+        "responses": Answers::of("200", "The plugins").content(&content(&listed)).errors(&errors).written(),
     }});
     let disable = json!({"parameters": plugin, "post": {
-        "operationId": "plugins.disable", "tags": ["admin"], "description": needs, "security": [{"token": []}],
+        "operationId": "disablePlugin", "tags": ["admin"], "description": needs, "security": [{"token": []}],
         "summary": "Disables a plugin at once, running calls included",
-        "requestBody": {"required": true, "content": content(&reason)}, "responses": done(),
+        "requestBody": {"required": true, "content": content(&reason)},
+        "responses": done().or("202", pending).errors(&["408", "413", "415"]).written(),
     }});
     let enable = json!({"parameters": plugin, "post": {
-        "operationId": "plugins.enable", "tags": ["admin"], "description": needs, "security": [{"token": []}],
-        "summary": "Enables a plugin, and lifts its quarantine", "responses": done(),
+        "operationId": "enablePlugin", "tags": ["admin"], "description": needs, "security": [{"token": []}],
+        "summary": "Enables a plugin, and lifts its quarantine", "responses": done().errors(&["415"]).written(),
     }});
     Map::from_iter([
         ("/admin/plugins".to_owned(), list),
@@ -43,12 +54,16 @@ pub(super) fn paths() -> Map<String, Value> {
 pub(super) fn schemas() -> Map<String, Value> {
     let time = json!({"type": ["string", "null"], "format": "date-time"});
     let status = json!({
-        "type": "object", "required": ["name", "version", "state", "reason", "since", "until", "entries"],
+        "type": "object", "required": ["name", "version", "state", "reason", "since", "until", "entries", "runningOn"],
         "properties": {
             "name": {"type": "string"}, "version": {"type": "string"},
             "state": {"type": "string", "enum": palisade::ServingStatus::STATES},
             "reason": {"type": ["string", "null"]}, "since": time, "until": time,
             "entries": {"type": "array", "items": refer("EntryStatus")},
+            "runningOn": {
+                "type": "integer", "minimum": 0,
+                "description": "Statements that the database still runs, though their calls have ended",
+            },
         },
     });
     let entry = json!({

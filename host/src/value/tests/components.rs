@@ -2,10 +2,11 @@
 
 use super::strategies::val;
 use crate::value::load::Unmappable;
-use crate::value::{Integers, Returned, Signature};
+use crate::value::{Declared, Docs, Integers, Returned, Schemas, Signature};
 use palisade_guard::json::parse;
 use palisade_guard::limits::{
-    COMPONENT_NAME_BYTES_MAX, JSON_DEPTH_MAX, SIGNATURE_BYTES_MAX, SIGNATURE_TYPE_BYTES, SIGNATURE_TYPES_MAX,
+    COMPONENT_NAME_BYTES_MAX, DOCS_BYTES_MAX, JSON_DEPTH_MAX, OPENAPI_NAME_BYTES_MAX, SIGNATURE_BYTES_MAX,
+    SIGNATURE_TYPE_BYTES, SIGNATURE_TYPES_MAX,
 };
 use palisade_guard::memory::Reservation;
 use proptest::prelude::*;
@@ -140,7 +141,8 @@ fn bytes_of_a_signature_are_counted_as_often_as_a_type_is_used() {
     assert!(refusal.contains("over 524288 bytes to describe"), "{refusal}");
     // The estimate is one: what is described takes about as much.
     let signature = used(most).unwrap();
-    let described = signature.parameters_schema().to_string().len() + signature.to_string().len();
+    let described =
+        signature.arguments_schema(&mut Schemas::default()).to_string().len() + signature.to_string().len();
     assert!(described < signature.bytes() && signature.bytes() < 3 * described, "{described}");
 }
 
@@ -219,4 +221,194 @@ fn every_type_passes_through_a_real_component_unchanged() {
         Ok(())
     };
     runner.run(&any, through).unwrap();
+}
+
+/// What the WIT of the exported interface says, as tools for WIT keep it.
+fn with_docs(mut component: Vec<u8>, docs: &[u8]) -> Vec<u8> {
+    let name = "package-docs";
+    let mut section = vec![u8::try_from(name.len()).unwrap()];
+    section.extend([name.as_bytes(), docs].concat());
+    let mut size = section.len();
+    component.push(0);
+    while size >= 0x80 {
+        component.push(u8::try_from(size & 0x7f).unwrap() | 0x80);
+        size >>= 7;
+    }
+    component.push(u8::try_from(size).unwrap());
+    component.extend(section);
+    component
+}
+
+const SHARED: &str = r"
+    package test:shared@0.1.0;
+    interface types {
+        record point { x: u8, y: u8 }
+        /// The same fields as a point has.
+        record size { x: u8, y: u8 }
+        type alias = point;
+        type label = string;
+        enum colour { red, blue }
+        flags access { read, run }
+        variant choice { nothing, at(point) }
+        draw: func(at: point, of: list<size>, also: alias, named: label) -> result<colour, choice>;
+    }
+    interface more {
+        use types.{size};
+        record size2 { x: u8, y: u8 }
+        grow: func(by: option<size>, access: tuple<size2, u64>) -> list<u64>;
+    }
+    world shared { export types; export more; }
+";
+
+/// A component with these exports, whose functions trap.
+fn component(wit: &str) -> Vec<u8> {
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("shared.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mangling = wit_parser::ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync);
+    let mut module = wit_component::dummy_module(&resolve, world, mangling);
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding).unwrap();
+    wit_component::ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+}
+
+/// The signature of an exported function, with the names of its types.
+fn exported(bytes: &[u8], declared: &Declared, interface: &str, function: &str) -> Signature {
+    let engine = Engine::default();
+    let component = Component::new(&engine, bytes).unwrap();
+    let ComponentItem::ComponentInstance(instance) =
+        component.component_type().get_export(&engine, interface).unwrap().ty
+    else {
+        panic!("{interface} is an instance")
+    };
+    let ComponentItem::ComponentFunc(ty) = instance.get_export(&engine, function).unwrap().ty else {
+        panic!("{function} is a function")
+    };
+    declared.named(Signature::of(interface, function, &ty).unwrap(), interface, function)
+}
+
+fn reference(name: &str) -> serde_json::Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+#[test]
+fn types_have_the_names_of_their_wit_and_one_schema_each() {
+    let bytes = component(SHARED);
+    let (declared, docs) = (Declared::of(&bytes), Docs::default());
+    let mut schemas = Schemas::named("my-plugin", &docs);
+    let draw = exported(&bytes, &declared, "test:shared/types@0.1.0", "draw");
+    let arguments = draw.arguments_schema(&mut schemas);
+    // Two records with the same fields are two types; another name of a type is none of its own.
+    assert_eq!(arguments["properties"]["at"], reference("MyPlugin_Types_Point"));
+    assert_eq!(arguments["properties"]["of"]["items"], reference("MyPlugin_Types_Size"));
+    assert_eq!(arguments["properties"]["also"], reference("MyPlugin_Types_Point"));
+    assert_eq!(arguments["properties"]["named"], reference("MyPlugin_Types_Label"));
+    assert_eq!(draw.result_schema(&mut schemas, Integers::Numbers), reference("MyPlugin_Types_Colour"));
+    let error = draw.error_schema(&mut schemas, Integers::Numbers);
+    assert_eq!(error, Some(reference("MyPlugin_Types_Choice")));
+    let grow = exported(&bytes, &declared, "test:shared/more@0.1.0", "grow");
+    let arguments = grow.arguments_schema(&mut schemas);
+    // A type that another interface uses is the same type.
+    assert_eq!(arguments["properties"]["by"]["anyOf"][0], reference("MyPlugin_Types_Size"));
+    assert_eq!(arguments["properties"]["access"]["prefixItems"][0], reference("MyPlugin_More_Size2"));
+    let names: Vec<&str> = schemas.types.keys().map(String::as_str).collect();
+    let expected = ["More_Size2", "Types_Choice", "Types_Colour", "Types_Label", "Types_Point", "Types_Size"];
+    assert_eq!(names, expected.map(|name| format!("MyPlugin_{name}")));
+    assert_eq!(
+        schemas.types["MyPlugin_Types_Choice"]["anyOf"][1]["properties"]["val"],
+        reference("MyPlugin_Types_Point")
+    );
+}
+
+#[test]
+fn type_has_another_schema_only_where_its_form_differs() {
+    let wit = "package test:forms; interface forms {
+        record plain { a: u8 }
+        record rich { a: option<plain>, b: u64 }
+        f: func(a: plain, b: rich) -> tuple<plain, rich>;
+    } world forms { export forms; }";
+    let bytes = component(wit);
+    let (declared, docs) = (Declared::of(&bytes), Docs::default());
+    let mut schemas = Schemas::named("p", &docs);
+    let signature = exported(&bytes, &declared, "test:forms/forms", "f");
+    signature.arguments_schema(&mut schemas);
+    signature.result_schema(&mut schemas, Integers::Numbers);
+    signature.result_schema(&mut schemas, Integers::Strings);
+    let names: Vec<&str> = schemas.types.keys().map(String::as_str).collect();
+    assert_eq!(names, ["P_Forms_Plain", "P_Forms_Rich", "P_Forms_Rich_Input", "P_Forms_Rich_Strings"]);
+    assert_eq!(schemas.types["P_Forms_Rich"]["required"], json!(["a", "b"]));
+    assert_eq!(schemas.types["P_Forms_Rich_Input"]["required"], json!(["b"]));
+}
+
+#[test]
+fn type_with_a_long_name_is_spelled_out() {
+    let schemas_of = |bytes: usize| {
+        let name = "n".repeat(bytes);
+        let wit = format!(
+            "package test:long; interface i {{ record {name} {{ a: u8 }} f: func(a: {name}); }} world long {{ export i; }}"
+        );
+        let bytes = component(&wit);
+        let docs = Docs::default();
+        let mut schemas = Schemas::named("p", &docs);
+        exported(&bytes, &Declared::of(&bytes), "test:long/i", "f").arguments_schema(&mut schemas);
+        schemas.types.len()
+    };
+    let most = OPENAPI_NAME_BYTES_MAX - "P_I_".len();
+    assert_eq!((schemas_of(most), schemas_of(most + 1)), (1, 0));
+}
+
+#[test]
+fn docs_are_descriptions_without_markup() {
+    let docs = json!({"interfaces": {"types": {
+        "docs": "An interface.",
+        "funcs": {"draw": {"docs": "Draws <b>."}},
+        "types": {
+            "point": {"docs": "A point.", "items": {"x": "Right."}},
+            "access": {"items": {"run": "May run."}},
+            "choice": {"items": {"at": "There */"}},
+        },
+    }}});
+    let bytes = with_docs(component(SHARED), format!("\u{1}{docs}").as_bytes());
+    let declared = Declared::of(&bytes);
+    let docs = declared.docs.clone().unwrap();
+    assert_eq!(docs.interface("types"), Some("An interface."));
+    assert_eq!(docs.function("types", "draw"), Some("Draws < b>."));
+    assert_eq!(docs.function("types", "none"), None);
+    let mut schemas = Schemas::named("p", &docs);
+    let draw = exported(&bytes, &declared, "test:shared/types@0.1.0", "draw");
+    draw.arguments_schema(&mut schemas);
+    draw.error_schema(&mut schemas, Integers::Numbers);
+    let (point, choice) = (&schemas.types["P_Types_Point"], &schemas.types["P_Types_Choice"]);
+    assert_eq!(
+        (&point["description"], &point["properties"]["x"]["description"]),
+        (&json!("A point."), &json!("Right."))
+    );
+    assert_eq!(choice["anyOf"][1]["description"], "There * /");
+}
+
+#[test]
+fn docs_at_the_size_limit_are_read_and_over_it_or_malformed_are_left_out() {
+    let of = |docs: &[u8]| Declared::of(&with_docs(component(SHARED), docs)).docs;
+    let sized = |bytes: usize| {
+        let (before, after) = ("\u{1}{\"interfaces\":{\"types\":\"", "\"}}");
+        format!("{before}{}{after}", "x".repeat(bytes - before.len() - after.len()))
+    };
+    assert!(of(sized(DOCS_BYTES_MAX).as_bytes()).unwrap().interface("types").is_some());
+    assert!(of(sized(DOCS_BYTES_MAX + 1).as_bytes()).unwrap_err().contains("at most 65536"));
+    for (malformed, says) in
+        [(&b""[..], "empty"), (b"\x02{}", "version 2"), (b"\x01{", "not JSON"), (b"\x01\xff", "not JSON")]
+    {
+        assert!(of(malformed).unwrap_err().contains(says), "{malformed:?}");
+    }
+    let deep = format!("\u{1}{}", "[".repeat(60_000));
+    assert!(of(deep.as_bytes()).unwrap_err().contains("not JSON"));
+    for odd in [
+        "[]",
+        "null",
+        "{\"interfaces\":[]}",
+        "{\"interfaces\":{\"types\":{\"docs\":1,\"funcs\":3,\"types\":{\"a\":[]}}}}",
+    ] {
+        assert_eq!(of(format!("\u{1}{odd}").as_bytes()), Ok(Docs::default()), "{odd}");
+    }
+    assert_eq!(Declared::of(&component(SHARED)).docs, Ok(Docs::default()));
 }

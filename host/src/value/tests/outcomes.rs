@@ -2,7 +2,8 @@
 
 use super::{case, echo, field, flags, list, option, record, result, u32};
 use crate::value::lift::BadResult;
-use crate::value::{BadArgument, Int, Integers, Returned, Shape, Signature};
+use crate::value::schema::BASE64;
+use crate::value::{BadArgument, Int, Integers, Returned, Schemas, Shape, Signature};
 use palisade_guard::limits::{CALL_VALUES_BYTES_MAX, JSON_BYTES_MAX, JSON_INTEGER_MAX, JSON_NODE_BYTES};
 use palisade_guard::memory::{MemoryBudget, Reservation};
 use serde_json::{Value, json};
@@ -265,18 +266,21 @@ fn schema_says_what_is_required_and_what_is_not() {
         )),
     );
     assert_eq!(
-        signature.parameters_schema(),
+        signature.arguments_schema(&mut Schemas::default()),
         json!({
             "type": "object",
             "properties": {
-                "pageSize": {"type": "integer", "minimum": 0, "maximum": 255},
-                "after": {"anyOf": [{"type": "string", "contentEncoding": "base64"}, {"type": "null"}]},
+                "pageSize": {"type": "integer", "format": "uint8", "minimum": 0, "maximum": 255},
+                "after": {"anyOf": [
+                    {"type": "string", "contentEncoding": "base64", "pattern": BASE64},
+                    {"type": "null"},
+                ]},
             },
             "required": ["pageSize"],
             "additionalProperties": false,
         })
     );
-    assert_eq!(signature.result_schema(), json!({"type": "null"}));
+    assert_eq!(signature.result_schema(&mut Schemas::default(), Integers::Numbers), json!({"type": "null"}));
     let case = |tag, val: Option<Value>| {
         let mut schema = json!({
             "type": "object",
@@ -291,7 +295,47 @@ fn schema_says_what_is_required_and_what_is_not() {
         schema
     };
     let character = json!({"type": "string", "minLength": 1, "maxLength": 1});
-    let error = signature.error_schema().unwrap();
+    let error = signature.error_schema(&mut Schemas::default(), Integers::Numbers).unwrap();
     assert_eq!(error, json!({"anyOf": [case("denied", None), case("at", Some(character))]}));
-    assert_eq!(returns(u32()).error_schema(), None);
+    assert_eq!(returns(u32()).error_schema(&mut Schemas::default(), Integers::Numbers), None);
+}
+
+/// The schemas of a type in each of its forms: as an argument, as a result, and as a result whose 64-bit integers are strings.
+fn forms(shape: Shape) -> [Value; 3] {
+    let signature = Signature::from_shapes([field("x", shape.clone())].into(), Some(shape));
+    let spelled_out = &mut Schemas::default();
+    let argument = signature.arguments_schema(spelled_out)["properties"]["x"].clone();
+    let [numbers, strings] =
+        [Integers::Numbers, Integers::Strings].map(|integers| signature.result_schema(spelled_out, integers));
+    [argument, numbers, strings]
+}
+
+#[test]
+fn result_has_every_key_and_an_argument_may_leave_out_none_and_false() {
+    let maybe = || Shape::Record([field("a", u32()), field("b", option(u32()))].into());
+    let payload = || Shape::Variant([case("c", Some(option(u32())))].into());
+    for (shape, pointer, argument, result) in [
+        (maybe(), "/required", json!(["a"]), json!(["a", "b"])),
+        (flags(&["read", "run-it"]), "/required", Value::Null, json!(["read", "runIt"])),
+        (payload(), "/anyOf/0/required", json!(["tag"]), json!(["tag", "val"])),
+        (list(maybe()), "/items/required", json!(["a"]), json!(["a", "b"])),
+    ] {
+        let [taken, numbers, strings] = forms(shape.clone());
+        let at = |schema: &Value| schema.pointer(pointer).cloned().unwrap_or_default();
+        assert_eq!((at(&taken), at(&numbers), at(&strings)), (argument, result.clone(), result), "{shape}");
+    }
+    // `null` is `none` as an argument, wherever it stands; a result says which one it is.
+    let [taken, numbers, _] = forms(option(option(u32())));
+    assert!(taken["anyOf"].as_array().unwrap().contains(&json!({"type": "null"})));
+    assert!(!numbers["anyOf"].as_array().unwrap().contains(&json!({"type": "null"})));
+}
+
+#[test]
+fn integers_of_64_bits_have_a_schema_for_each_form() {
+    let [taken, numbers, strings] = forms(Shape::Int(Int::U64));
+    assert_eq!(numbers, json!({"type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX}));
+    assert_eq!(strings, json!({"type": "string", "pattern": "^(0|[1-9][0-9]{0,19})$"}));
+    assert_eq!(taken, json!({"anyOf": [numbers, strings]}));
+    let [taken, numbers, strings] = forms(u32());
+    assert_eq!((&taken, &strings), (&numbers, &numbers));
 }
