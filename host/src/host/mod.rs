@@ -19,6 +19,7 @@ pub use typed::{Typed, TypedCall};
 use crate::audit::heads;
 use crate::calls::call::Call;
 use crate::calls::items::Items;
+use crate::calls::route::Route;
 use crate::error::{CallError, LoadError};
 use crate::memory;
 use crate::program::Program;
@@ -99,6 +100,12 @@ impl Host {
     /// Items as this caller may see and change them, through every tap: `host.items(caller).get(id).await`.
     pub fn items(&self, caller: Caller) -> Items<'_> {
         Items::new(&self.runtime, caller)
+    }
+
+    /// The route of a plugin that a request reaches, by the path that follows `/hooks/PLUGIN` in its URL, as it was sent:
+    /// `host.route("shop", "/stripe")?`. A malformed path is [`CallError::BadArguments`].
+    pub fn route(&self, plugin: &str, path: &str) -> Result<Route<'_>, CallError> {
+        Route::find(&self.runtime, plugin, path)
     }
 
     /// Loads a plugin, or replaces a loaded plugin with a new version. Running calls finish on the old version.

@@ -53,15 +53,11 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Finds a function, or returns an error that lists the plugins or functions that exist.
-    pub(crate) fn find(
-        &self,
-        plugin: &str,
-        function: &str,
-    ) -> Result<(Arc<Program>, Arc<Function>), CallError> {
-        let Some(found) = self.registry.find(plugin) else {
+    /// Finds a plugin, or returns an error that lists those that exist.
+    pub(crate) fn program(&self, plugin: &str) -> Result<Arc<Program>, CallError> {
+        self.registry.find(plugin).ok_or_else(|| {
             if self.registry.current().unloaded().iter().any(|unloaded| unloaded.name == plugin) {
-                return Err(CallError::NotLoaded { plugin: plugin.to_owned() });
+                return CallError::NotLoaded { plugin: plugin.to_owned() };
             }
             let names: Vec<String> =
                 self.registry.all().iter().map(|program| program.plugin.name.to_string()).collect();
@@ -70,8 +66,17 @@ impl Runtime {
             } else {
                 format!("loaded are {}", names.join(", "))
             };
-            return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
-        };
+            CallError::NoPlugin { plugin: plugin.to_owned(), hint }
+        })
+    }
+
+    /// Finds a function, or returns an error that lists the plugins or functions that exist.
+    pub(crate) fn find(
+        &self,
+        plugin: &str,
+        function: &str,
+    ) -> Result<(Arc<Program>, Arc<Function>), CallError> {
+        let found = self.program(plugin)?;
         if let Some(known) = found.function(function).cloned() {
             return Ok((found, known));
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_guard::grant::cover::{self, Coverage};
 use palisade_guard::kind::{self, Kind, PACKAGE, VERSION};
-use palisade_guard::manifest::{Manifest, TAPS};
+use palisade_guard::manifest::{HANDLER, Manifest, TAPS};
 
 use super::world::Surface;
 
@@ -20,10 +20,11 @@ pub(super) enum Imports {
     Whole,
 }
 
-/// The highest kind of an export or a tap that a manifest lists.
+/// The highest kind of an export, a tap or a route that a manifest lists.
 pub(super) fn highest(manifest: &Manifest) -> Option<Kind> {
     let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps)).map(|(_, kind, _)| *kind);
-    manifest.exports.values().copied().chain(taps).max()
+    let routes = manifest.grants.routes.iter().flat_map(|route| route.methods.values().copied());
+    manifest.exports.values().copied().chain(taps).chain(routes).max()
 }
 
 /// The functions of the contract among the imports, by interface.
@@ -65,7 +66,7 @@ pub(super) fn findings(surface: &Surface, manifest: &Manifest, imports: Imports)
     found.extend(exports(surface, manifest));
     let Some(highest) = highest(manifest) else {
         found.push(
-            "nothing could be called: name an interface that it exports in [exports] of palisade.toml, or a tap in [taps]"
+            "nothing could be called: name an interface that it exports in [exports] of palisade.toml, a tap in [taps], or `routes` in [grants]"
                 .to_owned(),
         );
         return found;
@@ -167,6 +168,18 @@ fn exports(surface: &Surface, manifest: &Manifest) -> Vec<String> {
             ));
         }
     }
+    let is_exported = exported.contains(format!("{PACKAGE}/{HANDLER}").as_str());
+    if is_exported && manifest.grants.routes.is_empty() {
+        found.push(format!(
+            "it exports `{PACKAGE}/{HANDLER}`: add `routes = [{{ path = \"/\", methods = {{ GET = \"query\" }} }}]` to [grants] of \
+             palisade.toml"
+        ));
+    } else if !is_exported && !manifest.grants.routes.is_empty() {
+        found.push(format!(
+            "[grants] of palisade.toml lists routes, and it does not export `{PACKAGE}/{HANDLER}`: export that from the world, or \
+             remove them"
+        ));
+    }
     found
 }
 
@@ -227,6 +240,21 @@ mod tests {
                 "it imports `http`, which only an action has, and none of its exports is more than a query: declare the interface \
                  that needs it as \"action\" in [exports] of palisade.toml, or remove the import",
             ]
+        );
+    }
+
+    #[test]
+    fn handler_without_routes_and_routes_without_a_handler_are_found() {
+        let handler = surface(&[], &["palisade:plugin/routes@0.1.0"]);
+        let routes = manifest("[grants]\nroutes = [{ path = \"/a\", methods = { POST = \"action\" } }]\n");
+        assert_eq!(findings(&handler, &routes, Imports::Called), [""; 0]);
+        assert_eq!(highest(&routes), Some(Kind::Action));
+        let found = findings(&handler, &manifest(QUERY), Imports::Called);
+        assert!(found.iter().any(|one| one.contains("add `routes = [{ path = \"/\"")), "{found:?}");
+        let found = findings(&surface(&[], &[]), &routes, Imports::Called);
+        assert!(
+            found.len() == 1 && found[0].contains("does not export `palisade:plugin/routes`"),
+            "{found:?}"
         );
     }
 

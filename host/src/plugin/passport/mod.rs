@@ -11,7 +11,7 @@ use exports::{difference, exported, named};
 use palisade_guard::grant::Grants;
 use palisade_guard::grant::cover::{self, Coverage};
 use palisade_guard::kind::{self, Kind, PACKAGE, VERSION};
-use palisade_guard::manifest::{Manifest, TAPS};
+use palisade_guard::manifest::{HANDLER, Manifest, TAPS};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmtime::component::types::{self, ComponentItem};
 
@@ -29,6 +29,8 @@ pub struct Passport {
     pub exports: BTreeMap<String, Kind>,
     /// Taps, with their kinds.
     pub taps: BTreeMap<String, Kind>,
+    /// Methods and paths of the routes that the plugin handles, such as `POST /stripe`, with their kinds.
+    pub routes: BTreeMap<String, Kind>,
     /// The layers of defence that the database server provides.
     pub database: DatabaseLayers,
     /// The layers of defence around the process that compiled the component.
@@ -60,7 +62,7 @@ impl Passport {
     ) -> Result<Self, String> {
         let mut passport = Self::default();
         passport
-            .exports(component, engine, manifest)
+            .exports(component, engine, manifest, granted)
             .map_err(|sentence| sentence + &difference(&named(manifest), &exported(component, engine)))?;
         passport.imports(component, engine)?;
         let Coverage { refused, denied } = Coverage::of(&passport.imports, granted);
@@ -74,18 +76,19 @@ impl Passport {
         Ok(passport)
     }
 
-    /// Every kind that an export or a tap has.
+    /// Every kind that an export, a tap or a route has.
     pub fn kinds_in_use(&self) -> BTreeSet<Kind> {
-        self.exports.values().chain(self.taps.values()).copied().collect()
+        self.exports.values().chain(self.taps.values()).chain(self.routes.values()).copied().collect()
     }
 
-    /// What declares that an export or tap of this plugin has a kind, as the end of a sentence.
+    /// What declares that an export, a tap or a route of this plugin has a kind, as the end of a sentence.
     pub(crate) fn because(&self, kind: Kind) -> String {
         let of_kind = |all: &BTreeMap<String, Kind>| {
             let names = all.iter().filter(|(_, other)| **other == kind).map(|(name, _)| format!("`{name}`"));
             names.collect::<Vec<_>>()
         };
-        let (exports, taps) = (of_kind(&self.exports), of_kind(&self.taps));
+        let exports = [of_kind(&self.exports), of_kind(&self.routes)].concat();
+        let taps = of_kind(&self.taps);
         let (names, rest) =
             if exports.is_empty() { (taps, "by the contract") } else { (exports, "in palisade.toml") };
         let are = if names.len() == 1 { "is" } else { "are" };
@@ -97,10 +100,11 @@ impl Passport {
         component: &types::Component,
         engine: &wasmtime::Engine,
         manifest: &Manifest,
+        granted: &Grants,
     ) -> Result<(), String> {
         for (name, item) in component.exports(engine) {
             match item.ty {
-                ComponentItem::ComponentInstance(_) => self.export(name, manifest)?,
+                ComponentItem::ComponentInstance(_) => self.export(name, manifest, granted)?,
                 ComponentItem::ComponentFunc(_) => {
                     return Err(format!(
                         "it exports the function `{name}` outside any interface: put it into one"
@@ -125,13 +129,43 @@ impl Passport {
                 ));
             }
         }
+        if !manifest.grants.routes.is_empty() && self.routes.is_empty() {
+            return Err(format!(
+                "[grants] lists routes, and the component does not export `{PACKAGE}/{HANDLER}`: export it from the world, or \
+                 remove them"
+            ));
+        }
         Ok(())
     }
 
-    fn export(&mut self, name: &str, manifest: &Manifest) -> Result<(), String> {
+    /// The handler of routes, which the manifest has to list and the policy to allow.
+    fn handler(&mut self, name: &str, manifest: &Manifest, granted: &Grants) -> Result<(), String> {
+        if manifest.grants.routes.is_empty() {
+            return Err(format!(
+                "it exports `{name}`: add `routes = [{{ path = \"/\", methods = {{ GET = \"query\" }} }}]` to [grants] in \
+                 palisade.toml"
+            ));
+        }
+        for route in &granted.routes {
+            for (method, kind) in &route.methods {
+                self.routes.insert(format!("{method} {}", route.path.as_str()), *kind);
+            }
+        }
+        if self.routes.is_empty() {
+            return Err("the operator's policy allows none of its routes: copy `routes` from [grants] in palisade.toml to its \
+                        grants there"
+                .to_owned());
+        }
+        Ok(())
+    }
+
+    fn export(&mut self, name: &str, manifest: &Manifest, granted: &Grants) -> Result<(), String> {
         let plain = name.split('@').next().unwrap_or(name);
         if let Some(tap) = plain.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) {
             check_version(name)?;
+            if tap == HANDLER {
+                return self.handler(name, manifest, granted);
+            }
             let row = TAPS.iter().find(|(known, ..)| *known == tap);
             let (tap, kind, listed) = row
                 .ok_or_else(|| format!("it exports `{name}`, which is not a tap of this host's contract"))?;
