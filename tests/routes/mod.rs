@@ -1,5 +1,7 @@
 //! Tests `wit/routes.wit`: raw requests for a plugin's routes, over real HTTP, through the guest `routes`, which follows the
-//! orders in a request's query.
+//! orders in a request's query. The page for authors and its plugin are in `routes/documented.rs`.
+
+mod documented;
 
 use crate::harness::{Served, Wire, World, altered, guest, limited, status};
 use palisade::guard::routes::Method as RouteMethod;
