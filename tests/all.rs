@@ -37,6 +37,7 @@ mod random;
 mod readme;
 mod request_context;
 mod rights;
+mod routes;
 mod server;
 mod supervision;
 mod taps;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::taps::Refusal;
-use crate::{cache, db, http, item, random, request_context, user, variables};
+use crate::{cache, db, http, item, random, request_context, routes, user, variables};
 
 /// A result with an [`Error`] of any interface.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -28,6 +28,8 @@ pub enum Error {
     Random(random::Error),
     /// An error of [`http`].
     Http(http::Error),
+    /// An error of [`routes`].
+    Routes(routes::Error),
     /// A sentence of the plugin's own.
     Message(String),
 }
@@ -43,6 +45,7 @@ impl Display for Error {
             Self::RequestContext(error) => error.fmt(out),
             Self::Random(error) => error.fmt(out),
             Self::Http(error) => error.fmt(out),
+            Self::Routes(error) => error.fmt(out),
             Self::Message(sentence) => out.write_str(sentence),
         }
     }
@@ -69,6 +72,7 @@ from! {
     request_context::Error => RequestContext,
     random::Error => Random,
     http::Error => Http,
+    routes::Error => Routes,
     String => Message,
     &str => Message,
 }

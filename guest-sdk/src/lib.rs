@@ -35,6 +35,8 @@ pub mod cache;
 pub mod clock;
 pub mod db;
 mod error;
+#[cfg(feature = "hmac")]
+pub mod hmac;
 pub mod http;
 pub mod item;
 pub mod logging;
@@ -42,6 +44,7 @@ mod panic_hook;
 pub mod random;
 pub mod raw;
 pub mod request_context;
+pub mod routes;
 #[doc(hidden)]
 pub mod rt;
 pub mod taps;

@@ -5,7 +5,7 @@
 
 pub use crate::raw::tap_types::Refusal;
 
-use crate::raw::{cache, db, http, item, random, request_context, user, variables};
+use crate::raw::{cache, db, http, item, random, request_context, route_types, user, variables};
 
 impl From<String> for Refusal {
     fn from(message: String) -> Self {
@@ -38,4 +38,5 @@ from_error! {
     request_context,
     random,
     http,
+    route_types,
 }

@@ -34,6 +34,7 @@
 //!
 //! - [`Host::call`] takes and returns JSON. [`Integers`] chooses how 64-bit integers are written in the result.
 //! - [`Host::typed`] takes and returns Rust types through serde, and resolves the function once.
+//! - [`Host::route`] passes a raw request to a plugin's handler, such as a webhook, and returns what may be answered.
 //! - [`Host::items`] reads and writes content items as one caller, through every tap.
 //! - [`Host::load`] and [`Host::unload`] change the set of plugins while calls run.
 //!
@@ -86,6 +87,7 @@ mod keyfile;
 
 pub use calls::call::{Call, Outcome};
 pub use calls::items::{Items, Page};
+pub use calls::route::{Route, RouteCall, RouteOutcome};
 pub use engine::compiler::{Compiler, compile_if_asked};
 pub use error::{Blame, CallError, LoadError};
 pub use host::{
@@ -110,7 +112,7 @@ pub use palisade_guard::{grant, limits};
 /// The types that guards parse untrusted text into. Stores and the host's own API take these types instead of text.
 pub mod guard {
     pub use palisade_guard::{
-        address, cache, http, item, logging, memory, name, request_context, user, variables,
+        address, cache, http, item, logging, memory, name, request_context, routes, user, variables,
     };
 
     /// Values of rows and parameters, for a store of your own: see [`At::query`](crate::store::At::query).

@@ -137,7 +137,7 @@ async fn plugins_prints_each_plugin_as_json() {
     let plugins = ran.json();
     let names: Vec<_> =
         plugins.as_array().unwrap().iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["audit-trail", "blog", "greeter"]);
+    assert_eq!(names, ["audit-trail", "blog", "greeter", "webhook"]);
     assert_eq!(plugins[2]["functions"][0]["path"], "greeting/greet");
     let people = run(&world, &with_dir(&["plugins"], &examples)).await;
     assert_eq!(people.code(), 0);

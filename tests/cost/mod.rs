@@ -36,6 +36,7 @@ async fn dearest_permitted_input_of_each_function_and_route_stays_within_the_hos
     let folder = tempfile::tempdir().unwrap();
     for (name, from) in [
         ("probe", guest("probe")),
+        ("routes", guest("routes")),
         ("greeter", examples().join("greeter")),
         ("blog", examples().join("blog")),
     ] {

@@ -2,7 +2,8 @@
 
 use palisade::limits::{
     BODY_BYTES_MAX, CACHE_KEY_BYTES_MAX, CACHE_TAGS_MAX, DB_ARRAY_ELEMENTS_MAX, DB_MEASURES_MAX,
-    ITEM_FIELDS_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, KIB, MIB, SQL_BYTES_MAX,
+    HEAD_BYTES_MAX, ITEM_FIELDS_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, KIB, MIB,
+    ROUTE_RESPONSE_BYTES_MAX, SQL_BYTES_MAX,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ pub struct Row {
 /// The routes that the server has.
 pub const ROUTES: &[&str] = &[
     "POST /call/{plugin}/{interface}/{function}",
+    "GET /hooks/{plugin}/{path}",
+    "POST /hooks/{plugin}/{path}",
     "GET /items",
     "POST /items",
     "GET /items/{id}",
@@ -37,7 +40,7 @@ pub const ROUTES: &[&str] = &[
 /// The id of an item that is there, with the largest fields.
 pub const ITEM: &str = "01890000-0000-7000-8000-000000000001";
 
-/// The functions that plugins import, as `interface.function`, from the files of the contract.
+/// The functions that plugins import, and the handler of routes, as `interface.function`, from the files of the contract.
 pub fn functions() -> Vec<String> {
     let contract = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let mut functions = Vec::new();
@@ -105,7 +108,7 @@ fn aggregation(group_by: &[&str], computation: &str, count: usize) -> Value {
 }
 
 pub fn rows() -> Vec<Row> {
-    [database(), text_writes(), contract(), routes(), shapes()].into_iter().flatten().collect()
+    [database(), text_writes(), contract(), hooks(), routes(), shapes()].into_iter().flatten().collect()
 }
 
 fn database() -> Vec<Row> {
@@ -272,6 +275,33 @@ fn contract() -> Vec<Row> {
         call("random.bytes", "reads/random", &json!({ "length": 65_536 })),
         call("http.fetch", "effects/fetch", &request),
         call("http.read", "effects/fetch-read", &json!({ "request": request["request"], "max": 65_536 })),
+    ]
+}
+
+/// Raw requests, through the guest `routes`.
+fn hooks() -> Vec<Row> {
+    let hook = |name: &str, method, below: String, body: String| Row {
+        with_token: false,
+        ..route(name, method, format!("/hooks/routes{below}"), body)
+    };
+    let answer = format!("bytes={ROUTE_RESPONSE_BYTES_MAX}");
+    // Nearly as many bytes as a head may have.
+    let long_path = "a/".repeat(HEAD_BYTES_MAX / 2 - usize(KIB));
+    let headers: String = vec!["header=etag:x&"; 5_000].concat();
+    vec![
+        hook("route-types.read", Method::POST, "/in?read=1".into(), long()),
+        hook("routes.handle", Method::POST, format!("/in?insert=a&{answer}"), long()),
+        hook("routes.handle: refused answer", Method::GET, format!("/pages?{headers}"), String::new()),
+        hook("routes.handle: spin", Method::GET, "/pages?spin".into(), String::new()),
+        hook(
+            "GET /hooks/{plugin}/{path}",
+            Method::GET,
+            format!("/pages/{long_path}?{answer}"),
+            String::new(),
+        ),
+        hook("GET /hooks/{plugin}/{path}: no route", Method::GET, format!("/{long_path}"), String::new()),
+        hook("POST /hooks/{plugin}/{path}", Method::POST, "/in?text=a".into(), long()),
+        hook("POST /hooks/{plugin}/{path}: not allowed", Method::POST, "/pages".into(), long()),
     ]
 }
 

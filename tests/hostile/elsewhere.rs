@@ -56,9 +56,13 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "bounds on a caller, a manifest or an operator: server.rs, load.rs, operator.rs, supervision.rs, the units in host/src/value",
+        "bounds on a caller, a manifest or an operator: server.rs, load.rs, operator.rs, routes.rs, supervision.rs, the units in host/src/value",
         &[
             "MANIFEST_BYTES_MAX",
+            "ROUTES_MAX",
+            "ROUTE_PATH_BYTES_MAX",
+            "ROUTE_HEADERS_MAX",
+            "ROUTE_RESPONSE_BYTES_MAX",
             "PLUGIN_NAME_BYTES_MAX",
             "JSON_VALUES_MAX",
             "JSON_BINARY_BYTES_MAX",

@@ -39,6 +39,6 @@ fn workspace(filter: Option<&str>) -> Result<()> {
 /// The SDK is a workspace of its own, with tests that run without a host.
 fn sdk(filter: Option<&str>) -> Result<()> {
     let mut test = repo::cargo("guest-sdk");
-    test.args(["test", "--no-fail-fast"]).args(filter);
+    test.args(["test", "--no-fail-fast", "--all-features"]).args(filter);
     step::run("tests of guest-sdk", &mut test)
 }

@@ -12,13 +12,14 @@ use crate::input::{Input, Source};
 /// The contract's folder, relative to this crate. The repository has a single copy of it.
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/wit");
 /// The interfaces whose `error` the SDK defines by hand, so that its `Display` is a sentence.
-const INTERFACES_WITH_ERRORS: [&str; 8] =
-    ["cache", "db", "http", "item", "random", "request-context", "user", "variables"];
-/// The world that the SDK wraps: all imports of a plugin, and the types that taps share.
+const INTERFACES_WITH_ERRORS: [&str; 9] =
+    ["cache", "db", "http", "item", "random", "request-context", "route-types", "user", "variables"];
+/// The world that the SDK wraps: all imports of a plugin, and the types of taps and routes.
 const SDK_WORLD: &str = "package palisade:sdk;
 world sdk {
     include palisade:plugin/plugin@0.1.0;
     import palisade:plugin/tap-types@0.1.0;
+    import palisade:plugin/route-types@0.1.0;
 }";
 
 type Result<T> = std::result::Result<T, String>;
@@ -53,8 +54,8 @@ pub fn contract() -> Result<String> {
         generate_all: true,
         generate_unused_types: true,
         additional_derive_attributes: vec!["PartialEq".to_owned()],
-        // It contains a resource, which has no equality.
-        additional_derive_ignore: vec!["response".to_owned()],
+        // Those of `http` and `route-types` contain resources, which have no equality.
+        additional_derive_ignore: vec!["request".to_owned(), "response".to_owned()],
         ..Opts::default()
     };
     sources.generate(options, world)

@@ -80,6 +80,14 @@ interface_errors! {
         /// The generator failed.
         Other(detail: String),
     }
+    route_types "route-types" else Other {
+        /// An argument is malformed.
+        InvalidArgument(rule: String),
+        /// The invocation has read as many bytes of bodies as it may.
+        LimitExceeded(usage: Usage),
+        /// Any other failure.
+        Other(detail: String),
+    }
     http "http" else Other {
         /// The grants do not cover the URL, method or secret, or the name resolves to an address that is not public.
         AccessDenied,

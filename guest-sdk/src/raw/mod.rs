@@ -31,5 +31,6 @@ interfaces! {
     random with super::errors::random::Error,
     http with super::errors::http::Error,
     limits,
+    route_types with super::errors::route_types::Error,
     tap_types,
 }

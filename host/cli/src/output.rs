@@ -48,9 +48,10 @@ pub(super) fn plugin_error(sentence: impl Into<String>) -> anyhow::Error {
 /// A failed call.
 pub(super) fn of_call(error: CallError) -> anyhow::Error {
     match error {
-        CallError::NoPlugin { .. } | CallError::NoFunction { .. } | CallError::BadArguments(_) => {
-            usage(error.to_string())
-        }
+        CallError::NoPlugin { .. }
+        | CallError::NoFunction { .. }
+        | CallError::NoRoute { .. }
+        | CallError::BadArguments(_) => usage(error.to_string()),
         CallError::Returned(_) | CallError::Refused { .. } => plugin_error(error.to_string()),
         other => other.into(),
     }

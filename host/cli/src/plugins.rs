@@ -114,6 +114,7 @@ fn describe(plugin: &PluginInfo) -> Value {
             "wasi": plugin.passport.wasi,
             "exports": plugin.passport.exports,
             "taps": plugin.passport.taps,
+            "routes": plugin.passport.routes,
             "database": { "missing": plugin.passport.database.missing },
             "compiler": { "missing": plugin.passport.compiler.missing },
         },
@@ -136,6 +137,10 @@ fn print(plugin: &PluginInfo) {
     }
     for (tap, kind) in &passport.taps {
         Line::of(format_args!("  {:<8} {tap}", kind.to_string())).print();
+    }
+    for (route, kind) in &passport.routes {
+        let (method, path) = route.split_once(' ').unwrap_or_default();
+        Line::of(format_args!("  {:<8} {method} /hooks/{name}{path}", kind.to_string())).print();
     }
     for (table, grant) in &grants.db.tables {
         Line::of("  ").styled(dim, format_args!("table    {table}: {grant}")).print();

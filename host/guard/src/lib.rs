@@ -43,6 +43,7 @@ pub mod item;
 pub mod logging;
 pub mod random;
 pub mod request_context;
+pub mod routes;
 pub mod user;
 pub mod variables;
 

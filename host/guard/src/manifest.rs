@@ -196,6 +196,9 @@ pub const TAPS: &[TapRow] = &[
     ("tap-cron", Kind::Action, |taps| taps.cron.is_some()),
 ];
 
+/// The interface that handles a plugin's routes. It has no kind of its own: `routes` in `[grants]` has one for each method.
+pub const HANDLER: &str = "routes";
+
 /// When a tap is called.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -7,7 +7,7 @@
 use crate::grant::Grants;
 use crate::grant::cover::{self, Coverage};
 use crate::kind::{self, Kind, PACKAGE, VERSION};
-use crate::manifest::{Manifest, TAPS, is_interface, tap_line};
+use crate::manifest::{HANDLER, Manifest, TAPS, is_interface, tap_line};
 use crate::mistakes::nearest;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,10 +62,11 @@ impl Surface {
     }
 }
 
-/// The highest kind of an export or a tap that a manifest lists.
+/// The highest kind of an export, a tap or a route that a manifest lists.
 pub fn highest(manifest: &Manifest) -> Option<Kind> {
     let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps)).map(|(_, kind, _)| *kind);
-    manifest.exports.values().copied().chain(taps).max()
+    let routes = manifest.grants.routes.iter().flat_map(|route| route.methods.values().copied());
+    manifest.exports.values().copied().chain(taps).chain(routes).max()
 }
 
 /// Everything that does not fit between a surface, its manifest, and the grants that the plugin has.
@@ -90,8 +91,10 @@ pub fn misfits(surface: &Surface, manifest: &Manifest, grants: &Grants, imports:
         found.push(Misfit { sentence: cover::sentence(&refused), about: About::of(&["grants"]) });
     }
     exports(surface, manifest, &mut found);
+    handler(surface, manifest, grants, &mut found);
     let Some(highest) = highest(manifest) else {
-        let sentence = "nothing could be called: name an interface that it exports in [exports] of palisade.toml, or a tap in [taps]";
+        let sentence = "nothing could be called: name an interface that it exports in [exports] of palisade.toml, a tap in [taps], or `routes` \
+                        in [grants]";
         found.push(Misfit { sentence: sentence.to_owned(), about: About::of(&["exports"]) });
         return found;
     };
@@ -208,7 +211,7 @@ fn taps(surface: &Surface, manifest: &Manifest, exported: &BTreeSet<String>, fou
         let short = interface.split('@').next().unwrap_or_default();
         let sentence = other_version(name).or_else(|| {
             let known = TAPS.iter().map(|(tap, ..)| *tap);
-            let is_tap = known.clone().any(|tap| tap == short);
+            let is_tap = short == HANDLER || known.clone().any(|tap| tap == short);
             (!is_tap).then(|| {
                 let near = nearest(short, known);
                 let near =
@@ -233,6 +236,27 @@ fn taps(surface: &Surface, manifest: &Manifest, exported: &BTreeSet<String>, fou
             found.push(Misfit { sentence, about: About::of(&["taps", key]) });
         }
     }
+}
+
+/// The handler of routes, which the manifest has to list and the policy to allow.
+fn handler(surface: &Surface, manifest: &Manifest, grants: &Grants, found: &mut Vec<Misfit>) {
+    let name = format!("{PACKAGE}/{HANDLER}");
+    let is_exported = surface.exports.iter().any(|export| export.split('@').next() == Some(name.as_str()));
+    let sentence = match (is_exported, manifest.grants.routes.is_empty()) {
+        (true, true) => format!(
+            "it exports `{name}`: add `routes = [{{ path = \"/\", methods = {{ GET = \"query\" }} }}]` to [grants] of palisade.toml"
+        ),
+        (false, false) => format!(
+            "[grants] of palisade.toml lists routes, and it does not export `{name}`: export that from the world, or remove them"
+        ),
+        (true, false) if grants.routes.is_empty() => {
+            "the operator's policy allows none of its routes: copy `routes` from [grants] \
+            of palisade.toml to its grants there"
+                .to_owned()
+        }
+        _ => return,
+    };
+    found.push(Misfit { sentence, about: About::of(&["grants", "routes"]) });
 }
 
 #[cfg(test)]
@@ -309,6 +333,23 @@ mod tests {
         for (sentence, start) in found.iter().zip(starts) {
             assert!(sentence.starts_with(start), "{sentence}\n{start}");
         }
+    }
+
+    #[test]
+    fn handler_without_routes_and_routes_without_a_handler_are_found() {
+        let handler = surface(&[], &["palisade:plugin/routes@0.1.0"]);
+        let routes = manifest("[grants]\nroutes = [{ path = \"/a\", methods = { POST = \"action\" } }]\n");
+        assert_eq!(found(&handler, &routes, Imports::Called), [""; 0]);
+        assert_eq!(highest(&routes), Some(Kind::Action));
+        let without = found(&handler, &manifest(QUERY), Imports::Called);
+        assert!(without.iter().any(|one| one.contains("add `routes = [{ path = \"/\"")), "{without:?}");
+        let without = found(&surface(&[], &[]), &routes, Imports::Called);
+        assert!(
+            without.len() == 1 && without[0].contains("does not export `palisade:plugin/routes`"),
+            "{without:?}"
+        );
+        let denied = misfits(&handler, &routes, &Grants::default(), Imports::Called);
+        assert!(denied.len() == 1 && denied[0].sentence.contains("policy allows none"), "{denied:?}");
     }
 
     #[test]

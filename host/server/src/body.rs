@@ -1,4 +1,4 @@
-//! A request's body as JSON, within bounds of size, time, memory and shape.
+//! A request's body, as it is or as JSON, within bounds of size, time, memory and shape.
 //!
 //! It is read when it is known who calls, and that this caller may call at all. Bytes are counted before they are held, against
 //! what the caller's peer and all peers may have in flight. A body that nobody reads is thrown away by the connection.
@@ -30,8 +30,26 @@ pub(super) struct Text {
     places: Vec<Place>,
 }
 
+/// Reads the body as it is, for which `memory` grows.
+pub(super) async fn raw(
+    request: Request,
+    from: &From,
+    memory: Reservation,
+) -> Result<(Vec<u8>, Reservation), ErrorResponse> {
+    let Text { bytes, memory, .. } = whole(request, from, memory).await?;
+    Ok((bytes, memory))
+}
+
 /// Reads the body as text, for which `memory` grows.
 pub(super) async fn text(request: Request, from: &From, memory: Reservation) -> Result<Text, ErrorResponse> {
+    let text = whole(request, from, memory).await?;
+    if MARKS.iter().any(|mark| text.bytes.starts_with(mark)) {
+        return Err(ErrorResponse::media("the body begins with a byte order mark; send UTF-8 without one"));
+    }
+    Ok(text)
+}
+
+async fn whole(request: Request, from: &From, memory: Reservation) -> Result<Text, ErrorResponse> {
     let (parts, body) = request.into_parts();
     let text = Text { bytes: Vec::new(), memory, room: 0, places: Vec::new() };
     let read = collect(declared(&parts.headers), body, from, text);
@@ -39,9 +57,6 @@ pub(super) async fn text(request: Request, from: &From, memory: Reservation) -> 
     let text = text.unwrap_or_else(|_| Err(ErrorResponse::body_too_slow()))?;
     if let Some(seat) = &from.seat {
         seat.is_unread.store(false, Ordering::Relaxed);
-    }
-    if MARKS.iter().any(|mark| text.bytes.starts_with(mark)) {
-        return Err(ErrorResponse::media("the body begins with a byte order mark; send UTF-8 without one"));
     }
     Ok(text)
 }

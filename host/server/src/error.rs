@@ -48,6 +48,12 @@ impl ErrorResponse {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", Blame::Caller, message)
     }
 
+    /// The route of a plugin does not have the method.
+    pub(super) fn method_not_of_route(allow: &str) -> Self {
+        let allow = HeaderValue::from_str(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
+        Self::wrong_method().header(header::ALLOW, allow)
+    }
+
     pub(super) fn unauthorized() -> Self {
         let message = "no user has this token; send `authorization: Bearer TOKEN` with a valid one, or no such header for \
              an anonymous call";
@@ -229,6 +235,7 @@ fn row(error: &CallError) -> (StatusCode, &'static str) {
     match error {
         CallError::NoPlugin { .. } => (StatusCode::NOT_FOUND, "no-such-plugin"),
         CallError::NoFunction { .. } => (StatusCode::NOT_FOUND, "no-such-function"),
+        CallError::NoRoute { .. } => (StatusCode::NOT_FOUND, "no-such-route"),
         CallError::BadArguments(_) => (StatusCode::BAD_REQUEST, "bad-arguments"),
         CallError::Returned(_) => (StatusCode::UNPROCESSABLE_ENTITY, "returned"),
         CallError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
@@ -332,6 +339,7 @@ mod tests {
                 "no-such-function",
                 "caller",
             ),
+            (CallError::NoRoute { plugin: name(), hint: String::new() }, 404, "no-such-route", "caller"),
             (CallError::BadArguments(name()), 400, "bad-arguments", "caller"),
             (CallError::Returned(json!(1)), 422, "returned", "caller"),
             (CallError::Refused { plugin: name(), message: name() }, 422, "refused", "caller"),

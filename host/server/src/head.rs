@@ -6,11 +6,15 @@
 //! | no coding of the transfer but `chunked` | 400 |
 //! | on loopback and without a token, `host` is the address listened on or a name of the operator's | 403 |
 //! | a request that may change something comes from no page of another origin | 403 |
-//! | a body, and every call, is JSON in UTF-8, and not compressed | 415 |
+//! | a body, and every call, is JSON in UTF-8, and not compressed; below `/hooks/` it may be anything | 415 |
 //!
 //! The last three keep off a request that a page in somebody's browser sends: it may not name another type than those of forms
 //! without asking first, and cannot forge `origin`; a page whose name an attacker points at this address has that name in `host`.
 //! A `GET` changes nothing, so its origin does not matter, and a page of another origin cannot read the answer.
+//!
+//! A webhook is of whatever type its sender likes, so below `/hooks/` the type keeps nobody off. There the origin alone does:
+//! every browser names it in a request that is not a `GET`. No page knows a token, so what it could forge is an anonymous
+//! request, which anybody can send to a route that the network lets them reach; a signature tells the sender's.
 
 use crate::error::ErrorResponse;
 use crate::options::{HostName, ServerOptions};
@@ -22,8 +26,10 @@ use std::net::SocketAddr;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The start of the paths of calls.
 const CALL: &str = "/call/";
+/// The start of the paths of plugins' routes, which take any body.
+pub(super) const HOOKS: &str = "/hooks/";
 /// The starts of the paths on which the server finds out who calls.
-const IDENTIFIED: [&str; 3] = [CALL, "/items", "/admin/"];
+const IDENTIFIED: [&str; 4] = [CALL, HOOKS, "/items", "/admin/"];
 /// The ports of `http` and `https`, which URLs leave out.
 const PORTS: [(&str, u16); 2] = [("http://", 80), ("https://", 443)]; // wire: the URL standard
 
@@ -54,9 +60,10 @@ pub(super) fn check(
     if !request.method().is_safe() {
         from_no_other_origin(headers, host.as_ref(), options)?;
     }
-    let may_have_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    let takes_json =
+        [Method::POST, Method::PUT, Method::PATCH].contains(request.method()) && !path.starts_with(HOOKS);
     let is_call = request.method() == Method::POST && path.starts_with(CALL);
-    if is_call || (may_have_body && has_body(request.body())) { media(headers) } else { Ok(()) }
+    if is_call || (takes_json && has_body(request.body())) { media(headers) } else { Ok(()) }
 }
 
 const CODINGS: &str =
@@ -382,6 +389,31 @@ mod tests {
             }
         }
         assert_eq!(status(&request("POST", "/admin/plugins/a/enable", &[OWN], "")), 200, "there is no body");
+    }
+
+    #[test]
+    fn body_of_a_webhook_is_of_any_type_and_not_from_a_page_of_another_origin() {
+        let hook = |headers: &[(&str, &str)]| {
+            request("POST", "/hooks/shop/stripe", &[&[OWN], headers].concat(), "a=b")
+        };
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        for headers in
+            [&[][..], &[form], &[("content-type", "text/plain"), ("content-encoding", "gzip")], &[JSON, JSON]]
+        {
+            assert_eq!(status(&hook(headers)), 200, "{headers:?}");
+        }
+        for headers in [
+            &[form, ("origin", "https://evil.example")][..],
+            &[form, ("origin", "null")],
+            &[form, ("sec-fetch-site", "cross-site")],
+            &[form, ("origin", "https://evil.example"), ("authorization", "Bearer pal_1")],
+        ] {
+            assert_eq!(status(&hook(headers)), 403, "{headers:?}");
+        }
+        let elsewhere = request("POST", "/hooks", &[OWN, form], "a=b");
+        assert_eq!(status(&elsewhere), 415, "only what is below");
+        let rebound = request("POST", "/hooks/shop/stripe", &[("host", "evil.example:8080")], "a=b");
+        assert_eq!(status(&rebound), 403, "a name that points at this machine");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! | route | what |
 //! |---|---|
 //! | `POST /call/{plugin}/{interface}/{function}` | calls a function with a JSON object of named arguments |
+//! | `/hooks/{plugin}` and below | raw requests for the routes that a plugin is granted, such as webhooks and pages |
 //! | `GET /items`, `POST /items` | a page of items, a new item |
 //! | `GET`, `PATCH`, `DELETE /items/{id}` | one item; its revision is its `ETag` |
 //! | `GET /admin/plugins`, `POST /admin/plugins/{plugin}/disable`, `…/enable` | an operator's switches |
@@ -31,6 +32,7 @@ mod routes;
 
 mod call;
 mod health;
+mod hooks;
 mod items;
 mod openapi;
 mod plugins;

@@ -111,8 +111,9 @@ fn finish(mut response: Response, id: &RequestId, is_anonymous: bool) -> Respons
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }
-    // An answer depends on the caller, and on taps that may answer differently the next time.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // An answer depends on the caller, and on taps that may answer differently the next time. A plugin's own answer to a raw
+    // request may say otherwise.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -2,15 +2,18 @@
 
 use crate::error::ErrorResponse;
 use crate::state::Shared;
-use crate::{call, health, items, middleware, openapi, plugins};
+use crate::{call, health, hooks, items, middleware, openapi, plugins};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use std::sync::Arc;
 
 /// The routes of a server.
 pub(super) fn routes(shared: &Arc<Shared>) -> Router {
     Router::new()
         .route("/call/{plugin}/{interface}/{function}", post(call::call))
+        .route("/hooks/{plugin}", any(hooks::handle))
+        .route("/hooks/{plugin}/", any(hooks::handle))
+        .route("/hooks/{plugin}/{*path}", any(hooks::handle))
         .route("/items", get(items::list).post(items::create))
         .route("/items/{id}", get(items::get).patch(items::patch).delete(items::delete))
         .route("/admin/plugins", get(plugins::list))

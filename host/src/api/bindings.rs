@@ -5,13 +5,14 @@
 
 wasmtime::component::bindgen!({
     path: "wit",
-    world: "palisade:plugin/taps",
+    world: "palisade:plugin/host",
     imports: {
         // These functions answer from memory.
         "palisade:plugin/logging": trappable,
         "palisade:plugin/clock": trappable,
         "palisade:plugin/random": trappable,
         "palisade:plugin/request-context": trappable,
+        "palisade:plugin/route-types": trappable,
         "palisade:plugin/user.current": trappable,
         "palisade:plugin/db.[method]rows.columns": trappable,
         // The other functions may wait for a database, a cache or a server.
@@ -25,11 +26,13 @@ wasmtime::component::bindgen!({
         "palisade:plugin/item.error" => palisade_guard::refusal::Refusal,
         "palisade:plugin/random.error" => palisade_guard::refusal::Refusal,
         "palisade:plugin/request-context.error" => palisade_guard::refusal::Refusal,
+        "palisade:plugin/route-types.error" => palisade_guard::refusal::Refusal,
         "palisade:plugin/user.error" => palisade_guard::refusal::Refusal,
         "palisade:plugin/variables.error" => palisade_guard::refusal::Refusal,
     },
     with: {
         "palisade:plugin/db.rows": palisade_store::postgres::rows::Rows,
         "palisade:plugin/http.body": palisade_store::http::InboundBody,
+        "palisade:plugin/route-types.body": palisade_guard::routes::Body,
     },
 });

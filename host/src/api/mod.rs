@@ -45,6 +45,7 @@ pub(crate) mod item;
 mod logging;
 mod random;
 mod request_context;
+pub(crate) mod routes;
 mod user;
 mod variables;
 
@@ -73,6 +74,7 @@ pub(crate) const INTERFACES: &[(&str, Link)] = &[
     ("clock", clock::link),
     ("random", random::link),
     ("http", http::link),
+    ("route-types", routes::link),
 ];
 
 /// The guest's error for an argument or a sum over its limit. The ledger counts the refusal even if a guard made it.

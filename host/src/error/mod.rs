@@ -49,6 +49,14 @@ pub enum CallError {
         /// The names that exist.
         hint: String,
     },
+    /// The plugin has no route for the path of a request.
+    #[error("plugin `{plugin}` has no route for this path; {hint}")]
+    NoRoute {
+        /// The plugin.
+        plugin: String,
+        /// The routes that exist.
+        hint: String,
+    },
     /// The arguments do not fit the function's types.
     #[error("{0}")]
     BadArguments(String),
@@ -210,6 +218,7 @@ impl CallError {
         match self {
             Self::NoPlugin { .. }
             | Self::NoFunction { .. }
+            | Self::NoRoute { .. }
             | Self::BadArguments(_)
             | Self::Returned(_)
             | Self::Refused { .. }

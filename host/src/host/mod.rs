@@ -21,6 +21,7 @@ pub use typed::{Typed, TypedCall};
 use crate::audit::heads;
 use crate::calls::call::Call;
 use crate::calls::items::Items;
+use crate::calls::route::Route;
 use crate::error::{CallError, LoadError};
 use crate::memory;
 use crate::plugin::source::Source;
@@ -103,6 +104,12 @@ impl Host {
     /// Items as this caller may see and change them, through every tap: `host.items(caller).get(id).await`.
     pub fn items(&self, caller: Caller) -> Items<'_> {
         Items::new(&self.runtime, caller)
+    }
+
+    /// The route of a plugin that a request reaches, by the path that follows `/hooks/PLUGIN` in its URL, as it was sent:
+    /// `host.route("shop", "/stripe")?`. A malformed path is [`CallError::BadArguments`].
+    pub fn route(&self, plugin: &str, path: &str) -> Result<Route<'_>, CallError> {
+        Route::find(&self.runtime, plugin, path)
     }
 
     /// Loads a plugin, or replaces a loaded plugin with a new version. Calls that arrive meanwhile are answered by the old version, and
@@ -277,7 +284,7 @@ impl Host {
     /// Runs a plugin's cron tap now, also if it runs at the moment, and waits for its end. Its schedule stays as it is. Returns `false`
     /// if the plugin has no cron tap.
     pub async fn run_cron(&self, plugin: &str) -> Result<bool, CallError> {
-        let program = self.runtime.plugin(plugin)?;
+        let program = self.runtime.program(plugin)?;
         if program.taps.cron.is_none() {
             return Ok(false);
         }

@@ -1,6 +1,8 @@
 //! The ways into a component: an exported function, called with component values, or a tap, called with its Rust types.
 
+use super::route::Handler;
 use super::{Function, Program, origin::Origin, profile::Profile};
+use crate::api;
 use crate::api::bindings::exports::palisade::plugin as taps;
 use crate::api::bindings::palisade::plugin::tap_types;
 use crate::engine::lane::Lane;
@@ -9,6 +11,7 @@ use palisade_guard::caller::Caller;
 use palisade_guard::kind::Kind;
 use palisade_guard::limits::{JSON_INLINE_BYTES_MAX, REFUSAL_BYTES_MAX};
 use palisade_guard::manifest::Taps;
+use palisade_guard::routes::{InboundRequest, RawResponse};
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Val};
@@ -42,6 +45,10 @@ pub(crate) enum Entry {
     Cron {
         scheduled: i64,
     },
+    Route {
+        handler: Arc<Handler>,
+        request: Arc<InboundRequest>,
+    },
 }
 
 impl Entry {
@@ -54,6 +61,7 @@ impl Entry {
             Self::Presave { .. } => EntryName::Tap("tap-item-presave"),
             Self::Changed { .. } => EntryName::Tap("tap-item-changed"),
             Self::Cron { .. } => EntryName::Tap("tap-cron"),
+            Self::Route { handler, .. } => EntryName::Function(Arc::clone(&handler.name)),
         }
     }
 
@@ -73,6 +81,7 @@ impl Entry {
                 ItemChange::Updated(update) => &update.after.id,
             }),
             (Self::Cron { scheduled }, None) => Origin::of(scheduled),
+            (Self::Route { request, .. }, None) => Origin::Request(Arc::clone(request)),
         }
     }
 
@@ -88,7 +97,8 @@ impl Entry {
                 ItemChange::Created(item) | ItemChange::Deleted(item) => item.fields.len(),
                 ItemChange::Updated(update) => update.before.fields.len().max(update.after.fields.len()),
             },
-            Self::Cron { .. } => 0,
+            // A request's body is passed in pieces.
+            Self::Cron { .. } | Self::Route { .. } => 0,
         };
         fields > JSON_INLINE_BYTES_MAX
     }
@@ -101,9 +111,10 @@ pub(crate) enum Reply {
     View(String),
     Draft(Result<WitDraft, String>),
     Done(Result<(), String>),
+    Response(RawResponse),
 }
 
-/// The taps of a component, looked up once.
+/// The taps and the handler of a component, looked up once.
 #[derive(Default)]
 pub(super) struct TapIndices {
     access: Option<taps::tap_item_access::GuestIndices>,
@@ -111,11 +122,13 @@ pub(super) struct TapIndices {
     presave: Option<taps::tap_item_presave::GuestIndices>,
     changed: Option<taps::tap_item_changed::GuestIndices>,
     cron: Option<taps::tap_cron::GuestIndices>,
+    routes: Option<taps::routes::GuestIndices>,
 }
 
 impl TapIndices {
-    /// Finds the taps that the manifest lists. Fails if the component exports a tap with other types than the contract's.
-    pub(super) fn find(pre: &InstancePre<State>, taps: &Taps) -> wasmtime::Result<Self> {
+    /// Finds the taps that the manifest lists, and the handler if there are routes. Fails if the component exports one with
+    /// other types than the contract's.
+    pub(super) fn find(pre: &InstancePre<State>, taps: &Taps, has_routes: bool) -> wasmtime::Result<Self> {
         use self::taps as export;
         Ok(Self {
             access: taps.item_access.map(|_| export::tap_item_access::GuestIndices::new(pre)).transpose()?,
@@ -129,6 +142,7 @@ impl TapIndices {
                 .map(|_| export::tap_item_changed::GuestIndices::new(pre))
                 .transpose()?,
             cron: taps.cron.map(|_| export::tap_cron::GuestIndices::new(pre)).transpose()?,
+            routes: has_routes.then(|| export::routes::GuestIndices::new(pre)).transpose()?,
         })
     }
 }
@@ -140,6 +154,7 @@ impl Program {
         match entry {
             _ if entry.is_large() => Lane::Slow,
             Entry::Function { function, .. } => function.profile.lane(),
+            Entry::Route { handler, .. } => handler.profile.lane(),
             _ => self.tap_profile(entry).map_or(Lane::Usual, Profile::lane),
         }
     }
@@ -148,7 +163,7 @@ impl Program {
     pub(crate) fn tap_profile(&self, entry: &Entry) -> Option<&Profile> {
         let [access, view, presave, changed, cron] = &self.tap_profiles;
         let profile = match entry {
-            Entry::Function { .. } => return None,
+            Entry::Function { .. } | Entry::Route { .. } => return None,
             Entry::Access { .. } => access,
             Entry::View { .. } => view,
             Entry::Presave { .. } => presave,
@@ -196,6 +211,12 @@ impl Program {
             Entry::Cron { scheduled } => {
                 let tap = taps.cron.as_ref().ok_or_else(|| absent("tap"))?.load(&mut *store, &instance)?;
                 Reply::Done(tap.call_run(&mut *store, scheduled).await?.map_err(sentence))
+            }
+            Entry::Route { request, .. } => {
+                let handler =
+                    taps.routes.as_ref().ok_or_else(|| absent("handler"))?.load(&mut *store, &instance)?;
+                let request = api::routes::passed(store.data_mut(), &request)?;
+                Reply::Response(handler.call_handle(&mut *store, &request).await?.into())
             }
         })
     }

@@ -5,6 +5,7 @@
 
 use super::entry::TapIndices;
 use super::profile::Profile;
+use super::route::Route;
 use super::{Function, Functions, Program};
 use crate::engine::artifact::{self, Artifacts};
 use crate::engine::compiler::{CompileError, Compiler};
@@ -130,6 +131,7 @@ impl Loader {
         };
         let availability = self.supervision.availability(&name);
         availability.of_pool(&installed.pool);
+        let routes = grants.routes.iter().map(|grant| Arc::new(Route::of(grant))).collect();
         let plugin = Plugin {
             version: manifest.plugin.version,
             variables: Declarations::new(manifest.variables),
@@ -156,6 +158,7 @@ impl Loader {
             stacks,
             passport,
             functions,
+            routes,
             pending,
             instances,
             tap_indices,
@@ -386,8 +389,11 @@ fn link(
         instances.insert(kind, pre);
     }
     let any = instances.values().next_back().ok_or("it exports nothing that could be called")?;
-    let taps = TapIndices::find(any, &manifest.taps).map_err(|error| {
-        format!("a tap does not fit the contract: {}; build it with this contract", engine::innermost(&error))
+    let taps = TapIndices::find(any, &manifest.taps, !passport.routes.is_empty()).map_err(|error| {
+        format!(
+            "a tap or its handler does not fit the contract: {}; build it with this contract",
+            engine::innermost(&error)
+        )
     })?;
     Ok((instances, taps))
 }

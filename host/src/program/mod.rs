@@ -9,6 +9,7 @@ pub(crate) mod link;
 pub(crate) mod load;
 mod origin;
 mod profile;
+pub(crate) mod route;
 
 use crate::engine::stack::GuestStacks;
 use crate::plugin::Plugin;
@@ -20,7 +21,9 @@ use link::Machine;
 use palisade_guard::kind::Kind;
 use palisade_guard::manifest::Taps;
 use palisade_guard::memory::Reservation;
+use palisade_guard::routes::RequestPath;
 use profile::Profile;
+use route::Route;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -38,6 +41,7 @@ pub(crate) struct Program {
     pub(crate) stacks: GuestStacks,
     pub(crate) admission: Arc<Semaphore>,
     functions: Functions,
+    routes: Vec<Arc<Route>>,
     /// The migrations that have not run, on a host that only looks.
     pub(crate) pending: Vec<String>,
     instances: BTreeMap<Kind, InstancePre<State>>,
@@ -66,6 +70,16 @@ impl Program {
     pub(crate) fn function(&self, path: &str) -> Option<&Arc<Function>> {
         let (interface, function) = path.split_once('/')?;
         self.functions.get(interface)?.get(function)
+    }
+
+    /// Finds the route of a request.
+    pub(crate) fn route(&self, path: &RequestPath) -> Option<&Arc<Route>> {
+        path.route(self.routes.iter().map(|route| (&route.path, route)))
+    }
+
+    /// Every route, as the manifest lists them.
+    pub(crate) fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
     }
 
     /// Every function as `interface/function`, sorted.

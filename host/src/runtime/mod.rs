@@ -70,11 +70,11 @@ impl Runtime {
         })
     }
 
-    /// The current version of a plugin, or an error that lists the plugins that exist.
-    pub(crate) fn plugin(&self, plugin: &str) -> Result<Arc<Program>, CallError> {
-        let Some(found) = self.registry.find(plugin) else {
+    /// Finds a plugin, or returns an error that lists those that exist.
+    pub(crate) fn program(&self, plugin: &str) -> Result<Arc<Program>, CallError> {
+        self.registry.find(plugin).ok_or_else(|| {
             if self.registry.current().unloaded().iter().any(|unloaded| unloaded.name == plugin) {
-                return Err(CallError::NotLoaded { plugin: plugin.to_owned() });
+                return CallError::NotLoaded { plugin: plugin.to_owned() };
             }
             let names: Vec<String> =
                 self.registry.all().iter().map(|program| program.plugin.name.to_string()).collect();
@@ -83,13 +83,12 @@ impl Runtime {
             } else {
                 format!("loaded are {}", names.join(", "))
             };
-            return Err(CallError::NoPlugin { plugin: plugin.to_owned(), hint });
-        };
-        Ok(found)
+            CallError::NoPlugin { plugin: plugin.to_owned(), hint }
+        })
     }
 
     fn resolve(&self, plugin: &str, function: &str) -> Result<(Arc<Program>, Arc<Function>), CallError> {
-        let found = self.plugin(plugin)?;
+        let found = self.program(plugin)?;
         if let Some(known) = found.function(function).cloned() {
             return Ok((found, known));
         }

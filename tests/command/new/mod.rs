@@ -12,7 +12,7 @@ use std::process::Command;
 const NAME: &str = "first-try";
 
 /// What a new plugin can be.
-const TEMPLATES: [&str; 3] = ["hello", "guestbook", "tap"];
+const TEMPLATES: [&str; 4] = ["hello", "guestbook", "tap", "webhook"];
 
 /// Runs `palisade new` in a folder.
 pub async fn new(parent: &Path, arguments: &[&str]) -> Ran {
@@ -99,6 +99,68 @@ async fn guestbook_in_rust_builds_passes_its_tests_and_is_served() {
 #[tokio::test]
 async fn tap_in_rust_builds_and_passes_its_tests() {
     tried("rust", "tap").await;
+}
+
+/// Builds the webhook in a language, runs its tests, and sends it deliveries over HTTP.
+async fn delivered(language: &str) {
+    let (_parent, folder) = tried(language, "webhook").await;
+    let world = World::new().await;
+    let serving = Serving::of(&folder, &world, &[], &[]).await;
+    let set = "INSERT INTO palisade.variables (plugin, name, value) VALUES ($1, 'key', '\"Jefe\"')";
+    let at = format!("{}/hooks/{NAME}/deliveries", serving.url());
+    let send = |delivery: &str, signature: &str, body: &[u8]| {
+        let request = client().post(&at).header("x-delivery", delivery).header("x-signature", signature);
+        let request = request.body(body.to_vec());
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    // RFC 4231, test case 2; and what everybody can sign: with no key.
+    let (body, right) =
+        (b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    let unset = "76d9e7194e7dbc3aa00bbe8ffb9f6fcb5a932170f971f948bb2ab61607d2b9d6";
+    assert_eq!(send("1", unset, body).await, 401, "{language}: nobody has set the key");
+    world.sql.execute(set, &[&NAME]).await.unwrap();
+    for (signature, body) in
+        [(right, &b"what do ya want for nothing!"[..]), ("", body), (&right[1..], body), (unset, body)]
+    {
+        assert_eq!(send("1", signature, body).await, 401, "{language} {signature}");
+    }
+    for _ in 0..2 {
+        assert_eq!(send("<1>", right, body).await, 204, "{language}");
+    }
+    // HMAC-SHA-256 of one byte that is not UTF-8.
+    let not_text = "f18579e1097e883411df73b679bf10551407e1e719fd045912e49646f320fd44";
+    assert_eq!(send("2", not_text, b"\xff").await, 415, "{language}");
+    assert_eq!(send("2", right, &vec![b'x'; 300_000]).await, 413, "{language}");
+    let stored = format!("SELECT count(*) FROM plugin_{}.deliveries", NAME.replace('-', "_"));
+    assert_eq!(world.count(&stored).await, 1, "{language}");
+    let page = client().get(&at).send().await.unwrap();
+    assert!(page.headers()["content-security-policy"].to_str().unwrap().ends_with("; sandbox"));
+    let page = page.text().await.unwrap();
+    assert!(page.contains("1") && page.contains("what do ya want for nothing?</li>"), "{language}: {page}");
+    assert!(!page.contains("<1>"), "{language}: {page}");
+    let nothing = client().get(format!("{at}/1")).send().await.unwrap();
+    assert_eq!(nothing.status(), 404, "{language}");
+    assert_eq!(serving.terminate().await.code(), 0);
+}
+
+#[tokio::test]
+async fn webhook_in_rust_builds_passes_its_tests_and_stores_signed_deliveries() {
+    delivered("rust").await;
+}
+
+#[tokio::test]
+async fn webhook_in_c_stores_signed_deliveries() {
+    delivered("c").await;
+}
+
+#[tokio::test]
+async fn webhook_in_js_builds_passes_its_tests_and_stores_signed_deliveries() {
+    delivered("js").await;
+}
+
+#[tokio::test]
+async fn webhook_in_python_builds_passes_its_tests_and_stores_signed_deliveries() {
+    delivered("python").await;
 }
 
 #[tokio::test]
@@ -203,7 +265,7 @@ async fn new_with_a_wrong_name_word_or_place_says_in_one_sentence_what_to_do() {
         (&["list"], "choose another name, such as `my-list`"),
         (&["taken"], "taken exists already: choose another name, or remove it first"),
         (&["first", "--lang", "go"], "there is no such language: use rust, js, python or c"),
-        (&["first", "--template", "blog"], "there is no such template: use hello, guestbook or tap"),
+        (&["first", "--template", "blog"], "there is no such template: use hello, guestbook, tap or webhook"),
     ] {
         let refused = new(parent.path(), arguments).await;
         assert_eq!((refused.code(), refused.stdout.as_str()), (2, ""), "{refused:?}");

@@ -39,8 +39,8 @@ pub(super) struct NewArgs {
     /// The language: rust, js, python or c
     #[arg(long, value_name = "LANGUAGE", default_value = "rust", value_parser = language)]
     lang: Language,
-    /// What the plugin does at first: guestbook (a table, with functions that read and write it), hello (one function)
-    /// or tap (tidies content items)
+    /// What the plugin does at first: guestbook (a table, with functions that read and write it), hello (one function),
+    /// tap (tidies content items) or webhook (stores signed requests, and a page)
     #[arg(long, value_name = "TEMPLATE", default_value = "guestbook", value_parser = Template::parse)]
     template: Template,
 }
@@ -51,14 +51,15 @@ enum Template {
     Hello,
     Guestbook,
     Tap,
+    Webhook,
 }
 
 impl Template {
-    const ALL: [Self; 3] = [Self::Hello, Self::Guestbook, Self::Tap];
+    const ALL: [Self; 4] = [Self::Hello, Self::Guestbook, Self::Tap, Self::Webhook];
 
     fn parse(word: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|template| template.word() == word);
-        found.ok_or_else(|| "there is no such template: use hello, guestbook or tap".to_owned())
+        found.ok_or_else(|| "there is no such template: use hello, guestbook, tap or webhook".to_owned())
     }
 
     fn word(self) -> &'static str {
@@ -66,6 +67,7 @@ impl Template {
             Self::Hello => "hello",
             Self::Guestbook => "guestbook",
             Self::Tap => "tap",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -256,7 +258,7 @@ mod tests {
         assert_eq!(language("go").unwrap_err(), "there is no such language: use rust, js, python or c");
         assert_eq!(
             Template::parse("blog").unwrap_err(),
-            "there is no such template: use hello, guestbook or tap"
+            "there is no such template: use hello, guestbook, tap or webhook"
         );
         assert_eq!((language("javascript"), language("py")), (Ok(Language::Js), Ok(Language::Python)));
         for known in Language::ALL {

@@ -6,9 +6,11 @@
 mod columns;
 pub mod cover;
 pub(crate) mod form;
+mod route;
 mod table;
 
 pub use columns::ColumnSet;
+pub use route::RouteGrant;
 pub use table::{TableGrant, TableOperation};
 
 use crate::db::extension::Extension;
@@ -45,6 +47,9 @@ pub struct Grants {
     /// The HTTP servers that the plugin may send requests to.
     #[serde(default)]
     pub http: Vec<HttpGrant>,
+    /// The requests below `/hooks/PLUGIN` that the plugin's handler `routes` gets.
+    #[serde(default, deserialize_with = "route::routes", skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteGrant>,
     /// Taps, such as `item-view`, that a policy allows. A manifest requests them in its `[taps]`.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("examples" = [["item-view"]])))]
@@ -226,6 +231,7 @@ impl Grants {
             user: self.user.intersection(&allowed.user).copied().collect(),
             variables: self.variables.intersection(&allowed.variables).copied().collect(),
             taps: self.taps.intersection(&allowed.taps).cloned().collect(),
+            routes: route::within(&self.routes, &allowed.routes),
             http: self.http.iter().filter(|entry| allowed.http.contains(entry)).cloned().collect(),
         }
     }

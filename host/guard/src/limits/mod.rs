@@ -1057,6 +1057,15 @@ pub const HTTP_RESPONSE_HEADERS_MAX: usize = 256;
 /// Times that a path is percent-decoded in search of hidden dot segments. A server behind a proxy decodes
 /// twice; no real path still changes after that.
 pub const HTTP_PATH_DECODINGS_MAX: usize = 3;
+/// Routes of one plugin. Each request is compared with all of them.
+pub const ROUTES_MAX: usize = 32;
+/// Bytes of a route's path: enough for a few words.
+pub const ROUTE_PATH_BYTES_MAX: usize = 128;
+/// Headers of a request that one route names. A signature takes two or three.
+pub const ROUTE_HEADERS_MAX: usize = 16;
+/// Bytes of the body with which a plugin answers a request: a page with its pictures, or a small file. The host holds it
+/// until the caller has taken it.
+pub const ROUTE_RESPONSE_BYTES_MAX: u64 = MIB;
 /// Name look-ups at once on a host. Each holds a thread for as long as the name's server takes to answer.
 pub const HTTP_LOOKUPS_MAX: usize = 64;
 

@@ -5,15 +5,16 @@
 
 use palisade_guard::kind::PACKAGE;
 use palisade_guard::limits::{EXPORT_LINE_CHARS_MAX, EXPORT_LINES_MAX};
-use palisade_guard::manifest::{Manifest, TAPS};
+use palisade_guard::manifest::{HANDLER, Manifest, TAPS};
 use palisade_guard::surface::Surface;
 use std::collections::BTreeSet;
 
-/// The interfaces and taps that a manifest names.
+/// The interfaces and taps that a manifest names, and the handler if it lists routes.
 pub(super) fn named(manifest: &Manifest) -> BTreeSet<String> {
     let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps));
     let taps = taps.map(|(tap, ..)| format!("{PACKAGE}/{tap}"));
-    manifest.exports.keys().cloned().chain(taps).collect()
+    let routes = (!manifest.grants.routes.is_empty()).then(|| format!("{PACKAGE}/{HANDLER}"));
+    manifest.exports.keys().cloned().chain(taps).chain(routes).collect()
 }
 
 /// The interfaces and functions that a component exports, without versions.

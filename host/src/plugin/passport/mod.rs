@@ -31,6 +31,8 @@ pub struct Passport {
     pub exports: BTreeMap<String, Kind>,
     /// Taps, with their kinds.
     pub taps: BTreeMap<String, Kind>,
+    /// Methods and paths of the routes that the plugin handles, such as `POST /stripe`, with their kinds.
+    pub routes: BTreeMap<String, Kind>,
     /// The layers of defence that the database server provides.
     pub database: DatabaseLayers,
     /// The layers of defence around the process that compiled the component.
@@ -73,21 +75,26 @@ impl Passport {
         let wasi = surface.imports.into_keys().filter(|name| name.starts_with("wasi:")).collect();
         let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps));
         let taps = taps.map(|(tap, kind, _)| ((*tap).to_owned(), *kind)).collect();
-        Ok(Self { imports, denied, wasi, exports: manifest.exports.clone(), taps, ..Self::default() })
+        let routes = granted.routes.iter().flat_map(|route| {
+            route.methods.iter().map(|(method, kind)| (format!("{method} {}", route.path.as_str()), *kind))
+        });
+        let routes = routes.collect();
+        Ok(Self { imports, denied, wasi, exports: manifest.exports.clone(), taps, routes, ..Self::default() })
     }
 
-    /// Every kind that an export or a tap has.
+    /// Every kind that an export, a tap or a route has.
     pub fn kinds_in_use(&self) -> BTreeSet<Kind> {
-        self.exports.values().chain(self.taps.values()).copied().collect()
+        self.exports.values().chain(self.taps.values()).chain(self.routes.values()).copied().collect()
     }
 
-    /// What declares that an export or tap of this plugin has a kind, as the end of a sentence.
+    /// What declares that an export, a tap or a route of this plugin has a kind, as the end of a sentence.
     pub(crate) fn because(&self, kind: Kind) -> String {
         let of_kind = |all: &BTreeMap<String, Kind>| {
             let names = all.iter().filter(|(_, other)| **other == kind).map(|(name, _)| format!("`{name}`"));
             names.collect::<Vec<_>>()
         };
-        let (exports, taps) = (of_kind(&self.exports), of_kind(&self.taps));
+        let exports = [of_kind(&self.exports), of_kind(&self.routes)].concat();
+        let taps = of_kind(&self.taps);
         let (names, rest) =
             if exports.is_empty() { (taps, "by the contract") } else { (exports, "in palisade.toml") };
         let are = if names.len() == 1 { "is" } else { "are" };

@@ -14,10 +14,11 @@ use crate::grant::form::Form;
 use crate::kind::Kind;
 use crate::limits::{
     CRON_INTERVAL_MIN_S, HTTP_HEADER_NAME_BYTES_MAX, HTTP_HEADER_VALUE_BYTES_MAX, ITEM_TYPE_BYTES_MAX, Limit,
-    PLUGIN_NAME_BYTES_MAX, Unit, VARIABLE_NAME_BYTES_MAX,
+    PLUGIN_NAME_BYTES_MAX, ROUTE_HEADERS_MAX, ROUTE_PATH_BYTES_MAX, Unit, VARIABLE_NAME_BYTES_MAX,
 };
 use crate::manifest::Manifest;
 use crate::operator::{PolicyTable, SecretEntry};
+use crate::routes::Method;
 use crate::variables::RawDeclaration;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -29,6 +30,9 @@ const SIZE: &str = r"^\s*[0-9]+\s*(B|KiB|MiB|GiB)\s*$";
 const TIME: &str = r"^\s*[0-9]+\s*(ms|s|min|h)\s*$";
 /// Segments that are not `..`, of which the first is not empty.
 const PATH: &str = r"^((([^/.]|\.[^/.]|\.\.[^/])[^/]*|\.)/+)*(([^/.]|\.[^/.]|\.\.[^/])[^/]*|\.)?$";
+
+/// The path of a route.
+const ROUTE: &str = r"^/((([A-Za-z0-9_~-]|\.[A-Za-z0-9_~-]|\.\.[A-Za-z0-9._~-])[A-Za-z0-9._~-]*)(/([A-Za-z0-9_~-]|\.[A-Za-z0-9_~-]|\.\.[A-Za-z0-9._~-])[A-Za-z0-9._~-]*)*)?$";
 
 /// Examples of a tap's weight and of a variable's default.
 pub const WEIGHT: i32 = 10;
@@ -247,6 +251,43 @@ pub fn owner(_: &mut SchemaGenerator) -> Schema {
 pub fn methods(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array", "items": { "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] }, "examples": [["GET", "POST"]],
+    })
+}
+
+pub fn route_path(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "pattern": ROUTE, "maxLength": ROUTE_PATH_BYTES_MAX, "examples": ["/stripe"],
+        "title": format!("text: `/`, or segments of letters, digits, `-`, `.`, `_` and `~`, each after a `/`; at most {ROUTE_PATH_BYTES_MAX} bytes"),
+    })
+}
+
+pub fn route_methods(generator: &mut SchemaGenerator) -> Schema {
+    let mut properties = Map::new();
+    for method in Method::ALL {
+        let form = if method == Method::Get {
+            json!({ "enum": ["query"], "examples": ["query"], "description": "The kind of GET and HEAD." })
+        } else {
+            let mut kind = generator.subschema_for::<Kind>();
+            kind.insert("description".into(), json!(format!("The kind of {method}.")));
+            kind.insert("examples".into(), json!(["mutation"]));
+            kind.to_value()
+        };
+        properties.insert(method.as_str().to_owned(), form);
+    }
+    json_schema!({
+        "type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1,
+        "examples": [{ "POST": "mutation" }],
+    })
+}
+
+pub fn route_headers(_: &mut SchemaGenerator) -> Schema {
+    let name = format!("text: a header's name in lower case, at most {HTTP_HEADER_NAME_BYTES_MAX} bytes");
+    let name = json_schema!({
+        "type": "string", "pattern": "^[a-z0-9!#$%&'*+.^_`|~-]+$", "maxLength": HTTP_HEADER_NAME_BYTES_MAX, "title": name,
+        "not": { "pattern": "^(authorization|connection|content-length|cookie2?|expect|host|http2-settings|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*)$" },
+    });
+    json_schema!({
+        "type": "array", "items": name, "uniqueItems": true, "maxItems": ROUTE_HEADERS_MAX, "examples": [["stripe-signature"]],
     })
 }
 

@@ -41,6 +41,7 @@ user = [\"has-permission\"]
 item.types.post = [\"read\", \"write\"]
 http = [{ url = \"https://api.example.com/v1/\", methods = [\"GET\"], secret = \"api-key\" }]
 db.tables.tags = [\"select\", \"insert\"]
+routes = [{ path = \"/stripe\", methods = { POST = \"mutation\" }, headers = [\"stripe-signature\"] }]
 
 [grants.db.tables.drafts]
 select = [\"id\", \"title\", \"body\"]
