@@ -98,7 +98,9 @@ pub(super) fn unreached(
         }
         let fixes = cover::fixes(refused.iter().filter(|one| one.interface == *interface), " or ");
         if !fixes.is_empty() {
-            found.push(format!("the source imports `{interface}` without a grant: add {fixes} in palisade.toml"));
+            found.push(format!(
+                "the source imports `{interface}` without a grant: add {fixes} in palisade.toml"
+            ));
         }
         if let (Some(lowest), Some(highest)) = (kind::lowest(interface), highest(manifest))
             && lowest > highest

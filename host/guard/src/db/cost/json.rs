@@ -29,7 +29,8 @@ impl Digits {
         match (byte, &mut self.exponent) {
             (b'0'..=b'9', None) => self.mantissa = self.mantissa.saturating_add(1),
             (b'0'..=b'9', Some(exponent)) => {
-                *exponent = exponent.saturating_mul(10).saturating_add(u64::from(byte.saturating_sub(b'0')));
+                let digit = u64::from(byte.saturating_sub(b'0'));
+                *exponent = exponent.saturating_mul(10).saturating_add(digit); // wire: JSON's numbers are decimal
             }
             (b'.' | b'+' | b'-', _) if self.mantissa > 0 => {}
             (b'e' | b'E', None) if self.mantissa > 0 => self.exponent = Some(0),
