@@ -352,7 +352,12 @@ mod tests {
             (CallError::NotLoaded { plugin: name() }, 503, "not-loaded", "operator"),
             (CallError::Contended { attempts: 5 }, 409, "contended", "caller"),
             (
-                CallError::Violation(Violation { kind: Constraint::ForeignKey, name: None, column: None, schema: None }),
+                CallError::Violation(Violation {
+                    kind: Constraint::ForeignKey,
+                    name: None,
+                    column: None,
+                    schema: None,
+                }),
                 409,
                 "constraint-violation",
                 "guest",
