@@ -292,6 +292,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "STORED_BYTES_MAX",
             "STORED_ELEMENTS_MAX",
             "STORED_NUMERIC_BYTES_MAX",
+            "STORED_TEXT_BYTES_MAX",
             "DB_CONDITIONS_MAX",
             "DB_ONE_OF_MAX",
             "DB_INSERT_ROWS_MAX",

@@ -146,12 +146,13 @@ async fn server_answers_as_the_document_says() {
         ]);
         fuzzer.args(["--suppress-health-check", "all", "--request-timeout", "30"]);
         if let Some(token) = token {
-            fuzzer.arg("--header").arg(format!("authorization: Bearer {token}"));
+            // Written so, because the fuzzer leaves out this name where it tries without a token.
+            fuzzer.arg("--header").arg(format!("Authorization: Bearer {token}"));
         }
         let printed = succeeded(fuzzer.arg(format!("http://{}/openapi.json", served.address))).await;
         let (_, cases) = printed.split_once("Test cases:\n").expect(&printed);
         let cases: Vec<&str> = cases.lines().next().unwrap().split_whitespace().collect();
-        let [made, "generated,", passed, "passed"] = cases[..] else { panic!("{printed}") };
+        let [made, "generated,", passed, "passed" | "passed,", ..] = cases[..] else { panic!("{printed}") };
         assert!(made == passed && made.parse::<usize>().unwrap() > CASES_MIN, "{printed}");
     }
     assert_eq!(served.get("/readyz").await.status, 200);

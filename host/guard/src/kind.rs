@@ -43,6 +43,9 @@ impl fmt::Display for Kind {
 
 /// The WIT package of the contract.
 pub const PACKAGE: &str = "palisade:plugin";
+/// The section of a component in which `palisade build` keeps what the WIT says of exported interfaces. It is not the one that tools for
+/// WIT have for the docs of a package: they refuse a component that has that one.
+pub const DOCS_SECTION: &str = "palisade-docs";
 /// The contract's version. Later versions with the same first number only add to it.
 pub const VERSION: &str = "0.1.0";
 

@@ -75,7 +75,7 @@ pub fn prose(text: &str) -> String {
             (']', Some(next)) => matches!(next, '(' | ':' | '['),
             // Java and Python read these escapes in comments, too.
             ('\\', Some(next)) => matches!(next, 'u' | 'U' | 'x' | 'N'),
-            ('*', Some('/')) | ('-', Some('}')) | ('#', Some('}')) | ('%', Some('>')) => true,
+            ('*', Some('/')) | ('-' | '#', Some('}')) | ('%', Some('>')) => true,
             ('"' | '\'', Some(next)) => *next == character && out.chars().nth_back(1) == Some(character),
             _ => false,
         };

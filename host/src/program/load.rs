@@ -312,7 +312,7 @@ fn functions(
                          `{short}/{name}`: share less between functions, shorten the names, or split the plugin"
                     ));
                 }
-                let signature = declared.named(signature, export, name);
+                let signature = signature.named(declared, export, name);
                 let (_, index) =
                     component.get_export(Some(&parent), name).ok_or("a function has no index")?;
                 let (path, profile) = (format!("{short}/{name}").into(), Profile::default());

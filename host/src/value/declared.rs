@@ -8,12 +8,13 @@
 //! Docs are the plugin's text. They are kept without what a viewer of Markdown or a generator of code could take for more than
 //! text ([`prose`]). What is wrong with them is no reason to refuse a plugin.
 
-use super::Shape;
-use super::signature::Signature;
+use super::{Field, Shape};
+use palisade_guard::kind::DOCS_SECTION;
 use palisade_guard::limits::DOCS_BYTES_MAX;
 use palisade_guard::text::prose;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::sync::Arc;
 use wasmparser::component_types::{
     ComponentAnyTypeId, ComponentDefinedType, ComponentDefinedTypeId, ComponentEntityType, ComponentFuncType,
@@ -22,9 +23,8 @@ use wasmparser::component_types::{
 use wasmparser::types::{Types, TypesRef};
 use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
-/// The section that tools for WIT keep docs in: a byte for its version, then JSON.
-const SECTION: &str = "package-docs";
-/// The versions of the section that are read. They differ in what they have besides docs.
+/// The versions of the section with docs that are read: it is a byte for its version, then JSON. They differ in what they have besides
+/// docs.
 const VERSIONS: [u8; 2] = [0, 1];
 
 /// The name that an exported interface gives to a type.
@@ -88,7 +88,7 @@ impl Declared {
                 Payload::ComponentExportSection(section) if depth == 0 => {
                     exports.extend(section.into_iter().flatten().map(|export| export.name.name.to_owned()));
                 }
-                Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
+                Payload::CustomSection(section) if depth == 0 && section.name() == DOCS_SECTION => {
                     declared.docs = Docs::parse(section.data());
                 }
                 _ => {}
@@ -98,45 +98,50 @@ impl Declared {
         declared
     }
 
-    /// Gives each type the name under which an interface exports it first: an interface that uses another one's type exports it,
-    /// too, and comes later.
+    /// Gives each type the name under which an interface exports it first: an interface that uses another one's type exports it
+    /// again as an alias, and comes later.
     fn name(&mut self, exports: Vec<String>) {
         let Some(types) = self.types.as_ref().map(Types::as_ref) else { return };
-        let mut first: HashMap<ComponentDefinedTypeId, Arc<TypeName>> = HashMap::new();
         for export in exports {
             let Some(item) = types.component_item_for_export(&export) else { continue };
             let ComponentEntityType::Instance(id) = item.ty else { continue };
             let plain = export.split('@').next().unwrap_or_default();
             let interface = plain.rsplit('/').next().unwrap_or_default();
             for (name, item) in types.get(id).into_iter().flat_map(|instance| &instance.exports) {
-                let ComponentEntityType::Type { created: ComponentAnyTypeId::Defined(created), .. } = item.ty
+                let ComponentEntityType::Type {
+                    referenced: ComponentAnyTypeId::Defined(referenced),
+                    created: ComponentAnyTypeId::Defined(created),
+                } = item.ty
                 else {
                     continue;
                 };
-                let mut root = created;
-                while let Some(aliased) = types.peel_alias(root) {
-                    root = aliased;
-                }
+                let mut aliases = iter::successors(Some(referenced), |aliased| types.peel_alias(*aliased));
+                let known = aliases.find_map(|aliased| self.names.get(&aliased).cloned());
                 let own = || Arc::new(TypeName { interface: interface.into(), name: name.as_str().into() });
-                self.names.insert(created, Arc::clone(first.entry(root).or_insert_with(own)));
+                self.names.insert(created, known.unwrap_or_else(own));
             }
             self.instances.insert(export, id);
         }
     }
 
-    /// The signature with the names of its types, for a function of an exported interface.
-    pub fn named(&self, mut signature: Signature, export: &str, function: &str) -> Signature {
-        let Some((types, function)) = self.function(export, function) else { return signature };
+    /// The names in the types of an exported function, for its parameters and its result.
+    pub(super) fn names_of(
+        &self,
+        export: &str,
+        function: &str,
+        parameters: &[Field],
+        result: Option<&Shape>,
+    ) -> (Box<[Option<Names>]>, Option<Names>) {
+        let Some((types, function)) = self.function(export, function) else { return (Box::default(), None) };
         let of = |shape: &Shape, ty: &ComponentValType| {
             Some(self.names(types, shape, *ty)).filter(|names| !names.is_empty())
         };
-        let parameters = signature.parameters.iter().zip(function.params.iter());
-        let parameters: Box<[_]> = parameters.map(|(field, (_, ty))| of(&field.shape, ty)).collect();
-        let result = signature.result.as_ref().zip(function.result.as_ref());
-        let result = result.and_then(|(shape, ty)| of(shape, ty));
-        signature.parameter_names = parameters;
-        signature.result_names = result;
-        signature
+        let parameters = parameters.iter().zip(function.params.iter());
+        let result = result.zip(function.result.as_ref());
+        (
+            parameters.map(|(field, (_, ty))| of(&field.shape, ty)).collect(),
+            result.and_then(|(shape, ty)| of(shape, ty)),
+        )
     }
 
     fn function(&self, export: &str, function: &str) -> Option<(TypesRef<'_>, &ComponentFuncType)> {

@@ -1,6 +1,6 @@
 //! The types of a function's parameters and result, and the conversions for a call.
 
-use super::declared::Names;
+use super::declared::{Declared, Names};
 use super::lift::{self, BadResult, Returned};
 use super::load::{self, Unmappable};
 use super::lower;
@@ -32,6 +32,13 @@ impl Signature {
         let (parameters, result, bytes) = load::read(interface, function, ty)?;
         let widest = lower::widest(&parameters);
         Ok(Self { parameters, result, parameter_names: Box::default(), result_names: None, bytes, widest })
+    }
+
+    /// With the names of its types, for a function that a component exports.
+    pub fn named(mut self, declared: &Declared, export: &str, function: &str) -> Self {
+        let names = declared.names_of(export, function, &self.parameters, self.result.as_ref());
+        (self.parameter_names, self.result_names) = names;
+        self
     }
 
     #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Keeps what the WIT of a plugin says of its exported interfaces: in a section of the component, from which a host describes
 //! the plugin's functions in `/openapi.json`.
 //!
-//! No tool of a language carries docs through to the component. The section is the one that tools for WIT have for packages. It has
-//! only what callers can call: not the world, and no interface of another package.
+//! No tool of a language carries docs through to the component. The section has what tools for WIT write for a package, under a name
+//! of its own, and only for what callers can call: not the world, and no interface of another package.
 
 use anyhow::{Context, Result};
+use palisade_guard::kind::DOCS_SECTION;
 use palisade_guard::limits::DOCS_BYTES_MAX;
 use serde_json::Value;
 use wit_parser::{PackageMetadata, WorldItem, WorldKey};
@@ -23,7 +24,7 @@ pub(super) fn keep(component: Vec<u8>, world: &World) -> Result<(Vec<u8>, Option
         );
         return Ok((component, Some(remark)));
     }
-    Ok(([component, strip::custom_section(PackageMetadata::SECTION_NAME, &docs)].concat(), None))
+    Ok(([component, strip::custom_section(DOCS_SECTION, &docs)].concat(), None))
 }
 
 /// The content of the section, if there are docs.
@@ -73,7 +74,7 @@ mod tests {
     fn section(component: &[u8]) -> Option<Value> {
         let sections = Parser::new(0).parse_all(component).map(Result::unwrap);
         let mut docs = sections.filter_map(|payload| match payload {
-            Payload::CustomSection(section) if section.name() == "package-docs" => {
+            Payload::CustomSection(section) if section.name() == DOCS_SECTION => {
                 Some(serde_json::from_slice(&section.data()[1..]).unwrap())
             }
             _ => None,

@@ -70,7 +70,7 @@ impl Answers {
 const REQUEST_ID: &str = "The request's id, which the log has, too: the caller's own if it is well-formed";
 
 /// Each status of an error, its name among the responses, what it means, and its header.
-const ERRORS: [(&str, &str, &str, Option<(&str, bool)>); 14] = [
+const ERRORS: &[(&str, &str, &str, Option<(&str, bool)>)] = &[
     (
         "400",
         "BadRequest",

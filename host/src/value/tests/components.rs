@@ -225,7 +225,7 @@ fn every_type_passes_through_a_real_component_unchanged() {
 
 /// What the WIT of the exported interface says, as tools for WIT keep it.
 fn with_docs(mut component: Vec<u8>, docs: &[u8]) -> Vec<u8> {
-    let name = "package-docs";
+    let name = palisade_guard::kind::DOCS_SECTION;
     let mut section = vec![u8::try_from(name.len()).unwrap()];
     section.extend([name.as_bytes(), docs].concat());
     let mut size = section.len();
@@ -284,7 +284,7 @@ fn exported(bytes: &[u8], declared: &Declared, interface: &str, function: &str) 
     let ComponentItem::ComponentFunc(ty) = instance.get_export(&engine, function).unwrap().ty else {
         panic!("{function} is a function")
     };
-    declared.named(Signature::of(interface, function, &ty).unwrap(), interface, function)
+    Signature::of(interface, function, &ty).unwrap().named(declared, interface, function)
 }
 
 fn reference(name: &str) -> serde_json::Value {
@@ -326,7 +326,7 @@ fn type_has_another_schema_only_where_its_form_differs() {
         record plain { a: u8 }
         record rich { a: option<plain>, b: u64 }
         f: func(a: plain, b: rich) -> tuple<plain, rich>;
-    } world forms { export forms; }";
+    } world w { export forms; }";
     let bytes = component(wit);
     let (declared, docs) = (Declared::of(&bytes), Docs::default());
     let mut schemas = Schemas::named("p", &docs);

@@ -1,4 +1,5 @@
 //! How much work JSON is for the server: counted from its text, without building a tree.
+// tidy: numbers are decimal, as JSON writes them
 
 /// What a JSON text contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,8 @@ impl Digits {
         match (byte, &mut self.exponent) {
             (b'0'..=b'9', None) => self.mantissa = self.mantissa.saturating_add(1),
             (b'0'..=b'9', Some(exponent)) => {
-                *exponent = exponent.saturating_mul(10).saturating_add(u64::from(byte.saturating_sub(b'0'))); // wire: decimal
+                let digit = u64::from(byte.saturating_sub(b'0'));
+                *exponent = exponent.saturating_mul(10).saturating_add(digit);
             }
             (b'.' | b'+' | b'-', _) if self.mantissa > 0 => {}
             (b'e' | b'E', None) if self.mantissa > 0 => self.exponent = Some(0),

@@ -236,10 +236,6 @@ impl Printer<'_> {
         if way == Way::Product {
             self.counted("products", |count| &mut count.products, 1, limits::SQL_PRODUCTS_MAX)?;
         }
-        let most = functions::arguments_max(name);
-        if count > most {
-            return self.refuse(shown(name), format!("at most {most} arguments"));
-        }
         Ok(())
     }
 

@@ -235,6 +235,12 @@ mod tests {
                 "SELECT g FROM generate_serie(1, 3) g",
                 "`generate_serie`: not in the list of functions; did you mean `generate_series`?",
             ),
+            // Two letters of a long name may differ, and one of a short name.
+            (
+                "SELECT jsonb_aray_lenght(data) FROM drafts",
+                "`jsonb_aray_lenght`: not in the list of functions; did you mean `jsonb_array_length`?",
+            ),
+            ("SELECT mixx(id) FROM drafts", "`mixx`: not in the list of functions"),
             ("SELECT nothing_like_it(title) FROM drafts", "`nothing_like_it`: not in the list of functions"),
         ] {
             let found = check(&catalogue(), text);

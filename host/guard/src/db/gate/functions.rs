@@ -647,11 +647,6 @@ pub(super) fn is_session_word(name: &str) -> bool {
     )
 }
 
-/// The most arguments that a function may get here.
-pub(super) fn arguments_max(_name: &str) -> usize {
-    usize::MAX
-}
-
 /// Whether the function's parameters have names, which a call may write.
 pub(super) fn has_named_arguments(name: &str) -> bool {
     matches!(
