@@ -2,8 +2,8 @@
 
 use palisade::limits::{
     BODY_BYTES_MAX, CACHE_KEY_BYTES_MAX, CACHE_TAGS_MAX, DB_ARRAY_ELEMENTS_MAX, DB_MEASURES_MAX,
-    HEAD_BYTES_MAX, ITEM_FIELDS_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, KIB, MIB,
-    ROUTE_RESPONSE_BYTES_MAX, SQL_BYTES_MAX,
+    ITEM_FIELDS_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX, KIB, MIB, ROUTE_RESPONSE_BYTES_MAX,
+    SQL_BYTES_MAX,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -285,9 +285,9 @@ fn hooks() -> Vec<Row> {
         ..route(name, method, format!("/hooks/routes{below}"), body)
     };
     let answer = format!("bytes={ROUTE_RESPONSE_BYTES_MAX}");
-    // Nearly as many bytes as a head may have.
-    let long_path = "a/".repeat(HEAD_BYTES_MAX / 2 - usize(KIB));
-    let headers: String = vec!["header=etag:x&"; 5_000].concat();
+    // Nearly as many bytes as a client's library sends in a URL.
+    let long_path = "a/".repeat(30_000);
+    let headers: String = vec!["header=etag:x&"; 4_000].concat();
     vec![
         hook("route-types.read", Method::POST, "/in?read=1".into(), long()),
         hook("routes.handle", Method::POST, format!("/in?insert=a&{answer}"), long()),

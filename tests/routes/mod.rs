@@ -259,6 +259,8 @@ async fn answer_that_breaks_a_rule_is_an_error_and_changes_nothing() {
         ("status=999", "its status is 999"),
         ("status=204&text=a", "has no body"),
     ] {
+        // An entry that has just answered is not quarantined.
+        assert_eq!(ask(&served, Method::POST, "/hooks/routes/in").await.status, 200);
         let answer = ask(&served, Method::POST, &format!("/hooks/routes/in?insert=a&{orders}")).await;
         assert_eq!((answer.status, answer.kind().as_str()), (500, "plugin-failed"), "{orders}: {answer:?}");
         let message = answer.message();
@@ -288,12 +290,12 @@ async fn body_of_an_answer_at_its_bytes_is_sent_and_over_them_is_not() {
 async fn page_comes_with_the_headers_that_keep_it_from_acting() {
     let world = World::new().await;
     let served = served(&world).await;
-    let path = "/hooks/routes/pages?header=content-type:text/html&text=<script>alert(1)</script>";
+    let path = "/hooks/routes/pages?header=content-type:text/html&text=%3Cscript%3Ealert(1)%3C/script%3E";
     for path in [path.to_owned(), format!("{path}&status=404"), path.replace("text/html", "image/svg%2Bxml")]
     {
         let path = path.replace("%2B", "+");
         let page = ask(&served, Method::GET, &path).await;
-        assert!(page.text().contains("script"), "{page:?}");
+        assert_eq!(page.text(), "<script>alert(1)</script>");
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none';") && policy.ends_with("; sandbox"), "{page:?}");
         assert_eq!(page.header("x-content-type-options"), "nosniff");
@@ -376,13 +378,13 @@ async fn body_at_the_limit_is_accepted_and_over_it_rejected() {
     let served = served(&world).await;
     let send = async |bytes: usize| {
         let body = vec![b'x'; bytes];
-        Got::to(served.request(Method::POST, "/hooks/routes/in?insert=a").body(body)).await
+        Got::to(served.request(Method::POST, "/hooks/routes/in?insert=a&read=65536").body(body)).await
     };
     let over = send(BODY_BYTES_MAX + 1).await;
     assert_eq!((over.status, over.kind().as_str()), (413, "body-too-large"));
     assert_eq!(rows(&world).await, 0);
     let at = send(BODY_BYTES_MAX).await;
-    assert_eq!((at.status, &at.json()["bytes"]), (200, &json!(BODY_BYTES_MAX)));
+    assert_eq!((at.status, at.text()), (200, (BODY_BYTES_MAX / 65_536).to_string()));
 }
 
 #[tokio::test]
@@ -462,7 +464,8 @@ async fn mutation_that_loses_a_race_reads_its_body_again() {
             "palisade_invocations_total{plugin=\"routes\",kind=\"mutation\",outcome=\"again\"} ",
         )
     });
-    assert_ne!(again, Some("0"), "some lost a race: {metrics}");
+    let again: u64 = again.unwrap().parse().unwrap();
+    assert!(again > 0, "none lost a race: {metrics}");
 }
 
 #[tokio::test]

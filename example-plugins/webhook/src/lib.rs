@@ -68,8 +68,8 @@ fn page() -> Result<Response, Error> {
     for row in &rows {
         let (id, delivery, event) =
             (row.get::<i64>("id")?, row.get::<String>("delivery")?, row.get::<String>("event")?);
-        page +=
-            &format!("<li><a href=\"deliveries/{id}\">{}</a>: {}</li>", escaped(&delivery), escaped(&event));
+        let (id, delivery, event) = (id.to_string(), escaped(&delivery), escaped(&event));
+        page += &["<li><a href=\"deliveries/", &id, "\">", &delivery, "</a>: ", &event, "</li>"].concat();
     }
     Ok(Response::html(page + "</ul>"))
 }

@@ -1,6 +1,6 @@
 //! A handler that follows the orders in the request's query, which are separated by `&` and carried out one after the other:
 //!
-//! - `status=N`, `header=NAME:VALUE`, `bytes=N`, `text=TEXT`: parts of the answer
+//! - `status=N`, `header=NAME:VALUE`, `bytes=N`, `text=TEXT` with `%3C` and `%3E` decoded: parts of the answer
 //! - `insert=TEXT`: stores the text in the table `seen`
 //! - `count`: stores the number of rows in `seen` and how many bytes the body has, so that two at once conflict
 //! - `read=N`: reads the body in pieces of at most N bytes, and answers how many pieces there were, or the error
@@ -50,7 +50,7 @@ impl Answer {
                 self.response = self.take().header(name, value);
             }
             "bytes" => self.body(vec![b'x'; number()]),
-            "text" => self.body(value.into()),
+            "text" => self.body(value.replace("%3C", "<").replace("%3E", ">").into()),
             "insert" => insert(value)?,
             "count" => {
                 let rows = db::select("seen").columns(["id"]).fetch()?.len();
