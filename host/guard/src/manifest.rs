@@ -212,7 +212,7 @@ pub struct TapOptions {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(
     deny_unknown_fields,
-    expecting = "a table with the time between two runs, such as { every = \"5 min\" }; a crontab's pattern is not read"
+    expecting = "a table with the time between two runs, { every = \"5 min\" }, and no pattern of crontab"
 )]
 pub struct CronOptions {
     /// The time between two runs.
@@ -489,6 +489,14 @@ mod tests {
             ("[taps]\ncron = { every = \"10 ms\" }\n", "too often"),
             ("[taps]\nitem-vew = {}\n", "unknown key `item-vew`: did you mean `item-view`?"),
             ("[grants]\ndb = { tables = { t = [\"drop\"] } }\n", "unknown word `drop`"),
+            ("query = true\n", "unknown key `query`: it belongs to [grants.db]"),
+            ("exports = []\n", "it belongs to the file itself: write `[exports]` above its lines"),
+            (
+                "[variables]\na = { type = \"text\", default = [] }\n",
+                "expected true or false, a number or a text",
+            ),
+            ("[grants.db]\ntables = []\n", "palisade.toml:6:10: expected a table, found list"),
+            ("[exports]\n\"a:b/c\" = 5\n", "expected a word in quotes: write `"),
             ("[variables]\nPage = { type = \"integer\", default = 1 }\n", "not the name of a variable"),
             (
                 "[build]\nlanguage = \"ruby\"\n",

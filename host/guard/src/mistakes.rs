@@ -4,7 +4,7 @@
 //! [`MISTAKES_MAX`] mistakes are found. Syntax comes first: in a text that is not TOML nothing else is looked for. What a key means
 //! is not known here, except for the examples in [`example`].
 
-use crate::limits::{MISTAKES_MAX, NAME_TYPOS_MAX};
+use crate::limits::{LISTED_NAMES_MAX, MISTAKES_MAX, NAME_TYPOS_MAX};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -102,9 +102,9 @@ pub fn place(text: &str, path: &[&str]) -> Option<Range<usize>> {
             _ => break,
         }
     }
-    let last = path.last().filter(|_| path.len() > 1);
-    let item = list.into_iter().flatten().find(|value| value.get_ref().as_str() == last.copied());
-    item.filter(|_| last.is_some()).map(Spanned::span).or(found)
+    let name = path.last().copied()?;
+    let item = list.into_iter().flatten().find(|value| value.get_ref().as_str() == Some(name));
+    item.map(Spanned::span).or(found)
 }
 
 /// The mistakes as lines: `file:line:column: what is wrong`.
@@ -127,7 +127,14 @@ pub fn position(text: &str, at: usize) -> (usize, usize) {
 /// The name that was probably meant, if one of these is near.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let same = |name: &str| name.to_lowercase().replace('_', "-");
-    let (name, most) = (same(name), name.chars().count().saturating_sub(1).min(NAME_TYPOS_MAX));
+    let letters = name.chars().count();
+    // A short name is near to too many others.
+    let most = if letters > NAME_TYPOS_MAX.saturating_mul(2) {
+        NAME_TYPOS_MAX
+    } else {
+        letters.saturating_sub(1).min(1)
+    };
+    let name = same(name);
     let distance = |other: &str| strsim::damerau_levenshtein(&name, &same(other));
     let near = known.into_iter().map(|other| (distance(other), other)).filter(|(far, _)| *far <= most);
     near.min().map(|(_, other)| other)
@@ -137,6 +144,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 pub fn instead(name: &str, what: &str, known: &[&str]) -> String {
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (nearest(name, known.iter().copied()), known.is_empty()) {
+        (Some(near), _) if known.len() > LISTED_NAMES_MAX => format!("did you mean `{near}`?"),
         (Some(near), _) => format!("did you mean `{near}`? The {what} here are {list}"),
         (None, false) => format!("the {what} here are {list}"),
         (None, true) => format!("there are no {what} here"),
@@ -155,7 +163,10 @@ fn mistake(path: &[String], span: Range<usize>, message: &str) -> Mistake {
         if let ([_], Some(near)) = (names.as_slice(), nearest(name, known.iter().copied())) {
             near.clone_into(&mut section);
         }
-        format!("unknown key `{name}`: {}", instead(name, "keys", &known))
+        match (nearest(name, known.iter().copied()), home(name)) {
+            (None, Some(home)) => format!("unknown key `{name}`: it belongs to {home}"),
+            _ => format!("unknown key `{name}`: {}", instead(name, "keys", &known)),
+        }
     } else if let Some((name, known)) = words(message, "unknown variant") {
         format!("unknown word `{name}`: {}", instead(name, "words", &known))
     } else if let Some((name, _)) = words(message, "missing field") {
@@ -166,9 +177,14 @@ fn mistake(path: &[String], span: Range<usize>, message: &str) -> Mistake {
         }
         format!("the key `{name}` is missing here{fix}")
     } else {
-        let is_type = message.starts_with("invalid type") || message.starts_with("wanted string");
-        let fix = example(&names).filter(|line| is_type && !message.contains(*line));
-        fix.map_or_else(|| message.to_owned(), |line| format!("{message}: write `{line}`"))
+        let of_type = message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "));
+        let plain = match of_type {
+            Some((found, expected)) => format!("expected {}, found {}", in_toml(expected), in_toml(found)),
+            None if message == "wanted string or table" => "expected a word in quotes".to_owned(),
+            None => return Mistake { span, section, sentence: message.to_owned() },
+        };
+        let fix = example(&names).filter(|line| !plain.contains(*line));
+        fix.map_or_else(|| plain.clone(), |line| format!("{plain}: write `{line}`"))
     };
     Mistake { span, section, sentence }
 }
@@ -182,6 +198,35 @@ fn words<'m>(message: &'m str, about: &str) -> Option<(&'m str, Vec<&'m str>)> {
         .or_else(|| rest.rsplit_once("`, there are"))
         .or_else(|| rest.strip_suffix('`').map(|name| (name, "")))?;
     Some((name, rest.split('`').skip(1).step_by(2).collect()))
+}
+
+/// serde's words for a list and a table.
+fn in_toml(text: &str) -> String {
+    match text {
+        "sequence" => "list".to_owned(),
+        "map" => "table".to_owned(),
+        other => other.replace("a sequence", "a list").replace("a map", "a table"),
+    }
+}
+
+/// Where a key belongs that stands in another table.
+fn home(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "exports" => "the file itself: write `[exports]` above its lines",
+        "taps" => "the file itself: write `[taps]` above its lines",
+        "grants" => "the file itself: write `[grants]` above its lines",
+        "variables" => "the file itself: write `[variables]` above its lines",
+        "limits" => "the file itself: write `[limits]` above its lines",
+        "build" => "the file itself: write `[build]` above its lines",
+        "name" | "version" | "component" | "migrations" | "description" => "[plugin]",
+        "db" | "item" | "user" | "http" => "[grants]",
+        "tables" | "query" | "execute" | "extensions" => "[grants.db]",
+        "types" => "[grants.item]",
+        "every" => "`cron` in [taps]",
+        "url" | "methods" | "secret" => "an entry of `http` in [grants]",
+        "language" | "source" => "[build]",
+        _ => return None,
+    })
 }
 
 /// A line that is right, by the path of its key.
@@ -313,7 +358,7 @@ mod tests {
             ":4:1: unknown key `componet`: did you mean `component`?",
             ":6:1: \"posts\" is not the name of an interface",
             ":7:21: unknown word `read`: the words here are `query`, `mutation`, `action`",
-            ":9:8: invalid type: string \"*/5 * * * *\", expected a table with the time between two runs",
+            ":9:8: expected a table with the time between two runs",
             ":10:1: unknown key `item_view`: did you mean `item-view`?",
             ":12:1: unknown key `usr`: did you mean `user`?",
             ":13:9: unknown word `has_permission`: did you mean `has-permission`?",
@@ -382,11 +427,12 @@ mod tests {
 
     #[test]
     fn near_names_are_found_whatever_their_case_and_dashes() {
-        let known = ["select", "insert", "item-view", "id"];
+        let known = ["select", "insert", "item-view", "id", "rust"];
         for (name, expected) in [
             ("selct", Some("select")),
             ("Item_View", Some("item-view")),
             ("isnert", Some("insert")),
+            ("ruby", None),
             ("x", None),
             ("xy", None),
             ("delete", None),

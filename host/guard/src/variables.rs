@@ -13,7 +13,7 @@ use crate::tests::reference;
 /// A value of a variable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected true or false, a number or a text")]
 pub enum Value {
     /// `boolean`.
     Boolean(bool),

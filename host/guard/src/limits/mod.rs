@@ -413,6 +413,8 @@ pub const SHOWN_LINE_CHARS_MAX: usize = 120;
 pub const MISTAKES_MAX: usize = 20;
 /// Letters in which a name differs at most from the one that was probably meant. With more, unrelated names would be near.
 pub const NAME_TYPOS_MAX: usize = 2;
+/// Names that an error lists beside the one that was probably meant. A longer list would hide it.
+pub const LISTED_NAMES_MAX: usize = 8;
 /// Bytes of a plugin's name. The name becomes part of a role's and a schema's name, which PostgreSQL cuts at
 /// 63 bytes.
 pub const PLUGIN_NAME_BYTES_MAX: usize = 40;
