@@ -201,6 +201,8 @@ impl Session {
             done.unwrap_or_else(|error| Done { found: Vec::new(), loaded: Err(error) });
         let error = match loaded {
             Ok(Loaded { info, remarks, how }) => {
+                // Before it is said: whoever reads that calls at once.
+                self.running.open();
                 check::print(&found);
                 Line::block("  ", &remarks);
                 let green = AnsiColor::Green.on_default().bold();
@@ -212,7 +214,6 @@ impl Session {
                 if self.loaded.as_ref().is_none_or(|before| listed(before) != functions) {
                     functions.iter().for_each(|line| Line::of("  ").text(line).print());
                 }
-                self.running.open();
                 self.loaded = Some(info);
                 return;
             }
