@@ -4,13 +4,8 @@
 #![allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated; the WIT is the documentation")]
 
 wasmtime::component::bindgen!({
-<<<<<<< ours
     path: "wit",
-    world: "palisade:plugin/host",
-=======
-    path: "../wit",
     world: "palisade:plugin/entries",
->>>>>>> theirs
     imports: {
         // These functions answer from memory.
         "palisade:plugin/logging": trappable,
