@@ -25,7 +25,7 @@ struct Dev {
     keys: ChildStdin,
     shown: Arc<Mutex<String>>,
     url: String,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
     _data: Removed,
 }
 
@@ -60,11 +60,11 @@ impl Dev {
         collect(child.stdout.take().unwrap(), &shown);
         collect(child.stderr.take().unwrap(), &shown);
         let keys = child.stdin.take().unwrap();
-        let mut dev = Self { child, keys, shown, url: String::new(), _home: home, _data: Removed(data) };
+        let mut dev = Self { child, keys, shown, url: String::new(), home, _data: Removed(data) };
         dev.shows("palisade dev: http://", 1).await;
         let shown = dev.shown();
         let url = shown.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-        dev.url = url.to_owned();
+        url.clone_into(&mut dev.url);
         dev
     }
 
@@ -319,7 +319,7 @@ async fn folder_that_is_no_plugin_or_is_served_already_is_refused() {
     let folder = built("greeter");
     let dev = Dev::start(folder.path()).await;
     let mut command = palisade(&["dev", folder.path().to_str().unwrap(), "--listen", "127.0.0.1:0"]);
-    command.env("HOME", dev._home.path()).env("XDG_STATE_HOME", dev._home.path());
+    command.env("HOME", dev.home.path()).env("XDG_STATE_HOME", dev.home.path());
     let refused = super::child::finish(command).await;
     assert_eq!(refused.code(), 1);
     assert!(refused.stderr.contains("of this folder is running and uses its database"), "{refused:?}");

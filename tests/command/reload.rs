@@ -82,11 +82,11 @@ async fn twenty_reloads_lose_no_call() {
         })
         .collect();
     for number in 1..=20 {
-        let word = if number % 2 == 1 { "Howdy" } else { "Hello" };
-        reword(&greeter, word);
+        let greeting = if number % 2 == 1 { "Howdy" } else { "Hello" };
+        reword(&greeter, greeting);
         serving.signal("-HUP").await;
         serving.logged(" loaded", number).await;
-        assert_eq!(greet(&serving).await.body, json!(format!("{word}, Ada!")), "reload {number}");
+        assert_eq!(greet(&serving).await.body, json!(format!("{greeting}, Ada!")), "reload {number}");
     }
     is_done.store(true, Ordering::Relaxed);
     let mut calls = 0;

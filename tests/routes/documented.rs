@@ -62,10 +62,10 @@ async fn every_command_of_the_page_prints_what_the_page_shows() {
         match line.strip_prefix("$ ") {
             Some(command) => {
                 let command = command.replace("127.0.0.1:8080", &served.address.to_string());
-                script += &format!("echo {MARK}\n{command}\n");
+                script.extend(["echo ", MARK, "\n", &command, "\n"]);
                 expected.push(String::new());
             }
-            None => *expected.last_mut().unwrap() += &format!("{line}\n"),
+            None => expected.last_mut().unwrap().extend([line, "\n"]),
         }
     }
     assert!(expected.len() > 7, "{expected:?}");

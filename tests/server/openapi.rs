@@ -45,7 +45,7 @@ async fn succeeded(command: &mut Command) -> String {
     let output = run(command).await;
     let printed = [output.stdout, output.stderr].concat();
     let printed = String::from_utf8_lossy(&printed).into_owned();
-    assert!(output.status.success(), "{:?}: {printed}", command.as_std().get_program());
+    assert!(output.status.success(), "{}: {printed}", command.as_std().get_program().display());
     printed
 }
 

@@ -74,13 +74,13 @@ pub(super) async fn rehearse(folder: Folder, is_new: bool, allows_downgrade: boo
 
 /// Tries the migrations of one plugin where there is a database already: that of `DATABASE_URL`, or the folder's private one.
 /// Returns a sentence for each refusal.
-pub(super) async fn rehearse(dir: &Path) -> Result<Vec<String>> {
+pub(super) async fn rehearse_one(dir: &Path) -> Result<Vec<String>> {
     let folder = Folder::of_plugin(dir)?;
     if named().is_none() && !PrivateOptions::of_project(&folder.path).is_ok_and(|private| private.exists()) {
         return Ok(Vec::new());
     }
     // Which version was installed last says nothing about the files.
-    let tried = migrate(folder, true, true).await?;
+    let tried = rehearse(folder, false, true).await?;
     Ok(tried.into_iter().filter_map(|one| Some(whole(&one.files.err()?))).collect())
 }
 

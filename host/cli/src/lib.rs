@@ -120,7 +120,7 @@ fn run(command: Command, began: Instant) -> anyhow::Result<()> {
         match command {
             Command::New(args) => new::run(&args),
             Command::Dev(args) => dev::run(args).await,
-            Command::Serve(args) => serve::run(args, began).await,
+            Command::Serve(args) => Box::pin(serve::run(args, began)).await,
             Command::Call(args) => call::run(args).await,
             Command::Plugins(args) => plugins::run(args).await,
             Command::Migrate(args) => migrate::run(args).await,

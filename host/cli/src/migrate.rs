@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 /// `palisade serve` does so as well when it starts. With --check they are only tried, in a transaction that is rolled back: it
 /// waits for the same locks, and holds them for as long as it runs. Without a database, and with --new, all files are tried in a
 /// private database that is gone afterwards.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade migrate --dir plugins --check\n  palisade migrate --dir plugins --check --new\n  palisade migrate --dir plugins --json"

@@ -80,20 +80,17 @@ impl Reloader {
                 },
                 now = changed => Some(now),
             };
-            match (now, &mut watched) {
-                (Some(now), Some((_, before))) => {
-                    let changed = std::mem::replace(before, now.clone());
-                    let files = now.changes(&changed);
-                    let operators = self.files.operators(&self.dir);
-                    let is_operators = operators.iter().any(|path| files.contains(path.as_path()));
-                    self.reload(if is_operators { Which::All } else { Which::With(files) }, false).await;
+            if let (Some(now), Some((_, before))) = (now, &mut watched) {
+                let changed = std::mem::replace(before, now.clone());
+                let files = now.changes(&changed);
+                let operators = self.files.operators(&self.dir);
+                let is_operators = operators.iter().any(|path| files.contains(path.as_path()));
+                self.reload(if is_operators { Which::All } else { Which::With(files) }, false).await;
+            } else {
+                if let Some((_, before)) = &mut watched {
+                    *before = look(&self.looking()).await;
                 }
-                _ => {
-                    if let Some((_, before)) = &mut watched {
-                        *before = look(&self.looking()).await;
-                    }
-                    self.reload(Which::All, true).await;
-                }
+                self.reload(Which::All, true).await;
             }
         }
     }
@@ -168,7 +165,7 @@ impl Reloader {
         let before = name.and_then(|name| self.host.plugin(name)).map(|info| info.version);
         match (loaded, before) {
             (Ok(info), _) => {
-                tracing::info!(plugin = info.name.as_str(), version = info.version.as_str(), "loaded")
+                tracing::info!(plugin = info.name.as_str(), version = info.version.as_str(), "loaded");
             }
             (Err(why), Some(version)) => {
                 tracing::error!(plugin = name, "version {version} as it was before is still served: {why}");

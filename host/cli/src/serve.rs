@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 /// may finish within --drain. A second one stops at once. SIGHUP reads the folder again: its plugins, the policy and the secrets.
 /// No call is lost, and a plugin that cannot be loaded leaves the version before in its place. GET /openapi.json lists what is
 /// served.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  palisade serve plugins\n  palisade serve plugins --listen 127.0.0.1:9000 --import docs"

@@ -66,7 +66,7 @@ pub fn cut(mut text: String, bytes_max: usize) -> String {
 /// Failures of one invocation's host calls whose cause only the log may learn. They are written when it ends.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    notes: Vec<Note>,
+    kept: Vec<Note>,
     more: u64,
     told: Vec<Note>,
 }
@@ -112,7 +112,7 @@ impl Notes {
 
     /// Notes a failure, with the place of the guest's text that it is about.
     pub fn quote(&mut self, what: &'static str, reason: String, excerpt: Option<Excerpt>) {
-        if !keep(&mut self.notes, what, reason, excerpt) {
+        if !keep(&mut self.kept, what, reason, excerpt) {
             self.more = self.more.saturating_add(1);
         }
     }
@@ -129,7 +129,7 @@ impl Notes {
 
     /// The failures that were kept.
     pub fn kept(&self) -> &[Note] {
-        &self.notes
+        &self.kept
     }
 
     /// How many further ones there were.

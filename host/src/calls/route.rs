@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub struct Route<'a> {
     runtime: &'a Arc<Runtime>,
     program: Arc<Program>,
-    route: Arc<program::route::Route>,
+    found: Arc<program::route::Route>,
     path: RequestPath,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Route<'a> {
         let program = runtime.program(plugin)?;
         let path = RequestPath::parse(path).map_err(CallError::BadArguments)?;
         match program.route(&path).cloned() {
-            Some(route) => Ok(Self { runtime, program, route, path }),
+            Some(route) => Ok(Self { runtime, program, found: route, path }),
             None => Err(CallError::NoRoute { plugin: plugin.to_owned(), hint: hint(&program) }),
         }
     }
@@ -73,12 +73,12 @@ impl<'a> Route<'a> {
     /// The methods that a request may have, as the header `allow` lists them: HEAD beside GET, and OPTIONS, which is
     /// answered without the plugin.
     pub fn allow(&self) -> &str {
-        &self.route.allow
+        &self.found.allow
     }
 
     /// A request with this method; `None` if the route does not have it.
     pub fn call(self, method: Method) -> Option<RouteCall<'a>> {
-        let Self { runtime, program, route, path } = self;
+        let Self { runtime, program, found: route, path } = self;
         let handler = Arc::clone(route.handler(method)?);
         let request = InboundRequest { method, path, query: None, headers: Vec::new(), body: Bytes::new() };
         Some(RouteCall { runtime, program, route, handler, request, context: CallContext::default() })

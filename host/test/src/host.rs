@@ -55,10 +55,11 @@ impl TestHost {
         if let Some(compiled) = options.compiled_code {
             builder = builder.compiled_code(compiled);
         }
-        let made = async {
+        // On the heap: a future that builds a host is large.
+        let made = Box::pin(async {
             let host = once(folder, builder.build()).await?;
             Ok::<_, anyhow::Error>((host, server.connect(&database).await?))
-        };
+        });
         match made.await {
             Ok((host, sql)) => {
                 let rows = Rows { sql, schema };
@@ -183,14 +184,15 @@ impl TestHost {
 
 /// Waits for a host of a folder. The first host of each folder is built alone: it compiles what the others find compiled.
 async fn once(folder: &Path, build: impl Future<Output = Result<Host, palisade::LoadError>>) -> Result<Host> {
-    static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::const_new(BTreeSet::new());
-    let mut built = BUILT.lock().await;
-    if built.contains(folder) {
-        drop(built);
+    static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::const_new(BTreeSet::new());
+    let build = Box::pin(build);
+    let mut compiled = COMPILED.lock().await;
+    if compiled.contains(folder) {
+        drop(compiled);
         return Ok(build.await?);
     }
     let host = build.await?;
-    built.insert(folder.to_owned());
+    compiled.insert(folder.to_owned());
     Ok(host)
 }
 

@@ -28,11 +28,11 @@ pub fn run<T, Ran: Future<Output = T>>(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("the test has no threads: {error}"));
     runtime.block_on(async {
-        let host = async {
+        let host = Box::pin(async {
             let server = Server::of_process().await?;
             let options = Options { compiler: Compiler::of_test(name(test)), compiled_code: compiled_code() };
             TestHost::start(&server, &folder, options).await
-        };
+        });
         let host = host.await.unwrap_or_else(|error| panic!("{}: {error:#}", folder.display()));
         let rest = host.rest();
         let ran = AssertUnwindSafe(body(host)).catch_unwind().await;

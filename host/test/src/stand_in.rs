@@ -88,17 +88,13 @@ impl HttpClient for StandIn {
             let is_next = |(answer, is_given): &(Answer, bool)| {
                 !is_given && answer.method == method && same(&answer.url, url)
             };
-            match state.answers.iter().position(is_next) {
-                Some(place) => {
-                    state.sent[place] = request.body().map(|body| body.to_vec()).unwrap_or_default();
-                    state.answers[place].1 = true;
-                    state.answers[place].0.reply.clone()
-                }
-                None => {
-                    state.unanswered.push(format!("{method} {url}"));
-                    return Err(FetchError::Other(format!("the test has no answer to {method} {url}")));
-                }
-            }
+            let Some(place) = state.answers.iter().position(is_next) else {
+                state.unanswered.push(format!("{method} {url}"));
+                return Err(FetchError::Other(format!("the test has no answer to {method} {url}")));
+            };
+            state.sent[place] = request.body().map(|body| body.to_vec()).unwrap_or_default();
+            state.answers[place].1 = true;
+            state.answers[place].0.reply.clone()
         };
         match reply {
             Reply::Timeout => Err(FetchError::Timeout),

@@ -136,7 +136,7 @@ async fn delivered(language: &str) {
     let page = client().get(&at).send().await.unwrap();
     assert!(page.headers()["content-security-policy"].to_str().unwrap().ends_with("; sandbox"));
     let page = page.text().await.unwrap();
-    assert!(page.contains("1") && page.contains("what do ya want for nothing?</li>"), "{language}: {page}");
+    assert!(page.contains('1') && page.contains("what do ya want for nothing?</li>"), "{language}: {page}");
     assert!(!page.contains("<1>"), "{language}: {page}");
     let nothing = client().get(format!("{at}/1")).send().await.unwrap();
     assert_eq!(nothing.status(), 404, "{language}");

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_guard::grant::cover::Coverage;
+use palisade_guard::grant::cover::{self, Coverage};
 use palisade_guard::kind::{self, PACKAGE, VERSION};
 use palisade_guard::manifest::Manifest;
 use palisade_guard::surface::{above, highest};

@@ -59,6 +59,7 @@ fn exported(world: &World) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::build::world::FOLDER;
+    use palisade_store::files::Folder;
     use std::fs;
     use wasmparser::{Parser, Payload};
 
@@ -68,7 +69,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(FOLDER)).unwrap();
         fs::write(folder.path().join("wit/blog.wit"), wit).unwrap();
-        keep(EMPTY.to_vec(), &World::read(folder.path()).unwrap()).unwrap()
+        keep(EMPTY.to_vec(), &World::read(&Folder::open(folder.path()).unwrap()).unwrap()).unwrap()
     }
 
     fn section(component: &[u8]) -> Option<Value> {

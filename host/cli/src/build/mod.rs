@@ -1,7 +1,7 @@
 //! `palisade build`: makes the component of a plugin's folder, with the tools of the plugin's language.
 //!
-//! What a host would refuse is found in the world, before anything is compiled, as `palisade check` finds it ([`crate::check::world`]). Then the language's tools compile
-//! ([`rust`], [`c`], and for the interpreted languages [`js`] and [`python`], with a world made from the grants), and the
+//! What a host would refuse is found in the world, before anything is compiled, as `palisade check` finds it
+//! ([`crate::check::world`]). Then the language's tools compile ([`rust`], [`c`], and for the interpreted languages [`js`] and [`python`], with a world made from the grants), and the
 //! result is checked again and written at once. Nothing is installed: a missing tool is an error that names the command.
 //! A core module alone becomes a component, too ([`module`]). The author's build runs on the author's machine, unconfined.
 
@@ -162,7 +162,10 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
         None => (component, None),
     };
     if let Some(remark) = left_out {
-        remarks = [remarks, remark].join("\n").trim_start().to_owned();
+        if !remarks.is_empty() {
+            remarks.push('\n');
+        }
+        remarks.push_str(&remark);
     }
     validate(&component)?;
     let surface = surface_of_component(&component)?;

@@ -276,7 +276,7 @@ fn dependencies(plugin: &Folder) -> Result<Vec<UnresolvedPackageGroup>, WitError
     }
     for name in plugin.names(label.as_ref(), "wit").map_err(unreadable(&label))? {
         let mut map = SourceMap::default();
-        push(plugin, format!("{label}/{name}"), &mut map)?;
+        push(plugin, &format!("{label}/{name}"), &mut map)?;
         groups.push(map);
     }
     groups.retain(|map| map.source_names().next().is_some());
@@ -287,14 +287,14 @@ fn dependencies(plugin: &Folder) -> Result<Vec<UnresolvedPackageGroup>, WitError
 fn sources(plugin: &Folder, label: &str) -> Result<SourceMap, WitError> {
     let mut map = SourceMap::default();
     for name in plugin.names(label.as_ref(), "wit").map_err(unreadable(label))? {
-        push(plugin, format!("{label}/{name}"), &mut map)?;
+        push(plugin, &format!("{label}/{name}"), &mut map)?;
     }
     Ok(map)
 }
 
-fn push(plugin: &Folder, label: String, map: &mut SourceMap) -> Result<(), WitError> {
+fn push(plugin: &Folder, label: &str, map: &mut SourceMap) -> Result<(), WitError> {
     let text = plugin.file(label.as_ref()).and_then(|file| files::read_text(file, WIT_BYTES_MAX));
-    map.push_str(&label, text.map_err(unreadable(&label))?);
+    map.push_str(label, text.map_err(unreadable(label))?);
     Ok(())
 }
 

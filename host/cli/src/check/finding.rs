@@ -70,7 +70,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Some(Place { file, at: Some(Point { line, column, .. }) }) => {
-                write!(f, "{file}:{line}:{column}: ")?
+                write!(f, "{file}:{line}:{column}: ")?;
             }
             Some(Place { file, at: None }) => write!(f, "{file}: ")?,
             None => {}

@@ -86,7 +86,7 @@ pub(super) fn read(folder: &Folder, build: &BuildSection, found: &mut Vec<Findin
                 let path = inner.join(&name);
                 match folder.file(&path).and_then(|file| files::read_text(file, SOURCE_BYTES_MAX)) {
                     Ok(text) => {
-                        sources.push(SourceFile::of(path.display().to_string(), text, build.language))
+                        sources.push(SourceFile::of(path.display().to_string(), text, build.language));
                     }
                     Err(error) => found.push(cannot(&path, error)),
                 }
@@ -290,9 +290,8 @@ impl Reader<'_> {
 
     fn is_quote(&self, letter: char) -> bool {
         match self.language {
-            Language::Rust | Language::C => letter == '"' || letter == '\'',
+            Language::Rust | Language::C | Language::Python => letter == '"' || letter == '\'',
             Language::Js => matches!(letter, '"' | '\'' | '`'),
-            Language::Python => letter == '"' || letter == '\'',
         }
     }
 

@@ -35,7 +35,7 @@ use std::time::SystemTime;
 /// Checks a plugin's folder before anything is compiled, and changes nothing
 ///
 /// Checks palisade.toml, the WIT, the migrations, SQL text and calls in the source, and the component if there is one, against each
-/// other and against the contract. Prints all findings, each with its place and what to write. If DATABASE_URL is set or the folder
+/// other and against the contract. Prints all findings, each with its place and what to write. If `DATABASE_URL` is set or the folder
 /// has its private database, the migrations are tried there as well, in a transaction that is rolled back.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  palisade check plugins/blog\n  palisade check --json\n\n\
@@ -54,7 +54,7 @@ pub(crate) struct CheckArgs {
 pub(crate) async fn run(args: CheckArgs) -> Result<()> {
     let mut found = folder(&args.dir)?;
     if found.is_empty() {
-        found = host::rehearse(&args.dir).await?.into_iter().map(Finding::new).collect();
+        found = host::rehearse_one(&args.dir).await?.into_iter().map(Finding::new).collect();
     }
     if args.json {
         output::json(&json!({ "findings": found.iter().map(Finding::json).collect::<Value>() }));
@@ -185,8 +185,8 @@ fn component(plugin: &Plugin<'_>, found: &mut Vec<Finding>) {
     let Plugin { folder, manifest, .. } = plugin;
     let (path, shown) = (&manifest.plugin.component, manifest.plugin.component.display().to_string());
     let Ok(file) = folder.file(path) else { return };
-    let built = file.metadata().and_then(|meta| meta.modified()).ok();
-    if built.is_none_or(|built| built < newest(plugin)) {
+    let made = file.metadata().and_then(|meta| meta.modified()).ok();
+    if made.is_none_or(|made| made < newest(plugin)) {
         return;
     }
     let bytes = match files::read(file, COMPONENT_BYTES_MAX) {

@@ -43,7 +43,7 @@ const MANIFEST: &str = "palisade.toml";
 /// Each time a file of the folder changes, the plugin is built, checked and put in the place of the version before, without a lost
 /// call. Every call is shown, with its time and what it used, what the plugin logs, and why the host refused something. A version
 /// that cannot be built or loaded leaves the one before in its place. The rows are in the private database of the folder, whatever
-/// DATABASE_URL says, and a version number may go down.
+/// `DATABASE_URL` says, and a version number may go down.
 ///
 /// Keys: `r` resets the database, `c` runs the cron tap now, `t` runs the tests, `b` builds again, `q` quits. Without a terminal they
 /// are read from the standard input.
@@ -212,7 +212,9 @@ impl Session {
                     .print();
                 let functions = listed(&info);
                 if self.loaded.as_ref().is_none_or(|before| listed(before) != functions) {
-                    functions.iter().for_each(|line| Line::of("  ").text(line).print());
+                    for line in &functions {
+                        Line::of("  ").text(line).print();
+                    }
                 }
                 self.loaded = Some(info);
                 return;

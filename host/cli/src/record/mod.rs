@@ -166,10 +166,7 @@ fn is_large(outcome: Result<&Value, &CallError>) -> bool {
         }
         Some(())
     }
-    let value = match outcome {
-        Ok(value) | Err(CallError::Returned(value)) => value,
-        Err(_) => return false,
-    };
+    let (Ok(value) | Err(CallError::Returned(value))) = outcome else { return false };
     spend(value, &mut { RECORDED_CALL_BYTES_MAX }).is_none()
 }
 

@@ -84,9 +84,9 @@ async fn again(args: &RecordedArgs, id: u64) -> Result<()> {
     }
     let call = host.call(&kept.plugin, &kept.function).arguments(kept.arguments.clone()).caller(caller);
     let integers = if kept.integers_as_strings { Integers::Strings } else { Integers::Numbers };
-    let called = call.request(request).replay(replay).integers(integers).undone().await;
-    let outcome = Outcome::of(called.as_ref().map(|outcome| &outcome.value));
-    drop(called);
+    let ended = call.request(request).replay(replay).integers(integers).undone().await;
+    let outcome = Outcome::of(ended.as_ref().map(|outcome| &outcome.value));
+    drop(ended);
     host.stop().await;
     let is_same = outcome == kept.outcome;
     if args.json {

@@ -115,16 +115,15 @@ fn place(
         let Some(at) = candidate else { continue };
         seen[at] = true;
         way.push((index, at + 1));
-        match matched[at] {
-            Some(other) => way.push((other, 0)),
-            None => {
-                // Along the way, each expected row takes the row that it has reached last.
-                for (index, after) in way {
-                    matched[after - 1] = Some(index);
-                }
-                return true;
-            }
+        if let Some(other) = matched[at] {
+            way.push((other, 0));
+            continue;
         }
+        // Along the way, each expected row takes the row that it has reached last.
+        for (index, after) in way {
+            matched[after - 1] = Some(index);
+        }
+        return true;
     }
     false
 }

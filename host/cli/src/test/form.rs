@@ -325,13 +325,12 @@ impl Reader<'_> {
                 if let Some((_, _, span)) = arguments {
                     return Err(self.wrong(span.start, "only a call has arguments"));
                 }
-                match self.json(draft)? {
-                    draft @ Value::Object(_) => Act::Insert(draft),
-                    _ => {
-                        let what = "an item is a table: `{ itemType = \"post\", title = \"…\" }`";
-                        return Err(self.wrong(at, what));
-                    }
+                let draft = self.json(draft)?;
+                if !draft.is_object() {
+                    let what = "an item is a table: `{ itemType = \"post\", title = \"…\" }`";
+                    return Err(self.wrong(at, what));
                 }
+                Act::Insert(draft)
             }
             _ => return Err(self.wrong(at, "a step has either `call` or `insert`")),
         };

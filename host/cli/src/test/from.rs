@@ -29,7 +29,7 @@ pub(super) fn write(dir: &Path, id: u64) -> Result<()> {
     let path = tests.join(format!("recorded-{id}.toml"));
     match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(mut file) => {
-            file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?
+            file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(output::usage(format!("{} exists already: remove it first", path.display())));
@@ -49,10 +49,8 @@ fn text(id: u64, kept: &Kept) -> Result<String> {
     );
     if let Some(KeptUser { name, roles, .. }) = caller {
         let roles: Value = roles.iter().map(String::as_str).collect();
-        text.push_str(&format!(
-            "[users]\n{}\n\n",
-            update::entry(name, &serde_json::json!({ "roles": roles }))
-        ));
+        let user = update::entry(name, &serde_json::json!({ "roles": roles }));
+        text.extend(["[users]\n", &user, "\n\n"]);
     }
     let entry = |key: &str, value: &Value| update::entry(key, value) + "\n";
     let string = |key: &str, value: &str| entry(key, &Value::from(value));

@@ -69,8 +69,11 @@ impl Answers {
 
 const REQUEST_ID: &str = "The request's id, which the log has, too: the caller's own if it is well-formed";
 
-/// Each status of an error, its name among the responses, what it means, and its header.
-const ERRORS: &[(&str, &str, &str, Option<(&str, bool)>)] = &[
+/// A status of an error, its name among the responses, what it means, and its header with whether that is always there.
+type Described = (&'static str, &'static str, &'static str, Option<(&'static str, bool)>);
+
+/// The statuses of errors.
+const ERRORS: &[Described] = &[
     (
         "400",
         "BadRequest",

@@ -98,14 +98,14 @@ impl Step<'_> {
                     described(on, sql).await?;
                 }
                 let held = if is_held { "WITH HOLD " } else { "" };
-                let head = format!("DECLARE {cursor} NO SCROLL CURSOR {held}FOR ");
-                let text = format!("{head}{}", sql.text);
+                let before = format!("DECLARE {cursor} NO SCROLL CURSOR {held}FOR ");
+                let text = format!("{before}{}", sql.text);
                 let parameters: Vec<_> =
                     sql.parameters.iter().copied().zip(sql.types.iter().cloned()).collect();
                 let declare = on.client().execute_typed(&text, &parameters);
                 let (declared, fetched) =
                     tokio::join!(declare, fetch(on, cursor, DB_FETCH_ROWS, sql.shape, ledger));
-                declared.map_err(|error| failure::behind(&head, error)).and(fetched)
+                declared.map_err(|error| failure::behind(&before, error)).and(fetched)
             }
             Self::Fetch { cursor, rows, shape, .. } => fetch(on, cursor, rows, shape, ledger).await,
         };
