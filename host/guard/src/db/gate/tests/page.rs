@@ -172,6 +172,8 @@ fn cost_of(class: Class) -> &'static str {
         | Class::JoinElements
         | Class::JoinOperands
         | Class::Grown(_)
+        | Class::Sent(_)
+        | Class::ToPadded(_)
         | Class::ToText(_) => "bytes",
         Class::Extreme | Class::Least | Class::Equal | Class::Order | Class::OneOf => "bytes, compared",
         Class::AnyEqual | Class::AnyOrder | Class::LikeEach | Class::Sought => "bytes × elements",
@@ -190,14 +192,17 @@ fn cost_of(class: Class) -> &'static str {
         Class::Json | Class::JsonText | Class::ToJson | Class::ToJsonb => "bytes, written as JSON",
         Class::JsonEdit => "bytes of the JSON",
         Class::JsonPath(..) => "bytes of the JSON; cancelled in time",
-        Class::Elements | Class::ReplaceElements | Class::ToArray(_) | Class::Rows | Class::Written => {
-            "elements"
-        }
+        Class::Elements
+        | Class::ReplaceElements
+        | Class::ToArray(_)
+        | Class::Rows
+        | Class::Unnested
+        | Class::Written => "elements",
         Class::Sorted => "elements, sorted",
         Class::Labels => "labels",
         Class::Pattern => "bytes of the pattern",
         Class::Regex | Class::RegexPart => "bytes of the pattern; cancelled in time",
-        Class::RegexSplit | Class::RegexCount | Class::RegexSubstring => {
+        Class::RegexSplit | Class::RegexCount(_) | Class::RegexSubstring(_) => {
             "bytes of the text, 24 for each; cancelled in time"
         }
         Class::RegexReplace => "bytes of the text × bytes of the replacement; cancelled in time",
