@@ -1,4 +1,5 @@
 //! How much work JSON is for the server: counted from its text, without building a tree.
+// tidy: numbers are of the decimal system
 
 /// What a JSON text contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

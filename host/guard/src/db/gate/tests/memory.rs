@@ -6,6 +6,7 @@ use crate::db::catalogue::{Catalogue, Column, Operations, Table};
 use crate::db::extension::Extensions;
 use crate::db::migration::Migration;
 use crate::db::parameter::Binder;
+use crate::db::structured::Selection;
 use crate::db::typmod::Typmod;
 use crate::db::value::{Scalar, Value};
 use crate::refusal::Refusal;
@@ -172,6 +173,7 @@ fn text_of_numbers_with_exponents_is_counted_where_it_is_made() {
         "SELECT ($1::jsonb || data) ->> 'a' FROM t",
         "UPDATE t SET data = $1::jsonb",
         "INSERT INTO t (data) VALUES ($1::jsonb), ('1')",
+        "SELECT data || $1 FROM t",
     ] {
         refused(sql, exponents());
         assert_eq!(bound(sql, vec![json(r#"{"a": [1e-7, 6.02e23, -1.5e308]}"#)]), Ok(()), "{sql}");
@@ -208,6 +210,24 @@ fn columns_that_are_sent_are_counted_together() {
         assert_eq!(bound(&format!("SELECT {} FROM t d", times(what, at)), vec![]), Ok(()), "{what} × {at}");
     }
     refused(&format!("SELECT {} FROM (SELECT string_agg(body, '') AS a FROM t) s", times("a", 10)), vec![]);
+    // Different columns of a wide table, in SQL text and in a structured call.
+    for (count, accepted) in [(80, true), (100, false)] {
+        let columns: Vec<Column> = (0..count).map(|n| column(&format!("c{n}"), Type::TEXT)).collect();
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let all = Operations { select: true, insert: true, update: true, delete: true };
+        let wide = Catalogue::new("plugin_blog", true, true).with_table(Table::new("wide", columns, all));
+        assert_eq!(ReadStatement::parse(&wide, "SELECT * FROM wide").is_ok(), accepted, "{count}");
+        let selection = Selection::<Value> {
+            table: "wide".to_owned(),
+            columns: names,
+            filter: vec![],
+            order_by: vec![],
+            limit: None,
+            after: vec![],
+        };
+        let bound = selection.parse(&wide).and_then(|statement| statement.bind(&mut |_| Ok(())));
+        assert_eq!(bound.is_ok(), accepted, "{count}: {:?}", bound.err());
+    }
     // What a subquery has is not sent.
     let inner = format!("SELECT count(*) FROM (SELECT {} FROM t) s", times("body", 200));
     assert_eq!(bound(&inner, vec![]), Ok(()));
