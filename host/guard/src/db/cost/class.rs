@@ -988,7 +988,8 @@ impl Class {
                 let of = operands.first().copied().unwrap_or_default();
                 match of {
                     Size { bytes, .. } if is_again => bytes.saturating_mul(3) / 2,
-                    Size { bytes, .. } if bytes >= GATHERED_BYTES => bytes / if is_text(of) { 2 } else { 8 },
+                    Size { bytes, .. } if bytes >= GATHERED_BYTES && is_text(of) => bytes / 2,
+                    Size { bytes, .. } if bytes >= GATHERED_BYTES => bytes / 8,
                     Size { bytes, nested, .. } if nested > 0 => bytes.saturating_mul(2),
                     Size { bytes, .. } => bytes.saturating_mul(3) / 2,
                 }
