@@ -627,18 +627,18 @@ mod tests {
              [test.before]\nz = []\na = [{{ id = 1 }}]\n[[test.http]]\nurl = \"https://a/\"\njson = {{ a = 1 }}\n"
         );
         let file = File::parse("tests/a.toml", text).unwrap();
-        let test = &file.tests[0];
-        let expected = test.steps[0].expected.as_ref().unwrap();
+        let only = &file.tests[0];
+        let expected = only.steps[0].expected.as_ref().unwrap();
         let value = serde_json::json!({
             "a": [1, 16, u64::MAX], "b": 1.5, "c": true, "d": "2026-01-31T12:00:00Z"
         });
         assert_eq!((expected.what, &expected.value), (What::Answer, &value));
         assert!(file.text[expected.span.clone()].starts_with("answer = {"));
         assert!(file.text[expected.span.clone()].ends_with('}'));
-        let names: Vec<_> = test.before.iter().map(|table| table.name.as_str()).collect();
+        let names: Vec<_> = only.before.iter().map(|table| table.name.as_str()).collect();
         assert_eq!(names, ["z", "a"], "in the order of the file");
-        assert_eq!(file.line(test.steps[0].at), "tests/a.toml:6");
-        let Reply::Response { status, headers, body } = &test.http[0].reply else { panic!() };
+        assert_eq!(file.line(only.steps[0].at), "tests/a.toml:6");
+        let Reply::Response { status, headers, body } = &only.http[0].reply else { panic!() };
         assert_eq!((*status, body.as_slice()), (200, &b"{\"a\":1}"[..]));
         assert_eq!(headers[0].1, "application/json");
     }

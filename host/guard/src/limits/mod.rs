@@ -911,9 +911,10 @@ pub const STORED_BYTES_MAX: u64 = MIB;
 pub const STORED_ELEMENTS_MAX: u64 = 10_000;
 /// Bytes of a `numeric` in a plugin's table, written out: 2,000. One of 147,455 digits takes seconds to divide.
 pub const STORED_NUMERIC_BYTES_MAX: u64 = 2_000;
-/// Bytes of a `jsonb` or an array of `numeric` in a plugin's table, written as text: 16 MiB. The numbers of 1 MiB of `jsonb` can be
-/// gigabytes of text, because they are written without exponents, and a result has JSON as text.
-pub const STORED_TEXT_BYTES_MAX: u64 = 16 * MIB;
+/// Bytes of a `jsonb` or an array of `numeric` in a plugin's table, written as text: 4 MiB, four times its bytes, which is
+/// what the estimate of a statement's cost takes for its text. The numbers of 1 MiB of `jsonb` can be gigabytes of text, because
+/// they are written without exponents, and a result has JSON as text.
+pub const STORED_TEXT_BYTES_MAX: u64 = 4 * MIB;
 /// Bytes of memory that the expressions of one row may take, by the host's own estimate: half of what a server process
 /// may take beyond what all share.
 pub const WORK_BYTES_MAX: u64 = 128 * MIB;

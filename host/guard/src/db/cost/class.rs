@@ -4,10 +4,11 @@
 // tidy: numbers are measured nanoseconds, bytes that PostgreSQL adds, and digits that it counts
 
 use super::bounds::Bounds;
-use super::size::{DECIMALS, DIGITS_MAX, Family, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size};
+use super::size::{DECIMALS, DIGITS_MAX, Family, JSON_ESCAPE, NUMERIC_TEXT_BYTES, Size, worst_numbers};
 use crate::limits::{
-    IDENTIFIER_BYTES_MAX, NS_PER_MS, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX, STORED_BYTES_MAX,
-    STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX, WORK_BYTES_MAX, WORK_MS_MAX,
+    GATHERED_BYTES, IDENTIFIER_BYTES_MAX, NS_PER_MS, RECURSION_GROWTH_BYTES_MAX, SQL_SERIES_ROWS_MAX,
+    STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX, STORED_TEXT_BYTES_MAX, WORK_BYTES_MAX,
+    WORK_MS_MAX,
 };
 use std::ops::Range;
 
@@ -116,10 +117,10 @@ pub enum Class {
     Regex,
     /// The same, with a part of the first as the result.
     RegexPart,
-    /// The number or place of a match. The places of all matches stay in memory until the row is done.
-    RegexCount,
+    /// The number or place of a match. The places of so many groups of all matches stay in memory until the row is done.
+    RegexCount(u64),
     /// The same, with a part of the first as the result.
-    RegexSubstring,
+    RegexSubstring(u64),
     /// The second operand is looked for among the elements of the first.
     Sought,
     /// The first operand is looked for at each position of the second.
@@ -128,10 +129,14 @@ pub enum Class {
     TrimEither,
     /// A row for each element.
     Rows,
+    /// The same for an array, whose elements are in memory.
+    Unnested,
     /// A conversion to a type of a fixed size.
     ToFixed,
     /// A conversion to text of at most this many bytes.
     ToText(u64),
+    /// The same to `char`.
+    ToPadded(u64),
     /// A conversion to `numeric` of at most this many digits in base 10,000, of which it may add so many behind the point.
     ToNumeric(u64, u64),
     /// A conversion to `json`, which stays a text.
@@ -140,6 +145,8 @@ pub enum Class {
     ToJsonb,
     /// A conversion to an array, and of each element.
     ToArray(Each),
+    /// A value that is sent, or stored: JSON of it is written as text, and the row is one piece. The same value can be sent again.
+    Sent(bool),
     /// Subscripts of an element that is written. PostgreSQL fills what is missing in front of it.
     Written,
     /// A conversion to a floating-point number.
@@ -249,11 +256,13 @@ pub struct Path {
     pub names: u64,
     /// How many of its comparisons have a part of the JSON on both sides.
     pub pairs: u64,
+    /// How often it makes an object of each member, with `keyvalue()`.
+    pub members: u64,
 }
 
 impl Path {
     /// A path that has each value once, names no variables and compares no two parts.
-    pub const PLAIN: Self = Self { copies: 1, variables: 0, names: 0, pairs: 0 };
+    pub const PLAIN: Self = Self { copies: 1, variables: 0, names: 0, pairs: 0, members: 0 };
 
     /// How many elements of lists the variables give at most each time that a condition is checked. Beside those of a list, JSON
     /// with variables has itself and one value for each name.
@@ -333,7 +342,7 @@ impl Class {
                 })
             }
             Self::Recursive => {
-                let bytes = operands.iter().fold(0, |most, size| size.bytes.max(most));
+                let bytes = operands.iter().fold(0, |most, size| size.bytes.saturating_add(size.numbers).max(most));
                 let grown = bytes.saturating_sub(STORED_BYTES_MAX);
                 (grown > RECURSION_GROWTH_BYTES_MAX).then(|| {
                     format!(
@@ -355,6 +364,22 @@ impl Class {
                 "reads too much JSON from text: gather with jsonb_agg in place of json_agg, or declare columns as `jsonb`"
                     .into(),
             ),
+            Self::Sent(_)
+            | Self::ToText(_)
+            | Self::ToPadded(_)
+            | Self::FieldText
+            | Self::JoinElements
+            | Self::JoinOperands
+            | Self::Concatenated
+            | Self::Formatted(..)
+                if operands.iter().any(|size| size.numbers > WORK_BYTES_MAX) =>
+            {
+                Some(
+                    "writes JSON or an array as text, whose numbers may have exponents, such as 1e131000, and are written out: \
+                     convert numbers to `numeric(p, s)`, declare columns as `jsonb`, or keep JSON that is a text as `json`"
+                        .into(),
+                )
+            }
             Self::Repeated | Self::Padded if self.unbounded(operands).is_some() => Some(
                 "needs a bound for its second argument: write a whole number, `$1::int` or `least(…, 100)`"
                     .into(),
@@ -435,7 +460,7 @@ impl Class {
             }
             Self::Tuple => {
                 let bytes = operands.iter().map(|&operand| in_row(operand)).fold(0, u64::saturating_add);
-                (Size { digits: 0, levels: all.levels.saturating_add(1), bytes, ..all }, looked)
+                (Size { digits: 0, levels: all.levels.saturating_add(1), bytes, numbers: 0, ..all }, looked)
             }
             Self::Rounded => {
                 let places = second.bounds.most().unwrap_or(ROUNDED_PLACES_MAX).min(ROUNDED_PLACES_MAX);
@@ -447,7 +472,9 @@ impl Class {
                 // The text of an array quotes that of a row in it.
                 let levels = all.levels.saturating_add(u64::from(all.levels > 0));
                 let digits = operands.iter().map(|size| size.digits).max().unwrap_or(0);
-                (Size { elements, listed: all.listed.max(count), levels, digits, ..all }, looked)
+                let numbers =
+                    operands.iter().map(|&operand| listed_numbers(operand)).fold(0, u64::saturating_add);
+                (Size { elements, listed: all.listed.max(count), levels, digits, numbers, ..all }, looked)
             }
             Self::Row => {
                 let bytes = operands.iter().map(|&operand| in_row(operand)).fold(0, u64::saturating_add);
@@ -466,6 +493,7 @@ impl Class {
                         nested,
                         levels,
                         digits,
+                        numbers: 0,
                         least: 0,
                         is_plain: false,
                         ..all
@@ -508,7 +536,7 @@ impl Class {
                 let between = first.elements.saturating_mul(between);
                 // A number of eight bytes is written with up to twenty digits.
                 let written = first.bytes.saturating_add(first.elements.saturating_mul(12));
-                let written = written.saturating_add(expanded(first)).saturating_mul(doubled(first));
+                let written = written.saturating_add(first.numbers).saturating_mul(doubled(first));
                 let bytes = written.saturating_add(between);
                 let work = bytes.saturating_mul(2).saturating_add(first.elements.saturating_mul(40));
                 (Size { bytes, ..Size::default() }, and(work))
@@ -587,17 +615,21 @@ impl Class {
                 (Size { bytes, least: 0, ..first }, looked)
             }
             Self::Gathered => {
-                let size = Size { digits: all.digits, ..Size::GATHERED };
+                let size =
+                    Size { digits: all.digits, numbers: gathered_numbers(operands, true), ..Size::GATHERED };
                 (size, and(all.elements.saturating_mul(10)))
             }
             Self::GatheredArray => {
                 let levels = all.levels.saturating_add(u64::from(all.levels > 0));
-                let size =
-                    Size { digits: all.digits, is_composed: all.elements > 0, levels, ..Size::GATHERED };
+                let (is_composed, numbers) = (all.elements > 0, gathered_numbers(operands, false));
+                let size = Size { digits: all.digits, is_composed, levels, numbers, ..Size::GATHERED };
                 (size, and(all.elements.saturating_mul(10)))
             }
             Self::GatheredText => {
-                let size = Size { digits: all.digits, light: 0, ..Size::GATHERED };
+                // The numbers of `json_agg` are written out.
+                let numbers = gathered_numbers(operands, false);
+                let size =
+                    Size { digits: all.digits, light: 0, numbers, unread: all.unread, ..Size::GATHERED };
                 (size, and(all.elements.saturating_mul(10)))
             }
             Self::Json => {
@@ -605,6 +637,10 @@ impl Class {
                 // A number of one digit takes 12 bytes of a `jsonb`, with its place.
                 let bytes = bytes.saturating_add(all.heavy().saturating_mul(12));
                 let elements = all.elements.saturating_add(count);
+                let numbers = operands
+                    .iter()
+                    .map(|&operand| listed_numbers(operand))
+                    .fold(all.unread, u64::saturating_add);
                 let size = Size {
                     bytes,
                     elements,
@@ -612,10 +648,12 @@ impl Class {
                     listed: all.listed.max(elements),
                     nested: all.nested.saturating_add(count),
                     digits: operands.iter().map(|&operand| spelled(operand)).max().unwrap_or(0),
-                    is_guessed: all.is_guessed,
+                    numbers,
                     ..Size::default()
                 };
-                let read = operands.iter().map(|&operand| spelled_out(operand)).fold(0, u64::saturating_add);
+                // Numbers of an array are read from their text again.
+                let sent = operands.iter().map(|&operand| spelled_out(operand)).fold(0, u64::saturating_add);
+                let read = all.numbers.saturating_mul(NUMBER_READ_NS).max(sent);
                 (size, and(all.bytes).saturating_add(elements.saturating_mul(60)).saturating_add(read))
             }
             Self::Field => (Size { least: 0, ..first }, and(first.bytes.saturating_mul(3))),
@@ -635,9 +673,11 @@ impl Class {
             }
             Self::Regex => (Size::FIXED, and(second.bytes.saturating_mul(1_000))),
             Self::RegexPart => (Size { least: 0, ..first }, and(second.bytes.saturating_mul(1_000))),
-            Self::RegexCount | Self::RegexSubstring => {
-                let places = first.bytes.saturating_add(1).saturating_mul(40);
-                let size = if self == Self::RegexCount { Size::FIXED } else { Size { least: 0, ..first } };
+            Self::RegexCount(count) | Self::RegexSubstring(count) => {
+                let each = groups(count, second).saturating_mul(GROUP_NS);
+                let places = first.bytes.saturating_add(1).saturating_mul(each.saturating_add(40));
+                let is_count = matches!(self, Self::RegexCount(_));
+                let size = if is_count { Size::FIXED } else { Size { least: 0, ..first } };
                 (size, and(second.bytes.saturating_mul(1_000)).saturating_add(places))
             }
             Self::Position => (Size::FIXED, and(searched(second, first))),
@@ -645,18 +685,23 @@ impl Class {
                 let pairs = first.bytes.saturating_mul(second.bytes).saturating_mul(2);
                 (Size { least: 0, ..first.or(second) }, and(pairs))
             }
+            Self::Unnested => (Size { is_inline: true, ..first }, looked),
             Self::Rows => (first, and(first.elements.saturating_mul(600))),
             Self::ToFixed => (Size::FIXED, and(first.digits.saturating_mul(2))),
-            Self::ToText(max) => {
-                // Bytes become two digits each.
-                let bytes = if is_text(first) {
-                    first.bytes.saturating_mul(2).saturating_add(2)
-                } else {
-                    as_text(first)
-                };
-                let bytes = bytes.min(max);
-                let work = bytes.saturating_add(all.elements.saturating_mul(40));
-                (Size { bytes, least: 0, ..Size::default() }, and(work))
+            Self::ToText(max) | Self::ToPadded(max) => {
+                // All of the text is made before it is cut to its length.
+                let whole = converted(first);
+                let work = whole.saturating_add(all.elements.saturating_mul(40));
+                let is_padded = matches!(self, Self::ToPadded(_));
+                (Size { bytes: whole.min(max), is_padded, ..Size::default() }, and(work))
+            }
+            Self::Sent(_) => {
+                let is_guessed = first.bytes >= GATHERED_BYTES;
+                let lists =
+                    if is_guessed { 0 } else { first.nested.min(first.bytes / 8).saturating_mul(LIST_NS) };
+                let copied = if is_guessed { 0 } else { looked };
+                let numbers = json_numbers(first).saturating_mul(NUMBER_NS);
+                (first, copied.saturating_add(lists).saturating_add(numbers))
             }
             Self::ToNumeric(max, places) => {
                 let spelled = if first.digits > 0 { first.digits } else { DIGITS_MAX };
@@ -664,16 +709,29 @@ impl Class {
                 (size, and(spelled.saturating_mul(20)))
             }
             Self::ToJson | Self::ToJsonb => {
+                // JSON that was sent, stands in the statement or was made by it has been looked at.
+                let is_seen = first.is_counted || first.least > 0 || first.light > 0;
                 // Each byte of text can be half of an element, and an element of one digit takes 12 bytes.
                 let spelled = if first.is_counted { 0 } else { first.bytes / 2 };
                 let elements = first.elements.max(spelled).saturating_add(1);
                 let (bytes, nested) = (first.bytes.saturating_mul(6), elements);
-                // JSON that was sent or stands in the statement has been looked at.
-                let is_counted = first.is_counted || first.least > 0 && first.elements > 0;
-                let digits = if is_counted { first.digits } else { DIGITS_MAX };
-                let is_guessed = !is_counted && first.least == 0;
-                let size =
-                    Size { bytes, elements, listed: elements, nested, digits, is_guessed, ..Size::default() };
+                let digits = if is_seen && first.elements > 0 { first.digits } else { DIGITS_MAX };
+                let unread = if is_seen { first.unread } else { worst_numbers(first.bytes) };
+                // What is `json` already has no numbers that are shorter than their text.
+                let (numbers, unread) = match self {
+                    Self::ToJson => (0, unread.max(first.numbers)),
+                    _ => (unread.max(first.numbers), 0),
+                };
+                let size = Size {
+                    bytes,
+                    elements,
+                    listed: elements,
+                    nested,
+                    digits,
+                    numbers,
+                    unread,
+                    ..Size::default()
+                };
                 (size, and(elements.saturating_mul(120)).saturating_add(spelled_out(first)))
             }
             Self::ToArray(each) => {
@@ -687,7 +745,14 @@ impl Class {
                     Each::Plain | Each::Terms | Each::Document => first.bytes.saturating_mul(2),
                 };
                 let bytes = bytes.saturating_add(elements.saturating_mul(4));
-                let size = Size { bytes, elements, listed: elements, ..first };
+                let is_seen = first.least > 0 || first.nested > 0 || first.numbers > 0;
+                let numbers = match each {
+                    Each::Filled(_) | Each::Json if !is_seen => worst_numbers(first.bytes),
+                    Each::Filled(_) | Each::Json => first.numbers.max(first.unread),
+                    _ => 0,
+                };
+                let nested = if each == Each::Json { elements } else { 0 };
+                let size = Size { bytes, elements, listed: elements, nested, numbers, ..first };
                 let ns = match each {
                     Each::Plain => 0,
                     Each::Text | Each::Filled(_) => bytes,
@@ -716,7 +781,10 @@ impl Class {
                 let bytes = operands.iter().map(|&operand| printed(operand)).fold(16, u64::saturating_add);
                 (Size { bytes, ..Size::default() }, and(bytes.saturating_mul(3)))
             }
-            Self::SentText => (Size { bytes: first.bytes, least: first.least, ..Size::default() }, looked),
+            Self::SentText => {
+                let Size { bytes, least, unread, .. } = first;
+                (Size { bytes, least, unread, ..Size::default() }, looked)
+            }
             Self::Factorial => {
                 let most = first.bounds.most().unwrap_or(0);
                 // A factor of n digits adds as many; PostgreSQL's largest is 32,177.
@@ -782,16 +850,20 @@ impl Class {
                 let bytes = given.bytes.saturating_mul(times);
                 let elements = given.elements.saturating_mul(times);
                 let (listed, light, nested) = (elements, elements, elements);
-                let size = Size { bytes, elements, listed, light, nested, least: 0, ..first };
+                let numbers = given.numbers.saturating_mul(times);
+                let size = Size { bytes, elements, listed, light, nested, numbers, least: 0, ..first };
                 (size, and(given.bytes.saturating_mul(12)).saturating_add(compared))
             }
             Self::JsonText => {
                 // The numbers of one operand are no elements of another.
-                let numbers = operands.iter().map(|&operand| expanded(operand)).fold(0, u64::saturating_add);
+                let numbers =
+                    operands.iter().map(|&operand| listed_numbers(operand)).fold(0, u64::saturating_add);
                 let escaped = all.bytes.saturating_mul(JSON_ESCAPE).saturating_add(numbers);
                 let elements = all.elements.saturating_add(count);
                 let bytes = escaped.saturating_add(elements.saturating_mul(16));
-                let size = Size { bytes, elements, listed: elements, ..Size::default() };
+                // What it is made of is counted, so that its text need not be.
+                let (is_counted, unread) = (true, all.unread);
+                let size = Size { bytes, elements, listed: elements, is_counted, unread, ..Size::default() };
                 (size, and(bytes).saturating_add(elements.saturating_mul(60)))
             }
             Self::Sorted => {
@@ -867,6 +939,7 @@ impl Class {
                 if operands.all(|family| family == first) { first } else { Family::Unknown }
             }
             Self::ToText(_)
+            | Self::ToPadded(_)
             | Self::SentText
             | Self::FieldText
             | Self::Part
@@ -906,11 +979,31 @@ impl Class {
                 operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes.saturating_mul(8)))
             }
             Self::Json | Self::Gathered => operands.iter().fold(result.bytes, |sum, operand| {
-                sum.saturating_add(operand.bytes).saturating_add(parsed(*operand))
-            }).saturating_add(if self == Self::Json { expanded(result) } else { 0 }),
-            // A result is sent as text, whose numbers have no exponents.
+                let copied = if operand.light > 0 && self == Self::Json { edited(*operand) } else { 0 };
+                sum.saturating_add(operand.bytes).saturating_add(parsed(*operand)).saturating_add(copied)
+            }),
+            // The row that is sent has the text of each column a second time. What is large is mostly guessed, and counts where it
+            // is made; sent again it takes that much again.
+            Self::Sent(is_again) => {
+                let of = operands.first().copied().unwrap_or_default();
+                match of {
+                    Size { bytes, .. } if is_again => bytes.saturating_mul(3) / 2,
+                    Size { bytes, .. } if bytes >= GATHERED_BYTES && is_text(of) => bytes / 2,
+                    Size { bytes, .. } if bytes >= GATHERED_BYTES => bytes / 8,
+                    Size { bytes, nested, .. } if nested > 0 => bytes.saturating_mul(2),
+                    Size { bytes, .. } => bytes.saturating_mul(3) / 2,
+                }
+                .saturating_add(json_numbers(of).saturating_mul(3) / 2)
+            }
+            Self::ToText(_) | Self::ToPadded(_) => {
+                let of = operands.first().copied().unwrap_or_default();
+                of.bytes.saturating_add(converted(of).max(result.bytes))
+            }
             Self::ToJsonb | Self::ToArray(Each::Json) => {
-                let values = result.elements.saturating_mul(JSON_VALUE_BYTES).saturating_add(expanded(result));
+                // An element that is a text can have a value in every two bytes.
+                let spelled = operands.iter().filter(|operand| !operand.is_counted && operand.nested == 0);
+                let spelled = spelled.fold(result.elements, |sum, operand| sum.saturating_add(operand.bytes / 2));
+                let values = spelled.min(spelled_max(result, operands)).saturating_mul(JSON_VALUE_BYTES);
                 operands.iter().fold(result.bytes.saturating_add(values), |sum, operand| sum.saturating_add(operand.bytes))
             }
             Self::RankedCover => {
@@ -921,9 +1014,11 @@ impl Class {
                 let of = |index: usize| operands.get(index).copied().unwrap_or_default();
                 of(0).bytes.saturating_mul(of(1).elements.max(1)).saturating_add(of(1).bytes)
             }
-            Self::RegexCount | Self::RegexSubstring => {
-                let text = operands.first().map_or(0, |first| first.bytes);
-                text.saturating_add(1).saturating_mul(MATCH_BYTES).saturating_add(result.bytes)
+            Self::RegexCount(count) | Self::RegexSubstring(count) => {
+                let of = |index: usize| operands.get(index).copied().unwrap_or_default();
+                let more = groups(count, of(1)).saturating_sub(1).saturating_mul(PLACE_BYTES);
+                let each = more.saturating_add(MATCH_BYTES);
+                of(0).bytes.saturating_add(1).saturating_mul(each).saturating_add(result.bytes)
             }
             // What is read from JSON text, and what `jsonb` is made of again, stays until the row is done.
             Self::Field | Self::FieldText => operands.iter().fold(result.bytes, |sum, operand| {
@@ -941,9 +1036,15 @@ impl Class {
                 let pairs = of(0).and(of(2)).elements.saturating_mul(path.listed(of(2)));
                 let bytes = pairs.saturating_mul(PAIR_BYTES);
                 let given = operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes));
-                given.saturating_add(bytes).max(path_made(result, operands))
+                given.saturating_add(bytes).max(path_made(path, result, operands))
             }
-            Self::JsonPath(_) => path_made(result, operands),
+            Self::JsonPath(path) => path_made(path, result, operands),
+            // The text of each element of JSON has a buffer of its own.
+            Self::JoinElements => operands.iter().fold(result.bytes, |sum, operand| {
+                let is_json = operand.nested > 0 && operand.bytes < GATHERED_BYTES;
+                let buffers = if is_json { operand.elements.saturating_mul(BUFFER_BYTES) } else { 0 };
+                sum.saturating_add(operand.bytes).saturating_add(buffers)
+            }),
             _ => operands.iter().fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes)),
         }
     }
@@ -951,17 +1052,60 @@ impl Class {
 
 /// Bytes of operands and a result, and of the values of JSON while the result is made of them.
 fn made_again(result: Size, operands: &[Size]) -> u64 {
-    operands.iter().fold(result.bytes, |sum, operand| {
-        let values = if operand.nested > 0 { operand.elements.saturating_mul(JSON_EDITED_BYTES) } else { 0 };
-        sum.saturating_add(operand.bytes).saturating_add(values)
-    })
+    operands
+        .iter()
+        .fold(result.bytes, |sum, operand| sum.saturating_add(operand.bytes).saturating_add(edited(*operand)))
 }
 
 /// The same for a path of JSON, whose result can have each value many times.
-fn path_made(result: Size, operands: &[Size]) -> u64 {
+fn path_made(path: Path, result: Size, operands: &[Size]) -> u64 {
     let values = made_again(Size { bytes: 0, ..result }, operands);
+    let first = operands.first().copied().unwrap_or_default();
+    // A value of nested JSON is found on each of several levels.
+    let levels = if path.copies > 1 { first.nested.saturating_mul(LIST_BYTES) } else { 0 };
+    let members = (first.elements / 3).saturating_mul(MEMBER_BYTES).saturating_mul(path.members);
+    let values = values.saturating_add(levels).saturating_add(members);
     let given = operands.iter().fold(0, |sum: u64, operand| sum.saturating_add(operand.bytes));
     values.max(given.saturating_add(result.bytes))
+}
+
+/// The values of JSON that is made of texts.
+fn spelled_max(result: Size, operands: &[Size]) -> u64 {
+    let bytes = operands.iter().fold(0, |sum: u64, operand| sum.saturating_add(operand.bytes));
+    result.elements.max((bytes / 2).saturating_add(1))
+}
+
+/// Whether a value is JSON, whose text is what is sent.
+fn is_json(value: Size) -> bool {
+    value.nested > 0 || value.light > 0 || value.is_counted
+}
+
+/// Bytes of text of its numbers, if a value is JSON. An array of numbers is sent as it is in memory.
+fn json_numbers(value: Size) -> u64 {
+    if is_json(value) { value.numbers } else { 0 }
+}
+
+/// Bytes that PostgreSQL takes for the values of JSON that it makes another one of: a list of every array's elements and every
+/// object's members. Half of what was measured, as the bound on a row's memory is half of what a server process may take: 1 MiB of
+/// `[[],[],…]` took 35 MiB, and of nulls 11 MiB. Of what an aggregate gathers the size is not known, and an eighth of its bytes counts.
+fn edited(value: Size) -> u64 {
+    match value {
+        Size { bytes, nested, .. } if nested > 0 && bytes >= GATHERED_BYTES => bytes / 8,
+        Size { nested, elements, light, .. } if light > 0 || nested > 0 => {
+            nested.saturating_mul(LIST_BYTES).max(elements.saturating_mul(JSON_EDITED_BYTES))
+        }
+        _ => 0,
+    }
+}
+
+/// How many groups of each match of a regular expression have places. A group takes two bytes of a pattern that is not known.
+fn groups(count: u64, pattern: Size) -> u64 {
+    if count == u64::MAX { (pattern.bytes / 2).saturating_add(1) } else { count }
+}
+
+/// Bytes of a value that is converted to a text, before it is cut to a length. Bytes become two digits each.
+fn converted(value: Size) -> u64 {
+    if is_text(value) { value.bytes.saturating_mul(2).saturating_add(2) } else { as_text(value) }
 }
 
 /// Bytes that PostgreSQL takes to make `jsonb` of a value beside those of the result. An array of 1 MiB of JSON text has 524,288
@@ -998,8 +1142,27 @@ const PAIR_BYTES: u64 = 60;
 const FOLD_NS: u64 = 25;
 /// Bytes of the place of a match, and of the character as a regular expression reads it.
 const MATCH_BYTES: u64 = 24;
-/// Bytes of memory of one value of `jsonb` that another one is made of: nulls take 44, and `[]` up to 130.
-const JSON_EDITED_BYTES: u64 = 64;
+/// Bytes of memory of one value of `jsonb` that another one is made of, half of what was measured.
+const JSON_EDITED_BYTES: u64 = 32;
+/// Bytes of memory of a list of such values, half of what was measured for `[[],[],…]`.
+const LIST_BYTES: u64 = 144;
+/// Bytes that `keyvalue()` takes for a member of an object, half of what was measured: 35,000 members took 60 MiB. A member takes
+/// as much of a stored object as three nulls.
+const MEMBER_BYTES: u64 = 900;
+/// Bytes of the buffer for the text of a value of `jsonb`, half of it.
+const BUFFER_BYTES: u64 = 512;
+/// Bytes of the place of a group of a match: two numbers, in a list that doubles.
+const PLACE_BYTES: u64 = 16;
+/// Nanoseconds to find where a group of a match is: eight took 160 ns on top.
+const GROUP_NS: u64 = 20;
+/// Nanoseconds to write an array or object of `jsonb` as text: 130,000 of `[[],[],…]` took 50 ms on a busy machine.
+const LIST_NS: u64 = 200;
+/// Nanoseconds for a digit of a number of JSON that is written as text: 40 million took 0.47 s.
+const NUMBER_NS: u64 = 10;
+/// Nanoseconds for a digit of a number of an array that becomes a part of JSON: 1.3 billion took 2.2 s.
+const NUMBER_READ_NS: u64 = 2;
+/// Bytes of the text of a number from which on many rows of them count as the longest: eight times as long as a table stores.
+const GATHERED_NUMBER_BYTES: u64 = 8 * STORED_NUMERIC_BYTES_MAX;
 /// Bytes of memory of one value of JSON text that is read.
 const TOKEN_BYTES: u64 = 16;
 /// Bytes of memory of one value while `jsonb` is made.
@@ -1034,9 +1197,10 @@ fn ordered(first: Size, second: Size) -> u64 {
 }
 
 /// Comparing a value with each element of an array. Texts and bytes differ in length first; of another type the whole value is
-/// read for each element, `jsonb` of 1 MiB 10,000 times in 1.4 s.
+/// read for each element, `jsonb` of 1 MiB 10,000 times in 3.7 s; of `char`, too, whose spaces are looked for.
 fn sought(array: Size, value: Size) -> u64 {
-    let read = if is_text(value) || value.bytes <= Size::FIXED.bytes { 0 } else { value.bytes / 7 };
+    let is_quick = is_text(value) && !value.is_padded || value.is_inline || value.bytes <= Size::FIXED.bytes;
+    let read = if is_quick { 0 } else { value.bytes / 4 };
     array.elements.saturating_mul(read.saturating_add(40))
 }
 
@@ -1118,7 +1282,7 @@ fn beside_text(value: Size) -> u64 {
     match value {
         text if is_text(text) => text.bytes,
         row if row.levels > 0 => as_text(row),
-        list if list.elements > 0 => list.bytes.saturating_add(expanded(list)),
+        list if list.elements > 0 => list.bytes.saturating_add(list.numbers),
         number => number.bytes.max(written(number)),
     }
 }
@@ -1126,7 +1290,7 @@ fn beside_text(value: Size) -> u64 {
 /// Bytes of a value in a row. A number is as long as its text, because what becomes of the row may write it.
 fn in_row(value: Size) -> u64 {
     let number = if is_text(value) { 0 } else { written(value) };
-    value.bytes.saturating_add(number).saturating_add(expanded(value))
+    value.bytes.saturating_add(number).saturating_add(value.numbers)
 }
 
 /// Digits in base 10,000 of the numbers of JSON that is made of a value.
@@ -1160,18 +1324,24 @@ fn as_text(value: Size) -> u64 {
         .saturating_add(value.elements.saturating_mul(JSON_ESCAPE))
         .saturating_add(number)
         .saturating_mul(doubled(value))
-        .saturating_add(expanded(value))
+        .saturating_add(value.numbers)
 }
 
-/// Bytes of the text of an array's numbers where they are longer than a stored number: `1e131071` takes ten bytes of memory
-/// and 131,072 of text.
-pub(super) fn expanded(value: Size) -> u64 {
-    let each = value.digits.saturating_mul(DECIMALS);
-    if each > STORED_NUMERIC_BYTES_MAX && !value.is_guessed {
-        value.elements.saturating_mul(each.min(NUMERIC_TEXT_BYTES))
-    } else {
-        0
-    }
+/// Bytes of text of the numbers that are elements of an array or JSON that is made of a value.
+fn listed_numbers(value: Size) -> u64 {
+    let alone = if value.elements > 0 || is_text(value) { 0 } else { written(value) };
+    value.numbers.saturating_add(alone)
+}
+
+/// The same for numbers that many rows have. How many there are is not known, only that they take as much memory as an aggregate is
+/// taken to gather; numbers as long as a table stores count with that. `jsonb` is made of JSON text by reading it.
+fn gathered_numbers(operands: &[Size], is_read: bool) -> u64 {
+    let is_long = |value: &Size| {
+        let alone = if value.elements > 0 || is_text(*value) { 0 } else { written(*value) };
+        let unread = if is_read { value.unread } else { 0 };
+        alone > GATHERED_NUMBER_BYTES || value.numbers.saturating_add(unread) > STORED_TEXT_BYTES_MAX
+    };
+    if operands.iter().any(is_long) { worst_numbers(GATHERED_BYTES) } else { 0 }
 }
 
 /// The most rows of a series, if its ends and its step tell.

@@ -2,13 +2,14 @@
 // tidy: numbers are sizes that PostgreSQL gives its values
 
 use super::bounds::Bounds;
-use super::class::{expanded, is_text};
+use super::class::is_text;
 use super::json::Census;
 use crate::db::extension::is_vector;
 use crate::db::typmod::Typmod;
 use crate::db::value::{Scalar, Value};
 use crate::limits::{
     GATHERED_BYTES, IDENTIFIER_BYTES_MAX, STORED_BYTES_MAX, STORED_ELEMENTS_MAX, STORED_NUMERIC_BYTES_MAX,
+    STORED_TEXT_BYTES_MAX,
 };
 use postgres_types::{Kind, Type};
 
@@ -31,6 +32,8 @@ const JSON_ELEMENT_TEXT_BYTES: u64 = 2;
 /// Bytes of the text of a vector of 16,000 numbers, which are the most: sixteen for each, with its comma. A whole row and JSON
 /// have it as a text, which is four times as long as the vector.
 const VECTOR_BYTES_MAX: u64 = 256_002;
+/// Bytes of a number of JSON's text that count as a part of its element: a number of a `double precision` in full has fewer.
+const JSON_NUMBER_BYTES: u64 = 48;
 /// Bytes of JSON text for each byte of text in a value: a control character becomes `\u0001`.
 pub(super) const JSON_ESCAPE: u64 = 6;
 
@@ -62,9 +65,15 @@ pub struct Size {
     pub levels: u64,
     /// Between which numbers or times the value lies.
     pub bounds: Bounds,
-    /// Whether the elements are not counted, but as many as the bytes can be: of many rows, or of a text that is read as JSON. How
-    /// long their numbers are as text is not known then.
-    pub is_guessed: bool,
+    /// Bytes of text of the numbers in an array or `jsonb` that take less in memory, as `1e131000` does. What a table stores has them
+    /// within the bound on its text, four times its bytes.
+    pub numbers: u64,
+    /// The same for numbers in JSON text, where they are as long as they were written until it becomes `jsonb`.
+    pub unread: u64,
+    /// Whether the value is in memory, so that no function that takes it has to fetch it.
+    pub is_inline: bool,
+    /// Whether the value can be of `char(n)`, whose comparison looks for spaces at its end.
+    pub is_padded: bool,
     /// Whether the value is certainly a `real` or `double precision`.
     pub is_float: bool,
     /// Whether no query for words that is made of the text asks for a phrase.
@@ -103,7 +112,10 @@ impl Size {
         nested: 0,
         digits: FIXED_DIGITS,
         levels: 0,
-        is_guessed: false,
+        numbers: 0,
+        unread: 0,
+        is_inline: false,
+        is_padded: false,
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
@@ -137,7 +149,10 @@ impl Size {
         nested: GATHERED_BYTES / JSONB_CONTAINER_BYTES,
         digits: DIGITS_MAX,
         levels: 0,
-        is_guessed: true,
+        numbers: 0,
+        unread: 0,
+        is_inline: false,
+        is_padded: false,
         bounds: Bounds::ANY,
         is_float: false,
         is_plain: false,
@@ -185,6 +200,8 @@ impl Size {
             listed,
             elements: json.elements,
             nested: json.nested,
+            numbers: long_numbers(json.elements, digits),
+            unread: json.unread,
             bounds,
             is_plain: is_plain(text),
             has_star: text.contains('*'),
@@ -209,7 +226,10 @@ impl Size {
             nested: STORED_BYTES_MAX / JSONB_CONTAINER_BYTES,
             digits: STORED_NUMERIC_BYTES_MAX / DECIMALS,
             levels: 0,
-            is_guessed: false,
+            numbers: 0,
+            unread: 0,
+            is_inline: false,
+            is_padded: false,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
@@ -227,7 +247,7 @@ impl Size {
 
     /// A value of a column of a recursion, of any type: the digits of a number grow with each step.
     pub const fn recursive() -> Self {
-        Self { digits: DIGITS_MAX, is_guessed: true, ..Self::stored() }
+        Self { digits: DIGITS_MAX, ..Self::stored() }
     }
 
     /// A value of a column.
@@ -236,9 +256,13 @@ impl Size {
             return Self { bytes: IDENTIFIER_BYTES_MAX as u64, ..Self::FIXED };
         }
         if let Kind::Array(element) = data_type.kind() {
-            let digits = if *element == Type::NUMERIC { DIGITS_MAX } else { FIXED_DIGITS };
+            let is_json = *element == Type::JSONB;
+            let is_long = is_json || *element == Type::NUMERIC;
+            let digits = if is_long { DIGITS_MAX } else { FIXED_DIGITS };
             let (elements, listed) = (STORED_ELEMENTS_MAX, STORED_ELEMENTS_MAX);
-            return Self { elements, listed, light: 0, nested: 0, digits, ..Self::stored() };
+            let nested = if is_json { elements } else { 0 };
+            let numbers = if is_long { STORED_TEXT_BYTES_MAX } else { 0 };
+            return Self { elements, listed, light: 0, nested, digits, numbers, ..Self::stored() };
         }
         let characters = |count: usize| Self::characters(u64::try_from(count).unwrap_or(u64::MAX));
         match (data_type, typmod) {
@@ -247,15 +271,17 @@ impl Size {
             // An element of an array of JSON text takes two bytes, such as `1,`.
             (&Type::JSON, _) => {
                 let elements = STORED_BYTES_MAX / JSON_ELEMENT_TEXT_BYTES;
-                Self { elements, listed: elements, light: 0, ..Self::stored() }
+                let unread = worst_numbers(STORED_BYTES_MAX);
+                Self { elements, listed: elements, light: 0, unread, ..Self::stored() }
             }
             (&Type::TS_VECTOR, _) => Self { listed: 0, nested: 0, has_star: false, ..Self::stored() },
             (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR, _) => {
-                Self { bytes: STORED_BYTES_MAX, family: Family::Text, ..Self::default() }
+                let is_padded = *data_type == Type::BPCHAR;
+                Self { bytes: STORED_BYTES_MAX, family: Family::Text, is_padded, ..Self::default() }
             }
             (&Type::BYTEA, _) => Self { bytes: STORED_BYTES_MAX, ..Self::default() },
             // The bound on a stored number is that of a column of numbers.
-            (&Type::JSONB, _) => Self { digits: DIGITS_MAX, is_guessed: true, ..Self::stored() },
+            (&Type::JSONB, _) => Self { digits: DIGITS_MAX, ..Self::stored() },
             (other, _) if is_vector(other) => Self::VECTOR,
             (&Type::NUMERIC, _) => Self {
                 bytes: STORED_NUMERIC_BYTES_MAX,
@@ -310,8 +336,11 @@ impl Size {
         match scalar {
             Scalar::Text(text) => {
                 let (is_plain, is_name) = (is_plain(text), is_name(text));
+                // Only JSON and arrays have several numbers.
+                let is_list = text.trim_start().starts_with(['{', '[']);
                 let has_star = text.contains('*');
-                Self { digits: DIGITS_MAX, is_plain, has_star, is_name, ..Self::text(text.len()) }
+                let unread = if is_list { Self::literal(text).numbers } else { 0 };
+                Self { digits: DIGITS_MAX, unread, is_plain, has_star, is_name, ..Self::text(text.len()) }
             }
             Scalar::Null => Self { is_plain: true, ..Self::FIXED },
             Scalar::Bytes(bytes) => Self::text(bytes.len()),
@@ -352,7 +381,10 @@ impl Size {
             nested,
             digits,
             levels: 0,
-            is_guessed: false,
+            numbers: long_numbers(values, digits),
+            unread: long_numbers(values, digits),
+            is_inline: false,
+            is_padded: false,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: false,
@@ -381,7 +413,10 @@ impl Size {
             nested: self.nested.max(other.nested),
             digits: self.digits.max(other.digits),
             levels: self.levels.max(other.levels),
-            is_guessed: self.is_guessed && other.is_guessed,
+            numbers: self.numbers.max(other.numbers),
+            unread: self.unread.max(other.unread),
+            is_inline: self.is_inline && other.is_inline,
+            is_padded: self.is_padded || other.is_padded,
             bounds: self.bounds.or(other.bounds),
             is_float: self.is_float && other.is_float,
             is_plain: self.is_plain && other.is_plain,
@@ -394,12 +429,6 @@ impl Size {
 
     /// Both, one after the other.
     pub(super) fn and(self, other: Self) -> Self {
-        // What is known of one is no longer told of both.
-        let known = match (self.is_guessed, other.is_guessed) {
-            (true, false) => expanded(other),
-            (false, true) => expanded(self),
-            _ => 0,
-        };
         // A text beside something else is no number.
         let digits = match (is_text(self), is_text(other)) {
             (true, false) => other.digits,
@@ -407,7 +436,7 @@ impl Size {
             _ => self.digits.max(other.digits),
         };
         Self {
-            bytes: self.bytes.saturating_add(other.bytes).saturating_add(known),
+            bytes: self.bytes.saturating_add(other.bytes),
             least: self.least.saturating_add(other.least),
             elements: self.elements.saturating_add(other.elements),
             listed: self.listed.saturating_add(other.listed),
@@ -416,7 +445,10 @@ impl Size {
             nested: self.nested.saturating_add(other.nested),
             digits,
             levels: self.levels.max(other.levels),
-            is_guessed: self.is_guessed || other.is_guessed,
+            numbers: self.numbers.saturating_add(other.numbers),
+            unread: self.unread.saturating_add(other.unread),
+            is_inline: self.is_inline && other.is_inline,
+            is_padded: self.is_padded || other.is_padded,
             bounds: Bounds::ANY,
             is_float: false,
             is_plain: self.is_plain && other.is_plain,
@@ -430,6 +462,17 @@ impl Size {
     fn max_digits(self, other: Self) -> Self {
         Self { digits: self.digits.max(other.digits), ..self }
     }
+}
+
+/// Bytes of text of so many numbers of so many digits, if they are longer than what an element takes anyway.
+fn long_numbers(count: u64, digits: u64) -> u64 {
+    let each = digits.saturating_mul(DECIMALS).min(NUMERIC_TEXT_BYTES);
+    if each > JSON_NUMBER_BYTES { count.saturating_mul(each) } else { 0 }
+}
+
+/// The same for a text of so many bytes that has not been looked at: `1e131000,` takes nine.
+pub(super) const fn worst_numbers(bytes: u64) -> u64 {
+    (bytes / JSONB_CONTAINER_BYTES).saturating_mul(NUMERIC_TEXT_BYTES)
 }
 
 /// Whether a text is no number to PostgreSQL: one that an array of JSON takes for a subscript begins with spaces, a sign or digits.

@@ -352,6 +352,10 @@ impl Printer<'_> {
             }
             // Its length comes last.
             (Class::Same, "substr") if arguments.len() == 3 => Class::Cut,
+            (_, "regexp_instr") if arguments.len() > 6 => Class::RegexCount(groups(text(self, 1).as_deref())),
+            (_, "regexp_substr") if arguments.len() > 5 => {
+                Class::RegexSubstring(groups(text(self, 1).as_deref()))
+            }
             (Class::Same, "round" | "trunc") if arguments.len() == 2 => Class::Rounded,
             (Class::Power, "power" | "pow") => {
                 let exponent = arguments.get(1).and_then(|argument| argument.children().next());
@@ -571,6 +575,12 @@ impl Printer<'_> {
     pub(super) fn cost_of(&mut self, mark: usize, class: Class, name: &'static str) {
         self.cost.close(mark, class, name, Moment::Unknown);
     }
+}
+
+/// How many groups of a match have places, with the whole match, if the pattern is known.
+fn groups(pattern: Option<&str>) -> u64 {
+    let count = |pattern: &str| pattern.bytes().filter(|byte| *byte == b'(').count().saturating_add(1);
+    pattern.and_then(|pattern| u64::try_from(count(pattern)).ok()).unwrap_or(u64::MAX)
 }
 
 fn is_configuration(text: &str) -> bool {

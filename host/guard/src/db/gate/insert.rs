@@ -146,6 +146,7 @@ impl Printer<'_> {
             let outer = std::mem::take(&mut self.scopes);
             let shape = self.query(&source)?;
             self.scopes = outer;
+            self.sent(&shape, "a value that is stored");
             return Ok(shape.columns().len());
         }
         let mut inner = Parts::of(&source);
@@ -155,6 +156,7 @@ impl Printer<'_> {
         let shape = self.values(&rows, |printer, index, value| {
             printer.value_or_default(value, no_dates.get(index).copied().unwrap_or_default())
         })?;
+        self.sent(&shape, "a value that is stored");
         Ok(shape.columns().len())
     }
 

@@ -445,8 +445,8 @@ fn conversion(name: &str) -> (Class, Moment) {
     let class = match name {
         array if array.ends_with(']') => Class::ToArray(match conversion(array.trim_end_matches("[]")).0 {
             // An element of `char(n)` is filled with spaces.
-            Class::ToText(most) if array.starts_with("character(") => Each::Filled(most),
-            Class::ToText(_) => Each::Text,
+            Class::ToPadded(most) if array.starts_with("character(") => Each::Filled(most),
+            Class::ToText(_) | Class::ToPadded(_) => Each::Text,
             Class::ToNumeric(_, places) => Each::Filled(places.saturating_mul(4)),
             Class::ToJson | Class::ToJsonb => Each::Json,
             Class::Terms => Each::Terms,
@@ -461,7 +461,8 @@ fn conversion(name: &str) -> (Class, Moment) {
         "real" | "double precision" => Class::ToFloat,
         // Four bytes are the longest character.
         text if text.starts_with("character") => {
-            Class::ToText(within(text).first().map_or(u64::MAX, |length| length.saturating_mul(4)))
+            let most = within(text).first().map_or(u64::MAX, |length| length.saturating_mul(4));
+            if text.starts_with("character varying") { Class::ToText(most) } else { Class::ToPadded(most) }
         }
         "text" | "bytea" => Class::ToText(u64::MAX),
         number if number.starts_with("numeric") => match within(number).as_slice() {

@@ -108,7 +108,8 @@ impl Printer<'_> {
         let mut inner = Parts::of(&values);
         self.keyword(&mut inner, Kind::VALUES_KW, "VALUES")?;
         let rows = self.must_node(&mut inner, Kind::ROW_LIST)?;
-        self.values(&rows, |printer, _, value| printer.value_or_default(value, false))?;
+        let shape = self.values(&rows, |printer, _, value| printer.value_or_default(value, false))?;
+        self.sent(&shape, "a value that is stored");
         self.done(inner)
     }
 }

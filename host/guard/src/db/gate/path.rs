@@ -71,11 +71,13 @@ fn pairs(outside: &str) -> u64 {
 /// What a path of JSON does where only its first result counts.
 pub(super) fn seen(path: &str) -> Path {
     let Some(path) = outside(path) else { return UNKNOWN };
-    Path { copies: 1, variables: variables(&path), names: names(&path), pairs: pairs(&path) }
+    let members = u64::try_from(path.matches("keyvalue").count()).unwrap_or(u64::MAX);
+    Path { copies: 1, variables: variables(&path), names: names(&path), pairs: pairs(&path), members }
 }
 
 /// A path of JSON of which nothing is known.
-pub(super) const UNKNOWN: Path = Path { copies: u64::MAX, variables: u64::MAX, names: 0, pairs: u64::MAX };
+pub(super) const UNKNOWN: Path =
+    Path { copies: u64::MAX, variables: u64::MAX, names: 0, pairs: u64::MAX, members: u64::MAX };
 
 /// How long a side of a comparison is, read away from it: up to the bracket around the comparison, or `&&` or `||`.
 fn side<'a>(bytes: impl Iterator<Item = &'a u8>, opens: &[u8], closes: &[u8]) -> usize {

@@ -15,7 +15,7 @@ use crate::db::gate::fault::{Checked, Fault};
 use crate::db::shown;
 use crate::limits::{self, SQL_NAMES_SHOWN_MAX};
 use postgres_types::Kind;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 /// The source of table names.
@@ -338,8 +338,18 @@ impl Printer<'_> {
         self.whole_row(&relation)
     }
 
+    /// Counts the columns of a shape, which are sent or stored.
+    pub(super) fn sent(&mut self, shape: &Shape, what: &'static str) {
+        let mut seen = HashSet::new();
+        for column in shape.columns() {
+            let is_again = !seen.insert(self.cost.source(column.node));
+            self.cost.node(Class::Sent(is_again), what, &[column.node], Moment::Unknown);
+        }
+    }
+
     /// Refuses a result with a column that the contract has no value for: it would fail when its first row arrives.
     pub(super) fn sendable(&mut self, tree: &Tree, shape: &Shape) -> Checked {
+        self.sent(shape, "a result");
         let found = shape.columns().iter().find_map(|column| {
             let node = self.cost.source(column.node);
             self.opaque.get(&node).map(|kind| (column.name.clone(), *kind))

@@ -158,7 +158,8 @@ impl Printer<'_> {
             self.put(")");
             self.done(inner)?;
         } else {
-            self.query(&values)?;
+            let shape = self.query(&values)?;
+            self.sent(&shape, "a value that is stored");
         }
         self.done(parts)
     }
@@ -168,6 +169,9 @@ impl Printer<'_> {
         match tree.children().next() {
             Some(inner) => self.value_or_default(&inner, is_no_date)?,
             None => self.value_or_default(tree, is_no_date)?,
+        }
+        for node in self.cost.since(mark).to_vec() {
+            self.cost.node(Class::Sent(false), "a value that is stored", &[node], Moment::Unknown);
         }
         self.cost.forget(mark);
         Ok(())

@@ -468,6 +468,12 @@ impl<'c, V> Writer<'c, V> {
         self.columns =
             columns.iter().map(|column| (column.name().to_owned(), column.data_type().clone())).collect();
         let types = columns.iter().map(|column| (column.data_type().clone(), column.typmod())).collect();
+        for column in columns {
+            let mark = self.cost.mark();
+            self.cost.known(Size::column(column.data_type(), column.typmod()), Moment::Unknown);
+            self.cost.close(mark, Class::Sent(false), "a result", Moment::Unknown);
+            self.cost.forget(mark);
+        }
         self.list = Some(List { columns: columns.to_vec(), types, end: self.sql.len() });
     }
 

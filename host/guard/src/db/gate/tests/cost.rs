@@ -344,7 +344,7 @@ fn ordinary_statement_is_cheap_enough() {
         ("UPDATE drafts SET tags[cardinality(tags) + 1] = 'x', tags[1:2] = '{a,b}'", vec![]),
         ("UPDATE drafts SET data[$1] = '1', data[0] = '2'", vec![Value::Scalar(Scalar::Text("name".into()))]),
         ("SELECT tags::varchar(20)[], tags::text[], $1::jsonb[] FROM drafts", vec![texts(3)]),
-        ("SELECT body::jsonb -> 'a', $1::jsonb -> 'b' FROM drafts", vec![listed("1.5e-7", 10_000)]),
+        ("SELECT body::json -> 'a', $1::jsonb -> 'b' FROM drafts", vec![listed("1.5e-7", 10_000)]),
         (
             "SELECT round(price, 2), (price * 1.19)::numeric(10, 2), trunc(price, -2)::text FROM drafts",
             vec![],
@@ -446,7 +446,7 @@ fn headline_of_words_and_json_with_levels_are_accepted_and_phrases_and_all_level
         ("SELECT jsonb_path_query_array(data, '$.**.a') FROM drafts", false),
         ("SELECT jsonb_path_query_array(data, '$.**{2 to last}') FROM drafts", false),
         ("SELECT p FROM drafts, jsonb_path_query(data, '$.**') p", false),
-        ("SELECT jsonb_path_query_array(data, '$.**{0 to 30}') FROM drafts", true),
+        ("SELECT jsonb_path_query_array(data, '$.**{0 to 26}') FROM drafts", true),
         ("SELECT jsonb_path_query_array(data, '$.**{0 to 31}') FROM drafts", false),
         ("SELECT jsonb_path_query_array(data, '$.a[*]') FROM drafts", true),
         ("SELECT jsonb_path_query(data, '$.**') FROM drafts", true),
@@ -476,7 +476,7 @@ fn json_of_a_gathered_array_or_of_much_json_text_is_refused_and_of_rows_and_json
         ("to_jsonb(ARRAY[array_agg(d)])", "jsonb_agg"),
         ("to_jsonb(json_agg(d))", "json_agg"),
         ("jsonb_build_object('a', json_agg(id))", "json_agg"),
-        ("jsonb_build_array(body::json, title::json, body::json)", "of memory"),
+        ("jsonb_build_array(body::json, title::json, body::json)", "may have exponents"),
         ("to_jsonb(string_to_array(body, ',')), to_jsonb(string_to_array(body, ','))", "of memory"),
     ] {
         let refusal =
@@ -496,7 +496,8 @@ fn json_of_a_gathered_array_or_of_much_json_text_is_refused_and_of_rows_and_json
         "SELECT to_jsonb(array_agg(title)) FROM drafts",
         "SELECT to_jsonb(s) FROM (SELECT id, jsonb_agg(data) AS a FROM drafts GROUP BY id) s",
         "SELECT json_agg(d), jsonb_build_object('a', jsonb_agg(d)) FROM drafts d",
-        "SELECT to_jsonb(d), jsonb_build_object('a', data, 'b', data, 'c', tags), to_jsonb(body::json) FROM drafts d",
+        "SELECT to_jsonb(d), jsonb_build_object('a', data, 'b', data, 'c', tags) FROM drafts d",
+        "SELECT jsonb_typeof(to_jsonb(body::json)) FROM drafts",
     ] {
         assert_eq!(bound(sql, vec![]), Ok(()), "{sql}");
     }
@@ -510,9 +511,9 @@ fn json_of_a_gathered_array_or_of_much_json_text_is_refused_and_of_rows_and_json
     for (count, accepted) in [(2, true), (3, false)] {
         let names = ["a", "b", "c"].get(..count).unwrap().join(", ");
         for sql in [
-            "SELECT to_jsonb(r) FROM raw r".to_owned(),
-            format!("SELECT jsonb_build_array({names}) FROM raw"),
-            "SELECT jsonb_agg(r) FROM raw r".to_owned(),
+            "SELECT 1 FROM raw r ORDER BY to_jsonb(r)".to_owned(),
+            format!("SELECT 1 FROM raw ORDER BY jsonb_build_array({names})"),
+            "SELECT 1 FROM raw r ORDER BY jsonb_agg(r)".to_owned(),
         ] {
             let read = ReadStatement::parse(&table(count), &sql);
             assert_eq!(read.is_ok(), accepted, "{sql}: {:?}", read.err());

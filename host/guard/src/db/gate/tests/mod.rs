@@ -8,6 +8,7 @@ mod extensions;
 mod hostile;
 mod legitimate;
 mod lexing;
+mod memory;
 mod page;
 mod round_trip;
 mod rules;

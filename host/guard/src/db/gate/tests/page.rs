@@ -33,7 +33,8 @@ takes a text. The lists below come from the code; a test compares them and runs 
 
 A step of WITH RECURSIVE adds at most 1,024 bytes to a value: give a path of names a length on both sides, as in
 `name::varchar(500)` and `(path || '/' || name)::varchar(500)`. A `tsvector`, a range and a whole row cannot be results: name the
-columns, or convert them to text or JSON.
+columns, or convert them to text or JSON. A `jsonb` that is made of a stored text, as `body::jsonb` or `to_jsonb(js)`, can be
+searched, and is no result and no text again, because its numbers may have exponents: keep it `json` for that.
 
 The examples use two tables:
 
@@ -172,6 +173,8 @@ fn cost_of(class: Class) -> &'static str {
         | Class::JoinElements
         | Class::JoinOperands
         | Class::Grown(_)
+        | Class::Sent(_)
+        | Class::ToPadded(_)
         | Class::ToText(_) => "bytes",
         Class::Extreme | Class::Least | Class::Equal | Class::Order | Class::OneOf => "bytes, compared",
         Class::AnyEqual | Class::AnyOrder | Class::LikeEach | Class::Sought => "bytes × elements",
@@ -190,14 +193,17 @@ fn cost_of(class: Class) -> &'static str {
         Class::Json | Class::JsonText | Class::ToJson | Class::ToJsonb => "bytes, written as JSON",
         Class::JsonEdit => "bytes of the JSON",
         Class::JsonPath(..) => "bytes of the JSON; cancelled in time",
-        Class::Elements | Class::ReplaceElements | Class::ToArray(_) | Class::Rows | Class::Written => {
-            "elements"
-        }
+        Class::Elements
+        | Class::ReplaceElements
+        | Class::ToArray(_)
+        | Class::Rows
+        | Class::Unnested
+        | Class::Written => "elements",
         Class::Sorted => "elements, sorted",
         Class::Labels => "labels",
         Class::Pattern => "bytes of the pattern",
         Class::Regex | Class::RegexPart => "bytes of the pattern; cancelled in time",
-        Class::RegexSplit | Class::RegexCount | Class::RegexSubstring => {
+        Class::RegexSplit | Class::RegexCount(_) | Class::RegexSubstring(_) => {
             "bytes of the text, 24 for each; cancelled in time"
         }
         Class::RegexReplace => "bytes of the text × bytes of the replacement; cancelled in time",
@@ -330,8 +336,8 @@ fn page(signatures: &[Signature]) -> String {
          words. The functions below are written with or without `pg_catalog`.\n\n\
          A row's expressions may take 500 ms and 128 MiB by the host's estimate, which is made of the sizes of literals,\n\
          parameters and columns: a `varchar(n)` has at most n characters, any other stored value 1 MiB, an array 10,000\n\
-         elements and a `numeric` 2,000 characters. \"Cancelled in time\" means that PostgreSQL ends the function when the\n\
-         statement's time is over. \"Since\" is the first version of PostgreSQL that has it.\n",
+         elements, a `numeric` 2,000 characters, and a `jsonb` or `numeric[]` 4 MiB of text. \"Cancelled in time\" means that\n\
+         PostgreSQL ends the function when the statement's time is over. \"Since\" is the first version of PostgreSQL that has it.\n",
     );
     for family in FAMILIES {
         let _ = write!(page, "\n### {}\n\n{}\n", family.title, family.note);
