@@ -1,8 +1,10 @@
 //! The `palisade` command as a process: its output and its exit codes.
 
 mod build;
+mod check;
 pub mod child;
 mod folder;
+mod mistakes;
 mod new;
 
 use crate::harness::{Answer, World, client, copy, guest};
