@@ -1,9 +1,11 @@
 //! The `palisade` command as a process: its output and its exit codes.
 
 mod build;
+mod check;
 pub mod child;
 mod dev;
 mod folder;
+mod mistakes;
 mod new;
 mod record;
 pub mod reload;

@@ -296,8 +296,14 @@ async fn number_that_the_column_would_not_store_exactly_is_refused() {
     };
     for kind in WRITING {
         for (call, rule) in [
-            (add("kinds", "middle", scalar("float", 0.5)), "expected `integer`, found `float`"),
-            (add("kinds", "middle", scalar("numeric", "1")), "expected `integer`, found `numeric`"),
+            (
+                add("kinds", "middle", scalar("float", 0.5)),
+                "column `middle`: expected `integer`, found `float`",
+            ),
+            (
+                add("kinds", "middle", scalar("numeric", "1")),
+                "column `middle`: expected `integer`, found `numeric`",
+            ),
             (add("kinds", "middle", integer(2_147_483_648)), "out of the range of `integer`"),
             (add("kinds", "single", scalar("float", 0.1)), "`real` cannot hold"),
             (add("kinds", "label", text("b")), "adding needs a column of numbers"),

@@ -148,9 +148,9 @@ async fn import_outside_the_contract_is_rejected_by_name() {
     for (name, expected) in [
         ("acme:other/door@0.1.0", "it imports `acme:other/door@0.1.0`, which no world of a host has"),
         ("wasi:http/outgoing-handler@0.2.0", "wasi:http/outgoing-handler"),
-        ("palisade:plugin/shell@0.1.0", "which contract 0.1.0 does not have: build it with this contract"),
+        ("palisade:plugin/shell@0.1.0", "which contract 0.1.0 does not have: remove the import"),
         ("palisade:plugin/clock", "without a version: build it with palisade-sdk 0.1.0"),
-        ("palisade:pluginx/clock@0.1.0", "plugins reach palisade:plugin and closed WASI only"),
+        ("palisade:pluginx/clock@0.1.0", "a plugin reaches palisade:plugin and closed WASI only"),
     ] {
         let sentence = refusal_of(&world, &component(&import(name, "open", ""), ""), CALLS).await;
         assert!(sentence.contains(expected), "{name}: {sentence}");
@@ -217,6 +217,31 @@ async fn all_missing_grants_are_named_at_once() {
         ),
         "{sentence}"
     );
+}
+
+#[tokio::test]
+async fn everything_that_does_not_fit_is_told_at_once() {
+    let world = World::new().await;
+    let imports = [
+        import("palisade:plugin/http@0.1.0", "fetch", ""),
+        import("palisade:plugin/shell@0.1.0", "run", ""),
+        import("acme:other/door@0.1.0", "open", ""),
+    ];
+    let rest = "[exports]\n\"acme:odd/cals\" = \"query\"\n[taps]\nitem-view = {}\n";
+    let sentence = refusal_of(&world, &component(&imports.concat(), ""), rest).await;
+    for expected in [
+        "6 things to change:\n",
+        "it imports `acme:other/door@0.1.0`, which no world of a host has",
+        "it imports `palisade:plugin/shell@0.1.0`, which contract 0.1.0 does not have",
+        "it imports `http.fetch` without a grant",
+        "it exports `acme:odd/calls`: give it a kind, `\"acme:odd/calls\" = \"query\"`, in [exports] of palisade.toml, instead of \
+         `acme:odd/cals`",
+        "[taps] of palisade.toml lists `item-view`, and it does not export",
+        "it imports `http`, which only an action has",
+        "palisade.toml (-) and the component (+) differ:",
+    ] {
+        assert!(sentence.contains(expected), "{expected} in {sentence}");
+    }
 }
 
 /// The contract's functions that need a grant of their own, of interfaces of which other functions are granted. A policy that
@@ -328,7 +353,7 @@ async fn export_mismatch_of_manifest_and_component_is_rejected() {
         (
             &plain,
             &format!("{CALLS}[taps]\nitem-view = {{}}\n"),
-            "the component does not export `palisade:plugin/tap-item-view`",
+            "and it does not export `palisade:plugin/tap-item-view`",
         ),
         (&root.unwrap(), "", "the function `run` outside any interface: put it into one"),
         (
@@ -376,7 +401,11 @@ async fn missing_file_is_named() {
     let world = World::new().await;
     let folder = altered("probe", |manifest| manifest);
     std::fs::remove_file(folder.path().join("probe.wasm")).unwrap();
-    assert!(refusal(&world, folder.path(), Policy::as_asked()).await.contains("probe.wasm: No such file"));
+    let missing = refusal(&world, folder.path(), Policy::as_asked()).await;
+    assert!(
+        missing.starts_with("plugin `probe`: its component probe.wasm is not there: run `palisade build "),
+        "{missing}"
+    );
     std::fs::remove_file(folder.path().join("palisade.toml")).unwrap();
     assert!(refusal(&world, folder.path(), Policy::as_asked()).await.contains("palisade.toml: No such file"));
     assert!(

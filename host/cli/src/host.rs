@@ -72,15 +72,18 @@ pub(super) async fn rehearse(folder: Folder, is_new: bool, allows_downgrade: boo
     migrated.map_err(output::of_load)
 }
 
-/// Tries the migrations of one plugin where there is a database already: that of `DATABASE_URL`, or the folder's private one.
-/// Returns a sentence for each refusal.
+/// Tries the migrations of one plugin where there is a database already: that of `DATABASE_URL`, or the folder's private one, unless
+/// a host that runs has it. Returns a sentence for each refusal.
 pub(super) async fn rehearse_one(dir: &Path) -> Result<Vec<String>> {
     let folder = Folder::of_plugin(dir)?;
     if named().is_none() && !PrivateOptions::of_project(&folder.path).is_ok_and(|private| private.exists()) {
         return Ok(Vec::new());
     }
     // Which version was installed last says nothing about the files.
-    let tried = rehearse(folder, false, true).await?;
+    let tried = match prepared(folder, migrating(true), true)?.rehearse().await {
+        Err(error) if output::is_in_use(&error) => return Ok(Vec::new()),
+        tried => tried.map_err(output::of_load)?,
+    };
     Ok(tried.into_iter().filter_map(|one| Some(whole(&one.files.err()?))).collect())
 }
 

@@ -59,15 +59,18 @@ pub(super) fn of_call(error: CallError) -> anyhow::Error {
 
 /// A host that could not be built.
 pub(super) fn of_load(error: LoadError) -> anyhow::Error {
-    if let LoadError::Database { source, .. } = &error
-        && let Some(PrivateError::InUse(_)) = source.downcast_ref()
-    {
+    if is_in_use(&error) {
         return anyhow::anyhow!(
             "a `palisade serve` of this folder is running and uses its database: stop it, set DATABASE_URL to a server for \
              both, or call it over HTTP (`palisade call --url http://127.0.0.1:8080 …`)"
         );
     }
     error.into()
+}
+
+/// Whether a private database cannot be used because a host that runs has it.
+pub(super) fn is_in_use(error: &LoadError) -> bool {
+    matches!(error, LoadError::Database { source, .. } if matches!(source.downcast_ref(), Some(PrivateError::InUse(_))))
 }
 
 /// A line of output, from parts.
@@ -130,9 +133,17 @@ fn rendered(finding: &Finding, renderer: &Renderer) -> String {
         at.shown.chars().map(|letter| if text::is_unsafe(letter) { '\u{fffd}' } else { letter }).collect();
     let byte = |letters: usize| shown.char_indices().nth(letters).map_or(shown.len(), |(at, _)| at);
     let span = byte(at.offset)..byte(at.offset.saturating_add(at.length));
-    let title = title.element(Origin::path(file.as_ref()).line(at.line).char_column(at.column));
     let snippet = Snippet::source(shown.as_str()).line_start(at.line).fold(false);
-    renderer.render(&[title.element(snippet.annotation(AnnotationKind::Primary.span(span)))])
+    let snippet = snippet.annotation(AnnotationKind::Primary.span(span));
+    let is_whole = at.column == at.offset.saturating_add(1);
+    let group = if is_whole {
+        title.element(snippet.path(file.as_ref()))
+    } else {
+        // The column is that of the file, and not that of the part that is shown.
+        let origin = Origin::path(file.as_ref()).line(at.line).char_column(at.column);
+        title.element(origin).element(snippet)
+    };
+    renderer.render(&[group])
 }
 
 /// Prints a text of several lines that the host wrote.

@@ -104,7 +104,7 @@ mod tests {
             ("[blog]\nlimits = { memroy = \"1 MiB\" }\n", "unknown limit `memroy`"),
             ("[blog]\ngrants = { db = { tables = { t = [\"drop\"] } } }\n", "unknown word `drop`"),
             ("blog = 1\n", "policy.toml:1:"),
-            ("[blog]\nwasi = \"no\"\n", "policy.toml:2:8: invalid type"),
+            ("[blog]\nwasi = \"no\"\n", "policy.toml:2:8: expected a boolean"),
         ] {
             let message = parse(text).err().expect("a refusal").to_string();
             assert!(message.contains(expected), "{message}");

@@ -3,6 +3,7 @@
 //! The tables come from the plugin's migrations, the grants from its manifest. The gate is in `host/guard/src/db/gate`, and
 //! `docs/sql.md` lists what it accepts.
 
+use crate::check::migrations;
 use crate::output::{self, Line};
 use anstyle::AnsiColor;
 use anyhow::{Context, Result, anyhow, bail};
@@ -95,24 +96,10 @@ fn catalogue(dir: &Path) -> Result<Catalogue> {
     let text = folder.file(name).and_then(|file| files::read_text(file, MANIFEST_BYTES_MAX));
     let manifest =
         Manifest::parse(&text.with_context(|| cannot(name))?, &dir.join(name)).map_err(|why| anyhow!(why))?;
-    let inner = &manifest.plugin.migrations;
-    let mut names = folder.names(inner, "sql").with_context(|| cannot(inner))?;
-    names.sort_by_key(|name| (number(name), name.clone()));
-    let mut migrations = Vec::new();
-    for name in names {
-        let path = inner.join(&name);
-        let text = folder.file(&path).and_then(|file| files::read_text(file, MIGRATION_BYTES_MAX as u64));
-        migrations.push((name, text.with_context(|| cannot(&path))?));
-    }
-    let schema = format!("plugin_{}", manifest.plugin.name.snake());
+    let migrations = migrations::read(&folder, &manifest).map_err(|finding| anyhow!("{finding}"))?;
+    let schema = migrations::schema(&manifest);
     let files = migrations.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     Ok(Tables::read(&schema, &manifest.grants.db.extensions, files)?.catalogue(&schema, &manifest.grants.db))
-}
-
-/// The number that the name of a migration begins with: `10.sql` comes after `2.sql`.
-fn number(name: &str) -> Option<u64> {
-    let digits: String = name.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
 }
 
 #[cfg(test)]

@@ -282,6 +282,7 @@ impl HostBuilder {
             artifacts,
             database: database.clone(),
             addresses: self.addresses,
+            secrets: Arc::clone(&backends.secrets),
             supervision: Arc::clone(&supervision),
             metrics: Arc::clone(&metrics),
             memory: Arc::clone(&memory),

@@ -78,6 +78,14 @@ impl Source {
         let read =
             self.folder.file(&plugin.component).and_then(|file| files::read(file, COMPONENT_BYTES_MAX));
         read.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => LoadError::Component {
+                plugin: plugin.name.to_string(),
+                sentence: format!(
+                    "its component {} is not there: run `palisade build {}`, or correct `component` in palisade.toml",
+                    plugin.component.display(),
+                    self.path().display()
+                ),
+            },
             ErrorKind::FileTooLarge => LoadError::Component {
                 plugin: plugin.name.to_string(),
                 sentence: format!(

@@ -23,7 +23,7 @@ use crate::state::State;
 use crate::supervision::Supervision;
 use crate::value::{Declared, Docs, Signature};
 use palisade_guard::address::AddressPolicy;
-use palisade_guard::grant::{Grants, Policy};
+use palisade_guard::grant::{Grants, HttpGrant, Policy};
 use palisade_guard::http::{Allowance, Egress};
 use palisade_guard::kind::{Kind, PACKAGE};
 use palisade_guard::limits::{
@@ -35,6 +35,7 @@ use palisade_guard::manifest::Manifest;
 use palisade_guard::memory::Reservation;
 use palisade_guard::name::PluginName;
 use palisade_guard::variables::Declarations;
+use palisade_store::http::SecretStore;
 use palisade_store::postgres::Database;
 use palisade_store::postgres::canary::Login;
 use palisade_store::postgres::role::{Look, Plan};
@@ -52,6 +53,7 @@ pub(crate) struct Loader {
     pub(crate) artifacts: Option<Artifacts>,
     pub(crate) database: Database,
     pub(crate) addresses: AddressPolicy,
+    pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: Arc<HostMemory>,
@@ -98,6 +100,7 @@ impl Loader {
         let grants = policy.grant(&manifest.grants);
         audit::denied(self.supervision.audit(), &name, &manifest.grants, &grants);
         let egress = self.egress(&grants).map_err(refuse)?;
+        self.miss_secrets(&name, &grants);
         // A component's types can be many.
         let (linking, policy, granted) = (Arc::clone(&machine), policy.clone(), grants.clone());
         let linked = off_threads(move || {
@@ -200,6 +203,24 @@ impl Loader {
         let allowances =
             allowances.collect::<Result<Vec<_>, _>>().map_err(|error| format!("[grants] http: {error}"))?;
         Ok(Egress { allowances, addresses: self.addresses.clone() })
+    }
+
+    /// Tells the operator which secrets the grants name and nobody has set. The plugin is loaded all the same: only requests that
+    /// name such a secret fail.
+    fn miss_secrets(&self, plugin: &PluginName, grants: &Grants) {
+        for HttpGrant { url, secret, .. } in &grants.http {
+            let Some(secret) =
+                secret.as_deref().filter(|name| self.secrets.get(plugin.as_str(), name).is_none())
+            else {
+                continue;
+            };
+            let plugin = plugin.as_str();
+            tracing::warn!(
+                plugin,
+                "nobody has set the secret `{secret}`, which its grant of {url} names, so its requests with that secret fail: add \
+                 `{secret} = {{ header = \"authorization\", value = \"…\" }}` to [{plugin}] of secrets.toml"
+            );
+        }
     }
 
     /// Runs the pre-pass and compiles, off the threads that serve requests.

@@ -33,7 +33,7 @@ use palisade_guard::surface::{Imports, highest, misfits};
 use palisade_store::files::{self, Folder};
 use wasmparser::{Validator, WasmFeatures};
 
-use crate::check::Plugin;
+use crate::check::{Plugin, literals};
 use crate::folder::MANIFEST;
 use crate::output::{self, Line};
 pub(crate) use world::CONTRACT_FOLDER;
@@ -147,7 +147,9 @@ pub(crate) fn plugin(folder: &Path) -> Result<Built> {
     let (language, source) = (build.language, build.source());
     let opened = Folder::open(&folder).with_context(|| format!("cannot open {}", folder.display()))?;
     let mut found = Vec::new();
-    let world = crate::check::world(&Plugin::sound(&opened, &text, &manifest), &mut found);
+    // What cannot be read of the source is the compiler's to say.
+    let sources = literals::read(&opened, build, &mut Vec::new());
+    let world = crate::check::world(&Plugin::sound(&opened, &text, &manifest), &sources, &mut found);
     refuse("before compiling", &found)?;
     let imports = if language.imports_all() { Imports::Whole } else { Imports::Called };
     let (component, mut remarks) = match (language, &world) {

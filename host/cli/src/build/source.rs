@@ -5,57 +5,45 @@
 //! is not found, and the tool's own error remains.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use palisade_guard::kind::PACKAGE;
-use palisade_guard::limits::FOLDER_ENTRIES_MAX;
 use palisade_guard::manifest::Language;
 
-/// Folders beside a source that are not the author's text.
-const OTHERS: [&str; 3] = ["node_modules", "target", "__pycache__"];
 /// The module of componentize-py that has the imports.
 const PYTHON_IMPORTS: &str = "wit_world.imports";
 
-/// Finds the interfaces that a text imports.
-type Find = fn(&str, &mut BTreeSet<String>);
-
-/// The interfaces that the files beside a source import, by their names in the contract.
-pub(crate) fn imports(source: &Path, language: Language) -> BTreeSet<String> {
-    let (extensions, find): (&[&str], Find) = match language {
-        Language::Js => (&["js", "mjs"], javascript),
-        Language::Python => (&["py"], python),
-        Language::Rust | Language::C => return BTreeSet::new(),
-    };
+/// The interfaces that a text imports, by their names in the contract.
+pub(crate) fn imports(text: &str, language: Language) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for path in files(source.parent().unwrap_or(Path::new(".")), extensions) {
-        find(&fs::read_to_string(path).unwrap_or_default(), &mut found);
+    match language {
+        Language::Js => javascript(text, &mut found),
+        Language::Python => python(text, &mut found),
+        Language::Rust | Language::C => {}
     }
     found
 }
 
-/// The files with these extensions in a folder and below it.
-pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
-    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        for entry in entries.take(FOLDER_ENTRIES_MAX) {
-            let (path, name) = (entry.path(), entry.file_name());
-            let name = name.to_string_lossy();
-            let is_hidden = name.starts_with('.') || OTHERS.contains(&name.as_ref());
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() && !is_hidden => folders.push(path),
-                Ok(kind) if kind.is_file() => {
-                    let extension = path.extension().and_then(|extension| extension.to_str());
-                    if extension.is_some_and(|extension| extensions.contains(&extension)) {
-                        found.push(path);
-                    }
-                }
-                _ => {}
-            }
+/// Where a text names an interface that it imports.
+pub(crate) fn named(text: &str, interface: &str, language: Language) -> Option<usize> {
+    match language {
+        Language::Js => {
+            let name = format!("{PACKAGE}/{interface}");
+            let rest = |at: usize| text.get(at + name.len()..).unwrap_or_default();
+            let mut places = text.match_indices(&name).map(|(at, _)| at);
+            places.find(|at| rest(*at).starts_with(['@', '"', '\'']))
         }
+        Language::Python => {
+            let name = interface.replace('-', "_");
+            let from = text.find(PYTHON_IMPORTS)?;
+            let rest = text.get(from..)?;
+            let alone = |at: usize| {
+                !rest.get(..at).is_some_and(|before| before.ends_with(is_word))
+                    && !rest.get(at + name.len()..).is_some_and(|behind| behind.starts_with(is_word))
+            };
+            rest.match_indices(&name).map(|(at, _)| at).find(|at| alone(*at)).map(|at| from + at)
+        }
+        Language::Rust | Language::C => None,
     }
-    found
 }
 
 /// Finds `"palisade:plugin/db@0.1.0"`, in either kind of quotes.
@@ -105,10 +93,8 @@ fn is_word(letter: char) -> bool {
 mod tests {
     use super::*;
 
-    fn found(find: fn(&str, &mut BTreeSet<String>), text: &str) -> String {
-        let mut found = BTreeSet::new();
-        find(text, &mut found);
-        found.into_iter().collect::<Vec<_>>().join(" ")
+    fn found(language: Language, text: &str) -> String {
+        imports(text, language).into_iter().collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -120,7 +106,7 @@ mod tests {
             ("// palisade:plugin/http is not imported", ""),
             ("import \"palisade:pluginx/db@0.1.0\"; import \"acme:blog/db\"", ""),
         ] {
-            assert_eq!(found(javascript, text), expected, "{text}");
+            assert_eq!(found(Language::Js, text), expected, "{text}");
         }
     }
 
@@ -134,21 +120,23 @@ mod tests {
             ("import wit_world.imports\n", ""),
             ("from wit_world.exports import reading\n", ""),
         ] {
-            assert_eq!(found(python, text), expected, "{text}");
+            assert_eq!(found(Language::Python, text), expected, "{text}");
         }
     }
 
     #[test]
-    fn packages_of_others_are_not_the_source() {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, interface) in
-            [("src/plugin.js", "db"), ("src/lib/a.mjs", "http"), ("src/node_modules/x/a.js", "item")]
-        {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, format!("import \"palisade:plugin/{interface}@0.1.0\";")).unwrap();
+    fn import_has_its_place() {
+        for (language, text, interface, place) in [
+            (
+                Language::Js,
+                "x; import { a } from 'palisade:plugin/db-write@0.1.0'; from 'palisade:plugin/db@0.1.0'",
+                "db",
+                Some(61),
+            ),
+            (Language::Python, "db = 1\nfrom wit_world.imports import db_write, db\n", "db", Some(47)),
+            (Language::Rust, "use palisade_sdk::db;", "db", None),
+        ] {
+            assert_eq!(named(text, interface, language), place, "{text}");
         }
-        let found = imports(&folder.path().join("src/plugin.js"), Language::Js);
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["db", "http"]);
     }
 }

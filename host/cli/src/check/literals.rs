@@ -13,37 +13,38 @@ use std::path::{Path, PathBuf};
 const OTHERS: [&str; 3] = ["node_modules", "target", "__pycache__"];
 
 /// A source file.
-pub(super) struct SourceFile {
+pub(crate) struct SourceFile {
     /// Its name, relative to the plugin's folder.
-    pub(super) name: String,
-    pub(super) text: String,
+    pub(crate) name: String,
+    pub(crate) language: Language,
+    pub(crate) text: String,
     /// The text with every comment, and what stands in every literal, as spaces. Its bytes are where they are in `text`.
-    pub(super) code: String,
-    pub(super) literals: Vec<Literal>,
+    pub(crate) code: String,
+    pub(crate) literals: Vec<Literal>,
 }
 
 /// A text in a source.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Literal {
+pub(crate) struct Literal {
     /// Where it begins, its prefix included.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// Where it ends, its quotes included.
-    pub(super) end: usize,
+    pub(crate) end: usize,
     /// What it says, each character with its place in the source.
-    pub(super) letters: Vec<(char, usize)>,
+    pub(crate) letters: Vec<(char, usize)>,
     /// Whether it says more than that: something is put in when it runs, or it has an escape that is not known here.
-    pub(super) has_holes: bool,
+    pub(crate) has_holes: bool,
 }
 
 impl Literal {
     /// What it says.
-    pub(super) fn says(&self) -> String {
+    pub(crate) fn says(&self) -> String {
         self.letters.iter().map(|(letter, _)| letter).collect()
     }
 }
 
 /// The endings of a language's files.
-pub(super) fn extensions(language: Language) -> &'static [&'static str] {
+pub(crate) fn extensions(language: Language) -> &'static [&'static str] {
     match language {
         Language::Rust => &["rs"],
         Language::Js => &["js", "mjs"],
@@ -53,13 +54,13 @@ pub(super) fn extensions(language: Language) -> &'static [&'static str] {
 }
 
 /// The folder of the files beside a source.
-pub(super) fn root(source: &Path, language: Language) -> PathBuf {
+pub(crate) fn root(source: &Path, language: Language) -> PathBuf {
     let beside = source.parent().unwrap_or(Path::new(""));
     if language == Language::Rust { beside.join("src") } else { beside.to_owned() }
 }
 
 /// Reads the source files of a plugin. One that cannot be read is a finding.
-pub(super) fn read(folder: &Folder, build: &BuildSection, found: &mut Vec<Finding>) -> Vec<SourceFile> {
+pub(crate) fn read(folder: &Folder, build: &BuildSection, found: &mut Vec<Finding>) -> Vec<SourceFile> {
     let (mut sources, mut folders) = (Vec::new(), vec![root(build.source(), build.language)]);
     while let Some(inner) = folders.pop() {
         let here = if inner.as_os_str().is_empty() { PathBuf::from(".") } else { inner.clone() };
@@ -99,7 +100,7 @@ pub(super) fn read(folder: &Folder, build: &BuildSection, found: &mut Vec<Findin
 
 impl SourceFile {
     /// Takes a text apart.
-    pub(super) fn of(name: String, text: String, language: Language) -> Self {
+    pub(crate) fn of(name: String, text: String, language: Language) -> Self {
         let mut reader = Reader { text: &text, language, at: 0, blank: Vec::new(), literals: Vec::new() };
         reader.run();
         let Reader { blank, literals, .. } = reader;
@@ -118,11 +119,11 @@ impl SourceFile {
         let literals =
             literals.into_iter().filter(|literal| code.as_bytes().get(literal.start) == Some(&b'"'));
         let literals = literals.collect();
-        Self { name, text, code, literals }
+        Self { name, language, text, code, literals }
     }
 
     /// The place of some bytes.
-    pub(super) fn place(&self, start: usize, length: usize) -> Place {
+    pub(crate) fn place(&self, start: usize, length: usize) -> Place {
         let (line, column) = palisade_guard::mistakes::position(&self.text, start);
         Place::of_line(&self.name, &self.text, line, column, length)
     }
@@ -408,7 +409,7 @@ mod tests {
         use Language::{C, Js, Python, Rust};
         for (language, text, code, literals) in [
             (Rust, "a(\"x\\\"y\"); // \"no\"\n/* /* \"no\" */ */ b", "a(\" \"); b", &["x\"y"][..]),
-            (Rust, "let c: &'static str = r#\"a\"b\\n\"#;", "let c: &'static str = \" \";", &["a\"b\\n"]),
+            (Rust, "let c: &'static str = r#\"a\"b\\n\"#;", "let c: & static str = \" \";", &["a\"b\\n"]),
             (Rust, "['\"', '\\'', 'a', b\"x\"]", "[\" \", \" \", \" \", \" \"]", &["x"]),
             (Rust, "f(\"SELECT 1 \\\n   FROM t\")", "f(\" \")", &["SELECT 1 FROM t"]),
             (Rust, "a; #[cfg(test)]\nmod tests { f(\"no\"); } b", "a; b", &[]),
@@ -442,6 +443,28 @@ mod tests {
             assert_eq!(tidy(&found), code, "{text}");
             assert_eq!(texts, literals, "{text}");
         }
+    }
+
+    #[test]
+    fn files_below_the_source_are_read_and_packages_of_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [
+            "src/plugin.js",
+            "src/lib/a.mjs",
+            "src/node_modules/x/a.js",
+            "src/.hidden/a.js",
+            "src/a.py",
+            "other.js",
+        ] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "f('x')").unwrap();
+        }
+        let build = toml::from_str("language = \"js\"").unwrap();
+        let mut found = Vec::new();
+        let files = read(&Folder::open(folder.path()).unwrap(), &build, &mut found);
+        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!((names, found), (vec!["src/lib/a.mjs", "src/plugin.js"], vec![]));
     }
 
     #[test]

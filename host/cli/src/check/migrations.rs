@@ -12,7 +12,7 @@ use palisade_guard::mistakes::instead;
 use palisade_store::files::{self, Folder};
 
 /// The schema of a plugin.
-pub(super) fn schema(manifest: &Manifest) -> String {
+pub(crate) fn schema(manifest: &Manifest) -> String {
     format!("plugin_{}", manifest.plugin.name.snake())
 }
 
@@ -47,7 +47,7 @@ pub(super) fn check(plugin: &Plugin<'_>, found: &mut Vec<Finding>) -> Option<Tab
 }
 
 /// The migrations in the order in which they run.
-fn read(folder: &Folder, manifest: &Manifest) -> Result<Vec<(String, String)>, Finding> {
+pub(crate) fn read(folder: &Folder, manifest: &Manifest) -> Result<Vec<(String, String)>, Finding> {
     let inner = &manifest.plugin.migrations;
     let cannot = |path: &std::path::Path, error: &dyn std::fmt::Display| {
         Finding::new(format!("cannot read {}: {error}", path.display()))

@@ -8,8 +8,8 @@
 //! reads them, bounded and without following a link out of the folder.
 
 pub(crate) mod finding;
-mod literals;
-mod migrations;
+pub(crate) mod literals;
+pub(crate) mod migrations;
 mod platform;
 mod reach;
 mod sql;
@@ -22,12 +22,14 @@ use crate::output::{self, Line};
 use anyhow::{Result, bail};
 use clap::Args;
 use finding::{Finding, Place};
-use palisade_guard::limits::{COMPONENT_BYTES_MAX, MANIFEST_BYTES_MAX};
-use palisade_guard::manifest::{BuildSection, Language, Manifest};
+use literals::SourceFile;
+use palisade_guard::limits::{COMPONENT_BYTES_MAX, MANIFEST_BYTES_MAX, WIT_BYTES_MAX};
+use palisade_guard::manifest::{Language, Manifest};
 use palisade_guard::mistakes::{self, Read};
 use palisade_guard::surface::{About, Imports, Misfit, Surface, misfits};
 use palisade_store::files::{self, Folder};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -103,17 +105,19 @@ pub(crate) fn folder(dir: &Path) -> Result<Vec<Finding>> {
         knows_exports: is_sound("exports") && is_sound("taps"),
         knows_grants: is_sound("grants"),
     };
-    world(&plugin, &mut found);
+    let mut unread = Vec::new();
+    let sources = manifest.build.as_ref().map(|build| literals::read(&folder, build, &mut unread));
+    let sources = sources.unwrap_or_default();
+    world(&plugin, &sources, &mut found);
     let tables = migrations::check(&plugin, &mut found);
-    if let Some(build) = &manifest.build {
-        for file in literals::read(&folder, build, &mut found) {
-            platform::check(&file, build.language, &mut found);
-            if let Some(tables) = tables.as_ref().filter(|_| plugin.knows_grants) {
-                sql::check(&file, tables, &manifest, &mut found);
-            }
+    found.extend(unread);
+    for file in &sources {
+        platform::check(file, &mut found);
+        if let Some(tables) = tables.as_ref().filter(|_| plugin.knows_grants) {
+            sql::check(file, tables, &manifest, &mut found);
         }
     }
-    component(&plugin, &mut found);
+    component(&plugin, &sources, &mut found);
     Ok(found)
 }
 
@@ -154,7 +158,7 @@ impl<'a> Plugin<'a> {
 
 /// Checks the WIT of a folder against the manifest, and the interfaces that an interpreted source imports. Returns the world, if
 /// there is one: in Rust, a small one may stand in the source instead.
-pub(crate) fn world(plugin: &Plugin<'_>, found: &mut Vec<Finding>) -> Option<World> {
+pub(crate) fn world(plugin: &Plugin<'_>, sources: &[SourceFile], found: &mut Vec<Finding>) -> Option<World> {
     let Plugin { folder, manifest, .. } = plugin;
     let language = manifest.build.as_ref().map(|build| build.language);
     if matches!(language, Some(Language::Rust) | None) && !folder.has(world::FOLDER) {
@@ -169,24 +173,32 @@ pub(crate) fn world(plugin: &Plugin<'_>, found: &mut Vec<Finding>) -> Option<Wor
         }
     };
     add(plugin, &world.surface(), Imports::Whole, Some(&world), found);
-    if let Some(BuildSection { language, .. }) = manifest.build.as_ref()
-        && let Some(build) = &manifest.build
-        && plugin.knows_grants
-    {
-        let named = source::imports(&folder.path().join(build.source()), *language);
-        let unreached = crate::build::check::unreached(&named, &world.contract(), manifest);
-        found.extend(unreached.into_iter().map(Finding::new));
+    if plugin.knows_grants && plugin.knows_exports {
+        let contract = world.contract();
+        let mut known = BTreeSet::new();
+        for file in sources {
+            for name in source::imports(&file.text, file.language) {
+                if !known.insert(name.clone()) {
+                    continue;
+                }
+                let at = source::named(&file.text, &name, file.language).unwrap_or_default();
+                let length = name.len();
+                for sentence in crate::build::check::unreached(&BTreeSet::from([name]), &contract, manifest) {
+                    found.push(Finding::at(sentence, file.place(at, length)));
+                }
+            }
+        }
     }
     Some(world)
 }
 
 /// Checks a component that is there and newer than everything that it is made from.
-fn component(plugin: &Plugin<'_>, found: &mut Vec<Finding>) {
+fn component(plugin: &Plugin<'_>, sources: &[SourceFile], found: &mut Vec<Finding>) {
     let Plugin { folder, manifest, .. } = plugin;
     let (path, shown) = (&manifest.plugin.component, manifest.plugin.component.display().to_string());
     let Ok(file) = folder.file(path) else { return };
     let made = file.metadata().and_then(|meta| meta.modified()).ok();
-    if made.is_none_or(|made| made < newest(plugin)) {
+    if made.is_none_or(|made| made < newest(plugin, sources)) {
         return;
     }
     let bytes = match files::read(file, COMPONENT_BYTES_MAX) {
@@ -216,18 +228,12 @@ fn component(plugin: &Plugin<'_>, found: &mut Vec<Finding>) {
 }
 
 /// When the newest file was changed that a component is made from, as far as it is the author's.
-fn newest(plugin: &Plugin<'_>) -> SystemTime {
-    let root = plugin.folder.path();
-    let mut paths = vec![root.join(MANIFEST)];
-    paths.extend(source::files(&root.join(world::FOLDER), &["wit"]));
-    if let Some(build) = &plugin.manifest.build {
-        let beside = root.join(build.source());
-        paths.extend(source::files(
-            &literals::root(&beside, build.language),
-            literals::extensions(build.language),
-        ));
-    }
-    let times = paths.iter().filter_map(|path| path.symlink_metadata().and_then(|meta| meta.modified()).ok());
+fn newest(plugin: &Plugin<'_>, sources: &[SourceFile]) -> SystemTime {
+    let folder = plugin.folder;
+    let wit = folder.names(world::FOLDER.as_ref(), "wit").unwrap_or_default();
+    let wit = wit.into_iter().map(|name| format!("{}/{name}", world::FOLDER));
+    let names = wit.chain(sources.iter().map(|file| file.name.clone())).chain([MANIFEST.to_owned()]);
+    let times = names.filter_map(|name| folder.file(name.as_ref()).ok()?.metadata().ok()?.modified().ok());
     times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
@@ -253,13 +259,32 @@ fn add(
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
                 plugin.of_manifest(sentence, &path)
             }
-            (_, Some(world)) => {
-                let place = world.place(&about).map(|place| Place::in_folder(plugin.folder, &place));
-                Finding { sentence, place }
+            (About::Import(name), Some(world)) => {
+                of_world(plugin, world, sentence, &about, &format!("import {name}"))
+            }
+            (About::Function(name), Some(world)) => {
+                of_world(plugin, world, sentence, &about, &format!("export {name}"))
             }
             (_, None) => {
                 Finding::at(sentence, Place::whole(&manifest.plugin.component.display().to_string()))
             }
         });
     }
+}
+
+/// A finding about a statement of the world: where it stands, or else where the world does.
+fn of_world(plugin: &Plugin<'_>, world: &World, sentence: String, about: &About, statement: &str) -> Finding {
+    let folder = plugin.folder;
+    for name in folder.names(world::FOLDER.as_ref(), "wit").unwrap_or_default() {
+        let file = format!("{}/{name}", world::FOLDER);
+        let text = folder.file(file.as_ref()).and_then(|file| files::read_text(file, WIT_BYTES_MAX));
+        let text = text.unwrap_or_default();
+        if let Some(at) = text.find(statement) {
+            // The name, without the word before it.
+            let from = at + statement.find(' ').map_or(0, |space| space + 1);
+            return Finding::at(sentence, Place::of_span(&file, &text, from..at + statement.len()));
+        }
+    }
+    let place = world.place(about).map(|place| Place::in_folder(folder, &place));
+    Finding { sentence, place }
 }

@@ -33,7 +33,9 @@ pub(super) fn check(plugin: &Plugin<'_>, component: &[u8], found: &mut Vec<Findi
                     continue;
                 }
                 let reached = module.reached(*index);
-                let needs = reached.iter().filter_map(|(interface, function)| {
+                // Methods and handles follow from the function that returned their resource.
+                let free = reached.iter().filter(|(_, function)| !function.starts_with('['));
+                let needs = free.filter_map(|(interface, function)| {
                     let lowest = kind::lowest(interface).filter(|lowest| *lowest > kind)?;
                     Some((lowest, format!("`{interface}.{function}`")))
                 });

@@ -72,7 +72,11 @@ impl Passport {
         for cover::Uncovered { interface, function, .. } in Coverage::of(&imports, granted).denied {
             denied.entry(interface).or_default().insert(function);
         }
-        let wasi = surface.imports.into_keys().filter(|name| name.starts_with("wasi:")).collect();
+        let wasi = surface
+            .imports
+            .into_iter()
+            .filter(|(name, items)| name.starts_with("wasi:") && !items.is_empty());
+        let wasi = wasi.map(|(name, _)| name).collect();
         let taps = TAPS.iter().filter(|(_, _, listed)| listed(&manifest.taps));
         let taps = taps.map(|(tap, kind, _)| ((*tap).to_owned(), *kind)).collect();
         let routes = granted.routes.iter().flat_map(|route| {
@@ -120,6 +124,8 @@ fn surface(component: &types::Component, engine: &wasmtime::Engine) -> Surface {
                     functions.map(|(name, _)| name.to_owned()).collect()
                 }
             }
+            // A type is nothing to reach.
+            ComponentItem::Type(_) => continue,
             _ => BTreeSet::from([name.to_owned()]),
         };
         surface.imports.insert(name.to_owned(), functions);
