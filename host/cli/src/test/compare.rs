@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn row(value: Value) -> Row {
+    fn row(value: &Value) -> Row {
         value.as_object().unwrap().clone()
     }
 
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn each_row_stands_for_one_expected_row() {
-        let stored = [row(json!({"id": 1, "n": "a"})), row(json!({"id": 2, "n": "a"}))];
+        let stored = [row(&json!({"id": 1, "n": "a"})), row(&json!({"id": 2, "n": "a"}))];
         for (expected, equal) in [
             (vec![json!({"id": 2}), json!({"id": 1})], true),
             // The first may be either row, and must leave the other its own.
@@ -195,11 +195,11 @@ mod tests {
             (vec![json!({}), json!({}), json!({})], false),
             (vec![], false),
         ] {
-            let expected: Vec<Row> = expected.into_iter().map(row).collect();
+            let expected: Vec<Row> = expected.iter().map(row).collect();
             assert_eq!(rows(&stored, &expected).is_none(), equal, "{expected:?}");
         }
         assert!(rows(&[], &[]).is_none());
-        let lines = rows(&stored, &[row(json!({"id": 1})), row(json!({"id": 3}))]).unwrap();
+        let lines = rows(&stored, &[row(&json!({"id": 1})), row(&json!({"id": 3}))]).unwrap();
         let side = |line: &str| lines.iter().find(|(_, shown)| shown == line).map(|(side, _)| *side);
         assert_eq!(side("{\"id\":1}"), Some(Side::Both));
         assert_eq!(side("{\"id\":3}"), Some(Side::Expected));
@@ -211,11 +211,11 @@ mod tests {
         // The expected row k fits the rows k and k + 1, and the last one fits row 0 alone, so that all others move.
         let most = palisade_guard::limits::TEST_ROWS_MAX;
         let key = |number: usize| format!("p{number}");
-        let stored: Vec<Row> = (0..most).map(|k| row(json!({ key(k): 1, key(k + 1): 1 }))).collect();
-        let mut expected: Vec<Row> = (1..most).map(|k| row(json!({ key(k): 1 }))).collect();
-        expected.push(row(json!({ key(0): 1 })));
+        let stored: Vec<Row> = (0..most).map(|k| row(&json!({ key(k): 1, key(k + 1): 1 }))).collect();
+        let mut expected: Vec<Row> = (1..most).map(|k| row(&json!({ key(k): 1 }))).collect();
+        expected.push(row(&json!({ key(0): 1 })));
         assert!(rows(&stored, &expected).is_none());
-        expected[0] = row(json!({ key(0): 1 }));
+        expected[0] = row(&json!({ key(0): 1 }));
         assert!(rows(&stored, &expected).is_some(), "one row has two claims");
     }
 

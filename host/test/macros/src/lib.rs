@@ -65,7 +65,8 @@ fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::expand;
+    use quote::quote;
 
     #[test]
     fn test_of_another_form_is_refused_with_the_form() {

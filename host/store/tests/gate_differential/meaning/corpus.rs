@@ -10,7 +10,7 @@ const FILES: [&str; 4] = [
 ];
 /// Statements that an earlier gate accepted and changed.
 const SILENT: &str = include_str!("corpus/silent.sql");
-/// Statements with what pg_trgm has.
+/// Statements with what `pg_trgm` has.
 const TRIGRAMS: &str = include_str!("corpus/trigrams.sql");
 /// The start of a heading above statements that the gate should refuse.
 const REFUSED: &str = "-- refused on purpose";
@@ -41,7 +41,7 @@ pub fn silent() -> Vec<Row> {
     of(SILENT)
 }
 
-/// The statements with functions and operators of pg_trgm.
+/// The statements with functions and operators of `pg_trgm`.
 pub fn trigrams() -> Vec<Row> {
     of(TRIGRAMS)
 }
