@@ -55,8 +55,10 @@ fn statement(before: &[TokenTree]) -> Option<TokenStream> {
     let name = name.to_string();
     let is_parameters = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
     let parameters = at + signature[at..].iter().position(is_parameters)?;
-    // Behind the parameters and the arrow.
-    let returns_result = signature.get(parameters + 3).is_some_and(|token| is(token, "Result"));
+    // Behind the parameters: the arrow, and the path of the type up to its own parameters.
+    let is_open = |token: &&TokenTree| matches!(token, TokenTree::Punct(mark) if mark.as_char() == '<');
+    let path = signature[parameters..].iter().take_while(|token| !is_open(token));
+    let returns_result = path.last().is_some_and(|token| is(token, "Result"));
     let call = format!("crate::rt::NoHost::of(module_path!(), {name:?})");
     let does =
         if returns_result { format!("return Err({call}.into());") } else { format!("{call}.panic();") };
