@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn error_displays_the_contract_sentence_and_the_detail() {
         let usage = Usage { which: "db-rows".into(), used: 10_001, max: 10_000 };
-        let violation = Violation { kind: Constraint::Unique, name: Some("pages_slug_key".into()), column: None };
+        let violation =
+            Violation { kind: Constraint::Unique, name: Some("pages_slug_key".into()), column: None };
         let rows: [(Error, &str); 5] = [
             (
                 db::Error::AccessDenied.into(),

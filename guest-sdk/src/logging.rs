@@ -18,8 +18,11 @@ pub fn log(level: Level, message: &str, fields: &[Field]) {
     crate::raw::logging::log(level, message, fields);
     #[cfg(not(target_arch = "wasm32"))]
     {
-        let fields: String = fields.iter().map(|Field { name, value }| format!(" {name}={value}")).collect();
-        eprintln!("{level:?}: {message}{fields}");
+        let mut line = format!("{level:?}: {message}");
+        for Field { name, value } in fields {
+            line.extend([" ", name, "=", value]);
+        }
+        eprintln!("{line}");
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) fn find_versioned(name: &str) -> Option<(PathBuf, u32)> {
     versions.max_by_key(|(_, version)| *version)
 }
 
+/// What each of cargo's messages begins with that is not for people.
+const FOR_PROGRAMS: &str = "{\"reason\":";
+
 /// What a tool printed.
 pub(super) struct Printed {
     pub(super) stdout: String,
@@ -46,10 +49,10 @@ pub(super) fn run(command: &mut Command) -> Result<Printed> {
     Ok(printed)
 }
 
-/// Both streams of a tool; what is empty is left out.
+/// Both streams of a tool. What is empty is left out, and so are cargo's messages for programs.
 fn whole(printed: &Printed) -> String {
-    let streams = [printed.stdout.as_str(), printed.stderr.as_str()];
-    streams.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+    let lines = [&printed.stdout, &printed.stderr].into_iter().flat_map(|stream| stream.lines());
+    lines.filter(|line| !line.starts_with(FOR_PROGRAMS)).collect::<Vec<_>>().join("\n")
 }
 
 /// The first line that a program prints when it is asked for something, or nothing if it fails.
@@ -76,7 +79,7 @@ mod tests {
     #[test]
     fn failure_of_a_tool_has_all_that_it_printed() {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "echo to stdout; echo first >&2; echo last >&2; exit 3"]);
+        shell.args(["-c", "echo '{\"reason\":1}'; echo to stdout; echo first >&2; echo last >&2; exit 3"]);
         let message = run(&mut shell).err().expect("a failure").to_string();
         assert_eq!(message, "sh failed (exit status: 3):\nto stdout\nfirst\nlast");
         let message = run(&mut Command::new("/no/such/tool")).err().expect("a failure").to_string();
