@@ -28,7 +28,7 @@ fn folder() -> tempfile::TempDir {
 async fn serve_serves_the_other_plugins_and_logs_each_that_is_broken() {
     let (world, folder) = (World::new().await, folder());
     let serving = Serving::of(folder.path(), &world, &[], &[]).await;
-    assert!(serving.ready.contains("(3 plugins, 2 not loaded, "), "{}", serving.ready);
+    assert!(serving.ready.contains("(4 plugins, 2 not loaded, "), "{}", serving.ready);
     let greet = format!("{}/call/greeter/greeting/greet", serving.url());
     let answer = Answer::to(client().post(greet).json(&json!({ "name": "Ada" }))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -54,7 +54,7 @@ async fn strict_serve_and_plugins_report_every_broken_plugin() {
     let states: Vec<_> =
         listed.json().as_array().unwrap().iter().map(|plugin| plugin["status"]["state"].clone()).collect();
     assert_eq!(states.iter().filter(|state| **state == json!("not-loaded")).count(), 2, "{states:?}");
-    assert_eq!(states.len(), 5);
+    assert_eq!(states.len(), 6);
 }
 
 #[tokio::test]

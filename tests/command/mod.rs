@@ -63,7 +63,7 @@ async fn serve_reports_ready_answers_and_exits_with_0_on_sigterm() {
     let world = World::new().await;
     let serving = Serving::start(&world, &[]).await;
     assert!(serving.ready.starts_with("palisade: ready on http://127.0.0.1:"), "{}", serving.ready);
-    assert!(serving.ready.contains("(3 plugins, "), "{}", serving.ready);
+    assert!(serving.ready.contains("(4 plugins, "), "{}", serving.ready);
     let greet = format!("{}/call/greeter/greeting/greet", serving.url());
     let answer = Answer::to(client().post(greet).json(&json!({ "name": "Ada" }))).await;
     assert_eq!((answer.status, answer.body), (200, json!("Hello, Ada!")));
