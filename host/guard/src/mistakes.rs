@@ -40,12 +40,12 @@ pub fn read<T: DeserializeOwned>(text: &str, stand_in: StandIn) -> Read<T> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut root = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
     let mut found = Vec::new();
-    if !errors.is_empty() {
-        for error in errors.iter().take(MISTAKES_MAX) {
-            let sentence = error.message().trim().replace('\n', " ");
-            found.push(Mistake { span: error.span().unwrap_or_default(), section: String::new(), sentence });
-        }
-        return Read { value: None, mistakes: sorted(found) };
+    // What the parser says after its first error mostly follows from it.
+    let start = |error: &&toml::de::Error| error.span().map_or(0, |span| span.start);
+    if let Some(first) = errors.iter().min_by_key(start) {
+        let sentence = first.message().trim().replace('\n', " ");
+        found.push(Mistake { span: first.span().unwrap_or_default(), section: String::new(), sentence });
+        return Read { value: None, mistakes: found };
     }
     let mut last = None;
     // Tables from which a key was taken, which is then missing.
