@@ -123,7 +123,8 @@ fn dead_links(pages: &Path) -> Result<BTreeSet<String>> {
                 continue;
             }
             let text = fs::read_to_string(&path)?;
-            for target in text.split("href=\"").skip(1).filter_map(|rest| rest.split(['"', '#', '?']).next())
+            for target in
+                text.split("<a href=\"").skip(1).filter_map(|rest| rest.split(['"', '#', '?']).next())
             {
                 let is_elsewhere = target.is_empty() || target.contains(':') || target.starts_with('/');
                 if !is_elsewhere && !folder.join(target).exists() {

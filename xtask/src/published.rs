@@ -43,7 +43,9 @@ pub fn run() -> Result<()> {
     let mut members = Vec::new();
     for (folder, names) in PUBLISHED {
         let mut package = repo::cargo(folder);
-        package.args(["package", "--no-verify", "--allow-dirty", "--target-dir"]).arg(place.join("packed"));
+        // With the lock file, cargo would look for the crates in the registry.
+        package.args(["package", "--no-verify", "--allow-dirty", "--exclude-lockfile", "--target-dir"]);
+        package.arg(place.join("packed"));
         for name in names {
             package.args(["--package", name]);
         }
