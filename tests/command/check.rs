@@ -1,11 +1,12 @@
 //! `palisade check`: what it finds, where, and that it changes nothing. `docs/checking.md` has an example, which is run here.
 
-use super::child::{Ran, finish, palisade, run};
+use super::child::{Ran, examples, finish, palisade, run};
 use crate::harness::{World, copy};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// A plugin's folder.
 pub struct Plugin(tempfile::TempDir);
@@ -104,6 +105,23 @@ async fn folder_without_a_mistake_has_nothing_to_change() {
     }
     let ran = Plugin::new("").run(&["--json"]).await;
     assert_eq!((ran.code(), ran.json()), (0, json!({ "findings": [] })));
+}
+
+#[tokio::test]
+async fn component_that_is_not_looked_at_is_named_and_one_that_is_not() {
+    let plugin = Plugin::new("");
+    let ran = plugin.run(&[]).await;
+    assert_eq!(ran.code(), 0, "{ran:?}");
+    assert!(
+        ran.stdout.contains("nothing to change") && ran.stderr.contains("run `palisade build`"),
+        "{ran:?}"
+    );
+    let built = tempfile::tempdir().unwrap();
+    copy(&examples().join("greeter"), built.path());
+    let component = fs::File::options().write(true).open(built.path().join("greeter.wasm")).unwrap();
+    component.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
+    let ran = finish(palisade(&["check", built.path().to_str().unwrap()])).await;
+    assert!(!ran.stderr.contains("was not checked"), "{ran:?}");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub(crate) struct CheckArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: CheckArgs) -> Result<()> {
-    let mut found = folder(&args.dir)?;
+    let (mut found, component) = looked(&args.dir)?;
     if found.is_empty() {
         found = host::rehearse_one(&args.dir).await?.into_iter().map(Finding::new).collect();
     }
@@ -67,6 +67,10 @@ pub(crate) async fn run(args: CheckArgs) -> Result<()> {
         0 if args.json => Ok(()),
         0 => {
             Line::of("nothing to change").print();
+            if component == Component::LeftOut {
+                let why = "the component is not there or older than its source, and was not checked: run `palisade build`";
+                Line::of(why).remark();
+            }
             Ok(())
         }
         1 => bail!("1 thing to change"),
@@ -81,6 +85,17 @@ pub(crate) fn print(found: &[Finding]) {
 
 /// Everything that is found in a plugin's folder, in the order manifest, WIT, migrations, source, component. It waits for the disk.
 pub(crate) fn folder(dir: &Path) -> Result<Vec<Finding>> {
+    Ok(looked(dir)?.0)
+}
+
+/// Whether the component was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Component {
+    Checked,
+    LeftOut,
+}
+
+fn looked(dir: &Path) -> Result<(Vec<Finding>, Component)> {
     let folder = Folder::open(dir).map_err(|error| not_a_plugin(&dir.join(MANIFEST), &error))?;
     let text = folder.file(MANIFEST.as_ref()).and_then(|file| files::read_text(file, MANIFEST_BYTES_MAX));
     let text = match text {
@@ -88,14 +103,17 @@ pub(crate) fn folder(dir: &Path) -> Result<Vec<Finding>> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(not_a_plugin(&dir.join(MANIFEST), &error));
         }
-        Err(error) => return Ok(vec![Finding::new(format!("cannot read {MANIFEST}: {error}"))]),
+        Err(error) => {
+            let found = vec![Finding::new(format!("cannot read {MANIFEST}: {error}"))];
+            return Ok((found, Component::LeftOut));
+        }
     };
     let Read { value, mistakes } = Manifest::read(&text);
     let mut found: Vec<Finding> = mistakes
         .iter()
         .map(|mistake| Finding::at(&mistake.sentence, Place::of_span(MANIFEST, &text, mistake.span.clone())))
         .collect();
-    let Some(manifest) = value else { return Ok(found) };
+    let Some(manifest) = value else { return Ok((found, Component::LeftOut)) };
     // What cannot be read cannot be missed: a finding about it would be about the mistake.
     let is_sound = |section: &str| mistakes.iter().all(|mistake| mistake.section != section);
     let plugin = Plugin {
@@ -117,8 +135,8 @@ pub(crate) fn folder(dir: &Path) -> Result<Vec<Finding>> {
             sql::check(file, tables, &manifest, &mut found);
         }
     }
-    component(&plugin, &sources, &mut found);
-    Ok(found)
+    let component = component(&plugin, &sources, &mut found);
+    Ok((found, component))
 }
 
 fn not_a_plugin(path: &Path, error: &std::io::Error) -> anyhow::Error {
@@ -193,17 +211,20 @@ pub(crate) fn world(plugin: &Plugin<'_>, sources: &[SourceFile], found: &mut Vec
 }
 
 /// Checks a component that is there and newer than everything that it is made from.
-fn component(plugin: &Plugin<'_>, sources: &[SourceFile], found: &mut Vec<Finding>) {
+fn component(plugin: &Plugin<'_>, sources: &[SourceFile], found: &mut Vec<Finding>) -> Component {
     let Plugin { folder, manifest, .. } = plugin;
     let (path, shown) = (&manifest.plugin.component, manifest.plugin.component.display().to_string());
-    let Ok(file) = folder.file(path) else { return };
+    let Ok(file) = folder.file(path) else { return Component::LeftOut };
     let made = file.metadata().and_then(|meta| meta.modified()).ok();
     if made.is_none_or(|made| made < newest(plugin, sources)) {
-        return;
+        return Component::LeftOut;
     }
     let bytes = match files::read(file, COMPONENT_BYTES_MAX) {
         Ok(bytes) => bytes,
-        Err(error) => return found.push(Finding::new(format!("cannot read {shown}: {error}"))),
+        Err(error) => {
+            found.push(Finding::new(format!("cannot read {shown}: {error}")));
+            return Component::Checked;
+        }
     };
     let imports = match manifest.build.as_ref() {
         Some(build) if !build.language.imports_all() => Imports::Called,
@@ -225,6 +246,7 @@ fn component(plugin: &Plugin<'_>, sources: &[SourceFile], found: &mut Vec<Findin
             }
         }
     }
+    Component::Checked
 }
 
 /// When the newest file was changed that a component is made from, as far as it is the author's.
