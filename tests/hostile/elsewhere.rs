@@ -107,6 +107,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "CACHE_NAME_DIGITS",
             "CALL_VALUES_BYTES_MAX",
             "REPLAY_US_MAX",
+            "DEV_GUEST_TIME_MS",
         ],
     ),
     (

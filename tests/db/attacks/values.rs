@@ -314,7 +314,7 @@ async fn value_that_does_not_fit_is_rejected_and_writes_nothing() {
     let refusal = returned(arena.call("in-mutation/insert", insertion(&["id", "code"], &[row], &[])).await);
     assert_eq!(
         refusal,
-        json!({ "tag": "invalid-argument", "val": "the column holds at most 40 characters" })
+        json!({ "tag": "invalid-argument", "val": "column `code`: the column holds at most 40 characters" })
     );
     let sql = json!({ "sql": "INSERT INTO kinds (id, code) VALUES (1, $1)", "parameters": [code] });
     let refusal = returned(arena.call("in-mutation/execute", sql).await);
