@@ -247,7 +247,7 @@ async fn plugin_granted_only_read_cannot_load_if_it_writes() {
     let reader =
         altered("probe", |manifest| manifest.replace("note = [\"read\", \"write\"]", "note = [\"read\"]"));
     let error = world.builder().plugin(reader.path(), Policy::as_asked()).build().await.err().unwrap();
-    assert!(error.to_string().contains("item = { types = { TYPE = [\"write\"] } }"), "{error}");
+    assert!(error.to_string().contains("add `\"write\"` to a type in [grants.item.types]"), "{error}");
 }
 
 /// A plugin's login may write only what the host would write: no history of missing items, of other types or of other

@@ -294,7 +294,7 @@ pub const POLL_LONG_MS: u64 = 1;
 /// Milliseconds of processor time after which an invocation moves to the slow lane. Nearly every call needs
 /// less than one, and short calls of others wait for as long: at 3, sixteen callers of one plugin that needed 2 ms each took
 /// a neighbour's median from 0.4 to 4 ms. A host that is not optimized needs several times as long for the same.
-pub const SLOW_LANE_MS: u64 = if cfg!(debug_assertions) { 3 } else { 1 };
+pub const SLOW_LANE_MS: u64 = if cfg!(debug_assertions) { 5 } else { 1 };
 /// Short calls in a row after which a function that ran for long starts in the usual lane again.
 pub const SLOW_LANE_CALLS: u8 = 16;
 /// Priority of the slow lane's threads, as `nice` counts it. A thread of usual priority goes first, and beside
