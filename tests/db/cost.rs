@@ -71,9 +71,12 @@ async fn stored_value_at_its_limit_is_accepted_and_over_it_refused() {
 #[tokio::test]
 async fn migration_that_leaves_a_large_value_is_undone() {
     let arena = Arena::new().await;
-    let double = "UPDATE kinds SET label = label || label;".repeat(4);
     let folder = altered("sql", |manifest| manifest.replace("name = \"sql\"", "name = \"large\""));
-    let fill = format!("INSERT INTO kinds (id, label) VALUES (1, '{}'); {double}", "x".repeat(500_000));
+    let fill = format!(
+        "CREATE TABLE grown (id bigint PRIMARY KEY, body text); INSERT INTO grown VALUES (1, '{}'); \
+         UPDATE grown SET body = body || body;",
+        "x".repeat(600_000)
+    );
     std::fs::write(folder.path().join("migrations/0002_large.sql"), fill).unwrap();
     let refused = arena.world.builder().plugin(folder.path(), Policy::as_asked()).build().await;
     let sentence = format!("{:?}", refused.err().unwrap());
