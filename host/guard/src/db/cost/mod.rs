@@ -5,19 +5,25 @@
 //! literals and parameters, which are known, and of stored values, which the host bounds
 //! ([`STORED_BYTES_MAX`](crate::limits::STORED_BYTES_MAX)).
 //!
-//! Read `size.rs` (how large a value can be), `bounds.rs` (between which numbers it lies), `class.rs` (how an operation behaves), `functions.rs` and `operators.rs`
-//! (which class each has), and `plan.rs` (a statement's operations and their sum). Nothing here knows the SQL parser.
+//! Read `size.rs` (how large a value can be), `bounds.rs` (between which numbers it lies), `text.rs` (how long its text is),
+//! `class.rs` (how an operation behaves), `work.rs`, `kept.rs` and `demand.rs` (what it takes of time and memory, and what it asks
+//! of its operands), `functions.rs` and `operators.rs` (which class each has), and `plan.rs` (a statement's operations and their
+//! sum). Nothing here knows the SQL parser.
 //!
 //! The nanoseconds are of PostgreSQL 15 on one core of 2024. They decide which statements pass and are no promise.
 // tidy: numbers are measured nanoseconds, the reasons stand beside them
 
 mod bounds;
 mod class;
+mod demand;
 mod functions;
 mod json;
+mod kept;
 mod operators;
 mod plan;
 mod size;
+mod text;
+mod work;
 
 pub use self::bounds::Bounds;
 pub use self::class::{Class, Each, Path};

@@ -2,7 +2,6 @@
 // tidy: numbers are sizes that PostgreSQL gives its values
 
 use super::bounds::Bounds;
-use super::class::is_text;
 use super::json::Census;
 use crate::db::extension::is_vector;
 use crate::db::typmod::Typmod;
@@ -489,4 +488,9 @@ fn is_plain(text: &str) -> bool {
 /// The digits in base 10,000 of a number that takes this many bytes of text.
 pub(super) fn digits(bytes: u64) -> u64 {
     (bytes / DECIMALS).saturating_add(2).min(DIGITS_MAX)
+}
+
+/// Whether a value can only be a text, or bytes.
+pub(super) fn is_text(value: Size) -> bool {
+    value.elements == 0 && value.levels == 0 && (value.digits == 0 || value.bytes == value.least)
 }
