@@ -15,11 +15,8 @@ use std::time::Duration;
 
 pub use crate::raw::http::{Body, Error, Header, Method, Request, Response};
 
+use crate::body;
 use crate::raw::http as raw;
-use crate::raw::limits::Usage;
-
-/// Bytes that one read of a body asks for: the most that the contract allows.
-const READ_BYTES_MAX: u32 = 65_536;
 
 /// Sends a request and returns the response as soon as its headers arrive. Follows at most 5 redirects.
 pub fn fetch(request: &Request) -> Result<Response, Error> {
@@ -81,18 +78,7 @@ impl Response {
 
     /// Reads the body to its end. A body of more than `bytes_max` bytes is `LimitExceeded`.
     pub fn bytes(&self, bytes_max: usize) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        loop {
-            let piece = self.body.read(READ_BYTES_MAX)?;
-            if piece.is_empty() {
-                return Ok(bytes);
-            }
-            bytes.extend(piece);
-            if bytes.len() > bytes_max {
-                let (used, max) = (bytes.len() as u64, bytes_max as u64);
-                return Err(Error::LimitExceeded(Usage { which: "plugin.body.bytes".to_owned(), used, max }));
-            }
-        }
+        body::whole(bytes_max, |bytes| self.body.read(bytes), Error::LimitExceeded)
     }
 }
 

@@ -31,6 +31,7 @@ pub use error::{Error, Result};
 pub use palisade_sdk_macros::plugin;
 
 mod arena;
+mod body;
 pub mod cache;
 pub mod clock;
 pub mod db;

@@ -19,10 +19,7 @@ use std::fmt::Write as _;
 
 pub use crate::raw::route_types::{Body, Error, Header, Method, Request, Response};
 
-use crate::raw::limits::Usage;
-
-/// Bytes that one read of a body asks for: the most that the contract allows.
-const READ_BYTES_MAX: u32 = 65_536;
+use crate::body;
 
 impl Request {
     /// Returns the first value of the header `name`. The name must be lower case, and one that the route's grant names or
@@ -33,18 +30,7 @@ impl Request {
 
     /// Reads the body to its end. A body of more than `bytes_max` bytes is `LimitExceeded`.
     pub fn bytes(&self, bytes_max: usize) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        loop {
-            let piece = self.body.read(READ_BYTES_MAX)?;
-            if piece.is_empty() {
-                return Ok(bytes);
-            }
-            bytes.extend(piece);
-            if bytes.len() > bytes_max {
-                let (used, max) = (bytes.len() as u64, bytes_max as u64);
-                return Err(Error::LimitExceeded(Usage { which: "plugin.body.bytes".to_owned(), used, max }));
-            }
-        }
+        body::whole(bytes_max, |bytes| self.body.read(bytes), Error::LimitExceeded)
     }
 }
 
