@@ -20,6 +20,11 @@ const OF_THE_CONNECTION: &[&str] = &[
     "upgrade",
 ];
 
+/// Whether a header is of the connection, so that only the host may send it and nobody else need see it.
+pub(crate) fn is_of_the_connection(name: &str) -> bool {
+    OF_THE_CONNECTION.contains(&name) || name.starts_with("proxy-")
+}
+
 /// Parses one header by the rules of the contract.
 pub fn parse_header(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), RequestRefusal> {
     let invalid = |rule: String| RequestRefusal::Invalid(format!("headers: {rule}"));
@@ -28,7 +33,7 @@ pub fn parse_header(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue
     }
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| invalid("a name must be a token of RFC 9110".into()))?;
-    if OF_THE_CONNECTION.contains(&parsed.as_str()) || parsed.as_str().starts_with("proxy-") {
+    if is_of_the_connection(parsed.as_str()) {
         return Err(invalid(format!("`{parsed}` belongs to the host")));
     }
     if value.len() > HTTP_HEADER_VALUE_BYTES_MAX {

@@ -12,6 +12,7 @@ mod tests;
 
 pub(crate) use allowance::grant_url;
 pub use allowance::{Allowance, Egress, InvalidAllowance};
+pub(crate) use headers::is_of_the_connection;
 pub use headers::parse_header;
 
 use super::address::PublicAddress;

@@ -12,7 +12,7 @@ mod response;
 pub use path::{RequestPath, RoutePath};
 pub use response::{OutboundResponse, RawResponse};
 
-use crate::http::ReadSize;
+use crate::http::{ReadSize, is_of_the_connection};
 use crate::limits::HTTP_HEADER_NAME_BYTES_MAX;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
@@ -112,23 +112,9 @@ const ALWAYS_SEEN: &[&str] = &[
     "if-none-match",
 ];
 
-/// Headers that no handler sees: credentials, which are for the host or for other programs behind the same name, and those
-/// of the connection. Names that begin with `proxy-` are among them.
-const NEVER_SEEN: &[&str] = &[
-    "authorization",
-    "connection",
-    "content-length",
-    "cookie",
-    "cookie2",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Headers with credentials, which are for the host or for other programs behind the same name. No handler sees them, nor those of
+/// the connection.
+const CREDENTIALS: &[&str] = &["authorization", "cookie", "cookie2"];
 
 /// The name of a header that a route's grant lets its handler see.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -144,7 +130,7 @@ impl SeenHeader {
                 "{name:?} is not the name of a header: write it in lower case, with at most {HTTP_HEADER_NAME_BYTES_MAX} bytes"
             ));
         }
-        if NEVER_SEEN.contains(&name) || name.starts_with("proxy-") {
+        if CREDENTIALS.contains(&name) || is_of_the_connection(name) {
             return Err(format!("the header `{name}` is for the host alone: remove it from the route"));
         }
         Ok(Self(name.to_owned()))
@@ -186,7 +172,11 @@ mod tests {
     #[test]
     fn header_with_credentials_or_of_the_connection_cannot_be_named() {
         let long = "x".repeat(HTTP_HEADER_NAME_BYTES_MAX + 1);
-        for name in NEVER_SEEN.iter().copied().chain([
+        for name in CREDENTIALS.iter().copied().chain([
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "upgrade",
             "proxy-authorization",
             "proxy-anything",
             "Authorization",
