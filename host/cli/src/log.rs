@@ -100,7 +100,8 @@ where
     }
 }
 
-fn style(level: Level) -> Style {
+/// The style of a level's name.
+pub(crate) fn style(level: Level) -> Style {
     let colour = match level {
         Level::ERROR => AnsiColor::Red,
         Level::WARN => AnsiColor::Yellow,

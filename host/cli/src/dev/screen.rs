@@ -3,6 +3,7 @@
 //! All of it is in the host's own events, which any program can read: the target says what an event is. An event of another target
 //! is shown if it is a warning. `PALISADE_LOG` shows more, as in any command.
 
+use crate::log::style;
 use crate::output::Line;
 use anstyle::{AnsiColor, Style};
 use palisade_guard::limits::{DEV_GUEST_TIME_MS, Limit, MS_PER_S, US_PER_MS};
@@ -118,7 +119,7 @@ fn spelled(us: u64) -> String {
 /// What a plugin logs or prints.
 fn record(level: Level, fields: &Fields) {
     let message = fields.text("message");
-    let line = Line::of(MARGIN).styled(colour(level), level.as_str().to_lowercase()).text(" ").text(message);
+    let line = Line::of(MARGIN).styled(style(level), level.as_str().to_lowercase()).text(" ").text(message);
     let more = fields.get("fields").or_else(|| fields.get("dropped")).unwrap_or_default();
     // Which stream a line was printed to, nobody asks.
     let is_printed = more.starts_with("stream=");
@@ -131,11 +132,11 @@ fn refusal(fields: &Fields) {
     if let Some(sql) = fields.get("sql") {
         Line::of(MARGIN).text("  ").text(sql.replace('\t', " ")).print();
         let column: usize = fields.text("column").parse().unwrap_or(1);
-        Line::of(MARGIN).text(" ".repeat(column.saturating_add(1))).styled(colour(Level::ERROR), "^").print();
+        Line::of(MARGIN).text(" ".repeat(column.saturating_add(1))).styled(style(Level::ERROR), "^").print();
         return;
     }
     let (what, reason) = (fields.text("message"), fields.text("reason"));
-    let mut line = Line::of(MARGIN).styled(colour(Level::WARN), "refused").text(format_args!(" {what}"));
+    let mut line = Line::of(MARGIN).styled(style(Level::WARN), "refused").text(format_args!(" {what}"));
     if !reason.is_empty() {
         line = line.text(": ").text(reason);
     }
@@ -147,7 +148,7 @@ fn refusal(fields: &Fields) {
 
 /// A trap, with the guest's backtrace and what it printed last.
 fn trap(fields: &Fields) {
-    Line::of(MARGIN).styled(colour(Level::ERROR), "trapped").text(" ").text(fields.text("reason")).print();
+    Line::of(MARGIN).styled(style(Level::ERROR), "trapped").text(" ").text(fields.text("reason")).print();
     for name in ["error", "stderr"] {
         Line::block(&format!("{MARGIN}  "), fields.text(name));
     }
@@ -158,19 +159,8 @@ fn other(level: Level, fields: &Fields) {
     for (name, value) in fields.0.iter().filter(|(name, _)| **name != "message") {
         let _infallible = write!(rest, " {name}={value}");
     }
-    let line = super::stamped().styled(colour(level), level.as_str().to_lowercase());
+    let line = super::stamped().styled(style(level), level.as_str().to_lowercase());
     line.text(" ").text(fields.text("message")).styled(Style::new().dimmed(), rest).print();
-}
-
-fn colour(level: Level) -> Style {
-    let colour = match level {
-        Level::ERROR => AnsiColor::Red,
-        Level::WARN => AnsiColor::Yellow,
-        Level::INFO => AnsiColor::Green,
-        Level::DEBUG => AnsiColor::Blue,
-        Level::TRACE => AnsiColor::Magenta,
-    };
-    colour.on_default()
 }
 
 #[cfg(test)]
