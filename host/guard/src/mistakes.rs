@@ -345,6 +345,15 @@ mod tests {
     }
 
     #[test]
+    fn first_mistake_of_syntax_is_found_alone() {
+        let text = format!(
+            "{HEAD}[grants]\nuser = [\"get\"\n[limits]\nmemory = \"32 MiB\"\nwall-time = \"1 s\"\n[taps\n"
+        );
+        let found = sentences(&text);
+        assert!(found.len() == 1 && found[0].contains("palisade.toml:7:"), "{found:#?}");
+    }
+
+    #[test]
     fn all_mistakes_are_found_at_once_in_the_order_of_the_text() {
         let text = "[plugin]\nname = \"My Blog\"\nversion = \"1\"\ncomponet = \"blog.wasm\"\n\
             [exports]\nposts = \"query\"\n\"acme:blog/posts\" = \"read\"\n\
