@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::guests::Set;
 use crate::toolchain::{self, Target};
-use crate::{book, public_api, published, repo, step, tidy};
+use crate::{book, packages, public_api, repo, step, tidy};
 
 /// The SDK's folder; it is a workspace of its own.
 const SDK: &str = "guest-sdk";
@@ -38,7 +38,7 @@ pub fn run() -> Result<()> {
         note(step::run(&format!("rustdoc of {}", named(folder)), &mut doc));
     }
     note(book::run());
-    note(published::run());
+    note(packages::run());
     note(public_api::run());
     note(tidy::run());
     note(deny());

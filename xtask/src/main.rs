@@ -28,9 +28,9 @@ mod apt;
 mod book;
 mod packages;
 mod postgres;
-mod published;
 mod reference;
 mod sql_page;
+mod tools;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -199,7 +199,7 @@ fn main() -> ExitCode {
         Task::Guests => guests::run(),
         Task::Lint => lint::run(),
         Task::Book => book::run(),
-        Task::Packages => published::run(),
+        Task::Packages => packages::run(),
         Task::Reference => reference::run(),
         Task::SqlPage { folders } => sql_page::run(&folders),
         Task::Tidy => tidy::run(),

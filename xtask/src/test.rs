@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::guests::{self, Set};
-use crate::{packages, postgres, repo, step};
+use crate::{postgres, repo, step, tools};
 
 /// Builds the guests, then runs every test whose name contains the filter. All tests run, also after a failure.
 pub fn run(filter: Option<&str>) -> Result<()> {
@@ -15,7 +15,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         guests::build(Set::Examples)?;
         guests::build(Set::Tests)?;
         guests::build_guestbooks()?;
-        packages::openapi();
+        tools::openapi();
         let outcomes = [workspace(filter), sdk(filter)];
         let failed: Vec<_> =
             outcomes.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();

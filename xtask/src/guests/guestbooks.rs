@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{BINARY, Folder, PACKAGE, folder};
 use crate::toolchain::{self, Target};
-use crate::{apt, packages, repo, step};
+use crate::{apt, repo, step, tools};
 
 /// Their sources, and their folder in `target/guests`.
 const SOURCE: &str = "tests/guestbooks";
@@ -70,9 +70,9 @@ fn tools(language: &str) -> Result<Option<Link>> {
     match language {
         "rust" => toolchain::find(Target::Wasm).map(|_| None),
         "c" => clang().map(|()| None),
-        "js" => packages::npm(&list("js/package.json"))
+        "js" => tools::npm(&list("js/package.json"))
             .map(|folder| Some(("node_modules", folder.join("node_modules")))),
-        "python" => packages::pip(&list("python/requirements.txt")).map(|folder| Some((".venv", folder))),
+        "python" => tools::pip(&list("python/requirements.txt")).map(|folder| Some((".venv", folder))),
         _ => bail!("no tools of {language} are known"),
     }
 }
