@@ -1,9 +1,9 @@
 //! What the documents say, against what is there.
 
-use crate::harness::{Served, World};
+use crate::harness::{Served, World, blocks, read, root};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md"];
 /// Where other pages are: those for authors, and those behind SECURITY.md.
@@ -12,15 +12,6 @@ const PAGES: [&str; 4] = ["docs", "docs/languages", "docs/reference", "docs/secu
 const FOLDERS: [&str; 7] = ["docs/", "wit/", "host/", "guest-sdk/", "example-plugins/", "tests/", "xtask/"];
 /// Lines that README promises of its plugin.
 const PLUGIN_LINES_MAX: usize = 15;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
 
 /// Every document, as a path from the root.
 fn documents() -> impl Iterator<Item = String> {
@@ -63,6 +54,8 @@ fn readme_plugin_is_greeters_source_within_the_lines_it_promises() {
 #[test]
 fn pages_of_languages_show_the_source_of_the_guestbook_that_new_makes() {
     let templates = "host/cli/src/new/templates/guestbook";
+    // The README of a new plugin, whose commands build it.
+    let told = read("host/cli/src/new/templates/every/README.md.jinja");
     let languages = [
         ("rust", "rust", "rust/src/lib.rs"),
         ("javascript", "js", "js/src/plugin.js"),
@@ -72,11 +65,17 @@ fn pages_of_languages_show_the_source_of_the_guestbook_that_new_makes() {
     for (page, language, source) in languages {
         let source = read(format!("{templates}/{source}.jinja")).replace("{{ snake }}", "guestbook");
         let text = read(format!("docs/languages/{page}.md"));
-        let shown: Vec<&str> = text.split(&format!("```{language}\n")).skip(1).collect();
-        assert!(!shown.is_empty(), "{page} shows nothing");
-        for block in shown {
-            let block = block.split("```").next().unwrap();
-            assert!(source.contains(block), "{page}: the guestbook does not have\n{block}");
+        let blocks = blocks(&text);
+        assert!(blocks.iter().any(|(known, _)| *known == language), "{page} shows nothing");
+        for (known, block) in blocks {
+            if known == language {
+                assert!(source.contains(block), "{page}: the guestbook does not have\n{block}");
+                continue;
+            }
+            assert_eq!(known, "console", "{page}");
+            for command in block.lines().map(|line| line.strip_prefix("$ ").unwrap()) {
+                assert!(told.contains(command), "{page}: no new plugin is told `{command}`");
+            }
         }
     }
 }

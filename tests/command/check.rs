@@ -1,7 +1,7 @@
 //! `palisade check`: what it finds, where, and that it changes nothing. `docs/checking.md` has an example, which is run here.
 
 use super::child::{Ran, examples, finish, palisade, run};
-use crate::harness::{World, copy};
+use crate::harness::{World, blocks, copy, read};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -207,12 +207,10 @@ async fn caret_stands_below_what_is_meant() {
 /// The blocks of the page are the files of a folder, and the console shows what the command prints for it.
 #[tokio::test]
 async fn example_of_the_page_runs() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/checking.md");
-    let page = fs::read_to_string(page).unwrap();
+    let page = read("docs/checking.md");
     let plugin = Plugin(tempfile::tempdir().unwrap());
     let mut ran = 0;
-    for block in page.split("```").skip(1).step_by(2) {
-        let (language, text) = block.split_once('\n').unwrap();
+    for (language, text) in blocks(&page) {
         if language == "console" {
             let shown = text.strip_prefix("$ palisade check\n").unwrap();
             assert_eq!(plugin.found().await, shown);

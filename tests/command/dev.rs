@@ -4,7 +4,7 @@ use super::Removed;
 use super::child::palisade;
 use super::new;
 use super::reload::reword;
-use crate::harness::{Answer, client, copy, guest};
+use crate::harness::{Answer, blocks, client, copy, guest, read};
 use palisade::store::private::DataDir;
 use serde_json::{Value, json};
 use std::fs;
@@ -424,9 +424,7 @@ fn settled(line: &str) -> String {
 
 #[tokio::test]
 async fn every_example_of_the_page_runs() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/developing.md");
-    let page = fs::read_to_string(page).unwrap();
-    let blocks = page.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap());
+    let page = read("docs/developing.md");
     let parent = tempfile::tempdir().unwrap();
     let (mut dev, mut ran) = (None, 0);
     let sql = built("sql");
@@ -434,7 +432,7 @@ async fn every_example_of_the_page_runs() {
     refusing.shows("is served", 1).await;
     let statements = json!({ "statements": ["SELECT zzz FROM notes"] });
     refusing.call("sql/in-query/query-each", &statements).await;
-    for (language, text) in blocks {
+    for (language, text) in blocks(&page) {
         let mut expected: Vec<&str> = text.lines().filter(|line| !line.starts_with("$ ")).collect();
         for command in text.lines().filter_map(|line| line.strip_prefix("$ ")) {
             ran += 1;

@@ -1,21 +1,11 @@
 //! `docs/tables.md`: each of its snippets is the source of a plugin, and each call that it shows is made.
 
-use crate::harness::{World, call};
+use crate::harness::{World, blocks, call, read};
 use palisade::{CallError, Host};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 fn page() -> String {
-    std::fs::read_to_string(root().join("docs/tables.md")).unwrap()
-}
-
-/// The blocks of the page, each with its language.
-fn blocks(page: &str) -> Vec<(&str, &str)> {
-    page.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap()).collect()
+    read("docs/tables.md")
 }
 
 /// What a snippet of this language is a part of.
@@ -26,7 +16,7 @@ fn source(language: &str) -> String {
         "toml" => "palisade.toml",
         other => panic!("no test knows what a block of {other:?} is"),
     };
-    std::fs::read_to_string(root().join("tests/guests/tables").join(file)).unwrap()
+    read(format!("tests/guests/tables/{file}"))
 }
 
 #[test]

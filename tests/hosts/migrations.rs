@@ -3,7 +3,7 @@
 
 use super::{add, sql_with};
 use crate::command::child::{finish, palisade, run};
-use crate::harness::{World, altered};
+use crate::harness::{World, altered, blocks, read};
 use palisade::{Host, LoadError, Policy};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -258,18 +258,11 @@ async fn version_that_is_older_than_what_any_host_installed_is_refused_and_chang
     load(&first, &old).await.unwrap();
 }
 
-/// A block of a page: its language, and its lines.
-fn blocks(page: &str) -> Vec<(String, String)> {
-    let fenced = page.split("```").skip(1).step_by(2);
-    let split = fenced.map(|block| block.split_once('\n').unwrap());
-    split.map(|(language, text)| (language.to_owned(), text.to_owned())).collect()
-}
-
 /// Each block of SQL is a file that runs when it is reached, and each console shows what a command prints then. A refused file
 /// is followed by its sentence.
 #[tokio::test]
 async fn every_example_of_the_page_runs() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/migrations.md");
+    let page = read("docs/migrations.md");
     let (world, mut ran) = (World::new().await, 0);
     let folder = altered("sql", |manifest| {
         let (head, _) = manifest.split_once("[grants.db]").unwrap();
@@ -280,16 +273,16 @@ async fn every_example_of_the_page_runs() {
     });
     fs::remove_dir_all(folder.path().join("migrations")).unwrap();
     fs::create_dir(folder.path().join("migrations")).unwrap();
-    let blocks = blocks(&fs::read_to_string(page).unwrap());
+    let blocks = blocks(&page);
     for (number, (language, text)) in blocks.iter().enumerate() {
-        match language.as_str() {
+        match *language {
             "sql" | "sql refused" => {
                 let (name, _) = text.strip_prefix("-- migrations/").unwrap().split_once('\n').unwrap();
                 let before = fs::read_to_string(folder.path().join("migrations").join(name)).ok();
                 add(&folder, name, text);
-                if language == "sql" && blocks.get(number + 1).is_none_or(|next| next.0 != "console") {
+                if *language == "sql" && blocks.get(number + 1).is_none_or(|next| next.0 != "console") {
                     build(&world, &folder).await.map(drop).unwrap();
-                } else if language != "sql" {
+                } else if *language != "sql" {
                     let refused = build(&world, &folder).await.map(drop).unwrap_err();
                     assert_eq!(blocks[number + 1].0, "text");
                     let told = blocks[number + 1].1.replace('\n', " ");

@@ -1,27 +1,17 @@
 //! `docs/webhooks.md`: each of its snippets is a part of the plugin `webhook`, and each command that it shows prints what it shows.
 
 use super::Got;
-use crate::harness::{Served, World};
+use crate::harness::{Served, World, blocks, read};
 use palisade::guard::user::{Permission, UserId};
 use reqwest::Method;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::process::Command;
 
 /// What stands between the outputs of two commands.
 const MARK: &str = "@@@";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
 fn page() -> String {
-    std::fs::read_to_string(root().join("docs/webhooks.md")).unwrap()
-}
-
-/// The blocks of the page, each with its language.
-fn blocks(page: &str) -> Vec<(&str, &str)> {
-    page.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap()).collect()
+    read("docs/webhooks.md")
 }
 
 /// A host with the plugin, and the token of a user who may configure it.
@@ -44,7 +34,7 @@ fn every_snippet_of_the_page_is_the_plugins_source() {
             "wit" => "wit/webhook.wit",
             other => panic!("no test knows what a block of {other:?} is"),
         };
-        let source = std::fs::read_to_string(root().join("example-plugins/webhook").join(file)).unwrap();
+        let source = read(format!("example-plugins/webhook/{file}"));
         assert!(source.contains(snippet), "{snippet}");
         snippets += 1;
     }

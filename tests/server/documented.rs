@@ -1,22 +1,21 @@
 //! `docs/http.md`: each command that it shows is run, and prints what it shows.
 
-use crate::harness::{Served, World, guestbook};
+use crate::harness::{Served, World, blocks, guestbook, read};
 use palisade::Policy;
 use palisade::limits::REQUEST_ID_BYTES_MAX;
 use serde_json::Value;
-use std::path::Path;
 
 /// The address that the page shows.
 const SHOWN: &str = "127.0.0.1:8080";
 
 fn page() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/http.md")).unwrap()
+    read("docs/http.md")
 }
 
 /// The commands of the page, with what each prints.
 fn commands(page: &str) -> Vec<(String, String)> {
-    let blocks = page.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let shown = blocks.flat_map(|block| block.split("$ ").skip(1));
+    let consoles = blocks(page).into_iter().filter(|(language, _)| *language == "console");
+    let shown = consoles.flat_map(|(_, text)| text.split("$ ").skip(1));
     shown
         .map(|shown| {
             let (command, printed) = shown.split_once('\n').unwrap();

@@ -1,14 +1,16 @@
 //! `docs/testing.md`: what it shows is what happens.
 
 use super::{GUESTBOOK, signed, test, with};
-use crate::harness::guest;
+use crate::harness::{self, guest};
 
 const PAGE: &str = include_str!("../../../docs/testing.md");
 
 /// The blocks of the page in a language.
 fn blocks(language: &str) -> Vec<&'static str> {
-    let blocks = PAGE.split("```").skip(1).step_by(2);
-    blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect()
+    harness::blocks(PAGE)
+        .into_iter()
+        .filter_map(|(known, text)| (known == language).then_some(text))
+        .collect()
 }
 
 #[tokio::test]
